@@ -1,0 +1,1 @@
+"""Tilewright: generate matrix-multiply accelerators as Verilog, from one description in Amaranth."""

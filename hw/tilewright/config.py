@@ -1,0 +1,239 @@
+"""Configurations: what can be chosen about each component, checked when it is made."""
+
+import contextlib
+import difflib
+import json
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from .errors import ConfigError, TilewrightError
+
+__all__ = ["Config", "TileConfig", "load_config", "product_sum_bits"]
+
+
+class Config(BaseModel):
+    """A frozen set of fields, checked one by one and against each other when it is made.
+
+    Unknown fields, wrong types and impossible values raise `ConfigError` with the field, the value,
+    the reason and the nearest value that works. ``model_json_schema()`` describes the fields.
+    Subclasses set ``PRESETS`` (name to field values) and ``TABLE``, their table in a TOML file.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    TABLE: ClassVar[str]
+    PRESETS: ClassVar[dict[str, dict[str, Any]]]
+
+    def __init__(self, **values: Any):
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise _explain(type(self), values, error) from None
+
+    @classmethod
+    def preset(cls, name: str) -> Self:
+        """Return the preset called ``name``."""
+        return cls(**cls.preset_values(name))
+
+    @classmethod
+    def preset_values(cls, name: str) -> dict[str, Any]:
+        """Return the field values of the preset called ``name``."""
+        if name not in cls.PRESETS:
+            raise ConfigError("preset", name, f"must be one of {', '.join(cls.PRESETS)}", _closest(name, cls.PRESETS))
+        return dict(cls.PRESETS[name])
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Return the configuration that `to_json` wrote."""
+        return cls(**json.loads(text))
+
+    def to_json(self) -> str:
+        """Return the fields as JSON, in the order of their declaration."""
+        return self.model_dump_json()
+
+
+def product_sum_bits(activation_bits: int, weight_bits: int, products: int) -> int:
+    """Width in bits of the signed sum of ``products`` signed products, exactly as wide as needed.
+
+    The largest sum is ``products * 2**(activation_bits + weight_bits - 2)``, reached when every operand is
+    the most negative; the smallest has a lesser magnitude.
+    """
+    return (products << activation_bits + weight_bits - 2).bit_length() + 1
+
+
+class TileConfig(Config):
+    """Size, number formats and multipliers of one matrix-multiply tile."""
+
+    TABLE = "tile"
+    PRESETS = {
+        "nano": {"rows": 4, "cols": 4, "dot": 4},
+        "small": {"rows": 8, "cols": 8, "dot": 8},
+        "base": {"rows": 16, "cols": 16, "dot": 16},
+        "large": {"rows": 32, "cols": 32, "dot": 16},
+        "giant": {"rows": 64, "cols": 64, "dot": 16},
+    }
+
+    rows: Annotated[
+        int, Field(ge=1, le=64, description="Multipliers along K: elements in an activation or weight word.")
+    ] = 8
+    cols: Annotated[
+        int, Field(ge=1, le=64, description="Multipliers along N: weight words in a tile, sums in a result word.")
+    ] = 8
+    dot: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=64,
+            description="Products summed by one adder tree; it divides `rows`. 1 is the classical systolic array, "
+            "`rows` a bank of dot-product units.",
+        ),
+    ] = 8
+    activation_bits: Annotated[int, Field(ge=2, le=16, description="Width of a signed activation.")] = 8
+    weight_bits: Annotated[int, Field(ge=2, le=16, description="Width of a signed weight.")] = 8
+    multiplier: Annotated[
+        Literal["infer", "dsp", "lut"],
+        Field(
+            description="What multiplies: `infer` leaves a registered `*` to synthesis, `dsp` takes a DSP block with "
+            "its own registers, `lut` is built on carry chains and takes no DSP block."
+        ),
+    ] = "infer"
+
+    @model_validator(mode="after")
+    def _dot_divides_rows(self) -> Self:
+        if self.rows % self.dot:
+            divisors = (n for n in range(1, self.rows + 1) if self.rows % n == 0)
+            nearest = min(divisors, key=lambda n: abs(n - self.dot))
+            raise ConfigError("dot", self.dot, f"must divide rows = {self.rows}", nearest)
+        return self
+
+    @property
+    def groups(self) -> int:
+        """Processing elements chained down a column."""
+        return self.rows // self.dot
+
+    @property
+    def product_bits(self) -> int:
+        """Width of one signed product."""
+        return self.sum_bits(1)
+
+    @property
+    def result_bits(self) -> int:
+        """Width of one signed sum in a result word."""
+        return self.sum_bits(self.rows)
+
+    def sum_bits(self, products: int) -> int:
+        """Width of the signed sum of ``products`` products."""
+        return product_sum_bits(self.activation_bits, self.weight_bits, products)
+
+
+ConfigT = TypeVar("ConfigT", bound=Config)
+
+
+def load_config(
+    cls: type[ConfigT], preset: str | None = None, path: Path | None = None, settings: Iterable[str] = ()
+) -> ConfigT:
+    """Combine a preset, then a TOML file, then ``field=value`` settings; the later wins.
+
+    Parameters
+    ----------
+    cls : type
+        The `Config` to make; the file's values are in its table ``[cls.TABLE]``.
+    preset : str or None
+        Where to start; the fields' defaults without one.
+    path : Path or None
+        A TOML file.
+    settings : iterable of str
+        ``field=value`` as on the command line; the value is read as TOML, or as a string if it is none.
+    """
+    values = cls.preset_values(preset) if preset else {}
+    if path:
+        values |= _read_table(cls, path)
+    for setting in settings:
+        field, equals, text = setting.partition("=")
+        if not equals:
+            raise TilewrightError(f"--set {setting}: write it as FIELD=VALUE, for example --set rows=8")
+        values[field.strip()] = _parse(text.strip())
+    return cls(**values)
+
+
+def _read_table(cls: type[Config], path: Path) -> Mapping[str, Any]:
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise TilewrightError(f"cannot read {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise TilewrightError(f"cannot read {path}: it is not UTF-8 text; expected TOML with a [{cls.TABLE}] table") from None
+    except tomllib.TOMLDecodeError as error:
+        raise TilewrightError(f"{path} is not valid TOML: {str(error).splitlines()[0]}") from None
+    for name in tables:
+        if name != cls.TABLE:
+            raise TilewrightError(f"{path}: unknown key {name!r}; the fields belong in a table [{cls.TABLE}]")
+    table = tables.get(cls.TABLE)
+    if not isinstance(table, Mapping):
+        raise TilewrightError(f"{path}: has no table [{cls.TABLE}]; put the fields there")
+    return table
+
+
+def _parse(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _closest(name: str, names: Iterable[str]) -> str | None:
+    return next(iter(difflib.get_close_matches(name, list(names), n=1, cutoff=0.4)), None)
+
+
+def _explain(cls: type[Config], values: Mapping[str, Any], error: ValidationError) -> ConfigError:
+    """Turn the first of pydantic's errors about ``cls(**values)`` into a `ConfigError`."""
+    first = error.errors()[0]
+    context = first.get("ctx", {})
+    cause = context.get("error")
+    if isinstance(cause, ConfigError):
+        prefix = ".".join(map(str, first["loc"]))
+        field = f"{prefix}.{cause.field}" if prefix else cause.field
+        return ConfigError(field, cause.value, cause.reason, cause.nearest)
+    field = ".".join(map(str, first["loc"]))
+    value = first["input"]
+    match first["type"]:
+        case "greater_than_equal" | "less_than_equal":
+            limits = _limits(cls, field)
+            return ConfigError(field, value, f"must be {limits.start} to {limits[-1]}", _nearest(cls, values, field))
+        case "int_type" | "int_from_float":
+            return ConfigError(field, value, "must be a whole number", _nearest(cls, values, field))
+        case "literal_error":
+            choices = context["expected"].replace("'", "").replace(" or ", ", ").split(", ")
+            nearest = _closest(str(value), choices) or choices[0]
+            return ConfigError(field, value, f"must be one of {', '.join(choices)}", nearest)
+        case "extra_forbidden":
+            fields = list(cls.model_fields)
+            reason = f"there is no such field; the fields are {', '.join(fields)}"
+            return ConfigError(field, value, reason, _closest(field, fields))
+        case _:
+            return ConfigError(field, value, first["msg"])
+
+
+def _limits(cls: type[Config], field: str) -> range:
+    """The values that an integer field takes by itself."""
+    schema = cls.model_json_schema()["properties"][field]
+    return range(schema["minimum"], schema["maximum"] + 1)
+
+
+def _nearest(cls: type[Config], values: Mapping[str, Any], field: str) -> int | None:
+    """The value of an integer field closest to ``values[field]`` that works, the other fields unchanged."""
+    value = values[field]
+    if not isinstance(value, int | float) or value != value:
+        return None
+    limits = _limits(cls, field)
+    small = len(limits) <= 4096
+    candidates = limits if small else {limits.start, limits[-1]} | {1 << n for n in range(64) if 1 << n in limits}
+    for candidate in sorted(candidates, key=lambda n: abs(n - value)):
+        with contextlib.suppress(ConfigError):
+            cls(**{**values, field: candidate})
+            return candidate
+    return None

@@ -1,0 +1,1 @@
+"""Everything that drives a simulation of the generated hardware: golden models, runners, networks."""
