@@ -43,7 +43,9 @@ class Config(BaseModel):
     def preset_values(cls, name: str) -> dict[str, Any]:
         """Return the field values of the preset called ``name``."""
         if name not in cls.PRESETS:
-            raise ConfigError("preset", name, f"must be one of {', '.join(cls.PRESETS)}", _closest(name, cls.PRESETS))
+            raise ConfigError(
+                "preset", name, f"must be one of {', '.join(cls.PRESETS)}", _closest(name, cls.PRESETS)
+            )
         return dict(cls.PRESETS[name])
 
     @classmethod
@@ -81,7 +83,8 @@ class TileConfig(Config):
         int, Field(ge=1, le=64, description="Multipliers along K: elements in an activation or weight word.")
     ] = 8
     cols: Annotated[
-        int, Field(ge=1, le=64, description="Multipliers along N: weight words in a tile, sums in a result word.")
+        int,
+        Field(ge=1, le=64, description="Multipliers along N: weight words in a tile, sums in a result word."),
     ] = 8
     dot: Annotated[
         int,
@@ -166,7 +169,9 @@ def _read_table(cls: type[Config], path: Path) -> Mapping[str, Any]:
     except OSError as error:
         raise TilewrightError(f"cannot read {path}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise TilewrightError(f"cannot read {path}: it is not UTF-8 text; expected TOML with a [{cls.TABLE}] table") from None
+        raise TilewrightError(
+            f"cannot read {path}: it is not UTF-8 text; expected TOML with a [{cls.TABLE}] table"
+        ) from None
     except tomllib.TOMLDecodeError as error:
         raise TilewrightError(f"{path} is not valid TOML: {str(error).splitlines()[0]}") from None
     for name in tables:
@@ -203,7 +208,9 @@ def _explain(cls: type[Config], values: Mapping[str, Any], error: ValidationErro
     match first["type"]:
         case "greater_than_equal" | "less_than_equal":
             limits = _limits(cls, field)
-            return ConfigError(field, value, f"must be {limits.start} to {limits[-1]}", _nearest(cls, values, field))
+            return ConfigError(
+                field, value, f"must be {limits.start} to {limits[-1]}", _nearest(cls, values, field)
+            )
         case "int_type" | "int_from_float":
             return ConfigError(field, value, "must be a whole number", _nearest(cls, values, field))
         case "literal_error":
@@ -231,7 +238,9 @@ def _nearest(cls: type[Config], values: Mapping[str, Any], field: str) -> int | 
         return None
     limits = _limits(cls, field)
     small = len(limits) <= 4096
-    candidates = limits if small else {limits.start, limits[-1]} | {1 << n for n in range(64) if 1 << n in limits}
+    candidates = (
+        limits if small else {limits.start, limits[-1]} | {1 << n for n in range(64) if 1 << n in limits}
+    )
     for candidate in sorted(candidates, key=lambda n: abs(n - value)):
         with contextlib.suppress(ConfigError):
             cls(**{**values, field: candidate})

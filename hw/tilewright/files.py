@@ -1,0 +1,44 @@
+"""Write files whole or not at all."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from .errors import TilewrightError
+
+
+def write_files(folder: Path, files: dict[str, str]) -> list[Path]:
+    """Write texts into a folder, which is made if need be; return their paths.
+
+    Every text is written beside its destination before the first is moved there, so a full disk leaves
+    nothing half-written.
+
+    Raises
+    ------
+    TilewrightError
+        If the folder cannot be made or written.
+    """
+    staged: list[tuple[str, Path]] = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
+            staged.append((temporary, folder / name))
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+            os.chmod(temporary, 0o666 & ~_umask())
+        while staged:
+            os.replace(*staged[0])
+            staged.pop(0)
+    except OSError as error:
+        raise TilewrightError(f"cannot write {error.filename or folder}: {error.strerror}") from None
+    finally:
+        for temporary, _ in staged:
+            Path(temporary).unlink(missing_ok=True)
+    return [folder / name for name in files]
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,122 @@
+"""What Verilog is generated for, and modules that are written once however often they are used."""
+
+import itertools
+import re
+from typing import Literal, Self, TypeVar, get_args
+
+from amaranth.back import rtlil
+from amaranth.hdl import ClockSignal, Elaboratable, Instance, Module, ResetSignal, Signal, Value
+from amaranth.hdl._ir import PortDirection
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In
+
+__all__ = ["FAMILIES", "Family", "SharedComponent", "Target", "place"]
+
+Family = Literal["generic", "ecp5", "ice40", "xc7"]
+FAMILIES: tuple[Family, ...] = get_args(Family)
+
+
+class SharedComponent(wiring.Component):
+    """A component whose module depends on nothing but its constructor's arguments.
+
+    Objects made with equal (hashable) arguments are one module in Verilog. ``parameters`` holds the arguments.
+    """
+
+    parameters: tuple
+
+    def __new__(cls, *args, **kwargs) -> Self:
+        self = super().__new__(cls)
+        self.parameters = (args, tuple(sorted(kwargs.items())))
+        return self
+
+
+class Target:
+    """Collects the modules of one Verilog file; Amaranth passes it to ``elaborate`` as the platform.
+
+    Elaborating 4,096 multipliers takes Amaranth a minute and gives as many modules. A target elaborates one
+    of each kind and instantiates it everywhere else, so that time and text grow with the kinds.
+
+    Parameters
+    ----------
+    prefix : str
+        Starts the name of every module, so that several generated files fit into one design.
+    family : str
+        Whose primitives may be instantiated, one of `FAMILIES`; ``generic`` has none.
+    """
+
+    def __init__(self, prefix: str, family: Family = "generic"):
+        self.prefix = prefix
+        self.family = family
+        self._modules: dict[tuple, tuple[str, list[str]]] = {}
+        self._texts: list[str] = []
+
+    def instance(self, component: SharedComponent, name: str) -> Instance:
+        """Return an instance called ``name`` of the component's module, wired to the component's own ports."""
+        component._MustUse__used = True  # an object whose module exists already is never elaborated
+        ports = _flat_ports(component)
+        key = (type(component), component.parameters)
+        if key not in self._modules:
+            module = self._name(type(component))
+            self._modules[key] = module, []  # the name is taken before the children choose theirs
+            self._modules[key] = module, self._write(component, module, ports)
+        module, clocks = self._modules[key]
+        wires: dict[str, Value] = {f"i_{clock}": _CLOCKS[clock]() for clock in clocks}
+        for port, (value, direction) in ports.items():
+            value.name = f"{name}_{port}"  # in the parent's text
+            wires[f"{'i' if direction == PortDirection.Input else 'o'}_{port}"] = value
+        return Instance(module, **wires)
+
+    def convert(self, top: Elaboratable, ports: dict[str, tuple[Value, PortDirection]]) -> str:
+        """Return the RTLIL of ``top``, a module called as the prefix, and of all it instantiates."""
+        self._write(top, self.prefix, ports)
+        return "\n".join(self._texts)
+
+    def _name(self, cls: type) -> str:
+        words = "".join(f"_{c.lower()}" if c.isupper() else c for c in cls.__name__)
+        stem = self.prefix + words.removeprefix(f"_{self.prefix}")
+        taken = {name for name, _ in self._modules.values()}
+        numbered = (f"{stem}_{n}" for n in itertools.count(1))
+        return next(name for name in itertools.chain([stem], numbered) if name not in taken)
+
+    def _write(self, component: Elaboratable, name: str, ports: dict) -> list[str]:
+        """Convert one module; return which of ``clk`` and ``rst`` it has."""
+        text = rtlil.convert(component, name=name, platform=self, ports=ports, emit_src=False)
+        # Amaranth gives every clocked module a reset, used or not.
+        if len(re.findall(r"\\rst\b", text)) == 1:
+            text = re.sub(r"\n[^\n]*\\rst\n", "\n", text)
+        clocks = [clock for clock in _CLOCKS if re.search(rf"input \d+  \\{clock}\n", text)]
+        # Expressions say themselves what is signed. Declared on a port, it makes `synth_ecp5` of Yosys 0.70 fail on
+        # instances with parameters (its `hierarchy -check` then reads the top again and misses its children).
+        text = re.sub(r"(\n *wire [^\n]*?) signed( \\)", r"\1\2", text)
+        # Ports in the order of declaration, behind the clock; Yosys counts them from 1.
+        order = {port: number for number, port in enumerate([*clocks, *ports], start=1)}
+        text = re.sub(
+            r"(input|output) \d+  \\(\S+)\n",
+            lambda m: f"{m[1]} {order[m[2]]} \\{m[2]}\n",
+            text,
+        )
+        self._texts.append(text)
+        return clocks
+
+
+_CLOCKS = {"clk": ClockSignal, "rst": ResetSignal}
+
+
+ComponentT = TypeVar("ComponentT", bound=SharedComponent)
+
+
+def place(m: Module, name: str, component: ComponentT, platform: object) -> ComponentT:
+    """Add a component to ``m`` as the submodule ``name``, in Verilog as an instance of its one module; return it."""
+    m.submodules[name] = platform.instance(component, name) if isinstance(platform, Target) else component
+    return component
+
+
+def _flat_ports(component: wiring.Component) -> dict[str, tuple[Value, PortDirection]]:
+    """Ports by name, their paths joined by single underscores; a stream's constant ``ready`` is none."""
+    ports = {}
+    for path, member, port in component.signature.flatten(component):
+        value = Value.cast(port)
+        if isinstance(value, Signal):
+            direction = PortDirection.Input if member.flow == In else PortDirection.Output
+            ports["_".join(map(str, path))] = (value, direction)
+    return ports
