@@ -3,7 +3,7 @@
 import json
 import re
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from .config import Config
@@ -12,29 +12,26 @@ from .target import Family
 from .verilog import generate
 from .yosys import run_yosys
 
-__all__ = ["LUT4_EQUIVALENTS", "Area", "measure_area"]
+__all__ = ["LUT4_EQUIVALENTS", "Area", "measure_area", "synthesis_command"]
 
 LUT4_EQUIVALENTS = """\
-LUT4-equivalents count logic in 4-input LUTs, so that targets and carry chains compare:
+LUT4-equivalents count logic in 4-input LUTs, so that targets compare:
   generic  a $lut of up to 4 inputs is 1; there are no carry cells
-  ecp5     a LUT4 is 1, a CCU2C 2 (it is two LUT4 and their carry), a TRELLIS_DPR16X4 6 (with its write port)
-  ice40    an SB_LUT4 is 1; an SB_CARRY shares the cell of a LUT and counts 0, or 1 where there are more of them
-  xc7      a LUT1 to LUT4 is 1, a LUT5 2, a LUT6 4 (by its 64 bits); a CARRY4 sits behind counted LUTs and counts 0"""
+  ecp5     a LUT4 is 1, a CCU2C 2 (two LUT4 and their carry), a TRELLIS_DPR16X4 6 (with its write port)
+  ice40    an SB_LUT4 is 1; an SB_CARRY sits in the cell of a LUT and counts 0
+  xc7      a LUT1 to LUT4 is 1, a LUT5 2, a LUT6 4 (by its 64 bits), a LUT used as memory or shift
+           register 4; a CARRY4 sits behind counted LUTs and counts 0"""
 
-# For each family: how it is synthesized, and which cells are what. A pattern matches the whole cell type;
-# the number is what one cell counts.
-_FLOWS: dict[str, str] = {
-    "generic": "synth -flatten -lut 4 -top {top}",
-    "ecp5": "synth_ecp5 -top {top}",
-    "ice40": "synth_ice40 -top {top}",
-    "ice40-dsp": "synth_ice40 -dsp -top {top}",
-    "xc7": "synth_xilinx -flatten -noiopad -top {top}",
+_SYNTHESIS: dict[Family, str] = {
+    "generic": "synth -flatten -lut 4",
+    "ecp5": "synth_ecp5",
+    "ice40": "synth_ice40",
+    "xc7": "synth_xilinx -flatten -noiopad",
 }
-_CELLS: dict[Family, dict[str, dict[str, float]]] = {
-    "generic": {
-        "lut4": {r"\$lut": 1},
-        "ff": {r"\$_S?DFF.*|\$_DLATCH.*": 1},
-    },
+
+# What each cell type counts, by column of the report; patterns match the whole type.
+_COUNTS: dict[Family, dict[str, dict[str, int]]] = {
+    "generic": {"lut4": {r"\$lut": 1}, "ff": {r"\$_(S?DFF|ALDFF|DLATCH).*": 1}},
     "ecp5": {
         "lut4": {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 6},
         "carry": {"CCU2C": 1},
@@ -50,10 +47,73 @@ _CELLS: dict[Family, dict[str, dict[str, float]]] = {
         "bram": {"SB_RAM40.*": 1},
     },
     "xc7": {
-        "lut4": {"LUT[1-4]": 1, "LUT5": 2, "LUT6": 4, "SRL16E": 1, "SRLC32E": 4, "RAM.*": 4},
+        "lut4": {"INV|LUT[1-4]": 1, "LUT5": 2, "LUT6": 4, "SRL.*|RAM(32|64|128|256).*": 4},
         "carry": {"CARRY4": 1},
-        "ff": {"FD[RSCP]E": 1},
+        "ff": {"FD[RSCP]E.*": 1},
         "dsp": {"DSP48E1": 1},
         "bram": {"RAMB18E1": 1, "RAMB36E1": 2},
     },
 }
+# Synthesis leaves these without a place on the chip, or they are parts of what is counted.
+_FREE = re.compile(r"\$scopeinfo|PFUMX|L6MUX21|MUXF[78]|BUFG|IBUF|OBUF|GND|VCC|VHI|VLO")
+
+
+@dataclass(frozen=True)
+class Area:
+    """What a design takes.
+
+    ``lut4`` is in LUT4-equivalents (`LUT4_EQUIVALENTS`); the others count cells: carry chain cells, flip-flops,
+    DSP blocks, block RAMs (RAMB36E1 as two). ``multipliers`` is how many multipliers the design has, 0 if none.
+    """
+
+    lut4: int
+    carry: int
+    ff: int
+    dsp: int
+    bram: int
+    multipliers: int
+
+
+def synthesis_command(config: Config, family: Family) -> str:
+    """The Yosys command that synthesizes for a family, without its ``-top``.
+
+    iCE40 has DSP blocks on some devices only: they are used for ``multiplier = "dsp"``.
+    """
+    wants_dsp = family == "ice40" and getattr(config, "multiplier", None) == "dsp"
+    return _SYNTHESIS[family] + (" -dsp" if wants_dsp else "")
+
+
+def measure_area(product: Product, config: Config, family: Family) -> Area:
+    """Synthesize a product for a family and count its cells.
+
+    Raises
+    ------
+    ToolError
+        If Yosys is missing or fails.
+    """
+    with tempfile.TemporaryDirectory(prefix="tilewright-") as name:
+        folder = Path(name)
+        generate(product, config, folder, family)
+        script = [
+            f"read_verilog {product.module}.v",
+            f"{synthesis_command(config, family)} -top {product.module}",
+            "tee -q -o stat.json stat -json",
+        ]
+        run_yosys(script, folder)
+        stat = json.loads((folder / "stat.json").read_text(encoding="utf-8"))
+    multipliers = getattr(config, "rows", 0) * getattr(config, "cols", 0)
+    return _count(stat["design"]["num_cells_by_type"], family, multipliers)
+
+
+def _count(cells: dict[str, int], family: Family, multipliers: int) -> Area:
+    totals = dict.fromkeys(("lut4", "carry", "ff", "dsp", "bram"), 0)
+    for cell, number in cells.items():
+        known = bool(_FREE.fullmatch(cell))
+        for column, patterns in _COUNTS[family].items():
+            for pattern, weight in patterns.items():
+                if re.fullmatch(pattern, cell):
+                    totals[column] += weight * number
+                    known = True
+        if not known:
+            raise AssertionError(f"area report for {family} does not know the cell {cell}")
+    return Area(**totals, multipliers=multipliers)

@@ -66,9 +66,7 @@ class Column(SharedComponent):
             element = ProcessingElement(config, len(partial), total_bits)
             place(m, f"element_{group}", element, platform)
             m.d.comb += [
-                element.activations.eq(
-                    self.activations.word_select(group, config.dot * config.activation_bits)
-                ),
+                element.activations.eq(self.activations.word_select(group, config.dot * config.activation_bits)),
                 element.weights.eq(self.weights.word_select(group, config.dot * config.weight_bits)),
                 element.load.eq(load[group]),
                 element.swap.eq(self.swap[group]),

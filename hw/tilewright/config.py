@@ -43,9 +43,7 @@ class Config(BaseModel):
     def preset_values(cls, name: str) -> dict[str, Any]:
         """Return the field values of the preset called ``name``."""
         if name not in cls.PRESETS:
-            raise ConfigError(
-                "preset", name, f"must be one of {', '.join(cls.PRESETS)}", _closest(name, cls.PRESETS)
-            )
+            raise ConfigError("preset", name, f"must be one of {', '.join(cls.PRESETS)}", _closest(name, cls.PRESETS))
         return dict(cls.PRESETS[name])
 
     @classmethod
@@ -208,9 +206,7 @@ def _explain(cls: type[Config], values: Mapping[str, Any], error: ValidationErro
     match first["type"]:
         case "greater_than_equal" | "less_than_equal":
             limits = _limits(cls, field)
-            return ConfigError(
-                field, value, f"must be {limits.start} to {limits[-1]}", _nearest(cls, values, field)
-            )
+            return ConfigError(field, value, f"must be {limits.start} to {limits[-1]}", _nearest(cls, values, field))
         case "int_type" | "int_from_float":
             return ConfigError(field, value, "must be a whole number", _nearest(cls, values, field))
         case "literal_error":
@@ -238,9 +234,7 @@ def _nearest(cls: type[Config], values: Mapping[str, Any], field: str) -> int | 
         return None
     limits = _limits(cls, field)
     small = len(limits) <= 4096
-    candidates = (
-        limits if small else {limits.start, limits[-1]} | {1 << n for n in range(64) if 1 << n in limits}
-    )
+    candidates = limits if small else {limits.start, limits[-1]} | {1 << n for n in range(64) if 1 << n in limits}
     for candidate in sorted(candidates, key=lambda n: abs(n - value)):
         with contextlib.suppress(ConfigError):
             cls(**{**values, field: candidate})

@@ -7,7 +7,7 @@ from .lut_multiplier import LutMultiplier
 from .target import SharedComponent, Target, place
 
 # Cycles by which a load precedes the first activation that it holds for; then cycles from activation to product.
-TIMING = {"infer": (1, 1), "dsp": (0, 2), "lut": (1, 2)}
+TIMING = {"infer": (1, 1), "dsp": (0, 3), "lut": (1, 2)}
 
 
 class Multiplier(SharedComponent):
@@ -18,11 +18,11 @@ class Multiplier(SharedComponent):
     product a cycle, no stalls, no reset::
 
         weight ──► load? ──│w│──┐
-                                ├──► × ──│ │──► product       infer: weight_lead 1, latency 1
-        activation ─────────────┘                             lut:   1 and 2, a register inside the ×
+                                ├──► × ──│ │──► product         infer: weight_lead 1, latency 1
+        activation ─────────────┘                               lut:   1 and 2, a register inside the ×
 
         weight ──► load? ──│w│──┐
-                                ├──► × ──│ │──► product       dsp:   weight_lead 0, latency 2
+                                ├──► × ──│ │──│ │──► product    dsp:   weight_lead 0, latency 3
         activation ────────│a│──┘
 
     ===== ==========================================================================================
@@ -31,6 +31,7 @@ class Multiplier(SharedComponent):
     infer A registered ``*``: synthesis chooses.
     dsp   ECP5: one MULT18X18D with its own input and output registers. Elsewhere the same three
           registers around a ``*``, which synthesis for iCE40 and 7-series packs into its DSP block.
+          The last register is in the fabric: from a DSP block to the adders the way is long.
     lut   Carry chains only, see `LutMultiplier`; 36 CCU2C for 8 x 8 bits on ECP5.
     ===== ==========================================================================================
 
@@ -62,32 +63,38 @@ class Multiplier(SharedComponent):
 
     def elaborate(self, platform):
         m = Module()
-        if self.kind == "dsp" and isinstance(platform, Target) and platform.family == "ecp5":
-            m.submodules.mult18x18d = self._mult18x18d()
-            return m
 
-        stationary = Signal.like(self.weight, reset_less=True)
-        with m.If(self.load):
-            m.d.sync += stationary.eq(self.weight)
-        product = Signal.like(self.product, name="product_register", reset_less=True)
-        m.d.comb += self.product.eq(product)
         match self.kind:
             case "infer":
-                m.d.sync += product.eq(self.activation * stationary)
-            case "dsp":
-                activation = Signal.like(self.activation, name="activation_register", reset_less=True)
-                m.d.sync += activation.eq(self.activation)
-                m.d.sync += product.eq(activation * stationary)
+                product = self.activation * self._stationary(m)
             case "lut":
-                lut = LutMultiplier(len(self.activation), len(stationary))
-                place(m, "lut", lut, platform)
-                m.d.comb += [lut.a.eq(self.activation), lut.b.eq(stationary)]
-                m.d.sync += product.eq(lut.product)
+                lut = place(m, "lut", LutMultiplier(len(self.activation), len(self.weight)), platform)
+                m.d.comb += [lut.a.eq(self.activation), lut.b.eq(self._stationary(m))]
+                product = lut.product
+            case "dsp":
+                product = Signal.like(self.product, name="dsp_product", reset_less=True)
+                if isinstance(platform, Target) and platform.family == "ecp5":
+                    m.submodules.mult18x18d = self._mult18x18d(product)
+                else:
+                    activation = Signal.like(self.activation, name="dsp_activation", reset_less=True)
+                    m.d.sync += activation.eq(self.activation)
+                    m.d.sync += product.eq(activation * self._stationary(m))
+
+        product_register = Signal.like(self.product, reset_less=True)
+        m.d.sync += product_register.eq(product)
+        m.d.comb += self.product.eq(product_register)
         return m
 
-    def _mult18x18d(self) -> Instance:
-        """The DSP block: its input register B is the weight, enabled by CE1."""
-        a, b, product = self.activation, self.weight, self.product
+    def _stationary(self, m: Module) -> Signal:
+        """The register of the weight that stays."""
+        stationary = Signal.like(self.weight, name="stationary", reset_less=True)
+        with m.If(self.load):
+            m.d.sync += stationary.eq(self.weight)
+        return stationary
+
+    def _mult18x18d(self, product: Signal) -> Instance:
+        """The DSP block: its input register B is the weight, enabled by CE1; ``product`` is its output register."""
+        a, b = self.activation, self.weight
         return Instance(
             "MULT18X18D",
             p_REG_INPUTA_CLK="CLK0", p_REG_INPUTA_CE="CE0", p_REG_INPUTA_RST="RST0",

@@ -4,7 +4,6 @@ from amaranth.hdl import Cat, Module, Signal, Value, unsigned
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from .adder_tree import AdderTree
 from .column import ColumnBlock
 from .config import TileConfig
 from .delay import DelayLine, Skew, skew_cycles
@@ -35,15 +34,7 @@ class MatmulTile(SharedComponent):
     def latency(self) -> int:
         """Cycles from the acceptance of an activation word to its result word."""
         config = self.config
-        return (
-            1
-            + sum(TIMING[config.multiplier])
-            + (config.dot - 1).bit_length()
-            + config.groups
-            - 1
-            + self.blocks
-            - 1
-        )
+        return 1 + sum(TIMING[config.multiplier]) + (config.dot - 1).bit_length() + config.groups - 1 + self.blocks - 1
 
     @property
     def blocks(self) -> int:

