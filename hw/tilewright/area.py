@@ -3,7 +3,7 @@
 import json
 import re
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from .config import Config
@@ -18,7 +18,7 @@ LUT4_EQUIVALENTS = """\
 LUT4-equivalents count logic in 4-input LUTs, so that targets compare:
   generic  a $lut of up to 4 inputs is 1; there are no carry cells
   ecp5     a LUT4 is 1, a CCU2C 2 (two LUT4 and their carry), a TRELLIS_DPR16X4 6 (with its write port)
-  ice40    an SB_LUT4 is 1; an SB_CARRY sits in the cell of a LUT and counts 0
+  ice40    an SB_LUT4 is 1; an SB_CARRY sits in the cell of a LUT and counts 0 (DSPs only for `dsp`)
   xc7      a LUT1 to LUT4 is 1, a LUT5 2, a LUT6 4 (by its 64 bits), a LUT used as memory or shift
            register 4; a CARRY4 sits behind counted LUTs and counts 0"""
 
@@ -72,6 +72,13 @@ class Area:
     dsp: int
     bram: int
     multipliers: int
+
+    def report(self) -> dict[str, dict[str, float]]:
+        """Return the counts as ``total`` and, where there are multipliers, ``per_multiplier``."""
+        total = {name: value for name, value in asdict(self).items() if name != "multipliers"}
+        if not self.multipliers:
+            return {"total": total}
+        return {"total": total, "per_multiplier": {name: value / self.multipliers for name, value in total.items()}}
 
 
 def synthesis_command(config: Config, family: Family) -> str:

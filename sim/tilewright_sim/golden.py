@@ -1,5 +1,7 @@
 """Golden models: what the hardware must compute, from the specification, in int64."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -21,7 +23,7 @@ def matmul(a: ArrayLike, b: ArrayLike) -> NDArray[np.int64]:
     return a @ b.T
 
 
-def stream_tiles(packets: list[ArrayLike], tiles: list[ArrayLike]) -> NDArray[np.int64]:
+def stream_tiles(packets: Sequence[ArrayLike], tiles: Sequence[ArrayLike]) -> NDArray[np.int64]:
     """Return what a tile answers to packets of activations, the k-th with the k-th tile of weights.
 
     Parameters

@@ -5,6 +5,8 @@ from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["check_range", "from_ints", "pack", "to_ints", "unpack"]
 
+_PART = np.uint64(0xFFFF_FFFF)
+
 
 def check_range(values: ArrayLike, bits: int) -> NDArray[np.int64]:
     """Return ``values`` as int64; ValueError if one does not fit into ``bits`` signed bits."""
@@ -18,24 +20,30 @@ def check_range(values: ArrayLike, bits: int) -> NDArray[np.int64]:
 def pack(values: ArrayLike, bits: int) -> NDArray[np.uint32]:
     """Pack elements of shape [words, elements] into words of shape [words, ceil(elements * bits / 32)].
 
-    ``bits`` is the width of an element; the words are split into 32-bit parts, the lowest first.
+    ``bits`` is the width of an element, 1 to 32; the words are split into 32-bit parts, the lowest first.
     """
-    array = check_range(values, bits)
+    array = check_range(values, bits).astype(np.uint64) & np.uint64((1 << bits) - 1)
     words, elements = array.shape
-    parts = -(-elements * bits // 32)
-    each = (array[:, :, None] >> np.arange(bits)) & 1
-    flat = np.zeros((words, parts * 32), dtype=np.uint8)
-    flat[:, : elements * bits] = each.reshape(words, elements * bits)
-    return np.packbits(flat, axis=1, bitorder="little").view("<u4")
+    parts = np.zeros((words, -(-elements * bits // 32) + 1), dtype=np.uint64)  # and one for what sticks out
+    for element in range(elements):
+        part, shift = divmod(element * bits, 32)
+        placed = array[:, element] << np.uint64(shift)
+        parts[:, part] |= placed & _PART
+        parts[:, part + 1] |= placed >> np.uint64(32)
+    return parts[:, :-1].astype("<u4")
 
 
 def unpack(words: NDArray[np.uint32], elements: int, bits: int) -> NDArray[np.int64]:
     """The reverse of `pack`: signed elements of shape [words, elements]."""
-    flat = np.unpackbits(np.ascontiguousarray(words, dtype="<u4").view(np.uint8), axis=1, bitorder="little")
-    each = flat[:, : elements * bits].reshape(len(words), elements, bits).astype(np.int64)
-    weights = np.int64(1) << np.arange(bits, dtype=np.int64)
-    weights[-1] = -weights[-1]
-    return each @ weights
+    parts = np.zeros((len(words), words.shape[1] + 1), dtype=np.uint64)
+    parts[:, :-1] = words
+    values = np.empty((len(words), elements), dtype=np.int64)
+    for element in range(elements):
+        part, shift = divmod(element * bits, 32)
+        window = parts[:, part] | parts[:, part + 1] << np.uint64(32)
+        # To the top, and back with the sign.
+        values[:, element] = (window << np.uint64(64 - bits - shift)).astype(np.int64) >> (64 - bits)
+    return values
 
 
 def to_ints(words: NDArray[np.uint32]) -> list[int]:

@@ -89,7 +89,7 @@ void tile_delete(void* tile) { delete static_cast<Tile*>(tile); }
 
 // Feeds `activations` and `weights` words (`lasts` marks the ends of packets and of tiles) and collects one result
 // word for each activation word. Returns the cycles it took, or 0 if it did not finish within `limit` cycles.
-// `counts` receives how many words of activations, weights and results were moved.
+// `counts` receives how many words of activations, weights and results were moved, and the cycle of the first result.
 uint64_t tile_run(void* handle, const uint32_t* activations, const uint8_t* activation_lasts, int activation_parts,
                   const uint32_t* weights, const uint8_t* weight_lasts, int weight_parts, uint32_t* results,
                   uint8_t* result_lasts, int result_parts, uint64_t words, uint64_t weight_words, uint64_t limit,
@@ -112,6 +112,7 @@ uint64_t tile_run(void* handle, const uint32_t* activations, const uint8_t* acti
         sent += top.s_axis_act_tvalid && top.s_axis_act_tready;
         loaded += top.s_axis_wgt_tvalid && top.s_axis_wgt_tready;
         if (top.m_axis_res_tvalid) {
+            if (!received) counts[3] = cycle;
             get(top.m_axis_res_tdata, results + received * result_parts);
             result_lasts[received++] = top.m_axis_res_tlast;
         }

@@ -1,6 +1,8 @@
 """The generated tile in Verilator, fed from numpy with no Python per cycle."""
 
 import ctypes
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -8,6 +10,7 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
 from tilewright.config import TileConfig
 from tilewright.errors import TilewrightError
 from tilewright.products import PRODUCTS
@@ -31,10 +34,17 @@ class TileResult:
     sums : int64 array of shape [activation words, cols]
     cycles : int
         Clock cycles from the first word offered to the last result.
+    result_cycles : int
+        Of these, the cycles from the first result to the last: as many as there are activation words if no
+        multiplier was ever idle.
+    seconds : float
+        Wall-clock time of the simulation itself.
     """
 
     sums: NDArray[np.int64]
     cycles: int
+    result_cycles: int
+    seconds: float
 
 
 class TileSimulator:
@@ -83,7 +93,7 @@ class TileSimulator:
             self._library.tile_delete(self._tile)
             self._tile = None
 
-    def run(self, packets: list[ArrayLike], tiles: list[ArrayLike]) -> TileResult:
+    def run(self, packets: Sequence[ArrayLike], tiles: Sequence[ArrayLike]) -> TileResult:
         """Send each packet of activations, of shape [m, rows], with its tile of weights, of shape [n, rows].
 
         A tile of fewer than ``cols`` columns is loaded in as many cycles as it has; the sums of the others mean
@@ -106,8 +116,9 @@ class TileSimulator:
         words, activation_lasts, weight_lasts = len(activations), _lasts(arrays), _lasts(columns)
         results = np.zeros((words, -(-config.cols * config.result_bits // 32)), dtype=np.uint32)
         result_lasts = np.zeros(words, dtype=np.uint8)
-        counts = (ctypes.c_uint64 * 3)()
+        counts = (ctypes.c_uint64 * 4)()
         limit = 1000 + 2 * (words + len(weights) + config.cols * len(arrays))
+        start = time.perf_counter()
         cycles = self._library.tile_run(
             self._tile,
             *_words(activations, activation_lasts),
@@ -115,12 +126,31 @@ class TileSimulator:
             *_words(results, result_lasts),
             ctypes.c_uint64(words), ctypes.c_uint64(len(weights)), ctypes.c_uint64(limit), counts,
         )  # fmt: skip
+        seconds = time.perf_counter() - start
         if not cycles or not np.array_equal(result_lasts, activation_lasts):
             raise TilewrightError(
                 f"the tile did not finish in {limit} cycles: it took {counts[0]} of {words} activation words and "
                 f"{counts[1]} of {len(weights)} weight words, and gave {counts[2]} results"
             )
-        return TileResult(packing.unpack(results, config.cols, config.result_bits), cycles)
+        return TileResult(packing.unpack(results, config.cols, config.result_bits), cycles, cycles - counts[3], seconds)
+
+    def matmul(self, a: ArrayLike, b: ArrayLike) -> NDArray[np.int64]:
+        """Return ``a @ b.T`` for integers of shape [M, K] and [N, K], every product computed by the tile.
+
+        K is cut into chunks of ``rows`` and N into tiles of ``cols``, padded with zeros; the sums over the chunks
+        are added outside the tile, which holds no accumulators.
+        """
+        rows, cols = self.config.rows, self.config.cols
+        left, right = (np.asarray(matrix, dtype=np.int64) for matrix in (a, b))
+        left, right = _padded(left, 1, rows), _padded(right, cols, rows)
+        chunks = [slice(first, first + rows) for first in range(0, left.shape[1], rows)]
+        tiles = [slice(first, first + cols) for first in range(0, len(right), cols)]
+        result = self.run(
+            [left[:, chunk] for _ in tiles for chunk in chunks],
+            [right[tile, chunk] for tile in tiles for chunk in chunks],
+        )
+        sums = result.sums.reshape(len(tiles), len(chunks), len(left), cols).sum(axis=1)
+        return np.concatenate(list(sums), axis=1)[:, : np.shape(b)[0]]
 
     def _check(self, values: ArrayLike, most: int, bits: int, what: str) -> NDArray[np.int64]:
         array = packing.check_range(values, bits)
@@ -128,6 +158,11 @@ class TileSimulator:
         if array.ndim != 2 or array.shape[1] != rows or not 1 <= len(array) <= most:
             raise ValueError(f"{what} has the shape {list(array.shape)}, not [1 or more words, {rows}]")
         return array
+
+
+def _padded(matrix: NDArray[np.int64], height: int, width: int) -> NDArray[np.int64]:
+    """The matrix with zeros behind it, up to multiples of ``height`` and ``width``."""
+    return np.pad(matrix, [(0, -matrix.shape[0] % height), (0, -matrix.shape[1] % width)])
 
 
 _PLAIN = str.maketrans(dict.fromkeys('{}":,', "_"))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from tilewright_sim import digits
 from tilewright_sim.digits import train
 

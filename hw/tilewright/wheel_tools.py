@@ -1,0 +1,39 @@
+"""Run the tools that come as WebAssembly in wheels."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from .errors import ToolError
+
+
+def run_wheel_tool(name: str, package: str, function: str, arguments: list[str], folder: Path) -> None:
+    """Run one tool in ``folder``, in a process of its own.
+
+    These tools see no absolute path, and their output, redirected, may be cut: name files relative to the folder
+    and have results written to files there. The very first run of each on a machine compiles it, which takes up to
+    a minute.
+
+    Parameters
+    ----------
+    name : str
+        For messages.
+    package : str
+        What to install where it is missing.
+    function : str
+        The wheel's module and its function that takes the arguments.
+
+    Raises
+    ------
+    ToolError
+        If the tool is missing or fails; the message ends with what it said last.
+    """
+    module = function.split(".")[0]
+    start = f"import sys, {module}; sys.exit({function}(sys.argv[1:]))"
+    command = [sys.executable, "-c", start, *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = (done.stderr.strip() or done.stdout.strip() or f"exit status {done.returncode}").splitlines()[-1]
+        if f"No module named '{module}'" in said:
+            raise ToolError(f"{name} is missing: run `pip install {package}`")
+        raise ToolError(f"{name} failed: {said}")

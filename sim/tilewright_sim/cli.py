@@ -1,0 +1,80 @@
+"""The command ``tilewright``: what generates hardware, and what runs it."""
+
+from pathlib import Path
+
+import click
+from rich.table import Table
+
+from tilewright.cli import cli, console, run
+from tilewright.errors import TilewrightError
+from tilewright.files import write_files
+
+from .bench import BENCHES, Figure, markdown, update_readme
+from .demo import digits_demo
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line."""
+    run(cli)
+
+
+@cli.command()
+@click.argument("what", metavar="WHAT", type=click.Choice(list(BENCHES)))
+@click.option("--markdown", "as_markdown", is_flag=True, help="Print the table as Markdown.")
+@click.option(
+    "--readme",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also put the table into this file, between <!-- bench WHAT --> and <!-- end WHAT -->.",
+)
+def bench(what: str, as_markdown: bool, readme: Path | None) -> None:
+    """Measure the figures that the README shows for WHAT (tile), and print each as soon as it is known.
+
+    Nothing is tuned for it: it runs the same code as the other commands. Five minutes on two cores.
+    """
+    if readme is not None:
+        _replace(readme, what, "")  # fail before five minutes of measuring
+    figures: list[Figure] = []
+    with console.status("") as status:
+        measuring = BENCHES[what]()
+        while True:
+            status.update(f"measuring figure {len(figures) + 1}")
+            figure = next(measuring, None)
+            if figure is None:
+                break
+            figures.append(figure)
+            console.print(
+                f"{'reached' if figure.reached else 'MISSED '}  {figure.name}: {figure.measured}", highlight=False
+            )
+    click.echo(markdown(figures) if as_markdown else _plain(figures), nl=False)
+    if readme is not None:
+        write_files(readme.parent, {readme.name: _replace(readme, what, markdown(figures))})
+
+
+def _replace(readme: Path, what: str, table: str) -> str:
+    try:
+        return update_readme(readme.read_text(encoding="utf-8"), what, table)
+    except OSError as error:
+        raise TilewrightError(f"cannot read {readme}: {error.strerror}") from None
+    except ValueError as error:
+        raise TilewrightError(f"cannot put the table into {readme}: {error}") from None
+
+
+def _plain(figures: list[Figure]) -> str:
+    table = Table()
+    for heading in ("figure", "bar", "measured", ""):
+        table.add_column(heading)
+    for figure in figures:
+        table.add_row(figure.name, figure.bar, figure.measured, "reached" if figure.reached else "MISSED")
+    with console.capture() as captured:
+        console.print(table)
+    return captured.get()
+
+
+@cli.command()
+@click.option("--preset", default="small", show_default=True, help="The tile that recognizes the digits.")
+@click.option("--images", default=450, show_default=True, type=click.IntRange(1, 450), help="Test images to run.")
+def demo(preset: str, images: int) -> None:
+    """Recognize handwritten digits on the generated Verilog of a tile, compare with the golden model, show its area."""
+    digits_demo(preset, images)

@@ -1,0 +1,186 @@
+"""Run components in Amaranth's simulator, with a watchdog, stream benches, and a waveform where one fails."""
+
+import os
+import re
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from itertools import chain, repeat
+from pathlib import Path
+from typing import Any
+
+from amaranth.hdl import ClockDomain, Const, Elaboratable, Module, Value
+from amaranth.sim import Simulator
+
+__all__ = ["Bench", "SimulationError", "checker", "feeder", "run"]
+
+Bench = Callable[[Any], Awaitable[None]]
+PERIOD = 1e-6
+WAVES = Path("build", "waves")
+
+
+class SimulationError(AssertionError):
+    """A bench failed or did not end; the message says why and where the waveform is."""
+
+
+def run(dut: Elaboratable, *benches: Bench, limit_cycles: int = 10_000) -> None:
+    """Simulate ``dut`` until every bench has returned.
+
+    Everything is clocked by one domain ``sync``; it is there even if the component is combinational. When a bench
+    fails, all of it runs once more to write a waveform to ``build/waves/``, in the current folder.
+
+    Parameters
+    ----------
+    dut : Elaboratable
+        Elaborated anew for each run.
+    benches : async functions of one argument, the simulator's context
+        They start together at time 0, half a cycle before the first rising edge. They may run twice, so they keep
+        their state in locals; a list that a bench fills for its test is cleared when the bench starts.
+    limit_cycles : int
+        The watchdog: the clock cycles within which all benches return.
+
+    Raises
+    ------
+    SimulationError
+        If a bench raises, or the watchdog bites; the first failure is its cause.
+    """
+    try:
+        _simulator(dut, benches, limit_cycles).run()
+    except Exception as error:
+        path = WAVES / f"{_run_name(dut)}.vcd"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        again = _simulator(dut, benches, limit_cycles)
+        try:
+            with again.write_vcd(str(path)):
+                again.run()
+        except Exception:
+            note = f"waveform: {path}"
+        else:
+            note = f"it passed when run again, so a bench keeps state between runs; waveform of that: {path}"
+        raise SimulationError(f"{type(error).__name__}: {error}\n{note}") from error
+
+
+def feeder(stream: Any, payloads: Iterable[Any], gaps: Iterable[int] = ()) -> Bench:
+    """Return a bench that offers payloads on an input stream of the component and ends when the last is accepted.
+
+    An offer stays until it is accepted, and waits for nothing. Between offers the payload is the complement of the
+    next one, which a correct component ignores.
+
+    Parameters
+    ----------
+    stream : stream interface
+        A port of the component whose ``payload`` and ``valid`` are its inputs.
+    payloads : iterable
+        Python values of the payload's shape.
+    gaps : iterable of int
+        Cycles without an offer before each payload; those that have none come at once.
+    """
+    sent = [_bits(stream.payload, payload) for payload in payloads]
+    waits = list(gaps)
+
+    async def bench(ctx):
+        payload = _raw(stream.payload)
+        for bits, gap in zip(sent, chain(waits, repeat(0)), strict=False):
+            ctx.set(payload, ~bits)
+            for _ in range(gap):
+                await ctx.tick()
+            ctx.set(payload, bits)
+            ctx.set(stream.valid, 1)
+            accepted = False
+            while not accepted:
+                _, _, accepted = await ctx.tick().sample(stream.ready)
+            ctx.set(stream.valid, 0)
+
+    return bench
+
+
+def checker(stream: Any, expected: Sequence[Any], gaps: Iterable[int] = (), quiet_cycles: int = 8) -> Bench:
+    """Return a bench that accepts payloads of an output stream of the component and asserts what they are.
+
+    It also asserts that an offer stays, with the same payload, until it is accepted, and that nothing more comes
+    for some cycles after the last payload.
+
+    Parameters
+    ----------
+    stream : stream interface
+        A port of the component whose ``payload`` and ``valid`` are its outputs. Where ``ready`` is the constant 1
+        there are no stalls.
+    expected : sequence
+        Python values of the payload's shape, in order.
+    gaps : iterable of int
+        Cycles in which each payload is not accepted, from the acceptance of the one before; 0 where there is none.
+    quiet_cycles : int
+        How long to watch for what should not come; it is not accepted.
+    """
+    wanted = [_bits(stream.payload, payload) for payload in expected]
+    waits = list(gaps)
+    stalls = not isinstance(stream.ready, Const)
+
+    async def bench(ctx):
+        offered = None
+
+        async def cycle(ready: bool) -> int | None:
+            """Return the payload that is accepted in this cycle, if one is."""
+            nonlocal offered
+            if stalls:
+                ctx.set(stream.ready, ready)
+            _, _, valid, bits = await ctx.tick().sample(stream.valid, _raw(stream.payload))
+            assert valid or offered is None, f"an offer of {offered:#x} was withdrawn"
+            assert offered is None or bits == offered, f"an offer changed from {offered:#x} to {bits:#x}"
+            offered = bits if valid and not ready else None
+            return bits if valid and ready else None
+
+        for index, (want, gap) in enumerate(zip(wanted, chain(waits, repeat(0)), strict=False)):
+            for _ in range(gap if stalls else 0):
+                await cycle(ready=False)
+            got = None
+            while got is None:
+                got = await cycle(ready=True)
+            assert got == want, f"payload {index} is {_text(stream, got)}, not {_text(stream, want)}"
+        for _ in range(quiet_cycles):
+            extra = await cycle(ready=not stalls)
+            more = offered if extra is None else extra
+            assert more is None, f"there is a payload after all {len(wanted)}: {_text(stream, more)}"
+        if stalls:
+            ctx.set(stream.ready, 0)
+
+    return bench
+
+
+def _simulator(dut: Elaboratable, benches: Iterable[Bench], limit_cycles: int) -> Simulator:
+    async def watchdog(ctx):
+        await ctx.delay(limit_cycles * PERIOD)
+        raise TimeoutError(f"the benches did not end within {limit_cycles} cycles")
+
+    top = Module()
+    top.domains.sync = ClockDomain("sync")
+    top.submodules.dut = dut
+    simulator = Simulator(top)
+    simulator.add_clock(PERIOD)
+    for bench in benches:
+        simulator.add_testbench(bench)
+    simulator.add_testbench(watchdog, background=True)
+    return simulator
+
+
+def _run_name(dut: Elaboratable) -> str:
+    """The name of the test that runs, or else of the component."""
+    test = os.environ.get("PYTEST_CURRENT_TEST", type(dut).__name__).removesuffix(" (call)")
+    return re.sub(r"\W+", "_", test.rpartition("/")[2]).strip("_")[:100]
+
+
+def _raw(payload: Any) -> Value:
+    """The bits of a payload, without its shape and sign."""
+    return Value.cast(payload).as_unsigned()
+
+
+def _bits(payload: Any, value: Any) -> int:
+    """The bits of a Python value of the payload's shape."""
+    constant = Const.cast(Const(value, payload.shape()))
+    return constant.value & ((1 << len(constant)) - 1)
+
+
+def _text(stream: Any, bits: int) -> str:
+    shape = stream.payload.shape()
+    if hasattr(shape, "from_bits"):
+        return str(shape.from_bits(bits))
+    return str(Const(bits, shape).value)

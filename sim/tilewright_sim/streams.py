@@ -1,0 +1,221 @@
+"""Drive and watch the streams of a design under cocotb, cycle by cycle.
+
+Everything here acts after a rising edge of the clock: what it reads are the values before the edge, what it
+writes holds from then on. Cycles are numbered, and a word that is accepted or seen at an edge belongs to the cycle
+that ends there, so the difference of two numbers is a latency.
+"""
+
+import random
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import cocotb
+import numpy as np
+from cocotb.clock import Clock
+from cocotb.triggers import RisingEdge
+from cocotb.types import LogicArray
+from cocotb.utils import get_sim_time
+from numpy.typing import NDArray
+
+__all__ = ["Beat", "Sink", "Source", "Stall", "cycle", "cycles", "never", "randomly", "reset", "spread", "start"]
+
+PERIOD_NS = 10
+
+Stall = Callable[[], bool]
+
+
+def never() -> bool:
+    """Stall in no cycle."""
+    return False
+
+
+def randomly(percent: int) -> Stall:
+    """Stall in so many of a hundred cycles."""
+    return lambda: random.randrange(100) < percent
+
+
+def spread(shape: Sequence[int], bits: int) -> NDArray[np.int64]:
+    """Return signed integers of ``bits`` bits spread over all magnitudes, a quarter of them min, max, -1 or 0."""
+    rng = np.random.default_rng(random.getrandbits(64))
+    magnitudes = rng.integers(0, 1 << rng.integers(0, bits, shape))
+    values = magnitudes * rng.choice([-1, 1], shape)
+    low, high = -(1 << bits - 1), (1 << bits - 1) - 1
+    corners = rng.choice([low, high, -1, 0], shape)
+    return np.where(rng.integers(0, 4, shape) == 0, corners, values)
+
+
+def cycle() -> int:
+    """Return the number of the cycle that ended with the last rising edge."""
+    return int(get_sim_time("ns")) // PERIOD_NS
+
+
+async def cycles(dut, count: int) -> None:
+    """Wait for ``count`` rising edges."""
+    for _ in range(count):
+        await RisingEdge(dut.clk)
+
+
+async def start(dut) -> None:
+    """Start the clock, with every ``tvalid`` input 0, and reset the design if it has a reset."""
+    Clock(dut.clk, PERIOD_NS, unit="ns").start(start_high=False)
+    for port in dut:
+        if port._name.startswith("s_") and port._name.endswith("valid"):
+            port.value = 0
+    await reset(dut)
+
+
+async def reset(dut) -> None:
+    """Reset the design for exactly one cycle, all that it asks for."""
+    if hasattr(dut, "rst"):
+        dut.rst.value = 1
+    await RisingEdge(dut.clk)
+    if hasattr(dut, "rst"):
+        dut.rst.value = 0
+
+
+@dataclass(frozen=True)
+class Beat:
+    """One word that crossed a port.
+
+    Parameters
+    ----------
+    data : LogicArray
+        ``tdata``; in a four-state simulator bits may be X.
+    last : bool
+    cycle : int
+        The cycle it was there in.
+    """
+
+    data: LogicArray
+    last: bool
+    cycle: int
+
+
+class Source:
+    """Offer words on an AXI-Stream input, in order, and hold each until it is accepted.
+
+    Checks in every cycle out of reset that ``tready`` is 0 or 1. Between words ``tdata`` and ``tlast`` are random.
+
+    Parameters
+    ----------
+    dut
+        The design.
+    prefix : str
+        What the ports' names start with: ``s_axis_act`` drives ``s_axis_act_tvalid``.
+    stall : callable
+        Asked in every cycle in which a new word could be offered; while it says True, none is.
+
+    Attributes
+    ----------
+    accepted : list of int
+        The cycle in which each word was accepted.
+    """
+
+    def __init__(self, dut, prefix: str, stall: Stall = never):
+        self._dut = dut
+        self._name = prefix
+        self._valid, self._ready, self._data, self._last = (
+            getattr(dut, f"{prefix}_{part}") for part in ("tvalid", "tready", "tdata", "tlast")
+        )
+        self._stall = stall
+        self._queue: deque[tuple[int, bool]] = deque()
+        self.accepted: list[int] = []
+        self._offers = False
+        self._task = cocotb.start_soon(self._run())
+
+    def send(self, words: Iterable[tuple[int, bool]]) -> None:
+        """Queue pairs of ``tdata`` and ``tlast``."""
+        self._queue.extend(words)
+
+    def stop(self) -> None:
+        """Drop what is queued or offered, and offer nothing any more; to be followed by a reset."""
+        self._task.cancel()
+        self._valid.value = 0
+
+    async def _run(self) -> None:
+        bits = len(self._data)
+        while True:
+            if not self._offers:
+                if self._queue and not self._stall():
+                    data, last = self._queue.popleft()
+                    self._offers = True
+                else:
+                    data, last = random.getrandbits(bits), random.random() < 0.5
+                self._valid.value = int(self._offers)
+                self._data.value = data
+                self._last.value = int(last)
+            await RisingEdge(self._dut.clk)
+            ready = self._ready.value
+            assert ready.is_resolvable, f"{self._name}_tready is {ready} in cycle {cycle()}"
+            if self._offers and ready == 1:
+                self.accepted.append(cycle())
+                self._offers = False
+
+
+class Sink:
+    """Collect the words of an AXI-Stream output, which may be one that cannot be stalled.
+
+    Checks in every cycle out of reset that ``tvalid`` is 0 or 1, that ``tlast`` is when there is a word, and,
+    where there is a ``tready``, that an offer stays as it is until it is accepted.
+
+    Parameters
+    ----------
+    dut
+        The design.
+    prefix : str
+        What the ports' names start with.
+    stall : callable
+        Asked in every cycle; while it says True, ``tready`` is 0. Not asked if there is no such port.
+
+    Attributes
+    ----------
+    beats : list of Beat
+        The words so far.
+    """
+
+    def __init__(self, dut, prefix: str, stall: Stall = never):
+        self._dut = dut
+        self._name = prefix
+        self._valid, self._data, self._last = (
+            getattr(dut, f"{prefix}_{part}") for part in ("tvalid", "tdata", "tlast")
+        )
+        self._ready = getattr(dut, f"{prefix}_tready", None)
+        self._stall = stall
+        self.beats: list[Beat] = []
+        cocotb.start_soon(self._run())
+
+    async def collect(self, count: int, limit: int) -> list[Beat]:
+        """Wait until there are ``count`` words, return them all; AssertionError after ``limit`` cycles."""
+        for _ in range(limit):
+            if len(self.beats) >= count:
+                return self.beats
+            await RisingEdge(self._dut.clk)
+        raise AssertionError(f"{self._name}: {len(self.beats)} of {count} words came in {limit} cycles")
+
+    async def _run(self) -> None:
+        waiting: Beat | None = None
+        while True:
+            accepts = True
+            if self._ready is not None:
+                accepts = not self._stall()
+                self._ready.value = int(accepts)
+            await RisingEdge(self._dut.clk)
+            if hasattr(self._dut, "rst") and self._dut.rst.value == 1:
+                waiting = None
+                continue
+            valid = self._valid.value
+            assert valid.is_resolvable, f"{self._name}_tvalid is {valid} in cycle {cycle()}"
+            if waiting:
+                assert valid == 1, f"{self._name} takes back its offer of cycle {waiting.cycle} in cycle {cycle()}"
+            if valid == 0:
+                continue
+            last = self._last.value
+            assert last.is_resolvable, f"{self._name}_tlast is {last} in cycle {cycle()}"
+            beat = Beat(self._data.value, last == 1, cycle())
+            if waiting:
+                held = (waiting.last, str(waiting.data)) == (beat.last, str(beat.data))
+                assert held, f"{self._name} changes its offer of cycle {waiting.cycle} in cycle {cycle()}"
+            waiting = None if accepts else beat
+            if accepts:
+                self.beats.append(beat)
