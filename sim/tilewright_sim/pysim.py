@@ -156,9 +156,9 @@ def _simulator(dut: Elaboratable, benches: Iterable[Bench], limit_cycles: int) -
     top.submodules.dut = dut
     simulator = Simulator(top)
     simulator.add_clock(PERIOD)
+    simulator.add_testbench(watchdog, background=True)
     for bench in benches:
         simulator.add_testbench(bench)
-    simulator.add_testbench(watchdog, background=True)
     return simulator
 
 

@@ -92,7 +92,7 @@ def run_bench(
         environment=environment | {"HW_CONFIG": config.to_json(), "HW_FAMILY": family},
         seed=seed,
         testcase=testcase,
-        name=f"{bench.stem}-{simulator}-{family}-{digest}",
+        name=f"{bench.stem}-{simulator}-{family}-{digest}-{seed}" + (f"-{testcase}" if testcase else ""),
     )
     build, _ = run.build(waves=False)
     failure, log = run.simulate(build)
@@ -157,11 +157,16 @@ class _Run:
         folder = self.folder / "runs" / self.name / ("waves" if waveform else "plain")
         folder.mkdir(parents=True, exist_ok=True)
         log = folder / "log.txt"
-        arguments: dict[str, Any] = {}
+        # Registers start random in Verilator, as they start X in Icarus.
+        random_start = ["+verilator+rand+reset+2", f"+verilator+seed+{self.seed}"]
+        arguments: dict[str, Any] = {"verilator": {"test_args": random_start}, "icarus": {}}[self.simulator]
         if waveform:
-            icarus = self.simulator == "icarus"
-            option = [f"+dumpfile_path={waveform}"] if icarus else ["--trace-file", str(waveform)]
-            arguments = {"waves": True, "plusargs" if icarus else "test_args": option}
+            arguments["waves"] = True
+            match self.simulator:
+                case "verilator":
+                    arguments["test_args"] += ["--trace-file", str(waveform)]
+                case "icarus":
+                    arguments["plusargs"] = [f"+dumpfile_path={waveform}"]
         limit = {"SIM_CMD_PREFIX": f"timeout {TIMEOUT_SECONDS}"} if shutil.which("timeout") else {}
         with _environment(self.environment | limit, self.bench.parent):
             runner = get_runner(self.simulator)

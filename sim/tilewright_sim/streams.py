@@ -183,7 +183,11 @@ class Sink:
         self._ready = getattr(dut, f"{prefix}_tready", None)
         self._stall = stall
         self.beats: list[Beat] = []
-        cocotb.start_soon(self._run())
+        self._task = cocotb.start_soon(self._run())
+
+    def stop(self) -> None:
+        """Watch no more."""
+        self._task.cancel()
 
     async def collect(self, count: int, limit: int) -> list[Beat]:
         """Wait until there are ``count`` words, return them all; AssertionError after ``limit`` cycles."""
