@@ -1,5 +1,6 @@
 """Measure what the README promises."""
 
+import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -125,10 +126,10 @@ def _giant() -> Figure:
 
 def _speed() -> Figure:
     config = TileConfig.preset("base")
-    result = _run_back_to_back(config, tiles=60_000)
-    rate = result.cycles / result.seconds
+    runs = [_run_back_to_back(config, tiles=16_000) for _ in range(5)]
+    rate = statistics.median(run.cycles / run.seconds for run in runs)
     return Figure(
-        "16×16 in Verilator with a C++ driver, about a million cycles",
+        "16×16 in Verilator with a C++ driver, median of 5 runs of 256,000 cycles",
         "≥ 1.5 million cycles/s",
         f"{rate / 1e6:.2f} million cycles/s",
         rate >= 1.5e6,

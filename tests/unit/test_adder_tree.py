@@ -16,7 +16,7 @@ SIZES = [1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 16]
 def test_latency_is_log2_of_the_terms_rounded_up(terms, latency):
     tree = AdderTree(8, 8, terms)
     assert tree.latency == latency
-    check(tree, [[-(1 << 15) + 1] * terms, [1 << 14] * terms, [0] * terms], 16)
+    check(tree, [[-128 * 127] * terms, [1 << 14] * terms, [0] * terms], 16)
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_the_total_is_as_wide_as_the_largest_sum_needs(widths, terms, bits):
     tree = AdderTree(*widths, terms)
     assert tree.total.shape() == signed(bits)
     largest = 1 << sum(widths) - 2
-    check(tree, [[largest] * terms, [1 - largest] * terms], sum(widths))
+    check(tree, [[largest] * terms, [-largest // 2] * terms], sum(widths))
 
 
 @pytest.mark.parametrize("terms", SIZES)

@@ -10,8 +10,6 @@ from tilewright import carry_adder
 from tilewright.lut_multiplier import LutMultiplier, RowSum
 from tilewright_sim import pysim
 
-WIDTHS = range(2, 17)
-
 
 @pytest.fixture(params=["portable", "ecp5"])
 def form(request, monkeypatch):
@@ -20,23 +18,26 @@ def form(request, monkeypatch):
     return OnEcp5 if request.param == "ecp5" else lambda dut: dut
 
 
-@pytest.mark.parametrize(("a_bits", "b_bits"), list(itertools.product(range(2, 5), repeat=2)))
+@pytest.mark.parametrize(("a_bits", "b_bits"), list(itertools.product((2, 3, 4), repeat=2)))
 def test_all_pairs_of_small_operands(form, a_bits, b_bits):
     pairs = itertools.product(range(-(1 << a_bits - 1), 1 << a_bits - 1), range(-(1 << b_bits - 1), 1 << b_bits - 1))
     check_products(form, a_bits, b_bits, list(pairs))
 
 
-@pytest.mark.parametrize("bits", WIDTHS)
-@pytest.mark.parametrize("other", [2, 3, 8, 15, 16])
-def test_corners_and_random_operands_of_every_width(form, bits, other):
-    check_products(form, bits, other, samples(bits, other))
-    if other != bits:
-        check_products(form, other, bits, samples(other, bits))
+@pytest.mark.parametrize("a_bits", range(2, 17))
+def test_corners_and_random_operands_of_every_width(form, a_bits):
+    for b_bits in {a_bits, 18 - a_bits}:
+        check_products(form, a_bits, b_bits, samples(a_bits, b_bits))
+
+
+@pytest.mark.parametrize(("a_bits", "b_bits"), [(2, 15), (3, 16), (15, 2), (16, 3), (5, 16), (16, 7)])
+def test_corners_and_random_operands_of_widths_far_apart(a_bits, b_bits):
+    check_products(lambda dut: dut, a_bits, b_bits, samples(a_bits, b_bits))
 
 
 @pytest.mark.parametrize("subtract_last", [False, True])
-@pytest.mark.parametrize("rows", [1, 2, 3, 4, 5, 8, 16])
-@pytest.mark.parametrize("a_bits", [2, 5, 16])
+@pytest.mark.parametrize("rows", [1, 2, 3, 4, 5, 8])
+@pytest.mark.parametrize("a_bits", [2, 5])
 def test_row_sum_is_the_product_with_its_upper_part_complemented_if_b_is_signed(form, a_bits, rows, subtract_last):
     dut = RowSum(a_bits, rows, subtract_last)
     assert len(dut.total) == a_bits + rows
