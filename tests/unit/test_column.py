@@ -14,7 +14,9 @@ from tilewright_sim import pysim
 def test_a_column_gives_the_exact_sum_of_each_word(kind, rows, dot):
     config = TileConfig(rows=rows, cols=1, dot=dot, multiplier=kind)
     rng = random.Random(rows)
-    check(config, Column(config), 1, [[signed_values(rng, 8, rows) for _ in range(rng.randint(1, 3))] for _ in range(9)])
+    check(
+        config, Column(config), 1, [[signed_values(rng, 8, rows) for _ in range(rng.randint(1, 3))] for _ in range(9)]
+    )
 
 
 @pytest.mark.parametrize("columns", [1, 2, 3])

@@ -10,7 +10,7 @@ from tilewright import files
 from tilewright.errors import TilewrightError
 from tilewright.files import write_files
 
-TEXTS = {"one.v": "module one;\n", "two.json": "{\"é\": 1}\n"}
+TEXTS = {"one.v": "module one;\n", "two.json": '{"é": 1}\n'}
 
 
 def test_writes_utf8_into_a_folder_it_makes_and_returns_the_paths(tmp_path):
@@ -79,7 +79,9 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path):
     for folder in (path, path / "below"):
         with pytest.raises(TilewrightError) as failure:
             write_files(folder, TEXTS)
-        assert re.fullmatch(rf"cannot write {re.escape(str(path))}.*: (File exists|Not a directory)", str(failure.value))
+        assert re.fullmatch(
+            rf"cannot write {re.escape(str(path))}.*: (File exists|Not a directory)", str(failure.value)
+        )
     assert path.read_text() == "mine"
 
 
