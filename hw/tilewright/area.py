@@ -12,17 +12,18 @@ from .target import Family
 from .verilog import generate
 from .yosys import run_yosys
 
-__all__ = ["LUT4_EQUIVALENTS", "Area", "measure_area", "synthesis_command"]
+__all__ = ["LUT4_EQUIVALENTS", "SYNTHESIS", "Area", "measure_area"]
 
 LUT4_EQUIVALENTS = """\
 LUT4-equivalents count logic in 4-input LUTs, so that targets compare:
   generic  a $lut of up to 4 inputs is 1; there are no carry cells
   ecp5     a LUT4 is 1, a CCU2C 2 (two LUT4 and their carry), a TRELLIS_DPR16X4 6 (with its write port)
-  ice40    an SB_LUT4 is 1; an SB_CARRY sits in the cell of a LUT and counts 0 (DSPs only for `dsp`)
+  ice40    an SB_LUT4 is 1; an SB_CARRY sits in the cell of a LUT and counts 0
   xc7      a LUT1 to LUT4 is 1, a LUT5 2, a LUT6 4 (by its 64 bits), a LUT used as memory or shift
            register 4; a CARRY4 sits behind counted LUTs and counts 0"""
 
-_SYNTHESIS: dict[Family, str] = {
+# Without `synth_ice40 -dsp`: Yosys 0.70 makes one SB_MAC16 of two multipliers whose registers and adder it absorbs.
+SYNTHESIS: dict[Family, str] = {
     "generic": "synth -flatten -lut 4",
     "ecp5": "synth_ecp5",
     "ice40": "synth_ice40",
@@ -81,15 +82,6 @@ class Area:
         return {"total": total, "per_multiplier": {name: value / self.multipliers for name, value in total.items()}}
 
 
-def synthesis_command(config: Config, family: Family) -> str:
-    """The Yosys command that synthesizes for a family, without its ``-top``.
-
-    iCE40 has DSP blocks on some devices only: they are used for ``multiplier = "dsp"``.
-    """
-    wants_dsp = family == "ice40" and getattr(config, "multiplier", None) == "dsp"
-    return _SYNTHESIS[family] + (" -dsp" if wants_dsp else "")
-
-
 def measure_area(product: Product, config: Config, family: Family) -> Area:
     """Synthesize a product for a family and count its cells.
 
@@ -103,7 +95,7 @@ def measure_area(product: Product, config: Config, family: Family) -> Area:
         generate(product, config, folder, family)
         script = [
             f"read_verilog {product.module}.v",
-            f"{synthesis_command(config, family)} -top {product.module}",
+            f"{SYNTHESIS[family]} -top {product.module}",
             "tee -q -o stat.json stat -json",
         ]
         run_yosys(script, folder)

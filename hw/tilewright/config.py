@@ -3,6 +3,7 @@
 import contextlib
 import difflib
 import json
+import math
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -28,7 +29,7 @@ class Config(BaseModel):
     TABLE: ClassVar[str]
     PRESETS: ClassVar[dict[str, dict[str, Any]]]
 
-    def __init__(self, **values: Any):
+    def __init__(self, /, **values: Any):
         try:
             super().__init__(**values)
         except ValidationError as error:
@@ -170,7 +171,7 @@ def _read_table(cls: type[Config], path: Path) -> Mapping[str, Any]:
         raise TilewrightError(
             f"cannot read {path}: it is not UTF-8 text; expected TOML with a [{cls.TABLE}] table"
         ) from None
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         raise TilewrightError(f"{path} is not valid TOML: {str(error).splitlines()[0]}") from None
     for name in tables:
         if name != cls.TABLE:
@@ -183,8 +184,8 @@ def _read_table(cls: type[Config], path: Path) -> Mapping[str, Any]:
 
 def _parse(text: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        return tomllib.loads(f"value = {text}")["value"] if text.isprintable() else text
+    except ValueError:
         return text
 
 
@@ -230,11 +231,12 @@ def _limits(cls: type[Config], field: str) -> range:
 def _nearest(cls: type[Config], values: Mapping[str, Any], field: str) -> int | None:
     """The value of an integer field closest to ``values[field]`` that works, the other fields unchanged."""
     value = values[field]
-    if not isinstance(value, int | float) or value != value:
+    if not isinstance(value, int | float) or math.isnan(value):
         return None
     limits = _limits(cls, field)
     small = len(limits) <= 4096
     candidates = limits if small else {limits.start, limits[-1]} | {1 << n for n in range(64) if 1 << n in limits}
+    value = min(max(value, limits.start), limits[-1])
     for candidate in sorted(candidates, key=lambda n: abs(n - value)):
         with contextlib.suppress(ConfigError):
             cls(**{**values, field: candidate})

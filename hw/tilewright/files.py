@@ -21,6 +21,9 @@ def write_files(folder: Path, files: dict[str, str]) -> list[Path]:
     staged: list[tuple[str, Path]] = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for name in files:
+            if (folder / name).is_dir():
+                raise TilewrightError(f"cannot write {folder / name}: it is a folder; choose another output folder")
         for name, text in files.items():
             handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
             staged.append((temporary, folder / name))

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from .area import synthesis_command
+from .area import SYNTHESIS
 from .config import Config
 from .products import Product
 from .verilog import generate
@@ -36,7 +36,7 @@ def measure_fmax(product: Product, config: Config, seeds: list[int], goal_mhz: i
         (folder / "registered.v").write_text(_registered(product.module, ports), encoding="utf-8")
         script = [
             f"read_verilog {product.module}.v registered.v",
-            f"{synthesis_command(config, 'ecp5')} -top registered",
+            f"{SYNTHESIS['ecp5']} -top registered",
             "write_json netlist.json",
         ]
         run_yosys(script, folder)

@@ -20,29 +20,34 @@ def check_range(values: ArrayLike, bits: int) -> NDArray[np.int64]:
 def pack(values: ArrayLike, bits: int) -> NDArray[np.uint32]:
     """Pack elements of shape [words, elements] into words of shape [words, ceil(elements * bits / 32)].
 
-    ``bits`` is the width of an element, 1 to 32; the words are split into 32-bit parts, the lowest first.
+    ``bits`` is the width of an element, 1 to 64; the words are split into 32-bit parts, the lowest first.
     """
     array = check_range(values, bits).astype(np.uint64) & np.uint64((1 << bits) - 1)
     words, elements = array.shape
-    parts = np.zeros((words, -(-elements * bits // 32) + 1), dtype=np.uint64)  # and one for what sticks out
+    used = -(-elements * bits // 32)
+    parts = np.zeros((words, used + 2), dtype=np.uint64)  # and what an element may touch behind them
     for element in range(elements):
         part, shift = divmod(element * bits, 32)
-        placed = array[:, element] << np.uint64(shift)
-        parts[:, part] |= placed & _PART
-        parts[:, part + 1] |= placed >> np.uint64(32)
-    return parts[:, :-1].astype("<u4")
+        low = array[:, element] << np.uint64(shift)
+        parts[:, part] |= low & _PART
+        parts[:, part + 1] |= low >> np.uint64(32)
+        if shift:
+            parts[:, part + 2] |= array[:, element] >> np.uint64(64 - shift)
+    return parts[:, :used].astype("<u4")
 
 
 def unpack(words: NDArray[np.uint32], elements: int, bits: int) -> NDArray[np.int64]:
     """The reverse of `pack`: signed elements of shape [words, elements]."""
-    parts = np.zeros((len(words), words.shape[1] + 1), dtype=np.uint64)
-    parts[:, :-1] = words
+    parts = np.zeros((len(words), words.shape[1] + 2), dtype=np.uint64)
+    parts[:, :-2] = words
     values = np.empty((len(words), elements), dtype=np.int64)
     for element in range(elements):
         part, shift = divmod(element * bits, 32)
-        window = parts[:, part] | parts[:, part + 1] << np.uint64(32)
+        window = (parts[:, part] | parts[:, part + 1] << np.uint64(32)) >> np.uint64(shift)
+        if shift:
+            window |= parts[:, part + 2] << np.uint64(64 - shift)
         # To the top, and back with the sign.
-        values[:, element] = (window << np.uint64(64 - bits - shift)).astype(np.int64) >> (64 - bits)
+        values[:, element] = (window << np.uint64(64 - bits)).astype(np.int64) >> (64 - bits)
     return values
 
 

@@ -124,6 +124,8 @@ def build_library(
         if done.returncode:
             said = (done.stderr + done.stdout).splitlines()
             errors = [line for line in said if re.search(r"error[:-]|not found|No such", line, re.I)] or said
+            if any("lz4.h" in line for line in errors):
+                raise ToolError("lz4.h is missing, which waveforms need: run `apt-get install liblz4-dev`")
             raise ToolError(f"Verilator could not compile {top}: {errors[0] if errors else 'no message'}")
         finished = Path(temporary) / "finished"
         finished.mkdir()

@@ -3,11 +3,12 @@
 
 import itertools
 import os
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import cocotb
 from cocotb.triggers import RisingEdge
 from pydantic import Field
+
 from tilewright.config import Config
 from tilewright.multiplier import Multiplier
 from tilewright.products import Port, Product
@@ -20,7 +21,7 @@ class MultiplierConfig(Config):
     """The arguments of a `Multiplier`."""
 
     TABLE = "multiplier"
-    PRESETS = {}
+    PRESETS: ClassVar[dict[str, dict[str, Any]]] = {}
 
     kind: Literal["infer", "dsp", "lut"]
     activation_bits: Bits = 8
@@ -69,7 +70,8 @@ def every(bits: int) -> range:
 
 
 def corners(bits: int) -> list[int]:
-    return [-(1 << bits - 1), 1 - (1 << bits - 1), -2, -1, 0, 1, 2, (1 << bits - 1) - 1]
+    low, high = every(bits)[0], every(bits)[-1]
+    return sorted({low, low + 1, -2, -1, 0, 1, high - 1, high})
 
 
 async def check(dut, config: MultiplierConfig, pairs: list[tuple[int, int]]) -> None:

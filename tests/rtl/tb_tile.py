@@ -1,6 +1,7 @@
 # amaranth: UnusedElaboratable=no
 """The matrix-multiply tile against the golden model, through its ports only."""
 
+import itertools
 import os
 import random
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 import cocotb
 import numpy as np
 from numpy.typing import NDArray
+
 from tilewright.config import TileConfig
 from tilewright.tile import MatmulTile
 from tilewright_sim import golden, packing
@@ -165,7 +167,7 @@ async def a_tile_of_weights_costs_the_longer_of_words_and_cols(dut, words):
     tile.send_weights(jobs)
     beats = await tile.check(jobs, limit=100 + 2 * busy_cycles(jobs))
     firsts = [beat.cycle for beat in beats[::length]]
-    assert {after - before for before, after in zip(firsts, firsts[1:], strict=False)} == {max(length, COLS)}
+    assert {after - before for before, after in itertools.pairwise(firsts)} == {max(length, COLS)}
 
 
 @each_test

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from test_rtl import describe, shape
+
 from tilewright.products import PRODUCTS
 from tilewright.verilog import generate
 from tilewright.yosys import run_yosys

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import tb_multiplier
 from tb_multiplier import MultiplierConfig
+
 from tilewright.config import TileConfig
 from tilewright.errors import ToolError
 from tilewright.products import PRODUCTS

@@ -6,6 +6,7 @@ import re
 import pytest
 from amaranth.back import rtlil
 from amaranth.hdl import signed
+
 from tilewright.adder_tree import AdderTree
 from tilewright_sim import pysim
 

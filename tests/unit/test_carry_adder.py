@@ -5,6 +5,7 @@ import random
 
 import pytest
 from amaranth.hdl import Cat, Const, Elaboratable, Fragment, Module, Mux, Value
+
 from tilewright import carry_adder
 from tilewright.carry_adder import CarryAdder
 from tilewright.target import Target

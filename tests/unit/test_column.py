@@ -3,6 +3,7 @@
 import random
 
 import pytest
+
 from tilewright.column import Column, ColumnBlock
 from tilewright.config import TileConfig
 from tilewright.multiplier import TIMING

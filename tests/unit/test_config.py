@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+
 from tilewright.config import TileConfig, load_config, product_sum_bits
 from tilewright.errors import ConfigError, TilewrightError
 
@@ -67,25 +68,23 @@ def test_both_bounds_of_each_field_work(field):
 def test_the_nearest_value_works_and_none_is_nearer(field, value, rows, data):
     dot = data.draw(st.sampled_from([n for n in range(1, rows + 1) if rows % n == 0]))
     others = {"rows": rows, "dot": dot, "cols": 3}
-    try:
-        config = TileConfig(**others | {field: value})
-    except ConfigError as error:
-        # A bad pair of rows and dot is blamed on dot.
-        assert error.field == ("dot" if field == "rows" and LIMITS["rows"][0] <= value <= 64 else field)
-        values = others | {field: value}
-        assert error.value == values[error.field]
-        assert f"{error.field} = {error.value}: " in str(error)
-        assert str(error).endswith(f"; nearest that works: {error.nearest}")
-        blamed = values[error.field]
-        works = [n for n in range(*LIMITS[error.field]) if fits(values | {error.field: n})] + [
-            n for n in LIMITS[error.field][1:] if fits(values | {error.field: n})
-        ]
-        assert error.nearest in works
-        assert abs(error.nearest - blamed) == min(abs(n - blamed) for n in works)
-        assert TileConfig(**values | {error.field: error.nearest})
-    else:
-        assert fits(others | {field: value})
-        assert getattr(config, field) == value
+    values = others | {field: value}
+    if fits(values):
+        assert getattr(TileConfig(**values), field) == value
+        return
+    with pytest.raises(ConfigError) as failure:
+        TileConfig(**values)
+    error = failure.value
+    # A bad pair of rows and dot is blamed on dot.
+    blamed = "dot" if field == "rows" and 1 <= value <= 64 else field
+    assert (error.field, error.value) == (blamed, values[blamed])
+    low, high = LIMITS[blamed]
+    works = [n for n in range(low, high + 1) if fits(values | {blamed: n})]
+    assert error.nearest in works
+    assert abs(error.nearest - error.value) == min(abs(n - error.value) for n in works)
+    assert TileConfig(**values | {blamed: error.nearest})
+    assert str(error).startswith(f"{blamed} = {error.value}: ")
+    assert str(error).endswith(f"; nearest that works: {error.nearest}")
 
 
 def fits(values):
@@ -241,3 +240,16 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path):
     for path, reason in [(tmp_path / "none.toml", "No such file or directory"), (tmp_path, "Is a directory")]:
         with pytest.raises(TilewrightError, match=f"^cannot read {re.escape(str(path))}: {reason}$"):
             load_config(TileConfig, path=path)
+
+
+@pytest.mark.parametrize("setting", ["self=1", f"rows={'9' * 5000}", "rows=8\ncols=9"])
+def test_odd_settings_are_refused_in_one_line(setting):
+    with pytest.raises(TilewrightError) as caught:
+        load_config(TileConfig, settings=[setting])
+    assert caught.type is ConfigError
+
+
+def test_the_nearest_of_infinity_is_the_largest_that_works():
+    with pytest.raises(ConfigError) as caught:
+        TileConfig(rows=float("inf"))
+    assert caught.value.nearest == 64

@@ -3,6 +3,7 @@
 import random
 
 import pytest
+
 from tilewright.delay import DelayLine, Skew, skew_cycles
 from tilewright_sim import pysim
 

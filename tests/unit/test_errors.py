@@ -1,6 +1,7 @@
 """Errors: one line each, and what they are caught as."""
 
 import pytest
+
 from tilewright.errors import ConfigError, TilewrightError, ToolError
 
 

@@ -6,6 +6,7 @@ import re
 import stat
 
 import pytest
+
 from tilewright import files
 from tilewright.errors import TilewrightError
 from tilewright.files import write_files
@@ -108,3 +109,10 @@ def test_a_folder_without_the_right_to_write_is_refused(tmp_path, monkeypatch):
 def content(folder):
     """Every file of a folder, hidden ones too."""
     return {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()}
+
+
+def test_a_folder_in_the_place_of_a_file_leaves_all_files_as_they_were(tmp_path):
+    (tmp_path / "second").mkdir()
+    with pytest.raises(TilewrightError, match="second: it is a folder"):
+        write_files(tmp_path, {"first": "1", "second": "2"})
+    assert [path.name for path in tmp_path.iterdir()] == ["second"]

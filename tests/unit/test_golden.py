@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from tilewright_sim import golden
 
 

@@ -6,6 +6,7 @@ import random
 import pytest
 from amaranth.hdl import Cat
 from test_carry_adder import Ccu2c, OnEcp5
+
 from tilewright import carry_adder
 from tilewright.lut_multiplier import LutMultiplier, RowSum
 from tilewright_sim import pysim

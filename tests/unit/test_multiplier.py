@@ -6,6 +6,7 @@ import random
 import pytest
 from amaranth.hdl import Cat, Elaboratable, Module, Mux, Signal, signed
 from test_carry_adder import Ccu2c, OnEcp5
+
 from tilewright import carry_adder, multiplier
 from tilewright.multiplier import TIMING, Multiplier
 from tilewright_sim import pysim

@@ -4,6 +4,7 @@ import random
 
 import pytest
 from amaranth.hdl import signed
+
 from tilewright.config import TileConfig
 from tilewright.multiplier import TIMING
 from tilewright.processing_element import ProcessingElement

@@ -4,6 +4,7 @@ import re
 
 import pytest
 from amaranth.hdl import Fragment
+
 from tilewright.config import TileConfig
 from tilewright.products import PRODUCTS, Product
 

@@ -6,6 +6,7 @@ import pytest
 from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
+
 from tilewright_sim import pysim
 
 WORD = data.StructLayout({"data": signed(8), "last": 1})

@@ -5,6 +5,7 @@ import re
 import pytest
 from amaranth.hdl import Fragment, Instance, Module, unsigned
 from amaranth.lib.wiring import Component, In, Out
+
 from tilewright.config import TileConfig
 from tilewright.delay import DelayLine
 from tilewright.target import FAMILIES, SharedComponent, Target, _flat_ports, place

@@ -1,8 +1,11 @@
 """TileFeeder: the k-th packet meets the k-th tile of weights, whatever comes early or late."""
 
+import itertools
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from tilewright.config import TileConfig
 from tilewright.tile_feeder import TileFeeder
 from tilewright_sim import pysim
@@ -47,14 +50,14 @@ def test_full_tiles_and_packets_of_cols_words_run_without_a_bubble(cols):
 def test_packets_shorter_than_cols_take_cols_cycles(cols, words):
     accepted = check(cols, [(words, cols)] * 6)
     starts = accepted[::words]
-    assert {after - before for before, after in zip(starts[1:], starts[2:], strict=False)} == {cols}
+    assert {after - before for before, after in itertools.pairwise(starts[1:])} == {cols}
 
 
 @pytest.mark.parametrize("words", [1, 2, 3])
 def test_short_tiles_take_as_many_cycles_as_they_have_words(words):
     accepted = check(8, [(words, words)] * 8)
     starts = accepted[::words]
-    assert {after - before for before, after in zip(starts[1:], starts[2:], strict=False)} == {words}
+    assert {after - before for before, after in itertools.pairwise(starts[1:])} == {words}
 
 
 def test_the_first_word_waits_for_the_last_weight():
@@ -70,9 +73,9 @@ def check(cols, tiles, gaps=(), weight_gaps=()):
     """
     dut = TileFeeder(TileConfig(rows=1, cols=cols, dot=1, activation_bits=8, weight_bits=8))
     words, weights = [], []
-    for number, (count, columns) in enumerate(tiles):
+    for number, (count, most) in enumerate(tiles):
         words += [{"data": len(words) + word & 0xFF, "last": word == count - 1} for word in range(count)]
-        columns = min(cols, columns)
+        columns = min(cols, most)
         # `last` may be left out where the tile is full.
         full = columns == cols and number % 2
         weights += [

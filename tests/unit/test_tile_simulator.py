@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from tilewright.config import TileConfig
 from tilewright.errors import ToolError
 from tilewright_sim import golden, verilator

