@@ -49,6 +49,7 @@ class Target:
         self.family = family
         self._modules: dict[tuple, tuple[str, list[str]]] = {}
         self._texts: list[str] = []
+        self.clocks: list[str] = []
 
     def instance(self, component: SharedComponent, name: str) -> Instance:
         """Return an instance called ``name`` of the component's module, wired to the component's own ports."""
@@ -67,14 +68,17 @@ class Target:
         return Instance(module, **wires)
 
     def convert(self, top: Elaboratable, ports: dict[str, tuple[Value, PortDirection]]) -> str:
-        """Return the RTLIL of ``top``, a module called as the prefix, and of all it instantiates."""
-        self._write(top, self.prefix, ports)
+        """Return the RTLIL of ``top``, a module called as the prefix, and of all it instantiates.
+
+        ``clocks`` then tells which of ``clk`` and ``rst`` the module has besides ``ports``.
+        """
+        self.clocks = self._write(top, self.prefix, ports)
         return "\n".join(self._texts)
 
     def _name(self, cls: type) -> str:
         words = "".join(f"_{c.lower()}" if c.isupper() else c for c in cls.__name__)
         stem = self.prefix + words.removeprefix(f"_{self.prefix}")
-        taken = {name for name, _ in self._modules.values()}
+        taken = {self.prefix, *(name for name, _ in self._modules.values())}
         numbered = (f"{stem}_{n}" for n in itertools.count(1))
         return next(name for name in itertools.chain([stem], numbered) if name not in taken)
 
