@@ -139,34 +139,30 @@ class AxiLite(Signature):
     def __init__(self, *, data_bits: int = 32, addr_bits: int):
         check_widths(data_bits, addr_bits)
         if data_bits not in (32, 64):
-            raise ConfigError(
-                "data_bits", data_bits, "must be 32 or 64 for AXI4-Lite", 32 if data_bits < 48 else 64
-            )
+            raise ConfigError("data_bits", data_bits, "must be 32 or 64 for AXI4-Lite", 32 if data_bits < 48 else 64)
         self.data_bits = data_bits
         self.addr_bits = addr_bits
-        super().__init__(
-            {
-                "awaddr": Out(addr_bits),
-                "awprot": Out(3),
-                "awvalid": Out(1),
-                "awready": In(1),
-                "wdata": Out(data_bits),
-                "wstrb": Out(data_bits // 8),
-                "wvalid": Out(1),
-                "wready": In(1),
-                "bresp": In(2),
-                "bvalid": In(1),
-                "bready": Out(1),
-                "araddr": Out(addr_bits),
-                "arprot": Out(3),
-                "arvalid": Out(1),
-                "arready": In(1),
-                "rdata": In(data_bits),
-                "rresp": In(2),
-                "rvalid": In(1),
-                "rready": Out(1),
-            }
-        )
+        super().__init__({
+            "awaddr": Out(addr_bits),
+            "awprot": Out(3),
+            "awvalid": Out(1),
+            "awready": In(1),
+            "wdata": Out(data_bits),
+            "wstrb": Out(data_bits // 8),
+            "wvalid": Out(1),
+            "wready": In(1),
+            "bresp": In(2),
+            "bvalid": In(1),
+            "bready": Out(1),
+            "araddr": Out(addr_bits),
+            "arprot": Out(3),
+            "arvalid": Out(1),
+            "arready": In(1),
+            "rdata": In(data_bits),
+            "rresp": In(2),
+            "rvalid": In(1),
+            "rready": Out(1),
+        })
 
     __hash__ = None  # type: ignore[assignment]  # as Amaranth's own signatures
 

@@ -2,9 +2,10 @@
 
 from amaranth.hdl import Module, Signal
 from amaranth.lib import data, stream
-from amaranth.lib.wiring import Component, In, Out
+from amaranth.lib.wiring import In, Out
 
 from .dma_config import Cause, DmaConfig
+from .target import SharedComponent
 
 __all__ = ["BeatCounter", "counted_shape"]
 
@@ -19,7 +20,7 @@ def counted_shape(config: DmaConfig) -> data.StructLayout:
     return data.StructLayout({name: burst[name] for name in names} | {"hollow": 1, "dead": 1})
 
 
-class BeatCounter(Component):
+class BeatCounter(SharedComponent):
     """Repeat each burst once for each of its beats.
 
     Latency is 1 cycle, throughput 1 beat per cycle; outputs come from registers through one gate at most.
@@ -39,12 +40,10 @@ class BeatCounter(Component):
 
     def __init__(self, config: DmaConfig):
         self.config = config
-        super().__init__(
-            {
-                "bursts": In(stream.Signature(config.burst_shape)),
-                "o": Out(stream.Signature(counted_shape(config))),
-            }
-        )
+        super().__init__({
+            "bursts": In(stream.Signature(config.burst_shape)),
+            "o": Out(stream.Signature(counted_shape(config))),
+        })
 
     def elaborate(self, platform):
         m = Module()

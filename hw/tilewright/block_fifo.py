@@ -3,12 +3,14 @@
 from amaranth.hdl import Module, Signal
 from amaranth.lib import stream
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import Component, In, Out
+from amaranth.lib.wiring import In, Out
+
+from .target import SharedComponent
 
 __all__ = ["BlockFifo"]
 
 
-class BlockFifo(Component):
+class BlockFifo(SharedComponent):
     """Queue entries in block memory.
 
     Entries leave in the order in which they came. Latency is 3 cycles, throughput 1 entry per cycle on
@@ -40,9 +42,7 @@ class BlockFifo(Component):
             raise ValueError(f"depth = {depth} must be a power of two, at least 2")
         self.shape = shape
         self.depth = depth
-        super().__init__(
-            {"clear": In(1), "i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))}
-        )
+        super().__init__({"clear": In(1), "i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
 
     def elaborate(self, platform):
         m = Module()

@@ -39,9 +39,7 @@ class DmaConfig(Config):
         "wide": {"data_bits": 512, "outstanding": 16, "max_burst": 16},
     }
 
-    data_bits: Annotated[
-        int, Field(ge=32, le=512, description="Width of bus and stream, a power of two")
-    ] = 64
+    data_bits: Annotated[int, Field(ge=32, le=512, description="Width of bus and stream, a power of two")] = 64
     addr_bits: Annotated[int, Field(ge=32, le=64, description="Width of a byte address.")] = 32
     id_bits: Annotated[
         int, Field(ge=1, le=16, description="Width of AXI identifiers. All transactions carry identifier 0.")
@@ -60,15 +58,11 @@ class DmaConfig(Config):
     ] = 16
     length_bits: Annotated[int, Field(ge=4, le=32, description="Width of the number of bytes in a row.")] = 20
     rows_bits: Annotated[int, Field(ge=1, le=32, description="Width of the number of rows.")] = 16
-    stride_bits: Annotated[
-        int, Field(ge=4, le=64, description="Width of the distance between rows in bytes.")
-    ] = 24
+    stride_bits: Annotated[int, Field(ge=4, le=64, description="Width of the distance between rows in bytes.")] = 24
     counter_bits: Annotated[int, Field(ge=8, le=64, description="Width of each performance counter.")] = 32
     unaligned: Annotated[
         bool,
-        Field(
-            description="Take any byte address and stride; otherwise both must be multiples of the bus word."
-        ),
+        Field(description="Take any byte address and stride; otherwise both must be multiples of the bus word."),
     ] = False
 
     @model_validator(mode="after")
@@ -117,21 +111,17 @@ class DmaConfig(Config):
     @property
     def request_shape(self) -> data.StructLayout:
         """A transfer: ``rows`` rows of ``bytes`` bytes; row n starts at ``address + n * stride``."""
-        return data.StructLayout(
-            {
-                "address": unsigned(self.addr_bits),
-                "bytes": unsigned(self.length_bits),
-                "rows": unsigned(self.rows_bits),
-                "stride": unsigned(self.stride_bits),
-            }
-        )
+        return data.StructLayout({
+            "address": unsigned(self.addr_bits),
+            "bytes": unsigned(self.length_bits),
+            "rows": unsigned(self.rows_bits),
+            "stride": unsigned(self.stride_bits),
+        })
 
     @property
     def word_shape(self) -> data.StructLayout:
         """A word of the reader's stream; `row_last` ends a row, `last` the request."""
-        return data.StructLayout(
-            {"data": unsigned(self.data_bits), "row_last": unsigned(1), "last": unsigned(1)}
-        )
+        return data.StructLayout({"data": unsigned(self.data_bits), "row_last": unsigned(1), "last": unsigned(1)})
 
     @property
     def status_shape(self) -> data.StructLayout:
@@ -153,17 +143,15 @@ class DmaConfig(Config):
         ``tail`` the number of bytes in the row less one, modulo the word. ``row_last`` marks the last burst
         of a row, ``last`` that of a request. With a ``cause``, nothing of it must go to the bus.
         """
-        return data.StructLayout(
-            {
-                "address": unsigned(self.addr_bits),
-                "beats_less_1": unsigned(max(1, self.burst_log2)),
-                "shift": unsigned(self.word_log2 if self.unaligned else 0),
-                "tail": unsigned(self.word_log2),
-                "row_last": unsigned(1),
-                "last": unsigned(1),
-                "cause": Cause,
-            }
-        )
+        return data.StructLayout({
+            "address": unsigned(self.addr_bits),
+            "beats_less_1": unsigned(max(1, self.burst_log2)),
+            "shift": unsigned(self.word_log2 if self.unaligned else 0),
+            "tail": unsigned(self.word_log2),
+            "row_last": unsigned(1),
+            "last": unsigned(1),
+            "cause": Cause,
+        })
 
 
 def response_cause(response):

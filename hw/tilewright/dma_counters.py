@@ -1,14 +1,15 @@
 """What a DMA engine did with its time."""
 
 from amaranth.hdl import Module
-from amaranth.lib.wiring import Component, In, Out
+from amaranth.lib.wiring import In, Out
 
 from .dma_config import DmaConfig
+from .target import SharedComponent
 
 __all__ = ["DmaCounters"]
 
 
-class DmaCounters(Component):
+class DmaCounters(SharedComponent):
     """Count bursts, and give every cycle exactly one cause.
 
     In each cycle exactly one of ``beats``, ``waiting_memory``, ``waiting_stream`` and ``idle`` goes up by
@@ -38,16 +39,14 @@ class DmaCounters(Component):
     """
 
     def __init__(self, config: DmaConfig):
-        super().__init__(
-            {
-                "clear": In(1),
-                "beat": In(1),
-                "waiting_stream": In(1),
-                "busy": In(1),
-                "burst": In(1),
-                "counters": Out(config.counters_shape),
-            }
-        )
+        super().__init__({
+            "clear": In(1),
+            "beat": In(1),
+            "waiting_stream": In(1),
+            "busy": In(1),
+            "burst": In(1),
+            "counters": Out(config.counters_shape),
+        })
 
     def elaborate(self, platform):
         m = Module()

@@ -2,14 +2,15 @@
 
 from amaranth.hdl import Const, Module, Mux, Signal
 from amaranth.lib import stream
-from amaranth.lib.wiring import Component, In, Out
+from amaranth.lib.wiring import In, Out
 
 from .dma_config import Cause, DmaConfig
+from .target import SharedComponent
 
 __all__ = ["DmaPlanner"]
 
 
-class DmaPlanner(Component):
+class DmaPlanner(SharedComponent):
     """Split requests into bursts that never pass a 4 KiB boundary.
 
     Each row becomes the fewest bursts whose ends lie at multiples of ``burst_words`` words, or at the ends
@@ -51,16 +52,14 @@ class DmaPlanner(Component):
 
     def __init__(self, config: DmaConfig):
         self.config = config
-        super().__init__(
-            {
-                "requests": In(stream.Signature(config.request_shape)),
-                "bursts": Out(stream.Signature(config.burst_shape)),
-                "held": In(1),
-                "failed": In(1),
-                "stop": In(1),
-                "busy": Out(1),
-            }
-        )
+        super().__init__({
+            "requests": In(stream.Signature(config.request_shape)),
+            "bursts": Out(stream.Signature(config.burst_shape)),
+            "held": In(1),
+            "failed": In(1),
+            "stop": In(1),
+            "busy": Out(1),
+        })
 
     def elaborate(self, platform):
         m = Module()
@@ -120,9 +119,7 @@ class DmaPlanner(Component):
             m.d.sync += burst.address.eq(following[:-1] << span)
             m.d.sync += left.eq(left - 1)
             m.d.sync += burst.beats_less_1.eq(Mux(left == 1, last_word, top))
-            m.d.sync += burst.cause.eq(
-                Mux(~inherited.any() & following[-1], Cause.WRAPPED, inherited)
-            )
+            m.d.sync += burst.cause.eq(Mux(~inherited.any() & following[-1], Cause.WRAPPED, inherited))
         with m.Elif(load):
             cause = Mux(row_first, Mux(row_misaligned, Cause.MISALIGNED, Cause.NONE), inherited)
             wrapped = Mux(~cause.any() & row_address[-1], Cause.WRAPPED, cause)
@@ -130,9 +127,7 @@ class DmaPlanner(Component):
             m.d.sync += burst.address.eq(row_address)
             m.d.sync += left.eq(Mux(row_empty, 0, end[span:]))
             m.d.sync += last_word.eq(stop)
-            m.d.sync += burst.beats_less_1.eq(
-                Mux(end[span:] == 0, stop - start, ~start) if config.burst_log2 else 0
-            )
+            m.d.sync += burst.beats_less_1.eq(Mux(end[span:] == 0, stop - start, ~start) if config.burst_log2 else 0)
             m.d.sync += burst.shift.eq(row_address if config.unaligned else Const(0, 0))
             m.d.sync += burst.tail.eq(row.bytes)
             m.d.sync += final_row.eq(row_final)

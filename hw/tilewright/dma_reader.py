@@ -2,7 +2,7 @@
 
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream
-from amaranth.lib.wiring import Component, In, Out, connect, flipped
+from amaranth.lib.wiring import In, Out, connect, flipped
 
 from .axi import Axi4Read, Burst
 from .beat_counter import BeatCounter
@@ -13,11 +13,12 @@ from .dma_planner import DmaPlanner
 from .dma_verdict import DmaVerdict
 from .read_aligner import ReadAligner
 from .small_fifo import SmallFifo
+from .target import SharedComponent, place
 
 __all__ = ["DmaReader"]
 
 
-class DmaReader(Component):
+class DmaReader(SharedComponent):
     """Read rows of bytes from memory and stream them as words.
 
     A request is ``rows`` rows of ``bytes`` bytes, row n at ``address + n * stride``. It gives
@@ -81,31 +82,28 @@ class DmaReader(Component):
     def __init__(self, config: DmaConfig):
         self.config = config
         axi = Axi4Read(data_bits=config.data_bits, addr_bits=config.addr_bits, id_bits=config.id_bits)
-        super().__init__(
-            {
-                "requests": In(stream.Signature(config.request_shape)),
-                "o": Out(stream.Signature(config.word_shape)),
-                "status": Out(stream.Signature(config.status_shape)),
-                "abort": In(1),
-                "busy": Out(1),
-                "counters": Out(config.counters_shape),
-                "clear_counters": In(1),
-                "m_axi": Out(axi),
-            }
-        )
+        super().__init__({
+            "requests": In(stream.Signature(config.request_shape)),
+            "o": Out(stream.Signature(config.word_shape)),
+            "status": Out(stream.Signature(config.status_shape)),
+            "abort": In(1),
+            "busy": Out(1),
+            "counters": Out(config.counters_shape),
+            "clear_counters": In(1),
+            "m_axi": Out(axi),
+        })
 
     def elaborate(self, platform):
         m = Module()
         config, axi = self.config, self.m_axi
-        m.submodules.planner = planner = DmaPlanner(config)
-        m.submodules.flights = flights = SmallFifo(config.burst_shape, max(1, config.outstanding - 1))
-        m.submodules.beats = beats = BeatCounter(config)
-        m.submodules.buffer = buffer = BlockFifo(
-            data.StructLayout({"data": config.data_bits, "resp": 2}), max(2, config.read_buffer_words)
-        )
-        m.submodules.aligner = aligner = ReadAligner(config)
-        m.submodules.verdict = verdict = DmaVerdict(config)
-        m.submodules.counters = counters = DmaCounters(config)
+        planner = place(m, "planner", DmaPlanner(config), platform)
+        flights = place(m, "flights", SmallFifo(config.burst_shape, max(1, config.outstanding - 1)), platform)
+        beats = place(m, "beats", BeatCounter(config), platform)
+        buffer_shape = data.StructLayout({"data": config.data_bits, "resp": 2})
+        buffer = place(m, "buffer", BlockFifo(buffer_shape, max(2, config.read_buffer_words)), platform)
+        aligner = place(m, "aligner", ReadAligner(config), platform)
+        verdict = place(m, "verdict", DmaVerdict(config), platform)
+        counters = place(m, "counters", DmaCounters(config), platform)
         connect(m, flipped(self.requests), planner.requests)
         connect(m, aligner.o, flipped(self.o))
         connect(m, verdict.status, flipped(self.status))

@@ -2,14 +2,15 @@
 
 from amaranth.hdl import Module, Signal
 from amaranth.lib import stream
-from amaranth.lib.wiring import Component, In, Out
+from amaranth.lib.wiring import In, Out
 
 from .dma_config import Cause, DmaConfig
+from .target import SharedComponent
 
 __all__ = ["DmaVerdict"]
 
 
-class DmaVerdict(Component):
+class DmaVerdict(SharedComponent):
     """Keep the first failure of each request, and offer it as the request's status.
 
     A request is a sequence of steps, the last of which `closes` it. Its status is that of its first step
@@ -54,23 +55,21 @@ class DmaVerdict(Component):
 
     def __init__(self, config: DmaConfig):
         self.config = config
-        super().__init__(
-            {
-                "planned": In(1),
-                "step": In(1),
-                "cause": In(Cause),
-                "address": In(config.addr_bits),
-                "closes": In(1),
-                "waits": In(1),
-                "left": In(1),
-                "settled": Out(1),
-                "failing": Out(1),
-                "stop_planning": Out(1),
-                "ending": Out(1),
-                "busy": Out(1),
-                "status": Out(stream.Signature(config.status_shape)),
-            }
-        )
+        super().__init__({
+            "planned": In(1),
+            "step": In(1),
+            "cause": In(Cause),
+            "address": In(config.addr_bits),
+            "closes": In(1),
+            "waits": In(1),
+            "left": In(1),
+            "settled": Out(1),
+            "failing": Out(1),
+            "stop_planning": Out(1),
+            "ending": Out(1),
+            "busy": Out(1),
+            "status": Out(stream.Signature(config.status_shape)),
+        })
 
     def elaborate(self, platform):
         m = Module()

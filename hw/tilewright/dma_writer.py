@@ -2,7 +2,7 @@
 
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream
-from amaranth.lib.wiring import Component, In, Out, connect, flipped
+from amaranth.lib.wiring import In, Out, connect, flipped
 
 from .axi import Axi4Write, Burst
 from .block_fifo import BlockFifo
@@ -11,12 +11,13 @@ from .dma_counters import DmaCounters
 from .dma_planner import DmaPlanner
 from .dma_verdict import DmaVerdict
 from .small_fifo import SmallFifo
+from .target import SharedComponent, place
 from .write_aligner import WriteAligner, write_burst_shape
 
 __all__ = ["DmaWriter"]
 
 
-class DmaWriter(Component):
+class DmaWriter(SharedComponent):
     """Write the words of a stream to memory as rows of bytes.
 
     A request is ``rows`` rows of ``bytes`` bytes, row n at ``address + n * stride``. It takes
@@ -80,30 +81,28 @@ class DmaWriter(Component):
     def __init__(self, config: DmaConfig):
         self.config = config
         axi = Axi4Write(data_bits=config.data_bits, addr_bits=config.addr_bits, id_bits=config.id_bits)
-        super().__init__(
-            {
-                "requests": In(stream.Signature(config.request_shape)),
-                "i": In(stream.Signature(config.data_bits)),
-                "status": Out(stream.Signature(config.status_shape)),
-                "abort": In(1),
-                "busy": Out(1),
-                "counters": Out(config.counters_shape),
-                "clear_counters": In(1),
-                "m_axi": Out(axi),
-            }
-        )
+        super().__init__({
+            "requests": In(stream.Signature(config.request_shape)),
+            "i": In(stream.Signature(config.data_bits)),
+            "status": Out(stream.Signature(config.status_shape)),
+            "abort": In(1),
+            "busy": Out(1),
+            "counters": Out(config.counters_shape),
+            "clear_counters": In(1),
+            "m_axi": Out(axi),
+        })
 
     def elaborate(self, platform):
         m = Module()
         config, axi = self.config, self.m_axi
-        m.submodules.planner = planner = DmaPlanner(config)
+        planner = place(m, "planner", DmaPlanner(config), platform)
         flight_shape = data.StructLayout({"address": config.addr_bits, "last": 1, "cause": Cause})
-        m.submodules.flights = flights = SmallFifo(flight_shape, config.outstanding)
-        m.submodules.forming = forming = SmallFifo(write_burst_shape(config), config.outstanding)
-        m.submodules.buffer = buffer = BlockFifo(config.data_bits, config.write_buffer_words)
-        m.submodules.aligner = aligner = WriteAligner(config)
-        m.submodules.verdict = verdict = DmaVerdict(config)
-        m.submodules.counters = counters = DmaCounters(config)
+        flights = place(m, "flights", SmallFifo(flight_shape, config.outstanding), platform)
+        forming = place(m, "forming", SmallFifo(write_burst_shape(config), config.outstanding), platform)
+        buffer = place(m, "buffer", BlockFifo(config.data_bits, config.write_buffer_words), platform)
+        aligner = place(m, "aligner", WriteAligner(config), platform)
+        verdict = place(m, "verdict", DmaVerdict(config), platform)
+        counters = place(m, "counters", DmaCounters(config), platform)
         connect(m, flipped(self.requests), planner.requests)
         connect(m, forming.o, aligner.bursts)
         connect(m, buffer.o, aligner.i)
@@ -136,9 +135,7 @@ class DmaWriter(Component):
         claimed_words = Mux(claim, ~words_less_1, 0)
         m.d.sync += unclaimed.eq((Cat(1, unclaimed) + (claimed_words << 1 | arrives).as_signed()) >> 1)
         m.d.comb += [forming.i.valid.eq(claim & ~hollow), forming.i.payload.dropped.eq(~alive)]
-        m.d.comb += [
-            forming.i.payload[name].eq(part[name]) for name in ("beats_less_1", "shift", "tail", "row_last")
-        ]
+        m.d.comb += [forming.i.payload[name].eq(part[name]) for name in ("beats_less_1", "shift", "tail", "row_last")]
         m.d.comb += flights.i.valid.eq(claim)
         m.d.comb += [flights.i.payload[name].eq(part[name]) for name in ("address", "last", "cause")]
         m.d.comb += [

@@ -2,9 +2,10 @@
 
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream
-from amaranth.lib.wiring import Component, In, Out
+from amaranth.lib.wiring import In, Out
 
 from .dma_config import DmaConfig
+from .target import SharedComponent
 
 __all__ = ["ReadAligner", "beat_shape"]
 
@@ -15,19 +16,17 @@ def beat_shape(config: DmaConfig) -> data.StructLayout:
     ``row_last`` and ``last`` mark the last bus word of the row and of the request, ``shift`` and ``tail``
     are those of `DmaConfig.burst_shape`. With ``blank``, the data are to be replaced by zeros.
     """
-    return data.StructLayout(
-        {
-            "data": config.data_bits,
-            "blank": 1,
-            "row_last": 1,
-            "last": 1,
-            "shift": config.word_log2 if config.unaligned else 0,
-            "tail": config.word_log2,
-        }
-    )
+    return data.StructLayout({
+        "data": config.data_bits,
+        "blank": 1,
+        "row_last": 1,
+        "last": 1,
+        "shift": config.word_log2 if config.unaligned else 0,
+        "tail": config.word_log2,
+    })
 
 
-class ReadAligner(Component):
+class ReadAligner(SharedComponent):
     """Move each row to the start of a word, and clear what is beyond its end.
 
     Word n of a row is the bytes ``shift + n * word_bytes`` and up of its bus words; bytes of the last word
@@ -56,14 +55,12 @@ class ReadAligner(Component):
 
     def __init__(self, config: DmaConfig):
         self.config = config
-        super().__init__(
-            {
-                "i": In(stream.Signature(beat_shape(config))),
-                "o": Out(stream.Signature(config.word_shape)),
-                "cancel": In(1),
-                "empty": Out(1),
-            }
-        )
+        super().__init__({
+            "i": In(stream.Signature(beat_shape(config))),
+            "o": Out(stream.Signature(config.word_shape)),
+            "cancel": In(1),
+            "empty": Out(1),
+        })
 
     def elaborate(self, platform):
         m = Module()

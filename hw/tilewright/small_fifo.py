@@ -3,12 +3,14 @@
 from amaranth.hdl import Module, Signal
 from amaranth.lib import stream
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import Component, In, Out
+from amaranth.lib.wiring import In, Out
+
+from .target import SharedComponent
 
 __all__ = ["SmallFifo"]
 
 
-class SmallFifo(Component):
+class SmallFifo(SharedComponent):
     """Queue entries in distributed memory.
 
     Entries leave in the order in which they came. Latency is 1 cycle, throughput 1 entry per cycle on

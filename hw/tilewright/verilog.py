@@ -63,9 +63,9 @@ def _write_verilog(rtlil: str, top: str, family: Family) -> str:
         f"hierarchy -check -top {top}",
         "proc; opt_expr; opt_clean; opt_dff; wreduce; opt_clean -purge",
         # Four-state simulators then show what was never written; `rst` sets all that needs a value.
-        "setattr -unset init w:*",
+        "setattr -unset init w:*; delete t:$meminit_v2",
         "check -assert",
-        "write_verilog -noattr design.v",
+        "write_verilog design.v",
     ]
     with tempfile.TemporaryDirectory(prefix="tilewright-") as name:
         folder = Path(name)
@@ -73,6 +73,8 @@ def _write_verilog(rtlil: str, top: str, family: Family) -> str:
         run_yosys(script, folder)
         text = (folder / "design.v").read_text(encoding="utf-8")
     text = re.sub(r"^/\*.*?\*/\s*", "", text)  # the version of Yosys
+    # Of the attributes, only the one that decides how a memory is built.
+    text = re.sub(r"^ *\(\*(?! no_rw_check ).*\*\)\n", "", text, flags=re.M)
     # Ports are declared twice, `output [7:0] x; reg [7:0] x;`: once says it all.
     return re.sub(r"^( *(?:input|output)) (.*;)\n *(wire|reg) \2\n", r"\1 \3 \2\n", text, flags=re.M)
 

@@ -2,9 +2,10 @@
 
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream
-from amaranth.lib.wiring import Component, In, Out
+from amaranth.lib.wiring import In, Out
 
 from .dma_config import DmaConfig
+from .target import SharedComponent
 
 __all__ = ["WriteAligner", "write_beat_shape", "write_burst_shape"]
 
@@ -21,7 +22,7 @@ def write_beat_shape(config: DmaConfig) -> data.StructLayout:
     return data.StructLayout({"data": config.data_bits, "strobes": config.word_bytes, "last": 1})
 
 
-class WriteAligner(Component):
+class WriteAligner(SharedComponent):
     """Move each row from the start of a word to where it lies in its bus words, with strobes for its bytes.
 
     Bus word n of a row is made of the words n - 1 and n. Strobes are those of the row's bytes, no others. A
@@ -51,14 +52,12 @@ class WriteAligner(Component):
 
     def __init__(self, config: DmaConfig):
         self.config = config
-        super().__init__(
-            {
-                "clear": In(1),
-                "bursts": In(stream.Signature(write_burst_shape(config))),
-                "i": In(stream.Signature(config.data_bits)),
-                "o": Out(stream.Signature(write_beat_shape(config))),
-            }
-        )
+        super().__init__({
+            "clear": In(1),
+            "bursts": In(stream.Signature(write_burst_shape(config))),
+            "i": In(stream.Signature(config.data_bits)),
+            "o": Out(stream.Signature(write_beat_shape(config))),
+        })
 
     def elaborate(self, platform):
         m = Module()

