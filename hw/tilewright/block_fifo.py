@@ -1,11 +1,11 @@
 """A first-in first-out queue of many entries, in block memory."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Shape, Signal
 from amaranth.lib import stream
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from .target import SharedComponent
+from .block_memory import BlockMemory
+from .target import SharedComponent, place
 
 __all__ = ["BlockFifo"]
 
@@ -14,11 +14,11 @@ class BlockFifo(SharedComponent):
     """Queue entries in block memory.
 
     Entries leave in the order in which they came. Latency is 3 cycles, throughput 1 entry per cycle on
-    both sides at once. All outputs come from registers; the memory's slow output goes straight into one::
+    both sides at once. All outputs come from registers; the last is the memory's own where it has one::
 
         i ──►│memory│──►│fetched│──►│o.payload│──► o
 
-    A row of the memory is never read in the cycle it is written, so the memory needs no bypass.
+    No entry is read in the cycle in which it is written, so the memory needs no bypass.
 
     Parameters
     ----------
@@ -46,34 +46,36 @@ class BlockFifo(SharedComponent):
 
     def elaborate(self, platform):
         m = Module()
-        memory = Memory(shape=self.shape, depth=self.depth, init=[], attrs={"no_rw_check": 1})
-        m.submodules.memory = memory
-        write = memory.write_port()
-        read = memory.read_port()
+        bits = Shape.cast(self.shape).width
+        memory = place(m, "memory", BlockMemory(bits, self.depth), platform)
 
         # One bit more than an address, so that a full memory differs from an empty one.
         head = Signal(range(2 * self.depth))
         tail = Signal.like(head)
+        write = Signal()
         m.d.comb += self.i.ready.eq((head ^ tail) != self.depth)
-        m.d.comb += [
-            write.addr.eq(tail[:-1]),
-            write.data.eq(self.i.payload),
-            write.en.eq(self.i.valid & self.i.ready),
-        ]
-        with m.If(write.en):
+        m.d.comb += write.eq(self.i.valid & self.i.ready)
+        m.d.comb += [memory.write.eq(write), memory.write_row.eq(tail[:-1]), memory.data.eq(self.i.payload)]
+        with m.If(write):
             m.d.sync += tail.eq(tail + 1)
 
-        fetched, take, fetch = Signal(), Signal(), Signal()
-        payload = Signal(self.shape, reset_less=True)
-        m.d.comb += [take.eq(~self.o.valid | self.o.ready), fetch.eq((head != tail) & (~fetched | take))]
-        m.d.comb += [read.addr.eq(head[:-1]), read.en.eq(fetch)]
+        fetched = Signal()
+        take = Signal()
+        fetch = Signal()
+        valid = Signal()
+        refill = Signal()
+        m.d.comb += take.eq(~valid | self.o.ready)
+        m.d.comb += refill.eq(~fetched | take)
+        m.d.comb += fetch.eq((head != tail) & refill)
+        # Without an entry the row fetched may be the one being written, and nobody looks at it.
+        m.d.comb += [memory.fetch.eq(refill), memory.read_row.eq(head[:-1]), memory.take.eq(take)]
         with m.If(fetch):
             m.d.sync += head.eq(head + 1)
-        with m.If(fetch | take):
-            m.d.sync += fetched.eq(fetch)
+        with m.If(refill):
+            m.d.sync += fetched.eq(head != tail)
         with m.If(take):
-            m.d.sync += [self.o.valid.eq(fetched), payload.eq(read.data)]
-        m.d.comb += self.o.payload.eq(payload)
+            m.d.sync += valid.eq(fetched)
+        m.d.comb += [self.o.valid.eq(valid), self.o.payload.eq(memory.q)]
         with m.If(self.clear):
-            m.d.sync += [head.eq(0), tail.eq(0), fetched.eq(0), self.o.valid.eq(0)]
+            m.d.sync += [head.eq(0), tail.eq(0), fetched.eq(0), valid.eq(0)]
         return m

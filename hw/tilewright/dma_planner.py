@@ -1,11 +1,12 @@
 """Which bursts move a two-dimensional transfer: the address generator of both DMA engines."""
 
-from amaranth.hdl import Const, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
+from .carry_adder import CarryAdder
 from .dma_config import Cause, DmaConfig
-from .target import SharedComponent
+from .target import SharedComponent, place
 
 __all__ = ["DmaPlanner"]
 
@@ -65,80 +66,94 @@ class DmaPlanner(SharedComponent):
         m = Module()
         config = self.config
         word, span = config.word_log2, config.word_log2 + config.burst_log2
-        top = config.burst_words - 1
+        low = 0 if config.unaligned else word  # the bits of an aligned address below are zero
 
         # The row to be split next. Bit `addr_bits` of its address says that it is past the last address.
         row = Signal(config.request_shape, reset_less=True)
         row_address = Signal(config.addr_bits + 1, reset_less=True)
-        row_valid, row_first, row_empty, row_misaligned = Signal(), Signal(), Signal(), Signal()
         row_number = Signal(config.rows_bits, init=1, reset_less=True)  # from 1
+        row_valid = Signal()
+        row_first = Signal()
+        row_empty = Signal()
+        row_misaligned = Signal()
         row_final = Signal()
         m.d.comb += row_final.eq(row_empty | (row_number == row.rows))
-        request = self.requests.payload
         m.d.comb += self.requests.ready.eq(~row_valid & ~self.stop)
 
-        # The burst on offer, and what is left of its row.
+        # The burst on offer, and -1 minus the bursts of its row behind it, so that all ones marks the last.
         burst = Signal(config.burst_shape, reset_less=True)
-        valid, final_row = Signal(), Signal(reset_less=True)
-        left = Signal(max(1, max(config.length_bits, span) + 1 - span), reset_less=True)
+        valid = Signal()
+        final_row = Signal(reset_less=True)
+        behind = Signal(max(1, max(config.length_bits, span) + 1 - span), reset_less=True)
         last_word = Signal(max(1, config.burst_log2), reset_less=True)
         m.d.comb += [self.bursts.valid.eq(valid), self.bursts.payload.eq(burst)]
-        m.d.comb += self.bursts.payload.row_last.eq(left == 0)
-        m.d.comb += self.bursts.payload.last.eq((left == 0) & final_row)
+        m.d.comb += self.bursts.payload.row_last.eq(behind.all())
+        m.d.comb += self.bursts.payload.last.eq(behind.all() & final_row)
         m.d.comb += self.busy.eq(row_valid | valid)
 
-        step, load, ends = Signal(), Signal(), Signal()
-        m.d.comb += step.eq(valid & self.bursts.ready & (left != 0))
-        m.d.comb += load.eq(row_valid & (~valid | self.bursts.ready & (left == 0)))
-        m.d.comb += ends.eq(self.stop & (step | load | valid & ~self.held & ~self.bursts.ready))
+        # What comes next is known before it is known whether the burst on offer goes.
+        more = Signal()
+        go = Signal()
+        load = Signal()
+        ends = Signal()
+        m.d.comb += more.eq(valid & ~behind.all())
+        m.d.comb += go.eq(~valid | self.bursts.ready)
+        m.d.comb += load.eq(go & row_valid & ~more)
+        m.d.comb += ends.eq(self.stop & Mux(go, more | row_valid, ~self.held))
 
+        request = self.requests.payload
         with m.If(self.requests.valid & self.requests.ready):
-            less_1 = Signal(config.length_bits + 1)
-            m.d.comb += less_1.eq(request.bytes - 1)
-            m.d.sync += [row.eq(request), row.bytes.eq(less_1), row_address.eq(request.address)]
+            empty = (request.bytes == 0) | (request.rows == 0)
+            m.d.sync += [row.eq(request), row_address.eq(request.address), row_empty.eq(empty)]
             m.d.sync += [row_valid.eq(1), row_first.eq(1), row_number.eq(1)]
-            m.d.sync += row_empty.eq(less_1[-1] | (request.rows == 0))
+            with m.If(empty):
+                m.d.sync += row.bytes.eq(1)  # one burst
             if not config.unaligned:
                 m.d.sync += row_misaligned.eq((request.address[:word] | request.stride[:word]) != 0)
         with m.If(load):
-            # The low bits of an aligned address and stride are zero; any others report a misaligned request.
-            low = 0 if config.unaligned else word
             m.d.sync += row_address[low:].eq(row_address[low:] + row.stride[low:])
             m.d.sync += [row_number.eq(row_number + 1), row_first.eq(0)]
             with m.If(row_final):
                 m.d.sync += row_valid.eq(0)
 
-        # A row's bursts follow from the place of its last byte in the span of its first burst.
+        # A row's bursts follow from the place of its last byte in the span of its first burst, here inverted:
+        # ~(place + bytes - 1) = -place - bytes.
+        minus_place = Signal(signed(span - low + 1))
         end = Signal(max(config.length_bits, span) + 1)
-        place = row_address[:span] if config.unaligned else row_address[word:span] << word
-        m.d.comb += end.eq(place + row.bytes)
+        m.d.comb += minus_place.eq(-row_address[low:span])
+        m.d.comb += end.eq((minus_place << low) - row.bytes)
+        start, stop = row_address[word:span], ~end[word:span]
+        address, wraps = self._next(m, "address", more, row_address[span:], burst.address[span:], platform)
+        following, _ = self._next(m, "behind", more, end[span:], behind, platform)
         inherited = Mux((burst.cause.as_value() == 0) & self.failed, Cause.SLVERR, burst.cause)
-        following = Signal(config.addr_bits - span + 1)
-        m.d.comb += following.eq(burst.address[span:] + 1)
-        with m.If(step):
-            m.d.sync += burst.address.eq(following[:-1] << span)
-            m.d.sync += left.eq(left - 1)
-            m.d.sync += burst.beats_less_1.eq(Mux(left == 1, last_word, top))
-            m.d.sync += burst.cause.eq(Mux(~inherited.any() & following[-1], Cause.WRAPPED, inherited))
+        cause = Mux(row_first & ~more, Mux(row_misaligned, Cause.MISALIGNED, Cause.NONE), inherited)
+        cause = Mux(~cause.any() & wraps, Cause.WRAPPED, cause)
+        with m.If(go & (more | row_valid)):
+            m.d.sync += burst.address.eq(Cat(Mux(more, 0, row_address[:span]), address))
+            m.d.sync += burst.cause.eq(Mux(row_empty & ~more, Cause.EMPTY, cause))
+            m.d.sync += behind.eq(following)
+        with m.If(go & more):
+            m.d.sync += burst.beats_less_1.eq(Mux(behind == ~1, last_word, config.burst_words - 1))
         with m.Elif(load):
-            cause = Mux(row_first, Mux(row_misaligned, Cause.MISALIGNED, Cause.NONE), inherited)
-            wrapped = Mux(~cause.any() & row_address[-1], Cause.WRAPPED, cause)
-            start, stop = row_address[word:span], end[word:span]
-            m.d.sync += burst.address.eq(row_address)
-            m.d.sync += left.eq(Mux(row_empty, 0, end[span:]))
             m.d.sync += last_word.eq(stop)
-            m.d.sync += burst.beats_less_1.eq(Mux(end[span:] == 0, stop - start, ~start) if config.burst_log2 else 0)
+            m.d.sync += burst.beats_less_1.eq(Mux(end[span:].all(), stop - start, ~start) if config.burst_log2 else 0)
             m.d.sync += burst.shift.eq(row_address if config.unaligned else Const(0, 0))
-            m.d.sync += burst.tail.eq(row.bytes)
+            m.d.sync += burst.tail.eq(row.bytes - 1 if config.unaligned else ~end)
             m.d.sync += final_row.eq(row_final)
-            m.d.sync += burst.cause.eq(Mux(row_empty, Cause.EMPTY, wrapped))
 
-        with m.If(load | step):
-            m.d.sync += valid.eq(1)
-        with m.Elif(self.bursts.ready):
-            m.d.sync += valid.eq(0)
+        with m.If(go):
+            m.d.sync += valid.eq(more | row_valid)
         with m.If(ends):
-            m.d.sync += [burst.cause.eq(Cause.ABORTED), left.eq(0), final_row.eq(1)]
+            m.d.sync += [burst.cause.eq(Cause.ABORTED), behind.eq(~0), final_row.eq(1)]
             with m.If(load | ~row_first):
                 m.d.sync += row_valid.eq(0)
         return m
+
+    def _next(self, m: Module, name: str, more: Value, first: Value, before: Value, platform):
+        """``before + 1`` if ``more``, else ``first``: choice and sum in one carry chain. Also the bit above."""
+        width = max(len(first), len(before) + 1) + 1
+        adder = place(m, f"next_{name}", CarryAdder(width), platform)
+        # The lowest bits of both operands are there for the carry.
+        m.d.comb += [adder.a.eq(Cat(1, first)), adder.b.eq(Cat(more, (~more).replicate(width - 1)))]
+        m.d.comb += [adder.c.eq(Cat(1, before)), adder.d.eq(more.replicate(width))]
+        return adder.total[1 : len(before) + 1], adder.total[len(before) + 1]

@@ -137,7 +137,14 @@ class DmaReader(SharedComponent):
         m.d.comb += verdict.cause.eq(Mux(~cause.any() & aborting, Cause.ABORTED, cause))
         m.d.comb += [verdict.address.eq(head.address), verdict.closes.eq(head.last)]
         fails = dead | beat.resp[1] | aborting
-        m.d.comb += settled.eq(verdict.settled | ~(verdict.closes | fails))
+        # The buffer's output is too slow to say in time that a beat has an error: from when one comes until the
+        # engine is idle, every beat waits for the status before it.
+        doubt = Signal()
+        with m.If(axi.rvalid & axi.rresp[1]):
+            m.d.sync += doubt.eq(1)
+        with m.Elif(~self.busy):
+            m.d.sync += doubt.eq(0)
+        m.d.comb += settled.eq(verdict.settled | ~(verdict.closes | dead | doubt | aborting))
         m.d.comb += present.eq(beats.o.valid & (dead | buffer.o.valid))
         m.d.comb += aligner.i.valid.eq(present & settled & ~hollow & ~aborting)
         # A request that ends without a word of its own ends after all words before it.

@@ -1,6 +1,6 @@
 """How a request ended: the first failure counts, and is reported when all is over."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
@@ -91,10 +91,8 @@ class DmaVerdict(SharedComponent):
             m.d.sync += self.status.valid.eq(0)
 
         queued = Signal(range(self.config.outstanding + 1))  # requests whose last burst is queued
-        with m.If(self.planned & ~closed):
-            m.d.sync += queued.eq(queued + 1)
-        with m.Elif(~self.planned & closed):
-            m.d.sync += queued.eq(queued - 1)
+        with m.If(self.planned != closed):
+            m.d.sync += queued.eq(queued + Cat(1, closed.replicate(len(queued) - 1)))  # plus or minus 1
         m.d.comb += self.stop_planning.eq(self.failing & (queued == 0))
         m.d.comb += self.ending.eq(~self.settled & (queued == 0))
         m.d.comb += self.busy.eq(~self.settled | (queued != 0))
