@@ -23,7 +23,7 @@ def counted_shape(config: DmaConfig) -> data.StructLayout:
 class BeatCounter(SharedComponent):
     """Repeat each burst once for each of its beats.
 
-    Latency is 1 cycle, throughput 1 beat per cycle; outputs come from registers through one gate at most.
+    Latency is 1 cycle, throughput 1 beat per cycle; all outputs come from registers.
 
     Parameters
     ----------
@@ -50,20 +50,26 @@ class BeatCounter(SharedComponent):
         burst = self.bursts.payload
         kept = Signal(self.config.burst_shape, reset_less=True)
         left = Signal.like(kept.beats_less_1, reset_less=True)
-        final, hollow, dead = (Signal(reset_less=True, name=name) for name in ("final", "hollow", "dead"))
+        final = Signal(reset_less=True)
+        row_last = Signal(reset_less=True)
+        last = Signal(reset_less=True)
+        hollow = Signal(reset_less=True)
+        dead = Signal(reset_less=True)
         take = Signal()
         m.d.comb += take.eq(~self.o.valid | self.o.ready & final)
         m.d.comb += self.bursts.ready.eq(take)
         with m.If(take):
             none = (burst.cause == Cause.EMPTY) | (burst.cause == Cause.ABORTED)
+            single = none | (burst.beats_less_1 == 0)
             m.d.sync += [self.o.valid.eq(self.bursts.valid), kept.eq(burst), hollow.eq(none)]
-            m.d.sync += dead.eq(burst.cause != Cause.NONE)
-            m.d.sync += [left.eq(burst.beats_less_1), final.eq(none | (burst.beats_less_1 == 0))]
+            m.d.sync += [dead.eq(burst.cause != Cause.NONE), left.eq(burst.beats_less_1), final.eq(single)]
+            m.d.sync += [row_last.eq(single & burst.row_last), last.eq(single & burst.last)]
         with m.Elif(self.o.ready):
             m.d.sync += [left.eq(left - 1), final.eq(left == 1)]
+            m.d.sync += [row_last.eq((left == 1) & kept.row_last), last.eq((left == 1) & kept.last)]
 
         beat = self.o.payload
         m.d.comb += [beat[name].eq(kept[name]) for name in ("address", "shift", "tail", "cause")]
-        m.d.comb += [beat.row_last.eq(final & kept.row_last), beat.last.eq(final & kept.last)]
+        m.d.comb += [beat.row_last.eq(row_last), beat.last.eq(last)]
         m.d.comb += [beat.hollow.eq(hollow), beat.dead.eq(dead)]
         return m

@@ -1,6 +1,6 @@
 """Which bursts move a two-dimensional transfer: the address generator of both DMA engines."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
@@ -80,15 +80,15 @@ class DmaPlanner(SharedComponent):
         m.d.comb += row_final.eq(row_empty | (row_number == row.rows))
         m.d.comb += self.requests.ready.eq(~row_valid & ~self.stop)
 
-        # The burst on offer, and -1 minus the bursts of its row behind it, so that all ones marks the last.
+        # The burst on offer, and how many bursts of its row are left behind it.
         burst = Signal(config.burst_shape, reset_less=True)
         valid = Signal()
         final_row = Signal(reset_less=True)
-        behind = Signal(max(1, max(config.length_bits, span) + 1 - span), reset_less=True)
+        left = Signal(max(1, max(config.length_bits, span) + 1 - span), reset_less=True)
         last_word = Signal(max(1, config.burst_log2), reset_less=True)
         m.d.comb += [self.bursts.valid.eq(valid), self.bursts.payload.eq(burst)]
-        m.d.comb += self.bursts.payload.row_last.eq(behind.all())
-        m.d.comb += self.bursts.payload.last.eq(behind.all() & final_row)
+        m.d.comb += self.bursts.payload.row_last.eq((left == 0))
+        m.d.comb += self.bursts.payload.last.eq((left == 0) & final_row)
         m.d.comb += self.busy.eq(row_valid | valid)
 
         # What comes next is known before it is known whether the burst on offer goes.
@@ -96,18 +96,20 @@ class DmaPlanner(SharedComponent):
         go = Signal()
         load = Signal()
         ends = Signal()
-        m.d.comb += more.eq(valid & ~behind.all())
+        m.d.comb += more.eq(valid & (left != 0))
         m.d.comb += go.eq(~valid | self.bursts.ready)
         m.d.comb += load.eq(go & row_valid & ~more)
         m.d.comb += ends.eq(self.stop & Mux(go, more | row_valid, ~self.held))
 
         request = self.requests.payload
         with m.If(self.requests.valid & self.requests.ready):
-            empty = (request.bytes == 0) | (request.rows == 0)
-            m.d.sync += [row.eq(request), row_address.eq(request.address), row_empty.eq(empty)]
-            m.d.sync += [row_valid.eq(1), row_first.eq(1), row_number.eq(1)]
+            less_1 = Signal(config.length_bits + 1)
+            empty = less_1[-1] | (request.rows == 0)
+            m.d.comb += less_1.eq(request.bytes - 1)
+            m.d.sync += [row.eq(request), row.bytes.eq(less_1), row_address.eq(request.address)]
+            m.d.sync += [row_valid.eq(1), row_first.eq(1), row_number.eq(1), row_empty.eq(empty)]
             with m.If(empty):
-                m.d.sync += row.bytes.eq(1)  # one burst
+                m.d.sync += row.bytes.eq(0)  # one burst
             if not config.unaligned:
                 m.d.sync += row_misaligned.eq((request.address[:word] | request.stride[:word]) != 0)
         with m.If(load):
@@ -116,44 +118,49 @@ class DmaPlanner(SharedComponent):
             with m.If(row_final):
                 m.d.sync += row_valid.eq(0)
 
-        # A row's bursts follow from the place of its last byte in the span of its first burst, here inverted:
-        # ~(place + bytes - 1) = -place - bytes.
-        minus_place = Signal(signed(span - low + 1))
+        # A row's bursts follow from the place of its last byte in the span of its first burst.
         end = Signal(max(config.length_bits, span) + 1)
-        m.d.comb += minus_place.eq(-row_address[low:span])
-        m.d.comb += end.eq((minus_place << low) - row.bytes)
-        start, stop = row_address[word:span], ~end[word:span]
-        address, wraps = self._next(m, "address", more, row_address[span:], burst.address[span:], platform)
-        following, _ = self._next(m, "behind", more, end[span:], behind, platform)
+        m.d.comb += end.eq((row_address[low:span] << low) + row.bytes)
+        address = Signal(config.addr_bits - span + 1)  # and whether it is past the last address
+        m.d.comb += address.eq(self._next_address(m, more, row_address[span:], burst.address[span:], platform))
         inherited = Mux((burst.cause.as_value() == 0) & self.failed, Cause.SLVERR, burst.cause)
         cause = Mux(row_first & ~more, Mux(row_misaligned, Cause.MISALIGNED, Cause.NONE), inherited)
-        cause = Mux(~cause.any() & wraps, Cause.WRAPPED, cause)
+        cause = Mux(~cause.any() & address[-1], Cause.WRAPPED, cause)
         with m.If(go & (more | row_valid)):
-            m.d.sync += burst.address.eq(Cat(Mux(more, 0, row_address[:span]), address))
+            m.d.sync += burst.address.eq(Cat(Mux(more, 0, row_address[:span]), address[:-1]))
             m.d.sync += burst.cause.eq(Mux(row_empty & ~more, Cause.EMPTY, cause))
-            m.d.sync += behind.eq(following)
+            m.d.sync += left.eq(self._next_left(m, more, end[span:], left, platform))
         with m.If(go & more):
-            m.d.sync += burst.beats_less_1.eq(Mux(behind == ~1, last_word, config.burst_words - 1))
+            m.d.sync += burst.beats_less_1.eq(Mux(left == 1, last_word, config.burst_words - 1))
         with m.Elif(load):
-            m.d.sync += last_word.eq(stop)
-            m.d.sync += burst.beats_less_1.eq(Mux(end[span:].all(), stop - start, ~start) if config.burst_log2 else 0)
+            start = row_address[word:span]
+            # Words from the row's first to its last, if they are in one span.
+            words_less_1 = (Mux(config.unaligned, row_address[:word], 0) + row.bytes)[word:span]
+            m.d.sync += last_word.eq(end[word:span])
+            m.d.sync += burst.beats_less_1.eq(Mux(end[span:] == 0, words_less_1, ~start) if config.burst_log2 else 0)
             m.d.sync += burst.shift.eq(row_address if config.unaligned else Const(0, 0))
-            m.d.sync += burst.tail.eq(row.bytes - 1 if config.unaligned else ~end)
+            m.d.sync += burst.tail.eq(row.bytes)
             m.d.sync += final_row.eq(row_final)
 
         with m.If(go):
             m.d.sync += valid.eq(more | row_valid)
         with m.If(ends):
-            m.d.sync += [burst.cause.eq(Cause.ABORTED), behind.eq(~0), final_row.eq(1)]
+            m.d.sync += [burst.cause.eq(Cause.ABORTED), left.eq(0), final_row.eq(1)]
             with m.If(load | ~row_first):
                 m.d.sync += row_valid.eq(0)
         return m
 
-    def _next(self, m: Module, name: str, more: Value, first: Value, before: Value, platform):
-        """``before + 1`` if ``more``, else ``first``: choice and sum in one carry chain. Also the bit above."""
-        width = max(len(first), len(before) + 1) + 1
-        adder = place(m, f"next_{name}", CarryAdder(width), platform)
+    def _next_address(self, m: Module, more: Value, first: Value, before: Value, platform) -> Value:
+        """``before + 1`` if ``more``, else ``first``: choice and sum in one carry chain."""
+        adder = place(m, "next_address", CarryAdder(len(first) + 1), platform)
         # The lowest bits of both operands are there for the carry.
-        m.d.comb += [adder.a.eq(Cat(1, first)), adder.b.eq(Cat(more, (~more).replicate(width - 1)))]
-        m.d.comb += [adder.c.eq(Cat(1, before)), adder.d.eq(more.replicate(width))]
-        return adder.total[1 : len(before) + 1], adder.total[len(before) + 1]
+        m.d.comb += [adder.a.eq(Cat(1, first)), adder.b.eq(Cat(more, (~more).replicate(len(first))))]
+        m.d.comb += [adder.c.eq(Cat(1, before)), adder.d.eq(more.replicate(len(first) + 1))]
+        return adder.total[1:]
+
+    def _next_left(self, m: Module, more: Value, first: Value, before: Value, platform) -> Value:
+        """``before - 1`` if ``more``, else ``first``: choice and difference in one carry chain."""
+        adder = place(m, "next_left", CarryAdder(len(before), either=True), platform)
+        m.d.comb += [adder.a.eq(before), adder.b.eq(more.replicate(len(before)))]
+        m.d.comb += [adder.c.eq(first), adder.d.eq(more.replicate(len(before)))]
+        return adder.total
