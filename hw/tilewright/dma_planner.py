@@ -80,15 +80,16 @@ class DmaPlanner(SharedComponent):
         m.d.comb += row_final.eq(row_empty | (row_number == row.rows))
         m.d.comb += self.requests.ready.eq(~row_valid & ~self.stop)
 
-        # The burst on offer, and how many bursts of its row are left behind it.
+        # The burst on offer, how many bursts of its row are left behind it, and whether any.
         burst = Signal(config.burst_shape, reset_less=True)
         valid = Signal()
         final_row = Signal(reset_less=True)
         left = Signal(max(1, max(config.length_bits, span) + 1 - span), reset_less=True)
+        some_left = Signal(reset_less=True)
         last_word = Signal(max(1, config.burst_log2), reset_less=True)
         m.d.comb += [self.bursts.valid.eq(valid), self.bursts.payload.eq(burst)]
-        m.d.comb += self.bursts.payload.row_last.eq((left == 0))
-        m.d.comb += self.bursts.payload.last.eq((left == 0) & final_row)
+        m.d.comb += self.bursts.payload.row_last.eq(~some_left)
+        m.d.comb += self.bursts.payload.last.eq(~some_left & final_row)
         m.d.comb += self.busy.eq(row_valid | valid)
 
         # What comes next is known before it is known whether the burst on offer goes.
@@ -96,13 +97,17 @@ class DmaPlanner(SharedComponent):
         go = Signal()
         load = Signal()
         ends = Signal()
-        m.d.comb += more.eq(valid & (left != 0))
+        m.d.comb += more.eq(valid & some_left)
         m.d.comb += go.eq(~valid | self.bursts.ready)
         m.d.comb += load.eq(go & row_valid & ~more)
         m.d.comb += ends.eq(self.stop & Mux(go, more | row_valid, ~self.held))
 
         request = self.requests.payload
-        with m.If(self.requests.valid & self.requests.ready):
+        with m.If(row_valid):
+            with m.If(load):
+                m.d.sync += row_address[low:].eq(row_address[low:] + row.stride[low:])
+                m.d.sync += [row_number.eq(row_number + 1), row_first.eq(0), row_valid.eq(~row_final)]
+        with m.Elif(self.requests.valid & self.requests.ready):
             less_1 = Signal(config.length_bits + 1)
             empty = less_1[-1] | (request.rows == 0)
             m.d.comb += less_1.eq(request.bytes - 1)
@@ -112,40 +117,35 @@ class DmaPlanner(SharedComponent):
                 m.d.sync += row.bytes.eq(0)  # one burst
             if not config.unaligned:
                 m.d.sync += row_misaligned.eq((request.address[:word] | request.stride[:word]) != 0)
-        with m.If(load):
-            m.d.sync += row_address[low:].eq(row_address[low:] + row.stride[low:])
-            m.d.sync += [row_number.eq(row_number + 1), row_first.eq(0)]
-            with m.If(row_final):
-                m.d.sync += row_valid.eq(0)
 
         # A row's bursts follow from the place of its last byte in the span of its first burst.
         end = Signal(max(config.length_bits, span) + 1)
         m.d.comb += end.eq((row_address[low:span] << low) + row.bytes)
+        # Words from its first to its last, as they count if both are in one span.
+        words_less_1 = (Mux(config.unaligned, row_address[:word], 0) + row.bytes)[word:span]
+        single = (row.bytes[span:] == 0) & ~end[span]  # sooner known than that no upper bit of the sum is 1
         address = Signal(config.addr_bits - span + 1)  # and whether it is past the last address
         m.d.comb += address.eq(self._next_address(m, more, row_address[span:], burst.address[span:], platform))
         inherited = Mux((burst.cause.as_value() == 0) & self.failed, Cause.SLVERR, burst.cause)
         cause = Mux(row_first & ~more, Mux(row_misaligned, Cause.MISALIGNED, Cause.NONE), inherited)
         cause = Mux(~cause.any() & address[-1], Cause.WRAPPED, cause)
-        with m.If(go & (more | row_valid)):
-            m.d.sync += burst.address.eq(Cat(Mux(more, 0, row_address[:span]), address[:-1]))
-            m.d.sync += burst.cause.eq(Mux(row_empty & ~more, Cause.EMPTY, cause))
-            m.d.sync += left.eq(self._next_left(m, more, end[span:], left, platform))
-        with m.If(go & more):
-            m.d.sync += burst.beats_less_1.eq(Mux(left == 1, last_word, config.burst_words - 1))
-        with m.Elif(load):
-            start = row_address[word:span]
-            # Words from the row's first to its last, if they are in one span.
-            words_less_1 = (Mux(config.unaligned, row_address[:word], 0) + row.bytes)[word:span]
-            m.d.sync += last_word.eq(end[word:span])
-            m.d.sync += burst.beats_less_1.eq(Mux(end[span:] == 0, words_less_1, ~start) if config.burst_log2 else 0)
-            m.d.sync += burst.shift.eq(row_address if config.unaligned else Const(0, 0))
-            m.d.sync += burst.tail.eq(row.bytes)
-            m.d.sync += final_row.eq(row_final)
-
         with m.If(go):
             m.d.sync += valid.eq(more | row_valid)
+            with m.If(more | row_valid):
+                m.d.sync += burst.address.eq(Cat(Mux(more, 0, row_address[:span]), address[:-1]))
+                m.d.sync += burst.cause.eq(Mux(row_empty & ~more, Cause.EMPTY, cause))
+                m.d.sync += left.eq(self._next_left(m, more, end[span:], left, platform))
+            with m.If(more):
+                m.d.sync += burst.beats_less_1.eq(Mux(left == 1, last_word, config.burst_words - 1))
+                m.d.sync += some_left.eq(left != 1)
+            with m.Elif(row_valid):
+                m.d.sync += [last_word.eq(end[word:span]), some_left.eq(~single)]
+                beats_less_1 = Mux(single, words_less_1, ~row_address[word:span])
+                m.d.sync += burst.beats_less_1.eq(beats_less_1 if config.burst_log2 else 0)
+                m.d.sync += burst.shift.eq(row_address if config.unaligned else Const(0, 0))
+                m.d.sync += [burst.tail.eq(row.bytes), final_row.eq(row_final)]
         with m.If(ends):
-            m.d.sync += [burst.cause.eq(Cause.ABORTED), left.eq(0), final_row.eq(1)]
+            m.d.sync += [burst.cause.eq(Cause.ABORTED), some_left.eq(0), final_row.eq(1)]
             with m.If(load | ~row_first):
                 m.d.sync += row_valid.eq(0)
         return m

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-__all__ = ["Request", "failure", "read_words", "row_addresses", "word_count", "write_bytes"]
+__all__ = ["Request", "bursts", "failure", "read_words", "row_addresses", "word_count", "write_bytes"]
 
 
 @dataclass(frozen=True)
@@ -61,3 +61,17 @@ def write_bytes(request: Request, words: list[int], *, word_bytes: int) -> list[
         row_bytes = b"".join(word.to_bytes(word_bytes, "little") for word in chunk)[: request.bytes]
         written += [(address + n, byte) for n, byte in enumerate(row_bytes)]
     return written
+
+
+def bursts(request: Request, *, word_bytes: int, burst_words: int) -> Iterator[tuple[int, int, bool]]:
+    """The parts into which a request is cut: address of the first byte, bytes, whether it ends its row.
+
+    No part passes a multiple of ``burst_words`` words. Addresses go on without regard to the address space's end.
+    """
+    span = word_bytes * burst_words
+    for row in row_addresses(request):
+        address, end = row, row + request.bytes
+        while address < end:
+            upto = min(end, (address // span + 1) * span)
+            yield address, upto - address, upto == end
+            address = upto
