@@ -103,11 +103,7 @@ class DmaPlanner(SharedComponent):
         m.d.comb += ends.eq(self.stop & Mux(go, more | row_valid, ~self.held))
 
         request = self.requests.payload
-        with m.If(row_valid):
-            with m.If(load):
-                m.d.sync += row_address[low:].eq(row_address[low:] + row.stride[low:])
-                m.d.sync += [row_number.eq(row_number + 1), row_first.eq(0), row_valid.eq(~row_final)]
-        with m.Elif(self.requests.valid & self.requests.ready):
+        with m.If(self.requests.valid & self.requests.ready):
             less_1 = Signal(config.length_bits + 1)
             empty = less_1[-1] | (request.rows == 0)
             m.d.comb += less_1.eq(request.bytes - 1)
@@ -117,6 +113,9 @@ class DmaPlanner(SharedComponent):
                 m.d.sync += row.bytes.eq(0)  # one burst
             if not config.unaligned:
                 m.d.sync += row_misaligned.eq((request.address[:word] | request.stride[:word]) != 0)
+        with m.Elif(load):
+            m.d.sync += row_address[low:].eq(row_address[low:] + row.stride[low:])
+            m.d.sync += [row_number.eq(row_number + 1), row_first.eq(0), row_valid.eq(~row_final)]
 
         # A row's bursts follow from the place of its last byte in the span of its first burst.
         end = Signal(max(config.length_bits, span) + 1)
