@@ -1,6 +1,6 @@
 """Write a stream to AXI4 memory as two-dimensional transfers."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -35,7 +35,7 @@ class DmaWriter(SharedComponent):
                                └─► bursts in flight ◄── B ──► status
 
     A request accepted in cycle t is on AW in t + 2 if ``burst_words`` words are there, in t + 3 if there
-    are just its own; a word accepted in cycle t can be on W in t + 4. In steady state a beat moves in every
+    are just its own; a word accepted in cycle t can be on W in t + 5. In steady state a beat moves in every
     cycle, across bursts, rows and requests, if bursts have two beats or more.
 
     **Errors.** Each request ends with one status, in order, after the response to its last burst. A request
@@ -97,7 +97,7 @@ class DmaWriter(SharedComponent):
         config, axi = self.config, self.m_axi
         planner = place(m, "planner", DmaPlanner(config), platform)
         flight_shape = data.StructLayout({"address": config.addr_bits, "last": 1, "cause": Cause})
-        flights = place(m, "flights", SmallFifo(flight_shape, config.outstanding), platform)
+        flights = place(m, "flights", SmallFifo(flight_shape, max(1, config.outstanding - 1)), platform)
         forming = place(m, "forming", SmallFifo(write_burst_shape(config), config.outstanding), platform)
         buffer = place(m, "buffer", BlockFifo(config.data_bits, config.write_buffer_words), platform)
         aligner = place(m, "aligner", WriteAligner(config), platform)
@@ -116,24 +116,32 @@ class DmaWriter(SharedComponent):
         # A burst claims its words, and its places in both queues, when it goes to AW, where it may wait.
         # `unclaimed` words are in the buffer, or just behind it, and belong to no burst yet.
         burst, part = planner.bursts, planner.bursts.payload
-        alive, hollow, enough, claim, claimed = Signal(), Signal(), Signal(), Signal(), Signal()
+        alive = Signal()
+        hollow = Signal()
+        claim = Signal()
+        claimed = Signal()
+        room = Signal()  # in both queues
         unclaimed = Signal(range(config.write_buffer_words + 4))
         words_less_1 = Signal(range(-1, config.burst_words))  # one less, as that makes the sums below short
         spare = part.row_last & (part.shift + part.tail)[config.word_log2 :].any() if config.unaligned else 0
         m.d.comb += [alive.eq(part.cause == Cause.NONE), hollow.eq(part.cause.as_value()[1:].all())]
         m.d.comb += words_less_1.eq(Mux(hollow, -1, part.beats_less_1 - spare))
-        # Registered, as the comparison takes long: there are words for any burst, or for the one that waits.
-        plenty, exactly = Signal(), Signal()
-        m.d.sync += plenty.eq(~claim & (unclaimed >= config.burst_words))
-        m.d.sync += exactly.eq(burst.valid & ~claim & ~claimed & (words_less_1 < unclaimed))
-        m.d.comb += enough.eq(plenty | exactly)
-        m.d.comb += claim.eq(burst.valid & ~claimed & enough & flights.i.ready & forming.i.ready)
+        # Registered, as the comparison takes long: there are words for any burst, or for the one that waits. The words
+        # of a claim are taken off a cycle later: until then it counts as a longest burst.
+        plenty = Signal()
+        exactly = Signal()
+        claiming = Signal()
+        for_1, for_2, for_3 = (unclaimed >= bursts * config.burst_words for bursts in (1, 2, 3))
+        m.d.sync += plenty.eq(Mux(claim, Mux(claiming, for_3, for_2), Mux(claiming, for_2, for_1)))
+        m.d.sync += exactly.eq(burst.valid & ~(claim | claimed | claiming) & (words_less_1 < unclaimed))
+        m.d.comb += claim.eq(burst.valid & ~claimed & (plenty | exactly) & room)
         m.d.comb += burst.ready.eq((claim | claimed) & (~alive | axi.awready))
-        m.d.sync += claimed.eq((claim | claimed) & ~burst.ready)
+        m.d.sync += [claimed.eq((claim | claimed) & ~burst.ready), claiming.eq(claim)]
         # Plus the word that came, minus the claimed ones: -n = ~(n - 1), and a carry adds the one that came.
-        arrives = buffer.i.valid & buffer.i.ready
-        claimed_words = Mux(claim, ~words_less_1, 0)
-        m.d.sync += unclaimed.eq((Cat(1, unclaimed) + (claimed_words << 1 | arrives).as_signed()) >> 1)
+        arrived = Signal()
+        claimed_words = Signal(signed(len(words_less_1) + 1))
+        m.d.sync += [arrived.eq(buffer.i.valid & buffer.i.ready), claimed_words.eq(Mux(claim, ~words_less_1, 0))]
+        m.d.sync += unclaimed.eq((Cat(1, unclaimed) + Cat(arrived, claimed_words).as_signed()) >> 1)
         m.d.comb += [forming.i.valid.eq(claim & ~hollow), forming.i.payload.dropped.eq(~alive)]
         m.d.comb += [forming.i.payload[name].eq(part[name]) for name in ("beats_less_1", "shift", "tail", "row_last")]
         m.d.comb += flights.i.valid.eq(claim)
@@ -152,14 +160,23 @@ class DmaWriter(SharedComponent):
         m.d.comb += [axi.wdata.eq(aligner.o.payload.data), axi.wstrb.eq(aligner.o.payload.strobes)]
         m.d.comb += axi.wlast.eq(aligner.o.payload.last)
 
-        # The oldest burst, and its response; one with a cause gets none.
-        head, dead = flights.o.payload, Signal()
-        m.d.comb += dead.eq(head.cause != Cause.NONE)
-        m.d.comb += axi.bready.eq(flights.o.valid & ~dead & verdict.settled)
-        m.d.comb += flights.o.ready.eq(verdict.settled & (dead | axi.bvalid))
+        # The oldest burst, in a register, and its response; one with a cause gets none.
+        head = Signal(flight_shape, reset_less=True)
+        dead = Signal(reset_less=True)
+        present = Signal()
+        step = Signal()
+        m.d.comb += flights.o.ready.eq(~present | step)
+        with m.If(flights.o.ready):
+            m.d.sync += [present.eq(flights.o.valid), head.eq(flights.o.payload)]
+            m.d.sync += dead.eq(flights.o.payload.cause != Cause.NONE)
+        m.d.comb += room.eq(
+            forming.i.ready & (flights.i.ready if config.outstanding > 1 else ~(flights.o.valid | present))
+        )
+        m.d.comb += axi.bready.eq(present & ~dead & verdict.settled)
+        m.d.comb += step.eq(present & verdict.settled & (dead | axi.bvalid))
         m.d.comb += [
             verdict.planned.eq(claim & part.last),
-            verdict.step.eq(flights.o.valid & flights.o.ready),
+            verdict.step.eq(step),
         ]
         m.d.comb += [verdict.address.eq(head.address), verdict.closes.eq(head.last)]
         m.d.comb += verdict.cause.eq(Mux(dead, head.cause, response_cause(axi.bresp)))
@@ -173,7 +190,7 @@ class DmaWriter(SharedComponent):
             m.d.sync += [aborting.eq(0), unclaimed.eq(0), plenty.eq(0)]
 
         m.d.comb += [counters.beat.eq(axi.wvalid & axi.wready), counters.burst.eq(axi.awvalid & axi.awready)]
-        starved = burst.valid & ~claimed & ~enough
+        starved = burst.valid & ~(claimed | plenty | exactly)
         m.d.comb += counters.waiting_stream.eq(~axi.wvalid & (starved | verdict.ending & ~planner.busy))
         m.d.comb += [counters.busy.eq(self.busy), counters.clear.eq(self.clear_counters)]
         m.d.comb += self.counters.eq(counters.counters)
