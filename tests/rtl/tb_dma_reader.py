@@ -6,6 +6,7 @@ import random
 import cocotb
 from cocotb.triggers import ClockCycles
 from dma_traffic import ABORTED, ERRORS, Manners, ReadTraffic, consumed, expected_read, random_request
+
 from tilewright.dma_config import DmaConfig
 
 CONFIG = DmaConfig.from_json(os.environ["HW_CONFIG"])

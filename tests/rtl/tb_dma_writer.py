@@ -6,7 +6,9 @@ import random
 import cocotb
 from cocotb.triggers import ClockCycles
 from dma_traffic import ABORTED, ERRORS, Manners, WriteTraffic, consumed, expected_write, random_request
+
 from tilewright.dma_config import DmaConfig
+from tilewright_sim import dma_model
 
 CONFIG = DmaConfig.from_json(os.environ["HW_CONFIG"])
 MANNERS = {
@@ -25,8 +27,15 @@ async def writes_what_was_asked(dut, manners):
     traffic = WriteTraffic(dut, CONFIG, MANNERS[manners], seed=random.getrandbits(32))
     await traffic.start()
     await traffic.clear_counters()
+    before = traffic.contents[:]
     traffic.asked += [random_request(traffic.chance, CONFIG) for _ in range(60)]
     await traffic.all_done(len(traffic.asked))
+    given = iter(traffic.words)
+    for request in traffic.asked:
+        words = [next(given) for _ in range(dma_model.word_count(request, word_bytes=CONFIG.word_bytes))]
+        for address, byte in dma_model.write_bytes(request, words, word_bytes=CONFIG.word_bytes):
+            before[address] = byte
+    assert traffic.contents == before
     check(traffic, traffic.asked)
     traffic.check_counters()
 
@@ -60,6 +69,7 @@ async def recovers_from_aborts(dut, manners):
         first = len(traffic.asked)
         traffic.statuses.clear()
         traffic.bursts.clear()
+        traffic.answered_before = traffic.answered
         traffic.asked += [random_request(chance, CONFIG, faulty=True) for _ in range(5)]
         await ClockCycles(dut.clk, 2 + int(2 ** (chance.random() * 7)))
         dut.abort.value = 1
@@ -71,6 +81,7 @@ async def recovers_from_aborts(dut, manners):
         cut = traffic.accepted
         dut.abort.value = 0
         await traffic.all_done(len(traffic.asked) - first)
+        traffic.next_word = max(traffic.next_word, traffic.words_lost) if cut == first else traffic.next_word
         cut -= first
         check(traffic, traffic.asked[first:], cut)
 
@@ -99,4 +110,52 @@ async def starts_anew_after_a_reset(dut):
 
 
 def check(traffic, asked, cut=0):
-    pass
+    """Compare bursts, bytes and statuses with the model's; the first ``cut`` requests met an abort."""
+    bursts = 0
+    if cut:
+        bursts = check_aborted(traffic, asked, cut)
+    parts, answered = [], bursts
+    sure = True
+    for request, (cause, address, count) in zip(asked[cut:], traffic.statuses[cut:], strict=True):
+        moved = expect(traffic, request, len(traffic.words))
+        assert (cause, address) == (moved.cause, moved.address)
+        on_bus = [burst for burst in moved.bursts if burst[0] < 1 << CONFIG.addr_bits]
+        # After a failure, no more than what was in hand.
+        most = min(len(on_bus), moved.alive + CONFIG.outstanding + 1) if moved.alive else 0
+        parts.append((on_bus, moved.alive, most if moved.cause else len(on_bus)))
+        sure &= not moved.cause
+        answered += len(on_bus)
+        assert not sure or count - traffic.answered_before >= answered, "a status came before the last response"
+    assert consumed(traffic.bursts[bursts:], parts), "bursts are missing or wrong, or nobody asked for them"
+
+
+def check_aborted(traffic, asked, cut):
+    """Of requests that met an abort, the first are done, one is cut short, and no other moves; return the bursts."""
+    first = len(traffic.asked) - len(asked)
+    _, bursts = traffic.marks.get(first + cut, (0, len(traffic.bursts)))
+    parts = []
+    ended = False
+    for request, (cause, *_) in zip(asked[:cut], traffic.statuses[:cut], strict=True):
+        moved = expect(traffic, request, traffic.words_lost)
+        assert cause in (moved.cause, ABORTED)
+        assert not (ended and cause == 0), "a request is done after one that was aborted"
+        on_bus = [burst for burst in moved.bursts if burst[0] < 1 << CONFIG.addr_bits]
+        least = len(on_bus) if cause == 0 else 0
+        # One that was aborted lacks its last burst, which may be one that is not for the bus.
+        most = 0 if ended else len(on_bus)
+        if cause == ABORTED:
+            most = min(most, max(0, len(moved.bursts) - 1))
+        parts.append((on_bus, least, most))
+        ended |= cause == ABORTED
+    assert consumed(traffic.bursts[:bursts], parts), "bursts are no beginning of those asked for"
+    traffic.next_word = traffic.words_lost
+    return bursts
+
+
+def expect(traffic, request, end):
+    """What the model makes of the next request, with the next words that were given before word ``end``."""
+    count = dma_model.word_count(request, word_bytes=CONFIG.word_bytes)
+    start = traffic.next_word
+    traffic.next_word += count
+    words = traffic.words[start : min(start + count, end)]
+    return expected_write(request, CONFIG, words + [0] * (count - len(words)), traffic.manners.errors)
