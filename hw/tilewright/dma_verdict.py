@@ -81,7 +81,7 @@ class DmaVerdict(SharedComponent):
 
         with m.If(self.step):
             m.d.sync += self.failing.eq((self.failing | fails) & ~self.closes)
-            with m.If(~self.failing & (self.closes | fails)):
+            with m.If(self.settled & ~self.failing & (self.closes | fails)):
                 m.d.sync += [status.cause.eq(self.cause), status.address.eq(self.address)]
         with m.If(closed):
             m.d.sync += [waiting.eq(self.waits), self.status.valid.eq(~self.waits)]

@@ -99,7 +99,7 @@ class ReadAligner(SharedComponent):
         ends = flush | (beat.row_last & merges)
         shifted = Signal(config.data_bits)
         upper = Mux(flush | beat.blank, 0, beat.data)
-        m.d.comb += shifted.eq(Cat(previous.data, upper).bit_select(previous.shift << 3, config.data_bits))
+        m.d.comb += shifted.eq(shift_bytes(Cat(previous.data, upper), previous.shift)[: config.data_bits])
         with m.If(take):
             m.d.sync += valid.eq(primed & (flush | accept))
             m.d.sync += word.data.eq(clear_tail(config, shifted, 0, ends, previous.tail))
@@ -108,10 +108,17 @@ class ReadAligner(SharedComponent):
         return m
 
 
+def shift_bytes(value, amount):
+    """``value`` without its lowest ``amount`` bytes, and without as many at its top as ``amount`` could at most be."""
+    for bit in reversed(range(len(amount))):
+        value = Mux(amount[bit], value[8 << bit :], value[: -(8 << bit)])
+    return value
+
+
 def clear_tail(config: DmaConfig, value, blank, row_last, tail):
     """``value``, without the bytes after byte ``tail`` if it ends a row, and without any if ``blank``.
 
     Written as a choice for each byte, so that synthesis can use the registers' own synchronous reset.
     """
     bytes_ = (value[8 * n : 8 * n + 8] for n in range(config.word_bytes))
-    return Cat(Mux(blank | row_last & (tail < n), 0, byte) for n, byte in enumerate(bytes_))
+    return Cat(Mux(blank | row_last & (tail < n) if n else blank, 0, byte) for n, byte in enumerate(bytes_))

@@ -25,6 +25,10 @@ WAIVERS = {
 PRIMITIVE_WAIVERS = {
     "PINMISSING": "outputs of a primitive that are not needed",
 }
+BUS_WAIVERS = {
+    "UNUSEDSIGNAL": "a bus has inputs, and sums have bits, that are not needed",
+    "SYMRSVDWORD": "a port may be called `abort`, which is a function in C",
+}
 # Where Yosys describes the primitives that may be instantiated.
 PRIMITIVES = {"ecp5": "+/ecp5/cells_sim.v +/ecp5/cells_bb.v"}
 ECP5_MODELS = Path(__file__).with_name("ecp5_models.v")
@@ -73,6 +77,7 @@ def _write_verilog(rtlil: str, top: str, family: Family) -> str:
         run_yosys(script, folder)
         text = (folder / "design.v").read_text(encoding="utf-8")
     text = re.sub(r"^/\*.*?\*/\s*", "", text)  # the version of Yosys
+    text = text.replace(" = ! ", " = ~| ")  # the same for one bit, and right for more to every linter
     # Of the attributes, only the one that decides how a memory is built.
     text = re.sub(r"^ *\(\*(?! no_rw_check ).*\*\)\n", "", text, flags=re.M)
     # Ports are declared twice, `output [7:0] x; reg [7:0] x;`: once says it all.
@@ -99,6 +104,8 @@ def _header(product: Product, config: Config, family: Family, ports: list[Port])
     ]
     comment = "\n".join(f"// {line}".rstrip() for line in lines)
     waivers = WAIVERS | (PRIMITIVE_WAIVERS if family in PRIMITIVES else {})
+    if any(port.name.startswith("m_axi_") for port in ports):
+        waivers |= BUS_WAIVERS
     pragmas = "\n".join(f"/* verilator lint_off {rule} */  // {reason}" for rule, reason in waivers.items())
     return f"{comment}\n\n{pragmas}\n\n"
 

@@ -94,7 +94,7 @@ class WriteAligner(SharedComponent):
             m.d.sync += first.eq(1)
         shifted = Signal(2 * config.data_bits)
         m.d.comb += shifted.eq(Cat(previous, self.i.payload) << (burst.shift << 3))
-        begins = Cat(~first | (burst.shift <= n) for n in range(config.word_bytes))
+        begins = Cat(*(~first | (burst.shift <= n) for n in range(config.word_bytes - 1)), 1)
         with m.If(take):
             m.d.sync += beat.data.eq(shifted[config.data_bits :])
             m.d.sync += beat.strobes.eq(begins & up_to(config, row_end, place[:-1]))
@@ -103,4 +103,4 @@ class WriteAligner(SharedComponent):
 
 def up_to(config: DmaConfig, row_end, place):
     """The strobes of a bus word whose row goes on, or ends with its byte ``place``."""
-    return Cat(~row_end | (place >= n) for n in range(config.word_bytes))
+    return Cat(1, *(~row_end | (place >= n) for n in range(1, config.word_bytes)))
