@@ -131,7 +131,9 @@ class DmaReader(SharedComponent):
         # beats (`hollow`) gives no word.
         connect(m, flights.o, beats.bursts)
         head, beat = beats.o.payload, buffer.o.payload
-        present, settled, step = Signal(), Signal(), Signal()
+        present = Signal()
+        settled = Signal()
+        step = Signal()
         dead, hollow, aborting = head.dead, head.hollow, Signal()
         cause = Mux(dead, head.cause, response_cause(beat.resp))
         m.d.comb += verdict.cause.eq(Mux(~cause.any() & aborting, Cause.ABORTED, cause))

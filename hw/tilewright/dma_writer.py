@@ -108,7 +108,8 @@ class DmaWriter(SharedComponent):
         connect(m, buffer.o, aligner.i)
         connect(m, verdict.status, flipped(self.status))
 
-        aborting, halted = Signal(), Signal()
+        aborting = Signal()
+        halted = Signal()
         m.d.comb += [halted.eq(self.abort | aborting), planner.stop.eq(halted)]
         m.d.comb += buffer.i.payload.eq(self.i.payload)
         m.d.comb += [buffer.i.valid.eq(self.i.valid & ~halted), self.i.ready.eq(buffer.i.ready & ~halted)]

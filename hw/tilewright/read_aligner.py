@@ -65,7 +65,8 @@ class ReadAligner(SharedComponent):
     def elaborate(self, platform):
         m = Module()
         config, beat = self.config, self.i.payload
-        take, valid = Signal(), Signal()
+        take = Signal()
+        valid = Signal()
         word = Signal(config.word_shape, reset_less=True)
         m.d.comb += [take.eq(~valid | self.o.ready), self.o.valid.eq(valid), self.o.payload.eq(word)]
 
@@ -79,7 +80,9 @@ class ReadAligner(SharedComponent):
 
         # `previous` waits for the bus word after it, or, if its row ends with it, for nothing (`flush`).
         previous = Signal(beat_shape(config), reset_less=True)
-        primed, flush, accept = Signal(), Signal(), Signal()
+        primed = Signal()
+        flush = Signal()
+        accept = Signal()
         m.d.comb += self.i.ready.eq(~primed | take)
         m.d.comb += accept.eq(self.i.valid & self.i.ready)
         m.d.comb += self.empty.eq(~valid & ~primed)

@@ -63,11 +63,15 @@ class WriteAligner(SharedComponent):
         m = Module()
         config, burst = self.config, self.bursts.payload
         beat = Signal(write_beat_shape(config), reset_less=True)
-        valid, take, step = Signal(), Signal(), Signal()
+        valid = Signal()
+        take = Signal()
+        step = Signal()
         m.d.comb += [self.o.valid.eq(valid), self.o.payload.eq(beat), take.eq(~valid | self.o.ready)]
 
         index = Signal.like(burst.beats_less_1)
-        final, row_end, spare = Signal(), Signal(), Signal()  # `spare`: the beat takes no word
+        final = Signal()
+        row_end = Signal()
+        spare = Signal()  # `spare`: the beat takes no word
         m.d.comb += [final.eq(index == burst.beats_less_1), row_end.eq(final & burst.row_last)]
         m.d.comb += step.eq(self.bursts.valid & (self.i.valid | spare) & take)
         m.d.comb += [self.bursts.ready.eq(step & final), self.i.ready.eq(step & ~spare)]
