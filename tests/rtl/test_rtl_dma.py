@@ -44,7 +44,7 @@ LONG = [
 ]
 LONG_ON_ICARUS = [shape(32, 1, 1), shape(128, 256, 4, True), shape(512, 16, 16)]
 ENGINES = ["reader", "writer"]
-WARNINGS = ["-Wno-WIDTHTRUNC", "-Wno-UNSIGNED", "-Wno-SYMRSVDWORD"]
+WARNINGS = ["-Wno-WIDTHTRUNC", "-Wno-UNSIGNED", "-Wno-CMPCONST", "-Wno-SYMRSVDWORD"]
 
 
 @pytest.fixture(autouse=True)

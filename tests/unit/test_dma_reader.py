@@ -6,6 +6,7 @@ from dataclasses import asdict
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from tilewright.dma_config import Cause, DmaConfig
 from tilewright.dma_reader import DmaReader
 from tilewright_sim import dma_model, stream_agents
@@ -123,31 +124,36 @@ def requests(draw, config):
 
 
 @pytest.mark.parametrize("config", [SMALL, UNALIGNED], ids=["aligned", "unaligned"])
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(st.data())
 def test_keeps_bytes_and_order_under_stalls(config, data):
-    asked = data.draw(st.lists(requests(config), min_size=1, max_size=5))
+    asked = data.draw(st.lists(requests(config), min_size=1, max_size=4))
     latency, stall = data.draw(st.sampled_from([0, 3, 40])), data.draw(st.sampled_from([0, 0.3, 0.8]))
     stall_o = data.draw(st.sampled_from([0, 0.3, 0.8]))
     Bench(config, asked, latency=latency, stall=stall, stall_o=stall_o, seed=len(asked)).run().check()
 
 
-@pytest.mark.parametrize("unaligned", [False, True])
-@pytest.mark.parametrize("response", [2, 3])
-@pytest.mark.parametrize("place", [0x1000, 0x1024, 0x107C, 0x1400])
-def test_reports_a_bus_error_and_goes_on(unaligned, response, place):
-    config = UNALIGNED if unaligned else SMALL
-    asked = [Request(0x40, 12), Request(0x1000, 128, 32, 0x400), Request(0x80, 12), Request(0xC0, 12)]
+@pytest.mark.parametrize(
+    ("config", "response", "place"),
+    [
+        (SMALL, 2, 0x1000),  # the first beat
+        (SMALL, 3, 0x112C),  # the last of a burst, in the second row
+        (UNALIGNED, 3, 0x1024),  # inside a burst
+        (UNALIGNED, 2, 0x1100),  # the first beat of a row
+    ],
+    ids=str,
+)
+def test_reports_a_bus_error_and_goes_on(config, response, place):
+    asked = [Request(0x40, 12), Request(0x1000, 48, 12, 0x100), Request(0x80, 12), Request(0xC0, 12)]
     bench = Bench(config, asked, latency=9, responses={place: response}).run()
     causes = [status.cause for status in bench.statuses.items]
     assert causes == [Cause.NONE, Cause.SLVERR if response == 2 else Cause.DECERR, Cause.NONE, Cause.NONE]
-    address = bench.statuses.items[1].address
-    assert address <= place < address + config.burst_words * 4
+    assert bench.statuses.items[1].address == place // 16 * 16
     words = [word.data for word in bench.words.items]
     good = [[w for w, *_ in dma_model.read_words(r, MEMORY, word_bytes=4)] for r in asked]
-    moved = (place - 0x1000) // 0x400 * 32 + place % 0x400 // 4
+    moved = (place - 0x1000) // 0x100 * 12 + place % 0x100 // 4
     assert words == good[0] + good[1][:moved] + [0] * (len(good[1]) - moved) + good[2] + good[3]
-    assert len(bench.memory.bursts) < 1 + 8 * 32 + 2, "the failed request was read to its end"
+    assert len(bench.memory.bursts) < 1 + 3 * 12 + 2, "the failed request was read to its end"
 
 
 @pytest.mark.parametrize(
@@ -174,7 +180,7 @@ def test_may_end_at_the_last_address():
 
 @pytest.mark.parametrize("config", [SMALL, UNALIGNED], ids=["aligned", "unaligned"])
 @pytest.mark.parametrize("stall_o", [0, 0.9])
-@pytest.mark.parametrize("cycle", range(1, 60, 8))
+@pytest.mark.parametrize("cycle", [1, 6, 17, 33, 57])
 def test_abort_ends_all_requests_and_the_next_works(config, cycle, stall_o):
     asked = [Request(0x1000, 100, 3, 0x200), Request(0x40, 10), Request(0x800, 0), Request(0x300, 1000)]
     bench = Bench(config, asked, latency=cycle % 7, stall_o=stall_o, seed=cycle)

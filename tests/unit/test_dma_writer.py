@@ -6,6 +6,7 @@ from dataclasses import asdict
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from tilewright.dma_config import Cause, DmaConfig
 from tilewright.dma_writer import DmaWriter
 from tilewright_sim import dma_model, stream_agents
@@ -108,10 +109,10 @@ def requests(draw, config):
 
 
 @pytest.mark.parametrize("config", [SMALL, UNALIGNED], ids=["aligned", "unaligned"])
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(st.data())
 def test_writes_exactly_the_bytes_under_stalls(config, data):
-    asked = data.draw(st.lists(requests(config), min_size=1, max_size=5))
+    asked = data.draw(st.lists(requests(config), min_size=1, max_size=4))
     latency, stall = data.draw(st.sampled_from([0, 3, 40])), data.draw(st.sampled_from([0, 0.3, 0.8]))
     bench = Bench(
         config,
@@ -125,18 +126,19 @@ def test_writes_exactly_the_bytes_under_stalls(config, data):
     bench.run().check()
 
 
-@pytest.mark.parametrize("config", [SMALL, UNALIGNED], ids=["aligned", "unaligned"])
-@pytest.mark.parametrize("response", [2, 3])
-@pytest.mark.parametrize("place", [0x1000, 0x1024, 0x1400])
+@pytest.mark.parametrize(
+    ("config", "response", "place"),
+    [(SMALL, 2, 0x1000), (SMALL, 3, 0x112C), (UNALIGNED, 3, 0x1024), (UNALIGNED, 2, 0x1100)],
+    ids=str,
+)
 def test_reports_a_bus_error_and_goes_on(config, response, place):
-    asked = [Request(0x40, 12), Request(0x1000, 128, 32, 0x400), Request(0x80, 12), Request(0xC0, 12)]
+    asked = [Request(0x40, 12), Request(0x1000, 48, 12, 0x100), Request(0x80, 12), Request(0xC0, 12)]
     bench = Bench(config, asked, latency=9, responses={place: response}).run()
     causes = [status.cause for status in bench.statuses.items]
     assert causes == [Cause.NONE, Cause.SLVERR if response == 2 else Cause.DECERR, Cause.NONE, Cause.NONE]
-    address = bench.statuses.items[1].address
-    assert address <= place < address + config.burst_words * 4
+    assert bench.statuses.items[1].address == place // 16 * 16
     assert len(bench.words.cycles) == len(bench.data)
-    assert len(bench.memory.bursts) < 2 + 8 * 32, "the failed request was written to its end"
+    assert len(bench.memory.bursts) < 1 + 3 * 12 + 2, "the failed request was written to its end"
     for request, words in ((asked[2], bench.data[-6:-3]), (asked[3], bench.data[-3:])):
         want = dma_model.write_bytes(request, words, word_bytes=4)
         assert [bench.memory.contents[a] for a, _ in want] == [byte for _, byte in want]
@@ -156,7 +158,7 @@ def test_stops_at_the_last_address():
 
 @pytest.mark.parametrize("config", [SMALL, UNALIGNED], ids=["aligned", "unaligned"])
 @pytest.mark.parametrize("stall", [0, 0.7])
-@pytest.mark.parametrize("cycle", range(1, 60, 8))
+@pytest.mark.parametrize("cycle", [1, 6, 17, 33, 57])
 def test_abort_ends_all_requests_and_the_next_works(config, cycle, stall):
     """Even if the producer stops for ever; nothing outside the requests is written."""
     asked = [Request(0x1000, 100, 3, 0x200), Request(0x40, 8), Request(0x800, 0), Request(0x300, 1000)]
