@@ -243,6 +243,7 @@ def test_finds_data_left_over_from_an_abort(tmp_path):
     fails(proof, free, tmp_path, depth=18)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("engine", "cls"), [(reader, LosesBeats), (writer, LosesWords)])
 def test_finds_a_hang_after_an_abort(engine, cls, tmp_path):
     proof, free = engine(tiny(), data=False, abort=True, fair=True, cls=cls)
@@ -259,10 +260,11 @@ class StaysFailing(DmaVerdict):
         return m
 
 
+@pytest.mark.long
 def test_finds_a_request_hurt_by_an_earlier_error(tmp_path, monkeypatch):
     monkeypatch.setattr(dma_reader, "DmaVerdict", StaysFailing)
     proof, free = reader(tiny(), errors=True)
-    fails(proof, free, tmp_path, depth=20)
+    fails(proof, free, tmp_path, depth=20, timeout=600)
 
 
 def repeat_first(m, leaves, ready):
@@ -274,7 +276,7 @@ def repeat_first(m, leaves, ready):
             m.d.comb += ready.eq(0)
 
 
-def fails(proof, free, folder, depth):
+def fails(proof, free, folder, depth, **options):
     """The solver finds a counterexample, not merely no proof."""
     with pytest.raises(AssertionError, match=r"returned FAIL"):
-        prove(proof, folder, free=free, depth=depth)
+        prove(proof, folder, free=free, depth=depth, **options)

@@ -236,8 +236,8 @@ def test_read_aligner_moves_rows_to_the_start_of_words(config, gaps_in, gaps_out
     aligner = ReadAligner(config)
     chance = random.Random(1)
     beats, words = [], []
-    for shift, size in ROWS:
-        shift = shift if config.unaligned else 0
+    for place, size in ROWS:
+        shift = place if config.unaligned else 0
         lanes = chance.randbytes(-(-(shift + size) // 4) * 4)
         row = lanes[shift : shift + size]
         for start in range(0, len(lanes), 4):
@@ -259,8 +259,8 @@ def test_write_aligner_places_rows_and_strobes_their_bytes_alone(config, gaps_in
     aligner = WriteAligner(config)
     chance = random.Random(2)
     bursts, words, lanes = [], [], []
-    for number, (shift, size) in enumerate(ROWS):
-        shift = shift if config.unaligned else 0
+    for number, (place, size) in enumerate(ROWS):
+        shift = place if config.unaligned else 0
         dropped = number % 4 == 3
         given_ = chance.randbytes(-(-size // 4) * 4)
         words += [int.from_bytes(given_[n : n + 4], "little") for n in range(0, len(given_), 4)]
