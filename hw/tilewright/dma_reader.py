@@ -44,7 +44,8 @@ class DmaReader(SharedComponent):
     past the last address (``WRAPPED``), an error response (``SLVERR``, ``DECERR``). Its remaining words are
     all zero, from the failing beat on, but their number is the same: a consumer that counts words never
     loses its place. Bursts that were already requested are drained, and no more than those in hand are
-    requested. The request after it is not affected.
+    requested. The request after it is not affected, but until the engine is idle, beats wait for the status
+    of the request before theirs to be taken.
 
     **Abort.** While `abort` is 1, and until everything in flight has been drained, no request is accepted;
     the requests accepted before end with the status ``ABORTED``, unless all their words were on their way
