@@ -10,10 +10,12 @@ from .target import SharedComponent, Target
 # nothing propagates, A·B equals C·D. Inverting A·B inverts both, and they stay right.
 ADD = 0x7888
 ADD_INVERTED = 0x8777
+# With (A·B) ^ (C+D) too.
+ADD_EITHER = 0x7778
 
 
 class CarryAdder(SharedComponent):
-    """Add ``a & b``, its upper bits inverted, and ``c & d``, modulo ``2**width``.
+    """Add ``a & b``, its upper bits inverted, and ``c & d`` (or ``c | d``), modulo ``2**width``.
 
     On ECP5 it is one chain of ``ceil(width / 2)`` CCU2C cells and no other logic; elsewhere an adder behind AND
     gates. Combinational::
@@ -28,6 +30,8 @@ class CarryAdder(SharedComponent):
         Bits of every port.
     inverted_from : int or None
         First bit of ``a & b`` that is inverted, with all above it; none by default.
+    either : bool
+        Add ``c | d`` instead of ``c & d``; then nothing may be inverted.
 
     Members
     -------
@@ -35,8 +39,11 @@ class CarryAdder(SharedComponent):
     total : Out(unsigned(width))
     """
 
-    def __init__(self, width: int, inverted_from: int | None = None):
+    def __init__(self, width: int, inverted_from: int | None = None, either: bool = False):
+        if either and inverted_from is not None:
+            raise ValueError("either is not for inverted bits")
         self.width = width
+        self.either = either
         self.inverted_from = width if inverted_from is None else inverted_from
         operand = In(unsigned(width))
         super().__init__({
@@ -55,7 +62,8 @@ class CarryAdder(SharedComponent):
             at = self.inverted_from
             plain = self.a[:at] & self.b[:at]
             inverted = ~(self.a[at:] & self.b[at:])
-            m.d.comb += self.total.eq(Cat(plain, inverted) + (self.c & self.d))
+            other = self.c | self.d if self.either else self.c & self.d
+            m.d.comb += self.total.eq(Cat(plain, inverted) + other)
         return m
 
     def _chain_ccu2c(self, m: Module):
@@ -64,7 +72,8 @@ class CarryAdder(SharedComponent):
             halves = [low, low + 1] if low + 1 < self.width else [low]
             ports: dict[str, object] = {"i_CIN": carry}
             for half, bit in enumerate(halves):
-                ports[f"p_INIT{half}"] = Const(ADD if bit < self.inverted_from else ADD_INVERTED, 16)
+                function = ADD_EITHER if self.either else ADD if bit < self.inverted_from else ADD_INVERTED
+                ports[f"p_INIT{half}"] = Const(function, 16)
                 ports |= {f"i_{name.upper()}{half}": getattr(self, name)[bit] for name in "abcd"}
                 ports[f"o_S{half}"] = self.total[bit]
             if len(halves) == 1:

@@ -200,7 +200,10 @@ def _fields_table(config: type[Config]) -> Table:
     for heading in ("field", "values", "default", "meaning"):
         table.add_column(heading)
     for name, schema in config.model_json_schema()["properties"].items():
-        values = ", ".join(schema["enum"]) if "enum" in schema else f"{schema['minimum']} to {schema['maximum']}"
+        if schema["type"] == "boolean":
+            values = "true, false"
+        else:
+            values = ", ".join(schema["enum"]) if "enum" in schema else f"{schema['minimum']} to {schema['maximum']}"
         table.add_row(name, values, str(schema["default"]), schema["description"].replace("`", ""))
     return table
 

@@ -77,8 +77,8 @@ class Target:
 
     def _name(self, cls: type) -> str:
         words = "".join(f"_{c.lower()}" if c.isupper() else c for c in cls.__name__)
-        stem = self.prefix + words.removeprefix(f"_{self.prefix}")
-        taken = {self.prefix, *(name for name, _ in self._modules.values())}
+        stem = self.prefix + (words.removeprefix(f"_{self.prefix}") or "_core")  # the prefix alone is the top
+        taken = {name for name, _ in self._modules.values()}
         numbered = (f"{stem}_{n}" for n in itertools.count(1))
         return next(name for name in itertools.chain([stem], numbered) if name not in taken)
 

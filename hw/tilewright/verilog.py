@@ -25,6 +25,10 @@ WAIVERS = {
 PRIMITIVE_WAIVERS = {
     "PINMISSING": "outputs of a primitive that are not needed",
 }
+BUS_WAIVERS = {
+    "UNUSEDSIGNAL": "a bus has inputs, and sums have bits, that are not needed",
+    "SYMRSVDWORD": "a port may be called `abort`, which is a function in C",
+}
 # Where Yosys describes the primitives that may be instantiated.
 PRIMITIVES = {"ecp5": "+/ecp5/cells_sim.v +/ecp5/cells_bb.v"}
 # A line of the port table: direction, bits, name, and what it is.
@@ -73,9 +77,9 @@ def _write_verilog(rtlil: str, top: str, family: Family) -> str:
         f"hierarchy -check -top {top}",
         "proc; opt_expr; opt_clean; opt_dff; wreduce; opt_clean -purge",
         # Four-state simulators then show what was never written; `rst` sets all that needs a value.
-        "setattr -unset init w:*",
+        "setattr -unset init w:*; delete t:$meminit_v2",
         "check -assert",
-        "write_verilog -noattr design.v",
+        "write_verilog design.v",
     ]
     with tempfile.TemporaryDirectory(prefix="tilewright-") as name:
         folder = Path(name)
@@ -83,6 +87,9 @@ def _write_verilog(rtlil: str, top: str, family: Family) -> str:
         run_yosys(script, folder)
         text = (folder / "design.v").read_text(encoding="utf-8")
     text = re.sub(r"^/\*.*?\*/\s*", "", text)  # the version of Yosys
+    text = text.replace(" = ! ", " = ~| ")  # the same for one bit, and right for more to every linter
+    # Of the attributes, only the one that decides how a memory is built.
+    text = re.sub(r"^ *\(\*(?! no_rw_check ).*\*\)\n", "", text, flags=re.M)
     # Ports are declared twice, `output [7:0] x; reg [7:0] x;`: once says it all.
     return re.sub(r"^( *(?:input|output)) (.*;)\n *(wire|reg) \2\n", r"\1 \3 \2\n", text, flags=re.M)
 
@@ -103,6 +110,8 @@ def _header(product: Product, config: Config, family: Family, table: list[Row]) 
     ]
     comment = "\n".join(f"// {line}".rstrip() for line in lines)
     waivers = WAIVERS | (PRIMITIVE_WAIVERS if family in PRIMITIVES else {})
+    if any(name.startswith("m_axi_") for _, _, name, _ in table):
+        waivers |= BUS_WAIVERS
     pragmas = "\n".join(f"/* verilator lint_off {rule} */  // {reason}" for rule, reason in waivers.items())
     return f"{comment}\n\n{pragmas}\n\n"
 

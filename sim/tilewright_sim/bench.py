@@ -4,7 +4,6 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,22 +15,13 @@ from tilewright.timing import measure_fmax
 from tilewright.verilog import generate
 
 from . import golden
+from .bench_dma import bench_dma
+from .figures import Figure
 from .tile_simulator import TileResult, TileSimulator
 
 __all__ = ["BENCHES", "Figure", "markdown", "update_readme"]
 
 TILE = PRODUCTS["tile"]
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One line of the table: what was measured, what was aimed at, what came out, and how to repeat it."""
-
-    name: str
-    bar: str
-    measured: str
-    reached: bool
-    command: str
 
 
 def bench_tile() -> Iterator[Figure]:
@@ -46,7 +36,7 @@ def bench_tile() -> Iterator[Figure]:
     yield _speed()
 
 
-BENCHES: dict[str, Callable[[], Iterator[Figure]]] = {"tile": bench_tile}
+BENCHES: dict[str, Callable[[], Iterator[Figure]]] = {"tile": bench_tile, "dma": bench_dma}
 
 
 def _small(multiplier: str, dot: int) -> tuple[TileConfig, str]:

