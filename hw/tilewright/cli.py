@@ -181,30 +181,22 @@ def presets(product: str | None, schema: bool) -> None:
         click.echo(json.dumps(PRODUCTS[product].config.model_json_schema(), indent=2))
         return
     for chosen_product in [PRODUCTS[product]] if product else PRODUCTS.values():
-        Console().print(_presets_table(chosen_product), _fields_table(chosen_product.config), "")
+        Console().print(_fields_table(chosen_product), "")
 
 
-def _presets_table(product: Product) -> Table:
-    table = Table(title=f"Presets of {product.name}, {product.about}", title_justify="left")
-    table.add_column("preset")
-    for field in product.config.model_fields:
-        table.add_column(field)
-    for name in product.config.PRESETS:
-        values = product.config.preset(name).model_dump()
-        table.add_row(name, *map(str, values.values()))
-    return table
-
-
-def _fields_table(config: type[Config]) -> Table:
-    table = Table(title="Fields", title_justify="left")
-    for heading in ("field", "values", "default", "meaning"):
+def _fields_table(product: Product) -> Table:
+    """The fields of a product's configuration, and their values in each preset."""
+    table = Table(title=f"{product.name}: {product.about}", title_justify="left")
+    presets = [product.config.preset(name).model_dump() for name in product.config.PRESETS]
+    for heading in ("field", "values", *product.config.PRESETS, "meaning"):
         table.add_column(heading)
-    for name, schema in config.model_json_schema()["properties"].items():
+    for name, schema in product.config.model_json_schema()["properties"].items():
         if schema["type"] == "boolean":
             values = "true, false"
         else:
             values = ", ".join(schema["enum"]) if "enum" in schema else f"{schema['minimum']} to {schema['maximum']}"
-        table.add_row(name, values, str(schema["default"]), schema["description"].replace("`", ""))
+        chosen_values = [str(preset[name]).lower() for preset in presets]
+        table.add_row(name, values, *chosen_values, schema["description"].replace("`", ""))
     return table
 
 

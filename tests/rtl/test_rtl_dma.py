@@ -44,19 +44,6 @@ LONG = [
 ]
 LONG_ON_ICARUS = [shape(32, 1, 1), shape(128, 256, 4, True), shape(512, 16, 16)]
 ENGINES = ["reader", "writer"]
-WARNINGS = ["-Wno-WIDTHTRUNC", "-Wno-UNSIGNED", "-Wno-CMPCONST", "-Wno-SYMRSVDWORD"]
-
-
-@pytest.fixture(autouse=True)
-def _tolerate_warnings(monkeypatch):
-    """The engines' Verilog is not free of Verilator's warnings, which are fatal by default."""
-    plain = regression._PortsOnly._build_command
-
-    def build_command(runner):
-        verilate, make = plain(runner)
-        return [[*verilate, *WARNINGS], make]
-
-    monkeypatch.setattr(regression._PortsOnly, "_build_command", build_command)
 
 
 def late(cases):

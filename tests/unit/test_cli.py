@@ -1,0 +1,97 @@
+"""The command: what it prints, and that a mistake is one line and exit status 2."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TILEWRIGHT = Path(sys.executable).with_name("tilewright")
+
+
+def tilewright(*arguments: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [TILEWRIGHT, *arguments],
+        cwd=folder,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["generate", "tile", "--preset", "smal"], "nearest that works: small"),
+        (["generate", "tile", "--set", "rows=65"], "rows = 65: must be 1 to 64; nearest that works: 64"),
+        (["generate", "tile", "--set", "rows"], "FIELD=VALUE"),
+        (["generate", "tile", "--set", "dot=3"], "dot = 3: must divide rows = 8"),
+        (["generate", "tile", "--config", "missing.toml"], "cannot read missing.toml: No such file"),
+        (["generate", "tile", "--config", "broken.toml"], "broken.toml is not valid TOML"),
+        (["generate", "tile", "--config", "unknown.toml"], "foo = 1: there is no such field"),
+        (["generate", "tile", "-o", "file"], "cannot write file"),
+        (["generate", "tyle"], "'tile'"),
+        (["generate"], "PRODUCT"),
+        (["area", "tile", "--targt", "ecp5"], "--target"),
+        (["area", "tile", "--target", "asic"], "'asic'"),
+        (["presets", "--schema"], "needs a PRODUCT"),
+        (["bench", "tile", "--readme", "file"], "has no marks"),
+        (["demo", "--images", "451"], "451"),
+        (["frobnicate"], "frobnicate"),
+    ],
+)
+def test_a_mistake_is_one_line_and_status_2(arguments, says, tmp_path):
+    (tmp_path / "broken.toml").write_text("rows = = 3")
+    (tmp_path / "unknown.toml").write_text("[tile]\nfoo = 1")
+    (tmp_path / "file").write_text("text")
+    before = sorted(tmp_path.rglob("*"))
+    done = tilewright(*arguments, folder=tmp_path)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("tilewright: ")
+    assert says in done.stderr
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_missing_compiler_is_named_with_its_package(tmp_path):
+    done = tilewright("demo", "--images", "1", folder=tmp_path, PATH=str(tmp_path))
+    assert done.returncode == 2
+    assert done.stderr == "tilewright: g++ is missing, which Verilator needs: run `apt-get install g++`\n"
+
+
+def test_generate_takes_preset_then_file_then_settings(tmp_path):
+    (tmp_path / "my.toml").write_text("[tile]\nrows = 2\ncols = 3\ndot = 2\n")
+    done = tilewright(
+        "generate", "tile", "--preset", "nano", "--config", "my.toml", "--set", "cols=5", "-o", "out", folder=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["config.json", "tile.v"]
+    config = json.loads((tmp_path / "out" / "config.json").read_text())["config"]
+    assert (config["rows"], config["cols"], config["dot"], config["multiplier"]) == (2, 5, 2, "infer")
+
+
+def test_area_as_json_counts_in_total_and_per_multiplier(tmp_path):
+    done = tilewright(
+        "area", "tile", "--preset", "nano", "--set", "multiplier=dsp", "--target", "ecp5", "--json", folder=tmp_path
+    )
+    report = json.loads(done.stdout)
+    assert report["total"]["dsp"] == 16
+    assert report["per_multiplier"]["dsp"] == 1
+
+
+@pytest.mark.parametrize("command", [[], ["generate"], ["area"], ["fmax"], ["presets"], ["bench"], ["demo"]])
+def test_every_command_explains_itself(command, tmp_path):
+    done = tilewright(*command, "--help", folder=tmp_path)
+    assert done.returncode == 0
+    assert "Usage: tilewright" in done.stdout
+
+
+def test_the_schema_describes_every_field(tmp_path):
+    schema = json.loads(tilewright("presets", "tile", "--schema", folder=tmp_path).stdout)
+    assert all("description" in field for field in schema["properties"].values())
+    assert schema["properties"]["rows"]["maximum"] == 64
