@@ -238,9 +238,10 @@ class LosesWords(DmaWriter):
         return m
 
 
+@pytest.mark.long
 def test_finds_data_left_over_from_an_abort(tmp_path):
     proof, free = reader(tiny(), abort=True, cls=KeepsBeats)
-    fails(proof, free, tmp_path, depth=18)
+    fails(proof, free, tmp_path, depth=18, timeout=900)
 
 
 @pytest.mark.long
