@@ -1,0 +1,257 @@
+"""What can be chosen about the accelerator, and the shapes of what its parts hand to each other."""
+
+from typing import Annotated, ClassVar, Literal, Self
+
+from amaranth.hdl import signed, unsigned
+from amaranth.lib import data, enum
+from pydantic import Field, model_validator
+
+from .config import TileConfig
+from .dma_config import Cause, DmaConfig
+from .errors import ConfigError
+
+__all__ = ["ADDEND_BITS", "DESCRIPTOR_BYTES", "SIZE_BITS", "STRIDE_BITS", "AcceleratorConfig", "Activity", "Unit"]
+
+DESCRIPTOR_BYTES = 64
+SIZE_BITS = 20
+"""Width of M, N and K: each is at most ``2**SIZE_BITS - 1``, and K at most `AcceleratorConfig.k_limit`."""
+STRIDE_BITS = 24
+"""Width of the distance between rows in bytes."""
+INDEX_BITS = 16
+"""Width of the number of a descriptor, counted from reset; the ring has at most half as many entries."""
+ADDEND_BITS = 32
+"""Width of sums, biases, and of a C that is not requantized."""
+PARAMETER_PITCH_BYTES = 64
+"""The arrays of biases, multipliers and shifts follow each other in memory at multiples of this."""
+
+
+class Unit(enum.Enum, shape=3):  # type: ignore[call-arg]  # Amaranth's keyword
+    """What the memory is read or written for."""
+
+    DESCRIPTOR = 0
+    LOAD_A = 1
+    LOAD_B = 2
+    PARAMETERS = 3
+    LOAD_C = 4
+    STORE_C = 5
+
+
+class Activity(enum.Enum, shape=3):  # type: ignore[call-arg]  # Amaranth's keyword
+    """What a walker does in a cycle, or waits for: each cycle of each walker has exactly one."""
+
+    IDLE = 0
+    BUSY = 1
+    MEMORY = 2
+    SPACE = 3
+    DEPENDENCY = 4
+
+
+class AcceleratorConfig(TileConfig):
+    """The tile, the buffers around it, the bus and the epilogue of an `Accelerator`."""
+
+    TABLE = "accelerator"
+    PRESETS: ClassVar = {
+        "nano": {"rows": 4, "cols": 4, "dot": 4, "data_bits": 32, "panel_words": 1024, "ring_words": 256,
+                 "acc_rows": 32, "requant_lanes": 1, "outstanding": 4, "max_burst": 8, "long_chunk_words": 8},
+        "small": {"rows": 8, "cols": 8, "dot": 8, "data_bits": 64, "panel_words": 4096, "ring_words": 512,
+                  "acc_rows": 64, "requant_lanes": 2},
+        "base": {"rows": 16, "cols": 16, "dot": 16, "data_bits": 128, "panel_words": 4096, "ring_words": 1024,
+                 "acc_rows": 64, "requant_lanes": 4, "chunk_words": 4},
+        "large": {"rows": 32, "cols": 32, "dot": 16, "data_bits": 256, "panel_words": 4096, "ring_words": 2048,
+                  "acc_rows": 64, "requant_lanes": 8, "chunk_words": 4},
+        "giant": {"rows": 64, "cols": 64, "dot": 16, "data_bits": 512, "panel_words": 4096, "ring_words": 4096,
+                  "acc_rows": 128, "requant_lanes": 16, "chunk_words": 4},
+    }  # fmt: skip
+
+    data_bits: Annotated[
+        int,
+        Field(ge=32, le=512, description="Width of the memory bus: a word of `rows` bytes, or a half, a quarter, …"),
+    ] = 64
+    addr_bits: Annotated[int, Field(ge=32, le=64, description="Width of a byte address.")] = 32
+    id_bits: Annotated[
+        int, Field(ge=1, le=16, description="Width of AXI identifiers. All transactions carry identifier 0.")
+    ] = 4
+    max_burst: Annotated[int, Field(ge=1, le=256, description="Beats in the longest burst; a power of two.")] = 16
+    outstanding: Annotated[int, Field(ge=1, le=64, description="Bursts in flight at most, read and written each.")] = 16
+    unaligned: Annotated[
+        bool,
+        Field(
+            description="Take matrices at any byte address and stride; otherwise both are multiples of the bus word."
+        ),
+    ] = False
+    panel_words: Annotated[
+        int,
+        Field(
+            ge=8,
+            le=65536,
+            description="Words of `rows` activations in both halves of the A panel; a power of two. K is at most "
+            "half of them times `rows`.",
+        ),
+    ] = 4096
+    ring_words: Annotated[
+        int, Field(ge=8, le=65536, description="Words of `rows` weights in the B ring; a power of two.")
+    ] = 512
+    acc_rows: Annotated[
+        int, Field(ge=4, le=1024, description="Rows of sums in a bank of accumulators; a power of two.")
+    ] = 64
+    chunk_words: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=64,
+            description="Words along K that are loaded together; a power of two. Short chunks start execution sooner.",
+        ),
+    ] = 2
+    long_chunk_words: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=64,
+            description="The same where M is less than `cols`, so that the bus decides; a power of two. Long chunks "
+            "make longer bursts.",
+        ),
+    ] = 16
+    requant_lanes: Annotated[
+        int,
+        Field(
+            ge=1, le=64, description="Sums that the epilogue takes in a cycle; 1, 2 or 4 for each 32 bits of the bus."
+        ),
+    ] = 2
+    rounding: Annotated[
+        Literal["double", "single"],
+        Field(
+            description="How the epilogue rounds: `double` as the TensorFlow Lite reference kernels, `single` once, "
+            "ties up, which is smaller."
+        ),
+    ] = "double"
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        for field in ("activation_bits", "weight_bits"):
+            if getattr(self, field) != 8:
+                raise ConfigError(field, getattr(self, field), "the accelerator takes int8 from memory", 8)
+        powers = ("rows", "cols", "data_bits", "panel_words", "ring_words", "acc_rows", "chunk_words",
+                  "long_chunk_words", "requant_lanes", "max_burst")  # fmt: skip
+        for field in powers:
+            value = getattr(self, field)
+            if value & value - 1:
+                raise ConfigError(field, value, "must be a power of two", 1 << round_log2(value))
+        self._check_widths()
+        self._check_buffers()
+        _ = self.tile, self.dma  # their own rules
+        return self
+
+    def _check_widths(self) -> None:
+        if self.rows < 4:
+            raise ConfigError("rows", self.rows, "must be at least 4: the bus has 32 bits or more", 4)
+        if self.cols < 4:
+            raise ConfigError("cols", self.cols, "must be at least 4: an accumulator takes so long to add", 4)
+        if self.data_bits > 8 * self.rows:
+            reason = f"must be at most the {8 * self.rows} bits of a word of rows = {self.rows}"
+            raise ConfigError("data_bits", self.data_bits, reason, 8 * self.rows)
+        if self.word_bytes > self.cols and not self.unaligned:
+            reason = f"a row of a C tile, cols = {self.cols} bytes, must fill a bus word unless `unaligned`"
+            raise ConfigError("data_bits", self.data_bits, reason, 8 * self.cols)
+        channels = self.data_bits // 32
+        low, high = channels, min(4 * channels, self.cols)
+        if not low <= self.requant_lanes <= high:
+            reason = f"must be {low} to {high} with data_bits = {self.data_bits} and cols = {self.cols}"
+            raise ConfigError("requant_lanes", self.requant_lanes, reason, min(max(self.requant_lanes, low), high))
+
+    def _check_buffers(self) -> None:
+        if self.long_chunk_words < self.chunk_words:
+            reason = f"must be at least chunk_words = {self.chunk_words}"
+            raise ConfigError("long_chunk_words", self.long_chunk_words, reason, self.chunk_words)
+        least = 2 * self.cols * self.long_chunk_words
+        if self.ring_words < least:
+            reason = f"must hold two chunks of long_chunk_words * cols, {least} words"
+            raise ConfigError("ring_words", self.ring_words, reason, least)
+        least = 2 * max(self.long_chunk_words, self.chunk_words * self.cols)
+        if self.panel_words < least:
+            reason = f"each half must hold a chunk of `cols` rows, and a long chunk: {least} words"
+            raise ConfigError("panel_words", self.panel_words, reason, least)
+        if self.acc_rows < self.cols:
+            reason = f"fewer rows than cols = {self.cols} would keep multipliers waiting for weights"
+            raise ConfigError("acc_rows", self.acc_rows, reason, self.cols)
+
+    @property
+    def tile(self) -> TileConfig:
+        """The tile's part."""
+        return TileConfig(**{name: getattr(self, name) for name in TileConfig.model_fields})
+
+    @property
+    def dma(self) -> DmaConfig:
+        """What the DMA engines are made from."""
+        longest_row = max(self.long_chunk_words * self.rows, 4 * self.cols, DESCRIPTOR_BYTES)
+        return DmaConfig(
+            data_bits=self.data_bits,
+            addr_bits=self.addr_bits,
+            id_bits=self.id_bits,
+            max_burst=self.max_burst,
+            outstanding=self.outstanding,
+            unaligned=self.unaligned,
+            length_bits=longest_row.bit_length(),
+            rows_bits=max(self.acc_rows, self.cols).bit_length(),
+            stride_bits=STRIDE_BITS,
+        )
+
+    @property
+    def word_bytes(self) -> int:
+        """Bytes in a word of the bus."""
+        return self.data_bits // 8
+
+    @property
+    def half_words(self) -> int:
+        """Words of ``rows`` activations in one half of the A panel."""
+        return self.panel_words // 2
+
+    @property
+    def k_limit(self) -> int:
+        """Largest K of one descriptor; longer ones are cut up and accumulated."""
+        return min(self.half_words * self.rows, (1 << SIZE_BITS) - 1)
+
+    @property
+    def job_shape(self) -> data.StructLayout:
+        """A descriptor that has been checked, and what the walkers need to know besides.
+
+        ``index`` is its number since reset. ``k`` is in elements, so bytes; ``k_words`` is ``ceil(k / rows)``.
+        ``block_rows`` are the rows of A in an M-block: ``min(acc_rows, half_words // (chunks * chunk))`` where
+        ``chunk`` is `long_chunk_words` if `long` (M < cols), else `chunk_words`, and ``chunks = ceil(k_words /
+        chunk)``. ``a_block_bytes`` and ``c_block_bytes`` are ``block_rows`` times the stride. `parameter_pitch` is
+        ``4 * n`` rounded up to `PARAMETER_PITCH_BYTES`.
+        """
+        address, stride, size = unsigned(self.addr_bits), unsigned(STRIDE_BITS), unsigned(SIZE_BITS)
+        return data.StructLayout({
+            "index": unsigned(INDEX_BITS),
+            "m": size, "n": size, "k": size,
+            "k_words": unsigned(self.half_words.bit_length()),
+            "long": 1,
+            "block_rows": unsigned(self.acc_rows.bit_length()),
+            "requant": 1, "bias": 1, "accumulate": 1,
+            "fence_a": 1, "fence_b": 1, "fence_c": 1,
+            "a_address": address, "b_address": address, "c_address": address, "parameter_address": address,
+            "a_stride": stride, "b_stride": stride, "c_stride": stride, "parameter_pitch": stride,
+            "a_block_bytes": address, "c_block_bytes": address,
+            "zero_point": signed(8), "minimum": signed(8), "maximum": signed(8),
+        })  # fmt: skip
+
+    @property
+    def failure_shape(self) -> data.StructLayout:
+        """A transfer that failed: whose, for which descriptor, why and where."""
+        return data.StructLayout({
+            "unit": Unit,
+            "index": unsigned(INDEX_BITS),
+            "cause": Cause,
+            "address": unsigned(self.addr_bits),
+        })
+
+    @property
+    def sums_shape(self):
+        """A row of a bank of accumulators: ``cols`` signed sums, column 0 lowest."""
+        return unsigned(self.cols * ADDEND_BITS)
+
+
+def round_log2(value: int) -> int:
+    """The exponent of the power of two closest to ``value``."""
+    low = value.bit_length() - 1
+    return low if value - (1 << low) <= (2 << low) - value else low + 1
