@@ -10,7 +10,17 @@ from .config import TileConfig
 from .dma_config import Cause, DmaConfig
 from .errors import ConfigError
 
-__all__ = ["ADDEND_BITS", "DESCRIPTOR_BYTES", "SIZE_BITS", "STRIDE_BITS", "AcceleratorConfig", "Activity", "Unit"]
+__all__ = [
+    "ADDEND_BITS",
+    "DESCRIPTOR_BYTES",
+    "INDEX_BITS",
+    "PARAMETER_PITCH_BYTES",
+    "SIZE_BITS",
+    "STRIDE_BITS",
+    "AcceleratorConfig",
+    "Activity",
+    "Unit",
+]
 
 DESCRIPTOR_BYTES = 64
 SIZE_BITS = 20
@@ -234,6 +244,11 @@ class AcceleratorConfig(TileConfig):
             "a_block_bytes": address, "c_block_bytes": address,
             "zero_point": signed(8), "minimum": signed(8), "maximum": signed(8),
         })  # fmt: skip
+
+    @property
+    def transfer_shape(self) -> data.StructLayout:
+        """A transfer asked of a DMA engine, and the number of the descriptor that it is for."""
+        return data.StructLayout({"request": self.dma.request_shape, "index": unsigned(INDEX_BITS)})
 
     @property
     def failure_shape(self) -> data.StructLayout:

@@ -165,10 +165,15 @@ DESCRIPTOR_BASE = 0x080
 
 def _registers() -> tuple[Register, ...]:
     walkers = tuple(
-        Field(walker, 4 * place, 3, "what this walker does: " + ", ".join(f"{a.value} {a.name}" for a in Activity))
+        Field(
+            walker,
+            4 * place,
+            3,
+            "what this walker does: " + ", ".join(f"{a.value} {name}" for name, a in Activity.__members__.items()),
+        )
         for place, walker in enumerate(WALKERS)
     )
-    units = ", ".join(f"{unit.value} {unit.name}" for unit in Unit)
+    units = ", ".join(f"{unit.value} {name}" for name, unit in Unit.__members__.items())
     errors = ", ".join(f"{number} {name}" for name, (number, _) in ERRORS.items())
     fixed = (
         Register("ID", 0x00, "ro", f"0x{IDENTIFIER:08X}, the letters TWMM"),
@@ -183,7 +188,8 @@ def _registers() -> tuple[Register, ...]:
             Field("single_rounding", 25, 1, "the epilogue rounds once"))),
         Register("CAP_BUFFERS", 0x10, "ro", "logarithms to base 2 of the buffers' sizes", (
             Field("half_words", 0, 5, "words in a half of the A panel"), Field("ring_words", 5, 5, "words in the B ring"),
-            Field("acc_rows", 10, 5, "rows in a bank of accumulators"), Field("chunk_words", 15, 3, "words in a chunk"),
+            Field("acc_rows", 10, 5, "rows in a bank of accumulators"),
+            Field("chunk_words", 15, 3, "words in a chunk"),
             Field("long_chunk_words", 18, 3, "words in a chunk where M < cols"))),
         Register("K_LIMIT", 0x14, "ro", "largest k of a descriptor; m and n are at most 0xFFFFF, strides 0xFFFFFF"),
         Register("CONTROL", 0x20, "rw", "", (

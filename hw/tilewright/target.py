@@ -5,7 +5,7 @@ import re
 from typing import Literal, Self, TypeVar, get_args
 
 from amaranth.back import rtlil
-from amaranth.hdl import ClockSignal, Elaboratable, Instance, Module, ResetSignal, Signal, Value
+from amaranth.hdl import ClockSignal, Elaboratable, Instance, Module, ResetInserter, ResetSignal, Signal, Value
 from amaranth.hdl._ir import PortDirection
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
@@ -51,8 +51,11 @@ class Target:
         self._texts: list[str] = []
         self.clocks: list[str] = []
 
-    def instance(self, component: SharedComponent, name: str) -> Instance:
-        """Return an instance called ``name`` of the component's module, wired to the component's own ports."""
+    def instance(self, component: SharedComponent, name: str, reset: Value | None = None) -> Instance:
+        """Return an instance called ``name`` of the component's module, wired to the component's own ports.
+
+        ``reset`` is a further reset of the instance.
+        """
         component._MustUse__used = True  # an object whose module exists already is never elaborated
         ports = _flat_ports(component)
         key = (type(component), component.parameters)
@@ -62,6 +65,8 @@ class Target:
             self._modules[key] = module, self._write(component, module, ports)
         module, clocks = self._modules[key]
         wires: dict[str, Value] = {f"i_{clock}": _CLOCKS[clock]() for clock in clocks}
+        if reset is not None and "rst" in clocks:
+            wires["i_rst"] |= reset
         for port, (value, direction) in ports.items():
             value.name = f"{name}_{port}"  # in the parent's text
             wires[f"{'i' if direction == PortDirection.Input else 'o'}_{port}"] = value
@@ -109,9 +114,15 @@ _CLOCKS = {"clk": ClockSignal, "rst": ResetSignal}
 ComponentT = TypeVar("ComponentT", bound=SharedComponent)
 
 
-def place(m: Module, name: str, component: ComponentT, platform: object) -> ComponentT:
-    """Add a component to ``m`` as the submodule ``name``, in Verilog as an instance of its one module; return it."""
-    m.submodules[name] = platform.instance(component, name) if isinstance(platform, Target) else component
+def place(m: Module, name: str, component: ComponentT, platform: object, *, reset: Value | None = None) -> ComponentT:
+    """Add a component to ``m`` as the submodule ``name``, in Verilog as an instance of its one module; return it.
+
+    While ``reset``, if there is one, is 1, the component is reset.
+    """
+    if isinstance(platform, Target):
+        m.submodules[name] = platform.instance(component, name, reset)
+    else:
+        m.submodules[name] = component if reset is None else ResetInserter(reset)(component)
     return component
 
 
