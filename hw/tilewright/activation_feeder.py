@@ -1,0 +1,168 @@
+"""Where execution takes its activations: the A panel, read in the order of the multiplications."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
+from amaranth.lib import stream
+from amaranth.lib.wiring import In, Out
+
+from .accelerator_config import SIZE_BITS, AcceleratorConfig
+from .load_a import chunk_words
+from .target import SharedComponent
+from .tile_feeder import activation_word
+
+__all__ = ["ActivationFeeder"]
+
+
+class ActivationFeeder(SharedComponent):
+    """Feed the tile from the A panel: for each M-block, N-tile and word along K, a packet of the block's rows.
+
+    The first N-tile of a block waits for each chunk to be loaded; the others find all of them. A tile of sums begins
+    when a bank of accumulators is free. Data come 2 cycles after their address, a word per cycle, and 2 cycles more
+    pass between M-blocks::
+
+        address ──► panel │fetched│──►│q│──► o          both stages stand still while `o` waits
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+
+    Members
+    -------
+    job : In(stream.Signature(config.job_shape))
+    chunk_loaded : In(1)
+        A further chunk is in the panel.
+    half_freed : Out(1)
+        The older half of the panel is not read any more.
+    bank_freed : In(1)
+        A bank of accumulators is free again.
+    fetch, take : Out(1)
+    row : Out(range(panel_words))
+    q : In(unsigned(8 * rows))
+        The panel's memory, read as `BlockMemory` is.
+    o : Out(stream.Signature(activation_word(config.tile)))
+        To the tile; `last` ends a packet.
+    first, final : Out(1)
+        The word is of the first packet of its tile of sums, and of the last.
+    wants_chunk, wants_bank : Out(1)
+        What it waits for.
+    active : Out(1)
+        There is a job, or there are words of one.
+    """
+
+    def __init__(self, config: AcceleratorConfig):
+        self.config = config
+        super().__init__({
+            "job": In(stream.Signature(config.job_shape)),
+            "chunk_loaded": In(1),
+            "half_freed": Out(1),
+            "bank_freed": In(1),
+            "fetch": Out(1),
+            "take": Out(1),
+            "row": Out(range(config.panel_words)),
+            "q": In(unsigned(8 * config.rows)),
+            "o": Out(stream.Signature(activation_word(config.tile))),
+            "first": Out(1),
+            "final": Out(1),
+            "wants_chunk": Out(1),
+            "wants_bank": Out(1),
+            "active": Out(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        config = self.config
+        job = Signal(config.job_shape, reset_less=True)
+        half = Signal()
+        chunks = Signal(range(config.panel_words + 1))  # loaded, and not yet begun by the first N-tile
+        banks = Signal(range(3), init=2)
+        running = Signal()
+        advance = Signal()
+        m.d.comb += advance.eq(~self.o.valid | self.o.ready)
+
+        tile_start = Signal()  # the next word is the first of a tile of sums, or of a chunk
+        chunk_start = Signal()
+        first_tile = Signal()
+        issue = Signal()
+        m.d.comb += [
+            self.wants_chunk.eq(running & chunk_start & first_tile & ~chunks.any()),
+            self.wants_bank.eq(running & tile_start & ~banks.any()),
+        ]
+        # A bubble in the pipeline is filled whatever the tile does.
+        fetched = Signal()
+        refill = Signal()
+        m.d.comb += [refill.eq(~fetched | advance), self.fetch.eq(refill), self.take.eq(advance)]
+        m.d.comb += issue.eq(running & ~self.wants_chunk & ~self.wants_bank & refill)
+        m.d.sync += chunks.eq(chunks + self.chunk_loaded - (issue & chunk_start & first_tile))
+        m.d.sync += banks.eq(banks + self.bank_freed - (issue & tile_start))
+
+        m_left = Signal.like(job.m, reset_less=True)
+        tiles_left = Signal(range(max(1, ((1 << SIZE_BITS) - 1) // config.cols)), reset_less=True)  # after this one
+        words_left = Signal.like(job.k_words, reset_less=True)  # along K, with this one
+        offset = Signal(range(config.long_chunk_words), reset_less=True)  # of the word in its chunk
+        rows_left = Signal(range(config.acc_rows), reset_less=True)  # after this one
+        rows_less_1 = Signal.like(rows_left, reset_less=True)
+        place = Signal(range(config.half_words), reset_less=True)
+        word_place = Signal.like(place, reset_less=True)  # row 0 of this word
+        next_chunk = Signal.like(place, reset_less=True)
+        after_row = Signal.like(place)
+        after_chunk = Signal.like(place)
+        chunk_end = Signal()
+        tile_end = Signal()
+        block_end = Signal()
+        m.d.comb += [
+            after_row.eq(place + chunk_words(config, job.long)),
+            after_chunk.eq(Mux(offset == 0, after_row, next_chunk)),
+            tile_end.eq(words_left == 1),
+            chunk_end.eq(tile_end | (offset == chunk_words(config, job.long) - 1)),
+            block_end.eq(tile_end & ~tiles_left.any()),
+        ]
+        last_row = Signal()
+        m.d.comb += last_row.eq(~rows_left.any())
+        first_word = Signal()
+        with m.If(issue):
+            m.d.sync += [tile_start.eq(0), chunk_start.eq(0), rows_left.eq(rows_left - 1), place.eq(after_row)]
+        with m.If(issue & last_row):
+            m.d.sync += [rows_left.eq(rows_less_1), words_left.eq(words_left - 1), next_chunk.eq(after_chunk)]
+            m.d.sync += [
+                offset.eq(offset + 1),
+                place.eq(word_place + 1),
+                word_place.eq(word_place + 1),
+                first_word.eq(0),
+            ]
+            with m.If(chunk_end):
+                m.d.sync += [offset.eq(0), place.eq(after_chunk), word_place.eq(after_chunk), chunk_start.eq(1)]
+            with m.If(tile_end):
+                m.d.sync += [place.eq(0), word_place.eq(0), words_left.eq(job.k_words), tile_start.eq(1)]
+                m.d.sync += [tiles_left.eq(tiles_left - 1), first_tile.eq(0), first_word.eq(1)]
+
+        tiles_less_1 = Signal.like(tiles_left)
+        m.d.comb += tiles_less_1.eq((job.n - 1) >> config.cols.bit_length() - 1)
+        with m.FSM() as fsm:
+            with m.State("Idle"):
+                m.d.comb += self.job.ready.eq(1)
+                m.d.sync += [job.eq(self.job.payload), m_left.eq(self.job.payload.m)]
+                with m.If(self.job.valid):
+                    m.next = "Block"
+            with m.State("Block"):
+                rows = Mux(m_left < job.block_rows, m_left, job.block_rows) - 1
+                m.d.sync += [rows_left.eq(rows), rows_less_1.eq(rows), words_left.eq(job.k_words)]
+                m.d.sync += [tiles_left.eq(tiles_less_1), first_tile.eq(1), tile_start.eq(1), chunk_start.eq(1)]
+                m.d.sync += [place.eq(0), word_place.eq(0), offset.eq(0), first_word.eq(1)]
+                m.next = "Run"
+            with m.State("Run"):
+                m.d.comb += running.eq(1)
+                with m.If(issue & last_row & block_end):
+                    m.d.comb += self.half_freed.eq(1)
+                    m.d.sync += [half.eq(~half), m_left.eq(m_left - job.block_rows)]
+                    m.next = "Block"
+                    with m.If(m_left <= job.block_rows):
+                        m.next = "Idle"
+
+        tags, fetched_tags, o_tags = Signal(3), Signal(3, reset_less=True), Signal(3, reset_less=True)
+        m.d.comb += [tags.eq(Cat(last_row, first_word, tile_end)), self.row.eq(Cat(place, half))]
+        with m.If(refill):
+            m.d.sync += [fetched.eq(issue), fetched_tags.eq(tags)]
+        with m.If(advance):
+            m.d.sync += [self.o.valid.eq(fetched), o_tags.eq(fetched_tags)]
+        m.d.comb += [self.o.payload.data.eq(self.q), Cat(self.o.payload.last, self.first, self.final).eq(o_tags)]
+        m.d.comb += self.active.eq(~fsm.ongoing("Idle") | fetched | self.o.valid)
+        return m

@@ -1,0 +1,138 @@
+"""One DMA reader for all who read: whose turn it is, and whose words these are."""
+
+from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.lib import data, stream
+from amaranth.lib.wiring import In, Out
+
+from .accelerator_config import INDEX_BITS, AcceleratorConfig, Unit
+from .dma_config import Cause
+from .load_a import load_shape
+from .small_fifo import SmallFifo
+from .target import SharedComponent, place
+from .widener import arriving_shape
+
+__all__ = ["ReadRouter"]
+
+
+class ReadRouter(SharedComponent):
+    """Pass requests on to the reader, and its words back to those who asked.
+
+    Descriptors come first, then parameters and old C, then A and B: A before B where B's request is for the first
+    N-tile of an M-block and A has not asked for the chunk that goes with it; else B before A. So the first chunks of
+    A and B come by turns, and the next panel is loaded when the ring is full. Words are never held up: whoever asks
+    has space for them. A request is at the reader a cycle after it is accepted::
+
+        descriptors ─┐
+        parameters  ─┤             ┌─► │whose│ ──────┐ words to each
+        old C       ─┼─► choose ───┼──────────► reader ──► status ──► failure
+        A, B        ─┘             └─► │whose, index│ ──┘
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+
+    Members
+    -------
+    descriptor_requests, parameter_requests, c_requests : In(stream.Signature(config.transfer_shape))
+    a_requests, b_requests : In(stream.Signature(load_shape(config)))
+    b_first_tile : In(1)
+        B's request is for the first N-tile of its M-block.
+    descriptor_words, parameter_words, c_words : Out(stream.Signature(config.dma.word_shape, always_ready=True))
+    a_words, b_words : Out(stream.Signature(arriving_shape(config), always_ready=True))
+    requests : Out(stream.Signature(config.dma.request_shape))
+    words : In(stream.Signature(config.dma.word_shape, always_ready=True))
+    status : In(stream.Signature(config.dma.status_shape, always_ready=True))
+        The reader's.
+    failure : Out(stream.Signature(config.failure_shape, always_ready=True))
+        A transfer that failed.
+    """
+
+    def __init__(self, config: AcceleratorConfig):
+        self.config = config
+        dma = config.dma
+        super().__init__({
+            **{
+                f"{name}_requests": In(stream.Signature(config.transfer_shape))
+                for name in ("descriptor", "parameter", "c")
+            },
+            **{f"{name}_requests": In(stream.Signature(load_shape(config))) for name in "ab"},
+            "b_first_tile": In(1),
+            **{
+                f"{name}_words": Out(stream.Signature(dma.word_shape, always_ready=True))
+                for name in ("descriptor", "parameter", "c")
+            },
+            **{f"{name}_words": Out(stream.Signature(arriving_shape(config), always_ready=True)) for name in "ab"},
+            "requests": Out(stream.Signature(dma.request_shape)),
+            "words": In(stream.Signature(dma.word_shape, always_ready=True)),
+            "status": In(stream.Signature(dma.status_shape, always_ready=True)),
+            "failure": Out(stream.Signature(config.failure_shape, always_ready=True)),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        config = self.config
+        # As many as the reader can have begun; more would only wait there.
+        depth = config.outstanding + 4
+        owner_shape = data.StructLayout({"unit": Unit, "block_last": 1, "long": 1})
+        issue_shape = data.StructLayout({"unit": Unit, "index": INDEX_BITS})
+        owners = place(m, "owners", SmallFifo(owner_shape, depth), platform)
+        issues = place(m, "issues", SmallFifo(issue_shape, depth), platform)
+
+        # How many chunks A has asked for beyond those of B's first N-tiles.
+        lead = Signal(signed(config.panel_words.bit_length() + 1))
+        a_first = Signal()
+        m.d.comb += a_first.eq(self.a_requests.valid & (~self.b_requests.valid | (self.b_first_tile & (lead <= 0))))
+        free = Signal()  # the request can be taken
+        room = Signal()
+        full = Signal()
+        m.d.comb += [room.eq(owners.i.ready & issues.i.ready), free.eq(room & (~full | self.requests.ready))]
+        sources = [  # the first of these that is there is next
+            (self.descriptor_requests, self.descriptor_requests.payload, Unit.DESCRIPTOR),
+            (self.parameter_requests, self.parameter_requests.payload, Unit.PARAMETERS),
+            (self.c_requests, self.c_requests.payload, Unit.LOAD_C),
+            (self.a_requests, self.a_requests.payload.transfer, Unit.LOAD_A),
+            (self.b_requests, self.b_requests.payload.transfer, Unit.LOAD_B),
+        ]
+        wants = [source.valid for source, _, _ in sources[:3]] + [a_first, self.b_requests.valid]
+        chosen = Signal(config.transfer_shape)
+        unit = Signal(Unit)
+        accepted = Signal()
+        for n in reversed(range(5)):
+            source, transfer, which = sources[n]
+            with m.If(wants[n]):
+                m.d.comb += [chosen.eq(transfer), unit.eq(which), accepted.eq(free)]
+            before = wants[0]
+            for want in wants[1:n]:
+                before |= want
+            m.d.comb += source.ready.eq(free & (~before if n else 1) & wants[n])
+        held = Signal(config.dma.request_shape, reset_less=True)
+        with m.If(accepted):
+            m.d.sync += [full.eq(1), held.eq(chosen.request)]
+        with m.Elif(self.requests.ready):
+            m.d.sync += full.eq(0)
+        m.d.comb += [self.requests.valid.eq(full), self.requests.payload.eq(held)]
+        asks_a, asks_b = accepted & (unit == Unit.LOAD_A), accepted & (unit == Unit.LOAD_B)
+        m.d.sync += lead.eq(lead + asks_a - (asks_b & self.b_first_tile))
+
+        m.d.comb += [owners.i.valid.eq(accepted), issues.i.valid.eq(accepted)]
+        m.d.comb += [owners.i.payload.unit.eq(unit), issues.i.payload.unit.eq(unit)]
+        m.d.comb += issues.i.payload.index.eq(chosen.index)
+        m.d.comb += owners.i.payload.block_last.eq(self.a_requests.payload.block_last)
+        m.d.comb += owners.i.payload.long.eq(
+            Mux(unit == Unit.LOAD_A, self.a_requests.payload.long, self.b_requests.payload.long)
+        )
+
+        owner, word = owners.o.payload, self.words.payload
+        m.d.comb += owners.o.ready.eq(self.words.valid & word.last)
+        takers = [self.descriptor_words, self.parameter_words, self.c_words, self.a_words, self.b_words]
+        for taker, (_, _, which) in zip(takers, sources, strict=True):
+            m.d.comb += taker.valid.eq(self.words.valid & (owner.unit == which))
+            m.d.comb += [taker.payload[name].eq(word[name]) for name in ("data", "row_last", "last")]
+        for taker in (self.a_words, self.b_words):
+            m.d.comb += [taker.payload[name].eq(owner[name]) for name in ("block_last", "long")]
+
+        failure, issue, status = self.failure.payload, issues.o.payload, self.status.payload
+        m.d.comb += [issues.o.ready.eq(self.status.valid), failure.unit.eq(issue.unit), failure.index.eq(issue.index)]
+        m.d.comb += [failure.cause.eq(status.cause), failure.address.eq(status.address)]
+        m.d.comb += self.failure.valid.eq(self.status.valid & (status.cause != Cause.NONE))
+        return m

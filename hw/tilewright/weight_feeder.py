@@ -1,0 +1,130 @@
+"""Where execution takes its weights: the B ring, read a column after the other."""
+
+from amaranth.hdl import Module, Mux, Signal, unsigned
+from amaranth.lib import stream
+from amaranth.lib.wiring import In, Out
+
+from .accelerator_config import SIZE_BITS, AcceleratorConfig
+from .load_a import chunk_words
+from .target import SharedComponent
+from .tile_feeder import weight_word
+
+__all__ = ["WeightFeeder"]
+
+
+class WeightFeeder(SharedComponent):
+    """Feed the tile from the B ring: for each M-block, N-tile and word along K, that word of ``cols`` rows of B.
+
+    Every tile of weights has ``cols`` words, also where N leaves some out: those are whatever the ring holds, and
+    their sums are never stored. So the sums of a row come at least ``cols`` cycles apart. Data come 2 cycles after
+    their address, a word per cycle; 1 cycle more passes between jobs.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+
+    Members
+    -------
+    job : In(stream.Signature(config.job_shape))
+    chunk_loaded : In(1)
+        A further chunk is in the ring.
+    chunk_freed, long_chunk_freed : Out(1)
+        The oldest chunk is not read any more; it is a long one.
+    fetch, take : Out(1)
+    row : Out(range(ring_words))
+    q : In(unsigned(8 * rows))
+        The ring's memory, read as `BlockMemory` is.
+    o : Out(stream.Signature(weight_word(config.tile)))
+        To the tile.
+    wants_chunk : Out(1)
+        It waits for a chunk.
+    """
+
+    def __init__(self, config: AcceleratorConfig):
+        self.config = config
+        super().__init__({
+            "job": In(stream.Signature(config.job_shape)),
+            "chunk_loaded": In(1),
+            "chunk_freed": Out(1),
+            "long_chunk_freed": Out(1),
+            "fetch": Out(1),
+            "take": Out(1),
+            "row": Out(range(config.ring_words)),
+            "q": In(unsigned(8 * config.rows)),
+            "o": Out(stream.Signature(weight_word(config.tile))),
+            "wants_chunk": Out(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        config = self.config
+        job = Signal(config.job_shape, reset_less=True)
+        chunks = Signal(range(config.ring_words // (config.cols * config.chunk_words) + 1))
+        running = Signal()
+        advance = Signal()
+        m.d.comb += advance.eq(~self.o.valid | self.o.ready)
+
+        chunk_start = Signal()
+        issue = Signal()
+        fetched = Signal()
+        refill = Signal()
+        m.d.comb += self.wants_chunk.eq(running & chunk_start & ~chunks.any())
+        m.d.comb += [refill.eq(~fetched | advance), self.fetch.eq(refill), self.take.eq(advance)]
+        m.d.comb += issue.eq(running & ~self.wants_chunk & refill)
+        m.d.sync += chunks.eq(chunks + self.chunk_loaded - (issue & chunk_start))
+
+        m_left = Signal.like(job.m, reset_less=True)
+        tiles_left = Signal(range(max(1, ((1 << SIZE_BITS) - 1) // config.cols)), reset_less=True)  # after this one
+        words_left = Signal.like(job.k_words, reset_less=True)  # along K, with this one
+        offset = Signal(range(config.long_chunk_words), reset_less=True)  # of the word in its chunk
+        column = Signal(range(config.cols), reset_less=True)
+        chunk_place = Signal(range(config.ring_words))
+        place = Signal.like(chunk_place, reset_less=True)
+        next_chunk = Signal.like(chunk_place)
+        tile_end = Signal()
+        chunk_end = Signal()
+        last_column = Signal()
+        last_tile = Signal()
+        tiles_less_1 = Signal.like(tiles_left)
+        m.d.comb += [
+            next_chunk.eq(chunk_place + chunk_words(config, job.long, config.cols)),
+            tile_end.eq(words_left == 1),
+            chunk_end.eq(tile_end | (offset == chunk_words(config, job.long) - 1)),
+            last_column.eq(column == config.cols - 1),
+            last_tile.eq(~tiles_left.any()),
+            tiles_less_1.eq((job.n - 1) >> config.cols.bit_length() - 1),
+            self.chunk_freed.eq(issue & last_column & chunk_end),
+            self.long_chunk_freed.eq(job.long),
+        ]
+        with m.If(issue):
+            m.d.sync += [chunk_start.eq(0), column.eq(column + 1), place.eq(place + chunk_words(config, job.long))]
+        with m.If(issue & last_column):
+            m.d.sync += [offset.eq(offset + 1), words_left.eq(words_left - 1), place.eq(chunk_place + offset + 1)]
+            with m.If(chunk_end):
+                m.d.sync += [offset.eq(0), chunk_place.eq(next_chunk), place.eq(next_chunk), chunk_start.eq(1)]
+            with m.If(tile_end):
+                m.d.sync += [words_left.eq(job.k_words), tiles_left.eq(Mux(last_tile, tiles_less_1, tiles_left - 1))]
+                with m.If(last_tile):
+                    m.d.sync += m_left.eq(m_left - job.block_rows)
+
+        with m.FSM():
+            with m.State("Idle"):
+                m.d.comb += self.job.ready.eq(1)
+                m.d.sync += [job.eq(self.job.payload), m_left.eq(self.job.payload.m)]
+                with m.If(self.job.valid):
+                    m.next = "Start"
+            with m.State("Start"):
+                m.d.sync += [words_left.eq(job.k_words), tiles_left.eq(tiles_less_1), chunk_start.eq(1)]
+                m.d.sync += [offset.eq(0), column.eq(0), place.eq(chunk_place)]
+                m.next = "Run"
+            with m.State("Run"):
+                m.d.comb += running.eq(1)
+                with m.If(issue & last_column & tile_end & last_tile & (m_left <= job.block_rows)):
+                    m.next = "Idle"
+
+        with m.If(refill):
+            m.d.sync += fetched.eq(issue)
+        with m.If(advance):
+            m.d.sync += self.o.valid.eq(fetched)
+        m.d.comb += [self.row.eq(place), self.o.payload.data.eq(self.q)]
+        return m

@@ -1,0 +1,73 @@
+"""Gather bus words into words of the tile."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
+from amaranth.lib import data, stream
+from amaranth.lib.wiring import In, Out
+
+from .accelerator_config import AcceleratorConfig
+from .target import SharedComponent
+
+__all__ = ["Widener", "arriving_shape", "loaded_shape"]
+
+
+def arriving_shape(config: AcceleratorConfig) -> data.StructLayout:
+    """A bus word of a load: `row_last` and `last` as of `DmaReader`, `block_last` and `long` as its request said."""
+    return _shape(config.data_bits)
+
+
+def loaded_shape(config: AcceleratorConfig) -> data.StructLayout:
+    """The same with ``rows`` bytes."""
+    return _shape(8 * config.rows)
+
+
+def _shape(bits: int) -> data.StructLayout:
+    return data.StructLayout({"data": unsigned(bits), "row_last": 1, "last": 1, "block_last": 1, "long": 1})
+
+
+class Widener(SharedComponent):
+    """Put ``8 * rows / data_bits`` bus words together; what a row's last word lacks is zero.
+
+    Latency is 1 cycle from the last of them, throughput 1 bus word per cycle.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+
+    Members
+    -------
+    i : In(stream.Signature(arriving_shape(config), always_ready=True))
+    o : Out(stream.Signature(loaded_shape(config), always_ready=True))
+    """
+
+    def __init__(self, config: AcceleratorConfig):
+        self.config = config
+        super().__init__({
+            "i": In(stream.Signature(arriving_shape(config), always_ready=True)),
+            "o": Out(stream.Signature(loaded_shape(config), always_ready=True)),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        word, o = self.i.payload, self.o.payload
+        bits = self.config.data_bits
+        parts = 8 * self.config.rows // bits
+        place = Signal(range(parts))
+        complete = Signal()
+        m.d.comb += complete.eq(self.i.valid & ((place == parts - 1) | word.row_last))
+        gathered = Signal(8 * self.config.rows, reset_less=True)
+        with m.If(self.i.valid):
+            m.d.sync += place.eq(Mux(complete, 0, place + 1))
+            for part in range(parts):
+                here = gathered[part * bits : (part + 1) * bits]
+                with m.If(place == part):
+                    m.d.sync += here.eq(word.data)
+                if part:
+                    with m.Elif(place == 0):
+                        m.d.sync += here.eq(0)
+        flags = Signal(4, reset_less=True)
+        m.d.sync += [
+            self.o.valid.eq(complete),
+            flags.eq(Cat(word.row_last, word.last, word.block_last, word.long)),
+        ]
+        m.d.comb += [o.data.eq(gathered), Cat(o.row_last, o.last, o.block_last, o.long).eq(flags)]
+        return m
