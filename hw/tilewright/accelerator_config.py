@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 DESCRIPTOR_BYTES = 64
-SIZE_BITS = 20
+SIZE_BITS = 16
 """Width of M, N and K: each is at most ``2**SIZE_BITS - 1``, and K at most `AcceleratorConfig.k_limit`."""
 STRIDE_BITS = 24
 """Width of the distance between rows in bytes."""

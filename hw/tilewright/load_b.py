@@ -99,30 +99,36 @@ class LoadB(SharedComponent):
             request.long.eq(job.long),
             self.first_tile.eq(first_tile),
         ]
+        # From the last N-tile, and at the start, on to the first.
+        restart = Signal()
         next_base = Signal(config.addr_bits)
-        m.d.comb += next_base.eq(Mux(last_tile, job.b_address, base + (job.b_stride << config.cols.bit_length() - 1)))
+        stepped = base + (job.b_stride << config.cols.bit_length() - 1)
+        m.d.comb += next_base.eq(Mux(restart, job.b_address, stepped))
         fenced = Signal()
         space = Signal()
         m.d.comb += [fenced.eq(job.fence_b & (self.head != job.index)), space.eq(slots >= words)]
+        tile_done = Signal()
+        with m.If(asked):
+            m.d.sync += [address.eq(address + chunk_bytes), k_left.eq(k_left - chunk_bytes)]
+        with m.If(tile_done):
+            m.d.sync += [base.eq(next_base), address.eq(next_base), k_left.eq(job.k), first_tile.eq(restart)]
+            m.d.sync += n_left.eq(Mux(restart, job.n, n_left - config.cols))
         with m.FSM() as fsm:
             with m.State("Idle"):
-                start = self.job.payload
                 m.d.comb += self.job.ready.eq(1)
-                m.d.sync += [job.eq(start), base.eq(start.b_address), address.eq(start.b_address)]
-                m.d.sync += [m_left.eq(start.m), n_left.eq(start.n), k_left.eq(start.k), first_tile.eq(1)]
+                m.d.sync += [job.eq(self.job.payload), m_left.eq(self.job.payload.m)]
                 with m.If(self.job.valid):
-                    m.next = "Chunk"
+                    m.next = "Start"
+            with m.State("Start"):
+                m.d.comb += [tile_done.eq(1), restart.eq(1)]
+                m.next = "Chunk"
             with m.State("Chunk"):
-                m.d.comb += self.requests.valid.eq(space & ~fenced)
-                with m.If(asked):
-                    m.d.sync += [address.eq(address + chunk_bytes), k_left.eq(k_left - chunk_bytes)]
-                with m.If(asked & last_chunk):
-                    m.d.sync += [base.eq(next_base), address.eq(next_base), k_left.eq(job.k)]
-                    m.d.sync += [n_left.eq(Mux(last_tile, job.n, n_left - config.cols)), first_tile.eq(last_tile)]
-                    with m.If(last_tile):
-                        m.d.sync += m_left.eq(m_left - job.block_rows)
-                        with m.If(m_left <= job.block_rows):
-                            m.next = "Idle"
+                m.d.comb += [self.requests.valid.eq(space & ~fenced), restart.eq(last_tile)]
+                m.d.comb += tile_done.eq(asked & last_chunk)
+                with m.If(tile_done & last_tile):
+                    m.d.sync += m_left.eq(m_left - job.block_rows)
+                    with m.If(m_left <= job.block_rows):
+                        m.next = "Idle"
 
         self._store_words(m, platform)
         due = Signal(6)  # chunks asked for and not loaded: never more than the router takes
@@ -131,7 +137,7 @@ class LoadB(SharedComponent):
             m.d.comb += self.activity.eq(Activity.BUSY)
         with m.Elif(due.any() | self.requests.valid):
             m.d.comb += self.activity.eq(Activity.MEMORY)
-        with m.Elif(fsm.ongoing("Chunk")):
+        with m.Elif(~fsm.ongoing("Idle")):
             m.d.comb += self.activity.eq(Mux(fenced, Activity.DEPENDENCY, Activity.SPACE))
         return m
 

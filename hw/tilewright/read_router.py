@@ -1,6 +1,6 @@
 """One DMA reader for all who read: whose turn it is, and whose words these are."""
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
@@ -12,6 +12,10 @@ from .target import SharedComponent, place
 from .widener import arriving_shape
 
 __all__ = ["ReadRouter"]
+
+
+NUMBER_BITS = 3
+"""Bits of its number that tell a descriptor from the others in work: those are fewer than 2**NUMBER_BITS."""
 
 
 class ReadRouter(SharedComponent):
@@ -43,6 +47,8 @@ class ReadRouter(SharedComponent):
     words : In(stream.Signature(config.dma.word_shape, always_ready=True))
     status : In(stream.Signature(config.dma.status_shape, always_ready=True))
         The reader's.
+    head : In(unsigned(INDEX_BITS))
+        Descriptors that are complete.
     failure : Out(stream.Signature(config.failure_shape, always_ready=True))
         A transfer that failed.
     """
@@ -65,6 +71,7 @@ class ReadRouter(SharedComponent):
             "requests": Out(stream.Signature(dma.request_shape)),
             "words": In(stream.Signature(dma.word_shape, always_ready=True)),
             "status": In(stream.Signature(dma.status_shape, always_ready=True)),
+            "head": In(unsigned(INDEX_BITS)),
             "failure": Out(stream.Signature(config.failure_shape, always_ready=True)),
         })
 
@@ -72,9 +79,9 @@ class ReadRouter(SharedComponent):
         m = Module()
         config = self.config
         # As many as the reader can have begun; more would only wait there.
-        depth = config.outstanding + 4
+        depth = config.outstanding
         owner_shape = data.StructLayout({"unit": Unit, "block_last": 1, "long": 1})
-        issue_shape = data.StructLayout({"unit": Unit, "index": INDEX_BITS})
+        issue_shape = data.StructLayout({"unit": Unit, "index": NUMBER_BITS})
         owners = place(m, "owners", SmallFifo(owner_shape, depth), platform)
         issues = place(m, "issues", SmallFifo(issue_shape, depth), platform)
 
@@ -94,20 +101,22 @@ class ReadRouter(SharedComponent):
             (self.b_requests, self.b_requests.payload.transfer, Unit.LOAD_B),
         ]
         wants = [source.valid for source, _, _ in sources[:3]] + [a_first, self.b_requests.valid]
-        chosen = Signal(config.transfer_shape)
+        chosen = Signal(config.dma.request_shape)
+        number = Signal(NUMBER_BITS)
         unit = Signal(Unit)
         accepted = Signal()
         for n in reversed(range(5)):
             source, transfer, which = sources[n]
             with m.If(wants[n]):
-                m.d.comb += [chosen.eq(transfer), unit.eq(which), accepted.eq(free)]
+                m.d.comb += [chosen.eq(transfer.request), unit.eq(which), accepted.eq(free)]
+                m.d.comb += number.eq(transfer.index[:NUMBER_BITS])
             before = wants[0]
             for want in wants[1:n]:
                 before |= want
             m.d.comb += source.ready.eq(free & (~before if n else 1) & wants[n])
         held = Signal(config.dma.request_shape, reset_less=True)
         with m.If(accepted):
-            m.d.sync += [full.eq(1), held.eq(chosen.request)]
+            m.d.sync += [full.eq(1), held.eq(chosen)]
         with m.Elif(self.requests.ready):
             m.d.sync += full.eq(0)
         m.d.comb += [self.requests.valid.eq(full), self.requests.payload.eq(held)]
@@ -116,7 +125,7 @@ class ReadRouter(SharedComponent):
 
         m.d.comb += [owners.i.valid.eq(accepted), issues.i.valid.eq(accepted)]
         m.d.comb += [owners.i.payload.unit.eq(unit), issues.i.payload.unit.eq(unit)]
-        m.d.comb += issues.i.payload.index.eq(chosen.index)
+        m.d.comb += issues.i.payload.index.eq(number)
         m.d.comb += owners.i.payload.block_last.eq(self.a_requests.payload.block_last)
         m.d.comb += owners.i.payload.long.eq(
             Mux(unit == Unit.LOAD_A, self.a_requests.payload.long, self.b_requests.payload.long)
@@ -132,7 +141,16 @@ class ReadRouter(SharedComponent):
             m.d.comb += [taker.payload[name].eq(owner[name]) for name in ("block_last", "long")]
 
         failure, issue, status = self.failure.payload, issues.o.payload, self.status.payload
-        m.d.comb += [issues.o.ready.eq(self.status.valid), failure.unit.eq(issue.unit), failure.index.eq(issue.index)]
+        m.d.comb += [
+            issues.o.ready.eq(self.status.valid),
+            failure.unit.eq(issue.unit),
+            failure.index.eq(nearest(issue.index, self.head)),
+        ]
         m.d.comb += [failure.cause.eq(status.cause), failure.address.eq(status.address)]
         m.d.comb += self.failure.valid.eq(self.status.valid & (status.cause != Cause.NONE))
         return m
+
+
+def nearest(number, head):
+    """The number of a descriptor, from its lowest bits: the first that is not before ``head``."""
+    return head + (number - head[: len(number)])[: len(number)]

@@ -13,7 +13,7 @@ from tilewright.execute import Execute
 from tilewright.load_a import LoadA
 from tilewright.load_b import LoadB
 from tilewright.read_router import ReadRouter
-from tilewright_sim import golden, packing, pysim
+from tilewright_sim import golden, pysim
 
 TINY = AcceleratorConfig(
     rows=4, cols=4, dot=2, data_bits=32, panel_words=64, ring_words=64, acc_rows=8, chunk_words=2, long_chunk_words=8,
@@ -101,7 +101,7 @@ class Bench:
 
     async def reader(self, ctx):
         """Take requests, and give their words after some cycles, like a `DmaReader`."""
-        router, config = self.core.router, self.config
+        router = self.core.router
         due = deque()
         todo = sum(len(list(self.words(job))) for job in self.loads())
         cycle = done = 0
