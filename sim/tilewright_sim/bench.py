@@ -16,6 +16,7 @@ from tilewright.verilog import generate
 
 from . import golden
 from .bench_dma import bench_dma
+from .bench_gemm import bench_gemm
 from .figures import Figure
 from .tile_simulator import TileResult, TileSimulator
 
@@ -36,7 +37,7 @@ def bench_tile() -> Iterator[Figure]:
     yield _speed()
 
 
-BENCHES: dict[str, Callable[[], Iterator[Figure]]] = {"tile": bench_tile, "dma": bench_dma}
+BENCHES: dict[str, Callable[[], Iterator[Figure]]] = {"tile": bench_tile, "dma": bench_dma, "gemm": bench_gemm}
 
 
 def _small(multiplier: str, dot: int) -> tuple[TileConfig, str]:

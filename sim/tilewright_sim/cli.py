@@ -9,6 +9,7 @@ from tilewright.cli import cli, console, run
 from tilewright.errors import TilewrightError
 from tilewright.files import write_files
 
+from . import cli_gemm  # noqa: F401  # its commands
 from .bench import BENCHES, Figure, markdown, update_readme
 from .demo import digits_demo
 
@@ -29,7 +30,7 @@ def main() -> None:
     help="Also put the table into this file, between <!-- bench WHAT --> and <!-- end WHAT -->.",
 )
 def bench(what: str, as_markdown: bool, readme: Path | None) -> None:
-    """Measure the figures that the README shows for WHAT (tile or dma), and print each as soon as it is known.
+    """Measure the figures that the README shows for WHAT (tile, dma or gemm), and print each as soon as it is known.
 
     Nothing is tuned for it: it runs the same code as the other commands. Five minutes for each on two cores.
     """

@@ -91,7 +91,7 @@ def build_library(
     sources : list of Path
         Verilog files.
     driver : Path
-        C++ file that includes ``Vtop.h`` and offers plain C functions.
+        C++ file that includes ``Vtop.h``, and ``.hpp`` files beside it, and offers plain C functions.
     top : str
         The top module.
     folder : Path or None
@@ -112,7 +112,7 @@ def build_library(
         *(["--trace-fst"] if trace else []),
     ]  # fmt: skip
     content = hashlib.sha256("\0".join([environment.get("VERILATOR_ROOT", ""), *flags]).encode())
-    for path in [*sources, driver]:
+    for path in [*sources, driver, *sorted(driver.parent.glob("*.hpp"))]:
         content.update(path.read_bytes())
     library = (folder or cache_folder()) / f"sim-{content.hexdigest()[:24]}" / "lib.so"
     if library.exists():

@@ -1,0 +1,151 @@
+"""Arrays in the device's memory, laid out as the accelerator wants them."""
+
+import contextlib
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from tilewright.accelerator_config import PARAMETER_PITCH_BYTES, STRIDE_BITS
+from tilewright.errors import TilewrightError
+
+from .allocator import Allocator
+from .device import Device
+from .requant import Requant
+
+__all__ = ["DeviceArray", "Parameters", "check_bias", "check_matrix"]
+
+
+class DeviceArray:
+    """A matrix in the device's memory, row-major, each row a whole number of bus words apart.
+
+    Use it in a ``with`` statement, or call `free`. Freeing twice does nothing.
+
+    Parameters
+    ----------
+    device : Device
+    allocator : Allocator
+    shape : (int, int)
+    dtype : int8 or int32
+    word_bytes : int
+        Rows begin at multiples of this.
+    """
+
+    def __init__(self, device: Device, allocator: Allocator, shape: tuple[int, int], dtype: DTypeLike, word_bytes: int):
+        self.device = device
+        self.allocator = allocator
+        self.shape = shape
+        self.dtype = np.dtype(dtype).newbyteorder("<")
+        if self.dtype.name not in ("int8", "int32") or len(shape) != 2 or min(shape) < 1:
+            raise TilewrightError(f"the accelerator has no matrix of {self.dtype} with the shape {list(shape)}")
+        self.stride = -(-shape[1] * self.dtype.itemsize // word_bytes) * word_bytes
+        if self.stride >= 1 << STRIDE_BITS:
+            raise TilewrightError(f"a row of {self.stride:,} bytes is too long: strides are below {1 << STRIDE_BITS:,}")
+        self.address = allocator.allocate(shape[0] * self.stride)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.free()
+
+    def free(self) -> None:
+        """Give the memory back."""
+        if self.address >= 0:
+            self.allocator.free(self.address)
+            self.address = -1
+
+    def write(self, values: NDArray) -> None:
+        """Copy values of the same shape and type here, whatever their strides; what is between rows becomes 0."""
+        if values.shape != self.shape or values.dtype.name != self.dtype.name:
+            raise TilewrightError(
+                f"cannot copy {values.dtype} {list(values.shape)} into {self.dtype} {list(self.shape)}"
+            )
+        rows = np.zeros((self.shape[0], self.stride // self.dtype.itemsize), dtype=self.dtype)
+        rows[:, : self.shape[1]] = values
+        self.device.write_memory(self.address, rows.view(np.uint8).reshape(-1))
+
+    def numpy(self) -> NDArray:
+        """Return a copy of the values."""
+        data = self.device.read_memory(self.address, self.shape[0] * self.stride)
+        return np.frombuffer(data, dtype=self.dtype).reshape(self.shape[0], -1)[:, : self.shape[1]].copy()
+
+
+class Parameters:
+    """Biases, and multipliers and shifts if there is a `Requant`, in the device's memory.
+
+    Parameters
+    ----------
+    device : Device
+    allocator : Allocator
+    n : int
+        Columns of C.
+    bias : int32 array of shape [n], or None for zeros
+    requant : Requant or None
+    """
+
+    def __init__(
+        self,
+        device: Device,
+        allocator: Allocator,
+        n: int,
+        bias: ArrayLike | None = None,
+        requant: Requant | None = None,
+    ):
+        self.allocator = allocator
+        self.n = n
+        self.requant = requant
+        values = np.zeros((3, -(-4 * n // PARAMETER_PITCH_BYTES) * PARAMETER_PITCH_BYTES // 4), dtype="<i4")
+        if bias is not None:
+            values[0, :n] = check_bias(bias, n)
+        if requant is not None:
+            values[1, :n], values[2, :n] = requant.channels(n)
+        self.address = allocator.allocate(values.nbytes)
+        device.write_memory(self.address, values.view(np.uint8).reshape(-1))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.free()
+
+    def free(self) -> None:
+        """Give the memory back."""
+        if self.address >= 0:
+            self.allocator.free(self.address)
+            self.address = -1
+
+
+def check_bias(bias: ArrayLike, n: int) -> NDArray[np.int32]:
+    """Return a bias for ``n`` columns as int32."""
+    values = None
+    with contextlib.suppress(ValueError, TypeError):
+        values = np.asarray(bias)
+    if values is None or values.dtype.kind not in "iu" or values.shape != (n,):
+        what = "no array" if values is None else f"{values.dtype} {list(values.shape)}"
+        raise TilewrightError(f"bias is {what}: it must be int32 [{n}], one for each column of C")
+    if values.min() < -(1 << 31) or values.max() >= 1 << 31:
+        raise TilewrightError("bias has values beyond int32")
+    return values.astype(np.int32)
+
+
+def check_matrix(values: ArrayLike, name: str) -> NDArray[np.int8]:
+    """Return a matrix of integers as int8, if all fit."""
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise TilewrightError(f"{name} is no array: it must be int8 with two dimensions") from None
+    if array.ndim != 2 or not array.size:
+        raise TilewrightError(f"{name} has the shape {list(array.shape)}: it must be a matrix of one element or more")
+    if array.dtype == np.int8:
+        return array
+    if array.dtype.kind not in "iu":
+        raise TilewrightError(f"{name} is {array.dtype}: it must be int8")
+    if array.min() < -128 or array.max() > 127:
+        raise TilewrightError(f"{name} is {array.dtype} with values from {array.min()} to {array.max()}, beyond int8")
+    return array.astype(np.int8)

@@ -1,0 +1,331 @@
+"""Multiply numpy matrices on an accelerator, whatever device it is."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from tilewright.accelerator_config import SIZE_BITS, AcceleratorConfig
+from tilewright.cycle_model import Bus, Gemm, estimate
+from tilewright.errors import TilewrightError
+from tilewright.registers import FLAGS
+
+from . import golden
+from .allocator import Allocator
+from .descriptor import Descriptor, flag_bits
+from .device import Device
+from .device_array import DeviceArray, Parameters, check_bias, check_matrix
+from .driver import Capabilities, Driver
+from .hardware_errors import HardwareError, StuckError
+from .requant import Requant
+
+__all__ = ["GemmResult", "RunResult", "Runtime"]
+
+Progress = Callable[[int, int], None]
+"""Is told how many descriptors are complete, and how many cycles have passed."""
+_SPLIT = 1 << SIZE_BITS - 1  # columns or rows of a descriptor where there are too many for one
+_LIMIT_FACTOR, _LIMIT_CYCLES = 8, 200_000
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run of descriptors took.
+
+    Parameters
+    ----------
+    cycles : int
+        From the doorbell to the interrupt.
+    counters : dict
+        The counters, by name as in `tilewright.registers.COUNTERS`: where these cycles went.
+    utilisation : float
+        Share of all multipliers' cycles in which they worked on an element of A and one of B.
+    descriptors : int
+    seconds : float
+        Wall-clock time from submission to completion.
+    """
+
+    cycles: int
+    counters: dict[str, int]
+    utilisation: float
+    descriptors: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class GemmResult(RunResult):
+    """The same of one product, and ``c``, int32 or int8 of shape [M, N]."""
+
+    c: NDArray
+
+
+class Runtime:
+    """Runs products on a `Device`: arrays in its memory, descriptors, results with their cost.
+
+    Parameters
+    ----------
+    device : Device
+    config : AcceleratorConfig
+        What the hardware was generated from; refused if the hardware says otherwise.
+    bus : Bus
+        What its memory is capable of: from this follow the limits after which the hardware must be stuck.
+    ring_log2 : int
+        See `Driver`.
+    """
+
+    def __init__(self, device: Device, config: AcceleratorConfig, bus: Bus = Bus(), ring_log2: int = 8):  # noqa: B008  # frozen
+        self.config = config
+        self.device = device
+        self.bus = bus
+        # Address 0 stays free: a forgotten address then fails to be that of an array.
+        self.allocator = Allocator(range(device.memory.start + 4096, device.memory.stop))
+        self.driver = Driver(device, self.allocator, ring_log2)
+        wanted = Capabilities.of(config)
+        if self.driver.capabilities != wanted:
+            raise TilewrightError(f"the hardware is {self.driver.capabilities}, not as configured: {wanted}")
+
+    def gemm(
+        self,
+        a: ArrayLike,
+        b: ArrayLike,
+        *,
+        bias: ArrayLike | None = None,
+        requant: Requant | None = None,
+        accumulate: ArrayLike | None = None,
+        progress: Progress | None = None,
+    ) -> GemmResult:
+        """Return ``a @ b.T`` with all that goes with it.
+
+        K beyond `AcceleratorConfig.k_limit` is cut into parts that are accumulated in the device's memory as int32;
+        with `requant` the last step is then the golden model's, on the host. M and N may be anything.
+
+        Parameters
+        ----------
+        a : int8 array of shape [M, K]
+        b : int8 array of shape [N, K]
+            Any strides. Other integers are taken if all values fit.
+        bias : int32 array of shape [N], optional
+        requant : Requant, optional
+            For an int8 result.
+        accumulate : int32 array of shape [M, N], optional
+            Added to the result; not together with `bias` or `requant`.
+        progress : callable, optional
+
+        Raises
+        ------
+        TilewrightError
+            If arguments do not fit, or the hardware fails; it is reset then.
+        """
+        a, b = check_matrix(a, "A"), check_matrix(b, "B")
+        if a.shape[1] != b.shape[1]:
+            raise TilewrightError(f"A is {list(a.shape)} and B {list(b.shape)}: they must be [M, K] and [N, K]")
+        (m, k), n = a.shape, len(b)
+        if bias is not None:
+            bias = check_bias(bias, n)
+        if requant is not None:
+            requant.channels(n)
+        on_host = requant is not None and k > self.config.k_limit
+        old = _addend(accumulate, (m, n), bias is not None or requant is not None)
+        with ExitStack() as stack:
+            plan = _Plan(self, stack)
+            pieces = [
+                (rows, columns, plan.add(a[rows], b[columns], None if bias is None else bias[columns],
+                                         None if requant is None or on_host else requant.part(columns),
+                                         None if old is None else old[rows, columns]))
+                for rows in _slices(m, (1 << SIZE_BITS) - 1, _SPLIT)
+                for columns in _slices(n, (1 << SIZE_BITS) - 1, _SPLIT)
+            ]  # fmt: skip
+            run = self.submit(plan.descriptors, progress)
+            c = np.empty((m, n), dtype=np.int8 if requant and not on_host else np.int32)
+            for rows, columns, piece in pieces:
+                c[rows, columns] = piece.numpy()
+        if requant is not None and on_host:
+            c = _requantize(c, replace(requant, rounding=self.config.rounding))
+        busy = m * n * k / self._capacity(run.cycles)
+        return GemmResult(run.cycles, run.counters, busy, run.descriptors, run.seconds, c)
+
+    def submit(self, descriptors: Sequence[Descriptor], progress: Progress | None = None) -> RunResult:
+        """Run descriptors in order to their end.
+
+        Raises
+        ------
+        HardwareError
+            If one fails, or the hardware is stuck. It is reset then, and none of the rest has run.
+        """
+        if not descriptors:
+            raise TilewrightError("no descriptors to run")
+        limit = max(self._limit(descriptor) for descriptor in descriptors)
+        self.driver.clear_counters()
+        self._begin()
+        start = time.perf_counter()
+        try:
+            if progress:
+                told = progress
+                self.driver.run(descriptors, limit, lambda done: told(done, self._cycles_so_far()), step=1 << 16)
+            else:
+                self.driver.run(descriptors, limit)
+        except (HardwareError, StuckError):
+            self.driver.soft_reset()
+            raise
+        seconds = time.perf_counter() - start
+        cycles, counters = self._end()
+        macs = sum(one.m * one.n * one.k for one in descriptors)
+        return RunResult(cycles, counters, macs / self._capacity(cycles), len(descriptors), seconds)
+
+    def array(self, values: ArrayLike, dtype: DTypeLike | None = None) -> DeviceArray:
+        """Copy an int8 or int32 matrix into the device's memory."""
+        matrix = np.asarray(values, dtype=dtype)
+        array = self.empty(matrix.shape, matrix.dtype)
+        array.write(matrix)
+        return array
+
+    def empty(self, shape: tuple[int, ...], dtype: DTypeLike = np.int32) -> DeviceArray:
+        """Make room for an int8 or int32 matrix in the device's memory."""
+        rows, columns = shape if len(shape) == 2 else (0, 0)
+        return DeviceArray(self.device, self.allocator, (rows, columns), dtype, self.config.word_bytes)
+
+    def parameters(self, n: int, bias: ArrayLike | None = None, requant: Requant | None = None) -> Parameters:
+        """Put biases, multipliers and shifts for ``n`` columns into the device's memory."""
+        return Parameters(self.device, self.allocator, n, bias, requant)
+
+    def descriptor(
+        self,
+        a: DeviceArray,
+        b: DeviceArray,
+        c: DeviceArray,
+        parameters: Parameters | None = None,
+        *,
+        accumulate: bool = False,
+        fences: str = "",
+        interrupt: bool = False,
+    ) -> Descriptor:
+        """Return the descriptor of one product.
+
+        Parameters
+        ----------
+        a, b, c : DeviceArray
+            int8 [m, k], int8 [n, k], and int32 or int8 [m, n].
+        parameters : Parameters, optional
+            The bias, and what an int8 result needs.
+        accumulate : bool
+            Add to the int32 that is in ``c``.
+        fences : str
+            Any of the letters "abc": wait for all earlier descriptors before that is read.
+        interrupt : bool
+            Raise the interrupt on completion.
+        """
+        (m, k), n = a.shape, b.shape[0]
+        if b.shape[1] != k or c.shape != (m, n):
+            raise TilewrightError(f"A {list(a.shape)}, B {list(b.shape)}, C {list(c.shape)}: not [m,k], [n,k], [m,n]")
+        if a.dtype != np.int8 or b.dtype != np.int8:
+            raise TilewrightError(f"A is {a.dtype} and B {b.dtype}: both must be int8")
+        requant = parameters.requant if parameters else None
+        if (c.dtype == np.int8) != (requant is not None):
+            raise TilewrightError(f"C is {c.dtype}: an int8 C, and no other, needs parameters with a Requant")
+        if parameters and parameters.n != n:
+            raise TilewrightError(f"the parameters are for {parameters.n} columns, C has {n}")
+        if parameters and accumulate:
+            raise TilewrightError("accumulating on C goes with neither bias nor requantization")
+        unknown = set(fences) - set("abc")
+        if unknown:
+            raise TilewrightError(f"fences = {fences!r}: letters a, b and c only")
+        flags = [*(f"FENCE_{letter.upper()}" for letter in fences)]
+        flags += ["ACCUMULATE"] if accumulate else []
+        flags += ["INTERRUPT"] if interrupt else []
+        flags += ["REQUANT" if requant else "BIAS"] if parameters else []
+        return Descriptor(
+            flags=flag_bits(*flags),
+            m=m, n=n, k=k,
+            a_address=a.address, b_address=b.address, c_address=c.address,
+            parameter_address=parameters.address if parameters else 0,
+            a_stride=a.stride, b_stride=b.stride, c_stride=c.stride,
+            **({name: getattr(requant, name) for name in ("zero_point", "minimum", "maximum")} if requant else {}),
+        )  # fmt: skip
+
+    def _begin(self) -> None:
+        """Called before the doorbell."""
+
+    def _end(self) -> tuple[int, dict[str, int]]:
+        """The cycles of the run, and the counters."""
+        counters = self.driver.counters()
+        return counters["cycles"], counters
+
+    def _cycles_so_far(self) -> int:
+        return self.driver.read("COUNT_CYCLES")
+
+    def _capacity(self, cycles: int) -> int:
+        return self.config.rows * self.config.cols * max(cycles, 1)
+
+    def _limit(self, descriptor: Descriptor) -> int:
+        flags = {name: bool(descriptor.flags >> bit & 1) for name, (bit, _) in FLAGS.items()}
+        try:
+            gemm = Gemm(
+                m=descriptor.m, n=descriptor.n, k=descriptor.k,
+                requant=flags["REQUANT"], bias=flags["BIAS"], accumulate=flags["ACCUMULATE"],
+            )  # fmt: skip
+            cycles = estimate(self.config, [gemm], self.bus).cycles
+        except TilewrightError:  # the hardware will refuse it
+            cycles = 0
+        return _LIMIT_FACTOR * cycles + _LIMIT_CYCLES
+
+
+class _Plan:
+    """Descriptors in the making, and the device's memory that they use."""
+
+    def __init__(self, runtime: Runtime, stack: ExitStack):
+        self.runtime = runtime
+        self.stack = stack
+        self.descriptors: list[Descriptor] = []
+
+    def add(
+        self, a: NDArray, b: NDArray, bias: NDArray | None, requant: Requant | None, old: NDArray | None
+    ) -> DeviceArray:
+        """Plan one product, of any K, and return its C."""
+        runtime, shape = self.runtime, (len(a), len(b))
+        parameters = None
+        if bias is not None or requant is not None:
+            parameters = self.stack.enter_context(runtime.parameters(len(b), bias, requant))
+        c = runtime.array(old) if old is not None else runtime.empty(shape, np.int8 if requant else np.int32)
+        self.stack.enter_context(c)
+        accumulate = old is not None
+        part = runtime.config.k_limit // runtime.config.rows * runtime.config.rows
+        for columns in _slices(a.shape[1], runtime.config.k_limit, part):
+            left, right = (self.stack.enter_context(runtime.array(matrix[:, columns])) for matrix in (a, b))
+            later = columns.start > 0
+            self.descriptors.append(
+                runtime.descriptor(
+                    left,
+                    right,
+                    c,
+                    None if later else parameters,
+                    accumulate=accumulate or later,
+                    fences="c" if later else "",
+                )
+            )
+        return c
+
+
+def _slices(size: int, most: int, part: int) -> Iterator[slice]:
+    """All of it, or parts if that is too much."""
+    part = size if size <= most else part
+    for start in range(0, size, part):
+        yield slice(start, min(start + part, size))
+
+
+def _addend(values: ArrayLike | None, shape: tuple[int, int], more: bool) -> NDArray[np.int32] | None:
+    if values is None:
+        return None
+    if more:
+        raise TilewrightError("accumulate goes with neither bias nor requant")
+    array = np.asarray(values)
+    if array.dtype != np.int32 or array.shape != shape:
+        raise TilewrightError(f"accumulate is {array.dtype} {list(array.shape)}: it must be int32 {list(shape)}")
+    return array
+
+
+def _requantize(sums: NDArray, requant: golden.Requant) -> NDArray[np.int8]:
+    return golden.requantize(
+        sums, requant.multiplier, requant.shift, requant.zero_point, requant.minimum, requant.maximum, requant.rounding
+    ).astype(np.int8)
