@@ -9,9 +9,9 @@ from .carry_adder import CarryAdder
 from .delay import DelayLine
 from .target import SharedComponent, place
 
-__all__ = ["SHIFT_CODE_BITS", "RequantLane", "shift_code"]
+__all__ = ["MAGNITUDE", "SHIFT_BITS", "RequantLane"]
 
-SHIFT_CODE_BITS = 6
+SHIFT_BITS = 6
 LOW = 17
 """Bits of the lower parts of both factors: with a sign they fill an input of a MULT18X18D."""
 MAGNITUDE = 8
@@ -43,8 +43,8 @@ class RequantLane(SharedComponent):
     add : In(1)
         Add the addend; otherwise zero.
     multiplier : In(unsigned(31))
-    shift : In(unsigned(SHIFT_CODE_BITS))
-        ``31 - shift``, 1 to 62: see `shift_code`.
+    shift : In(unsigned(SHIFT_BITS))
+        The lowest bits of a shift of -31 to 30.
     total : Out(signed(32))
         ``sum + addend``, 1 cycle later.
     negative : Out(1)
@@ -62,7 +62,7 @@ class RequantLane(SharedComponent):
             "addend": In(signed(32)),
             "add": In(1),
             "multiplier": In(unsigned(31)),
-            "shift": In(unsigned(SHIFT_CODE_BITS)),
+            "shift": In(unsigned(SHIFT_BITS)),
             "total": Out(signed(32)),
             "negative": Out(1),
             "magnitude": Out(unsigned(MAGNITUDE)),
@@ -100,7 +100,7 @@ class RequantLane(SharedComponent):
 
         factor = total.as_signed()
         if double:
-            factor = register("wrapped", wrap(total, delay("shift_to_wrap", self.shift, 1)).as_signed())
+            factor = register("wrapped", wrap(total, right_shift(delay("shift_to_wrap", self.shift, 1))).as_signed())
         multiplier = delay("multiplier_to_product", self.multiplier, 2 if double else 1)
         factors = [factor[:LOW], factor[LOW:].as_signed()]
         multipliers = [multiplier[:LOW], multiplier[LOW:]]
@@ -120,7 +120,7 @@ class RequantLane(SharedComponent):
         lower = delay("lower", outer[:LOW], 1)
         product = Cat(lower, upper)
 
-        shift = delay("shift_to_product", self.shift, self.latency - 2)
+        shift = right_shift(delay("shift_to_product", self.shift, self.latency - 2))
         shifter = _Shifter(Cat(0, product), product[-1])
         for place_value in (5, 4, 3):
             shifter.step(place_value, shift[place_value])
@@ -167,22 +167,22 @@ class _Shifter:
             setattr(self, name, register(name + suffix, getattr(self, name)))
 
 
-def wrap(total: Value, code: Value) -> Value:
-    """``total`` as it is when shifted left by ``31 - code``, wrapped as an int32, and shifted back.
+def wrap(total: Value, right: Value) -> Value:
+    """``total`` as it is when shifted left by ``31 - right``, wrapped as an int32, and shifted back.
 
-    Bits above bit ``code`` become copies of it; from 31 on there are none.
+    Bits above bit ``right`` become copies of it; from 31 on there are none.
     """
-    all_bits = code[5]
-    sign = Mux(all_bits, total[31], Array(total)[code[:5]])
+    all_bits = right[5]
+    sign = Mux(all_bits, total[31], Array(total)[right[:5]])
     bits = []
     for bit in range(32):
         coarse, fine = divmod(bit, 8)
-        above = code[3:5] > coarse if coarse < 3 else 0
-        keep = all_bits | above | (code[3:5] == coarse) & (code[:3] >= fine)
+        above = right[3:5] > coarse if coarse < 3 else 0
+        keep = all_bits | above | (right[3:5] == coarse) & (right[:3] >= fine)
         bits.append(Mux(keep, total[bit], sign))
     return Cat(bits)
 
 
-def shift_code(shift: Value) -> Value:
-    """``31 - shift`` of the lowest bits of a shift of -31 to 30."""
+def right_shift(shift: Value) -> Value:
+    """``31 - shift``, 1 to 62, of the lowest bits of a shift of -31 to 30."""
     return Cat(~shift[:5], shift[5])

@@ -7,12 +7,12 @@ from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
 from .delay import DelayLine
-from .requant_lane import MAGNITUDE, SHIFT_CODE_BITS, RequantLane
+from .requant_lane import MAGNITUDE, SHIFT_BITS, RequantLane
 from .target import SharedComponent, place
 
 __all__ = ["Requantizer"]
 
-OUTPUT_SHAPE = data.StructLayout({"zero_point": signed(8), "minimum": signed(8), "maximum": signed(8), "requant": 1})
+FORMAT_SHAPE = data.StructLayout({"zero_point": signed(8), "minimum": signed(8), "maximum": signed(8), "requant": 1})
 
 
 class Requantizer(SharedComponent):
@@ -37,8 +37,8 @@ class Requantizer(SharedComponent):
         Add the addends; otherwise zero.
     multipliers : In(unsigned(lanes * 31))
     shifts : In(unsigned(lanes * 6))
-        Of the lanes, as `requant_lane.shift_code` makes them.
-    output : In(OUTPUT_SHAPE)
+        The lowest bits of each shift, -31 to 30.
+    format : In(FORMAT_SHAPE)
         ``requant``: int8; and what is added and what clamps then.
     o : Out(unsigned(lanes * 32))
         Of each lane the total, an int32; or the int8 in its lowest byte, and anything above.
@@ -52,8 +52,8 @@ class Requantizer(SharedComponent):
             "addends": In(unsigned(lanes * 32)),
             "add": In(1),
             "multipliers": In(unsigned(lanes * 31)),
-            "shifts": In(unsigned(lanes * SHIFT_CODE_BITS)),
-            "output": In(OUTPUT_SHAPE),
+            "shifts": In(unsigned(lanes * SHIFT_BITS)),
+            "format": In(FORMAT_SHAPE),
             "o": Out(unsigned(lanes * 32)),
         })
 
@@ -69,10 +69,10 @@ class Requantizer(SharedComponent):
 
     def elaborate(self, platform):
         m = Module()
-        output = place(m, "output_to_scaled", DelayLine(len(self.output.as_value()), self.latency - 2), platform)
-        m.d.comb += output.i.eq(self.output)
-        scaled = data.View(OUTPUT_SHAPE, output.o)
-        offset = data.View(OUTPUT_SHAPE, Signal(OUTPUT_SHAPE.size, name="output_to_clamp", reset_less=True))
+        formats = place(m, "format_to_scaled", DelayLine(len(self.format.as_value()), self.latency - 2), platform)
+        m.d.comb += formats.i.eq(self.format)
+        scaled = data.View(FORMAT_SHAPE, formats.o)
+        offset = data.View(FORMAT_SHAPE, Signal(FORMAT_SHAPE.size, name="format_to_clamp", reset_less=True))
         m.d.sync += offset.eq(scaled)
         for number in range(self.lanes):
             lane = place(m, f"lane_{number}", RequantLane(self.rounding), platform)
@@ -81,7 +81,7 @@ class Requantizer(SharedComponent):
                 lane.addend.eq(self.addends.word_select(number, 32)),
                 lane.add.eq(self.add),
                 lane.multiplier.eq(self.multipliers.word_select(number, 31)),
-                lane.shift.eq(self.shifts.word_select(number, SHIFT_CODE_BITS)),
+                lane.shift.eq(self.shifts.word_select(number, SHIFT_BITS)),
             ]
             total = place(m, f"total_{number}", DelayLine(32, self.latency - 2), platform)
             m.d.comb += total.i.eq(lane.total)

@@ -96,10 +96,10 @@ def drive(ctx, dut, group):
     ctx.set(dut.addends, pack(group["addends"], 32))
     ctx.set(dut.add, group["add"])
     ctx.set(dut.multipliers, pack(group["multipliers"], 31))
-    ctx.set(dut.shifts, pack([31 - shift for shift in group["shifts"]], 6))
+    ctx.set(dut.shifts, pack(group["shifts"], 6))
     zero_point, minimum, maximum = group["bounds"]
     output = {"zero_point": zero_point, "minimum": minimum, "maximum": maximum, "requant": group["requant"]}
-    ctx.set(dut.output, output)
+    ctx.set(dut.format, output)
 
 
 def pack(values, bits):
