@@ -148,7 +148,7 @@ _CAUSES = {
 }
 
 COUNTERS = (
-    ("cycles", "cycles since the counters were cleared"),
+    ("cycles", "cycles with STATUS.busy, since the counters were cleared"),
     *(
         (f"{walker}_{cause.lower()}", f"{walker.replace('_', ' ')}: {_CAUSES[walker][cause]}")
         for walker in WALKERS
@@ -187,11 +187,12 @@ def _registers() -> tuple[Register, ...]:
             Field("outstanding", 16, 8, "bursts in flight"), Field("unaligned", 24, 1, "any address is taken"),
             Field("single_rounding", 25, 1, "the epilogue rounds once"))),
         Register("CAP_BUFFERS", 0x10, "ro", "logarithms to base 2 of the buffers' sizes", (
-            Field("half_words", 0, 5, "words in a half of the A panel"), Field("ring_words", 5, 5, "words in the B ring"),
+            Field("half_words", 0, 5, "words in a half of the A panel"),
+            Field("ring_words", 5, 5, "words in the B ring"),
             Field("acc_rows", 10, 5, "rows in a bank of accumulators"),
             Field("chunk_words", 15, 3, "words in a chunk"),
             Field("long_chunk_words", 18, 3, "words in a chunk where M < cols"))),
-        Register("K_LIMIT", 0x14, "ro", "largest k of a descriptor; m and n are at most 0xFFFFF, strides 0xFFFFFF"),
+        Register("K_LIMIT", 0x14, "ro", "largest k of a descriptor; m and n are at most 0xFFFF, strides 0xFFFFFF"),
         Register("CONTROL", 0x20, "rw", "", (
             Field("enable", 0, 1, "fetch descriptors from the ring while head and tail differ"),)),
         Register("COMMAND", 0x24, "w1", "what to do at once", (
