@@ -136,6 +136,8 @@ class ActivationFeeder(SharedComponent):
 
         tiles_less_1 = Signal.like(tiles_left)
         m.d.comb += tiles_less_1.eq((job.n - 1) >> config.cols.bit_length() - 1)
+        last_block = Signal(reset_less=True)  # a cycle after `m_left`
+        m.d.sync += last_block.eq(m_left <= job.block_rows)
         with m.FSM() as fsm:
             with m.State("Idle"):
                 m.d.comb += self.job.ready.eq(1)
@@ -154,7 +156,7 @@ class ActivationFeeder(SharedComponent):
                     m.d.comb += self.half_freed.eq(1)
                     m.d.sync += [half.eq(~half), m_left.eq(m_left - job.block_rows)]
                     m.next = "Block"
-                    with m.If(m_left <= job.block_rows):
+                    with m.If(last_block):
                         m.next = "Idle"
 
         tags, fetched_tags, o_tags = Signal(3), Signal(3, reset_less=True), Signal(3, reset_less=True)

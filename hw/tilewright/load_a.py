@@ -101,6 +101,8 @@ class LoadA(SharedComponent):
             request.block_last.eq(last_chunk),
             request.long.eq(job.long),
         ]
+        last_block = Signal(reset_less=True)  # a cycle after `m_left`
+        m.d.sync += last_block.eq(m_left <= job.block_rows)
         with m.FSM() as fsm:
             with m.State("Idle"):
                 m.d.comb += self.job.ready.eq(1)
@@ -124,7 +126,7 @@ class LoadA(SharedComponent):
                     with m.If(last_chunk):
                         m.d.sync += [base.eq(base + job.a_block_bytes), m_left.eq(m_left - job.block_rows)]
                         m.next = "Block"
-                        with m.If(m_left <= job.block_rows):
+                        with m.If(last_block):
                             m.next = "Idle"
 
         self._store_words(m, platform)

@@ -99,8 +99,7 @@ class LoadB(SharedComponent):
             request.long.eq(job.long),
             self.first_tile.eq(first_tile),
         ]
-        # From the last N-tile, and at the start, on to the first.
-        restart = Signal()
+        restart = Signal()  # at the first N-tile
         next_base = Signal(config.addr_bits)
         stepped = base + (job.b_stride << config.cols.bit_length() - 1)
         m.d.comb += next_base.eq(Mux(restart, job.b_address, stepped))
@@ -108,9 +107,11 @@ class LoadB(SharedComponent):
         space = Signal()
         m.d.comb += [fenced.eq(job.fence_b & (self.head != job.index)), space.eq(slots >= words)]
         tile_done = Signal()
+        last_block = Signal(reset_less=True)  # a cycle after `m_left`
+        m.d.sync += last_block.eq(m_left <= job.block_rows)
         with m.If(asked):
             m.d.sync += [address.eq(address + chunk_bytes), k_left.eq(k_left - chunk_bytes)]
-        with m.If(tile_done):
+        with m.If(restart | tile_done):
             m.d.sync += [base.eq(next_base), address.eq(next_base), k_left.eq(job.k), first_tile.eq(restart)]
             m.d.sync += n_left.eq(Mux(restart, job.n, n_left - config.cols))
         with m.FSM() as fsm:
@@ -120,14 +121,14 @@ class LoadB(SharedComponent):
                 with m.If(self.job.valid):
                     m.next = "Start"
             with m.State("Start"):
-                m.d.comb += [tile_done.eq(1), restart.eq(1)]
+                m.d.comb += restart.eq(1)
                 m.next = "Chunk"
             with m.State("Chunk"):
-                m.d.comb += [self.requests.valid.eq(space & ~fenced), restart.eq(last_tile)]
-                m.d.comb += tile_done.eq(asked & last_chunk)
+                m.d.comb += [self.requests.valid.eq(space & ~fenced), tile_done.eq(asked & last_chunk)]
                 with m.If(tile_done & last_tile):
                     m.d.sync += m_left.eq(m_left - job.block_rows)
-                    with m.If(m_left <= job.block_rows):
+                    m.next = "Start"
+                    with m.If(last_block):
                         m.next = "Idle"
 
         self._store_words(m, platform)

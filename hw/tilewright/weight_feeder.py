@@ -107,6 +107,8 @@ class WeightFeeder(SharedComponent):
                 with m.If(last_tile):
                     m.d.sync += m_left.eq(m_left - job.block_rows)
 
+        last_block = Signal(reset_less=True)  # a cycle after `m_left`
+        m.d.sync += last_block.eq(m_left <= job.block_rows)
         with m.FSM():
             with m.State("Idle"):
                 m.d.comb += self.job.ready.eq(1)
@@ -119,7 +121,7 @@ class WeightFeeder(SharedComponent):
                 m.next = "Run"
             with m.State("Run"):
                 m.d.comb += running.eq(1)
-                with m.If(issue & last_column & tile_end & last_tile & (m_left <= job.block_rows)):
+                with m.If(issue & last_column & tile_end & last_tile & last_block):
                     m.next = "Idle"
 
         with m.If(refill):
