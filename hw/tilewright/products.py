@@ -1,10 +1,13 @@
 """What can be generated on its own: each product's configuration, component and Verilog ports."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from amaranth.lib.wiring import Component
 
+from .accelerator import Accelerator
+from .accelerator_config import AcceleratorConfig
+from .accelerator_ports import accelerator_ports
 from .config import Config, TileConfig
 from .dma_config import DmaConfig
 from .dma_reader import DmaReader
@@ -31,6 +34,8 @@ class Product:
         Makes the component from its configuration.
     ports : callable
         Lists the Verilog ports of a component, without ``clk`` and ``rst``.
+    companions : dict of callable
+        Files written beside the Verilog: by name, what makes their text from the configuration.
     """
 
     name: str
@@ -38,6 +43,7 @@ class Product:
     config: type[Config]
     component: Callable[..., Component]
     ports: Callable[..., list[Port]]
+    companions: Mapping[str, Callable[..., str]] = field(default_factory=dict)
 
     @property
     def module(self) -> str:
@@ -51,5 +57,12 @@ PRODUCTS = {
         Product("tile", "the matrix-multiply tile", TileConfig, MatmulTile, tile_ports),
         Product("dma-reader", "the DMA engine from AXI4 memory to a stream", DmaConfig, DmaReader, reader_ports),
         Product("dma-writer", "the DMA engine from a stream to AXI4 memory", DmaConfig, DmaWriter, writer_ports),
+        Product(
+            "accelerator",
+            "the matrix-multiply accelerator",
+            AcceleratorConfig,
+            Accelerator,
+            accelerator_ports,
+        ),
     ]
 }
