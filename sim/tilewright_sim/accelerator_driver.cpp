@@ -32,8 +32,8 @@ struct Status {
     uint64_t beats[axi::CHANNELS];
 };
 
-// A lane was in a state from cycle `from` to before `to`. Lanes 0 to 3 are the walkers, in the states of `Activity`; the
-// others are the channels of the bus, where 1 is a transfer in each cycle and 2 an offer that is not taken.
+// A lane was in a state from cycle `from` to before `to`. Lanes 0 to 3 are the walkers, in the states of `Activity`
+// plus one; the others are the channels of the bus: 1 is a transfer in each cycle, 2 an offer that is not taken.
 struct Event {
     uint64_t from, to;
     uint32_t lane, state;
@@ -281,11 +281,11 @@ void accelerator_configure(void* handle, const Settings* settings) { of(handle).
 
 void accelerator_reset(void* handle) { of(handle).reset(); }
 
-int accelerator_run(void* handle, uint64_t cycles, int until_interrupt) { return of(handle).run(cycles, until_interrupt); }
+int accelerator_run(void* it, uint64_t cycles, int until_interrupt) { return of(it).run(cycles, until_interrupt); }
 
-int accelerator_write(void* handle, uint32_t offset, uint32_t value) { return of(handle).write_register(offset, value); }
+int accelerator_write(void* it, uint32_t offset, uint32_t value) { return of(it).write_register(offset, value); }
 
-int accelerator_read(void* handle, uint32_t offset, uint32_t* value) { return of(handle).read_register(offset, value); }
+int accelerator_read(void* it, uint32_t offset, uint32_t* value) { return of(it).read_register(offset, value); }
 
 void accelerator_add_fault(void* handle, uint64_t first, uint64_t end, int reads, int writes, int response) {
     of(handle).memory.faults.push_back({first, end, reads != 0, writes != 0, axi::Response(response)});

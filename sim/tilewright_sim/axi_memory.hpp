@@ -1,11 +1,11 @@
 // An AXI4 memory for verilated designs, which checks the manager's rules while it serves it.
 //
-// `AxiReads` and `AxiWrites` are templates over the verilated top, whose ports are called m_axi_araddr and so on. In each
-// cycle call `drive` before the design is evaluated and `sample` after that, before the rising edge.
+// `AxiReads` and `AxiWrites` are templates over the verilated top, whose ports are called m_axi_araddr and so on. In
+// each cycle call `drive` before the design is evaluated and `sample` after that, before the rising edge.
 //
-// A read's first beat is valid at the earliest 1 + latency cycles after its address was taken, a write's response as long
-// after its last beat; everything is pipelined and in order. To find missing waits, a read sees the memory as it was when
-// its address was taken, and a write lands when its response is offered: both as late, or early, as AXI allows.
+// A read's first beat is valid at the earliest 1 + latency cycles after its address was taken, a write's response as
+// long after its last beat; everything is pipelined and in order. To find missing waits, a read sees the memory as it
+// was when its address was taken, and a write lands when its response is offered: as early, or late, as AXI allows.
 #pragma once
 
 #include <algorithm>
@@ -173,8 +173,10 @@ template <typename Top> class AxiReads {
         burst.request = request;
         burst.due = memory.cycle + 1 + memory.latency[0];
         const uint64_t start = request.address & ~uint64_t(WORD - 1), count = (request.length + 1ull) * WORD;
-        if (count <= PAGE && memory.holds(start, count)) std::memcpy(burst.data, memory.bytes + (start - memory.base), count);
-        else std::memset(burst.data, 0xEE, PAGE);
+        if (count <= PAGE && memory.holds(start, count))
+            std::memcpy(burst.data, memory.bytes + (start - memory.base), count);
+        else
+            std::memset(burst.data, 0xEE, PAGE);
     }
 
     void offer(Top& top) {
@@ -206,7 +208,7 @@ template <typename Top> class AxiWrites {
     uint64_t announced = 0, arrived = 0, paired = 0, freed = 0;  // beats
     bool offered = false, holding = false, holding_beat = false;
     Address held;
-    Beat held_beat;
+    Beat held_beat{};
 
   public:
     explicit AxiWrites(Memory& shared) : memory(shared), bursts(shared.capacity), beats(shared.capacity * 256) {}
@@ -253,9 +255,9 @@ template <typename Top> class AxiWrites {
         beat.strobe = top.m_axi_wstrb;
         beat.last = top.m_axi_wlast;
         if (holding_beat && !top.m_axi_wvalid) memory.violate(W, "an offer was withdrawn", 0);
-        if (holding_beat && top.m_axi_wvalid &&
-            (beat.strobe != held_beat.strobe || beat.last != held_beat.last || std::memcmp(beat.data, held_beat.data, WORD)))
-            memory.violate(W, "an offer was changed", 0);
+        const bool same = beat.strobe == held_beat.strobe && beat.last == held_beat.last &&
+                          !std::memcmp(beat.data, held_beat.data, WORD);
+        if (holding_beat && top.m_axi_wvalid && !same) memory.violate(W, "an offer was changed", 0);
         holding_beat = top.m_axi_wvalid && !top.m_axi_wready;
         if (holding_beat) held_beat = beat;
         if (!top.m_axi_wvalid || !top.m_axi_wready) return;
@@ -267,12 +269,13 @@ template <typename Top> class AxiWrites {
     // Beats may come before their address; here the two meet.
     void pair() {
         Burst& burst = bursts[matched % bursts.size()];
+        const uint64_t address = burst.request.address;
         const Beat& beat = beats[paired % beats.size()];
         const uint64_t place = paired - burst.first;
         const bool last = place == burst.request.length;
-        if (beat.last != last) memory.violate(W, last ? "wlast is missing" : "wlast before the last beat", burst.request.address);
-        const uint32_t skipped = place ? 0 : uint32_t(burst.request.address & (WORD - 1));
-        if (beat.strobe & ((uint64_t(1) << skipped) - 1)) memory.violate(W, "a strobe before the address", burst.request.address);
+        if (beat.last != last) memory.violate(W, last ? "wlast is missing" : "wlast before the last beat", address);
+        const uint32_t skipped = place ? 0 : uint32_t(address & (WORD - 1));
+        if (beat.strobe & ((uint64_t(1) << skipped) - 1)) memory.violate(W, "a strobe before the address", address);
         ++paired;
         if (!last) return;
         burst.due = memory.cycle + 1 + memory.latency[1];
@@ -285,10 +288,12 @@ template <typename Top> class AxiWrites {
         const Burst& burst = bursts[done % bursts.size()];
         const uint64_t start = burst.request.address & ~uint64_t(WORD - 1), count = burst.request.length + 1ull;
         const Response response = memory.response(start, count * WORD, true);
+        const uint64_t whole = ~uint64_t(0) >> (64 - WORD);
         for (uint64_t n = 0; n < count && response == OKAY; ++n) {
             const Beat& beat = beats[(burst.first + n) % beats.size()];
             uint8_t* place = memory.bytes + (start - memory.base) + n * WORD;
-            if (beat.strobe == (WORD == 64 ? ~uint64_t(0) : (uint64_t(1) << (WORD & 63)) - 1)) std::memcpy(place, beat.data, WORD);
+            if (beat.strobe == whole)
+                std::memcpy(place, beat.data, WORD);
             else
                 for (uint32_t byte = 0; byte < WORD; ++byte)
                     if (beat.strobe >> byte & 1) place[byte] = beat.data[byte];
