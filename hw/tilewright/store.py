@@ -32,7 +32,8 @@ class Store(SharedComponent):
                     └──► StoreWrites ──► write_requests        write_status ──► completed, failure
 
     Requantized, `requant_lanes` sums are taken in a cycle; raw, a bus word is made in a cycle. Between tiles, and
-    jobs, 2 cycles are lost. The first word is offered `latency` cycles after its last sums were fetched, which is in
+    jobs, 2 cycles are lost, and what the next operands take longer than the tile before (old C always does: it is as
+    many words as are written). The first word is offered `latency` cycles after its last sums were fetched, which is in
     the cycle of `sums_ready` at the earliest.
 
     Parameters
@@ -159,10 +160,12 @@ class Store(SharedComponent):
         activity = Signal(Activity)
         with m.If(drain.busy):
             m.d.sync += activity.eq(Activity.BUSY)
-        with m.Elif(drain.starved):
+        with m.Elif(drain.starved | (~drain.present & tiles.valid & ~self.sums_ready)):
             m.d.sync += activity.eq(Activity.DEPENDENCY)
         with m.Elif(drain.present):
             m.d.sync += activity.eq(Mux(stalled, Activity.MEMORY, Activity.SPACE))
+        with m.Elif(tiles.valid & writes.tiles.ready):
+            m.d.sync += activity.eq(Activity.SPACE)
         with m.Elif(walker.waiting | tiles.valid | writes.pending):
             m.d.sync += activity.eq(Activity.MEMORY)
         with m.Else():

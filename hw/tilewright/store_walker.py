@@ -34,8 +34,8 @@ class StoreWalker(SharedComponent):
     For each M-block of ``block_rows`` rows, for each N-tile of ``cols`` columns; the last of either may be short. A
     tile is offered when what it needs has arrived; then the next is worked on. So there are two tiles with operands:
     the one that is being stored and the one offered, each with its own `bank`. The first tile of a job is offered 3
-    cycles after the job is accepted, or 3 after its last word arrived; the next follows 2 cycles after a tile is
-    accepted, 3 after the last of a row or job::
+    cycles after the job is accepted; the next follows 2 cycles after a tile is accepted, 3 after the last of a row
+    of tiles, 4 after that of a job; or else 2 cycles after its operands have `arrived`::
 
         job ──► Begin: start of a row of tiles ──► Settle: which are last ──► Offer: ask, wait, hand over ─┐
                   ▲                                  ▲                                                     │
@@ -102,10 +102,10 @@ class StoreWalker(SharedComponent):
         job_ends = Signal()
         row_ends = handed & last_column & ~last_row
         m.d.comb += [handed.eq(offer.valid & offer.ready), job_ends.eq(handed & last_column & last_row)]
-        m.d.comb += self.job.ready.eq(empty | job_ends)
+        m.d.comb += self.job.ready.eq(empty)
         accepted = self.job.valid & self.job.ready
         m.d.sync += [
-            empty.eq((empty | job_ends) & ~self.job.valid),
+            empty.eq(job_ends | (empty & ~self.job.valid)),
             begin.eq(accepted | row_ends),
             settle.eq(begin | (handed & ~last_column)),
             settled.eq(settle | (settled & ~handed)),
@@ -151,11 +151,11 @@ class StoreWalker(SharedComponent):
             ),
             self.bank.eq(bank),
         ]
-        self._ask(m, settled, handed, job, parameters)
+        self._ask(m, settle, settled, handed, job, parameters)
         m.d.comb += self.waiting.eq(~empty & ~offer.valid)
         return m
 
-    def _ask(self, m: Module, settled: Value, handed: Value, job: data.View, parameters: Value):
+    def _ask(self, m: Module, settle: Value, settled: Value, handed: Value, job: data.View, parameters: Value):
         """Request the operands of the tile, and offer it when they have come."""
         tile = self.tiles.payload
         free = Signal()  # of the fence
@@ -181,7 +181,9 @@ class StoreWalker(SharedComponent):
         with m.Else():
             taken = (by_row.valid & by_row.ready) | (by_array.valid & by_array.ready)
             m.d.sync += [asked.eq(asked | taken), there.eq(there | self.arrived)]
-        m.d.comb += self.tiles.valid.eq(settled & (~tile.add | there))
+        offered = Signal()
+        m.d.sync += offered.eq((settle & ~tile.add | settled & there | offered) & ~handed)
+        m.d.comb += self.tiles.valid.eq(offered)
 
     def _next_address(self, m: Module, begin: Value, block: Value, address: Value, requant: Value, platform) -> Value:
         """``block`` if ``begin``, else ``cols`` elements further: choice and sum in one carry chain."""
