@@ -107,7 +107,7 @@ class Accelerator(SharedComponent):
         ):
             connect(m, requests, getattr(router, f"{source}_requests"))
             connect(m, getattr(router, f"{source}_words"), words)
-        m.d.comb += router.b_first_tile.eq(load_b.first_tile)
+        m.d.comb += [router.b_first_tile.eq(load_b.first_tile), router.parameters_urgent.eq(execute.ready)]
         connect(m, router.requests, reader.requests)
         for name, port in (("o", router.words), ("status", router.status)):
             source = getattr(reader, name)

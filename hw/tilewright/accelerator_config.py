@@ -64,13 +64,13 @@ class AcceleratorConfig(TileConfig):
         "nano": {"rows": 4, "cols": 4, "dot": 4, "data_bits": 32, "panel_words": 1024, "ring_words": 256,
                  "acc_rows": 32, "requant_lanes": 1, "outstanding": 4, "max_burst": 8, "long_chunk_words": 8},
         "small": {"rows": 8, "cols": 8, "dot": 8, "data_bits": 64, "panel_words": 4096, "ring_words": 512,
-                  "acc_rows": 64, "requant_lanes": 2},
+                  "acc_rows": 64, "requant_lanes": 4, "multiplier": "dsp"},
         "base": {"rows": 16, "cols": 16, "dot": 16, "data_bits": 128, "panel_words": 4096, "ring_words": 1024,
-                 "acc_rows": 64, "requant_lanes": 4, "chunk_words": 4},
+                 "acc_rows": 64, "requant_lanes": 4, "chunk_words": 4, "multiplier": "dsp"},
         "large": {"rows": 32, "cols": 32, "dot": 16, "data_bits": 256, "panel_words": 4096, "ring_words": 2048,
-                  "acc_rows": 64, "requant_lanes": 8, "chunk_words": 4},
+                  "acc_rows": 64, "requant_lanes": 8, "chunk_words": 4, "multiplier": "dsp"},
         "giant": {"rows": 64, "cols": 64, "dot": 16, "data_bits": 512, "panel_words": 4096, "ring_words": 4096,
-                  "acc_rows": 128, "requant_lanes": 16, "chunk_words": 4},
+                  "acc_rows": 128, "requant_lanes": 16, "chunk_words": 4, "multiplier": "dsp"},
     }  # fmt: skip
 
     data_bits: Annotated[

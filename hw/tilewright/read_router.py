@@ -1,6 +1,6 @@
 """One DMA reader for all who read: whose turn it is, and whose words these are."""
 
-from amaranth.hdl import Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Const, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
@@ -21,10 +21,11 @@ NUMBER_BITS = 3
 class ReadRouter(SharedComponent):
     """Pass requests on to the reader, and its words back to those who asked.
 
-    Descriptors come first, then parameters and old C, then A and B: A before B where B's request is for the first
-    N-tile of an M-block and A has not asked for the chunk that goes with it; else B before A. So the first chunks of
-    A and B come by turns, and the next panel is loaded when the ring is full. Words are never held up: whoever asks
-    has space for them. A request is at the reader a cycle after it is accepted::
+    Descriptors come first, then old C, and parameters that sums wait for. Then A or B: A where B has asked for a chunk
+    of the first N-tile of an M-block and A not yet for the one that goes with it; else B before A. So the first chunks
+    of B and A come by turns, B before A because weights take ``cols`` cycles to enter the tile, and the next panel is
+    loaded when the ring is full. Parameters that nobody waits for come before B, but after A. Words are
+    never held up: whoever asks has space for them. A request is at the reader a cycle after it is accepted::
 
         descriptors ─┐
         parameters  ─┤             ┌─► │whose│ ──────┐ words to each
@@ -41,6 +42,8 @@ class ReadRouter(SharedComponent):
     a_requests, b_requests : In(stream.Signature(load_shape(config)))
     b_first_tile : In(1)
         B's request is for the first N-tile of its M-block.
+    parameters_urgent : In(1)
+        Sums wait for the parameters.
     descriptor_words, parameter_words, c_words : Out(stream.Signature(config.dma.word_shape, always_ready=True))
     a_words, b_words : Out(stream.Signature(arriving_shape(config), always_ready=True))
     requests : Out(stream.Signature(config.dma.request_shape))
@@ -63,6 +66,7 @@ class ReadRouter(SharedComponent):
             },
             **{f"{name}_requests": In(stream.Signature(load_shape(config))) for name in "ab"},
             "b_first_tile": In(1),
+            "parameters_urgent": In(1),
             **{
                 f"{name}_words": Out(stream.Signature(dma.word_shape, always_ready=True))
                 for name in ("descriptor", "parameter", "c")
@@ -87,33 +91,40 @@ class ReadRouter(SharedComponent):
 
         # How many chunks A has asked for beyond those of B's first N-tiles.
         lead = Signal(signed(config.panel_words.bit_length() + 1))
-        a_first = Signal()
-        m.d.comb += a_first.eq(self.a_requests.valid & (~self.b_requests.valid | (self.b_first_tile & (lead <= 0))))
+        a_wants, b_wants, parameters_want = (
+            source.valid for source in (self.a_requests, self.b_requests, self.parameter_requests)
+        )
         free = Signal()  # the request can be taken
         room = Signal()
         full = Signal()
         m.d.comb += [room.eq(owners.i.ready & issues.i.ready), free.eq(room & (~full | self.requests.ready))]
-        sources = [  # the first of these that is there is next
-            (self.descriptor_requests, self.descriptor_requests.payload, Unit.DESCRIPTOR),
-            (self.parameter_requests, self.parameter_requests.payload, Unit.PARAMETERS),
-            (self.c_requests, self.c_requests.payload, Unit.LOAD_C),
-            (self.a_requests, self.a_requests.payload.transfer, Unit.LOAD_A),
-            (self.b_requests, self.b_requests.payload.transfer, Unit.LOAD_B),
+        sources = [  # the first of these that wants is next
+            (Unit.DESCRIPTOR, self.descriptor_requests.valid),
+            (Unit.LOAD_C, self.c_requests.valid),
+            (Unit.PARAMETERS, parameters_want & (self.parameters_urgent | ~a_wants)),
+            (Unit.LOAD_A, a_wants & (~b_wants | (lead < 0))),
+            (Unit.LOAD_B, b_wants),
         ]
-        wants = [source.valid for source, _, _ in sources[:3]] + [a_first, self.b_requests.valid]
+        streams = {
+            Unit.DESCRIPTOR: (self.descriptor_requests, self.descriptor_words),
+            Unit.LOAD_C: (self.c_requests, self.c_words),
+            Unit.PARAMETERS: (self.parameter_requests, self.parameter_words),
+            Unit.LOAD_A: (self.a_requests, self.a_words),
+            Unit.LOAD_B: (self.b_requests, self.b_words),
+        }
         chosen = Signal(config.dma.request_shape)
         number = Signal(NUMBER_BITS)
         unit = Signal(Unit)
         accepted = Signal()
-        for n in reversed(range(5)):
-            source, transfer, which = sources[n]
-            with m.If(wants[n]):
+        taken = Const(0)  # by one before
+        for which, wants in sources:
+            source, _ = streams[which]
+            transfer = source.payload.transfer if which in (Unit.LOAD_A, Unit.LOAD_B) else source.payload
+            m.d.comb += source.ready.eq(free & wants & ~taken)
+            with m.If(wants & ~taken):
                 m.d.comb += [chosen.eq(transfer.request), unit.eq(which), accepted.eq(free)]
                 m.d.comb += number.eq(transfer.index[:NUMBER_BITS])
-            before = wants[0]
-            for want in wants[1:n]:
-                before |= want
-            m.d.comb += source.ready.eq(free & (~before if n else 1) & wants[n])
+            taken |= wants
         held = Signal(config.dma.request_shape, reset_less=True)
         with m.If(accepted):
             m.d.sync += [full.eq(1), held.eq(chosen)]
@@ -133,8 +144,7 @@ class ReadRouter(SharedComponent):
 
         owner, word = owners.o.payload, self.words.payload
         m.d.comb += owners.o.ready.eq(self.words.valid & word.last)
-        takers = [self.descriptor_words, self.parameter_words, self.c_words, self.a_words, self.b_words]
-        for taker, (_, _, which) in zip(takers, sources, strict=True):
+        for which, (_, taker) in streams.items():
             m.d.comb += taker.valid.eq(self.words.valid & (owner.unit == which))
             m.d.comb += [taker.payload[name].eq(word[name]) for name in ("data", "row_last", "last")]
         for taker in (self.a_words, self.b_words):
