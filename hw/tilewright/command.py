@@ -203,9 +203,11 @@ class Command(SharedComponent):
 
     def _count(self, m: Module, registers: RegisterFile, counters: ActivityCounters, busy: Signal, reset: Value):
         """Wire the counters, and WALKERS."""
+        settled = Signal(3)  # after a reset, `busy` falls, and two cycles later the last cycle has been counted
+        m.d.sync += settled.eq(Cat(reset, settled))
         m.d.comb += [
             counters.counting.eq(busy),
-            counters.clear.eq(registers.clear_counters | reset),
+            counters.clear.eq(registers.clear_counters | settled[-1]),
             counters.read_word.eq(self.read_word),
             counters.write_word.eq(self.write_word),
             counters.request.eq(registers.counter_request),

@@ -5,14 +5,17 @@ from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from tilewright.accelerator_config import AcceleratorConfig, Activity, Unit
+from tilewright.accelerator_config import SIZE_BITS, AcceleratorConfig, Activity, Unit
 from tilewright.command import Command
 from tilewright.dma_config import Cause
-from tilewright.registers import COUNTERS, ERRORS, WALKERS
+from tilewright.register_file import constants
+from tilewright.registers import COUNTERS, ERRORS, REGISTERS, WALKERS
 from tilewright_sim import pysim
 from tilewright_sim.descriptor import Descriptor, flag_bits
-from tilewright_sim.lite_host import LiteHost
+from tilewright_sim.lite_host import BusError, LiteHost
 
 NANO = AcceleratorConfig(**AcceleratorConfig.PRESETS["nano"])
 SMALL = AcceleratorConfig(**AcceleratorConfig.PRESETS["small"])
@@ -75,6 +78,7 @@ class World:
     seed: int | None = None
     latency: int = 3
     work: int = 5
+    taking: bool = True
     done: list = field(default_factory=list)
     fetched: list = field(default_factory=list)
 
@@ -92,10 +96,11 @@ class World:
         self.last_word = self.offered_at = None
         self.reset()
         beats = 64 // config.word_bytes
+        fetch_payload = dut.fetch.payload.as_value()
         lingering = 0  # cycles for which the engines are still busy after an abort
         while not self.over:
             self.cycle += 1
-            ready = [self.chance() for _ in WALKERS]
+            ready = [self.taking and self.chance() for _ in WALKERS]
             ctx.set(dut.job_ready, sum(bit << place for place, bit in enumerate(ready)))
             fetch_ready = not self.fetching and self.chance() and not ctx.get(dut.abort)
             ctx.set(dut.fetch.ready, fetch_ready)
@@ -125,7 +130,7 @@ class World:
             ctx.set(dut.engines_busy, bool(self.fetching or self.reports or self.jobs or lingering))
             self._act(ctx)
             _, _, abort, flush, valid, job, fetch_valid, fetch, head = await ctx.tick().sample(
-                dut.abort, dut.flush, dut.job_valid, dut.job, dut.fetch.valid, dut.fetch.payload, dut.head
+                dut.abort, dut.flush, dut.job_valid, dut.job.as_value(), dut.fetch.valid, fetch_payload, dut.head
             )
             self.head = head
             if completes:
@@ -148,6 +153,7 @@ class World:
                 continue
             self.aborted = False
             if fetch_valid and fetch_ready:
+                fetch = config.transfer_shape.from_bits(fetch)
                 request = fetch.request
                 assert (request.bytes, request.rows, request.stride) == (64, 1, 0)
                 self.fetching = (fetch.index, request.address, 0)
@@ -171,22 +177,23 @@ class World:
         """Walkers take the job on offer."""
         if not valid:
             return
-        values = {name: getattr(job, name) for name in plan(self.dut.config, GOOD, 0)}
         if self.current is None:
-            self.current = values
+            shaped = self.dut.config.job_shape.from_bits(job)
+            values = {name: getattr(shaped, name) for name in plan(self.dut.config, GOOD, 0)}
+            self.current = job
             self.offered_at = self.cycle
             assert valid == 0b1111
             if len(self.jobs) >= 4:
                 raise AssertionError("more than 4 jobs are incomplete")
             self.jobs.append(values | {"left": 0b1111, "work": self.pause(2 * self.work), "reported": False})
-        assert values == self.current, "the job on offer changed"
+        assert job == self.current, "the job on offer changed"
         taken = valid & sum(bit << place for place, bit in enumerate(ready))
         entry = self.jobs[-1]
         assert valid == entry["left"], "an offer was withdrawn or repeated"
         entry["left"] &= ~taken
         if not entry["left"]:
             self.current = None
-        fault = self.faults.get(values["index"])
+        fault = self.faults.get(entry["index"])
         if (
             taken
             and fault
@@ -195,7 +202,7 @@ class World:
             and (self.chance(0.3) or not entry["left"])
         ):
             entry["reported"] = True
-            self.reports.append([self.pause(5), values["index"], fault])
+            self.reports.append([self.pause(5), entry["index"], fault])
 
     def _report(self, ctx):
         """Report a failure on each side at most; now and then an aborted transfer, which is none."""
@@ -239,7 +246,7 @@ class World:
 def simulate(config, host_bench, memory=None, faults=None, seed=None, limit_cycles=30_000, **world):
     """Run ``host_bench(ctx, host, world)``; return the world."""
     dut = Command(config)
-    outside = World(dut, memory or {}, faults or {}, seed, **world)
+    outside = World(dut, {} if memory is None else memory, faults or {}, seed, **world)
 
     async def bench(ctx):
         host = LiteHost(dut.s_axil, None if seed is None else random.Random(seed + 1))
@@ -328,3 +335,351 @@ def test_latency(name):
         assert world.offered_at - world.last_word == {"nano": 9, "small": 10, "giant": 12, "wide": 10}[name]
 
     simulate(config, bench, ring([GOOD]))
+
+
+def sizes(most):
+    """Sizes spread over magnitudes, and both ends."""
+    return st.one_of(st.just(1), st.just(most), st.integers(0, most.bit_length()).flatmap(
+        lambda bits: st.integers(1, max(1, min(most, 1 << bits)))))  # fmt: skip
+
+
+@st.composite
+def good_descriptors(draw, config):
+    word = 1 if config.unaligned else config.word_bytes
+    top = (1 << config.addr_bits) - 1
+    address = st.integers(0, top // word).map(lambda n: n * word)
+    stride = st.integers(0, 23).flatmap(lambda bits: st.integers(0, (1 << bits) // word)).map(lambda n: n * word)
+    flags = draw(st.integers(0, 127))
+    if flags & 4:
+        flags &= ~3
+    byte = st.integers(-128, 127)
+    values = {f"{name}_address": draw(address) for name in ("a", "b", "c", "parameter")}
+    if not flags & 3:
+        values["parameter_address"] = draw(st.integers(0, (1 << config.addr_bits) - 1))
+    values |= {f"{name}_stride": draw(stride) for name in "abc"}
+    values |= {name: draw(byte) for name in ("zero_point", "minimum", "maximum")}
+    limit = (1 << SIZE_BITS) - 1
+    return Descriptor(m=draw(sizes(limit)), n=draw(sizes(limit)), k=draw(sizes(config.k_limit)), flags=flags, **values)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+@settings(max_examples=5, deadline=None)
+@given(data=st.data())
+def test_plans_as_the_formulas_say(name, data):
+    config = CONFIGS[name]
+    descriptors = data.draw(st.lists(good_descriptors(config), min_size=1, max_size=16))
+    seed = data.draw(st.integers(0, 1 << 32))
+    first = data.draw(st.sampled_from([BASE, 64, (1 << config.addr_bits) - 64 * 16]))
+
+    async def bench(ctx, host, world):
+        await start(ctx, host, base=first, log2=4, tail=len(descriptors))
+        await wait_idle(ctx, host)
+        assert await host.read(ctx, "HEAD") == len(descriptors)
+        await check_counters(ctx, host, world)
+
+    world = simulate(config, bench, ring(descriptors, first, log2=4), seed=seed)
+    assert [kept(job) for job in world.done] == [plan(config, d, n) for n, d in enumerate(descriptors)]
+
+
+BAD = [
+    ({"version": 2}, "VERSION", "DESCRIPTOR"),
+    ({"version": 0, "flags": 128, "m": 0}, "VERSION", "DESCRIPTOR"),
+    ({"flags": 1 << 7}, "FLAGS", "DESCRIPTOR"),
+    ({"flags": 1 << 15}, "FLAGS", "DESCRIPTOR"),
+    ({"flags": 0b101}, "FLAGS", "DESCRIPTOR"),
+    ({"flags": 0b110}, "FLAGS", "DESCRIPTOR"),
+    ({"reserved": 1}, "FLAGS", "DESCRIPTOR"),
+    ({"reserved_2": 128, "k": 0}, "FLAGS", "DESCRIPTOR"),
+    ({"m": 0}, "SIZE", "LOAD_A"),
+    ({"m": 1 << SIZE_BITS}, "SIZE", "LOAD_A"),
+    ({"m": 1 << 31}, "SIZE", "LOAD_A"),
+    ({"k": 0}, "SIZE", "LOAD_A"),
+    ({"k": "limit"}, "SIZE", "LOAD_A"),
+    ({"k": 1 << 31}, "SIZE", "LOAD_A"),
+    ({"n": 0}, "SIZE", "LOAD_B"),
+    ({"n": 1 << SIZE_BITS}, "SIZE", "LOAD_B"),
+    ({"a_stride": 1 << 24}, "SIZE", "LOAD_A"),
+    ({"b_stride": 1 << 31}, "SIZE", "LOAD_B"),
+    ({"c_stride": 1 << 24, "a_address": 1}, "SIZE", "STORE_C"),
+    ({"a_address": 1 << 40}, "SIZE", "LOAD_A"),
+    ({"b_address": 1 << 63}, "SIZE", "LOAD_B"),
+    ({"c_address": 1 << 45}, "SIZE", "STORE_C"),
+    ({"parameter_address": 1 << 41, "flags": 1}, "SIZE", "PARAMETERS"),
+    ({"parameter_address": 1 << 41, "flags": 2, "n": 0}, "SIZE", "LOAD_B"),
+    ({"a_address": 1}, "ALIGNMENT", "LOAD_A"),
+    ({"a_stride": 2}, "ALIGNMENT", "LOAD_A"),
+    ({"b_address": 2}, "ALIGNMENT", "LOAD_B"),
+    ({"b_stride": 1}, "ALIGNMENT", "LOAD_B"),
+    ({"c_address": 2, "parameter_address": 1, "flags": 1}, "ALIGNMENT", "STORE_C"),
+    ({"c_stride": 258}, "ALIGNMENT", "STORE_C"),
+    ({"parameter_address": 2, "flags": 2}, "ALIGNMENT", "PARAMETERS"),
+]
+
+
+def bad(config, change):
+    return replace(GOOD, **{name: config.k_limit + 1 if value == "limit" else value for name, value in change.items()})
+
+
+@pytest.mark.parametrize("name", ["nano", "small", "wide"])
+def test_tells_what_is_wrong_with_a_descriptor(name):
+    config = CONFIGS[name]
+    cases = [case for case in BAD if case[1] != "ALIGNMENT" or not config.unaligned]
+    descriptors = [bad(config, change) for change, _, _ in cases]
+
+    async def bench(ctx, host, world):
+        await start(ctx, host, log2=6, tail=len(cases))
+        for index, (change, code, unit) in enumerate(cases):
+            assert await wait_idle(ctx, host) == FAILED, change
+            assert await read_error(ctx, host) == (code, Unit[unit], index, BASE + 64 * index), change
+            assert await host.read(ctx, "IRQ_STATUS") == 0b010
+            await host.write(ctx, "IRQ_STATUS", 0b111)
+            await host.write(ctx, "COMMAND", RESUME)
+        assert await wait_idle(ctx, host) == DIRECT_READY
+        assert await host.read(ctx, "HEAD") == len(cases)
+        assert await host.read(ctx, "ERROR") == 0
+
+    world = simulate(config, bench, ring(descriptors, log2=6))
+    assert not world.done
+
+
+def test_takes_what_is_only_just_right():
+    limit = (1 << SIZE_BITS) - 1
+    cases = [
+        {"m": limit, "n": limit, "k": SMALL.k_limit},
+        {"a_stride": (1 << 24) - 8, "b_stride": 0, "c_stride": (1 << 24) - 8},
+        {"a_address": (1 << 32) - 8, "parameter_address": (1 << 64) - 1},
+        {"flags": 0b1111011, "parameter_address": (1 << 32) - 8},
+        {"flags": 0b1111100},
+    ]
+    descriptors = [replace(GOOD, **change) for change in cases]
+
+    async def bench(ctx, host, world):
+        await start(ctx, host, tail=len(cases))
+        assert await wait_idle(ctx, host) == DIRECT_READY
+
+    assert len(simulate(SMALL, bench, ring(descriptors)).done) == len(cases)
+
+
+def random_faults(rng, descriptors, base, entries):
+    """Make some descriptors bad, and the transfers of others fail; return errors by index, and the faults."""
+    errors, faults = {}, {}
+    for index in range(len(descriptors)):
+        kind = rng.random()
+        entry = base + 64 * (index % entries)
+        if kind < 0.1:
+            change, code, unit = rng.choice(BAD)
+            descriptors[index] = bad(SMALL, change)
+            errors[index] = code, Unit[unit], index, entry
+        elif kind < 0.3:
+            code = rng.choice(["SLVERR", "DECERR", "WRAPPED"])
+            unit = rng.choice(list(Unit))
+            faults[index] = Fault(unit, Cause[code], rng.getrandbits(32))
+            errors[index] = code, unit, index, faults[index].address
+    return errors, faults
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_failures_are_reported_in_order_and_the_rest_completes(seed):
+    rng = random.Random(seed)
+    log2 = rng.randrange(1, 5)
+    descriptors = [replace(GOOD, m=rng.randrange(1, 200), flags=rng.choice([0, 64])) for _ in range(30)]
+    errors, faults = random_faults(rng, descriptors, BASE, 1 << log2)
+    memory = {}
+
+    async def bench(ctx, host, world):
+        memory.clear()
+        await start(ctx, host, log2=log2)
+        tail, seen = 0, []
+        while True:
+            head = await host.read(ctx, "HEAD")
+            more = min(rng.randrange(4), (1 << log2) - (tail - head), len(descriptors) - tail)
+            for index in range(tail, tail + more):
+                memory[BASE + 64 * (index % (1 << log2))] = descriptors[index].pack()
+            tail += more
+            await host.write(ctx, "TAIL", tail)
+            status = await host.read(ctx, "STATUS")
+            if status & FAILED:
+                error = await read_error(ctx, host)
+                seen.append(error[2])
+                assert error == errors[error[2]]
+                assert await host.read(ctx, "HEAD") == error[2]
+                assert ctx.get(world.dut.irq)
+                await host.write(ctx, "IRQ_STATUS", 0b010)
+                await host.write(ctx, "COMMAND", RESUME)
+            elif head == len(descriptors):
+                break
+        assert await wait_idle(ctx, host) == DIRECT_READY
+        assert seen == sorted(errors)
+        await check_counters(ctx, host)
+
+    world = simulate(SMALL, bench, memory, faults, seed=seed)
+    want = [plan(SMALL, d, n) for n, d in enumerate(descriptors) if n not in errors]
+    assert [kept(job) for job in world.done] == want
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_abort_at_any_time(seed):
+    rng = random.Random(seed)
+    count = 20
+    descriptors = [GOOD] * count
+    errors, faults = random_faults(rng, descriptors, BASE, 32)
+
+    async def bench(ctx, host, world):
+        await start(ctx, host, log2=5, tail=count)
+        aborted = 0
+        while await host.read(ctx, "HEAD") != count:
+            for _ in range(rng.randrange(60)):
+                await ctx.tick()
+            await host.write(ctx, "COMMAND", ABORT)
+            while (status := await host.read(ctx, "STATUS")) & STOPPING:
+                pass
+            if status & FAILED:
+                error = await read_error(ctx, host)
+                assert error[2] == await host.read(ctx, "HEAD")
+                if error[0] == "ABORTED":
+                    aborted += 1
+                    assert error[1:] == (Unit.DESCRIPTOR, error[2], 0)
+                else:
+                    assert error == errors[error[2]]
+                lost.append(error[2])
+                await host.write(ctx, "COMMAND", ABORT)  # nothing is in work
+                await host.write(ctx, "COMMAND", RESUME)
+        assert aborted > 2
+        await host.write(ctx, "COMMAND", ABORT | RESUME)
+        assert await host.read(ctx, "STATUS") == DIRECT_READY
+
+    lost = []
+    world = simulate(SMALL, bench, ring(descriptors, log2=5), faults, seed=seed)
+    # What was aborted may have completed in the very same moment.
+    done = [job["index"] for job in world.done]
+    assert sorted({*done, *lost}) == list(range(count))
+    assert done == sorted(set(done))
+    assert not set(done) & set(errors)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_soft_reset_at_any_time(seed):
+    rng = random.Random(seed)
+    descriptors = [GOOD] * 20
+    _, faults = random_faults(rng, descriptors, BASE, 32)
+
+    async def bench(ctx, host, world):
+        for _ in range(4):
+            await start(ctx, host, log2=5, tail=20)
+            for _ in range(rng.randrange(200)):
+                await ctx.tick()
+            await host.write(ctx, "COMMAND", SOFT_RESET | rng.choice([0, ABORT, RESUME]))
+            while await host.read(ctx, "STATUS") & STOPPING:
+                pass
+            world.done.clear()
+            for register in REGISTERS:
+                if register.access != "wo" and register.name not in constants(SMALL):
+                    want = DIRECT_READY if register.name == "STATUS" else 0
+                    assert await host.read(ctx, register.name) == want, register.name
+            assert not ctx.get(world.dut.irq)
+        world.faults.clear()
+        world.memory.update(ring([GOOD] * 32, log2=5))
+        await start(ctx, host, log2=5, tail=20)
+        assert await wait_idle(ctx, host) == DIRECT_READY
+        await check_counters(ctx, host, None)
+
+    world = simulate(SMALL, bench, ring(descriptors, log2=5), faults, seed=seed)
+    assert [kept(job) for job in world.done] == [plan(SMALL, GOOD, n) for n in range(20)]
+
+
+async def submit(ctx, host, descriptor, order=range(16)):
+    data = descriptor.pack()
+    for word in order:
+        await host.write(ctx, f"DESCRIPTOR_{word}", int.from_bytes(data[4 * word : 4 * word + 4], "little"))
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_direct_descriptors(name):
+    config = CONFIGS[name]
+    first, second = replace(GOOD, m=5, flags=64), replace(GOOD, k=8, c_stride=512)
+    backwards = [*range(14, -1, -1), 15]
+
+    async def bench(ctx, host, world):
+        await submit(ctx, host, first)  # even though the ring is not enabled
+        assert await host.read(ctx, "TAIL") == 1
+        assert await wait_idle(ctx, host) == DIRECT_READY
+        await start(ctx, host, tail=3)  # entries 1 and 2
+        while await host.read(ctx, "HEAD") < 2:
+            with pytest.raises(BusError):
+                await host.write(ctx, "DESCRIPTOR_0", 0)
+        await wait_idle(ctx, host)
+        await submit(ctx, host, second, backwards)
+        await wait_idle(ctx, host)
+        assert await host.read(ctx, "HEAD") == await host.read(ctx, "TAIL") == 4
+        await host.write(ctx, "IRQ_STATUS", 0b111)
+        await submit(ctx, host, replace(GOOD, version=9))
+        assert await wait_idle(ctx, host) == FAILED
+        assert await read_error(ctx, host) == ("VERSION", Unit.DESCRIPTOR, 4, 0)
+        with pytest.raises(BusError):
+            await host.write(ctx, "DESCRIPTOR_0", 0)
+        await host.write(ctx, "COMMAND", RESUME)
+        assert await wait_idle(ctx, host) == DIRECT_READY
+        assert await host.read(ctx, "HEAD") == await host.read(ctx, "TAIL") == 5
+
+    world = simulate(config, bench, ring([GOOD, GOOD, GOOD]))
+    want = [first, GOOD, GOOD, second]
+    assert [kept(job) for job in world.done] == [plan(config, d, n) for n, d in enumerate(want)]
+    assert world.fetched == [(1, BASE + 64), (2, BASE + 128)]
+
+
+def test_interrupts_come_with_flagged_descriptors_and_the_last():
+    descriptors = [replace(GOOD, flags=64 * (n in (2, 3, 6))) for n in range(8)]
+
+    async def bench(ctx, host, world):
+        await start(ctx, host, tail=8)
+        await host.write(ctx, "IRQ_ENABLE", 0b001)
+        seen = set()
+        while await host.read(ctx, "HEAD") < 8:
+            if ctx.get(world.dut.irq):
+                await host.write(ctx, "IRQ_STATUS", 0b001)
+                seen.add(await host.read(ctx, "HEAD"))
+        assert seen == {3, 4, 7}
+        assert await host.read(ctx, "IRQ_STATUS") == 0b100
+
+    simulate(SMALL, bench, ring(descriptors), work=60)
+
+
+def test_the_next_job_is_planned_before_it_is_wanted():
+    async def bench(ctx, host, world):
+        await start(ctx, host, tail=4)
+        dut = world.dut
+        for index in range(4):
+            while not ctx.get(dut.job_valid):
+                await ctx.tick()
+            assert ctx.get(dut.job.index) == index
+            for _ in range(60):
+                await ctx.tick()
+            world.taking = True
+            waited = 0
+            while ctx.get(dut.job_valid):
+                await ctx.tick()
+            world.taking = False
+            while not ctx.get(dut.job_valid) and index < 3:
+                await ctx.tick()
+                waited += 1
+            assert waited <= 1
+        world.taking = True
+        await wait_idle(ctx, host)
+
+    simulate(SMALL, bench, ring([GOOD] * 4), taking=False)
+
+
+def test_counters_are_cleared_in_the_midst_of_work():
+    async def bench(ctx, host, world):
+        await start(ctx, host, log2=5, tail=20)
+        for _ in range(6):
+            for _ in range(host.rng.randrange(100)):
+                await ctx.tick()
+            await host.write(ctx, "COMMAND", CLEAR)
+        await wait_idle(ctx, host)
+        counts = await check_counters(ctx, host)
+        assert counts.cycles > 0
+        await host.write(ctx, "COMMAND", CLEAR)
+        assert set(vars(await check_counters(ctx, host)).values()) == {0}
+
+    simulate(SMALL, bench, ring([GOOD] * 32, log2=5), seed=1)
