@@ -186,7 +186,9 @@ class DescriptorPlanner(SharedComponent):
         flags = flags_of(raw)
         for name in ("REQUANT", "ACCUMULATE", "FENCE_A", "FENCE_B", "FENCE_C"):
             m.d.comb += job[name.lower()].eq(flags[name])
-        m.d.comb += [job.bias.eq(flags["BIAS"] | flags["REQUANT"]), self.interrupt.eq(flags["INTERRUPT"])]
+        bias = Signal(reset_less=True)  # a register keeps `job` free of logic from itself to itself in Verilog
+        m.d.sync += bias.eq(flags["BIAS"] | flags["REQUANT"])
+        m.d.comb += [job.bias.eq(bias), self.interrupt.eq(flags["INTERRUPT"])]
         columns = PARAMETER_PITCH_BYTES // 4
         m.d.comb += job.parameter_pitch.eq(rounded_up(raw.n[:SIZE_BITS], columns) * 4)
 

@@ -30,6 +30,11 @@ BUS_WAIVERS = {
     "UNUSEDSIGNAL": "a bus has inputs, and sums have bits, that are not needed",
     "SYMRSVDWORD": "a port may be called `abort`, which is a function in C",
 }
+CHOICE_WAIVERS = {
+    "CASEOVERLAP": "conditions that exclude each other are written as the patterns of a case",
+    "WIDTHTRUNC": "a word is chosen from a vector by a shift, whose upper bits are dropped",
+    "UNSIGNED": "a comparison may be left over that always holds",
+}
 # Where Yosys describes the primitives that may be instantiated.
 PRIMITIVES = {"ecp5": "+/ecp5/cells_sim.v +/ecp5/cells_bb.v"}
 # A line of the port table: direction, bits, name, and what it is.
@@ -115,6 +120,8 @@ def _header(product: Product, config: Config, family: Family, table: list[Row]) 
     waivers = WAIVERS | (PRIMITIVE_WAIVERS if family in PRIMITIVES else {})
     if any(name.startswith("m_axi_") for _, _, name, _ in table):
         waivers |= BUS_WAIVERS
+    if product.name == "accelerator":
+        waivers |= CHOICE_WAIVERS
     pragmas = "\n".join(f"/* verilator lint_off {rule} */  // {reason}" for rule, reason in waivers.items())
     return f"{comment}\n\n{pragmas}\n\n"
 
