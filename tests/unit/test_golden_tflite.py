@@ -27,7 +27,7 @@ def test_gemm_is_what_the_reference_kernel_computes(channels, activation, seed):
     scales = np.float32(rng.choice([0.5, 0.75, 1 - 2.0**-24, rng.uniform(0.5, 1)], channels) * 2.0**exponents)
     got, want = both("conv_2d", rng, scales, activation)
     assert np.array_equal(got, want)
-    assert len(np.unique(want)) > (10 if channels > 1 else 1)
+    assert len(np.unique(want)) > (5 if channels > 1 else 1)
 
 
 @pytest.mark.parametrize("exponent", [-12, -9, -4, -1, 0])
@@ -44,8 +44,9 @@ def both(operator, rng, scales, activation=schema.ActivationFunctionType.NONE):
     b = rng.integers(-127, 128, (COLS, DEPTH))
     multipliers, shifts = (np.array(values) for values in zip(*(quantize(float(s)) for s in scales), strict=True))
     # Accumulators of every magnitude, half of them scaled to about the range of int8.
-    bits = np.where(rng.random(COLS) < 0.5, np.clip(9 - np.resize(shifts, COLS), 2, 30), rng.uniform(2, 30, COLS))
-    bias = (rng.choice([-1, 1], COLS) * 2.0 ** (bits * rng.random(COLS))).astype(np.int64)
+    bits = np.where(rng.random(COLS) < 0.5, np.clip(9 - np.resize(shifts, COLS), 2, 31), rng.uniform(2, 31, COLS))
+    # Not so near the end that adding the zero point overflows, which the kernel leaves undefined.
+    bias = (rng.choice([-1, 1], COLS) * 2.0 ** (bits * rng.random(COLS) ** 0.5) * 0.999).astype(np.int64)
     zero_points = [int(rng.integers(-128, 128)) for _ in range(2)]
     floor = ACTIVATIONS[activation]
     requant = golden.Requant(
