@@ -76,7 +76,7 @@ class Command(SharedComponent):
         The oldest incomplete descriptor is complete: nothing of it can fail any more.
     read_failure, write_failure : In(stream.Signature(config.failure_shape, always_ready=True))
         A transfer of the descriptor ``index`` failed. It comes before `completed` for that descriptor, or in the same
-        cycle; the failure of a `fetch`, at most 4 cycles after its last word. The cause ABORTED is ignored.
+        cycle; the failure of a `fetch`, at most `DescriptorPlanner.latency` - 2 cycles after its last word. The cause ABORTED is ignored.
     activity_load_a, activity_load_b, activity_execute, activity_store : In(Activity)
         What each walker does in this cycle.
     read_word, write_word : In(1)
@@ -151,7 +151,7 @@ class Command(SharedComponent):
             planner.direct_word.eq(registers.descriptor_word),
             planner.direct_data.eq(registers.data),
             planner.take.eq(offer.take),
-            offer.planned.eq(planner.done & ~supervisor.hold),
+            offer.planned.eq(planner.good & ~supervisor.hold),
             offer.plan.eq(planner.job),
             offer.index.eq(ring.index),
             offer.interrupt.eq(planner.interrupt),
@@ -161,7 +161,8 @@ class Command(SharedComponent):
             self.job_valid.eq(offer.job_valid),
         ]
         m.d.comb += [
-            supervisor.plan_error.eq(planner.error & planner.done.replicate(4)),
+            supervisor.plan_bad.eq(planner.bad),
+            supervisor.plan_error.eq(planner.error),
             supervisor.plan_unit.eq(planner.unit),
             supervisor.plan_number.eq(ring.index[:NUMBER_BITS]),
             supervisor.plan_address.eq(ring.fetch.payload.request.address),
@@ -176,7 +177,10 @@ class Command(SharedComponent):
             self.flush.eq(flush),
         ]
         busy = Signal()
+        direct_ready = Signal()
+        m.d.sync += direct_ready.eq(ring.idle & ring.drained & ~supervisor.stopping & ~supervisor.failed)
         running = ~ring.idle | registers.enable & ~ring.drained
+        # Registers: the next write, or a read after this one's answer, is 3 cycles away.
         m.d.sync += busy.eq(supervisor.stopping | running & ~supervisor.failed)
         counted = Signal()
         m.d.sync += counted.eq(supervisor.count)
@@ -191,7 +195,7 @@ class Command(SharedComponent):
             registers.busy.eq(busy),
             registers.failed.eq(supervisor.failed),
             registers.stopping.eq(supervisor.stopping),
-            registers.direct_ready.eq(ring.idle & ring.drained & ~supervisor.hold),
+            registers.direct_ready.eq(direct_ready),
             registers.irq_status.eq(interrupts.status),
             registers.error.eq(Cat(supervisor.error, supervisor.unit)),
             registers.error_address.eq(supervisor.error_address),
@@ -203,11 +207,12 @@ class Command(SharedComponent):
 
     def _count(self, m: Module, registers: RegisterFile, counters: ActivityCounters, busy: Signal, reset: Value):
         """Wire the counters, and WALKERS."""
-        settled = Signal(3)  # after a reset, `busy` falls, and two cycles later the last cycle has been counted
-        m.d.sync += settled.eq(Cat(reset, settled))
+        settled = Signal(2)  # after a reset, `busy` falls, and then the last cycle has been counted
+        clear = Signal()
+        m.d.sync += [settled.eq(Cat(reset, settled)), clear.eq(registers.clear_counters | settled[-1])]
         m.d.comb += [
             counters.counting.eq(busy),
-            counters.clear.eq(registers.clear_counters | settled[-1]),
+            counters.clear.eq(clear),
             counters.read_word.eq(self.read_word),
             counters.write_word.eq(self.write_word),
             counters.request.eq(registers.counter_request),

@@ -32,8 +32,8 @@ class DescriptorPlanner(SharedComponent):
         words ──┬──► │descriptor│ (512 bits) ───────┼─► k_words, │pitch│ ─► divide ─┬► o.block_rows
         direct ─┘                                   └─► strides ─────────────────►  x ─► o.a_block_bytes, …
 
-    `done` rises `latency` cycles after the last word, for a descriptor from memory or from the host alike, and stays
-    until `take` or reset. Nothing may come in meanwhile.
+    `good` or `bad` rises `latency` cycles after the last word, for a descriptor from memory or from the host alike,
+    and stays until `take` or reset. Nothing may come in meanwhile.
 
     An error is the first of VERSION, FLAGS, SIZE, ALIGNMENT that is found; the unit is, for the last two, the first
     of A (with m and k), B (with n), C, parameters that has it. Parameters are not looked at unless they are used.
@@ -46,7 +46,7 @@ class DescriptorPlanner(SharedComponent):
     Attributes
     ----------
     latency : int
-        Cycles from the last word to `done`: 3 more than ``acc_rows`` or ``half_words`` have bits, whichever are fewer;
+        Cycles from the last word to `good`: 3 more than ``acc_rows`` or ``half_words`` have bits, whichever are fewer;
         with a bus of 512 bits 4 more.
 
     Members
@@ -57,8 +57,10 @@ class DescriptorPlanner(SharedComponent):
         The host writes the word `direct_word` of the descriptor; 15 is the last.
     direct_word : In(4)
     direct_data : In(unsigned(32))
-    done : Out(1)
-        The descriptor is worked out: a job if `error` is 0.
+    good : Out(1)
+        There is a job.
+    bad : Out(1)
+        There is an error instead.
     error : Out(4)
         One of `ERRORS`.
     unit : Out(Unit)
@@ -82,7 +84,8 @@ class DescriptorPlanner(SharedComponent):
             "direct": In(1),
             "direct_word": In(4),
             "direct_data": In(unsigned(32)),
-            "done": Out(1),
+            "good": Out(1),
+            "bad": Out(1),
             "error": Out(4),
             "unit": Out(Unit),
             "job": Out(config.job_shape),
@@ -100,9 +103,9 @@ class DescriptorPlanner(SharedComponent):
         steps = Signal(self.latency - 1)
         m.d.sync += steps.eq(Cat(last, steps))
         with m.If(steps[-1]):
-            m.d.sync += self.done.eq(1)
+            m.d.sync += [self.good.eq(~self.error.any()), self.bad.eq(self.error.any())]
         with m.If(self.take):
-            m.d.sync += self.done.eq(0)
+            m.d.sync += self.good.eq(0)
         self._plan(m, raw, steps[self.lead : -1])
         return m
 

@@ -81,6 +81,7 @@ class JobOffer(SharedComponent):
 
         m.submodules.flags = flags = Memory(shape=1, depth=2 * INCOMPLETE, init=[])
         write, read = flags.write_port(), flags.read_port(domain="comb")
-        m.d.comb += [write.addr.eq(self.index), write.data.eq(self.interrupt), write.en.eq(self.take)]
+        # `index` is none of an incomplete job until `take`.
+        m.d.comb += [write.addr.eq(self.index), write.data.eq(self.interrupt), write.en.eq(1)]
         m.d.comb += [read.addr.eq(self.head), self.head_interrupts.eq(read.data)]
         return m

@@ -33,9 +33,9 @@ class RegisterFile(SharedComponent):
     and a write to DESCRIPTOR_n while `direct_ready` is 0 are answered SLVERR and change nothing. The two least bits
     of an address are ignored. Bits of no field are read as 0, and may be written anything.
 
-    A write acts in the cycle after its address and data, and is answered one cycle later: one write in 3 cycles. A
-    read is answered 3 cycles after its address, of a counter when it is given. Each register has a copy that is 0
-    unless it is addressed, so that reading takes an OR::
+    A write acts in the cycle after its address and data, and is answered 2 cycles later, when a read will see what it
+    did: one write in 3 cycles. A read is answered 3 cycles after its address, of a counter when it is given. Each
+    register has a copy that is 0 unless it is addressed, so that reading takes an OR::
 
         words ──►│copy & addressed│──► or ──►│rdata│──► R
 
@@ -58,7 +58,9 @@ class RegisterFile(SharedComponent):
         The registers' values, without the low bits of `ring_base` that are 0.
     data : Out(unsigned(32))
         What is written in the cycles of the following:
-    tail_write, abort, resume, soft_reset, clear_counters, descriptor_write : Out(1)
+    tail_write, descriptor_write : Out(1)
+    abort, resume, soft_reset, clear_counters : Out(1)
+        The cycle after a 1 was written to the bit of COMMAND.
     irq_clear : Out(3)
         Bits of IRQ_STATUS.
     descriptor_word : Out(4)
@@ -121,8 +123,8 @@ class RegisterFile(SharedComponent):
         def written(name: str) -> Value:
             return writing & (word == REGISTER[name].offset // 4)
 
-        with m.If(written("COMMAND")):
-            m.d.comb += Cat(self.abort, self.resume, self.soft_reset, self.clear_counters).eq(value)
+        commands = Cat(self.abort, self.resume, self.soft_reset, self.clear_counters)
+        m.d.sync += commands.eq(Mux(written("COMMAND"), value, 0))
         with m.If(written("IRQ_STATUS")):
             m.d.comb += self.irq_clear.eq(value)
         m.d.comb += self.tail_write.eq(written("TAIL"))

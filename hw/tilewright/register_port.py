@@ -18,7 +18,7 @@ class RegisterPort(SharedComponent):
         AW ──►│word│──► write ──┬──► (registers)      AR ──►│word│──► read ──► (registers)
         W ───►│data│──► write ──┘     write_error ──►│B       read_data, read_error ──►│R
 
-    The later of address and data in cycle t gives `write` in t + 1 and the response in t + 2. An address in cycle t
+    The later of address and data in cycle t gives `write` in t + 1 and the response in t + 3. An address in cycle t
     gives `read` from t + 1 on; `read_done` in cycle u gives the response in u + 1.
 
     Parameters
@@ -76,10 +76,14 @@ class RegisterPort(SharedComponent):
         with m.If(axi.wready):
             m.d.sync += [given.eq(axi.wvalid), self.write_data.eq(axi.wdata), self.write_whole.eq(axi.wstrb.all())]
         m.d.comb += self.write.eq(addressed & given & ~axi.bvalid)
-        with m.If(axi.bready):
+        written = Signal()
+        m.d.sync += written.eq(self.write)
+        with m.If(written):
+            m.d.sync += axi.bvalid.eq(1)
+        with m.Elif(axi.bready):
             m.d.sync += axi.bvalid.eq(0)
         with m.If(self.write):
-            m.d.sync += [addressed.eq(0), given.eq(0), axi.bvalid.eq(1)]
+            m.d.sync += [addressed.eq(0), given.eq(0)]
             m.d.sync += axi.bresp.eq(Mux(self.write_error, Response.SLVERR, Response.OKAY))
 
         m.d.comb += axi.arready.eq(~self.read & ~axi.rvalid)

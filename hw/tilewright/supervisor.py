@@ -27,7 +27,7 @@ class Supervisor(SharedComponent):
          │    soft reset (also from Failed)  ─────────────────────────╯                      │ soft reset      │ resume
          ╰───────────────────────────────────────────────────────────────────────────────────┴─────────────────╯
 
-    As soon as a failure is known, `hold` is 1. Earlier descriptors go on; if one of them fails too, it takes the place
+    When a failure is known, `hold` is 1. Earlier descriptors go on; if one of them fails too, it takes the place
     of the one known. Of several failures of one descriptor, the first of each engine counts, and of these the reader's;
     a failed transfer counts rather than what is wrong with the descriptor. The host's abort ends the oldest incomplete
     descriptor at once, whatever else has failed.
@@ -47,9 +47,12 @@ class Supervisor(SharedComponent):
     -------
     read_failure, write_failure : In(stream.Signature(config.failure_shape, always_ready=True))
         A transfer failed. It must come before the descriptor's completion, or in the same cycle; that of a
-        descriptor's own fetch at most 4 cycles after its last word. The cause ABORTED is ignored.
+        descriptor's own fetch at most `DescriptorPlanner.latency` - 2 cycles after its last word. The cause ABORTED is
+        ignored.
+    plan_bad : In(1)
+        The descriptor fetched last is bad.
     plan_error : In(4)
-        The descriptor fetched last is bad: one of `ERRORS`, or 0.
+        One of `ERRORS`.
     plan_unit : In(Unit)
         In what.
     plan_number : In(4)
@@ -69,7 +72,7 @@ class Supervisor(SharedComponent):
     engines_busy : In(1)
         A DMA engine has work.
     hold : Out(1)
-        Fetch and offer nothing.
+        Fetch and offer nothing. From a register: a cycle after a failure is known.
     abort : Out(1)
         To the DMA engines.
     flush : Out(1)
@@ -97,6 +100,7 @@ class Supervisor(SharedComponent):
         super().__init__({
             "read_failure": In(failures),
             "write_failure": In(failures),
+            "plan_bad": In(1),
             "plan_error": In(4),
             "plan_unit": In(Unit),
             "plan_number": In(NUMBER_BITS),
@@ -135,7 +139,7 @@ class Supervisor(SharedComponent):
         known = Signal()
         reached = Signal()
         m.d.comb += by_write.eq(writes.known & (~reads.known | before(writes.number, reads.number)))
-        m.d.comb += known.eq(transfer | self.plan_error.any())
+        m.d.comb += known.eq(transfer | self.plan_bad)
         number = Mux(by_write, writes.number, Mux(reads.known, reads.number, self.plan_number))
         m.d.comb += reached.eq(known & ~before(self.head, number))
 
@@ -146,14 +150,16 @@ class Supervisor(SharedComponent):
         conclude = Signal()
         forget = Signal()
         m.d.sync += [completed.eq(self.completed), aborting.eq(self.abort_command)]
-        m.d.comb += [self.hold.eq(1), self.stopping.eq(1)]
+        holding = Signal(init=1)
+        m.d.comb += [holding.eq(1), self.stopping.eq(1)]
+        m.d.sync += self.hold.eq(holding)
         with m.If(self.reset_command):
             m.d.sync += resetting.eq(1)
 
         wait = Signal(3)
         with m.FSM():
             with m.State("Run"):
-                m.d.comb += [self.hold.eq(known), self.stopping.eq(known | resetting)]
+                m.d.comb += [holding.eq(known), self.stopping.eq(known | resetting | aborting & ~self.idle)]
                 m.d.comb += self.count.eq(completed & ~reached)
                 # A descriptor that has just completed leaves `idle` undecided for a cycle.
                 m.d.sync += aborting.eq(self.abort_command | aborting & self.count)
