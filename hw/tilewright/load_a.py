@@ -85,8 +85,8 @@ class LoadA(SharedComponent):
         halves = Signal(range(3), init=2)
         take_half = Signal()
         m.d.sync += halves.eq(halves + self.half_freed - take_half)
-        fenced = Signal()
-        m.d.comb += fenced.eq(job.fence_a & (self.head != job.index))
+        fenced = Signal(reset_less=True)  # a cycle late
+        m.d.sync += fenced.eq(job.fence_a & (self.head != job.index))
 
         chunk_bytes = chunk_words(config, job.long, config.rows)
         last_chunk = Signal()
@@ -107,7 +107,7 @@ class LoadA(SharedComponent):
             with m.State("Idle"):
                 m.d.comb += self.job.ready.eq(1)
                 m.d.sync += [job.eq(self.job.payload), base.eq(self.job.payload.a_address)]
-                m.d.sync += m_left.eq(self.job.payload.m)
+                m.d.sync += [m_left.eq(self.job.payload.m), fenced.eq(self.job.payload.fence_a)]
                 with m.If(self.job.valid):
                     m.next = "Block"
             with m.State("Block"):

@@ -21,8 +21,8 @@ class LoadB(SharedComponent):
         │ … │ column 0: words k, k+1, … │ column 1 │ … │ column cols-1 │ next chunk …
 
     The walk is (M-block, N-tile, chunk). A chunk is asked for when the ring has space for all of it. A job with
-    `fence_b` waits until all before it are complete. A request is offered 2 cycles after its job; `chunk_loaded`
-    comes 2 cycles after the chunk's last bus word.
+    `fence_b` waits until all before it are complete. A request is offered 3 cycles after its job, and one in 2 cycles;
+    `chunk_loaded` comes 2 cycles after the chunk's last bus word.
 
     Parameters
     ----------
@@ -103,9 +103,9 @@ class LoadB(SharedComponent):
         next_base = Signal(config.addr_bits)
         stepped = base + (job.b_stride << config.cols.bit_length() - 1)
         m.d.comb += next_base.eq(Mux(restart, job.b_address, stepped))
-        fenced = Signal()
-        space = Signal()
-        m.d.comb += [fenced.eq(job.fence_b & (self.head != job.index)), space.eq(slots >= words)]
+        fenced = Signal(reset_less=True)  # a cycle late, as is `offered`: both compare much
+        m.d.sync += fenced.eq(job.fence_b & (self.head != job.index))
+        offered = Signal()
         tile_done = Signal()
         last_block = Signal(reset_less=True)  # a cycle after `m_left`
         m.d.sync += last_block.eq(m_left <= job.block_rows)
@@ -124,7 +124,8 @@ class LoadB(SharedComponent):
                 m.d.comb += restart.eq(1)
                 m.next = "Chunk"
             with m.State("Chunk"):
-                m.d.comb += [self.requests.valid.eq(space & ~fenced), tile_done.eq(asked & last_chunk)]
+                m.d.comb += [self.requests.valid.eq(offered), tile_done.eq(asked & last_chunk)]
+                m.d.sync += offered.eq((slots >= words) & ~fenced & ~asked)
                 with m.If(tile_done & last_tile):
                     m.d.sync += m_left.eq(m_left - job.block_rows)
                     m.next = "Start"

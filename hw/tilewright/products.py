@@ -13,6 +13,7 @@ from .dma_config import DmaConfig
 from .dma_reader import DmaReader
 from .dma_writer import DmaWriter
 from .ports import Port, reader_ports, tile_ports, writer_ports
+from .register_docs import c_header, register_page
 from .tile import MatmulTile
 
 __all__ = ["PRODUCTS", "Port", "Product"]
@@ -63,6 +64,7 @@ PRODUCTS = {
             AcceleratorConfig,
             Accelerator,
             accelerator_ports,
+            {"tilewright.h": c_header, "registers.md": register_page},
         ),
     ]
 }
