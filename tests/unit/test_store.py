@@ -427,6 +427,11 @@ def test_a_failed_tile_is_told_and_its_job_is_not_completed():
     assert world.failures == [("STORE_C", 7, "SLVERR", 1), ("STORE_C", 9, "SLVERR", 4), ("STORE_C", 9, "SLVERR", 5)]
 
 
+def test_no_tile_is_forgotten_when_the_memory_answers_late():
+    world = run(TINY, make(TINY, [(1, 8 * 30, "raw"), (1, 8 * 10, "raw")], first=7), latency=400)
+    assert world.completed == [7, 8]
+
+
 def test_each_cycle_has_its_cause():
     jobs = make(TINY, [(8, 8, "requant")])
     counts = run(TINY, jobs, late_sums=60, latency=20).count()
