@@ -33,7 +33,7 @@ class Command(SharedComponent):
                        └─── counters ◄── activities
 
     **Jobs.** A tail that is written (`s_axil`: the later of address and data) in cycle t asks for a descriptor with
-    `fetch` in t + 3. Its last word in cycle t gives a job in t + 10 with 64 `acc_rows` (`DescriptorPlanner.latency`
+    `fetch` in t + 4. Its last word in cycle t gives a job in t + 10 with 64 `acc_rows` (`DescriptorPlanner.latency`
     + 1). While it is being offered, the next descriptor is fetched and planned; the offer of that follows 2 cycles
     after the last taking. At most 4 jobs are offered and incomplete.
 
@@ -76,7 +76,8 @@ class Command(SharedComponent):
         The oldest incomplete descriptor is complete: nothing of it can fail any more.
     read_failure, write_failure : In(stream.Signature(config.failure_shape, always_ready=True))
         A transfer of the descriptor ``index`` failed. It comes before `completed` for that descriptor, or in the same
-        cycle; the failure of a `fetch`, at most `DescriptorPlanner.latency` - 2 cycles after its last word. The cause ABORTED is ignored.
+        cycle; the failure of a `fetch`, at most `DescriptorPlanner.latency` - 2 cycles after its last word. The cause
+        ABORTED is ignored.
     activity_load_a, activity_load_b, activity_execute, activity_store : In(Activity)
         What each walker does in this cycle.
     read_word, write_word : In(1)
@@ -133,7 +134,7 @@ class Command(SharedComponent):
         connect(m, flipped(self.write_failure), supervisor.write_failure)
 
         submit = Signal()
-        m.d.comb += submit.eq(registers.descriptor_write & registers.descriptor_word.all())
+        m.d.sync += submit.eq(registers.descriptor_write & registers.descriptor_word.all())
         m.d.comb += [
             ring.enable.eq(registers.enable),
             ring.base.eq(registers.ring_base),
@@ -180,7 +181,7 @@ class Command(SharedComponent):
         direct_ready = Signal()
         m.d.sync += direct_ready.eq(ring.idle & ring.drained & ~supervisor.stopping & ~supervisor.failed)
         running = ~ring.idle | registers.enable & ~ring.drained
-        # Registers: the next write, or a read after this one's answer, is 3 cycles away.
+        # Registers: the next write, or a read after this one's answer, is 3 cycles away or more.
         m.d.sync += busy.eq(supervisor.stopping | running & ~supervisor.failed)
         counted = Signal()
         m.d.sync += counted.eq(supervisor.count)

@@ -33,8 +33,8 @@ class RegisterFile(SharedComponent):
     and a write to DESCRIPTOR_n while `direct_ready` is 0 are answered SLVERR and change nothing. The two least bits
     of an address are ignored. Bits of no field are read as 0, and may be written anything.
 
-    A write acts in the cycle after its address and data, and is answered 2 cycles later, when a read will see what it
-    did: one write in 3 cycles. A read is answered 3 cycles after its address, of a counter when it is given. Each
+    A write acts 2 cycles after its address and data, and is answered 2 cycles later, when a read will see what it
+    did: one write in 4 cycles. A read is answered 3 cycles after its address, of a counter when it is given. Each
     register has a copy that is 0 unless it is addressed, so that reading takes an OR::
 
         words ──►│copy & addressed│──► or ──►│rdata│──► R
@@ -114,14 +114,17 @@ class RegisterFile(SharedComponent):
     def _write(self, m: Module, port: RegisterPort):
         word, value = port.write_word, port.write_data
         writable = _any_word(word, [r for r in REGISTERS if r.access != "ro"])
-        direct = _is_descriptor(word)
-        m.d.comb += port.write_error.eq(~port.write_whole | ~writable | direct & ~self.direct_ready)
+        direct = Signal()
+        m.d.sync += direct.eq(_is_descriptor(word))
+        m.d.sync += port.write_error.eq(~port.write_whole | ~writable | _is_descriptor(word) & ~self.direct_ready)
         writing = Signal()
         m.d.comb += writing.eq(port.write & ~port.write_error)
         m.d.comb += [self.data.eq(value), self.descriptor_word.eq(word[:4]), self.descriptor_write.eq(writing & direct)]
 
         def written(name: str) -> Value:
-            return writing & (word == REGISTER[name].offset // 4)
+            here = Signal(name=f"at_{name.lower()}")
+            m.d.sync += here.eq(word == REGISTER[name].offset // 4)
+            return writing & here
 
         commands = Cat(self.abort, self.resume, self.soft_reset, self.clear_counters)
         m.d.sync += commands.eq(Mux(written("COMMAND"), value, 0))

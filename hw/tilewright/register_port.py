@@ -18,7 +18,7 @@ class RegisterPort(SharedComponent):
         AW ──►│word│──► write ──┬──► (registers)      AR ──►│word│──► read ──► (registers)
         W ───►│data│──► write ──┘     write_error ──►│B       read_data, read_error ──►│R
 
-    The later of address and data in cycle t gives `write` in t + 1 and the response in t + 3. An address in cycle t
+    The later of address and data in cycle t gives `write` in t + 2 and the response in t + 4. An address in cycle t
     gives `read` from t + 1 on; `read_done` in cycle u gives the response in u + 1.
 
     Parameters
@@ -31,7 +31,8 @@ class RegisterPort(SharedComponent):
     s_axil : In(AxiLite)
         The bus.
     write : Out(1)
-        In this cycle, write `write_data` to the register `write_word`.
+        In this cycle, write `write_data` to the register `write_word`. All three that follow hold in the cycle before,
+        too.
     write_word : Out(addr_bits - 2)
         A byte address divided by 4.
     write_data : Out(32)
@@ -75,7 +76,7 @@ class RegisterPort(SharedComponent):
             m.d.sync += [addressed.eq(axi.awvalid), self.write_word.eq(axi.awaddr[2:])]
         with m.If(axi.wready):
             m.d.sync += [given.eq(axi.wvalid), self.write_data.eq(axi.wdata), self.write_whole.eq(axi.wstrb.all())]
-        m.d.comb += self.write.eq(addressed & given & ~axi.bvalid)
+        m.d.sync += self.write.eq(addressed & given & ~axi.bvalid & ~self.write)
         written = Signal()
         m.d.sync += written.eq(self.write)
         with m.If(written):

@@ -147,9 +147,9 @@ class Supervisor(SharedComponent):
         aborting = Signal()  # an abort command is to be looked at
         aborted = Signal()  # what fails, fails for it
         resetting = Signal()
-        conclude = Signal()
+        conclude = Signal()  # first cycle of Flush: the records still show what was known
         forget = Signal()
-        m.d.sync += [completed.eq(self.completed), aborting.eq(self.abort_command)]
+        m.d.sync += [completed.eq(self.completed), aborting.eq(self.abort_command), conclude.eq(0)]
         holding = Signal(init=1)
         m.d.comb += [holding.eq(1), self.stopping.eq(1)]
         m.d.sync += self.hold.eq(holding)
@@ -173,8 +173,7 @@ class Supervisor(SharedComponent):
                 with m.If(~wait.all()):
                     m.d.sync += wait.eq(wait + 1)
                 with m.Elif(~self.engines_busy):
-                    m.d.comb += conclude.eq(1)
-                    m.d.sync += wait.eq(0)
+                    m.d.sync += [wait.eq(0), conclude.eq(1)]
                     m.next = "Flush"
             with m.State("Flush"):
                 m.d.comb += [self.abort.eq(1), self.flush.eq(1)]

@@ -193,7 +193,7 @@ def test_reads_and_writes_do_not_wait_for_each_other():
         ctx.set(bus.wvalid, 1)
         await ctx.tick()
         ctx.set(bus.wvalid, 0)
-        for _ in range(3):
+        for _ in range(4):
             await ctx.tick()
         assert ctx.get(bus.bvalid)
         assert await host.read(ctx, "RING_LOG2") == 9
@@ -230,8 +230,8 @@ def test_latencies_of_the_port():
         for _ in range(12):
             _, _, *values = await ctx.tick().sample(dut.write, bus.bvalid, dut.read, bus.rvalid)
             trace.append(values)
-        assert [n for n, values in enumerate(trace) if values[0]] == [1, 4, 7, 10]
-        assert [n for n, values in enumerate(trace) if values[1]] == [3, 6, 9]
+        assert [n for n, values in enumerate(trace) if values[0]] == [2, 6, 10]
+        assert [n for n, values in enumerate(trace) if values[1]] == [4, 8]
         assert [n for n, values in enumerate(trace) if values[2]] == [1, 4, 7, 10]
         assert [n for n, values in enumerate(trace) if values[3]] == [2, 5, 8, 11]
 
