@@ -1,7 +1,7 @@
 """`DmaWriter` against its model, in Amaranth's simulator."""
 
 import random
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 from hypothesis import given, settings
@@ -216,9 +216,34 @@ def test_moves_a_beat_in_every_cycle(asked):
     assert len(cycles) == cycles[-1] - cycles[0] + 1
 
 
-def test_address_follows_two_cycles_after_the_request():
-    config = BASE
-    bench = Bench(config, [Request(0, 8), Request(0, 128)])
-    bench.feeder.stall, bench.feeder.seed = 0.98, 4
-    bench.run()
-    assert bench.memory.bursts[1][0] - bench.feeder.cycles[1] <= 2
+@pytest.mark.parametrize("config", [BASE, SMALL, UNALIGNED], ids=["base", "small", "unaligned"])
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        (Request(0, 8), 2),  # a row that is all there
+        (Request(0, 4, 3, 64), 3),
+        (Request(0x78, 64), 2),  # the words up to the end of its first burst are there
+        (Request(0x7C, 64), 2),
+        (Request(0, 256), 64),  # a longest burst
+        (Request(0x79, 7), 2),
+    ],
+    ids=str,
+)
+def test_address_follows_two_cycles_after_the_request(config, request_, words):
+    """Where the words of its first burst are there."""
+    if not config.unaligned:
+        request_ = replace(request_, address=request_.address // 8 * 8)
+    bench = Bench(config, [request_])
+    bench.words.items = bench.words.items[:words]
+    offer = bench.feeder.run
+
+    async def late(ctx):
+        await ctx.tick().repeat(100)
+        await offer(ctx)
+
+    async def main(ctx):
+        await ctx.tick().repeat(120)
+
+    bench.feeder.run = late
+    bench.run(main)
+    assert bench.memory.bursts[0][0] - bench.feeder.cycles[0] - 100 == 2
