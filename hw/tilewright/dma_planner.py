@@ -4,12 +4,13 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
+from .axi import Burst
 from .carry_adder import CarryAdder
 from .dma_config import Cause, DmaConfig
 from .dma_rows import DmaRows
 from .target import SharedComponent, place
 
-__all__ = ["DmaPlanner"]
+__all__ = ["DmaPlanner", "address_fields"]
 
 
 class DmaPlanner(SharedComponent):
@@ -154,3 +155,14 @@ class DmaPlanner(SharedComponent):
         m.d.comb += [adder.a.eq(before), adder.b.eq(more.replicate(len(before)))]
         m.d.comb += [adder.c.eq(first), adder.d.eq(more.replicate(len(before)))]
         return adder.total
+
+
+def address_fields(config: DmaConfig, burst) -> dict:
+    """The members of an address channel that ask for a burst, by their names without the channel."""
+    return {
+        "addr": burst.address[config.word_log2 :] << config.word_log2,
+        "len": burst.beats_less_1 if config.burst_log2 else 0,
+        "size": config.word_log2,
+        "burst": Burst.INCR,
+        "cache": 0b0011,
+    }
