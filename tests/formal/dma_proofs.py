@@ -2,10 +2,12 @@
 
 from amaranth.hdl import Assume, Cat, Const, Elaboratable, Module, Signal, Value
 from formal_prove import Proof
+from invariants import ReaderInvariants, WriterInvariants, opened
 from watchers import (
     AlternatingRequests,
     AxiReadMemory,
     AxiWriteMemory,
+    Brisk,
     HoldsOffer,
     KeepsMoving,
     LegalBursts,
@@ -138,7 +140,18 @@ def engine_inputs(dut):
     return [dut.requests.valid, Value.cast(dut.requests.payload), dut.abort, dut.clear_counters]
 
 
-def reader(config, *, data=True, errors=False, faulty=False, abort=False, fair=False, cls=DmaReader):
+def reader(
+    config,
+    *,
+    data=True,
+    errors=False,
+    faulty=False,
+    abort=False,
+    fair=False,
+    brisk=False,
+    inductive=False,
+    cls=DmaReader,
+):
     """A reader with its memory and watchers; returns the proof and its free inputs."""
     dut = cls(config)
     axi, o, status = dut.m_axi, dut.o, dut.status
@@ -164,11 +177,30 @@ def reader(config, *, data=True, errors=False, faulty=False, abort=False, fair=F
         events = [axi.arvalid & axi.arready, axi.rvalid, o.valid & o.ready, status.valid & status.ready]
         events.append(dut.requests.valid & dut.requests.ready)
         modules["moving"] = KeepsMoving(dut.busy, events, 10)
+    if inductive:
+        modules["dut"], inside = opened(dut)
+        modules["invariants"] = ReaderInvariants(dut, inside, memory, modules["statuses"])
+    if brisk:
+        pairs = [(axi.arvalid, axi.arready), (memory.due, axi.rvalid), (o.valid, o.ready)]
+        modules["brisk"] = Brisk(
+            *pairs, (status.valid, status.ready), (dut.requests.ready & ~dut.busy, dut.requests.valid)
+        )
     free = [*memory.free, *requests.free, dut.abort, dut.clear_counters, o.ready, status.ready, axi.rid]
     return Proof(**modules), free
 
 
-def writer(config, *, data=True, errors=False, faulty=False, abort=False, fair=False, cls=DmaWriter):
+def writer(
+    config,
+    *,
+    data=True,
+    errors=False,
+    faulty=False,
+    abort=False,
+    fair=False,
+    brisk=False,
+    inductive=False,
+    cls=DmaWriter,
+):
     """A writer with its memory and watchers; returns the proof and its free inputs."""
     dut = cls(config)
     axi, i, status = dut.m_axi, dut.i, dut.status
@@ -187,6 +219,14 @@ def writer(config, *, data=True, errors=False, faulty=False, abort=False, fair=F
         "hold_requests": HoldsOffer(dut.requests.valid, dut.requests.valid, dut.requests.ready, Assume),
         "bursts": LegalBursts(config, axi.awvalid, axi.awaddr, axi.awlen, axi.awsize, axi.awburst),
     }
+    if inductive:
+        modules["dut"], inside = opened(dut)
+        modules["invariants"] = WriterInvariants(dut, inside, memory, modules["statuses"])
+    if brisk:
+        pairs = [(axi.awvalid, axi.awready), (axi.wvalid, axi.wready), (memory.due, axi.bvalid), (i.ready, i.valid)]
+        modules["brisk"] = Brisk(
+            *pairs, (status.valid, status.ready), (dut.requests.ready & ~dut.busy, dut.requests.valid)
+        )
     free = [*memory.free, *requests.free, dut.abort, dut.clear_counters, status.ready, axi.bid, i.valid]
     if data:
         modules["bytes"] = WritesEveryByte(config, dut, requests)
