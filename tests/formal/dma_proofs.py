@@ -1,6 +1,7 @@
 """The designs that are proven: small engines, so that a solver sees all of their states."""
 
 from amaranth.hdl import Assume, Cat, Const, Elaboratable, Module, Signal, Value
+from amaranth.lib.data import View
 from formal_prove import Proof
 from invariants import ReaderInvariants, WriterInvariants, opened
 from watchers import (
@@ -17,7 +18,7 @@ from watchers import (
 )
 
 from tilewright.dma_config import Cause, DmaConfig
-from tilewright.dma_planner import DmaPlanner
+from tilewright.dma_planner import DmaPlanner, address_fields
 from tilewright.dma_reader import DmaReader
 from tilewright.dma_writer import DmaWriter
 
@@ -180,6 +181,7 @@ def reader(
     if inductive:
         modules["dut"], inside = opened(dut)
         modules["invariants"] = ReaderInvariants(dut, inside, memory, modules["statuses"])
+        modules["planned"] = planned_bursts(config, inside)
     if brisk:
         pairs = [(axi.arvalid, axi.arready), (memory.due, axi.rvalid), (o.valid, o.ready)]
         modules["brisk"] = Brisk(
@@ -222,6 +224,7 @@ def writer(
     if inductive:
         modules["dut"], inside = opened(dut)
         modules["invariants"] = WriterInvariants(dut, inside, memory, modules["statuses"])
+        modules["planned"] = planned_bursts(config, inside)
     if brisk:
         pairs = [(axi.awvalid, axi.awready), (axi.wvalid, axi.wready), (memory.due, axi.bvalid), (i.ready, i.valid)]
         modules["brisk"] = Brisk(
@@ -239,6 +242,14 @@ def writer(
         events += [i.valid & i.ready, status.valid & status.ready, dut.requests.valid & dut.requests.ready]
         modules["moving"] = KeepsMoving(dut.busy, events, 10)
     return Proof(**modules), free
+
+
+def planned_bursts(config, inside):
+    """The rule of bursts, for the one that the planner offers and that may not be on the bus yet."""
+    burst = View(config.burst_shape, inside["planner.burst"])
+    fields = address_fields(config, burst)
+    alive = inside["planner.valid"] & (burst.cause.as_value() == 0)
+    return LegalBursts(config, alive, fields["addr"], fields["len"], Const(config.word_log2, 3), Const(1, 2))
 
 
 def address_payload(axi, channel):

@@ -38,7 +38,7 @@ def test_offers_are_held_and_bursts_are_legal(engine, unaligned, tmp_path):
     prove(proof, tmp_path, free=free, depth=4, mode="prove")
 
 
-@pytest.mark.parametrize("fields", [{}, {"unaligned": True}, LONG], ids=["small", "unaligned", "long"])
+@pytest.mark.parametrize("fields", [{"unaligned": True}, LONG], ids=["unaligned", "long"])
 @pytest.mark.parametrize("engine", [reader, writer])
 def test_never_has_too_much_outstanding_and_loses_no_request(engine, fields, tmp_path):
     """For ever, with faulty requests, error responses and an abort; the reader's buffer is never full for a beat."""
@@ -152,7 +152,7 @@ class Deaf(DmaWriter):
 
     def elaborate(self, platform):
         m = super().elaborate(platform)
-        m.d.comb += self.m_axi.bready.eq(0)
+        m.d.comb += [self.m_axi.bready.eq(0), m.submodules.responses.bvalid.eq(0)]
         return m
 
 
