@@ -11,7 +11,7 @@ from tilewright.dma_writer import DmaWriter
 from tilewright.products import PRODUCTS
 from tilewright.timing import measure_fmax
 
-from . import stream_agents
+from . import pysim
 from .axi_memory import AxiMemory, ReadMemory, WriteMemory
 from .dma_model import Request, read_words, word_count, write_bytes
 from .figures import Figure
@@ -75,10 +75,10 @@ def _run(requests: list[Request], write: bool, latency: int, after: int = 0) -> 
     contents = bytearray(n * 181 + (n >> 8) & 0xFF for n in range(size))
     engine: Any = DmaWriter(CONFIG) if write else DmaReader(CONFIG)
     memory = (WriteMemory if write else ReadMemory)(engine.m_axi, contents[:], latency=latency)
-    feeder = stream_agents.Feeder(engine.requests, [asdict(request) for request in requests])
-    statuses = stream_agents.Taker(engine.status)
+    feeder = pysim.Feeder(engine.requests, [asdict(request) for request in requests])
+    statuses = pysim.Taker(engine.status)
     data = [n * 0x9E3779B97F4A7C15 & (1 << CONFIG.data_bits) - 1 for n in range(_words(requests))]
-    words: Any = stream_agents.Feeder(engine.i, data) if write else stream_agents.Taker(engine.o)
+    words: Any = pysim.Feeder(engine.i, data) if write else pysim.Taker(engine.o)
 
     async def offer(ctx):
         if after:
@@ -89,7 +89,8 @@ def _run(requests: list[Request], write: bool, latency: int, after: int = 0) -> 
         while len(statuses.items) < len(requests):
             await ctx.tick()
 
-    stream_agents.run(engine, finish, memory.run, offer, words.run, statuses.run)
+    background = (memory.run, offer, words.run, statuses.run)
+    pysim.run(engine, finish, background=background, limit_cycles=100_000)
     if write:
         want = contents[:]
         for request in requests:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tilewright.dma_config import Cause, DmaConfig
 from tilewright.dma_writer import DmaWriter
-from tilewright_sim import dma_model, stream_agents
+from tilewright_sim import dma_model, pysim
 from tilewright_sim.axi_memory import WriteMemory
 from tilewright_sim.dma_model import Request
 
@@ -28,16 +28,16 @@ class Bench:
         self.memory = WriteMemory(
             self.dut.m_axi, self.before[:], latency=latency, stall=stall, seed=seed, responses=responses or {}
         )
-        self.feeder = stream_agents.Feeder(self.dut.requests, [asdict(r) for r in asked])
+        self.feeder = pysim.Feeder(self.dut.requests, [asdict(r) for r in asked])
         count = sum(dma_model.word_count(r, word_bytes=config.word_bytes) for r in asked)
         chance = random.Random(3)
         self.data = [chance.getrandbits(config.data_bits) for _ in range(count)]
-        self.words = stream_agents.Feeder(self.dut.i, self.data, stall=stall_i, seed=seed + 1)
-        self.statuses = stream_agents.Taker(self.dut.status, stall=stall_i / 2, seed=seed + 2)
+        self.words = pysim.Feeder(self.dut.i, self.data, stall=stall_i, seed=seed + 1)
+        self.statuses = pysim.Taker(self.dut.status, stall=stall_i / 2, seed=seed + 2)
 
     def run(self, main=None):
         processes = (self.memory.run, self.feeder.run, self.words.run, self.statuses.run)
-        stream_agents.run(self.dut, main or self.done, *processes)
+        pysim.run(self.dut, main or self.done, background=processes, limit_cycles=100_000)
         assert self.memory.most_outstanding <= self.config.outstanding
         return self
 
