@@ -72,6 +72,14 @@ class Bench:
         assert self.memory.contents == after
         assert [status.cause.name for status in self.statuses.items] == causes
         assert len(self.words.cycles) == len(self.data)
+        self.check_addresses()
+
+    def check_addresses(self):
+        """No burst is on the bus before its words have been accepted; an unaligned row may have one beat more."""
+        asked = 0
+        for cycle, _, beats in () if self.config.unaligned else self.memory.bursts:
+            asked += beats
+            assert asked <= sum(taken < cycle for taken in self.words.cycles)
 
 
 @pytest.mark.parametrize("config", [SMALL, UNALIGNED, BASE], ids=["small", "unaligned", "base"])
