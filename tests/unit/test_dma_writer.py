@@ -241,7 +241,20 @@ def test_address_follows_two_cycles_after_the_request(config, request_, words):
     """Where the words of its first burst are there."""
     if not config.unaligned:
         request_ = replace(request_, address=request_.address // 8 * 8)
-    bench = Bench(config, [request_])
+    bench = given_words(config, request_, words)
+    assert bench.memory.bursts[0][0] - bench.feeder.cycles[0] - 100 == 2
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"), [(Request(0, 12), 1), (Request(0, 12, 3, 64), 1), (Request(8, 64), 1), (Request(8, 500), 2)]
+)
+def test_no_address_comes_before_its_words(request_, words):
+    assert not given_words(BASE, request_, words).memory.bursts
+
+
+def given_words(config, request, words):
+    """Offer a request after 100 cycles, when ``words`` words have been taken, and no more; wait 20 cycles."""
+    bench = Bench(config, [request])
     bench.words.items = bench.words.items[:words]
     offer = bench.feeder.run
 
@@ -253,5 +266,4 @@ def test_address_follows_two_cycles_after_the_request(config, request_, words):
         await ctx.tick().repeat(120)
 
     bench.feeder.run = late
-    bench.run(main)
-    assert bench.memory.bursts[0][0] - bench.feeder.cycles[0] - 100 == 2
+    return bench.run(main)
