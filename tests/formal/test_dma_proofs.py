@@ -93,12 +93,12 @@ def test_moves_every_byte_after_an_error(engine, fields, depth, tmp_path):
 @pytest.mark.parametrize(
     ("engine", "fields", "depth", "options"),
     [
-        (reader, {}, 14, {"abort": True}),
+        (reader, {}, 13, {"abort": True}),
         (reader, {}, 14, {"errors": True}),
         (reader, {}, 20, {"errors": True, "brisk": True}),
         (writer, SINGLE, 14, {"abort": True}),
         (writer, SINGLE, 24, {"errors": True, "brisk": True}),
-        (writer, {}, 11, {"abort": True}),
+        (writer, {}, 9, {"abort": True}),
         (writer, {}, 11, {"errors": True}),
     ],
     ids=str,
