@@ -2,13 +2,15 @@
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Out, connect, flipped
 
+from .axi import Burst
 from .carry_adder import CarryAdder
 from .dma_config import Cause, DmaConfig
+from .dma_rows import DmaRows
 from .target import SharedComponent, place
 
-__all__ = ["DmaPlanner"]
+__all__ = ["DmaPlanner", "address_fields"]
 
 
 class DmaPlanner(SharedComponent):
@@ -49,6 +51,13 @@ class DmaPlanner(SharedComponent):
         and the cause ``ABORTED``. No request is accepted.
     busy : Out(1)
         A request is not yet wholly planned.
+    begins : Out(1)
+        In the next cycle there is the first burst of a row. Its words are known now: as many as both of the
+        following allow.
+    row_words_less_1 : Out(unsigned(length_bits - word_log2))
+        Words of the row, less one.
+    span_words_less_1 : Out(unsigned(burst_log2))
+        Words from its start to the next multiple of ``burst_words``, less one.
     """
 
     def __init__(self, config: DmaConfig):
@@ -60,6 +69,9 @@ class DmaPlanner(SharedComponent):
             "failed": In(1),
             "stop": In(1),
             "busy": Out(1),
+            "begins": Out(1),
+            "row_words_less_1": Out(max(1, config.length_bits - config.word_log2)),
+            "span_words_less_1": Out(max(1, config.burst_log2)),
         })
 
     def elaborate(self, platform):
@@ -68,24 +80,17 @@ class DmaPlanner(SharedComponent):
         word, span = config.word_log2, config.word_log2 + config.burst_log2
         low = 0 if config.unaligned else word  # the bits of an aligned address below are zero
 
-        # The row to be split next. Bit `addr_bits` of its address says that it is past the last address.
-        row = Signal(config.request_shape, reset_less=True)
-        row_address = Signal(config.addr_bits + 1, reset_less=True)
-        row_number = Signal(config.rows_bits, init=1, reset_less=True)  # from 1
-        row_valid = Signal()
-        row_first = Signal()
-        row_empty = Signal()
-        row_misaligned = Signal()
-        row_final = Signal()
-        m.d.comb += row_final.eq(row_empty | (row_number == row.rows))
-        m.d.comb += self.requests.ready.eq(~row_valid & ~self.stop)
+        rows = place(m, "rows", DmaRows(config), platform)
+        connect(m, flipped(self.requests), rows.requests)
+        row_valid, row = rows.o.valid, rows.o.payload
+        row_address = Cat(row.address, row.wrapped)
 
         # The burst on offer, how many bursts of its row are left behind it, and whether any.
         burst = Signal(config.burst_shape, reset_less=True)
         valid = Signal()
         final_row = Signal(reset_less=True)
         left = Signal(max(1, max(config.length_bits, span) + 1 - span), reset_less=True)
-        some_left = Signal(reset_less=True)
+        some_left = Signal()  # only if `valid`
         last_word = Signal(max(1, config.burst_log2), reset_less=True)
         m.d.comb += [self.bursts.valid.eq(valid), self.bursts.payload.eq(burst)]
         m.d.comb += self.bursts.payload.row_last.eq(~some_left)
@@ -97,44 +102,32 @@ class DmaPlanner(SharedComponent):
         go = Signal()
         load = Signal()
         ends = Signal()
-        m.d.comb += more.eq(valid & some_left)
+        m.d.comb += more.eq(some_left)
         m.d.comb += go.eq(~valid | self.bursts.ready)
         m.d.comb += load.eq(go & row_valid & ~more)
         m.d.comb += ends.eq(self.stop & Mux(go, more | row_valid, ~self.held))
 
-        request = self.requests.payload
-        with m.If(self.requests.valid & self.requests.ready):
-            less_1 = Signal(config.length_bits + 1)
-            empty = less_1[-1] | (request.rows == 0)
-            m.d.comb += less_1.eq(request.bytes - 1)
-            m.d.sync += [row.eq(request), row.bytes.eq(less_1), row_address.eq(request.address)]
-            m.d.sync += [row_valid.eq(1), row_first.eq(1), row_number.eq(1), row_empty.eq(empty)]
-            with m.If(empty):
-                m.d.sync += row.bytes.eq(0)  # one burst
-            if not config.unaligned:
-                m.d.sync += row_misaligned.eq((request.address[:word] | request.stride[:word]) != 0)
-        with m.Elif(load):
-            m.d.sync += row_address[low:].eq(row_address[low:] + row.stride[low:])
-            m.d.sync += [row_number.eq(row_number + 1), row_first.eq(0), row_valid.eq(~row_final)]
+        m.d.comb += [rows.o.ready.eq(go & ~more), rows.drop.eq(ends), rows.stop.eq(self.stop)]
+        m.d.comb += [self.begins.eq(load), self.row_words_less_1.eq(row.bytes_less_1[word:])]
+        m.d.comb += self.span_words_less_1.eq(~row_address[word:span])
 
         # A row's bursts follow from the place of its last byte in the span of its first burst.
         end = Signal(max(config.length_bits, span) + 1)
-        m.d.comb += end.eq((row_address[low:span] << low) + row.bytes)
+        m.d.comb += end.eq((row_address[low:span] << low) + row.bytes_less_1)
         # Words from its first to its last, as they count if both are in one span.
-        words_less_1 = (Mux(config.unaligned, row_address[:word], 0) + row.bytes)[word:span]
-        single = (row.bytes[span:] == 0) & ~end[span]  # sooner known than that no upper bit of the sum is 1
+        words_less_1 = (Mux(config.unaligned, row_address[:word], 0) + row.bytes_less_1)[word:span]
+        single = (row.bytes_less_1[span:] == 0) & ~end[span]  # sooner known than that no upper bit of the sum is 1
         address = Signal(config.addr_bits - span + 1)  # and whether it is past the last address
         m.d.comb += address.eq(self._next_address(m, more, row_address[span:], burst.address[span:], platform))
         following = self._next_left(m, more, end[span:], left, platform)
         inherited = Mux((burst.cause.as_value() == 0) & self.failed, Cause.SLVERR, burst.cause)
-        cause = Mux(row_first & ~more, Mux(row_misaligned, Cause.MISALIGNED, Cause.NONE), inherited)
+        cause = Mux(row.first & ~more, Mux(row.misaligned, Cause.MISALIGNED, Cause.NONE), inherited)
         cause = Mux(~cause.any() & address[-1], Cause.WRAPPED, cause)
         with m.If(go):
             m.d.sync += valid.eq(more | row_valid)
-            with m.If(more | row_valid):
-                m.d.sync += burst.address.eq(Cat(Mux(more, 0, row_address[:span]), address[:-1]))
-                m.d.sync += burst.cause.eq(Mux(row_empty & ~more, Cause.EMPTY, cause))
-                m.d.sync += left.eq(following)
+            m.d.sync += burst.address.eq(Cat(Mux(more, 0, row_address[:span]), address[:-1]))
+            m.d.sync += burst.cause.eq(Mux(row.empty & ~more, Cause.EMPTY, cause))
+            m.d.sync += left.eq(following)
             with m.If(more):
                 m.d.sync += burst.beats_less_1.eq(Mux(left == 1, last_word, config.burst_words - 1))
                 m.d.sync += some_left.eq(left != 1)
@@ -143,11 +136,9 @@ class DmaPlanner(SharedComponent):
                 beats_less_1 = Mux(single, words_less_1, ~row_address[word:span])
                 m.d.sync += burst.beats_less_1.eq(beats_less_1 if config.burst_log2 else 0)
                 m.d.sync += burst.shift.eq(row_address if config.unaligned else Const(0, 0))
-                m.d.sync += [burst.tail.eq(row.bytes), final_row.eq(row_final)]
+                m.d.sync += [burst.tail.eq(row.bytes_less_1), final_row.eq(row.final)]
         with m.If(ends):
             m.d.sync += [burst.cause.eq(Cause.ABORTED), some_left.eq(0), final_row.eq(1)]
-            with m.If(load | ~row_first):
-                m.d.sync += row_valid.eq(0)
         return m
 
     def _next_address(self, m: Module, more: Value, first: Value, before: Value, platform) -> Value:
@@ -164,3 +155,14 @@ class DmaPlanner(SharedComponent):
         m.d.comb += [adder.a.eq(before), adder.b.eq(more.replicate(len(before)))]
         m.d.comb += [adder.c.eq(first), adder.d.eq(more.replicate(len(before)))]
         return adder.total
+
+
+def address_fields(config: DmaConfig, burst) -> dict:
+    """The members of an address channel that ask for a burst, by their names without the channel."""
+    return {
+        "addr": burst.address[config.word_log2 :] << config.word_log2,
+        "len": burst.beats_less_1 if config.burst_log2 else 0,
+        "size": config.word_log2,
+        "burst": Burst.INCR,
+        "cache": 0b0011,
+    }

@@ -4,12 +4,12 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from .axi import Axi4Read, Burst
+from .axi import Axi4Read
 from .beat_counter import BeatCounter
 from .block_fifo import BlockFifo
 from .dma_config import Cause, DmaConfig, response_cause
 from .dma_counters import DmaCounters
-from .dma_planner import DmaPlanner
+from .dma_planner import DmaPlanner, address_fields
 from .dma_verdict import DmaVerdict
 from .read_aligner import ReadAligner
 from .small_fifo import SmallFifo
@@ -113,13 +113,11 @@ class DmaReader(SharedComponent):
         room = flights.i.ready if config.outstanding > 1 else ~flights.o.valid & ~beats.o.valid
         burst = planner.bursts
         alive = burst.payload.cause == Cause.NONE
+        m.d.comb += axi.arvalid.eq(burst.valid & alive & room)
         m.d.comb += [
-            axi.arvalid.eq(burst.valid & alive & room),
-            axi.araddr.eq(burst.payload.address[config.word_log2 :] << config.word_log2),
-            axi.arlen.eq(burst.payload.beats_less_1 if config.burst_log2 else 0),
-            axi.arsize.eq(config.word_log2),
-            axi.arburst.eq(Burst.INCR),
-            axi.arcache.eq(0b0011),
+            getattr(axi, f"ar{name}").eq(value) for name, value in address_fields(config, burst.payload).items()
+        ]
+        m.d.comb += [
             flights.i.valid.eq(burst.valid & room & (~alive | axi.arready)),
             flights.i.payload.eq(burst.payload),
             burst.ready.eq(room & (~alive | axi.arready)),

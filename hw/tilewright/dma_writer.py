@@ -1,18 +1,20 @@
 """Write a stream to AXI4 memory as two-dimensional transfers."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed
-from amaranth.lib import data, stream
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from .axi import Axi4Write, Burst
+from .axi import Axi4Write
 from .block_fifo import BlockFifo
-from .dma_config import Cause, DmaConfig, response_cause
+from .dma_config import Cause, DmaConfig
 from .dma_counters import DmaCounters
-from .dma_planner import DmaPlanner
+from .dma_planner import DmaPlanner, address_fields
 from .dma_verdict import DmaVerdict
 from .small_fifo import SmallFifo
 from .target import SharedComponent, place
+from .word_claims import WordClaims
 from .write_aligner import WriteAligner, write_burst_shape
+from .write_responses import WriteResponses, flight_shape
 
 __all__ = ["DmaWriter"]
 
@@ -34,9 +36,10 @@ class DmaWriter(SharedComponent):
         i ──► buffer (write_buffer_words) ────────────┴─► align, strobes ──► W
                                └─► bursts in flight ◄── B ──► status
 
-    A request accepted in cycle t is on AW in t + 2 if ``burst_words`` words are there, in t + 3 if there
-    are just its own; a word accepted in cycle t can be on W in t + 5. In steady state a beat moves in every
-    cycle, across bursts, rows and requests, if bursts have two beats or more.
+    A request accepted in cycle t is on AW in t + 2 if the words of its first burst were accepted before t and,
+    where fewer than ``3 * burst_words`` are there, no burst went to AW in t or t + 1. A word accepted in cycle
+    t can be on W in t + 5. In steady state a beat moves in every cycle, across bursts, rows and requests, if
+    bursts have two beats or more.
 
     **Errors.** Each request ends with one status, in order, after the response to its last burst. A request
     fails at the first of: no bytes or no rows (``EMPTY``), an address or stride that is no multiple of the
@@ -96,11 +99,12 @@ class DmaWriter(SharedComponent):
         m = Module()
         config, axi = self.config, self.m_axi
         planner = place(m, "planner", DmaPlanner(config), platform)
-        flight_shape = data.StructLayout({"address": config.addr_bits, "last": 1, "cause": Cause})
-        flights = place(m, "flights", SmallFifo(flight_shape, max(1, config.outstanding - 1)), platform)
+        flights = place(m, "flights", SmallFifo(flight_shape(config), max(1, config.outstanding - 1)), platform)
         forming = place(m, "forming", SmallFifo(write_burst_shape(config), config.outstanding), platform)
         buffer = place(m, "buffer", BlockFifo(config.data_bits, config.write_buffer_words), platform)
+        claims = place(m, "claims", WordClaims(config), platform)
         aligner = place(m, "aligner", WriteAligner(config), platform)
+        responses = place(m, "responses", WriteResponses(config), platform)
         verdict = place(m, "verdict", DmaVerdict(config), platform)
         counters = place(m, "counters", DmaCounters(config), platform)
         connect(m, flipped(self.requests), planner.requests)
@@ -115,83 +119,55 @@ class DmaWriter(SharedComponent):
         m.d.comb += [buffer.i.valid.eq(self.i.valid & ~halted), self.i.ready.eq(buffer.i.ready & ~halted)]
 
         # A burst claims its words, and its places in both queues, when it goes to AW, where it may wait.
-        # `unclaimed` words are in the buffer, or just behind it, and belong to no burst yet.
         burst, part = planner.bursts, planner.bursts.payload
         alive = Signal()
         hollow = Signal()
         claim = Signal()
         claimed = Signal()
         room = Signal()  # in both queues
-        unclaimed = Signal(range(config.write_buffer_words + 4))
-        words_less_1 = Signal(range(-1, config.burst_words))  # one less, as that makes the sums below short
         spare = part.row_last & (part.shift + part.tail)[config.word_log2 :].any() if config.unaligned else 0
         m.d.comb += [alive.eq(part.cause == Cause.NONE), hollow.eq(part.cause.as_value()[1:].all())]
-        m.d.comb += words_less_1.eq(Mux(hollow, -1, part.beats_less_1 - spare))
-        # Registered, as the comparison takes long: there are words for any burst, or for the one that waits. The words
-        # of a claim are taken off a cycle later: until then it counts as a longest burst.
-        plenty = Signal()
-        exactly = Signal()
-        claiming = Signal()
-        for_1, for_2, for_3 = (unclaimed >= bursts * config.burst_words for bursts in (1, 2, 3))
-        m.d.sync += plenty.eq(Mux(claim, Mux(claiming, for_3, for_2), Mux(claiming, for_2, for_1)))
-        m.d.sync += exactly.eq(burst.valid & ~(claim | claimed | claiming) & (words_less_1 < unclaimed))
-        m.d.comb += claim.eq(burst.valid & ~claimed & (plenty | exactly) & room)
+        m.d.comb += [claims.waiting.eq(burst.valid & ~claimed), claims.claim.eq(claim)]
+        m.d.comb += claims.words_less_1.eq(Mux(hollow, -1, part.beats_less_1 - spare))
+        m.d.comb += [
+            getattr(claims, name).eq(getattr(planner, name))
+            for name in ("begins", "row_words_less_1", "span_words_less_1")
+        ]
+        m.d.comb += claims.arrived.eq(buffer.i.valid & buffer.i.ready)
+        m.d.comb += claim.eq(claims.waiting & claims.granted & room)
         m.d.comb += burst.ready.eq((claim | claimed) & (~alive | axi.awready))
-        m.d.sync += [claimed.eq((claim | claimed) & ~burst.ready), claiming.eq(claim)]
-        # Plus the word that came, minus the claimed ones: -n = ~(n - 1), and a carry adds the one that came.
-        arrived = Signal()
-        claimed_words = Signal(signed(len(words_less_1) + 1))
-        m.d.sync += [arrived.eq(buffer.i.valid & buffer.i.ready), claimed_words.eq(Mux(claim, ~words_less_1, 0))]
-        m.d.sync += unclaimed.eq((Cat(1, unclaimed) + Cat(arrived, claimed_words).as_signed()) >> 1)
+        m.d.sync += claimed.eq((claim | claimed) & ~burst.ready)
         m.d.comb += [forming.i.valid.eq(claim & ~hollow), forming.i.payload.dropped.eq(~alive)]
         m.d.comb += [forming.i.payload[name].eq(part[name]) for name in ("beats_less_1", "shift", "tail", "row_last")]
         m.d.comb += flights.i.valid.eq(claim)
         m.d.comb += [flights.i.payload[name].eq(part[name]) for name in ("address", "last", "cause")]
-        m.d.comb += [
-            axi.awvalid.eq(burst.valid & alive & (claim | claimed)),
-            axi.awaddr.eq(part.address[config.word_log2 :] << config.word_log2),
-            axi.awlen.eq(part.beats_less_1 if config.burst_log2 else 0),
-            axi.awsize.eq(config.word_log2),
-            axi.awburst.eq(Burst.INCR),
-            axi.awcache.eq(0b0011),
-            planner.held.eq(axi.awvalid),
-            planner.failed.eq(verdict.stop_planning),
-        ]
+        m.d.comb += axi.awvalid.eq(burst.valid & alive & (claim | claimed))
+        m.d.comb += [getattr(axi, f"aw{name}").eq(value) for name, value in address_fields(config, part).items()]
+        m.d.comb += [planner.held.eq(axi.awvalid), planner.failed.eq(verdict.stop_planning)]
         m.d.comb += [axi.wvalid.eq(aligner.o.valid), aligner.o.ready.eq(axi.wready)]
         m.d.comb += [axi.wdata.eq(aligner.o.payload.data), axi.wstrb.eq(aligner.o.payload.strobes)]
         m.d.comb += axi.wlast.eq(aligner.o.payload.last)
 
-        # The oldest burst, in a register, and its response; one with a cause gets none.
-        head = Signal(flight_shape, reset_less=True)
-        dead = Signal(reset_less=True)
-        present = Signal()
-        step = Signal()
-        m.d.comb += flights.o.ready.eq(~present | step)
-        with m.If(flights.o.ready):
-            m.d.sync += [present.eq(flights.o.valid), head.eq(flights.o.payload)]
-            m.d.sync += dead.eq(flights.o.payload.cause != Cause.NONE)
+        connect(m, flights.o, responses.flights)
+        m.d.comb += [responses.bvalid.eq(axi.bvalid), responses.bresp.eq(axi.bresp), axi.bready.eq(responses.bready)]
         m.d.comb += room.eq(
-            forming.i.ready & (flights.i.ready if config.outstanding > 1 else ~(flights.o.valid | present))
+            forming.i.ready & (flights.i.ready if config.outstanding > 1 else ~flights.o.valid & ~responses.busy)
         )
-        m.d.comb += axi.bready.eq(present & ~dead & verdict.settled)
-        m.d.comb += step.eq(present & verdict.settled & (dead | axi.bvalid))
+        m.d.comb += [responses.settled.eq(verdict.settled), verdict.planned.eq(claim & part.last)]
         m.d.comb += [
-            verdict.planned.eq(claim & part.last),
-            verdict.step.eq(step),
+            getattr(verdict, name).eq(getattr(responses, name)) for name in ("step", "cause", "address", "closes")
         ]
-        m.d.comb += [verdict.address.eq(head.address), verdict.closes.eq(head.last)]
-        m.d.comb += verdict.cause.eq(Mux(dead, head.cause, response_cause(axi.bresp)))
 
         m.d.comb += self.busy.eq(planner.busy | verdict.busy)
         m.d.comb += buffer.clear.eq(aborting & ~self.abort & ~self.busy & ~forming.o.valid)
-        m.d.comb += aligner.clear.eq(buffer.clear)
+        m.d.comb += [aligner.clear.eq(buffer.clear), claims.clear.eq(buffer.clear)]
         with m.If(self.abort):
             m.d.sync += aborting.eq(1)
         with m.Elif(buffer.clear):
-            m.d.sync += [aborting.eq(0), unclaimed.eq(0), plenty.eq(0)]
+            m.d.sync += aborting.eq(0)
 
         m.d.comb += [counters.beat.eq(axi.wvalid & axi.wready), counters.burst.eq(axi.awvalid & axi.awready)]
-        starved = burst.valid & ~(claimed | plenty | exactly)
+        starved = claims.waiting & ~claims.granted
         m.d.comb += counters.waiting_stream.eq(~axi.wvalid & (starved | verdict.ending & ~planner.busy))
         m.d.comb += [counters.busy.eq(self.busy), counters.clear.eq(self.clear_counters)]
         m.d.comb += self.counters.eq(counters.counters)

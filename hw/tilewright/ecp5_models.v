@@ -61,12 +61,21 @@ module CCU2C (
   parameter INJECT1_0 = "NO";
   parameter INJECT1_1 = "NO";
 
-  wire propagate0 = INIT0[{D0, C0, B0, A0}];
-  wire propagate1 = INIT1[{D1, C1, B1, A1}];
-  wire carry = propagate0 ? CIN : INIT0[{2'b00, B0, A0}];
+  // A choice of equal bits by an unknown is known, unlike a bit selected by it.
+  wire [7:0] d0 = D0 ? INIT0[15:8] : INIT0[7:0];
+  wire [7:0] d1 = D1 ? INIT1[15:8] : INIT1[7:0];
+  wire [3:0] c0 = C0 ? d0[7:4] : d0[3:0];
+  wire [3:0] c1 = C1 ? d1[7:4] : d1[3:0];
+  wire [1:0] b0 = B0 ? c0[3:2] : c0[1:0];
+  wire [1:0] b1 = B1 ? c1[3:2] : c1[1:0];
+  wire [1:0] generate0 = B0 ? INIT0[3:2] : INIT0[1:0];
+  wire [1:0] generate1 = B1 ? INIT1[3:2] : INIT1[1:0];
+  wire propagate0 = A0 ? b0[1] : b0[0];
+  wire propagate1 = A1 ? b1[1] : b1[0];
+  wire carry = propagate0 ? CIN : A0 ? generate0[1] : generate0[0];
   assign S0 = propagate0 ^ CIN;
   assign S1 = propagate1 ^ carry;
-  assign COUT = propagate1 ? carry : INIT1[{2'b00, B1, A1}];
+  assign COUT = propagate1 ? carry : A1 ? generate1[1] : generate1[0];
 endmodule
 
 // 512 words of 36 bits, written at one side and read through two registers at the other: CER enables the first,

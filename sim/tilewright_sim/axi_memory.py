@@ -30,8 +30,17 @@ class AxiMemory:
     most_outstanding: int = 0
 
     def __post_init__(self):
-        self.random = random.Random(self.seed)
         self.word_bytes = self.axi.signature.data_bits // 8
+        self.before = bytes(self.contents)
+        self.begin()
+
+    def begin(self):
+        """Be as at the start: a simulation may run twice."""
+        self.contents[:] = self.before
+        self.bursts.clear()
+        self.beat_cycles.clear()
+        self.most_outstanding = 0
+        self.random = random.Random(self.seed)
         self.cycle = 0
         self.held: dict[str, tuple] = {}
 
@@ -66,6 +75,7 @@ class ReadMemory(AxiMemory):
     """Serves an `Axi4Read`; `run` is a background testbench."""
 
     async def run(self, ctx):
+        self.begin()
         axi, word = self.axi, self.word_bytes
         arready = rvalid = False
         outstanding = 0
@@ -107,6 +117,7 @@ class WriteMemory(AxiMemory):
     data_first = False
 
     async def run(self, ctx):
+        self.begin()
         axi = self.axi
         awready = wready = bvalid = False
         self.written: list[int] = []  # address of every byte, in order

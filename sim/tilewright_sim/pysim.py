@@ -1,8 +1,10 @@
 """Run components in Amaranth's simulator, with a watchdog, stream benches, and a waveform where one fails."""
 
 import os
+import random
 import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 from amaranth.hdl import ClockDomain, Const, Elaboratable, Module, Value
 from amaranth.sim import Simulator
 
-__all__ = ["Bench", "SimulationError", "checker", "feeder", "run"]
+__all__ = ["Bench", "Feeder", "SimulationError", "Taker", "checker", "feeder", "run"]
 
 Bench = Callable[[Any], Awaitable[None]]
 PERIOD = 1e-6
@@ -21,7 +23,7 @@ class SimulationError(AssertionError):
     """A bench failed or did not end; the message says why and where the waveform is."""
 
 
-def run(dut: Elaboratable, *benches: Bench, limit_cycles: int = 10_000) -> None:
+def run(dut: Elaboratable, *benches: Bench, background: Sequence[Bench] = (), limit_cycles: int = 10_000) -> None:
     """Simulate ``dut`` until every bench has returned.
 
     Everything is clocked by one domain ``sync``; it is there even if the component is combinational. When a bench
@@ -35,6 +37,8 @@ def run(dut: Elaboratable, *benches: Bench, limit_cycles: int = 10_000) -> None:
         They start together at time 0, before the first rising edge, and act in the order given: one that watches
         what others drive comes last. They may run twice, so they keep their state in locals; a list that a bench
         fills for its test is cleared when the bench starts.
+    background : sequence of async functions
+        Further benches, which start before the others and need not return.
     limit_cycles : int
         The watchdog: the clock cycles within which all benches return.
 
@@ -44,12 +48,12 @@ def run(dut: Elaboratable, *benches: Bench, limit_cycles: int = 10_000) -> None:
         If a bench raises, or the watchdog bites; the first failure is its cause.
     """
     try:
-        _simulator(dut, benches, limit_cycles).run()
+        _simulator(dut, benches, background, limit_cycles).run()
     except Exception as error:
         path = WAVES / f"{_run_name(dut)}.vcd"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
-        again = _simulator(dut, benches, limit_cycles)
+        again = _simulator(dut, benches, background, limit_cycles)
         try:
             with again.write_vcd(str(path)):
                 again.run()
@@ -147,7 +151,74 @@ def checker(stream: Any, expected: Sequence[Any], gaps: Iterable[int] = (), quie
     return bench
 
 
-def _simulator(dut: Elaboratable, benches: Iterable[Bench], limit_cycles: int) -> Simulator:
+@dataclass
+class Feeder:
+    """Offer ``items`` on an input stream of the component, pausing with probability ``stall``.
+
+    `run` is a bench for the background of `run`; what moved, and when, can be read at any time.
+    """
+
+    port: Any
+    items: list
+    stall: float = 0.0
+    seed: int = 0
+    cycles: list[int] = field(default_factory=list)
+    """The cycles in which items were accepted."""
+    stopped: bool = False
+    """Set from outside: offer nothing more, once what is on offer has been accepted."""
+
+    async def run(self, ctx):
+        chance = random.Random(self.seed)
+        self.cycles.clear()
+        cycle, count, valid = 0, 0, False
+        while True:
+            _, _, ready = await ctx.tick().sample(self.port.ready)
+            if valid and ready:
+                self.cycles.append(cycle)
+                count += 1
+                valid = False
+            cycle += 1
+            if not valid and count < len(self.items) and not self.stopped and chance.random() >= self.stall:
+                valid = True
+                ctx.set(self.port.payload, self.items[count])
+            ctx.set(self.port.valid, valid)
+
+
+@dataclass
+class Taker:
+    """Take what an output stream of the component offers, pausing with probability ``stall``.
+
+    `run` is a bench for the background of `run`; it checks that offers stay, with the same payload, until taken.
+    """
+
+    port: Any
+    stall: float = 0.0
+    seed: int = 0
+    items: list = field(default_factory=list)
+    cycles: list[int] = field(default_factory=list)
+    """The cycles in which items were taken."""
+
+    async def run(self, ctx):
+        chance = random.Random(self.seed)
+        self.items.clear()
+        self.cycles.clear()
+        cycle, ready, held = 0, False, None
+        while True:
+            _, _, valid, payload = await ctx.tick().sample(self.port.valid, self.port.payload)
+            bits = payload if isinstance(payload, int) else payload.as_bits()
+            assert held is None or (valid and held == bits), "an offer was changed or withdrawn"
+            held = bits if valid and not ready else None
+            if valid and ready:
+                self.items.append(payload)
+                self.cycles.append(cycle)
+            cycle += 1
+            ready = chance.random() >= self.stall
+            ctx.set(self.port.ready, ready)
+
+
+def _simulator(
+    dut: Elaboratable, benches: Iterable[Bench], background: Iterable[Bench], limit_cycles: int
+) -> Simulator:
     async def watchdog(ctx):
         await ctx.delay(limit_cycles * PERIOD)
         raise TimeoutError(f"the benches did not end within {limit_cycles} cycles")
@@ -158,6 +229,8 @@ def _simulator(dut: Elaboratable, benches: Iterable[Bench], limit_cycles: int) -
     simulator = Simulator(top)
     simulator.add_clock(PERIOD)
     simulator.add_testbench(watchdog, background=True)
+    for bench in background:
+        simulator.add_testbench(bench, background=True)
     for bench in benches:
         simulator.add_testbench(bench)
     return simulator

@@ -1,11 +1,14 @@
 """The designs that are proven: small engines, so that a solver sees all of their states."""
 
 from amaranth.hdl import Assume, Cat, Const, Elaboratable, Module, Signal, Value
+from amaranth.lib.data import View
 from formal_prove import Proof
+from invariants import ReaderInvariants, WriterInvariants, opened
 from watchers import (
     AlternatingRequests,
     AxiReadMemory,
     AxiWriteMemory,
+    Brisk,
     HoldsOffer,
     KeepsMoving,
     LegalBursts,
@@ -15,7 +18,7 @@ from watchers import (
 )
 
 from tilewright.dma_config import Cause, DmaConfig
-from tilewright.dma_planner import DmaPlanner
+from tilewright.dma_planner import DmaPlanner, address_fields
 from tilewright.dma_reader import DmaReader
 from tilewright.dma_writer import DmaWriter
 
@@ -138,7 +141,18 @@ def engine_inputs(dut):
     return [dut.requests.valid, Value.cast(dut.requests.payload), dut.abort, dut.clear_counters]
 
 
-def reader(config, *, data=True, errors=False, faulty=False, abort=False, fair=False, cls=DmaReader):
+def reader(
+    config,
+    *,
+    data=True,
+    errors=False,
+    faulty=False,
+    abort=False,
+    fair=False,
+    brisk=False,
+    inductive=False,
+    cls=DmaReader,
+):
     """A reader with its memory and watchers; returns the proof and its free inputs."""
     dut = cls(config)
     axi, o, status = dut.m_axi, dut.o, dut.status
@@ -164,11 +178,31 @@ def reader(config, *, data=True, errors=False, faulty=False, abort=False, fair=F
         events = [axi.arvalid & axi.arready, axi.rvalid, o.valid & o.ready, status.valid & status.ready]
         events.append(dut.requests.valid & dut.requests.ready)
         modules["moving"] = KeepsMoving(dut.busy, events, 10)
+    if inductive:
+        modules["dut"], inside = opened(dut)
+        modules["invariants"] = ReaderInvariants(dut, inside, memory, modules["statuses"])
+        modules["planned"] = planned_bursts(config, inside)
+    if brisk:
+        pairs = [(axi.arvalid, axi.arready), (memory.due, axi.rvalid), (o.valid, o.ready)]
+        modules["brisk"] = Brisk(
+            *pairs, (status.valid, status.ready), (dut.requests.ready & ~dut.busy, dut.requests.valid)
+        )
     free = [*memory.free, *requests.free, dut.abort, dut.clear_counters, o.ready, status.ready, axi.rid]
     return Proof(**modules), free
 
 
-def writer(config, *, data=True, errors=False, faulty=False, abort=False, fair=False, cls=DmaWriter):
+def writer(
+    config,
+    *,
+    data=True,
+    errors=False,
+    faulty=False,
+    abort=False,
+    fair=False,
+    brisk=False,
+    inductive=False,
+    cls=DmaWriter,
+):
     """A writer with its memory and watchers; returns the proof and its free inputs."""
     dut = cls(config)
     axi, i, status = dut.m_axi, dut.i, dut.status
@@ -187,6 +221,15 @@ def writer(config, *, data=True, errors=False, faulty=False, abort=False, fair=F
         "hold_requests": HoldsOffer(dut.requests.valid, dut.requests.valid, dut.requests.ready, Assume),
         "bursts": LegalBursts(config, axi.awvalid, axi.awaddr, axi.awlen, axi.awsize, axi.awburst),
     }
+    if inductive:
+        modules["dut"], inside = opened(dut)
+        modules["invariants"] = WriterInvariants(dut, inside, memory, modules["statuses"])
+        modules["planned"] = planned_bursts(config, inside)
+    if brisk:
+        pairs = [(axi.awvalid, axi.awready), (axi.wvalid, axi.wready), (memory.due, axi.bvalid), (i.ready, i.valid)]
+        modules["brisk"] = Brisk(
+            *pairs, (status.valid, status.ready), (dut.requests.ready & ~dut.busy, dut.requests.valid)
+        )
     free = [*memory.free, *requests.free, dut.abort, dut.clear_counters, status.ready, axi.bid, i.valid]
     if data:
         modules["bytes"] = WritesEveryByte(config, dut, requests)
@@ -199,6 +242,14 @@ def writer(config, *, data=True, errors=False, faulty=False, abort=False, fair=F
         events += [i.valid & i.ready, status.valid & status.ready, dut.requests.valid & dut.requests.ready]
         modules["moving"] = KeepsMoving(dut.busy, events, 10)
     return Proof(**modules), free
+
+
+def planned_bursts(config, inside):
+    """The rule of bursts, for the one that the planner offers and that may not be on the bus yet."""
+    burst = View(config.burst_shape, inside["planner.burst"])
+    fields = address_fields(config, burst)
+    alive = inside["planner.valid"] & (burst.cause.as_value() == 0)
+    return LegalBursts(config, alive, fields["addr"], fields["len"], Const(config.word_log2, 3), Const(1, 2))
 
 
 def address_payload(axi, channel):

@@ -21,6 +21,7 @@ LONG = {
     "rows_bits": 4,
     "stride_bits": 20,
 }
+SINGLE = {"max_burst": 1, "outstanding": 1}
 ROUGH = {"data": False, "faulty": True, "errors": True, "abort": True, "fair": True}
 
 
@@ -35,6 +36,14 @@ def test_no_burst_passes_4_kib(fields, tmp_path):
 def test_offers_are_held_and_bursts_are_legal(engine, unaligned, tmp_path):
     proof, free = engine(tiny(unaligned=unaligned))
     prove(proof, tmp_path, free=free, depth=4, mode="prove")
+
+
+@pytest.mark.parametrize("fields", [{"unaligned": True}, LONG], ids=["unaligned", "long"])
+@pytest.mark.parametrize("engine", [reader, writer])
+def test_never_has_too_much_outstanding_and_loses_no_request(engine, fields, tmp_path):
+    """For ever, with faulty requests, error responses and an abort; the reader's buffer is never full for a beat."""
+    proof, free = engine(tiny(**fields), data=False, faulty=True, errors=True, abort=True, inductive=True)
+    prove(proof, tmp_path, free=free, depth=3, mode="prove")
 
 
 @pytest.mark.parametrize("engine", [reader, writer])
@@ -67,17 +76,36 @@ def test_moves_every_byte_once_and_in_order(engine, fields, depth, tmp_path):
     prove(proof, tmp_path, free=free, depth=depth, timeout=600)
 
 
-@pytest.mark.long
-def test_reads_every_byte_after_an_abort(tmp_path):
-    proof, free = reader(tiny(), abort=True)
-    prove(proof, tmp_path, free=free, depth=13, timeout=600)
+@pytest.mark.parametrize(("engine", "fields", "depth"), [(reader, {}, 12), (writer, SINGLE, 12)], ids=["read", "write"])
+def test_moves_every_byte_after_an_abort(engine, fields, depth, tmp_path):
+    proof, free = engine(tiny(**fields), abort=True)
+    prove(proof, tmp_path, free=free, depth=depth)
+
+
+@pytest.mark.parametrize(("engine", "fields", "depth"), [(reader, {}, 16), (writer, SINGLE, 18)], ids=["read", "write"])
+def test_moves_every_byte_after_an_error(engine, fields, depth, tmp_path):
+    """While the error is in hand, the reader keeps the number of words, all zero or right."""
+    proof, free = engine(tiny(**fields), errors=True, brisk=True)
+    prove(proof, tmp_path, free=free, depth=depth)
 
 
 @pytest.mark.long
-def test_reads_every_byte_after_an_error(tmp_path):
-    """And keeps the number of words, all zero or right, while the error is in hand."""
-    proof, free = reader(tiny(), errors=True)
-    prove(proof, tmp_path, free=free, depth=14, timeout=600)
+@pytest.mark.parametrize(
+    ("engine", "fields", "depth", "options"),
+    [
+        (reader, {}, 13, {"abort": True}),
+        (reader, {}, 13, {"errors": True}),
+        (reader, {}, 20, {"errors": True, "brisk": True}),
+        (writer, SINGLE, 14, {"abort": True}),
+        (writer, SINGLE, 24, {"errors": True, "brisk": True}),
+        (writer, {}, 9, {"abort": True}),
+        (writer, {}, 11, {"errors": True}),
+    ],
+    ids=str,
+)
+def test_moves_every_byte_for_longer(engine, fields, depth, options, tmp_path):
+    proof, free = engine(tiny(**fields), **options)
+    prove(proof, tmp_path, free=free, depth=depth, timeout=600)
 
 
 class LongBursts(DmaConfig):
@@ -88,7 +116,7 @@ class LongBursts(DmaConfig):
 
 def test_finds_a_burst_past_4_kib(tmp_path):
     proof, free = planner(LongBursts.model_construct(**tiny(**WIDE).model_dump()))
-    fails(proof, free, tmp_path, depth=6)
+    fails(proof, free, tmp_path, 6, "bursts")
 
 
 class WithdrawsAddress(DmaReader):
@@ -111,10 +139,12 @@ class WithdrawsData(DmaWriter):
         return m
 
 
-@pytest.mark.parametrize(("engine", "cls"), [(reader_rules, WithdrawsAddress), (writer_rules, WithdrawsData)])
-def test_finds_an_offer_withdrawn(engine, cls, tmp_path):
+@pytest.mark.parametrize(
+    ("engine", "cls", "rule"), [(reader_rules, WithdrawsAddress, "ar"), (writer_rules, WithdrawsData, "w")]
+)
+def test_finds_an_offer_withdrawn(engine, cls, rule, tmp_path):
     proof, free = engine(tiny(), cls=cls)
-    fails(proof, free, tmp_path, depth=12)
+    fails(proof, free, tmp_path, 12, rule)
 
 
 class Deaf(DmaWriter):
@@ -122,7 +152,7 @@ class Deaf(DmaWriter):
 
     def elaborate(self, platform):
         m = super().elaborate(platform)
-        m.d.comb += self.m_axi.bready.eq(0)
+        m.d.comb += [self.m_axi.bready.eq(0), m.submodules.responses.bvalid.eq(0)]
         return m
 
 
@@ -135,29 +165,31 @@ class Forgetful(DmaReader):
         return m
 
 
-@pytest.mark.parametrize(("engine", "cls", "depth"), [(writer, Deaf, 24), (reader, Forgetful, 16)])
-def test_finds_a_hang_and_a_lost_request(engine, cls, depth, tmp_path):
+@pytest.mark.parametrize(
+    ("engine", "cls", "depth", "rule"), [(writer, Deaf, 24, "moving"), (reader, Forgetful, 16, "statuses")]
+)
+def test_finds_a_hang_and_a_lost_request(engine, cls, depth, rule, tmp_path):
     proof, free = engine(tiny(), cls=cls, **ROUGH)
-    fails(proof, free, tmp_path, depth=depth)
+    fails(proof, free, tmp_path, depth, rule)
 
 
 @pytest.mark.parametrize(("engine", "module"), [(reader, dma_reader), (writer, dma_writer)], ids=["read", "write"])
 def test_finds_too_much_outstanding(engine, module, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "SmallFifo", lambda shape, depth: SmallFifo(shape, depth + 2))
     proof, free = engine(tiny(length_bits=4), data=False)
-    fails(proof, free, tmp_path, depth=18)
+    fails(proof, free, tmp_path, 18, "memory")
 
 
 def test_finds_bytes_beyond_the_row_read(tmp_path, monkeypatch):
     monkeypatch.setattr(read_aligner, "clear_tail", lambda config, value, *_: value)
     proof, free = reader(tiny())
-    fails(proof, free, tmp_path, depth=10)
+    fails(proof, free, tmp_path, 10, "bytes")
 
 
 def test_finds_bytes_beyond_the_row_written(tmp_path, monkeypatch):
     monkeypatch.setattr(write_aligner, "up_to", lambda config, *_: (1 << config.word_bytes) - 1)
     proof, free = writer(tiny())
-    fails(proof, free, tmp_path, depth=10)
+    fails(proof, free, tmp_path, 10, "bytes")
 
 
 class SwapsBytesRead(DmaReader):
@@ -204,18 +236,47 @@ class RepeatsBeat(DmaWriter):
 )
 def test_finds_bytes_out_of_order_or_moved_twice(engine, cls, tmp_path):
     proof, free = engine(tiny(), cls=cls)
-    fails(proof, free, tmp_path, depth=12)
+    fails(proof, free, tmp_path, 12, "bytes")
 
 
-class KeepsBeats(DmaReader):
-    """Seeded bug: what was in flight at an abort stays in the buffer, and the next request gets it."""
+class KeepsBeat(DmaReader):
+    """Seeded bug: an abort leaves one beat more in the buffer than will be taken off, and the next request gets it."""
 
     def elaborate(self, platform):
         m = super().elaborate(platform)
-        aborted = Signal()
-        m.d.sync += aborted.eq(self.abort | aborted & self.busy)
-        with m.If(aborted):
-            m.d.comb += m.submodules.buffer.o.ready.eq(0)
+        with m.If(self.abort & self.busy & ~self.m_axi.rvalid):
+            m.d.comb += m.submodules.buffer.i.valid.eq(1)
+        return m
+
+
+class KeepsWord(DmaWriter):
+    """Seeded bug: a word is left in the buffer by an abort, and the next request gets it."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        buffer, cleared = m.submodules.buffer, Signal()
+        m.d.sync += cleared.eq(buffer.clear)
+        with m.If(cleared):
+            m.d.comb += buffer.i.valid.eq(1)
+        return m
+
+
+class KeepsClaims(DmaWriter):
+    """Seeded bug: words that an abort has thrown away still count as there."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        m.d.comb += m.submodules.claims.clear.eq(0)
+        return m
+
+
+class KeepsDropped(DmaWriter):
+    """Seeded bug: the words that a failed request does not write are not taken, and the next request gets them."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        with m.If(m.submodules.forming.i.payload.dropped):
+            m.d.comb += m.submodules.forming.i.valid.eq(0)
         return m
 
 
@@ -238,17 +299,19 @@ class LosesWords(DmaWriter):
         return m
 
 
-@pytest.mark.long
-def test_finds_data_left_over_from_an_abort(tmp_path):
-    proof, free = reader(tiny(), abort=True, cls=KeepsBeats)
-    fails(proof, free, tmp_path, depth=18, timeout=900)
+@pytest.mark.parametrize(
+    ("engine", "fields", "cls", "depth"),
+    [(reader, {}, KeepsBeat, 18), (writer, SINGLE, KeepsWord, 14), (writer, SINGLE, KeepsClaims, 12)],
+)
+def test_finds_data_left_over_from_an_abort(engine, fields, cls, depth, tmp_path):
+    proof, free = engine(tiny(**fields), abort=True, cls=cls, brisk=cls is KeepsBeat)
+    fails(proof, free, tmp_path, depth, "bytes")
 
 
-@pytest.mark.long
 @pytest.mark.parametrize(("engine", "cls"), [(reader, LosesBeats), (writer, LosesWords)])
 def test_finds_a_hang_after_an_abort(engine, cls, tmp_path):
     proof, free = engine(tiny(), data=False, abort=True, fair=True, cls=cls)
-    fails(proof, free, tmp_path, depth=24)
+    fails(proof, free, tmp_path, 24, "moving")
 
 
 class StaysFailing(DmaVerdict):
@@ -261,11 +324,15 @@ class StaysFailing(DmaVerdict):
         return m
 
 
-@pytest.mark.long
 def test_finds_a_request_hurt_by_an_earlier_error(tmp_path, monkeypatch):
     monkeypatch.setattr(dma_reader, "DmaVerdict", StaysFailing)
-    proof, free = reader(tiny(), errors=True)
-    fails(proof, free, tmp_path, depth=20, timeout=600)
+    proof, free = reader(tiny(), errors=True, brisk=True)
+    fails(proof, free, tmp_path, 20, "bytes")
+
+
+def test_finds_words_left_over_from_an_error(tmp_path):
+    proof, free = writer(tiny(**SINGLE), errors=True, brisk=True, cls=KeepsDropped)
+    fails(proof, free, tmp_path, 20, "bytes")
 
 
 def repeat_first(m, leaves, ready):
@@ -277,7 +344,7 @@ def repeat_first(m, leaves, ready):
             m.d.comb += ready.eq(0)
 
 
-def fails(proof, free, folder, depth, **options):
-    """The solver finds a counterexample, not merely no proof."""
-    with pytest.raises(AssertionError, match=r"returned FAIL"):
-        prove(proof, folder, free=free, depth=depth, **options)
+def fails(proof, free, folder, depth, rule):
+    """The solver finds a counterexample to the rule of this name, not merely no proof."""
+    with pytest.raises(AssertionError, match=rf"Assert failed in top: \S*flatten_{rule}_"):
+        prove(proof, folder, free=free, depth=depth)

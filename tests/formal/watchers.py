@@ -8,6 +8,7 @@ __all__ = [
     "AlternatingRequests",
     "AxiReadMemory",
     "AxiWriteMemory",
+    "Brisk",
     "HoldsOffer",
     "KeepsMoving",
     "LegalBursts",
@@ -62,14 +63,18 @@ class AxiReadMemory(Elaboratable):
     def __init__(self, config, axi, *, errors=False, prompt=False):
         self.config, self.axi, self.errors, self.prompt = config, axi, errors, prompt
         self.free = [axi.arready, axi.rvalid, axi.rdata, axi.rresp, axi.rlast]
+        self.due = Signal()  # a beat can come
+        # The bursts asked for and unfinished, their lengths, and the beats that the first has had.
+        self.level, self.beat = Signal(range(config.outstanding + 2)), Signal(8)
+        self.lengths = Array(Signal(8, name=f"length_{n}") for n in range(config.outstanding + 1))
 
     def elaborate(self, platform):
         m = Module()
         axi, config, limit = self.axi, self.config, self.config.outstanding
         word = config.word_log2
         addresses = Array(Signal(len(axi.araddr), name=f"address_{n}") for n in range(limit + 1))
-        lengths = Array(Signal(8, name=f"length_{n}") for n in range(limit + 1))
-        level, beat = Signal(range(limit + 2)), Signal(8)
+        level, beat, lengths = self.level, self.beat, self.lengths
+        m.d.comb += self.due.eq(level != 0)
         m.d.comb += Assert(level <= limit)
         m.d.comb += Assert(axi.rready)
         taken = axi.rvalid & axi.rready
@@ -94,7 +99,7 @@ class AxiReadMemory(Elaboratable):
                 m.d.comb += Assume(axi.rresp == 0)
         if self.prompt:
             m.d.comb += prompt(m, "ar", axi.arvalid, axi.arready)
-            m.d.comb += prompt(m, "r", level != 0, axi.rvalid)
+            m.d.comb += prompt(m, "r", self.due, axi.rvalid)
         return m
 
 
@@ -107,23 +112,25 @@ class AxiWriteMemory(Elaboratable):
     def __init__(self, config, axi, *, errors=False, prompt=False):
         self.config, self.axi, self.errors, self.prompt = config, axi, errors, prompt
         self.free = [axi.awready, axi.wready, axi.bvalid, axi.bresp]
+        self.due = Signal()  # a response can come
+        self.level = Signal(4)  # bursts asked for and unanswered
 
     def elaborate(self, platform):
         m = Module()
         axi, limit = self.axi, self.config.outstanding
         asked, written, answered = axi.awvalid & axi.awready, axi.wvalid & axi.wready & axi.wlast, Signal()
         m.d.comb += answered.eq(axi.bvalid & axi.bready)
-        level, ready = Signal(4), Signal(4)  # bursts asked for and unanswered; written and unanswered
+        level, ready = self.level, Signal(4)  # `ready`: written and unanswered
         m.d.sync += [level.eq(level + asked - answered), ready.eq(ready + written - answered)]
-        m.d.comb += Assert(level <= limit)
+        m.d.comb += [self.due.eq((level != 0) & (ready != 0)), Assert(level <= limit)]
         with m.If(axi.bvalid):
-            m.d.comb += Assume((level != 0) & (ready != 0))
+            m.d.comb += Assume(self.due)
             if not self.errors:
                 m.d.comb += Assume(axi.bresp == 0)
         if self.prompt:
             m.d.comb += prompt(m, "aw", axi.awvalid, axi.awready)
             m.d.comb += prompt(m, "w", axi.wvalid, axi.wready)
-            m.d.comb += prompt(m, "b", (level != 0) & (ready != 0), axi.bvalid)
+            m.d.comb += prompt(m, "b", self.due, axi.bvalid)
         return m
 
 
@@ -138,6 +145,19 @@ def prompt(m, name, waiting, comes):
     waits = Signal(2, name=f"{name}_waits")
     m.d.sync += waits.eq(Mux(waiting & ~comes, waits + 1, 0))
     return Assume((waits < 2) | ~waiting | comes)
+
+
+class Brisk(Elaboratable):
+    """Assume that nothing is waited for: what one side wants, the other gives at once."""
+
+    def __init__(self, *pairs):
+        self.pairs = pairs
+
+    def elaborate(self, platform):
+        m = Module()
+        for waiting, comes in self.pairs:
+            m.d.comb += Assume(~waiting | comes)
+        return m
 
 
 class AlternatingRequests(Elaboratable):
@@ -231,7 +251,9 @@ class ReadsEveryByte(Elaboratable):
 class WritesEveryByte(Elaboratable):
     """The beats are those of the requests in turn: strobes for the rows' bytes only, in order.
 
-    The words on the stream are the `contents` of their running numbers.
+    The words on the stream are the `contents` of their running numbers. From an error response until the engine
+    is idle, beats and addresses may be any; then the next request has its own words again. After an abort it
+    has the first word taken since.
     """
 
     def __init__(self, config, dut, requests):
@@ -263,7 +285,9 @@ class WritesEveryByte(Elaboratable):
         final = ((beat + 1) << word) >= shift + request.bytes
         moved = Signal()
         m.d.comb += moved.eq(axi.wvalid & axi.wready)
-        with m.If(axi.wvalid):
+        erred = Signal()
+        m.d.sync += erred.eq((erred | axi.bvalid & axi.bready & axi.bresp[1]) & self.dut.busy)
+        with m.If(axi.wvalid & ~erred):
             m.d.comb += Assert(axi.wstrb == strobes)
             for n in range(size):
                 m.d.comb += Assert(~strobes[n] | (axi.wdata[8 * n : 8 * n + 8] == values[n]))
@@ -274,6 +298,7 @@ class WritesEveryByte(Elaboratable):
                 m.d.sync += row.eq(Mux(row == request.rows - 1, 0, row + 1))
                 m.d.sync += turn.eq(turn ^ (row == request.rows - 1))
 
+        asked = Signal.like(base)  # the words before those of the next burst
         # Addresses, likewise: each is that of the beat after the bursts before it.
         a_turn, a_row, a_beat = Signal(), Signal(config.rows_bits), Signal(config.length_bits + 1)
         a_request = Signal(config.request_shape)
@@ -281,7 +306,7 @@ class WritesEveryByte(Elaboratable):
         a_start = Signal(config.addr_bits)
         m.d.comb += a_start.eq(a_request.address + a_row * a_request.stride)
         a_beats = (a_start[:word] + a_request.bytes + size - 1) >> word
-        with m.If(axi.awvalid):
+        with m.If(axi.awvalid & ~erred):
             m.d.comb += Assert(axi.awaddr == (((a_start >> word) + a_beat) << word)[: config.addr_bits])
             m.d.comb += Assert(a_beat + axi.awlen + 1 <= a_beats)
         with m.If(axi.awvalid & axi.awready):
@@ -289,6 +314,11 @@ class WritesEveryByte(Elaboratable):
             with m.If(a_beat + axi.awlen + 1 == a_beats):
                 m.d.sync += [a_beat.eq(0), a_row.eq(Mux(a_row == a_request.rows - 1, 0, a_row + 1))]
                 m.d.sync += a_turn.eq(a_turn ^ (a_row == a_request.rows - 1))
+            m.d.sync += asked.eq(asked + axi.awlen + 1)
+        # A burst is asked for when its words have been taken; an unaligned row may have one beat more than words.
+        if not config.unaligned:
+            with m.If(axi.awvalid & ~erred):
+                m.d.comb += Assert(asked + axi.awlen + 1 <= number)
         # `wlast` ends the beats of each burst: beats and lengths agree burst by burst.
         ahead = Signal(8)
         w_beat = Signal(8)
@@ -302,6 +332,25 @@ class WritesEveryByte(Elaboratable):
             m.d.sync += head.eq(head + axi.wlast)
             with m.If(ahead != 0):
                 m.d.comb += Assert(axi.wlast == (w_beat == queue[head]))
+        # Idle, all words of the requests that ended are gone: written, or dropped after an error.
+        status, ended, used = self.dut.status, Signal(), Signal.like(base)
+        of = Signal(config.request_shape)
+        m.d.comb += of.eq(Mux(ended, self.requests.choice[1], self.requests.choice[0]))
+        with m.If(status.valid & status.ready):
+            m.d.sync += [ended.eq(~ended), used.eq(used + of.rows * ((of.bytes + size - 1) >> word))]
+        cut = Signal()
+        with m.If(self.dut.abort):
+            m.d.sync += cut.eq(1)
+        with m.Elif(~self.dut.busy & i.ready):
+            m.d.sync += cut.eq(0)
+        whole = (base == used) & (beat == 0) & (a_beat == 0) & (row == 0) & (a_row == 0)
+        with m.If(~self.dut.busy):
+            m.d.comb += Assert(~axi.awvalid & ~axi.wvalid & (ahead == 0))
+            m.d.comb += Assert(erred | cut | whole)
+            m.d.sync += [turn.eq(ended), row.eq(0), beat.eq(0), a_turn.eq(ended), a_row.eq(0), a_beat.eq(0)]
+            m.d.sync += [base.eq(Mux(cut, number, used)), asked.eq(Mux(cut, number, used))]
+            with m.If(cut):
+                m.d.sync += used.eq(number)
         return m
 
 
@@ -310,11 +359,12 @@ class OneStatusEach(Elaboratable):
 
     def __init__(self, dut):
         self.dut = dut
+        self.open = Signal(4)  # requests without a status
 
     def elaborate(self, platform):
         m = Module()
         requests, status = self.dut.requests, self.dut.status
-        open_ = Signal(4)
+        open_ = self.open
         m.d.sync += open_.eq(open_ + (requests.valid & requests.ready) - (status.valid & status.ready))
         m.d.comb += Assert(self.dut.busy == (open_ != 0))
         with m.If(status.valid):

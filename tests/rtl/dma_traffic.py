@@ -34,6 +34,15 @@ class Manners:
     errors: tuple = ()
 
 
+MANNERS = {
+    "prompt": Manners(),
+    "late": Manners(latency=200),
+    "uneven": Manners(stall=0.5, stall_stream=0.5, latency=30, uneven=True),
+    "slow_bus": Manners(stall=0.8, latency=3),
+    "slow_streams": Manners(stall_stream=0.8, latency=3),
+}
+
+
 @dataclass(frozen=True)
 class Moved:
     """What a request should do: its bursts, the words or bytes of each, its cause, and the address it reports."""

@@ -5,18 +5,11 @@ import random
 
 import cocotb
 from cocotb.triggers import ClockCycles
-from dma_traffic import ABORTED, ERRORS, Manners, ReadTraffic, consumed, expected_read, random_request
+from dma_traffic import ABORTED, ERRORS, MANNERS, Manners, ReadTraffic, consumed, expected_read, random_request
 
 from tilewright.dma_config import DmaConfig
 
 CONFIG = DmaConfig.from_json(os.environ["HW_CONFIG"])
-MANNERS = {
-    "prompt": Manners(),
-    "late": Manners(latency=200),
-    "uneven": Manners(stall=0.5, stall_stream=0.5, latency=30, uneven=True),
-    "slow_bus": Manners(stall=0.8, latency=3),
-    "slow_streams": Manners(stall_stream=0.8, latency=3),
-}
 
 
 @cocotb.test(timeout_time=20, timeout_unit="ms")

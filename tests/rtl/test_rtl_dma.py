@@ -72,8 +72,13 @@ def test_dma_keeps_its_promises_with_other_traffic(engine, config, seed):
 
 @pytest.mark.long
 @pytest.mark.parametrize("engine", ENGINES)
-def test_dma_for_ecp5_equals_the_generic_one(engine):
+def test_dma_for_ecp5_keeps_its_promises_on_verilator(engine):
     run(engine, DEFAULT[0], "verilator", family="ecp5")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_dma_for_ecp5_keeps_its_promises_on_icarus(engine):
+    run(engine, ON_ICARUS[1], "icarus", family="ecp5")
 
 
 def run(engine, config, simulator, **options):

@@ -7,6 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+
+from tilewright import cli
+from tilewright.area import Area
 
 TILEWRIGHT = Path(sys.executable).with_name("tilewright")
 
@@ -95,3 +99,41 @@ def test_the_schema_describes_every_field(tmp_path):
     schema = json.loads(tilewright("presets", "tile", "--schema", folder=tmp_path).stdout)
     assert all("description" in field for field in schema["properties"].values())
     assert schema["properties"]["rows"]["maximum"] == 64
+
+
+def test_fmax_prints_every_seed_and_the_best(monkeypatch):
+    monkeypatch.setattr(cli, "measure_fmax", lambda product, config, seeds: [100.0 + 7 * n % 5 for n in seeds])
+    done = CliRunner().invoke(cli.cli, ["fmax", "tile", "--seeds", "4"])
+    assert done.stdout.splitlines() == [
+        "seed 1: 102.0 MHz",
+        "seed 2: 104.0 MHz",
+        "seed 3: 101.0 MHz",
+        "seed 4: 103.0 MHz",
+        "best: 104.0 MHz",
+    ]
+
+
+def test_area_is_that_of_the_target(monkeypatch):
+    asked = []
+
+    def measure(product, config, target):
+        asked.append((product.name, config.data_bits, target))
+        return Area(lut4=1234, carry=5, ff=6, dsp=7, bram=8, multipliers=0)
+
+    monkeypatch.setattr(cli, "measure_area", measure)
+    done = CliRunner().invoke(cli.cli, ["area", "dma-reader", "--set", "data_bits=128", "--target", "ice40"])
+    assert asked == [("dma-reader", 128, "ice40")]
+    assert "1,234" in done.stdout
+
+
+def test_generate_for_ecp5_writes_models_of_the_primitives(tmp_path):
+    done = tilewright("generate", "dma-reader", "--target", "ecp5", "-o", "out", folder=tmp_path)
+    files = ["config.json", "dma_reader.v", "ecp5_models.v"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == files
+    assert len(done.stdout.splitlines()) == 3
+    assert "CCU2C" in (tmp_path / "out" / "dma_reader.v").read_text()
+
+
+@pytest.mark.parametrize("arguments", [[], ["generate"], ["presets", "--schema"]])
+def test_a_command_without_what_it_needs_fails(arguments, tmp_path):
+    assert tilewright(*arguments, folder=tmp_path).returncode == 2

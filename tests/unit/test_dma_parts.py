@@ -15,6 +15,7 @@ from tilewright.dma_planner import DmaPlanner
 from tilewright.dma_verdict import DmaVerdict
 from tilewright.read_aligner import ReadAligner
 from tilewright.small_fifo import SmallFifo
+from tilewright.word_claims import WordClaims
 from tilewright.write_aligner import WriteAligner
 from tilewright_sim import dma_model, pysim
 from tilewright_sim.dma_model import Request
@@ -350,3 +351,40 @@ def test_counters_give_every_cycle_one_cause():
                 want = dict.fromkeys(want, 0)
 
     pysim.run(counters, bench)
+
+
+@pytest.mark.parametrize("flow", [0.2, 0.6, 1.0])
+def test_claims_are_granted_when_all_words_are_there_and_soon(flow):
+    """Bursts that are announced in the cycle before, as a row's first ones, and others, with pauses between them."""
+    claims = WordClaims(ALIGNED)
+
+    async def bench(ctx):
+        chance = random.Random(int(10 * flow))
+        there = waited = done = 0  # words before this cycle that no burst has claimed
+        words = pause = None
+        while done < 150:
+            arrives = there < ALIGNED.write_buffer_words and chance.random() < flow
+            begins = words is None and not pause and chance.random() < 0.5
+            coming = chance.randint(1, 4) if words is None and not pause else None
+            ctx.set(claims.arrived, arrives)
+            ctx.set(claims.begins, begins)
+            ctx.set(claims.row_words_less_1, coming - 1 if begins and coming < 4 else 20)
+            ctx.set(claims.span_words_less_1, coming - 1 if begins else 0)
+            ctx.set(claims.waiting, words is not None)
+            ctx.set(claims.words_less_1, (words or 0) - 1)
+            claim = words is not None and ctx.get(claims.granted) and chance.random() < 0.8
+            ctx.set(claims.claim, claim)
+            if words is not None:
+                waited = waited + 1 if there >= words else 0
+                assert waited < 12, "a burst is not granted whose words are there"
+            if claim:
+                assert there >= words, f"{words} words are claimed of {there}"
+                there -= words
+                done += 1
+                words, pause, waited = None, chance.choice([0, 0, 1, 3]), 0
+            elif words is None:
+                words, pause = (coming, None) if not pause else (None, pause - 1)
+            there += arrives
+            await ctx.tick()
+
+    pysim.run(claims, bench)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tilewright.dma_config import Cause, DmaConfig
 from tilewright.dma_reader import DmaReader
-from tilewright_sim import dma_model, stream_agents
+from tilewright_sim import dma_model, pysim
 from tilewright_sim.axi_memory import ReadMemory
 from tilewright_sim.dma_model import Request
 
@@ -28,14 +28,14 @@ class Bench:
         self.memory = ReadMemory(
             self.dut.m_axi, MEMORY, latency=latency, stall=stall, seed=seed, responses=responses or {}
         )
-        self.feeder = stream_agents.Feeder(self.dut.requests, [asdict(r) for r in requests])
-        self.words = stream_agents.Taker(self.dut.o, stall=stall_o, seed=seed + 1)
-        self.statuses = stream_agents.Taker(self.dut.status, stall=stall_o / 2, seed=seed + 2)
+        self.feeder = pysim.Feeder(self.dut.requests, [asdict(r) for r in requests])
+        self.words = pysim.Taker(self.dut.o, stall=stall_o, seed=seed + 1)
+        self.statuses = pysim.Taker(self.dut.status, stall=stall_o / 2, seed=seed + 2)
         self.closed = True
 
-    def run(self, main=None, max_cycles=100_000):
+    def run(self, main=None):
         processes = (self.memory.run, self.feeder.run, self.words.run, self.statuses.run)
-        stream_agents.run(self.dut, main or self.done, *processes, max_cycles=max_cycles)
+        pysim.run(self.dut, main or self.done, background=processes, limit_cycles=100_000)
         assert self.memory.most_outstanding <= self.config.outstanding
         return self
 
