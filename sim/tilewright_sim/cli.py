@@ -74,8 +74,8 @@ def _plain(figures: list[Figure]) -> str:
 
 
 @cli.command()
-@click.option("--preset", default="small", show_default=True, help="The tile that recognizes the digits.")
+@click.option("--preset", default="small", show_default=True, help="The accelerator that recognizes the digits.")
 @click.option("--images", default=450, show_default=True, type=click.IntRange(1, 450), help="Test images to run.")
 def demo(preset: str, images: int) -> None:
-    """Recognize handwritten digits on the generated Verilog of a tile, compare with the golden model, show its area."""
+    """Recognize handwritten digits on the Verilog of an accelerator, compare with the golden model, show its area."""
     digits_demo(preset, images)
