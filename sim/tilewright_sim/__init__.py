@@ -1,1 +1,22 @@
 """Everything that drives a simulation of the generated hardware: golden models, runners, networks."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .requant import Requant
+    from .simulator import Simulator
+
+__all__ = ["Requant", "Simulator"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the runtime when it is first asked for: the regression needs none of it."""
+    if name == "Simulator":
+        from .simulator import Simulator
+
+        return Simulator
+    if name == "Requant":
+        from .requant import Requant
+
+        return Requant
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -33,13 +33,13 @@ def forward(network: Network, chip: Runtime, x: NDArray[np.int8]) -> tuple[NDArr
         return logits.numpy(), run
 
 
-def expected(network: Network, x: NDArray[np.int8], rounding: str) -> NDArray[np.int64]:
+def expected(network: Network, x: NDArray[np.int8], rounding: golden.Rounding) -> NDArray[np.int64]:
     """Return the logits that the golden model gives, with the epilogue's rounding."""
     requant = requantization(network, rounding)
     return golden.gemm(golden.gemm(x, network.w1, network.b1, requant), network.w2, network.b2)
 
 
-def requantization(network: Network, rounding: str = "double") -> Requant:
+def requantization(network: Network, rounding: golden.Rounding = "double") -> Requant:
     """The network's factor, and its clamp to 0 and up, as the epilogue takes them."""
     return Requant(
         multiplier=network.mult << _SPARE_BITS,
