@@ -200,6 +200,7 @@ class _Walk:
         self.execute = 0.0
         self.drain = 0.0
         self.banks = deque([0.0, 0.0])
+        self.stored = deque([0.0, 0.0], maxlen=2)  # the drains of the last two tiles
         self.ring: deque[tuple[float, int]] = deque()  # when words of B leave the ring, and how many
         self.ring_words = 0
         self.blocks = []
@@ -220,7 +221,7 @@ class _Walk:
             self.read += DESCRIPTOR_BYTES / self.config.word_bytes * self.beat
         for tile, n in enumerate(shape.tiles):
             bank = self.banks.popleft()
-            ready = self._load(_parameter_rows(gemm), 4 * n)
+            ready = self._load_ahead(_parameter_rows(gemm), 4 * n)
             for chunk, words in enumerate(shape.chunk_words):
                 if len(block.panel) == chunk:
                     self._load_a(place)
@@ -230,7 +231,7 @@ class _Walk:
                 self.execute = start + words * pace
                 self.ring.append((self.execute - pace, words * self.config.cols))
             if gemm.accumulate:
-                ready = self._load(block.m, 4 * n)
+                ready = self._load_ahead(block.m, 4 * n)
             self._drain(gemm, block.m, n, ready)
             if tile == len(shape.tiles) - 1:
                 block.done = self.execute
@@ -244,6 +245,13 @@ class _Walk:
         pace = max(beats * self.beat, bursts * self.round_trip / self.config.outstanding)
         self.read = max(self.read, free + self.bus.latency + REQUEST_CYCLES) + rows * pace
         return self.read
+
+    def _load_ahead(self, rows: int, row_bytes: int) -> float:
+        """Read parameters or old C, asked for when the tile two before is stored; nobody waits behind them."""
+        if not rows:
+            return 0.0
+        asked = self.stored[0]
+        return max(self._load(rows, row_bytes), asked + self.bus.latency + REQUEST_CYCLES + rows)
 
     def _load_a(self, place: int) -> None:
         block = self.blocks[place]
@@ -279,3 +287,4 @@ class _Walk:
         first = self.execute - max(m, n) + DRAIN_CYCLES
         self.drain = max(max(self.drain, first, ready) + m * pace, self.execute + DRAIN_CYCLES + pace)
         self.banks.append(self.drain)
+        self.stored.append(self.drain)
