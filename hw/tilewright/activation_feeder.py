@@ -16,7 +16,7 @@ class ActivationFeeder(SharedComponent):
     """Feed the tile from the A panel: for each M-block, N-tile and word along K, a packet of the block's rows.
 
     The first N-tile of a block waits for each chunk to be loaded; the others find all of them. A tile of sums begins
-    when a bank of accumulators is free. Data come 2 cycles after their address, a word per cycle, and 2 cycles more
+    when a bank of accumulators is free. Data come 2 cycles after their address, a word per cycle, and 3 cycles more
     pass between M-blocks::
 
         address ──► panel │fetched│──►│q│──► o          both stages stand still while `o` waits
@@ -72,28 +72,32 @@ class ActivationFeeder(SharedComponent):
         config = self.config
         job = Signal(config.job_shape, reset_less=True)
         half = Signal()
+        running = Signal()
+        issue = Signal()
+        advance = Signal()
+        refill = Signal()
+        fetched = Signal()
+        # A bubble in the pipeline is filled whatever the tile does.
+        m.d.comb += [advance.eq(~self.o.valid | self.o.ready), refill.eq(~fetched | advance)]
+        m.d.comb += [self.fetch.eq(refill), self.take.eq(advance)]
+        needs_chunk = Signal()  # the next word is the first of a chunk that may not be loaded
+        needs_bank = Signal()  # … of a tile of sums
+        takes_chunk = issue & needs_chunk
+        takes_bank = issue & needs_bank
         chunks = Signal(range(config.panel_words + 1))  # loaded, and not yet begun by the first N-tile
         banks = Signal(range(3), init=2)
-        running = Signal()
-        advance = Signal()
-        m.d.comb += advance.eq(~self.o.valid | self.o.ready)
-
-        tile_start = Signal()  # the next word is the first of a tile of sums, or of a chunk
-        chunk_start = Signal()
-        first_tile = Signal()
-        issue = Signal()
-        m.d.comb += [
-            self.wants_chunk.eq(running & chunk_start & first_tile & ~chunks.any()),
-            self.wants_bank.eq(running & tile_start & ~banks.any()),
+        has_chunk = Signal()
+        has_bank = Signal(init=1)
+        m.d.sync += [
+            chunks.eq(chunks + self.chunk_loaded - takes_chunk),
+            banks.eq(banks + self.bank_freed - takes_bank),
         ]
-        # A bubble in the pipeline is filled whatever the tile does.
-        fetched = Signal()
-        refill = Signal()
-        m.d.comb += [refill.eq(~fetched | advance), self.fetch.eq(refill), self.take.eq(advance)]
+        m.d.sync += has_chunk.eq(Mux(takes_chunk, chunks[1:].any(), chunks.any()))
+        m.d.sync += has_bank.eq(Mux(takes_bank, banks[1], banks.any()))
+        m.d.comb += [self.wants_chunk.eq(needs_chunk & ~has_chunk), self.wants_bank.eq(needs_bank & ~has_bank)]
         m.d.comb += issue.eq(running & ~self.wants_chunk & ~self.wants_bank & refill)
-        m.d.sync += chunks.eq(chunks + self.chunk_loaded - (issue & chunk_start & first_tile))
-        m.d.sync += banks.eq(banks + self.bank_freed - (issue & tile_start))
 
+        # Where the walk is. What ends with the next word is kept in registers, each one step ahead of its counter.
         m_left = Signal.like(job.m, reset_less=True)
         tiles_left = Signal(range(max(1, ((1 << SIZE_BITS) - 1) // config.cols)), reset_less=True)  # after this one
         words_left = Signal.like(job.k_words, reset_less=True)  # along K, with this one
@@ -103,39 +107,32 @@ class ActivationFeeder(SharedComponent):
         place = Signal(range(config.half_words), reset_less=True)
         word_place = Signal.like(place, reset_less=True)  # row 0 of this word
         next_chunk = Signal.like(place, reset_less=True)
-        after_row = Signal.like(place)
-        after_chunk = Signal.like(place)
-        chunk_end = Signal()
-        tile_end = Signal()
-        block_end = Signal()
+        first_word, last_row, single_row = (Signal(name=name) for name in ("first_word", "last_row", "single_row"))
+        tile_end, chunk_end, last_tile = (Signal(name=name) for name in ("tile_end", "chunk_end", "last_tile"))
+        first_tile = Signal()
+        length_less_1 = chunk_words(config, job.long) - 1
+        after_row, after_chunk = Signal.like(place), Signal.like(place)
         m.d.comb += [
             after_row.eq(place + chunk_words(config, job.long)),
             after_chunk.eq(Mux(offset == 0, after_row, next_chunk)),
-            tile_end.eq(words_left == 1),
-            chunk_end.eq(tile_end | (offset == chunk_words(config, job.long) - 1)),
-            block_end.eq(tile_end & ~tiles_left.any()),
         ]
-        last_row = Signal()
-        m.d.comb += last_row.eq(~rows_left.any())
-        first_word = Signal()
+        next_tile_end, next_chunk_end = Signal(), Signal()
+        m.d.comb += next_tile_end.eq(Mux(tile_end, job.k_words == 1, words_left == 2))
+        m.d.comb += next_chunk_end.eq(next_tile_end | Mux(chunk_end, length_less_1 == 0, offset + 1 == length_less_1))
         with m.If(issue):
-            m.d.sync += [tile_start.eq(0), chunk_start.eq(0), rows_left.eq(rows_left - 1), place.eq(after_row)]
+            m.d.sync += [needs_bank.eq(0), needs_chunk.eq(0), rows_left.eq(rows_left - 1), place.eq(after_row)]
+            m.d.sync += last_row.eq(Mux(last_row, single_row, rows_left == 1))
         with m.If(issue & last_row):
             m.d.sync += [rows_left.eq(rows_less_1), words_left.eq(words_left - 1), next_chunk.eq(after_chunk)]
-            m.d.sync += [
-                offset.eq(offset + 1),
-                place.eq(word_place + 1),
-                word_place.eq(word_place + 1),
-                first_word.eq(0),
-            ]
+            m.d.sync += [offset.eq(offset + 1), place.eq(word_place + 1), word_place.eq(word_place + 1)]
+            m.d.sync += [first_word.eq(tile_end), tile_end.eq(next_tile_end), chunk_end.eq(next_chunk_end)]
             with m.If(chunk_end):
-                m.d.sync += [offset.eq(0), place.eq(after_chunk), word_place.eq(after_chunk), chunk_start.eq(1)]
+                m.d.sync += [offset.eq(0), place.eq(after_chunk), word_place.eq(after_chunk)]
+                m.d.sync += needs_chunk.eq(first_tile & ~tile_end)
             with m.If(tile_end):
-                m.d.sync += [place.eq(0), word_place.eq(0), words_left.eq(job.k_words), tile_start.eq(1)]
-                m.d.sync += [tiles_left.eq(tiles_left - 1), first_tile.eq(0), first_word.eq(1)]
+                m.d.sync += [place.eq(0), word_place.eq(0), words_left.eq(job.k_words), needs_bank.eq(1)]
+                m.d.sync += [tiles_left.eq(tiles_left - 1), last_tile.eq(tiles_left == 1), first_tile.eq(0)]
 
-        tiles_less_1 = Signal.like(tiles_left)
-        m.d.comb += tiles_less_1.eq((job.n - 1) >> config.cols.bit_length() - 1)
         last_block = Signal(reset_less=True)  # a cycle after `m_left`
         m.d.sync += last_block.eq(m_left <= job.block_rows)
         with m.FSM() as fsm:
@@ -145,16 +142,21 @@ class ActivationFeeder(SharedComponent):
                 with m.If(self.job.valid):
                     m.next = "Block"
             with m.State("Block"):
-                rows = Mux(m_left < job.block_rows, m_left, job.block_rows) - 1
-                m.d.sync += [rows_left.eq(rows), rows_less_1.eq(rows), words_left.eq(job.k_words)]
-                m.d.sync += [tiles_left.eq(tiles_less_1), first_tile.eq(1), tile_start.eq(1), chunk_start.eq(1)]
+                m.d.sync += rows_less_1.eq(Mux(m_left < job.block_rows, m_left, job.block_rows) - 1)
+                m.d.sync += [tiles_left.eq((job.n - 1) >> config.cols.bit_length() - 1), words_left.eq(job.k_words)]
+                m.next = "Start"
+            with m.State("Start"):
+                m.d.sync += [rows_left.eq(rows_less_1), last_row.eq(rows_less_1 == 0), single_row.eq(rows_less_1 == 0)]
+                m.d.sync += [last_tile.eq(tiles_left == 0), first_tile.eq(1), needs_bank.eq(1), needs_chunk.eq(1)]
                 m.d.sync += [place.eq(0), word_place.eq(0), offset.eq(0), first_word.eq(1)]
+                m.d.sync += [tile_end.eq(words_left == 1), chunk_end.eq((words_left == 1) | (length_less_1 == 0))]
                 m.next = "Run"
             with m.State("Run"):
                 m.d.comb += running.eq(1)
-                with m.If(issue & last_row & block_end):
+                with m.If(issue & last_row & tile_end & last_tile):
                     m.d.comb += self.half_freed.eq(1)
                     m.d.sync += [half.eq(~half), m_left.eq(m_left - job.block_rows)]
+                    m.d.sync += [needs_bank.eq(0), needs_chunk.eq(0)]
                     m.next = "Block"
                     with m.If(last_block):
                         m.next = "Idle"

@@ -59,19 +59,21 @@ class WeightFeeder(SharedComponent):
         m = Module()
         config = self.config
         job = Signal(config.job_shape, reset_less=True)
-        chunks = Signal(range(config.ring_words // (config.cols * config.chunk_words) + 1))
         running = Signal()
-        advance = Signal()
-        m.d.comb += advance.eq(~self.o.valid | self.o.ready)
-
-        chunk_start = Signal()
         issue = Signal()
-        fetched = Signal()
+        advance = Signal()
         refill = Signal()
-        m.d.comb += self.wants_chunk.eq(running & chunk_start & ~chunks.any())
-        m.d.comb += [refill.eq(~fetched | advance), self.fetch.eq(refill), self.take.eq(advance)]
-        m.d.comb += issue.eq(running & ~self.wants_chunk & refill)
-        m.d.sync += chunks.eq(chunks + self.chunk_loaded - (issue & chunk_start))
+        fetched = Signal()
+        m.d.comb += [advance.eq(~self.o.valid | self.o.ready), refill.eq(~fetched | advance)]
+        m.d.comb += [self.fetch.eq(refill), self.take.eq(advance)]
+        chunk_start = Signal()
+        takes_chunk = issue & chunk_start
+        chunks = Signal(range(config.ring_words // (config.cols * config.chunk_words) + 1))
+        has_chunk = Signal()
+        m.d.sync += chunks.eq(chunks + self.chunk_loaded - takes_chunk)
+        m.d.sync += has_chunk.eq(Mux(takes_chunk, chunks[1:].any(), chunks.any()))
+        m.d.comb += self.wants_chunk.eq(running & chunk_start & ~has_chunk)
+        m.d.comb += issue.eq(running & ~(chunk_start & ~has_chunk) & refill)
 
         m_left = Signal.like(job.m, reset_less=True)
         tiles_left = Signal(range(max(1, ((1 << SIZE_BITS) - 1) // config.cols)), reset_less=True)  # after this one
@@ -81,21 +83,22 @@ class WeightFeeder(SharedComponent):
         chunk_place = Signal(range(config.ring_words))
         place = Signal.like(chunk_place, reset_less=True)
         next_chunk = Signal.like(chunk_place)
-        tile_end = Signal()
-        chunk_end = Signal()
         last_column = Signal()
-        last_tile = Signal()
         tiles_less_1 = Signal.like(tiles_left)
-        m.d.comb += [
-            next_chunk.eq(chunk_place + chunk_words(config, job.long, config.cols)),
+        m.d.comb += next_chunk.eq(chunk_place + chunk_words(config, job.long, config.cols))
+        m.d.comb += tiles_less_1.eq((job.n - 1) >> config.cols.bit_length() - 1)
+        m.d.sync += last_column.eq(Mux(issue, column == config.cols - 2, last_column))
+        # A cycle after their counters, which change every `cols` cycles at most.
+        tile_end, chunk_end, last_tile, last_block = (
+            Signal(name=name, reset_less=True) for name in ("tile_end", "chunk_end", "last_tile", "last_block")
+        )
+        m.d.sync += [
             tile_end.eq(words_left == 1),
-            chunk_end.eq(tile_end | (offset == chunk_words(config, job.long) - 1)),
-            last_column.eq(column == config.cols - 1),
+            chunk_end.eq((words_left == 1) | (offset == chunk_words(config, job.long) - 1)),
             last_tile.eq(~tiles_left.any()),
-            tiles_less_1.eq((job.n - 1) >> config.cols.bit_length() - 1),
-            self.chunk_freed.eq(issue & last_column & chunk_end),
-            self.long_chunk_freed.eq(job.long),
+            last_block.eq(m_left <= job.block_rows),
         ]
+        m.d.comb += [self.chunk_freed.eq(issue & last_column & chunk_end), self.long_chunk_freed.eq(job.long)]
         with m.If(issue):
             m.d.sync += [chunk_start.eq(0), column.eq(column + 1), place.eq(place + chunk_words(config, job.long))]
         with m.If(issue & last_column):
@@ -107,8 +110,6 @@ class WeightFeeder(SharedComponent):
                 with m.If(last_tile):
                     m.d.sync += m_left.eq(m_left - job.block_rows)
 
-        last_block = Signal(reset_less=True)  # a cycle after `m_left`
-        m.d.sync += last_block.eq(m_left <= job.block_rows)
         with m.FSM():
             with m.State("Idle"):
                 m.d.comb += self.job.ready.eq(1)
@@ -117,7 +118,7 @@ class WeightFeeder(SharedComponent):
                     m.next = "Start"
             with m.State("Start"):
                 m.d.sync += [words_left.eq(job.k_words), tiles_left.eq(tiles_less_1), chunk_start.eq(1)]
-                m.d.sync += [offset.eq(0), column.eq(0), place.eq(chunk_place)]
+                m.d.sync += [offset.eq(0), column.eq(0), last_column.eq(0), place.eq(chunk_place)]
                 m.next = "Run"
             with m.State("Run"):
                 m.d.comb += running.eq(1)
