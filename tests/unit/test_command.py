@@ -167,7 +167,7 @@ class World:
         self.jobs = []  # offered and not complete
         self.current = None
         self.reports = []
-        self.pending = {}
+        self.failed_at = 1 << 30
         self.aborted = False
 
     def pause(self, most: int) -> int:
@@ -182,6 +182,7 @@ class World:
             values = {name: getattr(shaped, name) for name in plan(self.dut.config, GOOD, 0)}
             self.current = job
             self.offered_at = self.cycle
+            assert self.cycle <= self.failed_at + 3, "offered when a failure is known"
             assert valid == 0b1111
             if len(self.jobs) >= 4:
                 raise AssertionError("more than 4 jobs are incomplete")
@@ -212,6 +213,7 @@ class World:
             if due:
                 _, index, fault = due[0]
                 self.reports.remove(due[0])
+                self.failed_at = min(self.failed_at, self.cycle)
                 ctx.set(stream.payload, {"index": index, "unit": fault.unit, "cause": fault.cause,
                                          "address": fault.address})  # fmt: skip
             elif self.rng and self.rng.random() < 0.05:
@@ -512,7 +514,8 @@ def test_failures_are_reported_in_order_and_the_rest_completes(seed):
         assert seen == sorted(errors)
         await check_counters(ctx, host)
 
-    world = simulate(SMALL, bench, memory, faults, seed=seed)
+    # With much work, several descriptors are in work at once.
+    world = simulate(SMALL, bench, memory, faults, seed=seed, work=5 if seed % 3 == 0 else 50)
     want = [plan(SMALL, d, n) for n, d in enumerate(descriptors) if n not in errors]
     assert [kept(job) for job in world.done] == want
 
@@ -549,7 +552,7 @@ def test_abort_at_any_time(seed):
         assert await host.read(ctx, "STATUS") == DIRECT_READY
 
     lost = []
-    world = simulate(SMALL, bench, ring(descriptors, log2=5), faults, seed=seed)
+    world = simulate(SMALL, bench, ring(descriptors, log2=5), faults, seed=seed, work=5 if seed % 2 else 50)
     # What was aborted may have completed in the very same moment.
     done = [job["index"] for job in world.done]
     assert sorted({*done, *lost}) == list(range(count))
@@ -641,6 +644,13 @@ def test_interrupts_come_with_flagged_descriptors_and_the_last():
         assert seen == {3, 4, 7}
         assert await host.read(ctx, "IRQ_STATUS") == 0b100
 
+    async def watch_empty(ctx, host, world):
+        await start(ctx, host, tail=8)
+        while not await host.read(ctx, "IRQ_STATUS") & 0b100:
+            pass
+        assert await host.read(ctx, "HEAD") == 8
+
+    simulate(SMALL, watch_empty, ring(descriptors), work=1, latency=30)
     simulate(SMALL, bench, ring(descriptors), work=60)
 
 
