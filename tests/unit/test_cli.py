@@ -74,7 +74,7 @@ def test_generate_takes_preset_then_file_then_settings(tmp_path):
         "generate", "tile", "--preset", "nano", "--config", "my.toml", "--set", "cols=5", "-o", "out", folder=tmp_path
     )
     assert done.returncode == 0, done.stderr
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["config.json", "tile.v"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["config.json", "tile.sdc", "tile.v"]
     config = json.loads((tmp_path / "out" / "config.json").read_text())["config"]
     assert (config["rows"], config["cols"], config["dot"], config["multiplier"]) == (2, 5, 2, "infer")
 
@@ -128,9 +128,9 @@ def test_area_is_that_of_the_target(monkeypatch):
 
 def test_generate_for_ecp5_writes_models_of_the_primitives(tmp_path):
     done = tilewright("generate", "dma-reader", "--target", "ecp5", "-o", "out", folder=tmp_path)
-    files = ["config.json", "dma_reader.v", "ecp5_models.v"]
+    files = ["config.json", "dma_reader.sdc", "dma_reader.v", "ecp5_models.v"]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == files
-    assert len(done.stdout.splitlines()) == 3
+    assert len(done.stdout.splitlines()) == 4
     assert "CCU2C" in (tmp_path / "out" / "dma_reader.v").read_text()
 
 
