@@ -66,11 +66,11 @@ class AcceleratorConfig(TileConfig):
         "small": {"rows": 8, "cols": 8, "dot": 8, "data_bits": 64, "panel_words": 4096, "ring_words": 512,
                   "acc_rows": 64, "requant_lanes": 4, "multiplier": "dsp"},
         "base": {"rows": 16, "cols": 16, "dot": 16, "data_bits": 128, "panel_words": 4096, "ring_words": 1024,
-                 "acc_rows": 64, "requant_lanes": 4, "chunk_words": 4, "multiplier": "dsp"},
+                 "acc_rows": 64, "requant_lanes": 4, "chunk_words": 4, "outstanding": 32},
         "large": {"rows": 32, "cols": 32, "dot": 16, "data_bits": 256, "panel_words": 4096, "ring_words": 2048,
-                  "acc_rows": 64, "requant_lanes": 8, "chunk_words": 4, "multiplier": "dsp"},
+                  "acc_rows": 64, "requant_lanes": 8, "chunk_words": 4, "outstanding": 32},
         "giant": {"rows": 64, "cols": 64, "dot": 16, "data_bits": 512, "panel_words": 4096, "ring_words": 4096,
-                  "acc_rows": 128, "requant_lanes": 16, "chunk_words": 4, "multiplier": "dsp"},
+                  "acc_rows": 128, "requant_lanes": 16, "chunk_words": 4, "outstanding": 32},
     }  # fmt: skip
 
     data_bits: Annotated[

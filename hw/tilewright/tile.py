@@ -79,11 +79,16 @@ class MatmulTile(SharedComponent):
             "o": Out(stream.Signature(result_word(config), always_ready=True)),
         })
 
+    @staticmethod
+    def latency_of(config: TileConfig) -> int:
+        """Cycles from the acceptance of an activation word to its result word."""
+        blocks = -(-config.cols // BLOCK_COLUMNS)
+        return 1 + sum(TIMING[config.multiplier]) + (config.dot - 1).bit_length() + config.groups - 1 + blocks - 1
+
     @property
     def latency(self) -> int:
         """Cycles from the acceptance of an activation word to its result word."""
-        config = self.config
-        return 1 + sum(TIMING[config.multiplier]) + (config.dot - 1).bit_length() + config.groups - 1 + self.blocks - 1
+        return self.latency_of(self.config)
 
     @property
     def blocks(self) -> int:
