@@ -45,7 +45,7 @@ class Estimate:
         return "multipliers" if self.multiplier_cycles >= self.bus_cycles else "bus"
 
 
-def estimate(config: AcceleratorConfig, gemms: Iterable[Gemm], bus: Bus = Bus()) -> Estimate:  # frozen
+def estimate(config: AcceleratorConfig, gemms: Iterable[Gemm], bus: Bus = Bus()) -> Estimate:  # noqa: B008  # frozen
     """Estimate the cycles of products that are queued together.
 
     Raises
