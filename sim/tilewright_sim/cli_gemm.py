@@ -177,7 +177,10 @@ def _operands(
             raise click.UsageError("two matrices are needed: tilewright gemm A.npy B.npy")
         if shape is not None:
             raise click.UsageError("either files or --random, not both")
-        return check_matrix(_load(a_file), str(a_file)), check_matrix(_load(b_file), str(b_file))
+        a, b = check_matrix(_load(a_file), str(a_file)), check_matrix(_load(b_file), str(b_file))
+        if a.shape[1] != b.shape[1]:
+            raise TilewrightError(f"{a_file} is {list(a.shape)} and {b_file} {list(b.shape)}: not [M, K] and [N, K]")
+        return a, b
     sizes = re.fullmatch(r"(\d{1,7})x(\d{1,7})x(\d{1,7})", shape) if shape else None
     if shape and not sizes:
         raise click.UsageError(f"--random {shape}: write it as MxNxK, for example --random 512x512x512")
