@@ -24,8 +24,8 @@ class ReadRouter(SharedComponent):
     Descriptors come first, then old C, and parameters that sums wait for. Then A or B: A where B has asked for a chunk
     of the first N-tile of an M-block and A not yet for the one that goes with it; else B before A. So the first chunks
     of B and A come by turns, B before A because weights take ``cols`` cycles to enter the tile, and the next panel is
-    loaded when the ring is full. Parameters that nobody waits for come before B, but after A. Words are
-    never held up: whoever asks has space for them. A request is at the reader a cycle after it is accepted::
+    loaded when the ring is full. Parameters that nobody waits for come before B, but after A. Words are never held up:
+    whoever asks has space for them. A request is passed on a cycle after it is offered, and one in 2 cycles::
 
         descriptors ─┐
         parameters  ─┤             ┌─► │whose│ ──────┐ words to each
@@ -94,17 +94,13 @@ class ReadRouter(SharedComponent):
         a_wants, b_wants, parameters_want = (
             source.valid for source in (self.a_requests, self.b_requests, self.parameter_requests)
         )
-        free = Signal()  # the request can be taken
-        room = Signal()
-        full = Signal()
-        m.d.comb += [room.eq(owners.i.ready & issues.i.ready), free.eq(room & (~full | self.requests.ready))]
-        sources = [  # the first of these that wants is next
-            (Unit.DESCRIPTOR, self.descriptor_requests.valid),
-            (Unit.LOAD_C, self.c_requests.valid),
-            (Unit.PARAMETERS, parameters_want & (self.parameters_urgent | ~a_wants)),
-            (Unit.LOAD_A, a_wants & (~b_wants | (lead < 0))),
-            (Unit.LOAD_B, b_wants),
-        ]
+        wants = {  # the first of these is next
+            Unit.DESCRIPTOR: self.descriptor_requests.valid,
+            Unit.LOAD_C: self.c_requests.valid,
+            Unit.PARAMETERS: parameters_want & (self.parameters_urgent | ~a_wants),
+            Unit.LOAD_A: a_wants & (~b_wants | (lead < 0)),
+            Unit.LOAD_B: b_wants,
+        }
         streams = {
             Unit.DESCRIPTOR: (self.descriptor_requests, self.descriptor_words),
             Unit.LOAD_C: (self.c_requests, self.c_words),
@@ -112,25 +108,31 @@ class ReadRouter(SharedComponent):
             Unit.LOAD_A: (self.a_requests, self.a_words),
             Unit.LOAD_B: (self.b_requests, self.b_words),
         }
-        chosen = Signal(config.dma.request_shape)
+        # Chosen in one cycle, passed on in the next or later.
+        chosen = Signal()
+        turn = Signal(len(wants), reset_less=True)  # one of them
+        room = Signal()  # in both queues
+        accepted = Signal()
         number = Signal(NUMBER_BITS)
         unit = Signal(Unit)
-        accepted = Signal()
-        taken = Const(0)  # by one before
-        for which, wants in sources:
+        m.d.comb += [room.eq(owners.i.ready & issues.i.ready), self.requests.valid.eq(chosen & room)]
+        m.d.comb += accepted.eq(self.requests.valid & self.requests.ready)
+        with m.If(~chosen):
+            before = Const(0)
+            for place_in_line, want in enumerate(wants.values()):
+                m.d.sync += turn[place_in_line].eq(want & ~before)
+                before |= want
+            m.d.sync += chosen.eq(before)
+        with m.Elif(accepted):
+            m.d.sync += chosen.eq(0)
+        request = Signal(config.dma.request_shape)
+        for place_in_line, which in enumerate(wants):
             source, _ = streams[which]
             transfer = source.payload.transfer if which in (Unit.LOAD_A, Unit.LOAD_B) else source.payload
-            m.d.comb += source.ready.eq(free & wants & ~taken)
-            with m.If(wants & ~taken):
-                m.d.comb += [chosen.eq(transfer.request), unit.eq(which), accepted.eq(free)]
-                m.d.comb += number.eq(transfer.index[:NUMBER_BITS])
-            taken |= wants
-        held = Signal(config.dma.request_shape, reset_less=True)
-        with m.If(accepted):
-            m.d.sync += [full.eq(1), held.eq(chosen)]
-        with m.Elif(self.requests.ready):
-            m.d.sync += full.eq(0)
-        m.d.comb += [self.requests.valid.eq(full), self.requests.payload.eq(held)]
+            m.d.comb += source.ready.eq(accepted & turn[place_in_line])
+            with m.If(turn[place_in_line]):
+                m.d.comb += [request.eq(transfer.request), unit.eq(which), number.eq(transfer.index[:NUMBER_BITS])]
+        m.d.comb += self.requests.payload.eq(request)
         asks_a, asks_b = accepted & (unit == Unit.LOAD_A), accepted & (unit == Unit.LOAD_B)
         m.d.sync += lead.eq(lead + asks_a - (asks_b & self.b_first_tile))
 
