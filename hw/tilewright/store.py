@@ -45,7 +45,8 @@ class Store(SharedComponent):
     job : In(stream.Signature(config.job_shape))
         Jobs, in order.
     head : In(unsigned(INDEX_BITS))
-        Descriptors that are complete: a job with ``fence_c`` asks for nothing before this is its index.
+        Descriptors that are complete: before this is its index, a job writes nothing, and with ``fence_c`` asks for
+        nothing.
     sums_ready : In(1)
         The oldest tile of sums not yet released can be read: row 0 now, and a further row in each cycle.
     sums_fetch, sums_take : Out(1)
@@ -122,7 +123,7 @@ class Store(SharedComponent):
         connect(m, writes.requests, flipped(self.write_requests))
         connect(m, flipped(self.write_status), writes.status)
         connect(m, writes.failure, flipped(self.failure))
-        m.d.comb += [walker.head.eq(self.head), self.completed.eq(writes.completed)]
+        m.d.comb += [walker.head.eq(self.head), writes.head.eq(self.head), self.completed.eq(writes.completed)]
         m.d.comb += [parameters.bank.eq(walker.bank), walker.arrived.eq(parameters.arrived)]
 
         # Both take a tile at once.

@@ -12,11 +12,15 @@ from .target import SharedComponent, place
 
 __all__ = ["StoreWrites"]
 
+NUMBER_BITS = 3
+"""Bits of its number that tell a job from the others in work: those are fewer than 2**NUMBER_BITS."""
+
 
 class StoreWrites(SharedComponent):
     """Ask for each tile to be written, and tell when the last one of a job has been.
 
-    A request is offered 1 cycle after its tile::
+    A request is offered 1 cycle after its tile, but not before all earlier jobs are complete: if one of them fails, this
+    one must not have changed its C, which may be an operand when it runs again::
 
         tiles ──┬──►│requests│──► requests
                 └──►│index, last│──┐
@@ -29,6 +33,8 @@ class StoreWrites(SharedComponent):
     Members
     -------
     tiles : In(stream.Signature(tile_shape(config)))
+    head : In(unsigned(INDEX_BITS))
+        Descriptors that are complete.
     requests : Out(stream.Signature(config.transfer_shape))
     status : In(stream.Signature(config.dma.status_shape, always_ready=True))
         How each request ended, in order.
@@ -47,6 +53,7 @@ class StoreWrites(SharedComponent):
         self.config = config
         super().__init__({
             "tiles": In(stream.Signature(tile_shape(config))),
+            "head": In(unsigned(INDEX_BITS)),
             "requests": Out(stream.Signature(config.transfer_shape)),
             "status": In(stream.Signature(config.dma.status_shape, always_ready=True)),
             "completed": Out(1),
@@ -62,7 +69,10 @@ class StoreWrites(SharedComponent):
 
         valid = Signal()
         request = Signal(self.config.transfer_shape, reset_less=True)
-        m.d.comb += [self.requests.valid.eq(valid), self.requests.payload.eq(request)]
+        first = Signal(reset_less=True)  # all earlier jobs are complete
+        index = Mux(self.tiles.ready, tile.index, request.index)[:NUMBER_BITS]
+        m.d.sync += first.eq(index == self.head[:NUMBER_BITS])
+        m.d.comb += [self.requests.valid.eq(valid & first), self.requests.payload.eq(request)]
         m.d.comb += self.tiles.ready.eq(~valid & owners.i.ready)
         m.d.comb += [owners.i.valid.eq(self.tiles.valid & ~valid), owners.i.payload.index.eq(tile.index)]
         m.d.comb += owners.i.payload.last.eq(tile.last)
@@ -75,7 +85,7 @@ class StoreWrites(SharedComponent):
                 request.request.rows.eq(tile.rows),
                 request.request.stride.eq(tile.stride),
             ]
-        with m.If(valid & self.requests.ready):
+        with m.If(self.requests.valid & self.requests.ready):
             m.d.sync += valid.eq(0)
 
         status, owner = self.status.payload, owners.o.payload
