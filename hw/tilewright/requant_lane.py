@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib.wiring import In, Out
 
 from .carry_adder import CarryAdder
@@ -172,15 +172,9 @@ def wrap(total: Value, right: Value) -> Value:
 
     Bits above bit ``right`` become copies of it; from 31 on there are none.
     """
-    all_bits = right[5]
-    sign = Mux(all_bits, total[31], Array(total)[right[:5]])
-    bits = []
-    for bit in range(32):
-        coarse, fine = divmod(bit, 8)
-        above = right[3:5] > coarse if coarse < 3 else 0
-        keep = all_bits | above | (right[3:5] == coarse) & (right[:3] >= fine)
-        bits.append(Mux(keep, total[bit], sign))
-    return Cat(bits)
+    sign = Mux(right[5], total[31], total.bit_select(right[:5], 1))
+    copies = Mux(right[5], 0, (Const(-2, 32) << right[:5])[:32])
+    return (total & ~copies) | (copies & sign.replicate(32))
 
 
 def right_shift(shift: Value) -> Value:
