@@ -88,19 +88,18 @@ class ActivityCounters(SharedComponent):
         with m.If(self.clear):
             m.d.sync += [fresh[0].eq(1), cleared.eq(slot)]
 
-        tallies = []
-        for number, event in enumerate(self._events(m)):
-            tally = Signal(TALLY_BITS, name=f"tally_{number}")
-            with m.If(event):
-                m.d.sync += tally.eq(Cat(~(tally[4] ^ tally[2]), tally[:4]))
-            with m.If(visit[number] | self.clear):
-                m.d.sync += tally.eq(event)  # the code of 1 is 1
-            tallies.append(tally)
+        # Bit n of `states[b]` is bit b of the state of tally n.
+        events = Cat(self._events(m))
+        restart = visit | self.clear.replicate(slots)
+        states = [Signal(slots, name=f"states_{bit}") for bit in range(TALLY_BITS)]
+        fed_back = [~(states[4] ^ states[2]), *states[:-1]]
+        for bit, (state, stepped) in enumerate(zip(states, fed_back, strict=True)):
+            first = events if bit == 0 else 0  # the code of 1 is 1
+            m.d.sync += state.eq((restart & first) | (~restart & ((events & stepped) | (~events & state))))
 
         # Visited in cycle 0; the code is there in cycle 1, its number in 2, with the total in 3, the sum in 4.
         code, delta, addend = Signal(TALLY_BITS), Signal(TALLY_BITS), Signal(TALLY_BITS)
-        picked = [tally & here.replicate(TALLY_BITS) for tally, here in zip(tallies, visit, strict=True)]
-        m.d.sync += [code.eq(any_of(picked)), addend.eq(delta)]
+        m.d.sync += [code.eq(Cat((state & visit).any() for state in states)), addend.eq(delta)]
         with m.Switch(code):
             for number, state in enumerate(tally_codes()):
                 with m.Case(state):
@@ -142,14 +141,6 @@ def tally_codes() -> list[int]:
         state = codes[-1]
         codes.append((state << 1 | (state >> 4 ^ state >> 2 ^ 1) & 1) & (1 << TALLY_BITS) - 1)
     return codes
-
-
-def any_of(values: list):
-    """The bitwise OR of some values."""
-    result = values[0]
-    for value in values[1:]:
-        result |= value
-    return result
 
 
 assert len(COUNTERS) < 1 << TALLY_BITS, "a round must be shorter than what a tally counts"
