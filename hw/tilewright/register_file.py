@@ -6,7 +6,6 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from .accelerator_config import INDEX_BITS, AcceleratorConfig
-from .activity_counters import any_of
 from .axi import AxiLite
 from .register_port import RegisterPort
 from .registers import (
@@ -233,3 +232,11 @@ def _is_descriptor(word: Value) -> Value:
 
 assert DESCRIPTOR_BASE % 64 == 0
 assert COUNTER_BASE % 128 == 0
+
+
+def any_of(values: list):
+    """The bitwise OR of some values."""
+    result = values[0]
+    for value in values[1:]:
+        result |= value
+    return result
