@@ -19,8 +19,8 @@ NUMBER_BITS = 3
 class StoreWrites(SharedComponent):
     """Ask for each tile to be written, and tell when the last one of a job has been.
 
-    A request is offered 1 cycle after its tile, but not before all earlier jobs are complete: if one of them fails, this
-    one must not have changed its C, which may be an operand when it runs again::
+    A request is offered 1 cycle after its tile, but not before all earlier jobs are complete: if one of them fails,
+    this one must not have changed its C, which may be an operand when it runs again::
 
         tiles ──┬──►│requests│──► requests
                 └──►│index, last│──┐
