@@ -25,7 +25,7 @@ class ReadRouter(SharedComponent):
     of the first N-tile of an M-block and A not yet for the one that goes with it; else B before A. So the first chunks
     of B and A come by turns, B before A because weights take ``cols`` cycles to enter the tile, and the next panel is
     loaded when the ring is full. Parameters that nobody waits for come before B, but after A. Words are never held up:
-    whoever asks has space for them. A request is passed on a cycle after it is offered, and one in 2 cycles::
+    whoever asks has space for them. A request is passed on 2 cycles after it is offered, and one in 2 cycles::
 
         descriptors ─┐
         parameters  ─┤             ┌─► │whose│ ──────┐ words to each
@@ -108,15 +108,16 @@ class ReadRouter(SharedComponent):
             Unit.LOAD_A: (self.a_requests, self.a_words),
             Unit.LOAD_B: (self.b_requests, self.b_words),
         }
-        # Chosen in one cycle, passed on in the next or later.
+        # Chosen in one cycle, taken in the next, passed on from a register: each step compares or adds much.
         chosen = Signal()
         turn = Signal(len(wants), reset_less=True)  # one of them
-        room = Signal()  # in both queues
+        room = Signal()
         accepted = Signal()
         number = Signal(NUMBER_BITS)
         unit = Signal(Unit)
-        m.d.comb += [room.eq(owners.i.ready & issues.i.ready), self.requests.valid.eq(chosen & room)]
-        m.d.comb += accepted.eq(self.requests.valid & self.requests.ready)
+        full = Signal()
+        m.d.comb += room.eq(owners.i.ready & issues.i.ready & (~full | self.requests.ready))
+        m.d.comb += accepted.eq(chosen & room)
         with m.If(~chosen):
             before = Const(0)
             for place_in_line, want in enumerate(wants.values()):
@@ -132,7 +133,12 @@ class ReadRouter(SharedComponent):
             m.d.comb += source.ready.eq(accepted & turn[place_in_line])
             with m.If(turn[place_in_line]):
                 m.d.comb += [request.eq(transfer.request), unit.eq(which), number.eq(transfer.index[:NUMBER_BITS])]
-        m.d.comb += self.requests.payload.eq(request)
+        held = Signal(config.dma.request_shape, reset_less=True)
+        with m.If(accepted):
+            m.d.sync += [full.eq(1), held.eq(request)]
+        with m.Elif(self.requests.ready):
+            m.d.sync += full.eq(0)
+        m.d.comb += [self.requests.valid.eq(full), self.requests.payload.eq(held)]
         asks_a, asks_b = accepted & (unit == Unit.LOAD_A), accepted & (unit == Unit.LOAD_B)
         m.d.sync += lead.eq(lead + asks_a - (asks_b & self.b_first_tile))
 
