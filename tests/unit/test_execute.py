@@ -173,32 +173,21 @@ class Bench:
             assert np.array_equal(got[:, : want.shape[1]], want), f"tile of sums {number}:\n{got}\nnot\n{want}"
 
 
-SHAPES = [(1, 1, 1), (5, 3, 7), (8, 4, 8), (20, 9, 13), (3, 17, 100), (1, 8, 128), (9, 4, 4), (2, 2, 33)]
+SHAPES = [(1, 1, 1), (5, 3, 7), (20, 9, 13), (3, 9, 70), (1, 8, 128), (2, 2, 33)]
 
 
-@pytest.mark.parametrize("config", [TINY, HALF_BUS, SMALL], ids=["tiny", "half-bus", "small"])
+@pytest.mark.parametrize(
+    "config", [TINY, HALF_BUS, pytest.param(SMALL, marks=pytest.mark.long)], ids=["tiny", "half-bus", "small"]
+)
 @pytest.mark.parametrize("stall", [0.0, 0.5])
 def test_multiplies_jobs_of_every_shape(config, stall):
-    Bench(config, SHAPES if config != SMALL else SHAPES[3:6], stall=stall).run()
+    Bench(config, SHAPES, stall=stall).run()
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 12))])
 def test_multiplies_random_jobs(seed):
     rng = random.Random(seed)
     config = rng.choice([TINY, HALF_BUS])
-    shapes = [
-        (
-            rng.randint(1, 2 ** rng.randint(0, 5)),
-            rng.randint(1, 2 ** rng.randint(0, 5)),
-            rng.randint(1, 2 ** rng.randint(0, 7)),
-        )
-        for _ in range(6)
-    ]
-    Bench(
-        config,
-        shapes,
-        latency=rng.choice([0, 5, 40]),
-        stall=rng.choice([0, 0.3, 0.7]),
-        drain_gap=rng.choice([0, 30]),
-        seed=seed,
-    ).run(60_000)
+    shapes = [tuple(rng.randint(1, 2 ** rng.randint(0, most)) for most in (5, 5, 6)) for _ in range(4)]
+    latency, stall, gap = rng.choice([0, 5, 40]), rng.choice([0, 0.3, 0.7]), rng.choice([0, 30])
+    Bench(config, shapes, latency=latency, stall=stall, drain_gap=gap, seed=seed).run(60_000)
