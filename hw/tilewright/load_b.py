@@ -118,6 +118,7 @@ class LoadB(SharedComponent):
             with m.State("Idle"):
                 m.d.comb += self.job.ready.eq(1)
                 m.d.sync += [job.eq(self.job.payload), m_left.eq(self.job.payload.m)]
+                m.d.sync += fenced.eq(self.job.payload.fence_b)
                 with m.If(self.job.valid):
                     m.next = "Start"
             with m.State("Start"):
