@@ -61,7 +61,7 @@ class Accumulators(SharedComponent):
             "fetch": In(1),
             "take": In(1),
             "row": In(range(config.acc_rows)),
-            "group": In(range(config.cols // config.requant_lanes)),
+            "group": In(range(max(2, config.cols // config.requant_lanes))),  # no port without bits
             "sums": Out(unsigned(config.requant_lanes * ADDEND_BITS)),
             "release": In(1),
         })

@@ -85,7 +85,7 @@ class Store(SharedComponent):
             "sums_take": Out(1),
             "sums_release": Out(1),
             "sums_row": Out(range(config.acc_rows)),
-            "sums_group": Out(range(config.cols // config.requant_lanes)),
+            "sums_group": Out(range(max(2, config.cols // config.requant_lanes))),  # no port without bits
             "sums": In(unsigned(config.requant_lanes * ADDEND_BITS)),
             "parameter_requests": Out(transfers),
             "parameter_words": In(words),

@@ -69,7 +69,7 @@ class StoreDrain(SharedComponent):
             "sums_take": Out(1),
             "sums_release": Out(1),
             "sums_row": Out(range(config.acc_rows)),
-            "sums_group": Out(range(groups)),
+            "sums_group": Out(range(max(2, groups))),  # no port without bits
             "fetch": Out(1),
             "row": Out(range(2 * config.acc_rows * groups)),
             "add": Out(1),
