@@ -38,7 +38,7 @@ class Ccu2c(Elaboratable):
 class FlatTarget(Target):
     """Elaborates as for a family, with components in place of module instances."""
 
-    def instance(self, component, name):
+    def instance(self, component, name, reset=None):
         return component
 
 
