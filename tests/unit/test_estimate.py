@@ -75,7 +75,9 @@ def test_the_largest_product_is_estimated_in_a_moment():
     assert math.isfinite(guess.utilisation)
 
 
-@pytest.mark.parametrize(("sizes", "says"), [((0, 1, 1), "M = 0"), ((1, 1 << 20, 1), "N = 1048576"), ((1, 1, 99999), "K = 99999")])
+@pytest.mark.parametrize(
+    ("sizes", "says"), [((0, 1, 1), "M = 0"), ((1, 1 << 20, 1), "N = 1048576"), ((1, 1, 99999), "K = 99999")]
+)
 def test_sizes_that_no_descriptor_takes_are_refused(sizes, says):
     m, n, k = sizes
     with pytest.raises(TilewrightError, match=says):

@@ -42,7 +42,12 @@ def texts(tmp_path_factory):
 
 def test_files_have_their_fixed_names(texts):
     assert {name for family, name in texts if family == "generic"} == {"tile.v", "tile.sdc", "config.json"}
-    assert {name for family, name in texts if family == "ecp5"} == {"tile.v", "tile.sdc", "config.json", "ecp5_models.v"}
+    assert {name for family, name in texts if family == "ecp5"} == {
+        "tile.v",
+        "tile.sdc",
+        "config.json",
+        "ecp5_models.v",
+    }
 
 
 @pytest.mark.parametrize("family", ["generic", "ecp5"])
