@@ -157,7 +157,7 @@ class Walk:
             for m in shape.blocks:
                 self.blocks.append(_Block(job, gemm, shape, m, row))
                 row += m
-        self.accepted = deque([0.0, 0.0], maxlen=2)  # addresses of the last requests have gone
+        self.accepted = deque([0.0] * 3, maxlen=3)  # the last requests are at their last rows
         self.steps = [(place, tile, chunk) for place, block in enumerate(self.blocks)
                       for tile in range(len(block.shape.tiles)) for chunk in range(block.shape.chunks)]  # fmt: skip
         self.b_next = 0  # of the steps
@@ -169,6 +169,8 @@ class Walk:
         self.ring_freed = 0.0
         self.drained = deque([0.0, 0.0], maxlen=2)
         self.handed = 0.0
+        self.wanted: tuple[float, int, int] | None = None  # parameters: asked for when, rows, beats of each
+        self.parameters = 0.0
         self.a_next = (0, 0)  # block and chunk
         room = QUEUE + max(16, 4 * config.max_burst)
         self.sent = deque([0.0] * room, maxlen=room)  # words on their way to the bus
@@ -177,16 +179,15 @@ class Walk:
         """Return the cycle of the interrupt, counted from the doorbell."""
         self._fetch()
         self._load_a(NEVER)
-        parameters = 0.0
         for place, tile, chunk in self.steps:
             block = self.blocks[place]
             if not chunk:
-                parameters = self._parameters(block, tile)
+                self._ask_parameters(block, tile)
             while not self.loaded:
                 self._load_b()
             self._execute(block, tile, chunk, self.loaded.popleft())
             if chunk == block.shape.chunks - 1:
-                self._drain(block, tile, parameters)
+                self._drain(block, tile, self._parameters())
                 if tile == len(block.shape.tiles) - 1:
                     block.done = self.start
         return self.writes.flights[-1] + FINISH
@@ -203,25 +204,37 @@ class Walk:
                 self.jobs.append(time)
 
     def _read(self, start: int, rows: int, beats: int, stride: int, ready: float) -> float:
-        """A request to the reader; the one after the next may be chosen when its addresses have gone."""
-        ready = max(ready, self.accepted[0]) + ADDRESS
+        """A request to the reader; the one after the next is taken when only addresses of its last row are left."""
+        ready = max(ready, self.accepted[1]) + ADDRESS
         last = 0.0
         for row in range(rows):
+            left = self.reads.address
             last = self.reads.row(start + row * stride, beats, ready)
-        self.accepted.append(self.reads.address)
+        self.accepted.append(left)
         return last
 
-    def _parameters(self, block: _Block, tile: int) -> float:
+    def _ask_parameters(self, block: _Block, tile: int) -> None:
         """Of the tile after the one that was handed over last; of old C as many rows as the tile has."""
-        gemm = block.gemm
-        rows = block.m if gemm.accumulate else gemm.parameter_rows
-        if not rows:
-            return 0.0
-        asked = max(self.handed + AHEAD, self.jobs[block.job])
-        while self.b_next < len(self.steps) and self._b_ready() < asked:
+        self.wanted = None
+        self.parameters = 0.0
+        rows = block.m if block.gemm.accumulate else block.gemm.parameter_rows
+        if rows:
+            asked = max(self.handed + AHEAD, self.jobs[block.job])
+            self.wanted = (asked, rows, math.ceil(4 * block.shape.tiles[tile] / self.word))
+
+    def _read_parameters(self, before: float) -> None:
+        """Read those that are asked for by then."""
+        if self.wanted and self.wanted[0] <= before:
+            asked, rows, beats = self.wanted
+            self.wanted = None
+            self.parameters = self._read(0, rows, beats, self.reads.most, asked)
+
+    def _parameters(self) -> float:
+        """When those of the tile are there, after all of B that was asked for before them; 0 if there are none."""
+        while self.wanted and self.b_next < len(self.steps) and self._b_ready(self.accepted[0]) < self.wanted[0]:
             self._load_b()
-        beats = math.ceil(4 * block.shape.tiles[tile] / self.word)
-        return self._read(0, rows, beats, self.reads.most, asked)
+        self._read_parameters(NEVER)
+        return self.parameters
 
     def _load_a(self, ready: float) -> bool:
         """Load the next chunk of A, if there is one that can be asked for by then."""
@@ -239,8 +252,8 @@ class Walk:
         self.a_next = (place, chunk + 1) if chunk + 1 < shape.chunks else (place + 1, 0)
         return True
 
-    def _b_ready(self) -> float:
-        """When the next chunk of B may be asked for, as far as that is known."""
+    def _b_ready(self, turn: float) -> float:
+        """When the next chunk of B may be asked for, as far as that is known, and from when on there is a turn."""
         place, _, _ = self.steps[self.b_next]
         block = self.blocks[place]
         while self.ring_free < self.config.cols * block.shape.chunk:
@@ -249,12 +262,14 @@ class Walk:
             freed, words = self.ring.popleft()
             self.ring_freed = max(self.ring_freed, freed)
             self.ring_free += words
-        return max(self.jobs[block.job], self.ring_freed, self.accepted[0])
+        return max(self.jobs[block.job], self.ring_freed, turn)
 
     def _load_b(self) -> None:
         """Load the next chunk of B, chunks of A while there is no space for it, and the one of A that goes with it."""
-        ready = self._b_ready()
-        while self.accepted[0] < ready and self._load_a(ready):
+        # Whose turn it is, is decided one request before it is taken.
+        self._read_parameters(self._b_ready(self.accepted[0]))
+        ready = self._b_ready(self.accepted[1])
+        while self.accepted[1] < ready and self._load_a(ready):
             pass
         place, tile, chunk = self.steps[self.b_next]
         block = self.blocks[place]

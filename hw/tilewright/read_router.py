@@ -25,7 +25,8 @@ class ReadRouter(SharedComponent):
     of the first N-tile of an M-block and A not yet for the one that goes with it; else B before A. So the first chunks
     of B and A come by turns, B before A because weights take ``cols`` cycles to enter the tile, and the next panel is
     loaded when the ring is full. Parameters that nobody waits for come before B, but after A. Words are never held up:
-    whoever asks has space for them. A request is passed on 2 cycles after it is offered, and one in 2 cycles::
+    whoever asks has space for them. A request is passed on 2 cycles after it is offered, and one in 2 cycles; after one
+    of B the panel that has time waits for a cycle more, in which B says whether it has another::
 
         descriptors ─┐
         parameters  ─┤             ┌─► │whose│ ──────┐ words to each
@@ -94,11 +95,12 @@ class ReadRouter(SharedComponent):
         a_wants, b_wants, parameters_want = (
             source.valid for source in (self.a_requests, self.b_requests, self.parameter_requests)
         )
+        b_again = Signal()  # B asked in the cycle before, and says only in the next whether it has more
         wants = {  # the first of these is next
             Unit.DESCRIPTOR: self.descriptor_requests.valid,
             Unit.LOAD_C: self.c_requests.valid,
             Unit.PARAMETERS: parameters_want & (self.parameters_urgent | ~a_wants),
-            Unit.LOAD_A: a_wants & (~b_wants | (lead < 0)),
+            Unit.LOAD_A: a_wants & (~b_wants & ~b_again | (lead < 0)),
             Unit.LOAD_B: b_wants,
         }
         streams = {
@@ -140,7 +142,7 @@ class ReadRouter(SharedComponent):
             m.d.sync += full.eq(0)
         m.d.comb += [self.requests.valid.eq(full), self.requests.payload.eq(held)]
         asks_a, asks_b = accepted & (unit == Unit.LOAD_A), accepted & (unit == Unit.LOAD_B)
-        m.d.sync += lead.eq(lead + asks_a - (asks_b & self.b_first_tile))
+        m.d.sync += [lead.eq(lead + asks_a - (asks_b & self.b_first_tile)), b_again.eq(asks_b)]
 
         m.d.comb += [owners.i.valid.eq(accepted), issues.i.valid.eq(accepted)]
         m.d.comb += [owners.i.payload.unit.eq(unit), issues.i.payload.unit.eq(unit)]
