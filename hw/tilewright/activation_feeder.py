@@ -1,6 +1,6 @@
 """Where execution takes its activations: the A panel, read in the order of the multiplications."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
@@ -82,18 +82,7 @@ class ActivationFeeder(SharedComponent):
         m.d.comb += [self.fetch.eq(refill), self.take.eq(advance)]
         needs_chunk = Signal()  # the next word is the first of a chunk that may not be loaded
         needs_bank = Signal()  # … of a tile of sums
-        takes_chunk = issue & needs_chunk
-        takes_bank = issue & needs_bank
-        chunks = Signal(range(config.panel_words + 1))  # loaded, and not yet begun by the first N-tile
-        banks = Signal(range(3), init=2)
-        has_chunk = Signal()
-        has_bank = Signal(init=1)
-        m.d.sync += [
-            chunks.eq(chunks + self.chunk_loaded - takes_chunk),
-            banks.eq(banks + self.bank_freed - takes_bank),
-        ]
-        m.d.sync += has_chunk.eq(Mux(takes_chunk, chunks[1:].any(), chunks.any()))
-        m.d.sync += has_bank.eq(Mux(takes_bank, banks[1], banks.any()))
+        has_chunk, has_bank = self._credits(m, issue & needs_chunk, issue & needs_bank)
         m.d.comb += [self.wants_chunk.eq(needs_chunk & ~has_chunk), self.wants_bank.eq(needs_bank & ~has_bank)]
         m.d.comb += issue.eq(running & ~self.wants_chunk & ~self.wants_bank & refill)
 
@@ -161,12 +150,35 @@ class ActivationFeeder(SharedComponent):
                     with m.If(last_block):
                         m.next = "Idle"
 
-        tags, fetched_tags, o_tags = Signal(3), Signal(3, reset_less=True), Signal(3, reset_less=True)
-        m.d.comb += [tags.eq(Cat(last_row, first_word, tile_end)), self.row.eq(Cat(place, half))]
+        m.d.comb += self.row.eq(Cat(place, half))
         with m.If(refill):
-            m.d.sync += [fetched.eq(issue), fetched_tags.eq(tags)]
+            m.d.sync += fetched.eq(issue)
         with m.If(advance):
-            m.d.sync += [self.o.valid.eq(fetched), o_tags.eq(fetched_tags)]
-        m.d.comb += [self.o.payload.data.eq(self.q), Cat(self.o.payload.last, self.first, self.final).eq(o_tags)]
+            m.d.sync += self.o.valid.eq(fetched)
+        self._send(m, Cat(last_row, first_word, tile_end), refill, advance)
         m.d.comb += self.active.eq(~fsm.ongoing("Idle") | fetched | self.o.valid)
         return m
+
+    def _credits(self, m: Module, takes_chunk: Value, takes_bank: Value) -> tuple[Signal, Signal]:
+        """Whether there are chunks that are loaded and not yet begun by the first N-tile, and free banks of sums."""
+        chunks = Signal(range(self.config.panel_words + 1))
+        banks = Signal(range(3), init=2)
+        has_chunk = Signal()
+        has_bank = Signal(init=1)
+        m.d.sync += [
+            chunks.eq(chunks + self.chunk_loaded - takes_chunk),
+            banks.eq(banks + self.bank_freed - takes_bank),
+        ]
+        m.d.sync += has_chunk.eq(Mux(takes_chunk, chunks[1:].any(), chunks.any()))
+        m.d.sync += has_bank.eq(Mux(takes_bank, banks[1], banks.any()))
+        return has_chunk, has_bank
+
+    def _send(self, m: Module, issued_tags: Value, refill: Signal, advance: Signal):
+        """The word that was read, and with it what it ends and begins."""
+        tags, fetched_tags, o_tags = Signal(3), Signal(3, reset_less=True), Signal(3, reset_less=True)
+        m.d.comb += tags.eq(issued_tags)
+        with m.If(refill):
+            m.d.sync += fetched_tags.eq(tags)
+        with m.If(advance):
+            m.d.sync += o_tags.eq(fetched_tags)
+        m.d.comb += [self.o.payload.data.eq(self.q), Cat(self.o.payload.last, self.first, self.final).eq(o_tags)]

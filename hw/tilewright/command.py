@@ -161,22 +161,7 @@ class Command(SharedComponent):
             self.job.eq(offer.job),
             self.job_valid.eq(offer.job_valid),
         ]
-        m.d.comb += [
-            supervisor.plan_bad.eq(planner.bad),
-            supervisor.plan_error.eq(planner.error),
-            supervisor.plan_unit.eq(planner.unit),
-            supervisor.plan_number.eq(ring.index[:NUMBER_BITS]),
-            supervisor.plan_address.eq(ring.fetch.payload.request.address),
-            supervisor.head.eq(ring.head[:NUMBER_BITS]),
-            supervisor.idle.eq(ring.idle),
-            supervisor.completed.eq(self.completed),
-            supervisor.abort_command.eq(registers.abort),
-            supervisor.resume_command.eq(registers.resume),
-            supervisor.reset_command.eq(registers.soft_reset),
-            supervisor.engines_busy.eq(self.engines_busy),
-            self.abort.eq(supervisor.abort),
-            self.flush.eq(flush),
-        ]
+        self._connect_supervisor(m, supervisor, registers, ring, planner)
         busy = Signal()
         direct_ready = Signal()
         m.d.sync += direct_ready.eq(ring.idle & ring.drained & ~supervisor.stopping & ~supervisor.failed)
@@ -225,3 +210,23 @@ class Command(SharedComponent):
             activity = getattr(self, f"activity_{walker}")
             m.d.comb += getattr(counters, f"activity_{walker}").eq(activity)
             m.d.comb += registers.walkers[4 * number : 4 * number + 3].eq(activity)
+
+    def _connect_supervisor(
+        self, m: Module, supervisor: Supervisor, registers: RegisterFile, ring: CommandRing, planner: DescriptorPlanner
+    ):
+        m.d.comb += [
+            supervisor.plan_bad.eq(planner.bad),
+            supervisor.plan_error.eq(planner.error),
+            supervisor.plan_unit.eq(planner.unit),
+            supervisor.plan_number.eq(ring.index[:NUMBER_BITS]),
+            supervisor.plan_address.eq(ring.fetch.payload.request.address),
+            supervisor.head.eq(ring.head[:NUMBER_BITS]),
+            supervisor.idle.eq(ring.idle),
+            supervisor.completed.eq(self.completed),
+            supervisor.abort_command.eq(registers.abort),
+            supervisor.resume_command.eq(registers.resume),
+            supervisor.reset_command.eq(registers.soft_reset),
+            supervisor.engines_busy.eq(self.engines_busy),
+            self.abort.eq(supervisor.abort),
+            self.flush.eq(supervisor.flush),
+        ]

@@ -1,5 +1,7 @@
 """One DMA reader for all who read: whose turn it is, and whose words these are."""
 
+from typing import Any
+
 from amaranth.hdl import Const, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
@@ -152,14 +154,21 @@ class ReadRouter(SharedComponent):
             Mux(unit == Unit.LOAD_A, self.a_requests.payload.long, self.b_requests.payload.long)
         )
 
+        self._return_words(m, owners, {which: taker for which, (_, taker) in streams.items()})
+        self._report_failures(m, issues)
+        return m
+
+    def _return_words(self, m: Module, owners: SmallFifo, takers: dict[Any, Any]):
+        """Give each word to whoever asked for it."""
         owner, word = owners.o.payload, self.words.payload
         m.d.comb += owners.o.ready.eq(self.words.valid & word.last)
-        for which, (_, taker) in streams.items():
+        for which, taker in takers.items():
             m.d.comb += taker.valid.eq(self.words.valid & (owner.unit == which))
             m.d.comb += [taker.payload[name].eq(word[name]) for name in ("data", "row_last", "last")]
         for taker in (self.a_words, self.b_words):
             m.d.comb += [taker.payload[name].eq(owner[name]) for name in ("block_last", "long")]
 
+    def _report_failures(self, m: Module, issues: SmallFifo):
         failure, issue, status = self.failure.payload, issues.o.payload, self.status.payload
         m.d.comb += [
             issues.o.ready.eq(self.status.valid),
@@ -168,7 +177,6 @@ class ReadRouter(SharedComponent):
         ]
         m.d.comb += [failure.cause.eq(status.cause), failure.address.eq(status.address)]
         m.d.comb += self.failure.valid.eq(self.status.valid & (status.cause != Cause.NONE))
-        return m
 
 
 def nearest(number, head):

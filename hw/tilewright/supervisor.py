@@ -1,6 +1,6 @@
 """What happens when a descriptor fails, or the host wants to stop."""
 
-from amaranth.hdl import Const, Module, Mux, Signal
+from amaranth.hdl import Const, Module, Mux, Signal, Value
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -133,16 +133,7 @@ class Supervisor(SharedComponent):
         connect(m, flipped(self.read_failure), reads.failure)
         connect(m, flipped(self.write_failure), writes.failure)
 
-        # A bad descriptor is the youngest of all in work.
-        transfer = reads.known | writes.known
-        by_write = Signal()
-        known = Signal()
-        reached = Signal()
-        m.d.comb += by_write.eq(writes.known & (~reads.known | before(writes.number, reads.number)))
-        m.d.comb += known.eq(transfer | self.plan_bad)
-        number = Mux(by_write, writes.number, Mux(reads.known, reads.number, self.plan_number))
-        m.d.comb += reached.eq(known & ~before(self.head, number))
-
+        transfer, by_write, known, reached = self._oldest_failure(m, reads, writes)
         completed = Signal()
         aborting = Signal()  # an abort command is to be looked at
         aborted = Signal()  # what fails, fails for it
@@ -210,6 +201,19 @@ class Supervisor(SharedComponent):
         with m.Elif(bad):
             m.d.sync += [self.error.eq(self.plan_error), self.unit.eq(self.plan_unit), address.eq(self.plan_address)]
         return m
+
+    def _oldest_failure(self, m: Module, reads: FailureRecord, writes: FailureRecord) -> tuple[Value, ...]:
+        """Whether a transfer failed, the oldest that did was a write, anything failed, and all before it is done."""
+        # A bad descriptor is the youngest of all in work.
+        transfer = reads.known | writes.known
+        by_write = Signal()
+        known = Signal()
+        reached = Signal()
+        m.d.comb += by_write.eq(writes.known & (~reads.known | before(writes.number, reads.number)))
+        m.d.comb += known.eq(transfer | self.plan_bad)
+        number = Mux(by_write, writes.number, Mux(reads.known, reads.number, self.plan_number))
+        m.d.comb += reached.eq(known & ~before(self.head, number))
+        return transfer, by_write, known, reached
 
 
 assert all(
