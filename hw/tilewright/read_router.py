@@ -120,7 +120,7 @@ class ReadRouter(SharedComponent):
         number = Signal(NUMBER_BITS)
         unit = Signal(Unit)
         full = Signal()
-        m.d.comb += room.eq(owners.i.ready & issues.i.ready & (~full | self.requests.ready))
+        m.d.comb += room.eq(owners.i.ready & issues.i.ready & ~full)  # from registers alone
         m.d.comb += accepted.eq(chosen & room)
         with m.If(~chosen):
             before = Const(0)

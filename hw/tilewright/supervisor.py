@@ -1,6 +1,6 @@
 """What happens when a descriptor fails, or the host wants to stop."""
 
-from amaranth.hdl import Const, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -211,8 +211,9 @@ class Supervisor(SharedComponent):
         reached = Signal()
         m.d.comb += by_write.eq(writes.known & (~reads.known | before(writes.number, reads.number)))
         m.d.comb += known.eq(transfer | self.plan_bad)
-        number = Mux(by_write, writes.number, Mux(reads.known, reads.number, self.plan_number))
-        m.d.comb += reached.eq(known & ~before(self.head, number))
+        # Where the head has reached any that failed, it has reached the oldest.
+        failures = ((reads.known, reads.number), (writes.known, writes.number), (self.plan_bad, self.plan_number))
+        m.d.comb += reached.eq(Cat(there & ~before(self.head, number) for there, number in failures).any())
         return transfer, by_write, known, reached
 
 
