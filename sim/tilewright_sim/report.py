@@ -24,8 +24,8 @@ class Report:
     config : dict
         The configuration's fields.
     area : dict
-        ``total``: on an FPGA ``lut4`` (LUT4-equivalents), ``carry``, ``ff``, ``dsp``, ``bram`` and ``memory_bits``; of an
-        asic ``cell_um2``, ``gate_equivalents``, ``ff``, ``memory_bits`` and, where a bit's area was given,
+        ``total``: on an FPGA ``lut4`` (LUT4-equivalents), ``carry``, ``ff``, ``dsp``, ``bram`` and ``memory_bits``; of
+        an asic ``cell_um2``, ``gate_equivalents``, ``ff``, ``memory_bits`` and, where a bit's area was given,
         ``memory_um2``. ``modules``: the same for each module, with its ``name`` and ``instances``; they add up to the
         total. ``multipliers``: how many there are.
     timing : dict or None
