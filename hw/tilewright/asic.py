@@ -9,7 +9,7 @@ from .config import Config
 from .errors import TilewrightError
 from .fanout import finish_netlist
 from .full_adders import adder_cells, map_adders
-from .hierarchy import TAGGED, Hierarchy, load_netlist, owners, tag_hierarchy
+from .hierarchy import Hierarchy, load_netlist, owners, read_hierarchy
 from .liberty import LibCell, Library, evaluate, read_text
 from .products import Product
 from .verilog import generate
@@ -155,7 +155,7 @@ def map_to_cells(
 
 def map_verilog(folder: Path, top: str, library: Library, flop: Flop, adders: dict) -> AsicNetlist:
     """Map the Verilog ``{top}.v`` in ``folder``; see `map_to_cells`."""
-    hierarchy = tag_hierarchy(folder, top)
+    hierarchy = read_hierarchy(folder / f"{top}.v", top)
     (folder / _MAP.name).write_text(_MAP.read_text(encoding="utf-8"), encoding="utf-8")
     (folder / "flops.v").write_text(_flop_rule(flop), encoding="utf-8")
     (folder / "cells.v").write_text(_boxes(library), encoding="utf-8")
@@ -166,10 +166,10 @@ def map_verilog(folder: Path, top: str, library: Library, flop: Flop, adders: di
     adds = [f"techmap -map {_MAP.name}", "opt_expr", "techmap t:$fa %n"] if adders else ["techmap"]
     run_yosys(
         [
-            f"read_rtlil {TAGGED}", f"hierarchy -top {top}", "flatten", "opt", "opt_dff", "wreduce", "opt_clean",
+            f"read_verilog {top}.v", f"hierarchy -check -top {top}", "proc", "flatten", "opt", "opt_dff", "wreduce", "opt_clean",
             "peepopt", "opt", multiply, "alumacc", "maccmap", "share", "opt", "memory -nomap", "opt_clean",
             "opt -fast -full", f"setparam -unset INIT t:{MEMORY}", *_keep_memories(), *adds, *_mapped_memories(),
-            "opt -fast -full", "dfflegalize -cell $_DFF_P_ x", "opt_clean -purge", "write_json coarse.json",
+            "opt -fast -full", "dfflegalize -cell $_DFF_P_ x", "opt_clean", "write_json coarse.json",
         ],
         folder,
     )  # fmt: skip
@@ -181,7 +181,7 @@ def map_verilog(folder: Path, top: str, library: Library, flop: Flop, adders: di
     run_yosys(
         [
             "read_verilog -lib cells.v", "read_json adders.json", f"hierarchy -top {top}", "techmap -map flops.v",
-            "simplemap", "opt_clean", f"abc {gates} -script abc.script", "opt_clean -purge", "write_json mapped.json",
+            "simplemap", "opt_clean", f"abc {gates} -script abc.script", "opt_clean", "write_json mapped.json",
         ],
         folder,
     )  # fmt: skip
@@ -192,7 +192,7 @@ def map_verilog(folder: Path, top: str, library: Library, flop: Flop, adders: di
             cell["type"] = MEMORY
     buffers = finish_netlist(module, library, set(module["ports"].get("clk", {"bits": []})["bits"]))
     return AsicNetlist(
-        top, module, library, flop, hierarchy, owners(module, top), buffers, "full adders" if adders else "lookahead"
+        top, module, library, flop, hierarchy, owners(module, hierarchy), buffers, "full adders" if adders else "lookahead"
     )
 
 
