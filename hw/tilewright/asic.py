@@ -12,12 +12,15 @@ from .full_adders import adder_cells, map_adders
 from .hierarchy import Hierarchy, load_netlist, owners, read_hierarchy
 from .liberty import LibCell, Library, evaluate, read_text
 from .products import Product
+from .sdc import CLOCK_MHZ
 from .verilog import generate
 from .yosys import run_yosys
 
-__all__ = ["AsicNetlist", "Flop", "find_flop", "map_to_cells", "write_netlist"]
+__all__ = ["MEMORY", "AsicNetlist", "Flop", "find_flop", "map_to_cells", "map_verilog", "write_netlist"]
 
 MEMORY = "$mem_v2"
+# A memory under this name is unknown to technology mapping, which leaves it alone.
+_BOX = "tilewright_memory"
 _MAP = Path(__file__).with_name("asic_cells.v")
 # Area is what it strives for: timing is checked afterwards, and the adders are where the time goes.
 _ABC = "strash; &get -n; &fraig -x; &put; scorr; dc2; dch -f; map -B 0.9; topo; stime -p"
@@ -121,8 +124,11 @@ def _ties(resets: list[str], pins: list[str]) -> dict[str, int] | None:
     for pin in pins:
         for value in (0, 1):
             try:
-                if all(evaluate(reset, {**dict.fromkeys(pins, 1 - value), **ties, pin: value}) == 0 for reset in resets
-                       if pin in reset) and any(pin in reset for reset in resets):
+                if all(
+                    evaluate(reset, {**dict.fromkeys(pins, 1 - value), **ties, pin: value}) == 0
+                    for reset in resets
+                    if pin in reset
+                ) and any(pin in reset for reset in resets):
                     ties[pin] = value
                     break
             except KeyError:
@@ -133,13 +139,19 @@ def _ties(resets: list[str], pins: list[str]) -> dict[str, int] | None:
 
 
 def map_to_cells(
-    product: Product, config: Config, library: Library, folder: Path, *, fast: bool = False
+    product: Product,
+    config: Config,
+    library: Library,
+    folder: Path,
+    *,
+    fast: bool = False,
+    clock_mhz: float = CLOCK_MHZ,
 ) -> AsicNetlist:
     """Synthesize a product to library cells, in ``folder``, which also keeps what the tools wrote.
 
     Products and sums become the library's full adders, where it has some; ``fast`` takes carry lookahead made of gates
     instead. Memories stay what they are. Nets with too large a load are buffered, resets and enables included; only the
-    clock is ideal.
+    clock is ideal. ``clock_mhz`` is for the constraints written beside; mapping strives for area.
 
     Raises
     ------
@@ -149,7 +161,7 @@ def map_to_cells(
         If Yosys is missing or fails.
     """
     flop, adders = find_flop(library), {} if fast else adder_cells(library)
-    generate(product, config, folder)
+    generate(product, config, folder, clock_mhz=clock_mhz)
     return map_verilog(folder, product.module, library, flop, adders)
 
 
@@ -166,9 +178,9 @@ def map_verilog(folder: Path, top: str, library: Library, flop: Flop, adders: di
     adds = [f"techmap -map {_MAP.name}", "opt_expr", "techmap t:$fa %n"] if adders else ["techmap"]
     run_yosys(
         [
-            f"read_verilog {top}.v", f"hierarchy -check -top {top}", "proc", "flatten", "opt", "opt_dff", "wreduce", "opt_clean",
-            "peepopt", "opt", multiply, "alumacc", "maccmap", "share", "opt", "memory -nomap", "opt_clean",
-            "opt -fast -full", f"setparam -unset INIT t:{MEMORY}", *_keep_memories(), *adds, *_mapped_memories(),
+            f"read_verilog {top}.v", f"hierarchy -check -top {top}", "proc", "flatten", "opt", "opt_dff", "wreduce",
+            "opt_clean", "peepopt", "opt", multiply, "alumacc", "maccmap", "share", "opt", "memory -nomap", "opt_clean",
+            "opt -fast -full", f"setparam -unset INIT t:{MEMORY}", f"chtype -set {_BOX} t:{MEMORY}", *adds,
             "opt -fast -full", "dfflegalize -cell $_DFF_P_ x", "opt_clean", "write_json coarse.json",
         ],
         folder,
@@ -191,21 +203,8 @@ def map_verilog(folder: Path, top: str, library: Library, flop: Flop, adders: di
         if cell["type"] == _BOX:
             cell["type"] = MEMORY
     buffers = finish_netlist(module, library, set(module["ports"].get("clk", {"bits": []})["bits"]))
-    return AsicNetlist(
-        top, module, library, flop, hierarchy, owners(module, hierarchy), buffers, "full adders" if adders else "lookahead"
-    )
-
-
-_BOX = "tilewright_memory"
-
-
-def _keep_memories() -> list[str]:
-    """Memories under another name, which technology mapping does not know."""
-    return [f"chtype -set {_BOX} t:{MEMORY}"]
-
-
-def _mapped_memories() -> list[str]:
-    return []
+    style = "full adders" if adders else "lookahead"
+    return AsicNetlist(top, module, library, flop, hierarchy, owners(module, hierarchy), buffers, style)
 
 
 def _flop_rule(flop: Flop) -> str:

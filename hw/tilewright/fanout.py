@@ -188,9 +188,7 @@ def _split(netlist: _Netlist, net: int, buffer: LibCell) -> None:
             attributes = netlist.module["cells"][group[0][0]].get("attributes", {})
             name = f"$driver${netlist.number}"
             moved = netlist.move(group)
-            netlist.add(
-                buffer, {buffer.inputs[0].name: net, buffer.outputs[0].name: moved}, attributes
-            )
+            netlist.add(buffer, {buffer.inputs[0].name: net, buffer.outputs[0].name: moved}, attributes)
             netlist.readers[net].append((name, buffer.inputs[0].name, 0))
         if len(groups) >= len(rest):
             break

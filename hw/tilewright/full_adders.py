@@ -157,9 +157,7 @@ class _Builder:
         self.gate("$_NOT_", attributes, [bit], output := self.net())
         return output
 
-    def reduce(
-        self, inputs: list[Bit], carry: int, total: int, attributes: dict[str, Any], kept: list[_Adder]
-    ) -> None:
+    def reduce(self, inputs: list[Bit], carry: int, total: int, attributes: dict[str, Any], kept: list[_Adder]) -> None:
         """Keep an adder, or what is left of it where inputs are constant or the same."""
         nets = [bit for bit in map(self.resolve, inputs) if isinstance(bit, int)]
         ones = sum(1 for bit in map(self.resolve, inputs) if bit == "1")
@@ -264,7 +262,7 @@ def _choose_kinds(adders: list[_Adder], module: dict[str, Any], inverting_flops:
     A net costs an inverter if it is wanted both ways, or only the way it is not driven. Half adders are no dual of
     themselves and stay as they are.
     """
-    driver = {net: adder for adder in adders for net in (adder.carry, adder.total)}
+    driver: dict[Bit, _Adder] = {net: adder for adder in adders for net in (adder.carry, adder.total)}
     readers: dict[Bit, list[_Adder]] = defaultdict(list)
     for adder in adders:
         for bit in adder.inputs:

@@ -132,17 +132,18 @@ def owners(module: dict[str, Any], hierarchy: Hierarchy) -> dict[str, str]:
             continue
         nets = [*graph.outputs[name], *graph.reads[name]]
         found = (path for bit in nets for path in scopes.get(bit, ()) if hierarchy.kinds[path] == kind)
-        path = by_kind[kind][0] if len(by_kind[kind]) == 1 else next(found, None)
-        if path is None:
+        where = by_kind[kind][0] if len(by_kind[kind]) == 1 else next(found, None)
+        if where is None:
             candidates[name] = by_kind[kind]
         else:
-            known[name] = path
+            known[name] = where
     waiting = [name for name in module["cells"] if name not in known]
     for around in (graph.behind, graph.before):
         while waiting:
             decided = {}
             for name in waiting:
-                votes = Counter(_nearest(known[other], candidates.get(name)) for other in around(name) if other in known)
+                near = [known[other] for other in around(name) if other in known]
+                votes = Counter(_nearest(path, candidates.get(name)) for path in near)
                 if votes:
                     decided[name] = min(votes, key=lambda path: (-votes[path], path))
             if not decided:

@@ -150,7 +150,7 @@ def analyse_power(
     ToolError
         If OpenSTA is missing or fails.
     """
-    cells, nets = write_netlist(netlist, folder / "netlist.v")
+    cells, _ = write_netlist(netlist, folder / "netlist.v")
     names = {name: cells[name] for name in netlist.module["cells"] if netlist.module["cells"][name]["type"] != MEMORY}
     _write_sources(netlist, folder)
     lines = []
@@ -193,7 +193,7 @@ def _plain(netlist: AsicNetlist, folder: Path) -> list[Path]:
 
 def _without_state(text: str) -> str:
     """A library whose flip-flops keep their timing and power tables, but no behaviour."""
-    states = set()
+    states: set[str] = set()
     for match in re.finditer(r'\bff\s*\(\s*"?(\w+)"?\s*,\s*"?(\w+)"?\s*\)', text):
         states.update(match.groups())
     text = re.sub(r"\bff\s*\([^)]*\)\s*\{[^}]*\}", "", text)
@@ -206,7 +206,7 @@ def _write_sources(netlist: AsicNetlist, folder: Path) -> None:
     """The netlist with a register in place of each input but the clock."""
     text = (folder / "netlist.v").read_text(encoding="utf-8")
     flop = netlist.flop
-    sources = []
+    sources: list[str] = []
     for name, port in netlist.module["ports"].items():
         if port["direction"] != "input" or name == "clk":
             continue
@@ -253,7 +253,7 @@ def _path(netlist: AsicNetlist, text: str, cells: dict[str, str], nets: dict[int
         if not net.get("hide_name")
         for index, bit in enumerate(net["bits"])
     }
-    steps = []
+    steps: list[PathStep] = []
     for line in text.splitlines():
         match = _STEP.search(line)
         if not match or match[3] not in back:

@@ -52,7 +52,8 @@ def generate(
     """Write the Verilog of a product, ``config.json``, constraints and companions into ``folder``; return the files.
 
     For ECP5 there is also ``ecp5_models.v``, behavioural models of the instantiated primitives for simulators.
-    ``clock_mhz`` is what the constraints ask for. The same arguments give the same bytes. Either all files are written or none.
+    ``clock_mhz`` is what the constraints ask for. The same arguments give the same bytes. Either all files are written
+    or none.
 
     Raises
     ------

@@ -76,7 +76,7 @@ def read_recording(waveform: Path, top: str, wanted: set[str], cycles: range | N
         import pywellen
     except ImportError:
         raise ToolError("pywellen is missing, which reads waveforms: run `pip install pywellen`") from None
-    found = {}
+    found: dict[str, Any] = {}
     for variable in pywellen.Waveform(str(waveform)).all_vars():
         name = variable.full_name
         name = re.sub(rf"^(?:TOP\.)?(?:{re.escape(top)}\.)?", "", name)
