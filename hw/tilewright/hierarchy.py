@@ -127,14 +127,14 @@ def owners(module: dict[str, Any], hierarchy: Hierarchy) -> dict[str, str]:
     known: dict[str, str] = {}
     candidates: dict[str, list[str]] = {}
     for name, cell in module["cells"].items():
-        kind = hierarchy.kind_at(cell.get("attributes", {}).get("src", ""))
-        if kind is None:
+        origin = hierarchy.kind_at(cell.get("attributes", {}).get("src", ""))
+        if origin is None:
             continue
         nets = [*graph.outputs[name], *graph.reads[name]]
-        found = (path for bit in nets for path in scopes.get(bit, ()) if hierarchy.kinds[path] == kind)
-        where = by_kind[kind][0] if len(by_kind[kind]) == 1 else next(found, None)
-        if where is None:
-            candidates[name] = by_kind[kind]
+        found = (path for bit in nets for path in scopes.get(bit, ()) if hierarchy.kinds[path] == origin)
+        where = by_kind[origin][0] if len(by_kind[origin]) == 1 else next(found, "")
+        if not where:
+            candidates[name] = by_kind[origin]
         else:
             known[name] = where
     waiting = [name for name in module["cells"] if name not in known]

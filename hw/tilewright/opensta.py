@@ -241,6 +241,7 @@ def _run(netlist: AsicNetlist, folder: Path, script: str, libraries: list[str], 
         raise ToolError(f"OpenSTA failed: {said[0] if said else f'exit status {done.returncode}'}")
 
 
+_PORT = re.compile(r"([\d.]+)\s+([\d.]+)\s+[v^]\s+(\S+)\s+\((in|out)\)\s*$")
 _STEP = re.compile(r"([\d.]+)\s+([\d.]+)\s+[v^]\s+(\S+)/(\w+)\s+\((\w+)\)\s*$")
 
 
@@ -255,6 +256,8 @@ def _path(netlist: AsicNetlist, text: str, cells: dict[str, str], nets: dict[int
     }
     steps: list[PathStep] = []
     for line in text.splitlines():
+        if port := _PORT.search(line):  # what the constraints leave to the world outside is part of the path
+            steps.append(PathStep("outside", port[3], f"port, {port[4]}", float(port[2]), float(port[2])))
         match = _STEP.search(line)
         if not match or match[3] not in back:
             continue
