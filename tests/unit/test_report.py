@@ -231,6 +231,20 @@ def test_a_report_has_median_best_and_the_path_of_the_best_seed(areas, monkeypat
     assert not measure("dma-reader", config, "ecp5-45k", freq=130, seeds=(1, 2, 3)).met
 
 
+def test_seeds_that_are_done_survive_an_interrupt(areas, monkeypatch):
+    monkeypatch.setattr(report, "measure_modules", lambda *_: areas)
+
+    def placements(product, config, target, seeds, goal):
+        yield Placement(1, 100.0, [])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(report, "place_and_route", placements)
+    found = measure("dma-reader", PRODUCTS["dma-reader"].config(), "ecp5-45k", seeds=(1, 2, 3))
+    assert found.interrupted
+    assert found.timing["seeds"] == {1: 100.0}
+    assert "Interrupted: 1 of 3 seeds were placed." in found.notes
+
+
 def test_instances_and_memories_are_read_from_the_verilog(tmp_path):
     (tmp_path / "top.v").write_text(
         "module top (\n  clk\n);\n  input clk;\n  top_core component (\n    .clk(clk)\n  );\nendmodule\n\n"
