@@ -9,7 +9,7 @@ from tilewright.cli import cli, console, run
 from tilewright.errors import TilewrightError
 from tilewright.files import write_files
 
-from . import cli_gemm  # noqa: F401  # its commands
+from . import cli_gemm, cli_report  # noqa: F401  # their commands
 from .bench import BENCHES, Figure, markdown, update_readme
 from .demo import digits_demo
 
@@ -30,7 +30,7 @@ def main() -> None:
     help="Also put the table into this file, between <!-- bench WHAT --> and <!-- end WHAT -->.",
 )
 def bench(what: str, as_markdown: bool, readme: Path | None) -> None:
-    """Measure the figures that the README shows for WHAT (tile, dma or gemm), and print each as soon as it is known.
+    """Measure the figures that the README shows for WHAT (tile, dma, gemm or report), each printed as soon as known.
 
     Nothing is tuned for it: it runs the same code as the other commands. Five minutes for each on two cores.
     """
