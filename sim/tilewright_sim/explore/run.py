@@ -162,10 +162,8 @@ def _outcome(future: "Future") -> Outcome:
     except KilledWorker:
         return Outcome({}, "each of its workers died, perhaps for want of memory: try fewer --jobs")
     except FutureCancelledError:
-        return Outcome(
-            {}, "the Dask scheduler is gone: run the same command again, what is measured is kept", fatal=True
-        )
+        return Outcome({}, "the Dask scheduler is gone; start one, and run the same command again", fatal=True)
     except ModuleNotFoundError as error:
         return Outcome({}, f"a worker has no module {error.name}: install tilewright and its tools there", fatal=True)
-    except Exception as error:  # noqa: BLE001  # whatever it is, it costs one point only
+    except Exception as error:  # whatever it is, it costs one point only
         return Outcome({}, f"{type(error).__name__}: {error}")

@@ -26,7 +26,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A combination that cannot be built: what was swept in it, and the field, value, reason and nearest of its error."""
+    """A combination that cannot be built: what was swept in it, and what its `ConfigError` said."""
 
     number: int
     swept: dict[str, Any]

@@ -22,25 +22,26 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Axis:
-    """A figure that points are compared by: its name, what to call it, and whether more of it is better."""
+    """A figure that points are compared by: its name, what to call it at length and in a narrow table, its sense."""
 
     name: str
     label: str
+    short: str
     more_is_better: bool = False
 
 
 AXES = [
-    Axis("peak_gmacs", "peak throughput, billion MAC/s", more_is_better=True),
-    Axis("fmax_mhz", "Fmax, MHz", more_is_better=True),
-    Axis("lut4", "area, LUT4-equivalents"),
-    Axis("cell_um2", "area of cells, µm²"),
-    Axis("gate_equivalents", "area, gate equivalents"),
-    Axis("ff", "flip-flops"),
-    Axis("dsp", "DSP blocks"),
-    Axis("bram", "block RAMs"),
-    Axis("memory_bits", "memory bits"),
-    Axis("pj_per_mac", "energy, pJ per MAC"),
-    Axis("total_mw", "power, mW"),
+    Axis("peak_gmacs", "peak throughput, billion MAC/s", "peak GMAC/s", more_is_better=True),
+    Axis("fmax_mhz", "Fmax, MHz", "Fmax, MHz", more_is_better=True),
+    Axis("lut4", "area, LUT4-equivalents", "LUT4"),
+    Axis("cell_um2", "area of cells, µm²", "µm²"),
+    Axis("gate_equivalents", "area, gate equivalents", "GE"),
+    Axis("ff", "flip-flops", "FF"),
+    Axis("dsp", "DSP blocks", "DSP"),
+    Axis("bram", "block RAMs", "BRAM"),
+    Axis("memory_bits", "memory bits", "bits"),
+    Axis("pj_per_mac", "energy, pJ per MAC", "pJ/MAC"),
+    Axis("total_mw", "power, mW", "mW"),
 ]
 
 
@@ -58,7 +59,7 @@ class Row:
     figures : dict
         By name of an `Axis`, and ``clock_mhz``, ``clock_source`` (``fmax`` or ``freq``).
     shapes : list of dict
-        For each shape its `Use`, ``gmacs``, ``knob`` and ``reason``.
+        For each shape its ``name``, its `Use`, ``gmacs``, ``knob`` and ``reason``.
     front : bool
         Whether no other point is better in all that `Exploration.objectives` names.
     """
@@ -104,8 +105,8 @@ class Exploration:
         rows = [self._row(point) for point in self.points]
         axes = self.objectives(rows)
         measured = [row for row in rows if row.status == "measured"]
-        costs = [[-self._value(row, axis) if axis.more_is_better else self._value(row, axis) for axis in axes]
-                 for row in measured]  # fmt: skip
+        signs = [-1 if axis.more_is_better else 1 for axis in axes]
+        costs = [[sign * row.figures[axis.name] for sign, axis in zip(signs, axes, strict=True)] for row in measured]
         for row, front in zip(measured, pareto_front(costs), strict=True):
             row.front = front
         return rows
@@ -116,17 +117,20 @@ class Exploration:
         Those of them that every measured point has.
         """
         measured = [row for row in rows if row.status == "measured"]
-        known = [axis for axis in self.axes(rows) if all(self._value(row, axis) is not None for row in measured)]
+        known = [axis for axis in self.axes(rows) if all(axis.name in row.figures for row in measured)]
         throughput = [axis for axis in known if axis.name.startswith(("gmacs ", "peak_gmacs"))][:1]
         return throughput + [axis for axis in known if axis.name in ("lut4", "cell_um2", "fmax_mhz", "pj_per_mac")]
 
     def axes(self, rows: Sequence[Row]) -> list[Axis]:
         """Return all figures that some point has, throughput of each shape first."""
         shapes = next((row.shapes for row in rows if row.shapes), [])
-        names = [f"{shape['m']}x{shape['n']}x{shape['k']}" for shape in shapes]
-        axes = [Axis(f"gmacs {name}", f"throughput of {name}, billion MAC/s", more_is_better=True) for name in names]
+        names = [shape["name"] for shape in shapes]
+        axes = [
+            Axis(f"gmacs {name}", f"throughput of {name}, billion MAC/s", f"GMAC/s\n{name}", more_is_better=True)
+            for name in names
+        ]
         axes += [axis for axis in AXES if any(axis.name in row.figures for row in rows)]
-        return axes + [Axis(f"cycles {name}", f"cycles of {name}") for name in names]
+        return axes + [Axis(f"cycles {name}", f"cycles of {name}", f"cycles\n{name}") for name in names]
 
     def _row(self, point: Point) -> Row:
         task, parts = self.tasks[point.number], self.parts[point.number]
@@ -146,18 +150,12 @@ class Exploration:
                         "peak_gmacs": config["rows"] * config["cols"] * clock / 1000}  # fmt: skip
         missed = fmax and task.freq and fmax < task.freq
         for shape in parts.get("cycles", []):
-            row.shapes.append({**shape, "gmacs": shape["macs"] / shape["cycles"] * clock / 1000})
+            name = f"{shape['m']}x{shape['n']}x{shape['k']}"
+            row.shapes.append({"name": name, **shape, "gmacs": shape["macs"] / shape["cycles"] * clock / 1000})
+            row.figures |= {f"gmacs {name}": row.shapes[-1]["gmacs"], f"cycles {name}": shape["cycles"]}
             if missed:
                 row.shapes[-1] |= {"knob": CLOCK, "reason": f"{fmax:.1f} MHz reached of {task.freq:.1f} MHz"}
         return row
-
-    @staticmethod
-    def _value(row: Row, axis: Axis) -> Any:
-        for shape in row.shapes:
-            for figure in ("gmacs", "cycles"):
-                if axis.name == f"{figure} {shape['m']}x{shape['n']}x{shape['k']}":
-                    return shape[figure]
-        return row.figures.get(axis.name)
 
     def to_json(self, about: Json) -> Json:
         """Return everything as what JSON can hold; ``about`` tells how it was measured."""
@@ -168,7 +166,7 @@ class Exploration:
             "swept": self.swept,
             "axes": [asdict(axis) for axis in axes],
             "objectives": [axis.name for axis in objectives],
-            "points": [{**asdict(row), "values": {axis.name: self._value(row, axis) for axis in axes}} for row in rows],
+            "points": [asdict(row) for row in rows],
             "skipped": [asdict(skipped) for skipped in self.skipped],
         }
 
@@ -178,17 +176,22 @@ class Exploration:
         axes = [axis.name for axis in self.axes(rows)]
         knobs = [f"knob {name.removeprefix('cycles ')}" for name in axes if name.startswith("cycles ")]
         fields = list(type(self.points[0].config).model_fields) if self.points else self.swept
-        columns = ["number", "status", "front", *fields, "clock_mhz", "clock_source", *axes, *knobs, "reason"]
+        figures = ["clock_mhz", "clock_source", *axes]
         text = io.StringIO()
-        writer = csv.DictWriter(text, columns, lineterminator="\n")
+        writer = csv.DictWriter(
+            text, ["number", "status", "front", *fields, *figures, *knobs, "reason"], lineterminator="\n"
+        )
         writer.writeheader()
         for row in rows:
-            values = {axis.name: self._value(row, axis) for axis in self.axes(rows)}
-            binds = {f"knob {shape['m']}x{shape['n']}x{shape['k']}": shape["knob"] for shape in row.shapes}
-            clock = {name: row.figures[name] for name in ("clock_mhz", "clock_source")}
-            writer.writerow({"number": row.number, "status": row.status, "front": int(row.front), **row.config,
-                             **clock, **values, **binds, "reason": row.error})  # fmt: skip
+            known = {name: row.figures[name] for name in figures if name in row.figures}
+            binds = {f"knob {shape['name']}": shape["knob"] for shape in row.shapes}
+            writer.writerow(
+                {"number": row.number, "status": row.status, "front": int(row.front), "reason": row.error}
+                | row.config | known | binds
+            )  # fmt: skip
         for skipped in self.skipped:
             reason = f"{skipped.field} = {json.dumps(skipped.value)}: {skipped.reason}"
+            if skipped.nearest is not None:
+                reason += f"; nearest that works: {skipped.nearest}"
             writer.writerow({"number": skipped.number, "status": "skipped", **skipped.swept, "reason": reason})
         return text.getvalue()
