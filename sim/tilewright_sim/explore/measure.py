@@ -114,10 +114,11 @@ def measure(task: Task) -> Outcome:
                 energy="power" in task.parts,
             )
             parts["area"] = {name: value for name, value in found.area.items() if name != "modules"}
-            if "timing" in task.parts:
-                parts["timing"] = found.timing
-            if "power" in task.parts:
-                parts["power"] = found.power
+            for part, value in (("timing", found.timing), ("power", found.power)):
+                if part in task.parts:
+                    if value is None:
+                        return Outcome(parts, f"{part} was not measured: {'; '.join(found.notes) or 'no reason given'}")
+                    parts[part] = value
     except TilewrightError as error:
         return Outcome(parts, str(error), fatal=" is missing" in str(error))
     return Outcome(parts)

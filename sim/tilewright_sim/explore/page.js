@@ -168,9 +168,10 @@
   byId("about").textContent = data.about;
   byId("rule").textContent = data.rule;
   const names = data.axes.map((axis) => [axis.name, axis.label]);
-  const cost = data.objectives.find((name) => !axes[name].more_is_better) || data.objectives[1] || names[0][0];
-  options("x", names, cost);
-  options("y", names, data.objectives[0] || names[0][0]);
+  const vertical = data.objectives[0] || names[0][0];
+  const others = names.map(([name]) => name).filter((name) => name !== vertical);
+  options("x", names, data.objectives.find((name) => !axes[name].more_is_better) || others[0] || vertical);
+  options("y", names, vertical);
   const knobs = ((measured[0] || {}).shapes || []).map((shape) => [`knob ${shape.name}`, `what binds for ${shape.name}`]);
   options("colour", [["front", "front or not"], ...knobs, ...data.swept.map((field) => [field, field])], "front");
   byId("only-front").addEventListener("change", drawPareto);
