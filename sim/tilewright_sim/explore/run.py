@@ -41,7 +41,6 @@ def cluster(scheduler: str | None, jobs: int) -> Iterator["Client"]:
         If Dask is not installed, the scheduler does not answer, or it has no workers.
     """
     try:
-        import dask
         from distributed import Client, LocalCluster
     except ImportError:
         raise ToolError("Dask is missing: run `pip install 'tilewright[explore]'`") from None
@@ -49,9 +48,9 @@ def cluster(scheduler: str | None, jobs: int) -> Iterator["Client"]:
         with _connected(Client, scheduler) as client:
             yield client
         return
-    # The workers and their tools are started with the interrupt held back, so that Ctrl-C in a terminal, which goes
-    # to all of them, ends only what is waiting for them here.
-    with dask.config.set({"distributed.admin.log-format": "%(message)s"}), _interrupt_held():
+    # In a terminal Ctrl-C goes to all processes: the workers and their tools must not heed it, or each would fail with
+    # a traceback of its own. Masking the signal would not do: multiprocessing unmasks it.
+    with _interrupt_ignored():
         workers = LocalCluster(
             n_workers=jobs, threads_per_worker=1, processes=True, dashboard_address=None, memory_limit=0,
             silence_logs=50,
@@ -60,7 +59,7 @@ def cluster(scheduler: str | None, jobs: int) -> Iterator["Client"]:
         with Client(workers) as client:
             yield client
     finally:
-        with _interrupt_held():
+        with _interrupt_ignored():
             _end(workers)
 
 
@@ -85,12 +84,13 @@ def _connected(client_type: Any, scheduler: str) -> Iterator["Client"]:
 
 
 @contextlib.contextmanager
-def _interrupt_held() -> Iterator[None]:
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+def _interrupt_ignored() -> Iterator[None]:
+    """Processes started meanwhile ignore it for good."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGINT, before)
 
 
 def _end(workers: Any) -> None:
