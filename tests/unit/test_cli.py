@@ -88,7 +88,9 @@ def test_area_as_json_counts_in_total_and_per_multiplier(tmp_path):
     assert report["per_multiplier"]["dsp"] == 1
 
 
-@pytest.mark.parametrize("command", [[], ["generate"], ["area"], ["fmax"], ["presets"], ["bench"], ["demo"]])
+@pytest.mark.parametrize(
+    "command", [[], ["generate"], ["area"], ["fmax"], ["presets"], ["bench"], ["demo"], ["explore"]]
+)
 def test_every_command_explains_itself(command, tmp_path):
     done = tilewright(*command, "--help", folder=tmp_path)
     assert done.returncode == 0

@@ -218,6 +218,25 @@ def test_a_missing_tool_ends_the_sweep_and_a_misfit_costs_one_point(monkeypatch)
         assert (found.error, found.fatal, list(found.parts)) == (message, fatal, ["cycles"])
 
 
+def test_a_part_that_the_report_does_not_give_fails_its_point(monkeypatch):
+    found = measure.report.Report("tile", {}, "ice40-up5k", {"total": {"lut4": 3}}, notes=["it does not fit"])
+    monkeypatch.setattr(measure.report, "measure", lambda *_, **__: found)
+    up5k = ReportTarget.parse("ice40-up5k")
+    outcome = measure.measure(task(digest="", target=up5k, parts=("area", "timing")))
+    assert outcome.parts == {"area": {"total": {"lut4": 3}}}
+    assert outcome.error == "timing was not measured: it does not fit"
+
+
+def test_fmax_is_the_median_of_the_placements(monkeypatch):
+    found = measure.report.Report("tile", {}, "ecp5-85k", {"total": {"lut4": 3}})
+    monkeypatch.setattr(measure.report, "measure", lambda *_, **__: found)
+    monkeypatch.setattr(
+        measure, "measure_fmax", lambda _product, _config, seeds, goal: [goal + 5 * seed for seed in seeds]
+    )
+    parts = measure.measure(task(digest="", parts=("timing",), seeds=4, freq=100.0)).parts
+    assert parts["timing"] == {"fmax_mhz": 112.5, "best_mhz": 120}
+
+
 def explored() -> Exploration:
     """Four points: one beaten, one failed, one unfinished with its area known; and two that cannot be built."""
     sweep = load_sweep(TileConfig, sweeps=["dot=1,2,4,8,3,5"], settings=["rows=8"])
