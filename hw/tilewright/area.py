@@ -1,18 +1,19 @@
 """How much a design takes on an FPGA family, counted by Yosys."""
 
-import json
 import re
 import tempfile
+from collections import Counter, defaultdict
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from .config import Config
+from .hierarchy import load_netlist, owners, read_hierarchy
 from .products import Product
 from .target import Family
 from .verilog import generate
 from .yosys import run_yosys
 
-__all__ = ["LUT4_EQUIVALENTS", "SYNTHESIS", "Area", "measure_area"]
+__all__ = ["LUT4_EQUIVALENTS", "SYNTHESIS", "Area", "ModuleArea", "ModuleAreas", "measure_area", "measure_modules"]
 
 LUT4_EQUIVALENTS = """\
 LUT4-equivalents count logic in 4-input LUTs, so that targets compare:
@@ -90,18 +91,73 @@ def measure_area(product: Product, config: Config, family: Family) -> Area:
     ToolError
         If Yosys is missing or fails.
     """
+    return measure_modules(product, config, family).total
+
+
+@dataclass(frozen=True)
+class ModuleArea:
+    """What the instances of one module take in one place of the hierarchy, without what is in them.
+
+    Parameters
+    ----------
+    name : str
+        Kinds from the top, as ``tile/column_block/column``.
+    instances : int
+    area : Area
+    memory_bits : int
+        Bits of memories as written in the Verilog, whatever they became.
+    """
+
+    name: str
+    instances: int
+    area: Area
+    memory_bits: int
+
+
+@dataclass(frozen=True)
+class ModuleAreas:
+    """A design's area, in total and by module: the modules add up to the total."""
+
+    total: Area
+    memory_bits: int
+    modules: list[ModuleArea]
+
+
+def measure_modules(product: Product, config: Config, family: Family) -> ModuleAreas:
+    """Synthesize a product for a family, flat, and count its cells by the module that they belong to.
+
+    Which cell belongs where says `hierarchy.owners`.
+
+    Raises
+    ------
+    ToolError
+        If Yosys is missing or fails.
+    """
     with tempfile.TemporaryDirectory(prefix="tilewright-") as name:
         folder = Path(name)
         generate(product, config, folder, family)
-        script = [
-            f"read_verilog {product.module}.v",
-            f"{SYNTHESIS[family]} -top {product.module}",
-            "tee -q -o stat.json stat -json",
-        ]
-        run_yosys(script, folder)
-        stat = json.loads((folder / "stat.json").read_text(encoding="utf-8"))
+        verilog = f"{product.module}.v"
+        run_yosys(
+            [f"read_verilog {verilog}", f"{SYNTHESIS[family]} -top {product.module}", "write_json netlist.json"], folder
+        )
+        hierarchy = read_hierarchy(folder / verilog, product.module)
+        netlist = load_netlist(folder / "netlist.json", product.module)
     multipliers = getattr(config, "rows", 0) * getattr(config, "cols", 0)
-    return _count(stat["design"]["num_cells_by_type"], family, multipliers)
+    branches = {path: hierarchy.branch(path) for path in hierarchy.kinds}
+    cells: dict[str, Counter[str]] = defaultdict(Counter)
+    owner = owners(netlist, hierarchy)
+    for name, cell in netlist["cells"].items():
+        cells[branches[owner[name]]][cell["type"]] += 1
+    total = _count(dict(sum(cells.values(), Counter())), family, multipliers)
+    bits: Counter[str] = Counter()
+    for path, number in hierarchy.memory_bits.items():
+        bits[branches[path]] += number
+    instances = Counter(branches.values())
+    modules = [
+        ModuleArea(branch, instances[branch], _count(dict(cells[branch]), family, 0), bits[branch])
+        for branch in sorted(instances)
+    ]
+    return ModuleAreas(total, bits.total(), modules)
 
 
 def _count(cells: dict[str, int], family: Family, multipliers: int) -> Area:

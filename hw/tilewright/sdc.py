@@ -10,13 +10,13 @@ CLOCK_MHZ = 100
 """The clock that is asked for until the user says otherwise."""
 
 
-def timing_constraints(ports: Sequence[Port]) -> str:
+def timing_constraints(ports: Sequence[Port], clock_mhz: float = CLOCK_MHZ) -> str:
     """Return constraints in SDC for a product with these ports: one clock, and what the world outside takes of it."""
     inputs = ["rst", *(port.name for port in ports if port.direction == "input")]
     outputs = [port.name for port in ports if port.direction == "output"]
     return "\n".join([
         "# One clock; change the period to your own, in ns.",
-        f"set period {1000 / CLOCK_MHZ:g}",
+        f"set period {1000 / clock_mhz:g}",
         "create_clock -name clk -period $period [get_ports clk]",
         "# Ideal until a clock tree is built.",
         "set_clock_uncertainty [expr 0.02 * $period] [get_clocks clk]",

@@ -12,7 +12,7 @@ from amaranth.hdl._ir import PortDirection
 from .config import Config
 from .files import write_files
 from .products import Port, Product
-from .sdc import timing_constraints
+from .sdc import CLOCK_MHZ, timing_constraints
 from .target import Family, Target, place
 from .yosys import run_yosys
 
@@ -46,11 +46,14 @@ _CLOCK_ROWS: dict[str, Row] = {
 ECP5_MODELS = Path(__file__).with_name("ecp5_models.v")
 
 
-def generate(product: Product, config: Config, folder: Path, family: Family = "generic") -> list[Path]:
+def generate(
+    product: Product, config: Config, folder: Path, family: Family = "generic", *, clock_mhz: float = CLOCK_MHZ
+) -> list[Path]:
     """Write the Verilog of a product, ``config.json``, constraints and companions into ``folder``; return the files.
 
     For ECP5 there is also ``ecp5_models.v``, behavioural models of the instantiated primitives for simulators.
-    The same arguments give the same bytes. Either all files are written or none.
+    ``clock_mhz`` is what the constraints ask for. The same arguments give the same bytes. Either all files are written
+    or none.
 
     Raises
     ------
@@ -69,7 +72,7 @@ def generate(product: Product, config: Config, folder: Path, family: Family = "g
     files = {
         f"{product.module}.v": _header(product, config, family, table) + _write_verilog(rtlil, product.module, family),
         "config.json": _describe(product, config, family, table),
-        f"{product.module}.sdc": timing_constraints(ports),
+        f"{product.module}.sdc": timing_constraints(ports, clock_mhz),
         **{name: make(config) for name, make in product.companions.items()},
     }
     if family == "ecp5":

@@ -9,7 +9,7 @@ from tilewright.cli import cli, console, run
 from tilewright.errors import TilewrightError
 from tilewright.files import write_files
 
-from . import cli_gemm  # noqa: F401  # its commands
+from . import cli_gemm, cli_report  # noqa: F401  # their commands
 from .bench import BENCHES, Figure, markdown, update_readme
 from .demo import digits_demo
 from .explore import cli as _explore  # noqa: F401  # its command

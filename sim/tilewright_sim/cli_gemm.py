@@ -27,7 +27,7 @@ from .runtime import GemmResult
 from .simulator import Simulator
 from .trace import write_trace
 
-__all__ = ["gemm"]
+__all__ = ["gemm", "load_matrix"]
 
 DEFAULT_SHAPE = (64, 64, 64)
 HINT = """\
@@ -98,7 +98,7 @@ def gemm(
         _check_writable(file)
     rng = np.random.default_rng(seed)
     a, b = _operands(a_file, b_file, shape, rng)
-    bias = check_bias(_load(bias_file), len(b)) if bias_file else None
+    bias = check_bias(load_matrix(bias_file), len(b)) if bias_file else None
     requant = _requant(a, scale, int8, zero_point)
     cycles = _window(window)
     memory: dict[str, Any] = {"latency": latency, "bandwidth": bandwidth, "stall": stall, "seed": seed}
@@ -177,7 +177,7 @@ def _operands(
             raise click.UsageError("two matrices are needed: tilewright gemm A.npy B.npy")
         if shape is not None:
             raise click.UsageError("either files or --random, not both")
-        a, b = check_matrix(_load(a_file), str(a_file)), check_matrix(_load(b_file), str(b_file))
+        a, b = check_matrix(load_matrix(a_file), str(a_file)), check_matrix(load_matrix(b_file), str(b_file))
         if a.shape[1] != b.shape[1]:
             raise TilewrightError(f"{a_file} is {list(a.shape)} and {b_file} {list(b.shape)}: not [M, K] and [N, K]")
         return a, b
@@ -190,7 +190,8 @@ def _operands(
     return rng.integers(-128, 128, (m, k), dtype=np.int8), rng.integers(-128, 128, (n, k), dtype=np.int8)
 
 
-def _load(file: Path) -> NDArray:
+def load_matrix(file: Path) -> NDArray:
+    """Read a .npy file; `TilewrightError` if it is none."""
     try:
         values = np.load(file, allow_pickle=False)
     except OSError as error:
@@ -211,7 +212,7 @@ def _requant(a: NDArray, scale: str | None, int8: bool, zero_point: int) -> Requ
     try:
         return Requant.from_scale(float(scale), zero_point)
     except ValueError:
-        return Requant.from_scale(_load(Path(scale)), zero_point)
+        return Requant.from_scale(load_matrix(Path(scale)), zero_point)
 
 
 def _check_writable(file: Path) -> None:

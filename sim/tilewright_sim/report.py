@@ -1,17 +1,37 @@
 """What a configuration costs: area by module, timing, cycles and energy, from one call."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import math
+import statistics
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
-from tilewright.area import measure_area
-from tilewright.config import Config
+from numpy.typing import NDArray
+
+from tilewright.accelerator_config import AcceleratorConfig
+from tilewright.area import measure_modules
+from tilewright.asic import AsicNetlist, map_to_cells
+from tilewright.config import Config, TileConfig
+from tilewright.cycle_model import Bus, Gemm, estimate
+from tilewright.errors import TilewrightError
+from tilewright.liberty import Library, read_libraries
+from tilewright.opensta import StaTiming, analyse_timing
+from tilewright.place_route import Placement, check_fits, place_and_route
 from tilewright.products import PRODUCTS, Product
 from tilewright.report_target import ReportTarget
+from tilewright.sdc import CLOCK_MHZ
+from tilewright.verilog import generate
 
-__all__ = ["Report", "measure"]
+from .power import default_shape, measure_power, workload
+
+__all__ = ["GOALS_MHZ", "Report", "asic_area", "measure"]
 
 Json = dict[str, Any]
+# What placement strives for where no clock is asked for.
+GOALS_MHZ = {"ecp5": 250.0, "ice40": 100.0, "asic": float(CLOCK_MHZ)}
 
 
 @dataclass(frozen=True)
@@ -26,15 +46,16 @@ class Report:
     area : dict
         ``total``: on an FPGA ``lut4`` (LUT4-equivalents), ``carry``, ``ff``, ``dsp``, ``bram`` and ``memory_bits``; of
         an asic ``cell_um2``, ``gate_equivalents``, ``ff``, ``memory_bits`` and, where a bit's area was given,
-        ``memory_um2``. ``modules``: the same for each module, with its ``name`` and ``instances``; they add up to the
-        total. ``multipliers``: how many there are.
+        ``memory_um2``. ``modules``: the same for each module without what is in it, with its ``name`` (kinds from the
+        top, with slashes) and ``instances``; they add up to the total. ``multipliers``: how many there are.
     timing : dict or None
-        ``requested_mhz``, ``fmax_mhz`` (the median of the seeds), ``best_mhz``, ``seeds`` (MHz by seed), ``met``, and
-        ``critical_path``.
+        ``requested_mhz`` (None if no clock was asked for), ``fmax_mhz`` (the median of the seeds), ``best_mhz``,
+        ``seeds`` (MHz by seed), ``slack_ns``, ``met``, and ``critical_path``: steps with ``component``, ``signal``,
+        ``kind`` and ``ns``.
     cycles : list of dict
         For each shape ``m``, ``n``, ``k``, ``cycles``, ``utilisation`` and ``source``.
     power : dict or None
-        ``total_mw``, ``leakage_mw``, ``internal_mw``, ``switching_mw``, ``pj_per_mac``, ``modules``, ``limits``.
+        See `power.measure_power`.
     notes : list of str
         What a reader has to know about these figures.
     """
@@ -50,7 +71,12 @@ class Report:
 
     def to_dict(self) -> Json:
         """Return everything as what JSON can hold."""
-        return dict(vars(self))
+        return asdict(self)
+
+    @property
+    def met(self) -> bool:
+        """False if a clock was asked for and missed."""
+        return self.timing is None or self.timing["met"] is not False
 
 
 def measure(
@@ -62,6 +88,10 @@ def measure(
     seeds: Sequence[int] = (),
     shapes: Sequence[tuple[int, int, int]] = (),
     energy: bool = False,
+    data: str | tuple[NDArray, NDArray] = "random",
+    bus: Bus = Bus(),  # noqa: B008  # frozen
+    output: Path | None = None,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> Report:
     """Measure what a configuration of a product costs on a target.
 
@@ -71,13 +101,21 @@ def measure(
     config : Config
     target : ReportTarget or str
     freq : float or None
-        The clock that is asked for, in MHz; None for the target's own goal.
+        The clock that is asked for, in MHz; None strives for one of `GOALS_MHZ`, and nothing can be missed.
     seeds : sequence of int
         Placements to try on an FPGA; none leaves place and route out.
     shapes : sequence of (M, N, K)
         GEMMs whose cycles are wanted.
     energy : bool
         Whether to measure power too, which simulates and needs the target ``asic``.
+    data : str or (A[M, K], B[N, K])
+        What is multiplied meanwhile: one of `power.WORKLOADS`, in the first shape, or int8 matrices.
+    bus : Bus
+        The memory behind an accelerator.
+    output : Path or None
+        A folder that keeps the Verilog, the constraints and, of an asic, the mapped netlist.
+    progress : callable
+        Is told what is done next.
 
     Raises
     ------
@@ -86,5 +124,177 @@ def measure(
     """
     chosen = PRODUCTS[product] if isinstance(product, str) else product
     place = ReportTarget.parse(target) if isinstance(target, str) else target
-    area = measure_area(chosen, config, place.verilog_family)
-    return Report(chosen.name, config.model_dump(), place.name, {**area.report(), "multipliers": area.multipliers})
+    if freq is not None and not 0 < freq <= 100_000:
+        raise TilewrightError(f"--freq {freq:g}: must be more than 0 and at most 100000 MHz")
+    if seeds and place.device is None:
+        raise TilewrightError(f"--seeds are placements of nextpnr, which the target {place.name} has not")
+    if energy and place.family != "asic":
+        raise TilewrightError(f"power needs --target asic and its Liberty files: {place.name} has no power model")
+    cycles = [_cycles(config, shape, bus) for shape in shapes]
+    head = (chosen.name, config.model_dump(), place.name)
+    if place.family == "asic":
+        return _measure_asic(head, chosen, config, place, freq, cycles, energy, data, shapes, output, progress)
+    if output is not None:
+        generate(chosen, config, output, place.verilog_family, clock_mhz=freq or CLOCK_MHZ)
+    progress(f"synthesizing for {place.name}")
+    measured = measure_modules(chosen, config, place.verilog_family)
+    area = {
+        "total": measured.total.report()["total"] | {"memory_bits": measured.memory_bits},
+        "multipliers": measured.total.multipliers,
+        "modules": [
+            {"name": m.name, "instances": m.instances, **m.area.report()["total"], "memory_bits": m.memory_bits}
+            for m in measured.modules
+        ],
+    }
+    notes = [
+        "Logic that synthesis merged from several modules is counted where its result is used; the sum is exact.",
+    ]
+    timing = None
+    if place.device is not None:
+        area["capacity"] = place.device.capacity
+        check_fits(measured.total, place)
+    if seeds:
+        placements: list[Placement] = []
+        for seed in seeds:
+            progress(f"placing and routing for {place.name}, seed {seed}")
+            placements += place_and_route(chosen, config, place, [seed], freq or GOALS_MHZ[place.family])
+        mhz = {placement.seed: placement.mhz for placement in placements}
+        best = max(placements, key=lambda placement: placement.mhz)
+        timing = {
+            "requested_mhz": freq,
+            "fmax_mhz": statistics.median(mhz.values()),
+            "best_mhz": best.mhz,
+            "seeds": mhz,
+            "slack_ns": 1000 / freq - 1000 / best.mhz if freq else None,
+            "met": best.mhz >= freq if freq else None,
+            "critical_path": best.path,
+        }
+        notes.append("Fmax is nextpnr's, all ports registered; the critical path is the best seed's.")
+    return Report(*head, area, timing, cycles, None, notes)
+
+
+def _cycles(config: Config, shape: tuple[int, int, int], bus: Bus) -> Json:
+    m, n, k = shape
+    if min(shape) < 1:
+        raise TilewrightError(f"shape {m}x{n}x{k}: M, N and K must be at least 1")
+    if isinstance(config, AcceleratorConfig):
+        guess = estimate(config, [Gemm(m=m, n=n, k=k, requant=True)], bus)
+        source = "cycle model, doorbell to interrupt"
+        return {"m": m, "n": n, "k": k, "cycles": guess.cycles, "utilisation": guess.utilisation, "source": source}
+    if isinstance(config, TileConfig):
+        from tilewright.tile import MatmulTile
+
+        tiles = math.ceil(n / config.cols) * math.ceil(k / config.rows)
+        cycles = config.cols + tiles * max(m, config.cols) + MatmulTile.latency_of(config)
+        share = m * n * k / cycles / (config.rows * config.cols)
+        return {"m": m, "n": n, "k": k, "cycles": cycles, "utilisation": share, "source": "max(M, cols) for each tile"}
+    raise TilewrightError("shapes are GEMMs: choose the tile or the accelerator")
+
+
+def _measure_asic(
+    head: tuple[str, Json, str], product: Product, config: Config, target: ReportTarget, freq: float | None,
+    cycles: list[Json], energy: bool, data: str | tuple[NDArray, NDArray], shapes: Sequence[tuple[int, int, int]],
+    output: Path | None, progress: Callable[[str], None],
+) -> Report:  # fmt: skip
+    mhz = freq or GOALS_MHZ["asic"]
+    progress("reading the Liberty files")
+    library = read_libraries(target.liberty)
+    with tempfile.TemporaryDirectory(prefix="tilewright-") as name:
+        netlist, timing, folder = _mapped(product, config, library, Path(name), mhz, freq is not None, progress)
+        power = None
+        if energy:
+            progress("simulating the RTL and measuring power")
+            shape = shapes[0] if shapes else default_shape(config)
+            a, b = workload(data, shape) if isinstance(data, str) else data
+            power = measure_power(config, netlist, folder, mhz, a, b)
+            power["data"] = data if isinstance(data, str) else "matrices"
+            power["shape"] = {"m": len(a), "n": len(b), "k": a.shape[1]}
+        if output is not None:
+            generate(product, config, output, clock_mhz=mhz)
+            for file in ("netlist.v", "path.txt"):
+                (output / f"{product.module}_{file}").write_bytes((folder / file).read_bytes())
+    for row in cycles if power else []:
+        row["energy_nj"] = power["total_mw"] * row["cycles"] / mhz if power else None
+    report: Json = {
+        "requested_mhz": freq,
+        "fmax_mhz": timing.fmax_mhz,
+        "best_mhz": timing.fmax_mhz,
+        "seeds": {},
+        "slack_ns": timing.slack_ns if freq else None,
+        "met": timing.slack_ns >= 0 if freq else None,
+        "critical_path": [
+            {"component": step.component, "signal": step.signal, "kind": step.cell, "ns": step.ns}
+            for step in timing.path
+        ],
+    }
+    notes = [
+        f"Adders: {netlist.adders}. Nets with a large load, resets and enables included, have buffers: "
+        f"{netlist.buffers} of them. Only the clock is ideal.",
+        "Cells without wires: no placement, no clock tree. Timing is OpenSTA's with the constraints written beside the "
+        "Verilog (40 % of the period outside at each port, 2 % uncertainty).",
+        "A gate equivalent is the library's smallest two-input NAND.",
+    ]
+    area = asic_area(netlist, config, target.memory_um2_per_bit)
+    if area["total"]["memory_bits"]:
+        notes.append(
+            "Standard cells hold no SRAM: memories are counted in bits, are black boxes to timing, and take "
+            + (
+                f"{target.memory_um2_per_bit:g} µm² a bit by --memory-um2-per-bit."
+                if target.memory_um2_per_bit
+                else "no area here; give --memory-um2-per-bit."
+            )
+        )
+    if any(row.get("energy_nj") for row in cycles):
+        notes.append("Energy of a shape: its cycles at the power measured with the workload's data.")
+    return Report(*head, area, report, cycles, power, notes)
+
+
+def _mapped(
+    product: Product, config: Config, library: Library, folder: Path, mhz: float, asked: bool,
+    progress: Callable[[str], None],
+) -> tuple[AsicNetlist, StaTiming, Path]:  # fmt: skip
+    """Map for area; where that misses the clock, once more for speed, and keep the faster."""
+    best: tuple[AsicNetlist, StaTiming, Path] | None = None
+    for fast in (False, True):
+        place = folder / ("fast" if fast else "small")
+        place.mkdir()
+        progress(f"mapping to the library's cells for {'speed' if fast else 'area'}")
+        netlist = map_to_cells(product, config, library, place, fast=fast, clock_mhz=mhz)
+        constraints = (place / f"{product.module}.sdc").read_text(encoding="utf-8")
+        progress("timing with OpenSTA")
+        timing = analyse_timing(netlist, place, constraints, mhz)
+        if best is None or timing.slack_ns > best[1].slack_ns:
+            best = netlist, timing, place
+        if timing.slack_ns >= 0 or not asked:
+            break
+    assert best is not None
+    return best
+
+
+def asic_area(netlist: AsicNetlist, config: Config | None, memory_um2_per_bit: float | None) -> Json:
+    """The area part of a report, from a mapped netlist."""
+    nand = netlist.library.gate(2, (1, 1, 1, 0))
+    unit = nand.area if nand and nand.area else None
+    rows: dict[str, Counter] = defaultdict(Counter)
+    for name, cell in netlist.module["cells"].items():
+        row = rows[netlist.hierarchy.branch(netlist.owner[name])]
+        row["cell_um2"] += netlist.area_of(name)  # type: ignore[assignment]
+        row["ff"] += cell["type"] == netlist.flop.cell.name
+        row["memory_bits"] += netlist.memory_bits(name)
+    instances = Counter(netlist.hierarchy.branch(path) for path in netlist.hierarchy.kinds)
+
+    def complete(row: Counter) -> Json:
+        found: Json = {name: row[name] for name in ("cell_um2", "ff", "memory_bits")}
+        if unit:
+            found["gate_equivalents"] = row["cell_um2"] / unit
+        if memory_um2_per_bit:
+            found["memory_um2"] = row["memory_bits"] * memory_um2_per_bit
+        return found
+
+    total: Counter = sum(rows.values(), Counter())
+    multipliers = getattr(config, "rows", 0) * getattr(config, "cols", 0)
+    modules = [{"name": name, "instances": instances[name], **complete(rows[name])} for name in sorted(instances)]
+    found: Json = {"total": complete(total), "multipliers": multipliers, "modules": modules}
+    if multipliers:
+        found["um2_per_multiplier"] = total["cell_um2"] / multipliers
+    return found

@@ -1,0 +1,108 @@
+"""The command ``report``."""
+
+import json
+import re
+from pathlib import Path
+
+import click
+import numpy as np
+from rich.console import Console
+
+from tilewright.area import LUT4_EQUIVALENTS
+from tilewright.cli import chosen, cli, config_options, console
+from tilewright.cycle_model import Bus
+from tilewright.errors import TilewrightError
+from tilewright.files import write_files
+from tilewright.report_target import TARGETS, ReportTarget
+
+from .cli_gemm import load_matrix
+from .device_array import check_matrix
+from .power import WORKLOADS
+from .report import measure
+from .report_page import page
+from .report_view import view
+
+__all__ = ["report"]
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@cli.command(epilog="\b\n" + LUT4_EQUIVALENTS)
+@config_options
+@click.option("--target", default="generic", show_default=True, metavar="TARGET", help=", ".join(TARGETS) + ".")
+@click.option(
+    "--liberty",
+    multiple=True,
+    type=_FILE,
+    help="Standard cells, plain or .gz; repeat it for files that belong together.",
+)
+@click.option("--memory-um2-per-bit", type=float, help="Area of a bit of memory, for the target asic.")
+@click.option("--freq", type=float, help="The clock that is asked for, in MHz. If it is missed, the exit status is 1.")
+@click.option(
+    "--seeds", default=0, show_default=True, type=click.IntRange(0, 100), help="Placements to try on an FPGA."
+)
+@click.option("--shape", "shapes", multiple=True, metavar="MxNxK", help="A GEMM whose cycles are wanted. Repeatable.")
+@click.option("--power", is_flag=True, help="Simulate a GEMM and measure power; target asic.")
+@click.option(
+    "--data", type=click.Choice(WORKLOADS), default="random", show_default=True, help="What the GEMM multiplies."
+)
+@click.option(
+    "--matrices", nargs=2, type=_FILE, metavar="A.npy B.npy", help="The GEMM instead: int8 [M, K] and [N, K]."
+)
+@click.option("--latency", default=0, show_default=True, help="Cycles of the memory's latency, for cycles.")
+@click.option("--depth", type=click.IntRange(0), help="Levels of modules in the tables: 2 for an accelerator, else 4.")
+@click.option("--html", "html_file", type=_FILE, help="Write the report as one HTML file.")
+@click.option("--output", "-o", type=click.Path(path_type=Path), help="Keep Verilog, SDC and netlist in this folder.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+def report(
+    product: str, preset: str | None, path: Path | None, settings: tuple[str, ...], target: str,
+    liberty: tuple[Path, ...],
+    memory_um2_per_bit: float | None, freq: float | None, seeds: int, shapes: tuple[str, ...], power: bool, data: str,
+    matrices: tuple[Path, Path] | None, latency: int, depth: int | None, html_file: Path | None, output: Path | None,
+    as_json: bool,
+) -> int:  # fmt: skip
+    """Say what a configuration of PRODUCT costs: area by module, timing, cycles, power.
+
+    Exit status 1 if a clock was asked for with --freq and missed, 2 if something could not be measured.
+
+    \b
+    Examples:
+      tilewright report accelerator --preset small --target ecp5-45k
+      tilewright report tile --preset small --set multiplier=dsp --target ecp5-85k --seeds 3 --freq 180
+      tilewright report tile --target asic --liberty cells.lib --freq 100 --power --html report.html
+    """
+    place = ReportTarget.parse(target, liberty, memory_um2_per_bit)
+    product_chosen, config = chosen(product, preset, path, settings)
+    pair = None
+    if matrices:
+        a, b = (check_matrix(load_matrix(file), str(file)) for file in matrices)
+        if a.shape[1] != b.shape[1]:
+            raise TilewrightError(f"{matrices[0]} is {list(a.shape)} and {matrices[1]} {list(b.shape)}: K must agree")
+        pair = np.asarray(a), np.asarray(b)
+    with console.status("") as status:
+        found = measure(
+            product_chosen, config, place, freq=freq, seeds=range(1, seeds + 1), shapes=[_shape(s) for s in shapes],
+            energy=power, data=pair or data, bus=Bus(latency=latency), output=output, progress=status.update,
+        )  # fmt: skip
+    if html_file:
+        write_files(html_file.parent, {html_file.name: page(found)})
+    if as_json:
+        click.echo(json.dumps(found.to_dict()))
+    else:
+        Console().print(view(found, depth if depth is not None else 2 if product == "accelerator" else 4))
+    if not found.met:
+        timing = found.timing or {}
+        click.echo(
+            f"tilewright: timing missed: {timing['requested_mhz']:g} MHz asked for, {timing['best_mhz']:.1f} reached",
+            err=True,
+        )
+        return 1
+    return 0
+
+
+def _shape(text: str) -> tuple[int, int, int]:
+    sizes = re.fullmatch(r"(\d{1,7})x(\d{1,7})x(\d{1,7})", text)
+    if not sizes:
+        raise click.UsageError(f"--shape {text}: write it as MxNxK, for example --shape 512x512x512")
+    m, n, k = map(int, sizes.groups())
+    return m, n, k

@@ -1,0 +1,127 @@
+"""Power and energy of a mapped netlist in a run of the RTL."""
+
+import math
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tilewright.accelerator_config import AcceleratorConfig
+from tilewright.asic import AsicNetlist
+from tilewright.config import Config, TileConfig
+from tilewright.errors import TilewrightError
+from tilewright.opensta import analyse_power
+
+from . import digits
+from .activity import Recording, read_recording, replay, wanted_signals
+from .simulator import Simulator
+from .tile_simulator import TileSimulator
+
+__all__ = ["LIMITS", "WORKLOADS", "default_shape", "measure_power", "workload"]
+
+Matrices = tuple[NDArray[np.int8], NDArray[np.int8]]
+WORKLOADS = ("random", "zeros", "digits")
+LIMITS = (
+    "Activity: the RTL is simulated with this GEMM; what its registers, ports and memories held in each cycle is put "
+    "into the mapped netlist, every net is computed from that, and every pin of every cell gets its own count of "
+    "changes and share of ones. Each flip-flop's next value is compared with the RTL's in every cycle.",
+    "Zero delay: a net changes at most once a cycle. Glitches are not counted.",
+    "Cells only: loads are the pins that a net drives. Wires, the clock tree and memories are left out.",
+    "Power by OpenSTA at the typical corner of the Liberty files: internal from their tables, switching from loads, "
+    "leakage averaged over the states of each cell.",
+)
+# More makes the waveform large and the figure no better.
+_MOST_CYCLES = 200_000
+
+
+def default_shape(config: Config) -> tuple[int, int, int]:
+    """A GEMM long enough for a steady figure: 16 tiles of weights, each used for 8 times its columns."""
+    rows, cols = getattr(config, "rows", 8), getattr(config, "cols", 8)
+    return 8 * cols, 4 * cols, 4 * rows
+
+
+def workload(name: str, shape: tuple[int, int, int]) -> Matrices:
+    """Return int8 matrices A[M, K] and B[N, K] of a workload.
+
+    ``random`` is uniform over all values, ``zeros`` is zeros, and ``digits`` is the first layer of the demo's network
+    (M handwritten digits, whatever N and K are).
+    """
+    m, n, k = shape
+    if name == "zeros":
+        return np.zeros((m, k), np.int8), np.zeros((n, k), np.int8)
+    if name == "digits":
+        pixels, _ = digits.test_set()
+        return pixels[:m], digits.Network.load().w1
+    random = np.random.default_rng(1)
+    return random.integers(-128, 128, (m, k), dtype=np.int8), random.integers(-128, 128, (n, k), dtype=np.int8)
+
+
+def measure_power(config: Config, netlist: AsicNetlist, folder: Path, mhz: float, a: NDArray, b: NDArray) -> dict:
+    """Measure what ``C[M, N] = A[M, K] · B[N, K]ᵀ`` takes on a netlist at a clock.
+
+    Raises
+    ------
+    TilewrightError
+        If the product does not multiply, the GEMM is too long, or the netlist computes something else than the RTL.
+    """
+    recording, window = _record(config, netlist, a, b)
+    activity = replay(netlist, recording, window)
+    power = analyse_power(netlist, folder, mhz, activity.nets)
+    modules: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
+    for name, cell in power.items():
+        row = modules[netlist.hierarchy.branch(netlist.owner[name])]
+        for index, watts in enumerate((cell.internal, cell.switching, cell.leakage)):
+            row[index] += 1000 * watts
+    internal, switching, leakage = (sum(row[index] for row in modules.values()) for index in range(3))
+    macs = len(a) * len(b) * a.shape[1]
+    seconds = activity.cycles / (mhz * 1e6)
+    total = internal + switching + leakage
+    return {
+        "clock_mhz": mhz,
+        "total_mw": total, "internal_mw": internal, "switching_mw": switching, "leakage_mw": leakage,
+        "pj_per_mac": total * 1e-3 * seconds / macs * 1e12,
+        "energy_nj": total * 1e-3 * seconds * 1e9,
+        "macs": macs,
+        "cycles": activity.cycles,
+        "utilisation": macs / activity.cycles / (config.rows * config.cols),  # type: ignore[attr-defined]
+        "registers_compared": activity.registers,
+        "modules": [
+            {"name": name, "internal_mw": row[0], "switching_mw": row[1], "leakage_mw": row[2], "total_mw": sum(row)}
+            for name, row in sorted(modules.items())
+        ],
+        "limits": list(LIMITS),
+    }  # fmt: skip
+
+
+def _record(config: Config, netlist: AsicNetlist, a: NDArray, b: NDArray) -> tuple[Recording, range]:
+    """Run the RTL; return what it held, and the cycles in which it worked."""
+    if not isinstance(config, TileConfig | AcceleratorConfig):
+        raise TilewrightError("power is measured while a GEMM runs: choose the tile or the accelerator")
+    blocks = math.ceil(len(b) / config.cols) * math.ceil(a.shape[1] / config.rows)
+    if blocks * max(len(a), config.cols) > _MOST_CYCLES:
+        raise TilewrightError(f"this GEMM takes more than {_MOST_CYCLES:,} cycles: choose a smaller one for power")
+    names = wanted_signals(netlist)
+    with tempfile.TemporaryDirectory(prefix="tilewright-") as folder:
+        waveform = Path(folder) / "run.fst"
+        if isinstance(config, TileConfig):
+            with TileSimulator(config, waveform=waveform) as tile:
+                tile.matmul(a, b)
+            recording = read_recording(waveform, netlist.top, names)
+            return recording, range(2, recording.cycles)  # behind the two cycles of reset
+        with Simulator(config, waveform=waveform) as chip:
+            chip.gemm(a, b)
+            window = range(chip.simulated.doorbells[0], chip.simulated.status.interrupt_cycle)
+        recording = read_recording(waveform, netlist.top, names)
+        return recording, range(window.start, min(window.stop, recording.cycles))
+
+
+def summary(power: dict[str, Any]) -> str:
+    """Return the figures in one line."""
+    return (
+        f"{power['total_mw']:.3g} mW at {power['clock_mhz']:g} MHz (internal {power['internal_mw']:.3g}, switching "
+        f"{power['switching_mw']:.3g}, leakage {power['leakage_mw']:.3g}), {power['pj_per_mac']:.3g} pJ per MAC, "
+        f"{power['energy_nj']:.4g} nJ for the GEMM, multipliers busy {power['utilisation']:.1%}"
+    )
