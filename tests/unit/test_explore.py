@@ -174,14 +174,37 @@ def test_the_cache_knows_a_result_by_all_that_it_depends_on(tmp_path):
     assert cache.load(task(2)) == cache.load(task(digest="2")) == {}
 
 
-def test_timing_and_power_are_of_their_clock():
-    keys = {
-        task(freq=freq, seeds=seeds).key(part)
-        for freq in (None, 1.0)
-        for seeds in (1, 2)
-        for part in ("timing", "power")
-    }
-    assert len(keys) == 4 + 2
+def test_each_part_is_of_the_options_that_it_depends_on(tmp_path):
+    """Of an FPGA only timing depends on the clock that is asked for; standard cells are chosen for it."""
+    (tmp_path / "cells.lib").write_text("1")
+    fpga, asic = ReportTarget.parse("ecp5"), ReportTarget.parse("asic", [tmp_path / "cells.lib"])
+
+    def differs(target, part, **changes):
+        return task(target=target).key(part) != task(target=target, **changes).key(part)
+
+    assert [differs(fpga, part, freq=50.0) for part in measure.PARTS] == [False, True, False, False]
+    assert [differs(asic, part, freq=50.0) for part in measure.PARTS] == [True, True, True, False]
+    assert [differs(fpga, part, seeds=2) for part in measure.PARTS] == [False, True, False, False]
+    assert [differs(asic, part, power_shape=(8, 8, 8)) for part in measure.PARTS] == [False, False, True, False]
+    assert [differs(asic, part, bus=Bus(latency=9)) for part in measure.PARTS] == [False, False, True, True]
+
+
+def test_the_report_is_asked_for_what_the_task_says(monkeypatch):
+    asked = {}
+
+    def report_measure(*_, **options):
+        asked.update(options)
+        return measure.report.Report(
+            "tile", {}, "asic", {"total": {}, "modules": []}, {"fmax_mhz": 7}, [], {"total_mw": 1}
+        )
+
+    monkeypatch.setattr(measure.report, "measure", report_measure)
+    parts = ("timing", "power")
+    found = measure.measure(task(digest="", parts=parts, seeds=2, freq=50.0, power_shape=(1, 2, 3))).parts
+    assert found == {"area": {"total": {}}, "timing": {"fmax_mhz": 7}, "power": {"total_mw": 1}}
+    assert asked == {"freq": 50.0, "seeds": range(1, 3), "shapes": [(1, 2, 3)], "energy": True, "bus": Bus()}
+    measure.measure(task(digest="", parts=("area",), power_shape=(1, 2, 3)))
+    assert asked == {"freq": None, "seeds": (), "shapes": (), "energy": False, "bus": Bus()}
 
 
 def test_a_damaged_file_in_the_cache_counts_as_none(tmp_path):
@@ -225,16 +248,6 @@ def test_a_part_that_the_report_does_not_give_fails_its_point(monkeypatch):
     outcome = measure.measure(task(digest="", target=up5k, parts=("area", "timing")))
     assert outcome.parts == {"area": {"total": {"lut4": 3}}}
     assert outcome.error == "timing was not measured: it does not fit"
-
-
-def test_fmax_is_the_median_of_the_placements(monkeypatch):
-    found = measure.report.Report("tile", {}, "ecp5-85k", {"total": {"lut4": 3}})
-    monkeypatch.setattr(measure.report, "measure", lambda *_, **__: found)
-    monkeypatch.setattr(
-        measure, "measure_fmax", lambda _product, _config, seeds, goal: [goal + 5 * seed for seed in seeds]
-    )
-    parts = measure.measure(task(digest="", parts=("timing",), seeds=4, freq=100.0)).parts
-    assert parts["timing"] == {"fmax_mhz": 112.5, "best_mhz": 120}
 
 
 def explored() -> Exploration:

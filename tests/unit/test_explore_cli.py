@@ -72,6 +72,7 @@ def lines(home: Path) -> list[dict[str, str]]:
         (["tile", "--sweep", "dot=1", "--target", "ecp6"], "--target ecp6: must be one of"),
         (["tile", "--sweep", "dot=1", "--target", "asic"], "--liberty"),
         (["tile", "--sweep", "dot=1", "--target", "asic", "--liberty", "no.lib"], "cannot read no.lib"),
+        (["tile", "--sweep", "dot=1", "--target", "asic", "--liberty", "file"], "file"),
         (["tile", "--sweep", "dot=1", "--target", "xc7", "--measure", "fmax"], "no place and route for xc7"),
         (["tile", "--sweep", "dot=1", "--measure", "energy"], "--target asic and --liberty FILE"),
         (["tile", "--sweep", "dot=1", "--shape", "8x8"], "write it as MxNxK"),

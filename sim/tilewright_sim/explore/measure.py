@@ -3,7 +3,6 @@
 import hashlib
 import importlib.metadata
 import json
-import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
@@ -16,7 +15,6 @@ from tilewright.cycle_model import Bus
 from tilewright.errors import TilewrightError
 from tilewright.products import PRODUCTS
 from tilewright.report_target import ReportTarget
-from tilewright.timing import measure_fmax
 
 from .. import report
 from .cycles import Workload, use
@@ -48,7 +46,9 @@ class Task:
     seeds : int
         Placements for ``timing``.
     freq : float or None
-        The clock in MHz that timing and power are asked for.
+        The clock in MHz that timing and power are asked for; standard cells are chosen for it.
+    power_shape : (M, N, K) or None
+        What runs while power is measured; None leaves that to `power.default_shape`.
     digest : str
         `generator_digest` where the sweep was started.
     """
@@ -61,6 +61,7 @@ class Task:
     bus: Bus
     seeds: int = 1
     freq: float | None = None
+    power_shape: Workload | None = None
     digest: str = ""
 
     def key(self, part: str) -> str:
@@ -71,10 +72,12 @@ class Task:
         else:
             what |= {"target": self.target.name, "liberty": [_content(path) for path in self.target.liberty],
                      "memory_um2_per_bit": self.target.memory_um2_per_bit}  # fmt: skip
+        if part != "cycles" and self.target.family == "asic":
+            what["freq"] = self.freq
         if part == "timing":
             what |= {"seeds": self.seeds, "freq": self.freq}
         if part == "power":
-            what |= {"shapes": self.shapes, "freq": self.freq}
+            what |= {"shape": self.power_shape, "bus": asdict(self.bus)}
         return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
 
     def only(self, parts: Sequence[str]) -> "Task":
@@ -113,13 +116,12 @@ def measure(task: Task) -> Outcome:
                 task.target,
                 freq=task.freq,
                 seeds=range(1, task.seeds + 1) if "timing" in task.parts else (),
+                shapes=[task.power_shape] if task.power_shape and "power" in task.parts else (),
                 energy="power" in task.parts,
+                bus=task.bus,
             )
             parts["area"] = {name: value for name, value in found.area.items() if name != "modules"}
-            timing = found.timing
-            if "timing" in task.parts and timing is None:
-                timing = _placed(task)
-            for part, value in (("timing", timing), ("power", found.power)):
+            for part, value in (("timing", found.timing), ("power", found.power)):
                 if part in task.parts:
                     if value is None:
                         return Outcome(parts, f"{part} was not measured: {'; '.join(found.notes) or 'no reason given'}")
@@ -127,15 +129,6 @@ def measure(task: Task) -> Outcome:
     except TilewrightError as error:
         return Outcome(parts, str(error), fatal=" is missing" in str(error))
     return Outcome(parts)
-
-
-def _placed(task: Task) -> Json | None:
-    """Place and route by `measure_fmax`, which knows one device, where the report has no timing."""
-    if task.target.name != "ecp5-85k":
-        return None
-    goal = round(task.freq) if task.freq else 250
-    seeds = list(measure_fmax(PRODUCTS[task.product], task.config, list(range(1, task.seeds + 1)), goal))
-    return {"fmax_mhz": statistics.median(seeds), "best_mhz": max(seeds)}
 
 
 def _cycles(task: Task) -> list[Json]:
