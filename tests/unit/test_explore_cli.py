@@ -152,6 +152,15 @@ def cached(home: Path) -> int:
     return len(list((home / "cache").rglob("*.json")))
 
 
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_the_command_alone_is_an_interrupt(sent, home, in_process, monkeypatch):
+    monkeypatch.setattr(explore_cli, "measure", lambda _: os.kill(os.getpid(), sent) or Outcome({"cycles": []}))
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    assert explore(*TILES).return_value == 130
+    assert "unfinished" in {line["status"] for line in lines(home)}
+    assert before == [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+
+
 def test_ctrl_c_in_a_terminal_keeps_what_is_measured_and_leaves_no_process(home):
     sweep = started(BIN / "tilewright", "explore", *SLOW, "--jobs", "1", start_new_session=True)
     wait_until(lambda: cached(home) >= 2)

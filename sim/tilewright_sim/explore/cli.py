@@ -36,7 +36,7 @@ __all__ = ["explore"]
 FAILED = 1
 """Exit status where some points could not be measured."""
 INTERRUPTED = 130
-"""Exit status after Ctrl-C."""
+"""Exit status after Ctrl-C or SIGTERM."""
 _MEASURES = {"area": "area", "fmax": "timing", "energy": "power", "cycles": "cycles"}
 _RULE = (
     "A resource that works in 95 % of the cycles binds; otherwise the knob that, doubled by itself in the cycle model, "
@@ -76,7 +76,8 @@ def explore(
     the user's cache: after Ctrl-C, or with more values, the same command goes on where it was. Combinations that cannot
     be built are listed and skipped. Fields of the preset, the file and --set are fixed; those of --sweep vary.
 
-    Exit status: 0 all measured, 1 some points failed, 2 a mistake, 130 interrupted (what is known is written).
+    Exit status: 0 all measured, 1 some points failed, 2 a mistake, 130 interrupted by Ctrl-C or
+    SIGTERM (what is known is written).
 
     \b
     Examples:
@@ -143,6 +144,9 @@ def _run(
         results.add(number, outcome.parts, outcome.error)
 
     interrupted = False
+    terminate = signal.signal(
+        signal.SIGTERM, signal.default_int_handler
+    )  # what batch systems send is as good as Ctrl-C
     try:
         if open_tasks:
             workers = min(jobs, len(open_tasks))
@@ -152,7 +156,8 @@ def _run(
         interrupted = True
         console.print("interrupted: the same command goes on from here", highlight=False)
     finally:
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # another Ctrl-C must not cost what is measured
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # another one must not cost what is measured
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         try:
             exploration = results.to_json(about)
             files = {
@@ -164,6 +169,7 @@ def _run(
                 console.print(str(file), highlight=False)
         finally:
             signal.signal(signal.SIGINT, before)
+            signal.signal(signal.SIGTERM, terminate)
     if interrupted:
         return INTERRUPTED
     for number, error in results.errors.items():
