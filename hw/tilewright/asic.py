@@ -186,6 +186,7 @@ def map_verilog(folder: Path, top: str, library: Library, flop: Flop, adders: di
         folder,
     )  # fmt: skip
     design = json.loads((folder / "coarse.json").read_text(encoding="utf-8"))
+    _direct_memories(design["modules"][top])
     if adders:
         map_adders(design["modules"][top], adders, flop.inverted)
     (folder / "adders.json").write_text(json.dumps(design), encoding="utf-8")
@@ -199,12 +200,20 @@ def map_verilog(folder: Path, top: str, library: Library, flop: Flop, adders: di
     )  # fmt: skip
     module = load_netlist(folder / "mapped.json", top)
     module["cells"] = {name: cell for name, cell in module["cells"].items() if cell["type"] != "$scopeinfo"}
+    _direct_memories(module)
     for cell in module["cells"].values():
         if cell["type"] == _BOX:
             cell["type"] = MEMORY
     buffers = finish_netlist(module, library, set(module["ports"].get("clk", {"bits": []})["bits"]))
     style = "full adders" if adders else "lookahead"
     return AsicNetlist(top, module, library, flop, hierarchy, owners(module, hierarchy), buffers, style)
+
+
+def _direct_memories(module: dict[str, Any]) -> None:
+    """Say which ports of memories are outputs: Yosys does not know it of a type that it does not know."""
+    for cell in module["cells"].values():
+        if cell["type"] == _BOX:
+            cell["port_directions"] = {port: "output" if port == "RD_DATA" else "input" for port in cell["connections"]}
 
 
 def _flop_rule(flop: Flop) -> str:

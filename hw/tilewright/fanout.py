@@ -134,7 +134,7 @@ def _remove_buffers(module: dict[str, Any], library: Library) -> None:
         cell["connections"] = {port: [resolve(b) for b in bits] for port, bits in cell["connections"].items()}
     for net in module["netnames"].values():
         net["bits"] = [resolve(bit) for bit in net["bits"]]
-    # A name of what is constant or driven by nothing would come back as a cell.
+    # A name of what nothing drives any more is none.
     driven = {
         bit
         for cell in module["cells"].values()
@@ -142,9 +142,8 @@ def _remove_buffers(module: dict[str, Any], library: Library) -> None:
         if cell["port_directions"][port] == "output"
         for bit in bits
     } | {bit for port in module["ports"].values() if port["direction"] == "input" for bit in port["bits"]}
-    for name, net in list(module["netnames"].items()):
-        if name not in module["ports"] and not all(bit in driven for bit in net["bits"]):
-            del module["netnames"][name]
+    for net in module["netnames"].values():
+        net["bits"] = [bit if bit in driven else "x" for bit in net["bits"]]
 
 
 def _tie(netlist: _Netlist) -> None:

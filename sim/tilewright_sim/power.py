@@ -98,7 +98,7 @@ def measure_power(config: Config, netlist: AsicNetlist, folder: Path, mhz: float
 
 def _record(config: Config, netlist: AsicNetlist, a: NDArray, b: NDArray) -> tuple[Recording, range]:
     """Run the RTL; return what it held, and the cycles in which it worked."""
-    if not isinstance(config, TileConfig | AcceleratorConfig):
+    if not isinstance(config, TileConfig):  # which an accelerator's is too
         raise TilewrightError("power is measured while a GEMM runs: choose the tile or the accelerator")
     blocks = math.ceil(len(b) / config.cols) * math.ceil(a.shape[1] / config.rows)
     if blocks * max(len(a), config.cols) > _MOST_CYCLES:
@@ -106,7 +106,7 @@ def _record(config: Config, netlist: AsicNetlist, a: NDArray, b: NDArray) -> tup
     names = wanted_signals(netlist)
     with tempfile.TemporaryDirectory(prefix="tilewright-") as folder:
         waveform = Path(folder) / "run.fst"
-        if isinstance(config, TileConfig):
+        if not isinstance(config, AcceleratorConfig):
             with TileSimulator(config, waveform=waveform) as tile:
                 tile.matmul(a, b)
             recording = read_recording(waveform, netlist.top, names)
