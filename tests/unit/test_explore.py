@@ -203,6 +203,8 @@ def test_the_report_is_asked_for_what_the_task_says(monkeypatch):
     found = measure.measure(task(digest="", parts=parts, seeds=2, freq=50.0, power_shape=(1, 2, 3))).parts
     assert found == {"area": {"total": {}}, "timing": {"fmax_mhz": 7}, "power": {"total_mw": 1}}
     assert asked == {"freq": 50.0, "seeds": range(1, 3), "shapes": [(1, 2, 3)], "energy": True, "bus": Bus()}
+    measure.measure(task(digest="", parts=("timing",), target=ReportTarget("asic"), seeds=2))
+    assert asked["seeds"] == ()  # nothing is placed
     measure.measure(task(digest="", parts=("area",), power_shape=(1, 2, 3)))
     assert asked == {"freq": None, "seeds": (), "shapes": (), "energy": False, "bus": Bus()}
 

@@ -115,7 +115,7 @@ def measure(task: Task) -> Outcome:
                 task.config,
                 task.target,
                 freq=task.freq,
-                seeds=range(1, task.seeds + 1) if "timing" in task.parts else (),
+                seeds=range(1, task.seeds + 1) if "timing" in task.parts and task.target.device else (),
                 shapes=[task.power_shape] if task.power_shape and "power" in task.parts else (),
                 energy="power" in task.parts,
                 bus=task.bus,
