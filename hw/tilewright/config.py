@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from .errors import ConfigError, TilewrightError
 
-__all__ = ["Config", "TileConfig", "load_config", "product_sum_bits"]
+__all__ = ["Config", "TileConfig", "closest_name", "load_config", "parse_value", "product_sum_bits", "read_toml"]
 
 
 class Config(BaseModel):
@@ -44,7 +44,9 @@ class Config(BaseModel):
     def preset_values(cls, name: str) -> dict[str, Any]:
         """Return the field values of the preset called ``name``."""
         if name not in cls.PRESETS:
-            raise ConfigError("preset", name, f"must be one of {', '.join(cls.PRESETS)}", _closest(name, cls.PRESETS))
+            raise ConfigError(
+                "preset", name, f"must be one of {', '.join(cls.PRESETS)}", closest_name(name, cls.PRESETS)
+            )
         return dict(cls.PRESETS[name])
 
     @classmethod
@@ -158,21 +160,32 @@ def load_config(
         field, equals, text = setting.partition("=")
         if not equals:
             raise TilewrightError(f"--set {setting}: write it as FIELD=VALUE, for example --set rows=8")
-        values[field.strip()] = _parse(text.strip())
+        values[field.strip()] = parse_value(text.strip())
     return cls(**values)
 
 
-def _read_table(cls: type[Config], path: Path) -> Mapping[str, Any]:
+def read_toml(path: Path, table: str) -> dict[str, Any]:
+    """Return what a TOML file holds; ``table`` is the table that it should have, for the message if it is no TOML.
+
+    Raises
+    ------
+    TilewrightError
+        If the file cannot be read, or is not TOML.
+    """
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise TilewrightError(f"cannot read {path}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise TilewrightError(
-            f"cannot read {path}: it is not UTF-8 text; expected TOML with a [{cls.TABLE}] table"
+            f"cannot read {path}: it is not UTF-8 text; expected TOML with a [{table}] table"
         ) from None
     except ValueError as error:
         raise TilewrightError(f"{path} is not valid TOML: {str(error).splitlines()[0]}") from None
+
+
+def _read_table(cls: type[Config], path: Path) -> Mapping[str, Any]:
+    tables = read_toml(path, cls.TABLE)
     for name in tables:
         if name != cls.TABLE:
             raise TilewrightError(f"{path}: unknown key {name!r}; the fields belong in a table [{cls.TABLE}]")
@@ -182,14 +195,15 @@ def _read_table(cls: type[Config], path: Path) -> Mapping[str, Any]:
     return table
 
 
-def _parse(text: str) -> Any:
+def parse_value(text: str) -> Any:
+    """Return a field's value as it stands on the command line: read as TOML, or the text itself if it is none."""
     try:
         return tomllib.loads(f"value = {text}")["value"] if text.isprintable() else text
     except ValueError:
         return text
 
 
-def _closest(name: str, names: Iterable[str]) -> str | None:
+def closest_name(name: str, names: Iterable[str]) -> str | None:
     return next(iter(difflib.get_close_matches(name, list(names), n=1, cutoff=0.4)), None)
 
 
@@ -212,12 +226,12 @@ def _explain(cls: type[Config], values: Mapping[str, Any], error: ValidationErro
             return ConfigError(field, value, "must be a whole number", _nearest(cls, values, field))
         case "literal_error":
             choices = context["expected"].replace("'", "").replace(" or ", ", ").split(", ")
-            nearest = _closest(str(value), choices) or choices[0]
+            nearest = closest_name(str(value), choices) or choices[0]
             return ConfigError(field, value, f"must be one of {', '.join(choices)}", nearest)
         case "extra_forbidden":
             fields = list(cls.model_fields)
             reason = f"there is no such field; the fields are {', '.join(fields)}"
-            return ConfigError(field, value, reason, _closest(field, fields))
+            return ConfigError(field, value, reason, closest_name(field, fields))
         case _:
             return ConfigError(field, value, first["msg"])
 

@@ -12,6 +12,7 @@ from tilewright.files import write_files
 from . import cli_gemm, cli_report  # noqa: F401  # their commands
 from .bench import BENCHES, Figure, markdown, update_readme
 from .demo import digits_demo
+from .explore import cli as _explore  # noqa: F401  # its command
 
 __all__ = ["main"]
 

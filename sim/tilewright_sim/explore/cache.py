@@ -1,0 +1,60 @@
+"""Results that are kept by the content of what they depend on, so that an interrupted sweep goes on where it was."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from tilewright.errors import TilewrightError
+from tilewright.files import write_files
+
+from ..verilator import cache_folder
+from .measure import Task
+
+__all__ = ["Cache"]
+
+
+class Cache:
+    """Results on disk, one file for each part of each point, written whole or not at all.
+
+    Parameters
+    ----------
+    folder : Path or None
+        Where they are kept; ``explore`` in `cache_folder` by default.
+
+    Raises
+    ------
+    TilewrightError
+        If nothing can be written there: better before hours of measuring than after.
+    """
+
+    def __init__(self, folder: Path | None = None):
+        self.folder = folder or cache_folder() / "explore"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise TilewrightError(
+                f"cannot make the cache {self.folder}: {error.strerror}; set TILEWRIGHT_CACHE"
+            ) from None
+        if not os.access(self.folder, os.W_OK):
+            raise TilewrightError(f"cannot write the cache {self.folder}: permission denied; set TILEWRIGHT_CACHE")
+
+    def load(self, task: Task) -> dict[str, Any]:
+        """Return the parts of a task that are known; a file that is damaged counts as none."""
+        known = {}
+        for part in task.parts:
+            try:
+                known[part] = json.loads(self._path(task, part).read_text(encoding="utf-8"))
+            except (OSError, ValueError):
+                continue
+        return known
+
+    def store(self, task: Task, parts: dict[str, Any]) -> None:
+        """Keep parts of a task's result."""
+        for part, value in parts.items():
+            path = self._path(task, part)
+            write_files(path.parent, {path.name: json.dumps(value)})
+
+    def _path(self, task: Task, part: str) -> Path:
+        key = task.key(part)
+        return self.folder / key[:2] / f"{key}.json"

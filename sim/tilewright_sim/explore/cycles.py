@@ -1,0 +1,123 @@
+"""What a GEMM takes on a configuration: cycles, and the shares of them that each resource is busy."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tilewright.accelerator_config import SIZE_BITS, AcceleratorConfig
+from tilewright.config import TileConfig
+from tilewright.cycle_model import Bus, Gemm, estimate
+from tilewright.tile import MatmulTile
+
+__all__ = ["DEFAULT_SHAPES", "Use", "Workload", "use"]
+
+Workload = tuple[int, int, int]
+"""M, N and K of ``C[M, N] = A[M, K] · B[N, K]ᵀ``."""
+
+DEFAULT_SHAPES: tuple[Workload, ...] = ((256, 256, 256), (1, 2048, 2048))
+"""A product that the multipliers decide, and a step of decoding, which the bus decides."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Use:
+    """Cycles of one product, and how many of them each resource needs at the least.
+
+    Parameters
+    ----------
+    m, n, k : int
+    cycles : int
+        Of an accelerator from the doorbell to the interrupt, by `tilewright.cycle_model`; of a tile from the first
+        weight word to the last result: ``tiles * max(m, cols) + cols + latency`` with ``tiles = ceil(k / rows) *
+        ceil(n / cols)``.
+    multiplier_cycles : int
+        In which activations enter the tile: ``tiles * m``. Multipliers without work at ragged edges count as busy.
+    weight_cycles : int
+        In which weights enter it, one word of ``rows`` a cycle: ``tiles * cols``, once for each block of rows.
+    bus_cycles : float
+        With a beat in each, on the busier of the read and the write channel; 0 for a tile, which has no bus.
+    requant_cycles : int
+        In which results leave through the lanes: ``m * ceil(cols / lanes)`` for each N-tile; 0 for a tile.
+    bus_bytes : float
+        Bytes that the busier channel carries. For a tile: of the busier of its two input streams.
+    peak_bytes_per_cycle : float
+        That it could carry in a cycle.
+    """
+
+    m: int
+    n: int
+    k: int
+    cycles: int
+    multiplier_cycles: int
+    weight_cycles: int
+    bus_cycles: float
+    requant_cycles: int
+    bus_bytes: float
+    peak_bytes_per_cycle: float
+
+    @property
+    def macs(self) -> int:
+        """Products of two elements."""
+        return self.m * self.n * self.k
+
+    @property
+    def intensity(self) -> float:
+        """Arithmetic intensity: multiply-accumulates for each byte of `bus_bytes`."""
+        return self.macs / self.bus_bytes
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields, `macs` and `intensity` as what JSON can hold."""
+        return {**asdict(self), "macs": self.macs, "intensity": self.intensity}
+
+
+def use(config: TileConfig, shape: Workload, bus: Bus) -> Use:
+    """Work out a product's cycles on a tile, or on an accelerator behind a memory like ``bus``.
+
+    An accelerator's result is int8, and K beyond one descriptor is cut up and accumulated as int32, as the runtime
+    does. M and N beyond a descriptor are cut up too.
+    """
+    if isinstance(config, AcceleratorConfig):
+        return _accelerator(config, shape, bus)
+    m, n, k = shape
+    tiles = math.ceil(k / config.rows) * math.ceil(n / config.cols)
+    cycles = tiles * max(m, config.cols) + config.cols + MatmulTile.latency_of(config)
+    word = config.rows * max(config.activation_bits, config.weight_bits) / 8
+    words = tiles * max(m, config.cols)
+    return Use(
+        m=m, n=n, k=k, cycles=cycles, multiplier_cycles=tiles * m, weight_cycles=tiles * config.cols, bus_cycles=0.0,
+        requant_cycles=0, bus_bytes=words * word, peak_bytes_per_cycle=word,
+    )  # fmt: skip
+
+
+def _accelerator(config: AcceleratorConfig, shape: Workload, bus: Bus) -> Use:
+    m, n, k = shape
+    queue = list(_descriptors(config, shape))
+    found = estimate(config, queue, bus)
+    multiplier = weights = lanes = 0
+    for gemm in queue:
+        words, tiles = math.ceil(gemm.k / config.rows), math.ceil(gemm.n / config.cols)
+        chunk = config.long_chunk_words if gemm.m < config.cols else config.chunk_words
+        block_rows = min(config.acc_rows, config.half_words // (math.ceil(words / chunk) * chunk))
+        multiplier += words * tiles * gemm.m
+        weights += words * tiles * config.cols * math.ceil(gemm.m / block_rows)
+        lanes += tiles * gemm.m * math.ceil(config.cols / config.requant_lanes) * gemm.requant
+    peak = config.word_bytes * bus.bandwidth
+    return Use(
+        m=m, n=n, k=k, cycles=found.cycles, multiplier_cycles=multiplier, weight_cycles=weights,
+        bus_cycles=found.bus_cycles, requant_cycles=lanes, bus_bytes=found.bus_cycles * peak, peak_bytes_per_cycle=peak,
+    )  # fmt: skip
+
+
+def _descriptors(config: AcceleratorConfig, shape: Workload) -> Iterator[Gemm]:
+    m, n, k = shape
+    limit = (1 << SIZE_BITS) - 1
+    part = k if k <= config.k_limit else config.k_limit // config.rows * config.rows
+    for rows in _parts(m, limit):
+        for columns in _parts(n, limit):
+            for place, depth in enumerate(_parts(k, part)):
+                yield Gemm(m=rows, n=columns, k=depth, requant=part == k, accumulate=place > 0)
+
+
+def _parts(size: int, most: int) -> Iterator[int]:
+    for start in range(0, size, most):
+        yield min(most, size - start)

@@ -1,0 +1,169 @@
+"""Run the tasks of a sweep on Dask: on this machine's cores, or on those of a scheduler's workers."""
+
+import contextlib
+import signal
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from tilewright.cli import console
+from tilewright.errors import TilewrightError, ToolError
+
+from .measure import Outcome, Task
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+__all__ = ["Done", "cluster", "run_tasks"]
+
+Done = Callable[[int, Outcome], None]
+"""Called with a task's number and what came of it, as soon as that is known."""
+
+_PATIENCE = 30  # seconds for a scheduler to answer, and for its first worker
+
+
+@contextlib.contextmanager
+def cluster(scheduler: str | None, jobs: int) -> Iterator["Client"]:
+    """Connect to a Dask scheduler, or start as many worker processes on this machine.
+
+    Parameters
+    ----------
+    scheduler : str or None
+        Its address, ``tcp://host:port``; None for processes of our own, which end with the block whatever happens.
+    jobs : int
+        How many of those.
+
+    Raises
+    ------
+    TilewrightError
+        If Dask is not installed, the scheduler does not answer, or it has no workers.
+    """
+    try:
+        from distributed import Client, LocalCluster
+    except ImportError:
+        raise ToolError("Dask is missing: run `pip install 'tilewright[explore]'`") from None
+    if scheduler:
+        with _connected(Client, scheduler) as client:
+            yield client
+        return
+    # In a terminal Ctrl-C goes to all processes: the workers and their tools must not heed it, or each would fail with
+    # a traceback of its own. Masking the signal would not do: multiprocessing unmasks it.
+    with _interrupt_ignored():
+        workers = LocalCluster(
+            n_workers=jobs, threads_per_worker=1, processes=True, dashboard_address=None, memory_limit=0,
+            silence_logs=50,
+        )  # fmt: skip
+    try:
+        with Client(workers) as client:
+            yield client
+    finally:
+        with _interrupt_ignored():
+            _end(workers)
+
+
+@contextlib.contextmanager
+def _connected(client_type: Any, scheduler: str) -> Iterator["Client"]:
+    try:
+        client = client_type(scheduler, timeout=_PATIENCE)
+    except (OSError, TimeoutError, ValueError) as error:
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise TilewrightError(f"no Dask scheduler at {scheduler}: {said}; start one with `dask scheduler`") from None
+    try:
+        try:
+            client.wait_for_workers(1, timeout=_PATIENCE)
+        except TimeoutError:
+            raise TilewrightError(
+                f"the scheduler at {scheduler} has no workers: start some with `dask worker {scheduler}`"
+            ) from None
+        yield client
+    finally:
+        with contextlib.suppress(Exception):  # it may be gone
+            client.close(timeout=5)
+
+
+@contextlib.contextmanager
+def _interrupt_ignored() -> Iterator[None]:
+    """Processes started meanwhile ignore it for good."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _end(workers: Any) -> None:
+    """End the worker processes, and the tools that they have started."""
+    import psutil  # which Dask needs
+
+    started = psutil.Process().children(recursive=True)
+    with contextlib.suppress(Exception):
+        workers.close(timeout=5)
+    for process in started:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+
+
+def run_tasks(
+    client: "Client", tasks: Mapping[int, Task], done: Done, measure: Callable[[Task], Outcome], total: int
+) -> None:
+    """Measure tasks on the workers, in any order; return when all are done.
+
+    A task whose worker dies is given to another one. Ctrl-C leaves `KeyboardInterrupt` to the caller; what was finished
+    has been handed over by then.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    tasks : dict of Task
+        By the number of their point.
+    done : callable
+        Called in this thread.
+    measure : callable
+        What a worker calls with a task.
+    total : int
+        Points of the sweep with those that are known already, for the progress.
+
+    Raises
+    ------
+    TilewrightError
+        If the scheduler is lost, or an outcome is fatal; the rest is cancelled.
+    """
+    from distributed import as_completed
+
+    name = f"tilewright-{uuid.uuid4().hex[:8]}"
+    futures = {
+        client.submit(measure, task, key=f"{name}-{number}", pure=False): number for number, task in tasks.items()
+    }
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+               TextColumn("left"), TimeRemainingColumn())  # fmt: skip
+    try:
+        with Progress(*columns, console=console, transient=True, speed_estimate_period=600) as bar:
+            shown = bar.add_task("points", total=total, completed=total - len(tasks))
+            for future in as_completed(list(futures)):
+                outcome = _outcome(future)
+                done(futures[future], outcome)
+                if outcome.fatal:
+                    raise TilewrightError(outcome.error)
+                bar.advance(shown)
+                future.release()
+    finally:
+        with contextlib.suppress(Exception):  # the scheduler may be gone
+            client.cancel(list(futures))
+
+
+def _outcome(future: "Future") -> Outcome:
+    from distributed import KilledWorker
+    from distributed.client import FutureCancelledError
+
+    try:
+        return future.result()
+    except KilledWorker:
+        return Outcome({}, "each of its workers died, perhaps for want of memory: try fewer --jobs")
+    except FutureCancelledError:
+        return Outcome({}, "the Dask scheduler is gone; start one, and run the same command again", fatal=True)
+    except ModuleNotFoundError as error:
+        return Outcome({}, f"a worker has no module {error.name}: install tilewright and its tools there", fatal=True)
+    except Exception as error:  # whatever it is, it costs one point only
+        return Outcome({}, f"{type(error).__name__}: {error}")
