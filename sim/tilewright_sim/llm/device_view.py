@@ -1,0 +1,79 @@
+"""Parts of what is allocated in the device's memory, as matrices."""
+
+from typing import Self
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from ..device import Device
+from ..device_array import DeviceArray
+from ..runtime import Runtime
+
+__all__ = ["DeviceView", "Scratch"]
+
+
+class DeviceView(DeviceArray):
+    """A matrix that lies in memory which someone else has allocated: `free` does nothing.
+
+    Parameters
+    ----------
+    device : Device
+    address : int
+    shape : (int, int)
+    dtype : int8 or int32
+    stride : int
+        Bytes between rows.
+    """
+
+    def __init__(self, device: Device, address: int, shape: tuple[int, int], dtype: DTypeLike, stride: int):
+        self.device = device
+        self.address = address
+        self.shape = shape
+        self.dtype = np.dtype(dtype).newbyteorder("<")
+        self.stride = stride
+
+    @classmethod
+    def of(cls, array: DeviceArray, rows: slice, columns: slice = slice(None)) -> Self:
+        """Return some rows and columns of an array."""
+        first, end, _ = rows.indices(array.shape[0])
+        left, right, _ = columns.indices(array.shape[1])
+        address = array.address + first * array.stride + left * array.dtype.itemsize
+        return cls(array.device, address, (end - first, right - left), array.dtype, array.stride)
+
+    def free(self) -> None:
+        """Do nothing."""
+
+    def write_columns(self, values: NDArray[np.int8]) -> None:
+        """Copy values of the same shape here, row by row, and nothing between the rows."""
+        for row in range(self.shape[0]):
+            self.device.write_memory(self.address + row * self.stride, np.ascontiguousarray(values[row]).view(np.uint8))
+
+
+class Scratch:
+    """Memory for a matrix of any shape up to a size, made anew each time.
+
+    Parameters
+    ----------
+    runtime : Runtime
+    rows, columns : int
+        The largest shape.
+    dtype : int8 or int32
+    """
+
+    def __init__(self, runtime: Runtime, rows: int, columns: int, dtype: DTypeLike):
+        self._word = runtime.config.word_bytes
+        self._array = runtime.empty((rows, columns), dtype)
+
+    def view(self, rows: int, columns: int) -> DeviceView:
+        """Return a matrix of this shape, its rows as close as the bus allows."""
+        array = self._array
+        stride = -(-columns * array.dtype.itemsize // self._word) * self._word
+        if rows * stride > array.shape[0] * array.stride:
+            raise ValueError(f"{rows} rows of {columns} are more than the {list(array.shape)} there is room for")
+        return DeviceView(array.device, array.address, (rows, columns), array.dtype, stride)
+
+    def put(self, values: NDArray) -> DeviceView:
+        """Copy a matrix here."""
+        view = self.view(*values.shape)
+        view.write(values)
+        return view

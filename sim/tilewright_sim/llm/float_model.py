@@ -1,0 +1,56 @@
+"""The network in float32 as its authors trained it: what int8 is compared with."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .host_ops import HostOps, Rotation
+from .llama import Source
+
+__all__ = ["FloatModel"]
+
+
+class FloatModel:
+    """A model in float32, which reads whole texts.
+
+    Parameters
+    ----------
+    source : llama.Source
+        Its tensors are read and dequantized when they are needed, so that little memory is.
+    """
+
+    def __init__(self, source: Source):
+        config = source.config
+        self.source = source
+        self.config = config
+        self._ops = HostOps(config.epsilon, Rotation(config.head_width, config.rope_base, source.rope_factors()))
+
+    def forward(self, texts: list[list[int]]) -> list[NDArray[np.float32]]:
+        """Return the logits [tokens, vocabulary] after each token of each text."""
+        embedding = self.source.tensor("token_embd.weight")
+        states = [embedding[text] for text in texts]
+        for number in range(self.config.layers):
+            weights = {
+                name: self.source.tensor(f"blk.{number}.{name}.weight")
+                for name in ("attn_norm", "attn_q", "attn_k", "attn_v", "attn_output", "ffn_norm", "ffn_gate",
+                             "ffn_up", "ffn_down")
+            }  # fmt: skip
+            states = [self._layer(x, weights) for x in states]
+        norm = self.source.tensor("output_norm.weight")
+        output = embedding if self.config.tied else self.source.tensor("output.weight")
+        return [self._ops.norm(x, norm) @ output.T for x in states]
+
+    def _layer(self, x: NDArray[np.float32], weights: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+        config, ops = self.config, self._ops
+        positions = np.arange(len(x))
+        normed = ops.norm(x, weights["attn_norm"])
+        q, k, v = (
+            (normed @ weights[name].T).reshape(len(x), -1, config.head_width) for name in ("attn_q", "attn_k", "attn_v")
+        )
+        q, k = ops.rotate(q, positions), ops.rotate(k, positions)
+        k, v = (np.repeat(part, config.group, axis=1).swapaxes(0, 1) for part in (k, v))
+        scores = q.swapaxes(0, 1) @ k.swapaxes(1, 2) * np.float32(config.head_width**-0.5)
+        mixed = (ops.softmax(scores, positions) @ v).swapaxes(0, 1).reshape(len(x), config.q_width)
+        x = ops.add(x, mixed @ weights["attn_output"].T)
+        normed = ops.norm(x, weights["ffn_norm"])
+        gated = ops.gate(normed @ weights["ffn_gate"].T, normed @ weights["ffn_up"].T)
+        return ops.add(x, gated @ weights["ffn_down"].T)
