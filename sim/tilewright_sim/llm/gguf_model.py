@@ -43,7 +43,9 @@ class GgufModel:
         try:
             self._reader = gguf.GGUFReader(path)
         except Exception as error:  # whatever a damaged file makes of it
-            raise TilewrightError(f"{path} is damaged or incomplete: {' '.join(str(error).split()) or 'no end'}") from None
+            raise TilewrightError(
+                f"{path} is damaged or incomplete: {' '.join(str(error).split()) or 'no end'}"
+            ) from None
         architecture = self._field("general.architecture")
         if architecture != _ARCHITECTURE:
             raise TilewrightError(f"{path} holds a model of the architecture {architecture!r}: only 'llama' runs here")

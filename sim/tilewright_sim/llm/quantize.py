@@ -92,9 +92,7 @@ class Int8Model:
 
     def host_ops(self) -> HostOps:
         """Return what the host does for this model."""
-        return HostOps(
-            self.config.epsilon, Rotation(self.config.head_width, self.config.rope_base, self.rope_factors)
-        )
+        return HostOps(self.config.epsilon, Rotation(self.config.head_width, self.config.rope_base, self.rope_factors))
 
 
 def open_source(path: Path) -> Source:
@@ -136,9 +134,7 @@ def quantize_model(source: Source, progress: Progress | None = None) -> Int8Mode
         if progress:
             progress(number + 1, config.layers)
     output = embedding if config.tied else Linear.of(tensor("output.weight"))
-    return Int8Model(
-        config, tokenizer, embedding, layers, tensor("output_norm.weight"), output, source.rope_factors()
-    )
+    return Int8Model(config, tokenizer, embedding, layers, tensor("output_norm.weight"), output, source.rope_factors())
 
 
 def load_model(path: Path, progress: Progress | None = None) -> Int8Model:

@@ -54,7 +54,10 @@ class SafetensorsModel:
             raise TilewrightError(f"there is no file *.safetensors in {path}")
         self._settings = _json(self.folder / "config.json")
         self._tensors = {
-            _name(name, path): place for file in files for name, place in _header(file).items() if name != "__metadata__"
+            _name(name, path): place
+            for file in files
+            for name, place in _header(file).items()
+            if name != "__metadata__"
         }
         self.config = self._config()
         if self.config.tied:  # some files have the same tensor twice
