@@ -43,9 +43,8 @@ class GgufModel:
         try:
             self._reader = gguf.GGUFReader(path)
         except Exception as error:  # whatever a damaged file makes of it
-            raise TilewrightError(
-                f"{path} is damaged or incomplete: {' '.join(str(error).split()) or 'no end'}"
-            ) from None
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise TilewrightError(f"{path} is damaged or incomplete: {reason}") from None
         architecture = self._field("general.architecture")
         if architecture != _ARCHITECTURE:
             raise TilewrightError(f"{path} holds a model of the architecture {architecture!r}: only 'llama' runs here")

@@ -73,7 +73,7 @@ class HostOps:
 
     def norm(self, x: Floats, weight: Floats) -> Floats:
         mean = np.mean(np.square(x), axis=-1, keepdims=True, dtype=np.float32)
-        return x / np.sqrt(mean + self.epsilon) * weight
+        return np.asarray(x / np.sqrt(mean + self.epsilon) * weight, dtype=np.float32)
 
     def rotate(self, x: Floats, positions: NDArray[np.int64]) -> Floats:
         cos, sin = self.rotation.at(positions)
@@ -113,7 +113,7 @@ def quantize_rows(x: Floats) -> tuple[NDArray[np.int8], Floats]:
     return values.astype(np.int8), scale
 
 
-def scaled(sums: NDArray[np.int32], *scales: Floats) -> Floats:
+def scaled(sums: NDArray[np.int32], *scales: Floats | np.float32) -> Floats:
     """Return sums of products of int8 as what they stand for: times a scale, and then the next, broadcast."""
     values = sums.astype(np.float32)
     for scale in scales:

@@ -160,7 +160,7 @@ def load_model(path: Path, progress: Progress | None = None) -> Int8Model:
 def _digest(path: Path) -> str:
     files = sorted(path.iterdir()) if path.is_dir() else [path]
     if path.suffix == ".safetensors" and path.is_file():
-        files = sorted(path.parent.glob("*.json")) + [path]
+        files = [*sorted(path.parent.glob("*.json")), path]
     content = hashlib.sha256()
     try:
         for file in files:
@@ -229,5 +229,5 @@ def _from_arrays(arrays: Any) -> Int8Model:
         layers,
         arrays["output_norm"],
         embedding if config.tied else linear("output"),
-        arrays["rope_factors"] if "rope_factors" in arrays else None,
+        arrays.get("rope_factors", None),
     )

@@ -10,7 +10,10 @@ __all__ = ["TextStream", "Tokenizer"]
 
 _LIKE_SMOLLM = ("smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b")
 _LIKE_GPT2 = ("default", "gpt-2")
-_LLAMA3 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+_LLAMA3 = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+    r"|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 _LIKE_LLAMA3 = ("llama-bpe", "llama3", "llama-v3")
 _CONTROL, _USER_DEFINED = 3, 4
 _UNFINISHED = "\N{REPLACEMENT CHARACTER}"
