@@ -12,6 +12,7 @@ from tilewright.files import write_files
 from . import cli_gemm  # noqa: F401  # its commands
 from .bench import BENCHES, Figure, markdown, update_readme
 from .demo import digits_demo
+from .llm import cli_llm  # noqa: F401  # its commands
 
 __all__ = ["main"]
 

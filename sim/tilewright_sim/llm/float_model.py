@@ -1,5 +1,7 @@
 """The network in float32 as its authors trained it: what int8 is compared with."""
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,8 +26,13 @@ class FloatModel:
         self.config = config
         self._ops = HostOps(config.epsilon, Rotation(config.head_width, config.rope_base, source.rope_factors()))
 
-    def forward(self, texts: list[list[int]]) -> list[NDArray[np.float32]]:
-        """Return the logits [tokens, vocabulary] after each token of each text."""
+    def forward(
+        self, texts: list[list[int]], progress: Callable[[int, int], None] | None = None
+    ) -> Iterator[NDArray[np.float32]]:
+        """Yield the logits [tokens, vocabulary] after each token, text by text.
+
+        All texts go through a layer before the next is read; ``progress`` is told how many layers are done.
+        """
         embedding = self.source.tensor("token_embd.weight")
         states = [embedding[text] for text in texts]
         for number in range(self.config.layers):
@@ -35,9 +42,12 @@ class FloatModel:
                              "ffn_up", "ffn_down")
             }  # fmt: skip
             states = [self._layer(x, weights) for x in states]
+            if progress:
+                progress(number + 1, self.config.layers)
         norm = self.source.tensor("output_norm.weight")
         output = embedding if self.config.tied else self.source.tensor("output.weight")
-        return [self._ops.norm(x, norm) @ output.T for x in states]
+        for x in states:
+            yield self._ops.norm(x, norm) @ output.T
 
     def _layer(self, x: NDArray[np.float32], weights: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
         config, ops = self.config, self._ops

@@ -133,6 +133,12 @@ class TextStream:
         new, self.text = text[len(self.text) :], text
         return new
 
+    def rest(self) -> str:
+        """Return what is left at the end: characters that never became whole."""
+        text = self.tokenizer.decode(self.tokens)
+        new, self.text = text[len(self.text) :], text
+        return new
+
 
 def _parse(text: str) -> Any:
     try:
