@@ -64,11 +64,19 @@ class Account:
         By phase (``"prefill"`` or ``"decode"``) and kind (of `KINDS`).
     tokens : dict
         Tokens read, by phase.
+    seconds : dict
+        Wall-clock time by phase, with what the host does.
     """
 
     config: AcceleratorConfig
     tallies: dict[tuple[str, str], Tally] = field(default_factory=dict)
     tokens: dict[str, int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def read(self, phase: str, tokens: int, seconds: float) -> None:
+        """Count tokens that have been read."""
+        self.tokens[phase] = self.tokens.get(phase, 0) + tokens
+        self.seconds[phase] = self.seconds.get(phase, 0.0) + seconds
 
     def add(self, phase: str, kind: str, products: Sequence[Product], run: RunResult) -> None:
         """Count one submission."""

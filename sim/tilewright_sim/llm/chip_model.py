@@ -1,5 +1,6 @@
 """The network on the accelerator: weights, keys and values in the device's memory, products as queued descriptors."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -106,20 +107,28 @@ class ChipModel:
             raise TilewrightError(
                 f"cannot read {len(tokens)} tokens: at most {self.block} at once, and {self.context} in all"
             )
-        model, ops = self.model, self._ops
         self._phase = "decode" if len(tokens) == 1 and self.length else "prefill"
-        self.account.tokens[self._phase] = self.account.tokens.get(self._phase, 0) + len(tokens)
+        start = time.perf_counter()
+        x = self._layers(tokens)
+        self.length += len(tokens)
+        if logits == "none":
+            result = np.empty((0, self.model.config.vocabulary), dtype=np.float32)
+        else:
+            result = self._last(self._ops.norm(x[-1:], self.model.output_norm))
+        self.account.read(self._phase, len(tokens), time.perf_counter() - start)
+        return result
+
+    def _layers(self, tokens: list[int]) -> NDArray[np.float32]:
+        """All layers, up to the last norm."""
+        ops = self._ops
         positions = np.arange(self.length, self.length + len(tokens))
-        x = model.embed(tokens)
-        for number, layer in enumerate(model.layers):
+        x = self.model.embed(tokens)
+        for number, layer in enumerate(self.model.layers):
             attended = self._attention(number, ops.norm(x, layer.attention_norm), positions)
             x = ops.add(x, self._linear("output", number, attended))
             gate, up = np.split(self._linear("gate_up", number, ops.norm(x, layer.feed_forward_norm)), 2, axis=1)
             x = ops.add(x, self._linear("down", number, ops.gate(gate, up)))
-        self.length += len(tokens)
-        if logits == "none":
-            return np.empty((0, model.config.vocabulary), dtype=np.float32)
-        return self._last(ops.norm(x[-1:], model.output_norm))
+        return x
 
     def _linear(self, kind: str, number: int, x: NDArray[np.float32]) -> NDArray[np.float32]:
         """A layer with all its outputs in one product."""

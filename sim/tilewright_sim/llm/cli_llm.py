@@ -1,6 +1,7 @@
 """The commands ``llm`` and ``model``."""
 
 import json
+import resource
 import time
 from pathlib import Path
 from typing import Any
@@ -69,13 +70,14 @@ def llm(
       tilewright llm "What is the capital of France?" --check --max-tokens 3
       tilewright llm "Once upon a time" --raw --model my.gguf --preset small --memory 2048
     """
+    start = time.monotonic()
     config = load_config(AcceleratorConfig, preset, path, settings)
     if trace:
         check_writable(trace)
     loaded = _load(model_path(name))
     tokens = loaded.tokenizer.encode(prompt) if raw else loaded.tokenizer.chat(prompt)
     check_length(loaded.config, tokens, max_tokens)
-    clock, start = clock_of(config, freq), time.monotonic()
+    clock = clock_of(config, freq)
     with console.status("compiling the accelerator, if it is the first run of this configuration: up to a minute"):
         chip = Simulator(
             config, latency=latency, bandwidth=bandwidth, size=memory * MEBIBYTE, events=EVENTS if trace else 0
@@ -100,6 +102,7 @@ def llm(
         "prompt": prompt, "prompt_tokens": len(tokens), "answer": talk.text, "answer_tokens": talk.answer,
         "interrupted": interrupted, **report(talk.account, clock), "compared": talk.compared,
         "seconds": time.monotonic() - start,
+        "peak_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
     }  # fmt: skip
     _print(figures, as_json)
     return INTERRUPTED if interrupted else 0

@@ -31,12 +31,12 @@ class LiveAnswer:
         self.line = line
         self.quiet = quiet
         self.text = ""
+        self._start = time.monotonic()
         output, errors = Console(highlight=False), Console(stderr=True, highlight=False)
         self._together = output.is_terminal and not quiet
         console = output if self._together else errors
         self._live = Live(console=console, get_renderable=self._render, transient=True, refresh_per_second=4)
         self._shown = console.is_terminal
-        self._start = time.monotonic()
 
     def __enter__(self) -> Self:
         if self._shown:

@@ -14,7 +14,7 @@ PHASES = ("prefill", "decode")
 
 def report(account: Account, clock: Clock) -> dict[str, Any]:
     """Return the figures of both phases and of every kind of layer."""
-    phases = {phase: _phase(account, phase, clock) for phase in PHASES if account.tokens.get(phase)}
+    phases = {phase: _phase(account, phase, clock) for phase in PHASES if account.total(phase).cycles}
     return {
         "config": account.config.model_dump(),
         "clock": {"mhz": clock.mhz, "origin": clock.origin, "measured": clock.measured},
@@ -25,13 +25,14 @@ def report(account: Account, clock: Clock) -> dict[str, Any]:
 
 
 def _phase(account: Account, phase: str, clock: Clock) -> dict[str, Any]:
-    tokens = account.tokens[phase]
+    tokens = max(account.tokens.get(phase, 0), 1)
     per_token = account.total(phase).cycles / tokens
     kinds = {kind: _tally(account, account.total(phase, (kind,))) for kind in KINDS}
     return {
-        "tokens": tokens,
+        "tokens": account.tokens.get(phase, 0),
         "cycles_per_token": per_token,
         "tokens_per_second": clock.mhz * 1e6 / max(per_token, 1),
+        "simulated_seconds_per_token": account.seconds.get(phase, 0.0) / tokens,
         **_tally(account, account.total(phase)),
         "linear_layers": _tally(account, account.total(phase, LINEAR)),
         "kinds": {kind: figures for kind, figures in kinds.items() if figures["cycles"]},
@@ -64,12 +65,13 @@ def table(figures: dict[str, Any]) -> Table:
     for heading in ("", *figures["phases"]):
         made.add_column(heading, justify="right" if heading else "left")
     rows = {
-        "tokens": lambda phase: f"{phase['tokens']}",
+        "tokens read": lambda phase: f"{phase['tokens']}",
         "cycles per token": lambda phase: f"{phase['cycles_per_token']:,.0f}",
         "share of the bus roofline": lambda phase: f"{phase['bus_share']:.2%}",
         "multipliers busy": lambda phase: f"{phase['multipliers_busy']:.2%}",
         "multipliers busy in the linear layers": lambda phase: f"{phase['linear_layers']['multipliers_busy']:.2%}",
-        f"tokens per second at {figures['clock']['mhz']:g} MHz": lambda phase: f"{phase['tokens_per_second']:.2f}",
+        f"tokens per second at {figures['clock']['mhz']:g} MHz": lambda phase: f"{phase['tokens_per_second']:,.2f}",
+        "seconds per token in the simulator": lambda phase: f"{phase['simulated_seconds_per_token']:.2f}",
     }
     for name, cell in rows.items():
         made.add_row(name, *(cell(phase) for phase in figures["phases"].values()))
@@ -96,7 +98,7 @@ def summary(figures: dict[str, Any]) -> list[str]:
     if compared is not None:
         lines.append(f"all {compared:,} sums of the hardware equal the golden model's")
     lines.append(
-        f"{figures['cycles']:,} cycles from doorbells to interrupts, simulated in {figures['simulator_seconds']:.0f} s; "
-        f"{figures['seconds']:.0f} s in all"
+        f"{figures['cycles']:,} cycles from doorbells to interrupts, simulated in {figures['simulator_seconds']:.0f} "
+        f"s; {figures['seconds']:.0f} s in all, {figures['peak_bytes'] / 1e9:.2f} GB of memory"
     )
     return lines

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -186,16 +185,14 @@ def _write(path: Path, model: Int8Model) -> None:
         arrays["rope_factors"] = model.rope_factors
     about = {"config": asdict(model.config), "tokenizer": model.tokenizer.to_json()}
     arrays["about"] = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "wb") as stream:
-            np.savez(stream, **arrays)  # type: ignore[arg-type]  # its other arguments are not among the names
-        Path(temporary).replace(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".int8-") as temporary:
+            whole = Path(temporary) / path.name
+            np.savez(whole, **arrays)  # type: ignore[arg-type]  # its other arguments are not among the names
+            whole.replace(path)
     except OSError as error:
         raise TilewrightError(f"cannot keep the quantized model in {path.parent}: {error.strerror}") from None
-    finally:
-        Path(temporary).unlink(missing_ok=True)
 
 
 def _read(path: Path) -> Int8Model:
