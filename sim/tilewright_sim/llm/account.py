@@ -52,6 +52,9 @@ class Tally:
     def __add__(self, other: "Tally") -> "Tally":
         return Tally(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
 
+    def __sub__(self, other: "Tally") -> "Tally":
+        return Tally(*(getattr(self, name) - getattr(other, name) for name in self.__dataclass_fields__))
+
 
 @dataclass
 class Account:
@@ -72,9 +75,11 @@ class Account:
     tallies: dict[tuple[str, str], Tally] = field(default_factory=dict)
     tokens: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    _unfinished: list[tuple[tuple[str, str], Tally]] = field(default_factory=list)
 
     def read(self, phase: str, tokens: int, seconds: float) -> None:
-        """Count tokens that have been read."""
+        """Count tokens that have been read, to which all submissions so far belong."""
+        self._unfinished.clear()
         self.tokens[phase] = self.tokens.get(phase, 0) + tokens
         self.seconds[phase] = self.seconds.get(phase, 0.0) + seconds
 
@@ -90,6 +95,13 @@ class Account:
             run.seconds,
         )
         self.tallies[phase, kind] = self.tallies.get((phase, kind), Tally()) + tally
+        self._unfinished.append(((phase, kind), tally))
+
+    def drop_unfinished(self) -> None:
+        """Forget the submissions of tokens that have not been read to their end."""
+        for key, tally in self._unfinished:
+            self.tallies[key] -= tally
+        self._unfinished.clear()
 
     def total(self, phase: str | None = None, kinds: Sequence[str] = tuple(KINDS)) -> Tally:
         """Return the sum over kinds, of one phase or both."""

@@ -96,6 +96,7 @@ def llm(
                     shown.add(text)
             except KeyboardInterrupt:
                 interrupted = True
+                talk.account.drop_unfinished()
         if trace and talk.trace:
             talk.trace.write(trace)
     figures = {
@@ -175,7 +176,7 @@ def _print(figures: dict[str, Any], as_json: bool) -> None:
         return
     out = Console(highlight=False)
     if figures["interrupted"]:
-        out.print("interrupted; until then:")
+        out.print("interrupted; until then, without the token that was in work:")
     if figures["phases"]:
         out.print(table(figures))
         out.print(where_the_cycles_went(figures))

@@ -127,7 +127,7 @@ class GgufModel:
         check_tensors({name: _shape(tensor) for name, tensor in self._tensors.items()}, self.config, self.path)
         for name, tensor in self._tensors.items():
             try:
-                gguf.quants.dequantize(tensor.data[:1], tensor.tensor_type)
+                gguf.quants.dequantize(np.atleast_2d(tensor.data)[:1], tensor.tensor_type)
             except Exception:  # the package raises several kinds
                 kind = tensor.tensor_type.name
                 raise TilewrightError(f"{self.path}: {name} is {kind}, which cannot be dequantized") from None

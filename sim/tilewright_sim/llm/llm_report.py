@@ -14,7 +14,7 @@ PHASES = ("prefill", "decode")
 
 def report(account: Account, clock: Clock) -> dict[str, Any]:
     """Return the figures of both phases and of every kind of layer."""
-    phases = {phase: _phase(account, phase, clock) for phase in PHASES if account.total(phase).cycles}
+    phases = {phase: _phase(account, phase, clock) for phase in PHASES if account.tokens.get(phase)}
     return {
         "config": account.config.model_dump(),
         "clock": {"mhz": clock.mhz, "origin": clock.origin, "measured": clock.measured},
@@ -25,14 +25,14 @@ def report(account: Account, clock: Clock) -> dict[str, Any]:
 
 
 def _phase(account: Account, phase: str, clock: Clock) -> dict[str, Any]:
-    tokens = max(account.tokens.get(phase, 0), 1)
+    tokens = account.tokens[phase]
     per_token = account.total(phase).cycles / tokens
     kinds = {kind: _tally(account, account.total(phase, (kind,))) for kind in KINDS}
     return {
-        "tokens": account.tokens.get(phase, 0),
+        "tokens": tokens,
         "cycles_per_token": per_token,
         "tokens_per_second": clock.mhz * 1e6 / max(per_token, 1),
-        "simulated_seconds_per_token": account.seconds.get(phase, 0.0) / tokens,
+        "simulated_seconds_per_token": account.seconds[phase] / tokens,
         **_tally(account, account.total(phase)),
         "linear_layers": _tally(account, account.total(phase, LINEAR)),
         "kinds": {kind: figures for kind, figures in kinds.items() if figures["cycles"]},

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import tempfile
+import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -199,7 +200,7 @@ def _read(path: Path) -> Int8Model:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return _from_arrays(arrays)
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise TilewrightError(f"{path} is damaged ({error}): delete it") from None
 
 
