@@ -8,7 +8,10 @@ from numpy.typing import NDArray
 from .host_ops import HostOps, Rotation
 from .llama import Source
 
-__all__ = ["FloatModel"]
+__all__ = ["LAYER_TENSORS", "FloatModel"]
+
+LAYER_TENSORS = ("attn_norm", "attn_q", "attn_k", "attn_v", "attn_output", "ffn_norm", "ffn_gate", "ffn_up", "ffn_down")
+Weights = dict[str, NDArray[np.float32]]
 
 
 class FloatModel:
@@ -36,12 +39,8 @@ class FloatModel:
         embedding = self.source.tensor("token_embd.weight")
         states = [embedding[text] for text in texts]
         for number in range(self.config.layers):
-            weights = {
-                name: self.source.tensor(f"blk.{number}.{name}.weight")
-                for name in ("attn_norm", "attn_q", "attn_k", "attn_v", "attn_output", "ffn_norm", "ffn_gate",
-                             "ffn_up", "ffn_down")
-            }  # fmt: skip
-            states = [self._layer(x, weights) for x in states]
+            weights = self.weights(number)
+            states = [self.layer(x, weights) for x in states]
             if progress:
                 progress(number + 1, self.config.layers)
         norm = self.source.tensor("output_norm.weight")
@@ -49,10 +48,21 @@ class FloatModel:
         for x in states:
             yield self._ops.norm(x, norm) @ output.T
 
-    def _layer(self, x: NDArray[np.float32], weights: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
-        config, ops = self.config, self._ops
+    def weights(self, number: int) -> Weights:
+        """Return the tensors of a layer, by the names of `LAYER_TENSORS`."""
+        return {name: self.source.tensor(f"blk.{number}.{name}.weight") for name in LAYER_TENSORS}
+
+    def layer(
+        self, x: NDArray[np.float32], weights: Weights, observe: Callable[[str, NDArray], None] | None = None
+    ) -> NDArray[np.float32]:
+        """Return what a layer makes of a text [tokens, width].
+
+        ``observe`` is told what goes into ``attn_q``, ``ffn_gate`` and ``ffn_down``, [tokens, inputs].
+        """
+        config, ops, told = self.config, self._ops, observe or (lambda name, values: None)
         positions = np.arange(len(x))
         normed = ops.norm(x, weights["attn_norm"])
+        told("attn_q", normed)
         q, k, v = (
             (normed @ weights[name].T).reshape(len(x), -1, config.head_width) for name in ("attn_q", "attn_k", "attn_v")
         )
@@ -62,5 +72,7 @@ class FloatModel:
         mixed = (ops.softmax(scores, positions) @ v).swapaxes(0, 1).reshape(len(x), config.q_width)
         x = ops.add(x, mixed @ weights["attn_output"].T)
         normed = ops.norm(x, weights["ffn_norm"])
+        told("ffn_gate", normed)
         gated = ops.gate(normed @ weights["ffn_gate"].T, normed @ weights["ffn_up"].T)
+        told("ffn_down", gated)
         return ops.add(x, gated @ weights["ffn_down"].T)

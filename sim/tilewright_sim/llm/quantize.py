@@ -1,4 +1,4 @@
-"""Weights as int8, one scale for each output channel, made once for a file and kept in the user's cache."""
+"""Weights as int8, one scale for each output channel, made once for a file, and kept in the user's cache."""
 
 import hashlib
 import json
@@ -15,15 +15,17 @@ from numpy.typing import NDArray
 from tilewright.errors import TilewrightError
 
 from ..verilator import cache_folder
+from .float_model import FloatModel
 from .gguf_model import GgufModel
 from .host_ops import HostOps, Rotation, quantize_rows
 from .llama import LlamaConfig, Source
 from .safetensors_model import SafetensorsModel
+from .smooth import MOST_TOKENS, calibration_text, smooth
 from .tokenizer import Tokenizer
 
 __all__ = ["Int8Layer", "Int8Model", "Linear", "load_model", "open_source", "quantize_model"]
 
-FORMAT = 1
+FORMAT = 3
 """Of what is kept in the cache: counts up whenever that changes."""
 Progress = Callable[[int, int], None]
 """Is told how many layers are done, and how many there are."""
@@ -111,30 +113,41 @@ def open_source(path: Path) -> Source:
 
 
 def quantize_model(source: Source, progress: Progress | None = None) -> Int8Model:
-    """Quantize all weights of a model, one tensor at a time."""
-    config, tensor = source.config, source.tensor
+    """Quantize all weights of a model, layer by layer.
+
+    The float model reads `smooth.calibration_text` meanwhile, and each layer is smoothed for what it saw.
+    """
+    config = source.config
     tokenizer = Tokenizer.build(source.tokenizer())
-    embedding = Linear.of(tensor("token_embd.weight"))
+    floats, embeddings = FloatModel(source), source.tensor("token_embd.weight")
+    x = embeddings[tokenizer.encode(calibration_text())[: min(MOST_TOKENS, config.context)]]
+    embedding = Linear.of(embeddings)
     layers = []
     for number in range(config.layers):
+        weights = floats.weights(number)
+        largest: dict[str, NDArray[np.float32]] = {}
 
-        def part(name: str, prefix: str = f"blk.{number}.") -> NDArray[np.float32]:
-            return tensor(f"{prefix}{name}.weight")
+        def observe(name: str, values: NDArray, largest: dict[str, NDArray] = largest) -> None:
+            largest[name] = np.abs(values).max(axis=0)
 
-        layers.append(
-            Int8Layer(
-                part("attn_norm"),
-                part("ffn_norm"),
-                Linear.of(part("attn_q"), part("attn_k"), part("attn_v")),
-                Linear.of(part("attn_output")),
-                Linear.of(part("ffn_gate"), part("ffn_up")),
-                Linear.of(part("ffn_down")),
-            )
-        )
+        x = floats.layer(x, weights, observe)
+        layers.append(_int8_layer(smooth(weights, largest)))
         if progress:
             progress(number + 1, config.layers)
-    output = embedding if config.tied else Linear.of(tensor("output.weight"))
-    return Int8Model(config, tokenizer, embedding, layers, tensor("output_norm.weight"), output, source.rope_factors())
+    output = embedding if config.tied else Linear.of(source.tensor("output.weight"))
+    norm = source.tensor("output_norm.weight")
+    return Int8Model(config, tokenizer, embedding, layers, norm, output, source.rope_factors())
+
+
+def _int8_layer(weights: dict[str, NDArray[np.float32]]) -> Int8Layer:
+    return Int8Layer(
+        weights["attn_norm"],
+        weights["ffn_norm"],
+        Linear.of(weights["attn_q"], weights["attn_k"], weights["attn_v"]),
+        Linear.of(weights["attn_output"]),
+        Linear.of(weights["ffn_gate"], weights["ffn_up"]),
+        Linear.of(weights["ffn_down"]),
+    )
 
 
 def load_model(path: Path, progress: Progress | None = None) -> Int8Model:
