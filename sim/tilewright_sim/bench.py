@@ -17,6 +17,7 @@ from tilewright.verilog import generate
 from . import golden
 from .bench_dma import bench_dma
 from .bench_gemm import bench_gemm
+from .bench_llm import bench_llm
 from .figures import Figure
 from .tile_simulator import TileResult, TileSimulator
 
@@ -37,7 +38,12 @@ def bench_tile() -> Iterator[Figure]:
     yield _speed()
 
 
-BENCHES: dict[str, Callable[[], Iterator[Figure]]] = {"tile": bench_tile, "dma": bench_dma, "gemm": bench_gemm}
+BENCHES: dict[str, Callable[[], Iterator[Figure]]] = {
+    "tile": bench_tile,
+    "dma": bench_dma,
+    "gemm": bench_gemm,
+    "llm": bench_llm,
+}
 
 
 def _small(multiplier: str, dot: int) -> tuple[TileConfig, str]:

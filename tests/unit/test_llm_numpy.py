@@ -13,6 +13,7 @@ from tilewright_sim.llm.golden_model import GoldenModel, exact_product
 from tilewright_sim.llm.host_ops import HostOps, Rotation, quantize_rows, scaled
 from tilewright_sim.llm.perplexity import measure_perplexity, public_text
 from tilewright_sim.llm.quantize import Linear, load_model, quantize_model
+from tilewright_sim.llm.smooth import factors, smooth
 
 TOKENS = [5, 200, 31, 31, 7, 90, 255, 12]
 
@@ -229,3 +230,31 @@ def test_perplexity_is_the_mean_of_what_surprises(source, model):
 def test_the_text_has_a_few_thousand_words():
     assert public_text().startswith("The Declaration of Independence")
     assert 5_000 < len(public_text().split()) < 10_000
+
+
+def test_smoothing_changes_nothing_but_the_size_of_channels(source):
+    """The same network in floats; the sizes of channels come closer to each other."""
+    floats = FloatModel(source)
+    x = source.tensor("token_embd.weight")[TOKENS]
+
+    def seen(weights):
+        largest = {}
+        result = floats.layer(x, weights, lambda name, values: largest.update({name: np.abs(values).max(axis=0)}))
+        return result, largest
+
+    weights = floats.weights(1)
+    weights["attn_norm"] = weights["attn_norm"] * np.where(np.arange(64) == 9, 50, 1).astype(np.float32)
+    weights["ffn_up"] = weights["ffn_up"] * np.where(np.arange(160) == 7, 50, 1).astype(np.float32)[:, None]
+    want, before = seen(weights)
+    got, after = seen(smooth(weights, before))
+    assert np.abs(got - want).max() < 1e-5 * np.abs(want).max()
+    for name in ("attn_q", "ffn_down"):
+        uneven, even = (largest[name].max() / np.median(largest[name]) for largest in (before, after))
+        assert even < uneven / 2
+
+
+def test_factors_balance_activations_and_weights():
+    """By hand: 32**0.6 / 1**0.4 = 8 and 1 / 1 = 1, divided by their geometric mean."""
+    by = factors(np.array([32, 1], np.float32), np.array([[1, -1], [0.5, 1]], np.float32))
+    assert by == pytest.approx([8**0.5, 8**-0.5])
+    assert np.isfinite(factors(np.array([0, 1e30], np.float32), np.zeros((1, 2), np.float32))).all()

@@ -71,6 +71,12 @@ def test_a_character_of_several_tokens_is_streamed_whole(tokenizer):
     assert stream.text == "a🙂b\N{REPLACEMENT CHARACTER}"
 
 
+def test_what_never_becomes_a_character_is_not_held_back_forever(tokenizer):
+    stream = TextStream(tokenizer)
+    first = tokenizer.encode("🙂")[0]
+    assert [stream.push(first) for _ in range(5)] == ["", "", "", 4 * "\N{REPLACEMENT CHARACTER}", ""]
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [

@@ -16,6 +16,7 @@ _LLAMA3 = (
 )
 _LIKE_LLAMA3 = ("llama-bpe", "llama3", "llama-v3")
 _CONTROL, _USER_DEFINED = 3, 4
+_MOST_HELD = 4  # bytes of a character, each of which may be a token
 _UNFINISHED = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -123,13 +124,16 @@ class TextStream:
         self.tokenizer = tokenizer
         self.tokens: list[int] = []
         self.text = ""
+        self._held = 0
 
     def push(self, token: int) -> str:
         """Return what this token adds to the text."""
         self.tokens.append(token)
         text = self.tokenizer.decode(self.tokens)
-        if text.endswith(_UNFINISHED):
+        self._held += 1
+        if text.endswith(_UNFINISHED) and self._held < _MOST_HELD:
             return ""
+        self._held = 0
         new, self.text = text[len(self.text) :], text
         return new
 
