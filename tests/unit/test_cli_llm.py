@@ -84,6 +84,20 @@ def test_a_model_that_was_never_fetched_says_how(folder, tmp_path):
     assert "the model smollm2 is not here yet: run `tilewright model fetch smollm2`" in done.stderr
 
 
+@pytest.mark.parametrize("package", ["gguf", "tokenizers", "jinja2"])
+def test_a_missing_package_is_named(package, folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("TILEWRIGHT_CACHE", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["tilewright", *LLM])
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.chdir(folder)
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    assert exit_.value.code == 2
+    assert capsys.readouterr().err == (
+        f"tilewright: the package {package} is missing: run `pip install 'tilewright[llm]'`\n"
+    )
+
+
 def test_an_answer_is_streamed_and_followed_by_its_cost(folder):
     done = tilewright(*LLM, "--max-tokens", "3", "--check", folder=folder)
     assert done.returncode == 0, done.stderr
