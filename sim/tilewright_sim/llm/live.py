@@ -48,7 +48,7 @@ class LiveAnswer:
     ) -> None:
         if self._shown:
             self._live.stop()
-        if not self.quiet:
+        if self.text and not self.quiet:
             click.echo(self.text if self._together else "")
 
     def add(self, text: str) -> None:
