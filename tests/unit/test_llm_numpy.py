@@ -39,6 +39,7 @@ def test_products_are_exact_at_the_ends_of_int8(k):
     for a, b in (
         (np.full((2, k), -128, np.int8), np.full((3, k), -128, np.int8)),
         (np.full((2, k), 127, np.int8), np.where(np.arange(k) % 2, -128, 127).astype(np.int8)[None]),
+        (np.full((1, k), 127, np.int8), 127 - (np.arange(k) < [[1], [2], [3]]).astype(np.int8)),
         (rng.integers(-128, 128, (4, k), dtype=np.int8), rng.integers(-128, 128, (5, k), dtype=np.int8)),
     ):
         product = exact_product(a, b)

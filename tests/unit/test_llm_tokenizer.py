@@ -40,6 +40,7 @@ def test_digits_stand_alone_for_smollm_only(data):
 def test_a_question_goes_through_the_template(tokenizer):
     tokens = tokenizer.chat("the")
     assert tokenizer.decode(tokens, special=True) == "<|user|>the<|end|>"
+    assert tokenizer.decode(tokens) == "the"
     assert tokens[0] == 262  # a token of its own, not its letters
     assert tokens[-1] == tokenizer.end == 261
 
