@@ -43,8 +43,14 @@ def weights(config: LlamaConfig = CONFIG, seed: int = 1) -> dict[str, np.ndarray
     return made
 
 
-def write_gguf(path: Path, config: LlamaConfig = CONFIG, kinds: dict[str, str] | None = None, **changes) -> Path:
-    """Write it; ``kinds`` are tensor types by part of a name, ``changes`` replace metadata or remove it (None)."""
+def write_gguf(
+    path: Path, config: LlamaConfig = CONFIG, kinds: dict[str, str] | None = None, raw=None, **changes
+) -> Path:
+    """Write it.
+
+    ``kinds`` are tensor types by part of a name; ``raw`` are the bytes of a tensor whose type the package cannot
+    make; ``changes`` replace metadata or remove it (None).
+    """
     kinds = KINDS if kinds is None else kinds
     tokens, merges, types = vocabulary()
     fields = {
@@ -73,7 +79,8 @@ def write_gguf(path: Path, config: LlamaConfig = CONFIG, kinds: dict[str, str] |
     for name, values in weights(config).items():
         kind = next((kind for part, kind in kinds.items() if part in name), "F32")
         number = gguf.GGMLQuantizationType[kind]
-        writer.add_tensor(name, gguf.quants.quantize(values, number), raw_dtype=number)
+        data = raw if raw is not None and kind != "F32" else gguf.quants.quantize(values, number)
+        writer.add_tensor(name, data, raw_dtype=number)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

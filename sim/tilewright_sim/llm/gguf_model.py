@@ -44,7 +44,9 @@ class GgufModel:
             self._reader = gguf.GGUFReader(path)
         except Exception as error:  # whatever a damaged file makes of it
             reason = " ".join(str(error).split()) or type(error).__name__
-            raise TilewrightError(f"{path} is damaged or incomplete: {reason}") from None
+            raise TilewrightError(
+                f"{path} is damaged or incomplete, or newer than the package gguf ({reason}): get it again"
+            ) from None
         architecture = self._field("general.architecture")
         if architecture != _ARCHITECTURE:
             raise TilewrightError(f"{path} holds a model of the architecture {architecture!r}: only 'llama' runs here")
