@@ -11,7 +11,8 @@ from tilewright.accelerator_config import AcceleratorConfig
 from tilewright.errors import TilewrightError
 from tilewright_sim.llm.check import CheckedModel, MismatchError
 from tilewright_sim.llm.chip_model import ChipModel
-from tilewright_sim.llm.generate import generate
+from tilewright_sim.llm.device_view import DeviceView, Scratch
+from tilewright_sim.llm.generate import blocks, generate
 from tilewright_sim.llm.golden_model import GoldenModel
 from tilewright_sim.llm.quantize import open_source, quantize_model
 from tilewright_sim.simulator import Simulator
@@ -33,13 +34,28 @@ def test_a_small_model_answers_as_the_golden_model(model, name):
         checked = CheckedModel(ChipModel(chip, model, context=40, block=7))
         answer = list(generate(checked, prompt, 5, None, 7))
     assert answer == list(generate(GoldenModel(model, 40), prompt, 5, None, 7))
-    blocks = [min(7, len(prompt) - start) for start in range(0, len(prompt), 7)] + [1] * 4
-    ends = np.cumsum(blocks)
+    counts = [len(part) for part in blocks(prompt, 7)] + [1] * 4
+    ends = np.cumsum(counts)
     sizes = model.config
     linear = 2 * sizes.width + sizes.q_width + 2 * sizes.kv_width + 2 * sizes.hidden
-    attention = [count * sizes.heads * (end + sizes.head_width) for count, end in zip(blocks, ends, strict=True)]
-    sums = sizes.layers * (sum(blocks) * linear + sum(attention)) + 5 * sizes.vocabulary
+    attention = [count * sizes.heads * (end + sizes.head_width) for count, end in zip(counts, ends, strict=True)]
+    sums = sizes.layers * (sum(counts) * linear + sum(attention)) + 5 * sizes.vocabulary
     assert checked.compared == sums
+
+
+def test_a_view_is_a_part_of_its_array_and_touches_nothing_else():
+    with Simulator(AcceleratorConfig(**CONFIGS["tiny"]), size=1 << 16) as chip:
+        whole = chip.array(np.arange(48, dtype=np.int8).reshape(4, 12))
+        part = DeviceView.of(whole, slice(1, 3), slice(4, 9))
+        assert part.numpy().tolist() == [[16, 17, 18, 19, 20], [28, 29, 30, 31, 32]]
+        part.write(np.full((2, 5), -1, np.int8))
+        want = np.arange(48).reshape(4, 12)
+        want[1:3, 4:9] = -1
+        assert np.array_equal(whole.numpy(), want)
+        with pytest.raises(TilewrightError, match="cannot copy int8"):
+            part.write(np.zeros((2, 4), np.int8))
+        with pytest.raises(ValueError, match="5 rows of 12 are more than"):
+            Scratch(chip, 4, 12, np.int8).view(5, 12)
 
 
 @pytest.fixture
@@ -98,9 +114,9 @@ def test_what_fits_is_what_is_said(model):
     from tilewright_sim.llm.chip_model import device_bytes
 
     config = AcceleratorConfig(**CONFIGS["tiny"])
-    needed = -(-device_bytes(model, 40, 7, config.word_bytes) // 4096) * 4096
+    needed = -(-device_bytes(model, 2000, 32, config.word_bytes) // 4096) * 4096
     with Simulator(config, size=needed) as chip:
-        ChipModel(chip, model, context=40, block=7)
+        ChipModel(chip, model, context=2000, block=32)
         assert chip.allocator.free_bytes < needed / 4
 
 

@@ -202,7 +202,7 @@ class ChipModel:
             rows = slice(head * self.context + first, head * self.context + end)
             DeviceView.of(self._keys[number], rows).write(keys[:, head])
         columns = DeviceView.of(self._values[number], slice(None), slice(first, end))
-        columns.write_columns(values.reshape(len(values), -1).T)
+        columns.write(values.reshape(len(values), -1).T)
 
     def _key_head(self, number: int, head: int, end: int) -> DeviceView:
         """Keys [end, head_width]."""

@@ -5,6 +5,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from tilewright.errors import TilewrightError
+
 from ..device import Device
 from ..device_array import DeviceArray
 from ..runtime import Runtime
@@ -43,10 +45,14 @@ class DeviceView(DeviceArray):
     def free(self) -> None:
         """Do nothing."""
 
-    def write_columns(self, values: NDArray[np.int8]) -> None:
-        """Copy values of the same shape here, row by row, and nothing between the rows."""
-        for row in range(self.shape[0]):
-            self.device.write_memory(self.address + row * self.stride, np.ascontiguousarray(values[row]).view(np.uint8))
+    def write(self, values: NDArray) -> None:
+        """Copy values of the same shape and type here, row by row; what is between rows stays as it is."""
+        if values.shape != self.shape or values.dtype.name != self.dtype.name:
+            raise TilewrightError(
+                f"cannot copy {values.dtype} {list(values.shape)} into {self.dtype} {list(self.shape)}"
+            )
+        for row, part in enumerate(np.ascontiguousarray(values, dtype=self.dtype).view(np.uint8)):
+            self.device.write_memory(self.address + row * self.stride, part)
 
 
 class Scratch:
@@ -75,5 +81,5 @@ class Scratch:
     def put(self, values: NDArray) -> DeviceView:
         """Copy a matrix here."""
         view = self.view(*values.shape)
-        view.write(values)
+        DeviceArray.write(view, values)  # at once: nothing else is between its rows
         return view
