@@ -9,10 +9,11 @@ from test_gemm import CONFIGS
 
 from tilewright.accelerator_config import AcceleratorConfig
 from tilewright.errors import TilewrightError
+from tilewright_sim.llm.blocks import plan_blocks
 from tilewright_sim.llm.check import CheckedModel, MismatchError
 from tilewright_sim.llm.chip_model import ChipModel
 from tilewright_sim.llm.device_view import DeviceView, Scratch
-from tilewright_sim.llm.generate import blocks, generate
+from tilewright_sim.llm.generate import generate
 from tilewright_sim.llm.golden_model import GoldenModel
 from tilewright_sim.llm.quantize import open_source, quantize_model
 from tilewright_sim.simulator import Simulator
@@ -29,12 +30,12 @@ def model(tmp_path_factory):
 @pytest.mark.parametrize("name", [*CONFIGS, "small"])
 def test_a_small_model_answers_as_the_golden_model(model, name):
     config = AcceleratorConfig(**CONFIGS[name]) if name in CONFIGS else AcceleratorConfig.preset(name)
-    prompt = model.tokenizer.chat(PROMPT)
+    parts = plan_blocks(config, model.config, model.tokenizer.chat(PROMPT), 7)
     with Simulator(config, size=SIZE, latency=9, ring_log2=3) as chip:
         checked = CheckedModel(ChipModel(chip, model, context=40, block=7))
-        answer = list(generate(checked, prompt, 5, None, 7))
-    assert answer == list(generate(GoldenModel(model, 40), prompt, 5, None, 7))
-    counts = [len(part) for part in blocks(prompt, 7)] + [1] * 4
+        answer = list(generate(checked, parts, 5, None))
+    assert answer == list(generate(GoldenModel(model, 40), parts, 5, None))
+    counts = [len(part) for part in parts] + [1] * 4
     ends = np.cumsum(counts)
     sizes = model.config
     linear = 2 * sizes.width + sizes.q_width + 2 * sizes.kv_width + 2 * sizes.hidden

@@ -43,7 +43,7 @@ def test_the_float_model_and_the_int8_network_name_paris(path, model):
         (logits,) = floats.forward([tokens + answer])
         answer.append(int(logits[-1].argmax()))
     assert model.tokenizer.decode(answer) == "The capital of France is Paris."
-    answer = list(generate(GoldenModel(model, 64), tokens, 16, model.tokenizer.end, 64))
+    answer = list(generate(GoldenModel(model, 64), [tokens], 16, model.tokenizer.end))
     assert "Paris" in model.tokenizer.decode(answer)
 
 
@@ -60,9 +60,9 @@ def test_a_token_on_the_rtl_equals_the_golden_model_in_all_tensors(model, preset
     """All 30 layers and the output layer."""
     config = model.config
     with Simulator(AcceleratorConfig.preset(preset), latency=64) as chip:
-        talk = Conversation(chip, model, model.tokenizer.encode("Hello"), 1, 1, check=True)
+        talk = Conversation(chip, model, model.tokenizer.encode("Hello"), 1, check=True)
         assert len("".join(talk)) > 0
     linear = 2 * config.width + config.q_width + 2 * config.kv_width + 2 * config.hidden
     attention = config.heads * (1 + config.head_width)
     assert talk.compared == config.layers * (linear + attention) + config.vocabulary
-    assert talk.answer == list(generate(GoldenModel(model, 2), model.tokenizer.encode("Hello"), 1, None, 1))
+    assert talk.answer == list(generate(GoldenModel(model, 2), [model.tokenizer.encode("Hello")], 1, None))

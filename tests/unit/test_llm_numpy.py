@@ -1,13 +1,17 @@
 """The networks in numpy: exact products, the definition of the float model, and what int8 costs."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tiny_llama
 
+from tilewright.accelerator_config import AcceleratorConfig
 from tilewright.errors import TilewrightError
 from tilewright_sim import golden
+from tilewright_sim.llm.blocks import block_cycles, plan_blocks
 from tilewright_sim.llm.float_model import FloatModel
-from tilewright_sim.llm.generate import blocks, check_length, generate
+from tilewright_sim.llm.generate import check_length, generate
 from tilewright_sim.llm.gguf_model import GgufModel
 from tilewright_sim.llm.golden_model import GoldenModel, exact_product
 from tilewright_sim.llm.host_ops import HostOps, Rotation, quantize_rows, scaled
@@ -184,18 +188,37 @@ class Counting:
 
 def test_generation_is_greedy_and_stops_at_the_end():
     model = Counting()
-    assert list(generate(model, [7, 8, 9, 10, 11], 6, 15, 4)) == [12, 13, 14]
+    assert list(generate(model, [[7, 8], [9, 10, 11]], 6, 15)) == [12, 13, 14]
     assert model.asked == [([7, 8], "none"), ([9, 10, 11], "last"), ([12], "last"), ([13], "last"), ([14], "last")]
     model = Counting()
-    assert list(generate(model, [1], 3, None, 4)) == [2, 3, 4]
+    assert list(generate(model, [[1]], 3, None)) == [2, 3, 4]
     assert len(model.asked) == 3  # what follows the last token is nobody's business
 
 
-@pytest.mark.parametrize(("count", "most", "want"), [(1, 4, [1]), (4, 4, [4]), (5, 4, [2, 3]), (9, 4, [3, 3, 3])])
-def test_a_prompt_is_cut_evenly(count, most, want):
-    parts = blocks(list(range(count)), most)
-    assert [len(part) for part in parts] == want
-    assert [token for part in parts for token in part] == list(range(count))
+def test_blocks_cost_what_the_tile_and_the_bus_take():
+    """By hand, on 4×4 with a bus of 4 bytes: a tile of weights takes 4 beats.
+
+    A block of the chip has 32 rows, for K = 64 (half a panel of 512 words holds as many), and 12 for K = 160.
+    """
+    nano, model = AcceleratorConfig.preset("nano"), tiny_llama.CONFIG
+    tiles, tiles_of_down = ((64 + 64) * 64 + 64 * 64 + 320 * 64) / 16, 64 * 160 / 16
+    for tokens, rows, rows_of_down in ((1, 4, 4), (4, 4, 4), (5, 5, 5), (32, 32, 32), (33, 36, 33), (25, 25, 28)):
+        assert block_cycles(nano, model, tokens) == 2 * (rows * tiles + rows_of_down * tiles_of_down + 3000)
+
+
+@pytest.mark.parametrize("preset", ["nano", "base"])
+@pytest.mark.parametrize("count", [1, 2, 9, 37, 65, 100, 200])
+def test_a_prompt_is_cut_into_the_cheapest_blocks(preset, count):
+    config, prompt = AcceleratorConfig.preset(preset), list(range(count))
+    model = replace(tiny_llama.CONFIG, width=576, hidden=1536, heads=9, kv_heads=3, head_width=64)
+    parts = plan_blocks(config, model, prompt)
+    assert [token for part in parts for token in part] == prompt
+    assert all(1 <= len(part) <= 64 for part in parts)
+
+    costs = [0, *(block_cycles(config, model, size) for size in range(1, 65))]
+    planned = sum(costs[len(part)] for part in parts)
+    for size in range(1, 65):
+        assert planned <= costs[size] * (count // size) + costs[count % size]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from ..descriptor import Descriptor
 from ..device_array import DeviceArray
 from ..runtime import RunResult, Runtime
 from .account import Account
+from .blocks import MOST
 from .device_view import DeviceView, Scratch
 from .golden_model import Observe
 from .host_ops import VectorOps, scaled
@@ -22,8 +23,6 @@ from .quantize import Int8Model
 
 __all__ = ["ChipModel", "device_bytes"]
 
-BLOCK = 64
-"""Tokens of a prompt that are read together."""
 _COLUMNS = 1 << SIZE_BITS - 1  # of a descriptor where there are too many for one
 _MARGIN = 1 << 17  # for the ring
 Ran = Callable[[str, int, RunResult], None]
@@ -65,7 +64,7 @@ class ChipModel:
         chip: Runtime,
         model: Int8Model,
         context: int,
-        block: int = BLOCK,
+        block: int = MOST,
         ops: VectorOps | None = None,
         observe: Observe | None = None,
         ran: Ran | None = None,
@@ -262,7 +261,7 @@ class ChipModel:
             self.observe(layer, name, sums)
 
 
-def device_bytes(model: Int8Model, context: int, block: int = BLOCK, word_bytes: int = 64) -> int:
+def device_bytes(model: Int8Model, context: int, block: int = MOST, word_bytes: int = 64) -> int:
     """Return how much of the device's memory a model takes at most, with room for so many tokens."""
     config, block = model.config, min(block, context)
 

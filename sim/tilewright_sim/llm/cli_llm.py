@@ -17,7 +17,6 @@ from tilewright.errors import TilewrightError
 
 from ..cli_gemm import check_writable, options_for
 from ..simulator import Simulator
-from .chip_model import BLOCK
 from .clocks import clock_of
 from .conversation import Conversation
 from .fetch import PUBLISHED, fetch, model_path
@@ -45,8 +44,6 @@ _MODEL = click.option(
 @click.option("--max-tokens", default=64, show_default=True, type=click.IntRange(1), help="Longest answer.")
 @click.option("--memory", default=1024, show_default=True, type=click.IntRange(1, 1 << 20),
               help="Size of the device's memory in MiB.")  # fmt: skip
-@click.option("--block", default=BLOCK, show_default=True, type=click.IntRange(1, 4096),
-              help="Tokens of the prompt that are read together.")  # fmt: skip
 @click.option("--raw", is_flag=True, help="Continue the prompt as it is, without the model's chat template.")
 @click.option("--check", is_flag=True, help="Compare every tensor of the hardware with the golden model.")
 @click.option("--freq", type=click.FloatRange(0.001), metavar="MHZ", help="Clock for which times are given; otherwise "
@@ -56,7 +53,7 @@ _MODEL = click.option(
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def llm(
     prompt: str, name: str, preset: str, path: Path | None, settings: tuple[str, ...], latency: int, bandwidth: float,
-    max_tokens: int, memory: int, block: int, raw: bool, check: bool, freq: float | None, trace: Path | None,
+    max_tokens: int, memory: int, raw: bool, check: bool, freq: float | None, trace: Path | None,
     as_json: bool,
 ) -> int:  # fmt: skip
     """Let a language model answer PROMPT on the Verilog of an accelerator.
@@ -84,7 +81,7 @@ def llm(
         )
     with chip:
         with console.status("copying the model into the device's memory"):
-            talk = Conversation(chip, loaded, tokens, max_tokens, block, check, trace is not None)
+            talk = Conversation(chip, loaded, tokens, max_tokens, check, trace is not None)
         interrupted = False
 
         def line() -> str:

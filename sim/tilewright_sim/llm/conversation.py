@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from ..runtime import RunResult
 from ..simulator import Simulator
 from .account import Account
+from .blocks import plan_blocks
 from .check import CheckedModel
 from .chip_model import ChipModel
 from .generate import generate
@@ -28,8 +29,6 @@ class Conversation:
     prompt : list of int
     most : int
         Tokens of the longest answer.
-    block : int
-        Tokens of the prompt that are read together.
     check : bool
         Compare every tensor with the golden model.
     trace : bool
@@ -58,7 +57,6 @@ class Conversation:
         model: Int8Model,
         prompt: list[int],
         most: int,
-        block: int,
         check: bool = False,
         trace: bool = False,
     ):
@@ -66,14 +64,16 @@ class Conversation:
         self.doing = "reading the prompt"
         self.running = 0
         self.trace = TokenTrace(chip) if trace else None
-        self._chip_model = ChipModel(chip, model, len(prompt) + most, block, ran=self._ran)
+        self._prompt = plan_blocks(chip.config, model.config, prompt)
+        longest = max(map(len, self._prompt))
+        self._chip_model = ChipModel(chip, model, len(prompt) + most, longest, ran=self._ran)
         self._chip_model.progress = self._progress
         self._checked = CheckedModel(self._chip_model) if check else None
-        self._prompt, self._most, self._end = prompt, most, model.tokenizer.end
+        self._most, self._end = most, model.tokenizer.end
         self._stream = TextStream(model.tokenizer)
 
     def __iter__(self) -> Iterator[str]:
-        for token in generate(self, self._prompt, self._most, self._end, self._chip_model.block):
+        for token in generate(self, self._prompt, self._most, self._end):
             self.answer.append(token)
             yield self._stream.push(token)
         yield self._stream.rest()

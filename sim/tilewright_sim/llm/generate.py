@@ -1,8 +1,6 @@
 """Answer a prompt, token by token."""
 
-import math
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -12,7 +10,7 @@ from tilewright.errors import TilewrightError
 
 from .llama import LlamaConfig
 
-__all__ = ["Forward", "blocks", "check_length", "generate"]
+__all__ = ["Forward", "check_length", "generate"]
 
 
 class Forward(Protocol):
@@ -37,15 +35,13 @@ def check_length(config: LlamaConfig, prompt: list[int], most: int) -> None:
         )
 
 
-def generate(model: Forward, prompt: list[int], most: int, end: int | None, block: int) -> Iterator[int]:
+def generate(model: Forward, prompt: list[list[int]], most: int, end: int | None) -> Iterator[int]:
     """Yield the likeliest tokens one after the other, up to ``most`` or before ``end``.
 
-    The prompt is read in blocks of about the same size, of ``block`` tokens at most; only its last token goes through
-    the output layer.
+    The prompt comes in the blocks in which it is read; only its last token goes through the output layer.
     """
-    parts = blocks(prompt, block)
-    for place, part in enumerate(parts, start=1):
-        logits = model.forward(part, logits="last" if place == len(parts) else "none")
+    for place, part in enumerate(prompt, start=1):
+        logits = model.forward(part, logits="last" if place == len(prompt) else "none")
     for count in range(1, most + 1):
         token = int(logits[0].argmax())
         if token == end:
@@ -53,10 +49,3 @@ def generate(model: Forward, prompt: list[int], most: int, end: int | None, bloc
         yield token
         if count < most:
             logits = model.forward([token])
-
-
-def blocks(prompt: list[int], most: int) -> list[list[int]]:
-    """Cut a prompt into as few blocks as there must be, of at most ``most`` tokens, whose sizes differ by at most 1."""
-    count = math.ceil(len(prompt) / most)
-    ends = [len(prompt) * place // count for place in range(count + 1)]
-    return [prompt[start:end] for start, end in pairwise(ends)]
