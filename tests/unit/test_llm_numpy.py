@@ -256,6 +256,14 @@ def test_the_text_has_a_few_thousand_words():
     assert 5_000 < len(public_text().split()) < 10_000
 
 
+def test_a_tokenizer_of_another_model_is_refused(source, monkeypatch):
+    other = source.tokenizer()
+    tokens = [*other["tokens"], "more"]
+    monkeypatch.setattr(source, "tokenizer", lambda: other | {"tokens": tokens, "types": [1] * len(tokens)})
+    with pytest.raises(TilewrightError, match="tokenizer has 265 tokens, the model only 264: they do not belong"):
+        quantize_model(source)
+
+
 def test_smoothing_changes_nothing_but_the_size_of_channels(source):
     """The same network in floats; the sizes of channels come closer to each other."""
     floats = FloatModel(source)

@@ -83,6 +83,8 @@ def test_what_never_becomes_a_character_is_not_held_back_forever(tokenizer):
     [
         ({"splitter": "klingon"}, "splits text as 'klingon', which is not known here"),
         ({"merges": ["q q"]}, "the model's tokenizer cannot be used"),
+        ({"merges": ["qq"]}, "the model's tokenizer cannot be used"),
+        ({"types": [1, 2]}, "has 264 tokens, and says of 2 what they are"),
     ],
 )
 def test_what_is_not_understood_is_named(data, changes, says):

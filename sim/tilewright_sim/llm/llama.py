@@ -48,8 +48,9 @@ class LlamaConfig:
 
     def __post_init__(self):
         for name, value in asdict(self).items():
-            if name != "tied" and not value > 0:
-                raise TilewrightError(f"this model says {name} = {value}: it must be more than 0")
+            kind = (int, float) if name in ("rope_base", "epsilon") else int
+            if name != "tied" and not (isinstance(value, kind) and value > 0):
+                raise TilewrightError(f"this model says {name} = {value!r}: it must be a number, and more than 0")
         if self.heads % self.kv_heads or self.head_width % 2:
             raise TilewrightError(
                 f"this model has {self.heads} heads of {self.head_width} elements for {self.kv_heads} of keys: heads "

@@ -119,6 +119,11 @@ def quantize_model(source: Source, progress: Progress | None = None) -> Int8Mode
     """
     config = source.config
     tokenizer = Tokenizer.build(source.tokenizer())
+    if tokenizer.inner.get_vocab_size() > config.vocabulary:
+        raise TilewrightError(
+            f"the model's tokenizer has {tokenizer.inner.get_vocab_size():,} tokens, the model only "
+            f"{config.vocabulary:,}: they do not belong together"
+        )
     floats, embeddings = FloatModel(source), source.tensor("token_embd.weight")
     x = embeddings[tokenizer.encode(calibration_text())[: min(MOST_TOKENS, config.context)]]
     embedding = Linear.of(embeddings)

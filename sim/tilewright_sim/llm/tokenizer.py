@@ -154,6 +154,8 @@ def _parse(text: str) -> Any:
 def _byte_pairs(tokens: list[str], merges: list[str], types: list[int], splitter: str) -> Any:
     """A tokenizer that merges pairs of bytes, as GPT-2's does."""
     library = _tokenizers()
+    if len(types) != len(tokens):
+        raise TilewrightError(f"the model's tokenizer has {len(tokens)} tokens, and says of {len(types)} what they are")
     try:
         model = library.models.BPE(
             vocab={token: number for number, token in enumerate(tokens)},
