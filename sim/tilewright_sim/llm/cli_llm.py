@@ -49,7 +49,7 @@ _MODEL = click.option(
 @click.option("--freq", type=click.FloatRange(0.001), metavar="MHZ", help="Clock for which times are given; otherwise "
               "what place and route reached for this preset.")  # fmt: skip
 @click.option("--trace", type=click.Path(path_type=Path, dir_okay=False),
-              help="Write what was done for the first decoded token, for ui.perfetto.dev.")  # fmt: skip
+              help="Write all layers of the first decoded token, and the beginning in detail, for ui.perfetto.dev.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def llm(
     prompt: str, name: str, preset: str, path: Path | None, settings: tuple[str, ...], latency: int, bandwidth: float,
