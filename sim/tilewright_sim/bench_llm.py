@@ -82,7 +82,7 @@ def _answer() -> dict[str, Any]:
 
 def _perplexity(path: Path) -> Figure:
     model = load_model(path)
-    measured = measure_perplexity(open_source(path), model, model.tokenizer.encode(public_text())[:4096])
+    measured = measure_perplexity(open_source(path), model, model.tokenizer.encode(public_text()))
     return Figure(
         f"perplexity over {measured.tokens:,} tokens of public-domain text, int8 against float32, both in numpy",
         "at most 10 % more",

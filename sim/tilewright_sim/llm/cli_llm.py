@@ -49,7 +49,7 @@ _MODEL = click.option(
 @click.option("--freq", type=click.FloatRange(0.001), metavar="MHZ", help="Clock for which times are given; otherwise "
               "what place and route reached for this preset.")  # fmt: skip
 @click.option("--trace", type=click.Path(path_type=Path, dir_okay=False),
-              help="Write all layers of the first decoded token, and the beginning in detail, for ui.perfetto.dev.")  # fmt: skip
+              help="Write the first decoded token, its beginning in detail, for ui.perfetto.dev.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def llm(
     prompt: str, name: str, preset: str, path: Path | None, settings: tuple[str, ...], latency: int, bandwidth: float,
@@ -124,7 +124,7 @@ def fetch_command(name: str) -> None:
 
 @model.command()
 @_MODEL
-@click.option("--tokens", "most", default=4096, show_default=True, type=click.IntRange(2), help="Of the text.")
+@click.option("--tokens", "most", default=8192, show_default=True, type=click.IntRange(2), help="Of the text, at most.")
 @click.option("--window", default=512, show_default=True, type=click.IntRange(2), help="Tokens read on their own.")
 @click.option("--text", type=click.Path(path_type=Path, dir_okay=False, exists=True),
               help="A text of your own, UTF-8; otherwise one that is in the public domain.")  # fmt: skip
