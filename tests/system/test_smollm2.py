@@ -1,0 +1,68 @@
+"""A published model, SmolLM2-135M-Instruct: its answers, what int8 costs it, and a token of it on the RTL."""
+
+import pytest
+
+from tilewright.accelerator_config import AcceleratorConfig
+from tilewright_sim.llm.conversation import Conversation
+from tilewright_sim.llm.fetch import fetch
+from tilewright_sim.llm.float_model import FloatModel
+from tilewright_sim.llm.generate import generate
+from tilewright_sim.llm.golden_model import GoldenModel
+from tilewright_sim.llm.perplexity import measure_perplexity, public_text
+from tilewright_sim.llm.quantize import load_model, open_source
+from tilewright_sim.simulator import Simulator
+
+pytestmark = pytest.mark.long
+QUESTION = "What is the capital of France?"
+
+
+@pytest.fixture(scope="module")
+def path():
+    """The model's file, downloaded if it is not there."""
+    return fetch("smollm2", lambda done, total: None)
+
+
+@pytest.fixture(scope="module")
+def model(path):
+    return load_model(path)
+
+
+def test_the_question_is_tokenized_as_its_authors_do(model):
+    """37 tokens, as the issue of this project counted them; and the conversation reads as the template says."""
+    tokens = model.tokenizer.chat(QUESTION)
+    assert len(tokens) == 37
+    text = model.tokenizer.decode(tokens, special=True)
+    assert text.endswith(f"<|im_start|>user\n{QUESTION}<|im_end|>\n<|im_start|>assistant\n")
+    assert (tokens[0], model.tokenizer.end) == (1, 2)
+
+
+def test_the_float_model_and_the_int8_network_name_paris(path, model):
+    tokens = model.tokenizer.chat(QUESTION)
+    floats, answer = FloatModel(open_source(path)), []
+    for _ in range(7):
+        (logits,) = floats.forward([tokens + answer])
+        answer.append(int(logits[-1].argmax()))
+    assert model.tokenizer.decode(answer) == "The capital of France is Paris."
+    answer = list(generate(GoldenModel(model, 64), [tokens], 16, model.tokenizer.end))
+    assert "Paris" in model.tokenizer.decode(answer)
+
+
+def test_int8_costs_at_most_a_tenth_in_perplexity(path, model):
+    tokens = model.tokenizer.encode(public_text())[:4096]
+    measured = measure_perplexity(open_source(path), model, tokens)
+    assert measured.tokens == 4096 - 8
+    assert 5 < measured.of_float < 30
+    assert -0.01 < measured.cost <= 0.10
+
+
+@pytest.mark.parametrize("preset", ["base", "small"])
+def test_a_token_on_the_rtl_equals_the_golden_model_in_all_tensors(model, preset):
+    """All 30 layers and the output layer."""
+    config = model.config
+    with Simulator(AcceleratorConfig.preset(preset), latency=64) as chip:
+        talk = Conversation(chip, model, model.tokenizer.encode("Hello"), 1, check=True)
+        assert len("".join(talk)) > 0
+    linear = 2 * config.width + config.q_width + 2 * config.kv_width + 2 * config.hidden
+    attention = config.heads * (1 + config.head_width)
+    assert talk.compared == config.layers * (linear + attention) + config.vocabulary
+    assert talk.answer == list(generate(GoldenModel(model, 2), [model.tokenizer.encode("Hello")], 1, None))
