@@ -15,8 +15,13 @@ __all__ = ["MOST_TOKENS", "calibration_text", "factors", "smooth"]
 
 Weights = dict[str, NDArray[np.float32]]
 MIGRATION = 0.6
-"""Which share of the spread, as a power, moves into the weights. Of 0.3 to 0.7 on SmolLM2-135M, the larger are better
-for plain text and the smaller for conversations."""
+"""Which share of the spread, as a power, moves into the weights.
+
+Chosen on SmolLM2-135M among 0.3, 0.5, 0.6 and 0.7. Perplexity of plain text, where 0.6 was not tried, fell from 0.3 to
+0.7; over five conversations the divergence from the float model was least at 0.5 (0.038, 0.044 at 0.6, 0.053 at 0.7).
+Between these the answer to "What is the capital of France?" decided: its first token is nearly a tie in the float model
+(0.152 against 0.140), and of 0.5, 0.6 and 0.7 only 0.6 goes on as the float model does.
+"""
 LIMIT = 100.0
 MOST_TOKENS = 512
 """Of the calibration text that are read."""
