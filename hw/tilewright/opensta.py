@@ -1,5 +1,6 @@
 """Static timing and power of a mapped netlist, by OpenSTA."""
 
+import math
 import re
 import shutil
 import subprocess
@@ -173,11 +174,23 @@ def analyse_power(
     found = {}
     back = {short: name for name, short in names.items()}
     for line in (folder / "power.txt").read_text(encoding="utf-8").splitlines():
-        short, internal, switching, leakage, _ = line.split()
-        found[back[short]] = CellPower(float(internal), float(switching), float(leakage))
+        short, *watts = line.split()
+        internal, switching, leakage = map(float, watts[:3])
+        if math.isnan(internal):  # a share of no changes at all
+            if any(activity.get(bit, (0.0, 0.0))[0] for bit in _bits(netlist, back[short])):
+                raise ToolError(f"OpenSTA gave no power for {short}, a {netlist.module['cells'][back[short]]['type']}")
+            internal = 0.0
+        found[back[short]] = CellPower(internal, switching, leakage)
     if len(found) != len(names):
         raise ToolError(f"OpenSTA gave the power of {len(found)} of {len(names)} cells")
     return found
+
+
+def _bits(netlist: AsicNetlist, cell: str) -> list[int]:
+    """The nets of a cell."""
+    return [
+        bit for bits in netlist.module["cells"][cell]["connections"].values() for bit in bits if isinstance(bit, int)
+    ]
 
 
 def _plain(netlist: AsicNetlist, folder: Path) -> list[Path]:

@@ -159,7 +159,7 @@ def _words(cell: str, net: str, hierarchy: Hierarchy) -> tuple[str, str]:
             return "ports", re.sub(r"_[dq](?:_.*)?$", "", _SUFFIX.sub("", name)) or name
         component = hierarchy.instance_of(name)
         signal = _SUFFIX.sub("", name.rsplit(".", 1)[-1]) or name
-        return component, "" if re.fullmatch(r"_\d+_", signal) else signal  # a number is no name
+        return component, "" if re.fullmatch(r"_\d+_?", signal) else signal  # a number is no name
     return hierarchy.top, ""
 
 

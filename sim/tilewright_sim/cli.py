@@ -31,7 +31,7 @@ def main() -> None:
     help="Also put the table into this file, between <!-- bench WHAT --> and <!-- end WHAT -->.",
 )
 def bench(what: str, as_markdown: bool, readme: Path | None) -> None:
-    """Measure the figures that the README shows for WHAT (tile, dma, gemm or report), and print each as soon as it is known.
+    """Measure the figures that the README shows for WHAT (tile, dma, gemm or report), each printed as soon as known.
 
     Nothing is tuned for it: it runs the same code as the other commands. Five minutes for each on two cores.
     """

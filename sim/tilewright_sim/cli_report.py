@@ -63,7 +63,8 @@ def report(
 ) -> int:  # fmt: skip
     """Say what a configuration of PRODUCT costs: area by module, timing, cycles, power.
 
-    Exit status 1 if a clock was asked for with --freq and missed, 2 if something could not be measured.
+    Exit status 1 if a clock was asked for with --freq and missed, 2 if something could not be measured, 130 if Ctrl-C
+    left out seeds.
 
     \b
     Examples:
@@ -97,7 +98,7 @@ def report(
             err=True,
         )
         return 1
-    return 0
+    return 130 if found.interrupted else 0
 
 
 def _shape(text: str) -> tuple[int, int, int]:

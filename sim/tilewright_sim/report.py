@@ -74,6 +74,11 @@ class Report:
         return asdict(self)
 
     @property
+    def interrupted(self) -> bool:
+        """Whether the user stopped it, so that seeds are missing."""
+        return any(note.startswith("Interrupted") for note in self.notes)
+
+    @property
     def met(self) -> bool:
         """False if a clock was asked for and missed."""
         return self.timing is None or self.timing["met"] is not False
@@ -154,10 +159,9 @@ def measure(
         area["capacity"] = place.device.capacity
         check_fits(measured.total, place)
     if seeds:
-        placements: list[Placement] = []
-        for seed in seeds:
-            progress(f"placing and routing for {place.name}, seed {seed}")
-            placements += place_and_route(chosen, config, place, [seed], freq or GOALS_MHZ[place.family])
+        placements = _placements(chosen, config, place, seeds, freq, progress)
+        if len(placements) < len(seeds):
+            notes.append(f"Interrupted: {len(placements)} of {len(seeds)} seeds were placed.")
         mhz = {placement.seed: placement.mhz for placement in placements}
         best = max(placements, key=lambda placement: placement.mhz)
         timing = {
@@ -171,6 +175,25 @@ def measure(
         }
         notes.append("Fmax is nextpnr's, all ports registered; the critical path is the best seed's.")
     return Report(*head, area, timing, cycles, None, notes)
+
+
+def _placements(
+    product: Product, config: Config, target: ReportTarget, seeds: Sequence[int], freq: float | None,
+    progress: Callable[[str], None],
+) -> list[Placement]:  # fmt: skip
+    """Place for each seed; where the user interrupts, return those that are done, if any."""
+    done: list[Placement] = []
+    progress(f"placing and routing for {target.name}, seed {seeds[0]}")
+    try:
+        for placement in place_and_route(product, config, target, seeds, freq or GOALS_MHZ[target.family]):
+            done.append(placement)
+            progress(
+                f"placing and routing for {target.name}: {len(done)} of {len(seeds)} seeds, {placement.mhz:.1f} MHz"
+            )
+    except KeyboardInterrupt:
+        if not done:
+            raise
+    return done
 
 
 def _cycles(config: Config, shape: tuple[int, int, int], bus: Bus) -> Json:

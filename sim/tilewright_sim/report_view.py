@@ -15,7 +15,7 @@ COLUMNS = {
     "lut4": "LUT4-equivalents",
     "carry": "carry cells",
     "cell_um2": "cells, µm²",
-    "gate_equivalents": "gate equivalents",
+    "gate_equivalents": "NAND2 equivalents",
     "ff": "FF",
     "dsp": "DSP",
     "bram": "block RAM",
@@ -54,7 +54,7 @@ def _area(report: Report, depth: int) -> Table:
     names = [name for name in COLUMNS if name in total]
     table = Table(title=f"{report.product} on {report.target}: area by module, each with what is in it")
     table.title_justify = "left"
-    table.add_column("module")
+    table.add_column("module", no_wrap=True, min_width=28)
     table.add_column("×", justify="right")
     for name in names:
         table.add_column(COLUMNS[name], justify="right")
@@ -146,7 +146,7 @@ def _power(report: Report, depth: int) -> Table:
     power = report.power or {}
     table = Table(title="power by module, mW, each with what is in it", title_justify="left")
     names = {"internal_mw": "internal", "switching_mw": "switching", "leakage_mw": "leakage", "total_mw": "total"}
-    table.add_column("module")
+    table.add_column("module", no_wrap=True)
     for heading in names.values():
         table.add_column(heading, justify="right")
     for module in _with_branches(power["modules"]):

@@ -89,7 +89,7 @@ def test_area_as_json_counts_in_total_and_per_multiplier(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["generate"], ["area"], ["fmax"], ["presets"], ["bench"], ["demo"], ["explore"]]
+    "command", [[], ["generate"], ["area"], ["fmax"], ["report"], ["explore"], ["presets"], ["bench"], ["demo"]]
 )
 def test_every_command_explains_itself(command, tmp_path):
     done = tilewright(*command, "--help", folder=tmp_path)

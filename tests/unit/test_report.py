@@ -8,20 +8,20 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from tilewright import opensta
+from tilewright import opensta, place_route
 from tilewright.area import Area, measure_modules
 from tilewright.asic import find_flop, map_verilog
 from tilewright.config import TileConfig
 from tilewright.errors import TilewrightError, ToolError
 from tilewright.full_adders import adder_cells
-from tilewright.hierarchy import read_hierarchy
+from tilewright.hierarchy import Hierarchy, read_hierarchy
 from tilewright.liberty import read_libraries
-from tilewright.place_route import DoesNotFitError, Placement, check_fits
+from tilewright.place_route import DoesNotFitError, Placement, check_fits, place_and_route
 from tilewright.products import PRODUCTS
 from tilewright.report_target import ReportTarget
-from tilewright_sim import cli, cli_report, power, report
+from tilewright_sim import bench_report, cli, cli_report, power, report
 from tilewright_sim.activity import expression, replay
-from tilewright_sim.bench_report import OSU018
+from tilewright_sim.bench_report import OSU018, libraries
 from tilewright_sim.report import measure
 from tilewright_sim.report_page import page
 
@@ -231,6 +231,20 @@ def test_a_report_has_median_best_and_the_path_of_the_best_seed(areas, monkeypat
     assert not measure("dma-reader", config, "ecp5-45k", freq=130, seeds=(1, 2, 3)).met
 
 
+def test_seeds_that_are_done_survive_an_interrupt(areas, monkeypatch):
+    monkeypatch.setattr(report, "measure_modules", lambda *_: areas)
+
+    def placements(product, config, target, seeds, goal):
+        yield Placement(1, 100.0, [])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(report, "place_and_route", placements)
+    found = measure("dma-reader", PRODUCTS["dma-reader"].config(), "ecp5-45k", seeds=(1, 2, 3))
+    assert found.interrupted
+    assert found.timing["seeds"] == {1: 100.0}
+    assert "Interrupted: 1 of 3 seeds were placed." in found.notes
+
+
 def test_instances_and_memories_are_read_from_the_verilog(tmp_path):
     (tmp_path / "top.v").write_text(
         "module top (\n  clk\n);\n  input clk;\n  top_core component (\n    .clk(clk)\n  );\nendmodule\n\n"
@@ -258,3 +272,46 @@ def test_liberty_functions_become_python():
     names = {"p_A": 1, "p_B": 0, "p_C": 1}
     for function, want in [("!A + (B C)'", 1), ("A'", 0), ("(A ^ B) C", 1), ("!(A * C) | B", 0), ("1", 1)]:
         assert eval(expression(function), {}, names) == want
+
+
+@pytest.mark.parametrize(
+    ("cell", "net", "want"),
+    [
+        ("design_under_test.component.a.total_TRELLIS_FF_Q_3", "", ("tile.a", "total")),
+        ("design_under_test.component.a.b.sum_LUT4_Z_7_D_CCU2C_COUT", "", ("tile.a.b", "sum")),
+        ("$nextpnr_CCU2C_3", "design_under_test.component.a.sum_LUT4_Z", ("tile.a", "sum")),
+        ("s_axis_act_tdata_q_TRELLIS_FF_Q_1", "", ("ports", "s_axis_act_tdata")),
+        ("design_under_test.component.a._12_SB_LUT4_O", "", ("tile.a", "")),
+    ],
+)
+def test_cells_of_nextpnr_are_told_in_the_words_of_the_design(cell, net, want):
+    hierarchy = Hierarchy("tile", "tile.v", {"tile": "tile", "tile.a": "a", "tile.a.b": "b"}, {}, [])
+    assert place_route._words(cell, net, hierarchy) == want
+
+
+@pytest.mark.parametrize("target", ["ice40-up5k", pytest.param("ecp5-25k", marks=pytest.mark.long)])
+def test_a_tile_is_placed_and_its_slowest_path_lies_in_it(target):
+    config = TileConfig(rows=1, cols=1, dot=1, activation_bits=4, weight_bits=4, multiplier="lut")
+    (placed,) = place_and_route(PRODUCTS["tile"], config, ReportTarget.parse(target), [1], 50.0)
+    assert placed.mhz > 20
+    assert sum(step["ns"] for step in placed.path) == pytest.approx(1000 / placed.mhz, rel=0.05)
+    assert any(step["component"].startswith("tile") for step in placed.path)
+
+
+@pytest.mark.long
+@pytest.mark.skipif("asap7" not in libraries(), reason="set TILEWRIGHT_PDK to a folder that holds asap7")
+def test_the_tile_on_asap7_reaches_its_bars():
+    target = ReportTarget.parse("asic", libraries()["asap7"])
+    found = measure("tile", TileConfig.preset("small"), target, freq=1000, energy=True)
+    assert found.met
+    assert found.area["um2_per_multiplier"] <= 50
+    assert found.power["pj_per_mac"] <= 0.25
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["osu018", "asap7", "sg13g2"])
+def test_the_tile_takes_less_than_a_naive_array(name):
+    if name not in libraries():
+        pytest.skip("set TILEWRIGHT_PDK, or install qflow-tech-osu018")
+    figure = bench_report._against_naive(name, libraries()[name])
+    assert figure.reached, figure.measured
