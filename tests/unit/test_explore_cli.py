@@ -24,7 +24,7 @@ from tilewright_sim.explore.measure import Outcome
 
 BIN = Path(sys.executable).parent
 # Something like a second for each point, of the cycle model alone.
-POINTS = 8
+POINTS = 6
 SLOW = ["accelerator", "-p", "small", "--set", "panel_words=256", "--shape", "64x256x256", "--measure", "cycles",
         "--sweep", "id_bits=" + ",".join(map(str, range(1, POINTS + 1))), "-o", "out"]  # fmt: skip
 TILES = ["tile", "-p", "nano", "--sweep", "dot=1,2,4,3", "--measure", "cycles", "-o", "out"]
@@ -52,6 +52,14 @@ def in_process(monkeypatch):
     monkeypatch.setattr(explore_cli, "cluster", lambda *_: open(os.devnull))  # noqa: SIM115  # any context
     monkeypatch.setattr(explore_cli, "run_tasks", run_tasks)
     return asked
+
+
+@pytest.fixture
+def heeds_interrupt():
+    """A shell starts what it runs in the background with the interrupt ignored, these tests too."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def explore(*arguments: str):
@@ -153,7 +161,7 @@ def cached(home: Path) -> int:
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_to_the_command_alone_is_an_interrupt(sent, home, in_process, monkeypatch):
+def test_a_signal_to_the_command_alone_is_an_interrupt(sent, home, in_process, heeds_interrupt, monkeypatch):
     monkeypatch.setattr(explore_cli, "measure", lambda _: os.kill(os.getpid(), sent) or Outcome({"cycles": []}))
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     assert explore(*TILES).return_value == 130
@@ -161,7 +169,7 @@ def test_a_signal_to_the_command_alone_is_an_interrupt(sent, home, in_process, m
     assert before == [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
 
 
-def test_ctrl_c_in_a_terminal_keeps_what_is_measured_and_leaves_no_process(home):
+def test_ctrl_c_in_a_terminal_keeps_what_is_measured_and_leaves_no_process(home, heeds_interrupt):
     sweep = started(BIN / "tilewright", "explore", *SLOW, "--jobs", "1", start_new_session=True)
     wait_until(lambda: cached(home) >= 2)
     family = [psutil.Process(sweep.pid), *psutil.Process(sweep.pid).children(recursive=True)]
