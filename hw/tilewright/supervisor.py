@@ -32,7 +32,7 @@ class Supervisor(SharedComponent):
     a failed transfer counts rather than what is wrong with the descriptor. The host's abort ends the oldest incomplete
     descriptor at once, whatever else has failed.
 
-    `abort` is 1 in Abort and Flush; Abort takes 8 cycles or more, so that a request just accepted shows in
+    `abort` is 1 in Abort and Flush, a cycle late; Abort takes 8 cycles or more, so that a request just accepted shows in
     `engines_busy`. During Flush failures are ignored.
 
     Commands: an abort is forgotten if nothing is incomplete or Run has been left; a resume if not in Failed. A soft
@@ -141,6 +141,8 @@ class Supervisor(SharedComponent):
         conclude = Signal()  # first cycle of Flush: the records still show what was known
         forget = Signal()
         m.d.sync += [completed.eq(self.completed), aborting.eq(self.abort_command), conclude.eq(0)]
+        aborts = Signal()
+        m.d.sync += self.abort.eq(aborts)  # it goes far
         holding = Signal(init=1)
         m.d.comb += [holding.eq(1), self.stopping.eq(1)]
         m.d.sync += self.hold.eq(holding)
@@ -160,14 +162,14 @@ class Supervisor(SharedComponent):
                 with m.If(resetting | reached):
                     m.next = "Abort"
             with m.State("Abort"):
-                m.d.comb += self.abort.eq(1)
+                m.d.comb += aborts.eq(1)
                 with m.If(~wait.all()):
                     m.d.sync += wait.eq(wait + 1)
                 with m.Elif(~self.engines_busy):
                     m.d.sync += [wait.eq(0), conclude.eq(1)]
                     m.next = "Flush"
             with m.State("Flush"):
-                m.d.comb += [self.abort.eq(1), self.flush.eq(1)]
+                m.d.comb += [aborts.eq(1), self.flush.eq(1)]
                 m.d.sync += wait.eq(wait + 1)
                 with m.If(wait.all()):
                     m.d.comb += [self.reset.eq(resetting), self.failure.eq(~resetting)]

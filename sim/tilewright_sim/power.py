@@ -22,7 +22,7 @@ from .tile_simulator import TileSimulator
 
 __all__ = ["LIMITS", "WORKLOADS", "default_shape", "measure_power", "workload"]
 
-Matrices = tuple[NDArray[np.int8], NDArray[np.int8]]
+Matrices = tuple[NDArray[np.signedinteger], NDArray[np.signedinteger]]
 WORKLOADS = ("random", "zeros", "digits")
 LIMITS = (
     "Activity: the RTL is simulated with this GEMM; what its registers, ports and memories held in each cycle is put "
@@ -43,20 +43,25 @@ def default_shape(config: Config) -> tuple[int, int, int]:
     return 8 * cols, 4 * cols, 4 * rows
 
 
-def workload(name: str, shape: tuple[int, int, int]) -> Matrices:
-    """Return int8 matrices A[M, K] and B[N, K] of a workload.
+def workload(name: str, shape: tuple[int, int, int], config: Config) -> Matrices:
+    """Return matrices A[M, K] and B[N, K] of a workload, in the widths of the tile.
 
     ``random`` is uniform over all values, ``zeros`` is zeros, and ``digits`` is the first layer of the demo's network
-    (M handwritten digits, whatever N and K are).
+    (M handwritten digits, whatever N and K are), without its lowest bits where an operand has fewer than 8.
     """
     m, n, k = shape
+    bits = [getattr(config, f"{operand}_bits", 8) for operand in ("activation", "weight")]
     if name == "zeros":
         return np.zeros((m, k), np.int8), np.zeros((n, k), np.int8)
     if name == "digits":
         pixels, _ = digits.test_set()
-        return pixels[:m], digits.Network.load().w1
+        return pixels[:m] >> max(0, 8 - bits[0]), digits.Network.load().w1 >> max(0, 8 - bits[1])
     random = np.random.default_rng(1)
-    return random.integers(-128, 128, (m, k), dtype=np.int8), random.integers(-128, 128, (n, k), dtype=np.int8)
+    a, b = (
+        random.integers(-(1 << width - 1), 1 << width - 1, (rows, k), dtype=np.int16)
+        for rows, width in zip((m, n), bits, strict=True)
+    )
+    return (a, b) if max(bits) > 8 else (a.astype(np.int8), b.astype(np.int8))
 
 
 def measure_power(config: Config, netlist: AsicNetlist, folder: Path, mhz: float, a: NDArray, b: NDArray) -> dict:

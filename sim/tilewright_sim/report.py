@@ -228,7 +228,7 @@ def _measure_asic(
         if energy:
             progress("simulating the RTL and measuring power")
             shape = shapes[0] if shapes else default_shape(config)
-            a, b = workload(data, shape) if isinstance(data, str) else data
+            a, b = workload(data, shape, config) if isinstance(data, str) else data
             power = measure_power(config, netlist, folder, mhz, a, b)
             power["data"] = data if isinstance(data, str) else "matrices"
             power["shape"] = {"m": len(a), "n": len(b), "k": a.shape[1]}

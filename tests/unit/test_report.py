@@ -4,7 +4,6 @@ import json
 import re
 import shutil
 
-import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -44,9 +43,7 @@ def mapped(osu, tmp_path_factory):
     netlist, timing, place = report._mapped(PRODUCTS["tile"], config, library, folder, 100.0, True, lambda _: None)
     shape = (16, 8, 8)
     runs = {
-        name: power.measure_power(
-            config, netlist, place, 100.0, *(np.clip(m, -8, 7) for m in power.workload(name, shape))
-        )
+        name: power.measure_power(config, netlist, place, 100.0, *power.workload(name, shape, config))
         for name in ("random", "zeros")
     }
     return netlist, timing, runs
@@ -81,7 +78,7 @@ def test_every_register_of_the_netlist_was_compared_with_the_rtl(mapped):
 def test_a_wrong_netlist_is_noticed(mapped):
     netlist, _, _ = mapped
     shape = (16, 8, 8)
-    a, b = (np.clip(matrix, -8, 7) for matrix in power.workload("random", shape))
+    a, b = power.workload("random", shape, TINY)
     recording, window = power._record(TINY, netlist, a, b)
     cell = next(c for c in netlist.module["cells"].values() if c["type"] == "FAX1")
     wires = cell["connections"]
