@@ -32,8 +32,8 @@ class Supervisor(SharedComponent):
     a failed transfer counts rather than what is wrong with the descriptor. The host's abort ends the oldest incomplete
     descriptor at once, whatever else has failed.
 
-    `abort` is 1 in Abort and Flush, a cycle late; Abort takes 8 cycles or more, so that a request just accepted shows in
-    `engines_busy`. During Flush failures are ignored.
+    `abort` is 1 in Abort and Flush, a cycle late; Abort takes 8 cycles or more, so that a request just accepted shows
+    in `engines_busy`. During Flush failures are ignored.
 
     Commands: an abort is forgotten if nothing is incomplete or Run has been left; a resume if not in Failed. A soft
     reset is remembered until it is done.
