@@ -1,6 +1,6 @@
 """Memory of the chip behind AXI4: block RAM, or the single-port RAM of an iCE40 UltraPlus."""
 
-from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Mux, Signal, unsigned
+from amaranth.hdl import Array, Cat, ClockSignal, Const, Instance, Module, Mux, Signal, unsigned
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
@@ -21,7 +21,7 @@ class SinglePortRam(SharedComponent):
     Parameters
     ----------
     bits, rows : int
-        ``bits`` is a multiple of 16, ``rows`` a power of two, at most 2**14 on an iCE40.
+        ``bits`` is a multiple of 16, ``rows`` a power of two.
 
     Members
     -------
@@ -51,17 +51,7 @@ class SinglePortRam(SharedComponent):
     def elaborate(self, platform):
         m = Module()
         if isinstance(platform, Target) and platform.family == "ice40":
-            if self.rows > SPRAM_ROWS:
-                raise ValueError(f"rows = {self.rows} must be at most {SPRAM_ROWS}")
-            row = Cat(self.row, Const(0, 14 - len(self.row)))
-            for low in range(0, self.bits, SPRAM_BITS):
-                nibbles = Cat(bit.replicate(2) for bit in self.strobes[low // 8 : low // 8 + 2])
-                m.submodules[f"bits_{low}"] = Instance(
-                    "SB_SPRAM256KA",
-                    i_CLOCK=ClockSignal(), i_ADDRESS=row, i_DATAIN=self.data[low : low + SPRAM_BITS],
-                    i_MASKWREN=nibbles, i_WREN=self.write, i_CHIPSELECT=self.access, i_STANDBY=Const(0, 1),
-                    i_SLEEP=Const(0, 1), i_POWEROFF=Const(1, 1), o_DATAOUT=self.q[low : low + SPRAM_BITS],
-                )  # fmt: skip
+            self._place_blocks(m)
             return m
         attributes = {"no_rw_check": 1}
         m.submodules.cells = memory = Memory(shape=self.bits, depth=self.rows, init=[], attrs=attributes)
@@ -72,6 +62,30 @@ class SinglePortRam(SharedComponent):
             read.addr.eq(self.row), read.en.eq(self.access & ~self.write), self.q.eq(read.data),
         ]  # fmt: skip
         return m
+
+
+    def _place_blocks(self, m: Module):
+        """Blocks side by side for the bits, and one behind the other for the rows."""
+        depth = max(1, self.rows // SPRAM_ROWS)
+        place_ = Cat(self.row, Const(0, 14))[:14]
+        bank = self.row[14:]
+        shown = Signal.like(bank)
+        with m.If(self.access & ~self.write):
+            m.d.sync += shown.eq(bank)
+        outputs = []
+        for number in range(depth):
+            output = Signal(self.bits, name=f"q_{number}")
+            outputs.append(output)
+            for low in range(0, self.bits, SPRAM_BITS):
+                nibbles = Cat(bit.replicate(2) for bit in self.strobes[low // 8 : low // 8 + 2])
+                m.submodules[f"bits_{low}_{number}"] = Instance(
+                    "SB_SPRAM256KA",
+                    i_CLOCK=ClockSignal(), i_ADDRESS=place_, i_DATAIN=self.data[low : low + SPRAM_BITS],
+                    i_MASKWREN=nibbles, i_WREN=self.write, i_CHIPSELECT=self.access & (bank == number),
+                    i_STANDBY=Const(0, 1), i_SLEEP=Const(0, 1), i_POWEROFF=Const(1, 1),
+                    o_DATAOUT=output[low : low + SPRAM_BITS],
+                )  # fmt: skip
+        m.d.comb += self.q.eq(Array(outputs)[shown] if depth > 1 else outputs[0])
 
 
 class BlockRam(SharedComponent):
