@@ -22,6 +22,8 @@ from .link_frames import Request, Response, Unframer, frame
 __all__ = ["BoardInformation", "Line", "Link", "LinkError"]
 
 TRIES = 5
+MOST_FRUITLESS = 20
+"""Rounds without progress, though the board answers, after which the line is too bad."""
 CYCLES_OFFSET = 4 * (INFORMATION_WORDS - 1)
 
 
@@ -54,9 +56,9 @@ class BoardInformation:
 class Link:
     """Reads and writes over a line that may lose and garble bytes.
 
-    Requests go out while responses to earlier ones are due, up to the device's window. After anything unexpected
-    nothing more is sent until all responses have come or are late; then everything from the first request without a
-    response is sent again, which the device knows to do once only.
+    Requests go out while responses to earlier ones are due, up to the device's window. After anything unexpected the
+    link sends a marker, a request far out of order, and forgets what comes before its response. Then everything from
+    the first request without a response is sent again, which the device knows to do once only.
 
     Parameters
     ----------
@@ -81,6 +83,7 @@ class Link:
         self.interrupt = False
         self.repeated = 0
         self._sequence = random.randrange(256)
+        self._markers = 0
         self._unframer = Unframer()
         self._responses: list[Response] = []
 
@@ -145,47 +148,47 @@ class Link:
     def _transfer(self, requests: Sequence[Request], window: int, step: str) -> list[bytes]:
         """Have all requests executed in order; return the data of each."""
         results: list[bytes] = []
-        silences = 0
-        while len(results) < len(requests):
+        silences = fruitless = before = 0
+        while not self._round(requests, results, window, step):
+            silences = 0 if self._clear() else silences + 1
+            fruitless = fruitless + 1 if len(results) == before else 0
             before = len(results)
-            self._round(requests, results, window, step)
-            silences = 0 if len(results) > before else silences + 1
-            if silences == TRIES:
+            if silences == TRIES or fruitless == MOST_FRUITLESS:
                 done = f"{len(results)} of {len(requests)} frames done"
-                raise LinkError(f"{step} stalled, {done}: no answer in {TRIES} tries; is the board still plugged in?")
+                raise LinkError(f"{step} stalled, {done}: no answer in {silences or fruitless} tries; is the board still plugged in?")
         return results
 
-    def _round(self, requests: Sequence[Request], results: list[bytes], window: int, step: str) -> None:
-        """Send, and take responses, until all is done or something is wrong and everything sent has been answered."""
-        first, sequence = len(results), self._sequence
-        sent = answered = 0
-        good = True
-        while True:
-            while good and first + sent < len(requests) and sent - answered < window:
-                self.line.send(frame(requests[first + sent].payload((sequence + sent) % 256)))
+    def _round(self, requests: Sequence[Request], results: list[bytes], window: int, step: str) -> bool:
+        """Send, and take responses, until all is done, which is told, or something is wrong."""
+        sent = len(results)
+        while len(results) < len(requests):
+            while sent < min(len(requests), len(results) + window):
+                place = (self._sequence + sent - len(results)) % 256
+                self.line.send(frame(requests[sent].payload(place)))
                 sent += 1
-            if answered == sent:
-                return
-            response = self._response()
-            if response is None:
-                self.repeated += sent - (len(results) - first)
-                return
+            response, request = self._response(), requests[len(results)]
+            if response is None or response.sequence != self._sequence or not _answers(response, request):
+                self.repeated += sent - len(results)
+                return False
             self.interrupt = response.interrupt
-            answered += 1
-            request = requests[len(results)] if len(results) < first + sent else None
-            executed = response.status in (Status.OKAY, Status.BUS_ERROR)
-            if request and executed and response.sequence == self._sequence and _complete(request, response):
-                if response.status is Status.BUS_ERROR:
-                    self._sequence = (self._sequence + 1) % 256
-                    raise LinkError(f"{step}: the board's bus answered with an error")
-                if response.status is Status.OKAY:
-                    results.append(response.data)
-                    self._sequence = (self._sequence + 1) % 256
-            elif response.status is Status.REFUSED and response.sequence == self._sequence:
+            if response.status is Status.REFUSED:
                 raise LinkError(f"{step}: the board refused the request: its link is of another version")
-            else:
-                good = False
-                answered = min(answered, sent)
+            self._sequence = (self._sequence + 1) % 256
+            if response.status is Status.BUS_ERROR:
+                self._clear()
+                raise LinkError(f"{step}: the board's bus answered with an error")
+            results.append(response.data)
+        return True
+
+    def _clear(self) -> bool:
+        """Wait for the response to a marker, which comes after all others; tell if it came."""
+        self._markers = (self._markers + 1) % 64
+        marker = (self._sequence + 128 + self._markers) % 256
+        self.line.send(frame(Request(Space.INFORMATION, 0, 4).payload(marker)))
+        while (response := self._response()) is not None:
+            if response.sequence == marker and response.status is Status.OUT_OF_ORDER:
+                return True
+        return False
 
     def _response(self) -> Response | None:
         """The next response, or None after a silence."""
@@ -202,8 +205,12 @@ class Link:
         return self._responses.pop(0)
 
 
-def _complete(request: Request, response: Response) -> bool:
-    return len(response.data) == (0 if request.data is not None else request.count)
+def _answers(response: Response, request: Request) -> bool:
+    """Whether the request was done, or never will be."""
+    if response.status is Status.REFUSED:
+        return True
+    size = 0 if request.data is not None else request.count
+    return response.status in (Status.OKAY, Status.BUS_ERROR) and len(response.data) == size
 
 
 def _information(data: bytes) -> BoardInformation:
