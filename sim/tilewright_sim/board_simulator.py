@@ -31,6 +31,8 @@ class BoardSimulator:
     Parameters
     ----------
     config : BoardConfig
+    verilog : list of Path or None
+        Files to simulate instead of what is generated from the configuration: a netlist of it, for example.
 
     Raises
     ------
@@ -43,9 +45,9 @@ class BoardSimulator:
         Name of the serial port.
     """
 
-    def __init__(self, config: BoardConfig):
+    def __init__(self, config: BoardConfig, verilog: list[Path] | None = None):
         self.config = config
-        library = build_library([cached_verilog(BOARD, config)], DRIVER, BOARD.module)
+        library = build_library(verilog or [cached_verilog(BOARD, config)], DRIVER, BOARD.module)
         self._library = ctypes.CDLL(str(library))
         self._library.board_new.restype = ctypes.c_void_p
         self._library.board_cycle.restype = ctypes.c_uint64

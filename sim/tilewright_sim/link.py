@@ -154,8 +154,8 @@ class Link:
             fruitless = fruitless + 1 if len(results) == before else 0
             before = len(results)
             if silences == TRIES or fruitless == MOST_FRUITLESS:
-                done = f"{len(results)} of {len(requests)} frames done"
-                raise LinkError(f"{step} stalled, {done}: no answer in {silences or fruitless} tries; is the board still plugged in?")
+                tries = f"{len(results)} of {len(requests)} frames done: no answer in {silences or fruitless} tries"
+                raise LinkError(f"{step} stalled, {tries}; is the board still plugged in?")
         return results
 
     def _round(self, requests: Sequence[Request], results: list[bytes], window: int, step: str) -> bool:

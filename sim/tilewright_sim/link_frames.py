@@ -12,10 +12,10 @@ def cobs(data: bytes) -> bytes:
     """Return bytes without a zero that stand for ``data``: each run before a zero, behind its length plus one."""
     out = bytearray()
     for run in data.split(b"\0"):
-        while len(run) >= 254:
-            out += b"\xff" + run[:254]
-            run = run[254:]
-        out += bytes([len(run) + 1]) + run
+        whole = len(run) // 254 * 254
+        for start in range(0, whole, 254):
+            out += b"\xff" + run[start : start + 254]
+        out += bytes([len(run) - whole + 1]) + run[whole:]
     return bytes(out)
 
 

@@ -1,5 +1,6 @@
 """A board at the end of a serial line as a `Device`."""
 
+import contextlib
 import os
 import time
 from types import TracebackType
@@ -57,17 +58,18 @@ class SerialLine:
             if "lock" in str(error):
                 raise TilewrightError(f"{port} is in use by another program: close that first") from None
             raise TilewrightError(f"cannot open {port} at {baud} baud: {_plain(error)}") from None
-        try:
+        # Not every driver has it; transfers then wait for the adapter's timer.
+        with contextlib.suppress(AttributeError, ValueError, OSError):
             self._serial.set_low_latency_mode(True)
-        except (AttributeError, ValueError, OSError):
-            pass  # not every driver has it; transfers then wait for the adapter's timer
         self._serial.reset_input_buffer()
 
     def send(self, data: bytes) -> None:
         try:
             self._serial.write(data)
         except self._errors as error:
-            raise LinkError(f"{self.port} takes no more bytes: {_plain(error)}; is the board still plugged in?") from None
+            raise LinkError(
+                f"{self.port} takes no more bytes: {_plain(error)}; is the board still plugged in?"
+            ) from None
 
     def receive(self, seconds: float) -> bytes:
         try:

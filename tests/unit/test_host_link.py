@@ -3,14 +3,13 @@
 import random
 
 import pytest
+from serial_bench import SerialEnd
 
 from tilewright.board.host_link import HostLink
 from tilewright.board.link_protocol import MAGIC, MOST_BYTES, Space, Status
 from tilewright_sim import pysim
 from tilewright_sim.axi_memory import AxiMemory, ReadMemory, WriteMemory
 from tilewright_sim.link_frames import Request, Response, Unframer, frame
-
-from serial_bench import SerialEnd
 
 DIVISOR = 4
 INFORMATION = (MAGIC, 12_000_000, 0, 1 << 12, 0xC0FFEE00)
@@ -121,9 +120,7 @@ def test_bytes_are_written_and_read_at_any_address(data_bits):
 def test_the_longest_frames_go_both_ways():
     board = Board(64)
     data = bytes([0, 255, 0, 1] * (MOST_BYTES // 4))
-    write, read = board.run(
-        request(0, Space.MEMORY, 512, data, True), request(1, Space.MEMORY, 512, MOST_BYTES)
-    )
+    write, read = board.run(request(0, Space.MEMORY, 512, data, True), request(1, Space.MEMORY, 512, MOST_BYTES))
     assert write.status is read.status is Status.OKAY
     assert read.data == data
 

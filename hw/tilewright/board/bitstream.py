@@ -93,8 +93,9 @@ def build_bitstream(
         else:
             best = max(reached)
             raise TilewrightError(
-                f"{board.name} misses timing: {best:.1f} MHz of {config.clock_hz / 1e6:g} in {len(seeds)} tries; ask for "
-                f"a slower clock, for example --set clock_hz={int(best * 0.95) * 1_000_000}, or more --seeds"
+                f"{board.name} misses timing: {best:.1f} MHz of {config.clock_hz / 1e6:g} in {len(seeds)} tries, "
+                f"slowest {_slowest(result)}; ask for a slower clock, for example "
+                f"--set clock_hz={int(best * 0.95) * 1_000_000}, or more --seeds"
             )
         progress("packing the bitstream")
         _pack(device, work)
@@ -113,6 +114,19 @@ def build_bitstream(
         shutil.copy(work / "packed", temporary)
         temporary.replace(folder / board.bitstream)
     return report
+
+
+def _slowest(result: dict) -> str:
+    """The ends of the slowest path, its logic and its wires, as nextpnr reports them."""
+    paths = result.get("critical_paths") or []
+    paths = [path for path in paths if path["from"] == path["to"]]
+    if not paths:
+        return "path unknown"
+    steps = max(paths, key=lambda path: sum(step["delay"] for step in path["path"]))["path"]
+    wires = sum(step["delay"] for step in steps if step["type"] == "routing")
+    total = sum(step["delay"] for step in steps)
+    ends = [steps[0]["from"]["cell"], steps[-1]["to"]["cell"]]
+    return f"from {ends[0]} to {ends[1]}, {total:.1f} ns, {wires:.1f} of them wires"
 
 
 def _check_fits(device: Device, config: BoardConfig, stat: dict) -> None:

@@ -63,7 +63,6 @@ class SinglePortRam(SharedComponent):
         ]  # fmt: skip
         return m
 
-
     def _place_blocks(self, m: Module):
         """Blocks side by side for the bits, and one behind the other for the rows."""
         depth = max(1, self.rows // SPRAM_ROWS)

@@ -32,9 +32,7 @@ def board_option(function):
 @click.option("--output", "-o", type=click.Path(path_type=Path), default=Path("build"), show_default=True)
 @click.option("--seeds", default=3, show_default=True, type=click.IntRange(1, 100), help="Placements to try.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def bitstream(
-    name: str, path: Path | None, settings: tuple[str, ...], output: Path, seeds: int, as_json: bool
-) -> None:
+def bitstream(name: str, path: Path | None, settings: tuple[str, ...], output: Path, seeds: int, as_json: bool) -> None:
     """Build the bitstream of a whole system for a board, with Yosys and nextpnr, and check its timing.
 
     Writes NAME.bit (or .bin), NAME.json with the report, and NAME.v. A design that does not fit or misses timing is an

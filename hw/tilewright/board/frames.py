@@ -240,10 +240,9 @@ class FrameTransmitter(SharedComponent):
                     m.d.sync += left.eq(left - 1)
                     with m.If(left == 1):
                         m.next = "Finish"
-            with m.State("Finish"):
-                with m.If(~ready):
-                    m.d.comb += finish.eq(1)
-                    m.next = "Start"
+            with m.State("Finish"), m.If(~ready):
+                m.d.comb += finish.eq(1)
+                m.next = "Start"
         return m
 
     def _send(self, m: Module, memory: BlockMemory, uart: UartTransmitter, ready: Signal, length: Signal, half: Signal):

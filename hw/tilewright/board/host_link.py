@@ -1,6 +1,6 @@
 """The host link: requests on a serial line become accesses to memory and registers."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib.wiring import In, Out
 
 from ..axi import Axi4, AxiLite, Burst
@@ -119,15 +119,14 @@ class HostLink(SharedComponent):
                     m.next = "Sequence"
                 with m.Elif(receiver.frame):
                     m.next = "Header"
-            with m.State("Header"):
-                with m.If(settled.all()):
-                    m.d.sync += step_row()
-                    with m.Switch(row):
-                        for number, low in enumerate(range(0, len(header), 8)):
-                            with m.Case(number):
-                                m.d.sync += header[low : low + 8].eq(receiver.data)
-                    with m.If(row == HEADER_BYTES - 1):
-                        m.next = "Check"
+            with m.State("Header"), m.If(settled.all()):
+                m.d.sync += step_row()
+                with m.Switch(row):
+                    for number, low in enumerate(range(0, len(header), 8)):
+                        with m.Case(number):
+                            m.d.sync += header[low : low + 8].eq(receiver.data)
+                with m.If(row == HEADER_BYTES - 1):
+                    m.next = "Check"
             with m.State("Check"):  # `legal` follows
                 with m.If(operation & SYNCHRONIZE):
                     m.d.sync += expected.eq(sequence)
@@ -140,19 +139,17 @@ class HostLink(SharedComponent):
                     m.d.sync += expected.eq(expected + 1)
                     with m.If(write):
                         m.next = "Take"
-                with m.Elif(distance[4:].all()):
-                    with m.If(write):
-                        m.d.sync += [status.eq(write_status), count.eq(0)]
+                with m.Elif(distance[4:].all()), m.If(write):
+                    m.d.sync += [status.eq(write_status), count.eq(0)]
                 with m.Else():
                     m.d.sync += [status.eq(Status.OUT_OF_ORDER), count.eq(0)]
-            with m.State("Take"):
-                with m.If(settled.all()):
-                    m.d.sync += [word.word_select(lane, 8).eq(receiver.data), strobes.bit_select(lane, 1).eq(1)]
-                    m.d.sync += [*step_row(), count.eq(count - 1)]
-                    with m.If(lane.all() | (count == 1)):
-                        m.next = "Put"
-                    with m.Else():
-                        m.d.sync += address.eq(address + 1)
+            with m.State("Take"), m.If(settled.all()):
+                m.d.sync += [word.word_select(lane, 8).eq(receiver.data), strobes.bit_select(lane, 1).eq(1)]
+                m.d.sync += [*step_row(), count.eq(count - 1)]
+                with m.If(lane.all() | (count == 1)):
+                    m.next = "Put"
+                with m.Else():
+                    m.d.sync += address.eq(address + 1)
             with m.State("Put"):
                 m.d.comb += access.eq(1)
                 with m.If(done):

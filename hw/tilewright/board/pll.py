@@ -9,7 +9,7 @@ __all__ = ["EcpPll", "IcePll", "ecp_pll", "ice_pll"]
 
 @dataclass(frozen=True)
 class EcpPll:
-    """An EHXPLLL with its output CLKOP as feedback: ``input / divide * multiply``, from ``output_divide`` times that."""
+    """An EHXPLLL, its output CLKOP as feedback: ``input / divide * multiply``, from ``output_divide`` times that."""
 
     divide: int
     multiply: int
@@ -49,7 +49,12 @@ def ecp_pll(source_hz: int, wanted_hz: int) -> EcpPll:
         hz = source_hz / divide * multiply
         for output in range(1, 129):
             if 400e6 <= hz * output <= 800e6:
-                found.append((abs(hz - wanted_hz), divide, abs(hz * output - 600e6), EcpPll(divide, multiply, output, hz)))
+                found.append((
+                    abs(hz - wanted_hz),
+                    divide,
+                    abs(hz * output - 600e6),
+                    EcpPll(divide, multiply, output, hz),
+                ))
     return _best(found, source_hz, wanted_hz)
 
 

@@ -54,6 +54,8 @@ def program(board: Board, folder: Path, flash: bool = False) -> str:
     done = subprocess.run([_loader(), *command[1:]], capture_output=True, text=True, check=False)
     if done.returncode:
         said = [line.strip() for line in (done.stderr + done.stdout).splitlines() if line.strip()] or ["no message"]
+        if any("shared libraries" in line for line in said):
+            raise ToolError(f"openFPGALoader lacks a library: {said[-1]}; run `apt-get install libusb-1.0-0`")
         raise ToolError(
             f"openFPGALoader failed: {said[-1]}; is the {board.title} plugged in, and may you use it (udev rules)?"
         )

@@ -78,14 +78,13 @@ def _clocks(board: Board, config: BoardConfig, second: bool) -> str:
         )
     pll = ecp_pll(source, wanted)
     parameters = [
-        f".CLKI_DIV({pll.divide}), .CLKFB_DIV({pll.multiply}), .CLKOP_ENABLE(\"ENABLED\"), "
+        f'.CLKI_DIV({pll.divide}), .CLKFB_DIV({pll.multiply}), .CLKOP_ENABLE("ENABLED"), '
         f".CLKOP_DIV({pll.output_divide}), .CLKOP_CPHASE({pll.output_divide // 2}), .CLKOP_FPHASE(0)"
     ]
     if second:
         coarse, fine = pll.phase(SDRAM_CLOCK_DEGREES)
         parameters += [
-            f".CLKOS_ENABLE(\"ENABLED\"), .CLKOS_DIV({pll.output_divide}), .CLKOS_CPHASE({coarse}), "
-            f".CLKOS_FPHASE({fine})"
+            f'.CLKOS_ENABLE("ENABLED"), .CLKOS_DIV({pll.output_divide}), .CLKOS_CPHASE({coarse}), .CLKOS_FPHASE({fine})'
         ]
     attributes = f'FREQUENCY_PIN_CLKI="{source / 1e6:g}", FREQUENCY_PIN_CLKOP="{pll.hz / 1e6:g}"'
     return "\n".join([
