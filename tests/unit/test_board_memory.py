@@ -20,15 +20,14 @@ WORD = DATA_BITS // 8
 class Shared(Component):
     """Two managers on one memory."""
 
-    def __init__(self, registered: bool):
-        self.registered = registered
+    def __init__(self):
         manager = Axi4(data_bits=DATA_BITS, addr_bits=ADDR_BITS, id_bits=ID_BITS)
         super().__init__({"s_axi_0": In(manager), "s_axi_1": In(manager)})
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.arbiter = arbiter = Arbiter(DATA_BITS, ADDR_BITS, ID_BITS)
-        m.submodules.ram = ram = BlockRam(DATA_BITS, ADDR_BITS, ID_BITS + 1, SIZE, self.registered)
+        m.submodules.ram = ram = BlockRam(DATA_BITS, ADDR_BITS, ID_BITS + 1, SIZE)
         connect(m, flipped(self.s_axi_0), arbiter.s_axi_0)
         connect(m, flipped(self.s_axi_1), arbiter.s_axi_1)
         connect(m, arbiter.m_axi, ram.s_axi)
@@ -131,10 +130,9 @@ class Manager:
                     assert known is None or data >> 8 * byte & 0xFF == known, f"{address + byte:#x}"
 
 
-@pytest.mark.parametrize("registered", [True, False])
-@pytest.mark.parametrize("seed", [1, 2])
-def test_two_managers_find_what_they_wrote(registered, seed):
-    dut = Shared(registered)
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_two_managers_find_what_they_wrote(seed):
+    dut = Shared()
     managers = [Manager(dut.s_axi_0, 0, seed, 25, 12), Manager(dut.s_axi_1, 1, seed + 100, 40, 1)]
 
     async def start(ctx):
@@ -206,4 +204,4 @@ def test_a_burst_moves_a_beat_in_each_cycle():
                 cycles.append(cycle)
 
     pysim.run(dut, bench)
-    assert cycles == list(range(3, beats + 3))
+    assert cycles == list(range(5, beats + 5))

@@ -22,7 +22,9 @@ from tilewright.errors import ConfigError, TilewrightError, ToolError
 def top_ports(name: str) -> dict[str, int]:
     """The ports of a board's top level, and their bits."""
     config = BoardConfig.preset(name)
-    text = top_level(BOARDS[name], config, board_ports(BoardSystem(config)))
+    system = BoardSystem(config)
+    system._MustUse__used = True  # only its ports are looked at
+    text = top_level(BOARDS[name], config, board_ports(system))
     header = re.search(r"module top\((.*?)\);", text)[1]
     ports = {}
     for port in header.split(", "):

@@ -71,7 +71,9 @@ def build_bitstream(
         work = Path(name)
         progress("generating Verilog")
         generate(BOARD, config, work, device.family)
-        top = top_level(board, config, board_ports(BoardSystem(config)))
+        system = BoardSystem(config)
+        system._MustUse__used = True  # only its ports are looked at
+        top = top_level(board, config, board_ports(system))
         (work / "top.v").write_text(top, encoding="utf-8")
         shutil.copy(board.constraints, work / "pins")
         progress("synthesizing with Yosys")
@@ -132,7 +134,7 @@ def _slowest(result: dict) -> str:
 def _check_fits(device: Device, config: BoardConfig, stat: dict) -> None:
     """Refuse before the long part what has more cells than the chip."""
     cells = stat["design"]["num_cells_by_type"]
-    needs = {
+    needs: dict[str, int] = {
         name: sum(count for cell, count in cells.items() if cell in kinds)
         for name, kinds in _CELLS[device.family].items()
     }

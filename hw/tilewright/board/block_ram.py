@@ -5,10 +5,13 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from ..axi import Axi4, Response
+from ..small_fifo import SmallFifo
 from ..target import SharedComponent, Target, place
 
 __all__ = ["BlockRam", "SinglePortRam"]
 
+QUEUE = 8
+"""Beats read that are under way or wait to be taken, at most."""
 SPRAM_ROWS = 1 << 14
 SPRAM_BITS = 16
 
@@ -90,28 +93,31 @@ class SinglePortRam(SharedComponent):
 class BlockRam(SharedComponent):
     """Answer AXI4 with a memory of one port on the chip.
 
-    Bursts are INCR, of whole words at multiples of a word. A cycle moves a beat read or a beat written, taking turns
-    if both can; an address is taken when the burst before has been done. Latency is 2 cycles from an address to its
-    first beat, 3 with ``registered``, and 1 cycle between bursts. Bursts that leave the memory answer DECERR; reads
-    give anything, writes do nothing. Addresses start at 0.
+    Bursts are INCR, of whole words at multiples of a word, within 4 KiB. A cycle moves a beat read or a beat written;
+    while bursts of both are under way they take turns. Latency is 5 cycles from an address to its first beat, and 1
+    cycle goes by between bursts. A burst outside the memory answers DECERR; a read gives anything then, a write does
+    nothing. Addresses start at 0::
+
+        AR ──►│row, left│──┐                                             ┌─────┐
+                           ├─►│command│──► SinglePortRam ──►│word│──►────┤queue├──► R
+        AW, W ──►│row│─────┘                                             └─────┘
+
+    Nothing between a request and the queue waits: a beat is read when there is a place for it.
 
     Parameters
     ----------
     data_bits, addr_bits, id_bits : int
         Of the bus.
     size_bytes : int
-        A power of two.
-    registered : bool
-        Put a register behind the memory, whose outputs come late.
+        A power of two, at least 4096.
 
     Members
     -------
     s_axi : In(Axi4(data_bits, addr_bits, id_bits))
     """
 
-    def __init__(self, data_bits: int, addr_bits: int, id_bits: int, size_bytes: int, registered: bool = True):
+    def __init__(self, data_bits: int, addr_bits: int, id_bits: int, size_bytes: int):
         self.size_bytes = size_bytes
-        self.registered = registered
         self.rows = size_bytes * 8 // data_bits
         super().__init__({"s_axi": In(Axi4(data_bits=data_bits, addr_bits=addr_bits, id_bits=id_bits))})
 
@@ -123,47 +129,30 @@ class BlockRam(SharedComponent):
         high = self.size_bytes.bit_length() - 1
         ram = place(m, "ram", SinglePortRam(bits, self.rows), platform)
 
-        # What is read goes through `stages`, which move on together.
+        # Whose beat a cycle is, is known from registers alone: the way to the memory's blocks is long.
+        turn = Signal()
+        m.d.sync += turn.eq(~turn)
         read_row = Signal(range(self.rows), reset_less=True)
         read_left = Signal(8, reset_less=True)
-        read_bad = Signal(reset_less=True)
-        read_id = Signal.like(axi.rid, reset_less=True)
+        read_about = Signal(len(axi.rid) + 1, reset_less=True)
         reading = Signal()
-        read = Signal()
-        advance = Signal()
+        writing = Signal()
+        room = Signal(init=1)
         wants_read = Signal()
-        m.d.comb += [axi.arready.eq(~reading), advance.eq(~axi.rvalid | axi.rready)]
+        read = Signal()
+        m.d.comb += [wants_read.eq(reading & room), read.eq(wants_read & ~(writing & turn))]
+        m.d.comb += axi.arready.eq(~reading)
         with m.If(axi.arready):
             m.d.sync += [reading.eq(axi.arvalid), read_row.eq(axi.araddr[low:]), read_left.eq(axi.arlen)]
-            m.d.sync += read_id.eq(axi.arid)
-            m.d.sync += read_bad.eq(axi.araddr[high:].any())
-        m.d.comb += wants_read.eq(reading & advance)
+            m.d.sync += read_about.eq(Cat(axi.araddr[high:].any(), axi.arid))
         with m.If(read):
             m.d.sync += [read_row.eq(read_row + 1), read_left.eq(read_left - 1), reading.eq(read_left != 0)]
-        stages = [(read, Cat(read_left == 0, read_bad, read_id))]
-        for _ in range(2 if self.registered else 1):
-            valid, about = stages[-1]
-            next_valid, next_about = Signal(name="stage_valid"), Signal.like(about, name="stage_about", reset_less=True)
-            with m.If(advance):
-                m.d.sync += [next_valid.eq(valid), next_about.eq(about)]
-            stages.append((next_valid, next_about))
-        q = ram.q
-        if self.registered:
-            q = Signal(bits, reset_less=True)
-            with m.If(advance):
-                m.d.sync += q.eq(ram.q)
-        valid, about = stages[-1]
-        bad = Signal()
-        m.d.comb += [axi.rvalid.eq(valid), axi.rdata.eq(q), Cat(axi.rlast, bad, axi.rid).eq(about)]
-        m.d.comb += axi.rresp.eq(Mux(bad, Response.DECERR, Response.OKAY))
 
         write_row = Signal(range(self.rows), reset_less=True)
         write_bad = Signal(reset_less=True)
-        writing = Signal()
-        wants_write = Signal()
         write = Signal()
-        m.d.comb += axi.awready.eq(~writing & (~axi.bvalid | axi.bready))
-        m.d.comb += wants_write.eq(writing & axi.wvalid)
+        m.d.comb += axi.awready.eq(~writing & ~axi.bvalid)
+        m.d.comb += [axi.wready.eq(writing & (~wants_read | turn)), write.eq(axi.wvalid & axi.wready)]
         with m.If(axi.bready):
             m.d.sync += axi.bvalid.eq(0)
         with m.If(axi.awready):
@@ -174,13 +163,30 @@ class BlockRam(SharedComponent):
             with m.If(axi.wlast):
                 m.d.sync += [writing.eq(0), axi.bvalid.eq(1), axi.bresp.eq(Mux(write_bad, Response.DECERR, 0))]
 
-        wrote = Signal()
-        # A row that was read stays at the memory's output only until the next write.
-        m.d.comb += write.eq(wants_write & ~(wants_read & wrote) & (advance | ~stages[1][0]))
-        m.d.comb += [read.eq(wants_read & ~write), axi.wready.eq(write)]
-        m.d.sync += wrote.eq(write)
-        m.d.comb += [
-            ram.access.eq(read | write), ram.write.eq(write & ~write_bad), ram.row.eq(Mux(write, write_row, read_row)),
+        m.d.sync += [
+            ram.access.eq(read | write), ram.write.eq(write & ~write_bad), ram.row.eq(Mux(read, read_row, write_row)),
             ram.data.eq(axi.wdata), ram.strobes.eq(axi.wstrb),
         ]  # fmt: skip
+
+        # A beat read is in the command's register, then in the memory's, then in the word's, then in the queue.
+        queue = place(m, "queue", SmallFifo(unsigned(bits + len(read_about) + 1), QUEUE), platform)
+        stages = [(read, Cat(read_about, read_left == 0))]
+        for number in range(3):
+            valid, about = stages[-1]
+            next_valid, next_about = Signal(name=f"valid_{number}"), Signal(len(about), name=f"about_{number}")
+            m.d.sync += [next_valid.eq(valid), next_about.eq(about)]
+            stages.append((next_valid, next_about))
+        word = Signal(bits, reset_less=True)
+        m.d.sync += word.eq(ram.q)
+        valid, about = stages[-1]
+        m.d.comb += [queue.i.valid.eq(valid), queue.i.payload.eq(Cat(word, about))]
+        bad = Signal()
+        m.d.comb += Cat(axi.rdata, bad, axi.rid, axi.rlast).eq(queue.o.payload)
+        m.d.comb += [axi.rvalid.eq(queue.o.valid), queue.o.ready.eq(axi.rready)]
+        m.d.comb += axi.rresp.eq(Mux(bad, Response.DECERR, Response.OKAY))
+        taken = axi.rvalid & axi.rready
+        held = Signal(range(QUEUE + 1))  # places of the queue that are taken or promised
+        m.d.sync += held.eq(held + read - taken)
+        with m.If(read != taken):
+            m.d.sync += room.eq(taken | (held != QUEUE - 1))
         return m

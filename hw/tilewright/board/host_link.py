@@ -199,7 +199,7 @@ class HostLink(SharedComponent):
         """One access for each time that `access` rises: to memory, to a register, or to the information."""
         done, failed, fetched = results
         axi, lite = self.m_axi, self.m_axil
-        in_memory, in_registers = space == Space.MEMORY.value, space == Space.REGISTERS.value
+        in_memory, in_registers = space == Space.MEMORY, space == Space.REGISTERS
 
         # Each channel's offer ends with its acceptance; the access with the response.
         asked, given = Signal(), Signal()

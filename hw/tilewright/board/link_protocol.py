@@ -54,8 +54,7 @@ offset word
 """
 
 import zlib
-
-from amaranth.lib import enum
+from enum import IntEnum
 
 __all__ = [
     "CRC_BYTES",
@@ -93,7 +92,7 @@ SYNCHRONIZE = 1 << 3
 INFORMATION_WORDS = 6
 
 
-class Space(enum.Enum, shape=2):  # type: ignore[call-arg]  # Amaranth's keyword
+class Space(IntEnum):
     """What an address is of."""
 
     MEMORY = 0
@@ -101,7 +100,7 @@ class Space(enum.Enum, shape=2):  # type: ignore[call-arg]  # Amaranth's keyword
     INFORMATION = 2
 
 
-class Status(enum.Enum, shape=3):  # type: ignore[call-arg]  # Amaranth's keyword
+class Status(IntEnum):
     """What became of a request."""
 
     OKAY = 0

@@ -59,14 +59,12 @@ class BoardSystem(SharedComponent):
     def elaborate(self, platform):
         m = Module()
         config = self.config
-        widths = {"data_bits": config.data_bits, "addr_bits": config.addr_bits}
+        widths = config.data_bits, config.addr_bits
         accelerator = place(m, "accelerator", Accelerator(config), platform)
         reach = config.memory_bytes.bit_length() - 1
-        link = place(
-            m, "link", HostLink(config.divisor, **widths, id_bits=config.id_bits, information=config.information,
-                                reach_bits=reach), platform
-        )  # fmt: skip
-        arbiter = place(m, "arbiter", Arbiter(**widths, id_bits=config.id_bits), platform)
+        host = HostLink(config.divisor, *widths, config.id_bits, config.information, reach)
+        link = place(m, "link", host, platform)
+        arbiter = place(m, "arbiter", Arbiter(*widths, config.id_bits), platform)
         m.d.comb += [link.rx.eq(self.rx), self.tx.eq(link.tx), link.irq.eq(accelerator.irq)]
         connect(m, link.m_axil, accelerator.s_axil)
         connect(m, accelerator.m_axi, arbiter.s_axi_0)
@@ -79,9 +77,7 @@ class BoardSystem(SharedComponent):
             connect(m, memory.pins, flipped(self.pins))
             m.d.comb += ready.eq(memory.started)
         else:
-            memory = place(
-                m, "memory", BlockRam(**widths, id_bits=config.id_bits + 1, size_bytes=config.memory_bytes), platform
-            )
+            memory = place(m, "memory", BlockRam(*widths, config.id_bits + 1, config.memory_bytes), platform)
         connect(m, arbiter.m_axi, memory.s_axi)
 
         heartbeat = Signal(HEARTBEAT_BITS)
