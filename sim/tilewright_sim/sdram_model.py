@@ -74,7 +74,7 @@ class SdramChip:
     the data pins, or a change of drivers without a clock between. It works with nanoseconds: nothing is shared with the
     controller's numbers of clocks.
 
-    Data that nobody drives, and masked ones, are random. So are the contents at the start; `page` makes them when they
+    What the data pins are when nobody drives them is random. So are the contents at the start; `page` makes them when they
     are first looked at.
 
     Parameters
@@ -296,8 +296,6 @@ class SdramChip:
             self.transfers.pop(0)
         current = next((t for t in self.transfers if t.write), None)
         if current is None:
-            if dqm and self.started and self.now - self.mode_set > 2:
-                raise self._violation("dqm", "it is up without a WRITE, and would mask what is read")
             return
         if not dq_oe:
             raise self._violation("data", "the controller does not drive what it writes")
@@ -316,7 +314,9 @@ class SdramChip:
             raise self._violation("turn", "both drive the data pins, or one right after the other")
         self.driver = driver
         self.masks = [dqm, self.masks[0]]
-        if not reading or self.masks[1]:
+        if reading and self.masks[1]:
+            raise self._violation("dqm", "it masks what is read")
+        if not reading:
             if self.quiet == 0:
                 self.noise = self.random.getrandbits(self.figures.dq_bits)
             self.quiet = (self.quiet + 1) % 4  # data that hold for long make the simulation faster

@@ -119,7 +119,7 @@ def test_a_refresh_that_is_late_is_found_in_the_first_clock():
         ("address", lambda: Script().started().open().wait(9).clock("read", 0, 2)),
         ("address", lambda: Script().started().open().wait(9).clock("read", 0, ALL)),
         ("data", lambda: Script().started().open().wait(9).clock("write")),
-        ("dqm", lambda: Script().started().open().wait(9).clock("none", mask=1)),
+        ("dqm", lambda: Script().started().open().wait(9).clock("read").clock("none", mask=1).wait(9)),
         ("burst", lambda: Script().started().open().wait(9).clock("write", drive=1).clock("read")),
         ("command", lambda: Script().started().wait(9).clock("stop")),
         ("t_ras_most_ns", lambda: Script(refresh_us=128_000_000).started().open().wait(10_002)),
