@@ -25,11 +25,10 @@ CONFIGS = {
 }
 
 
-@pytest.mark.parametrize("stall", [0.0, 0.6])
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize(("name", "stall"), [("32", 0.0), ("64", 0.7), ("128", 0.3)])
 def test_moves_every_byte_and_keeps_every_rule(name, stall):
     config = SdramConfig(**CONFIGS[name])
-    _, chip = run(config, random_transfers(config, 14, seed=len(name) + int(stall), strange=0.15), stall=stall, seed=1)
+    _, chip = run(config, random_transfers(config, 12, seed=len(name) + int(stall), strange=0.15), stall=stall, seed=1)
     assert chip.counts["SET MODE"] == 1
 
 
@@ -72,7 +71,7 @@ def test_long_bursts_reach_most_of_the_chips_bandwidth(direction, capsys):
 def test_reads_and_writes_in_turn_reach_the_bar():
     config = SdramConfig(**SLOW)
     transfers = [
-        t for n in range(3) for t in (Transfer(1024 * n, 128, False), write(config, (1 << 20) + 1024 * n, 128))
+        t for n in range(2) for t in (Transfer(1024 * n, 128, False), write(config, (1 << 20) + 1024 * n, 128))
     ]
     manager, _ = run(config, transfers)
     beats = manager.beat_cycles
@@ -104,9 +103,9 @@ def test_neither_direction_waits_for_the_other():
     manager, _ = run(config, [write(config, 0, 16), *reads], silent="w")
     assert len(manager.answer_cycles) == 4
     writes = [write(config, 2048 * n, 64) for n in range(4)]
-    manager, chip = run(config, [Transfer(1 << 20, 256, False), *writes], silent="r", after=700)
+    manager, chip = run(config, [Transfer(1 << 20, 256, False), *writes], silent="r", after=300)
     assert len(manager.answer_cycles) == 4
-    assert chip.counts["REFRESH"] >= 8 + 2
+    assert chip.counts["REFRESH"] >= 8 + 1
 
 
 def test_a_burst_past_4_kib_stays_within():
@@ -128,7 +127,7 @@ BROKEN = [
     ("mrd_cycles", -2, "t_mrd_ns"),
     ("turn_cycles", -1, "turn"),
     ("power_up_cycles", -3, "power_up_us"),
-    ("refresh_period", 4, "refresh_us"),
+    ("refresh_period", 16, "refresh_us"),
     ("mode", 0x10, "mode"),
 ]
 
@@ -189,8 +188,9 @@ def test_a_controller_that_moves_wrong_bytes_is_found(kind, monkeypatch):
         monkeypatch.setattr(sdram, "PieceGate", Generous)
     else:
         monkeypatch.setattr(sdram, "SdramPins", Careless)
-    with pytest.raises((SimulationError, AssertionError)):
-        run(config, random_transfers(config, 30, seed=4), stall=0.5)
+    transfers = [write(config, 0, 8)] if kind == "pieces" else random_transfers(config, 6, seed=4)
+    with pytest.raises(AssertionError):
+        run(config, transfers, stall=0.8 if kind == "pieces" else 0.0)
 
 
 def test_what_cannot_be_built_is_refused():
