@@ -24,19 +24,27 @@ class Transfer:
     size: int | None = None  # the bus's
     kind: int = 1
     response: int = 0
+    alone: bool = False  # asked for when everything before it in its direction, and in the other, is done
 
     def span(self, word):
         start = self.address // word * word
         return start, start + self.beats * word
 
+    def addresses(self, word):
+        """The addresses of all bytes; they go round within 4 KiB."""
+        start, stop = self.span(word)
+        return [start // 4096 * 4096 + a % 4096 for a in range(start, stop)]
+
 
 class Manager:
     """Do transfers, those of each direction in order; compare what is read with `memory`, as of when it was asked for.
 
-    A burst waits until none of the other direction that has a byte in common is unanswered.
+    A burst waits until none of the other direction that has a byte in common is unanswered. One of the channels ``w``
+    and ``r`` may be ``silent``: then nothing moves there, and the direction is not waited for.
     """
 
-    def __init__(self, dut, chip, transfers, *, stall=0.0, seed=0, most=4):
+    def __init__(self, dut, chip, transfers, *, stall=0.0, seed=0, most=4, after=0, silent=""):
+        self.after, self.silent = after, silent
         self.dut, self.chip, self.transfers, self.stall, self.seed, self.most = dut, chip, transfers, stall, seed, most
         self.word = dut.config.word_bytes
         self.begin()
@@ -55,15 +63,16 @@ class Manager:
         return self.memory.get(address) if address in self.memory else self.chip.read(address, 1)[0]
 
     def done(self):
-        return not (any(self.queues.values()) or any(self.asked.values()) or self.words)
+        waited = [write for write in (False, True) if self.silent != "rw"[write]]
+        return not any(self.queues[write] or self.asked[write] for write in waited)
 
     def ask(self, transfer):
         """The transfer's address was accepted: what must be read is known, and what is written."""
-        start, stop = transfer.span(self.word)
+        addresses = transfer.addresses(self.word)
         self.asked[transfer.write].append(transfer)
         self.ask_cycles.append(self.cycle)
         if not transfer.write:
-            values = [self.byte(a) if transfer.response == 0 else 0 for a in range(start, stop)]
+            values = [self.byte(a) if transfer.response == 0 else 0 for a in addresses]
             for beat in range(transfer.beats):
                 value = bytes(values[beat * self.word : (beat + 1) * self.word])
                 last = beat == transfer.beats - 1
@@ -72,10 +81,12 @@ class Manager:
             for beat, (value, strobes) in enumerate(zip(transfer.data, transfer.strobes, strict=True)):
                 for n in range(self.word):
                     if strobes >> n & 1:
-                        self.memory[start + beat * self.word + n] = value >> 8 * n & 0xFF
+                        self.memory[addresses[beat * self.word + n]] = value >> 8 * n & 0xFF
 
     def may_ask(self, transfer):
         start, stop = transfer.span(self.word)
+        if transfer.alone and (any(self.asked.values()) or self.words or self.queues[not transfer.write]):
+            return False
         others = [other.span(self.word) for other in self.asked[not transfer.write]]
         return len(self.asked[transfer.write]) < self.most and all(stop <= a or b <= start for a, b in others)
 
@@ -89,7 +100,27 @@ class Manager:
         offered_word = False
         bready = rready = False
         held = {}
-        while True:
+        # Everything is set at once, and only what changes: each call costs the simulator a pass over the design.
+        inputs = (
+            "awvalid",
+            "awaddr",
+            "awlen",
+            "awid",
+            "awsize",
+            "awburst",
+            "wvalid",
+            "wdata",
+            "wstrb",
+            "wlast",
+            "bready",
+        )
+        inputs += ("arvalid", "araddr", "arlen", "arid", "arsize", "arburst", "rready")
+        values = dict.fromkeys(inputs, 0)
+        driven, before = Cat(getattr(axi, name) for name in inputs), 0
+        input_widths = [len(getattr(axi, name)) for name in inputs]
+        quiet = 0
+        while quiet < self.after + 8:
+            quiet = quiet + 1 if self.done() else 0
             _, _, bits = await ctx.tick().sample(everything)
             seen = {}
             for name, width in zip(names, widths, strict=True):
@@ -138,43 +169,47 @@ class Manager:
                         ("size", size),
                         ("burst", transfer.kind),
                     ):
-                        ctx.set(getattr(axi, prefix + name), value)
-                ctx.set(getattr(axi, f"{prefix}valid"), offers[write] is not None)
-            if not offered_word and self.words and self.goes():
+                        values[prefix + name] = value
+                values[f"{prefix}valid"] = offers[write] is not None
+            if not offered_word and self.words and self.silent != "w" and self.goes():
                 offered_word = True
-                data, strobes, last = self.words[0]
-                ctx.set(axi.wdata, data)
-                ctx.set(axi.wstrb, strobes)
-                ctx.set(axi.wlast, last == 0)
-            ctx.set(axi.wvalid, offered_word)
-            bready, rready = self.goes(), self.goes()
-            ctx.set(axi.bready, bready)
-            ctx.set(axi.rready, rready)
+                values["wdata"], values["wstrb"], last = self.words[0]
+                values["wlast"] = last == 0
+            values["wvalid"] = offered_word
+            bready, rready = values["bready"], values["rready"] = self.goes(), self.silent != "r" and self.goes()
+            packed = place = 0
+            for value, bits_here in zip(values.values(), input_widths, strict=True):
+                packed |= value << place
+                place += bits_here
+            if packed != before:
+                ctx.set(driven, packed)
+                before = packed
 
     def goes(self):
         return self.stall == 0 or self.random.random() >= self.stall
 
 
-def run(config, transfers, *, stall=0.0, seed=0, most=4, figures=None, limit=200_000, after=0, cls=Sdram):
+def run(config, transfers, *, stall=0.0, seed=0, most=4, figures=None, limit=200_000, after=0, silent="", cls=Sdram):
     """Run the transfers, and compare all that they touched with the chip's contents; return manager and chip."""
     dut = cls(config)
     chip = SdramChip(
         figures or ChipFigures.of(config), config.clock_khz, config.cas_latency, config.burst_length, seed=seed
     )
-    manager = Manager(dut, chip, transfers, stall=stall, seed=seed, most=most)
+    manager = Manager(dut, chip, transfers, stall=stall, seed=seed, most=most, after=after, silent=silent)
 
     async def serve(ctx):
-        await chip.run(ctx, dut.pins)
+        await chip.run(ctx, dut.pins, late=config.capture_cycles)
 
-    async def main(ctx):
-        while not manager.done():
-            await ctx.tick()
-        await ctx.tick().repeat(after + 8)
-
-    pysim.run(dut, main, background=(serve, manager.run), limit_cycles=limit)
-    for address, byte in manager.memory.items():
+    pysim.run(dut, manager.run, background=(serve,), limit_cycles=limit)
+    for address, byte in () if silent else manager.memory.items():
         assert chip.read(address, 1)[0] == byte, f"byte {address:#x}"
     return manager, chip
+
+
+def write(config, address, beats, chance=random, **more):
+    """A burst that writes random words."""
+    data = [chance.getrandbits(config.data_bits) for _ in range(beats)]
+    return Transfer(address, beats, True, data, [(1 << config.word_bytes) - 1] * beats, **more)
 
 
 def random_transfers(config, count, seed, *, write=None, strange=0.0):

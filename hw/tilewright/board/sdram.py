@@ -46,7 +46,7 @@ class Sdram(SharedComponent):
 
     **Latency.** From an address accepted to the first beat of R, ``cas_latency + capture_cycles + burst_length + 13``
     cycles if the row is open; ``rcd_cycles`` more if its bank is closed, and ``rp_cycles`` more again if another row
-    is open. A refresh comes in between at times. B comes 10 cycles after the address or the last beat at the earliest.
+    is open. A refresh comes in between at times. B comes 9 cycles after the address and the last beat at the earliest.
 
     **Throughput.** A beat takes ``burst_length`` cycles. Long bursts of one direction lose only the refreshes, about 20
     cycles each; a change from reading to writing costs ``turn_cycles - burst_length``.

@@ -182,7 +182,7 @@ class SdramConfig(Config):
 
     @property
     def power_up_cycles(self) -> int:
-        return self.power_up_us * self.clock_khz // 1000 + 1
+        return -(-self.power_up_us * self.clock_khz // 1000)
 
     @property
     def refresh_cycles(self) -> int:
