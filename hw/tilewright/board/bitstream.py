@@ -22,7 +22,7 @@ __all__ = ["BitstreamReport", "build_bitstream"]
 
 SYNTHESIS = {"ecp5": "synth_ecp5 -top top", "ice40": "synth_ice40 -dsp -top top"}
 # nextpnr's names for what Yosys counts.
-_CELLS = {
+_CELLS: dict[str, dict[str, tuple[str, ...]]] = {
     "ecp5": {"DP16KD": ("DP16KD", "PDPW16KD"), "MULT18X18D": ("MULT18X18D",), "TRELLIS_FF": ("TRELLIS_FF",)},
     "ice40": {"ICESTORM_RAM": ("SB_RAM40_4K",), "ICESTORM_DSP": ("SB_MAC16",), "ICESTORM_SPRAM": ("SB_SPRAM256KA",)},
 }
