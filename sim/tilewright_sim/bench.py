@@ -15,6 +15,7 @@ from tilewright.timing import measure_fmax
 from tilewright.verilog import generate
 
 from . import golden
+from .bench_board import bench_board
 from .bench_dma import bench_dma
 from .bench_gemm import bench_gemm
 from .figures import Figure
@@ -37,7 +38,12 @@ def bench_tile() -> Iterator[Figure]:
     yield _speed()
 
 
-BENCHES: dict[str, Callable[[], Iterator[Figure]]] = {"tile": bench_tile, "dma": bench_dma, "gemm": bench_gemm}
+BENCHES: dict[str, Callable[[], Iterator[Figure]]] = {
+    "tile": bench_tile,
+    "dma": bench_dma,
+    "gemm": bench_gemm,
+    "board": bench_board,
+}
 
 
 def _small(multiplier: str, dot: int) -> tuple[TileConfig, str]:

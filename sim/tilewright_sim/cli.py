@@ -30,9 +30,12 @@ def main() -> None:
     help="Also put the table into this file, between <!-- bench WHAT --> and <!-- end WHAT -->.",
 )
 def bench(what: str, as_markdown: bool, readme: Path | None) -> None:
-    """Measure the figures that the README shows for WHAT (tile, dma or gemm), and print each as soon as it is known.
+    """Measure the figures that the README shows for WHAT, and print each as soon as it is known.
 
-    Nothing is tuned for it: it runs the same code as the other commands. Five minutes for each on two cores.
+    WHAT is tile, dma, gemm or board.
+
+    Nothing is tuned for it: it runs the same code as the other commands. Five minutes for each on two cores,
+    half an hour for the boards.
     """
     if readme is not None:
         _replace(readme, what, "")  # fail before five minutes of measuring
