@@ -16,7 +16,8 @@ class SerialEnd:
     received: bytearray = field(default_factory=bytearray)
     drift: int = 0
     starts: list[int] = field(default_factory=list)
-    """The cycles in which received bytes began."""
+    """The cycles in which received bytes began, if `count` runs too."""
+    cycle: int = 0
 
     async def send(self, ctx, data: bytes, stop: bool = True):
         """Send bytes one after the other; without their stop bits if not ``stop``."""
@@ -31,24 +32,20 @@ class SerialEnd:
     async def receive(self, ctx):
         self.received.clear()
         self.starts.clear()
-        cycle = 0
-
-        async def level():
-            nonlocal cycle
-            _, _, value = await ctx.tick().sample(self.dut.tx)
-            cycle += 1
-            return value
-
+        period = 1e-6  # of `pysim.run`
         while True:
-            while await level():
-                pass
-            self.starts.append(cycle)
+            await ctx.negedge(self.dut.tx)
+            self.starts.append(self.cycle)
             byte = 0
-            for _ in range(self.divisor // 2):
-                value = await level()
+            await ctx.delay(period * self.divisor / 2)
             for bit in range(9):
-                for _ in range(self.divisor):
-                    value = await level()
-                byte |= value << bit
+                await ctx.delay(period * self.divisor)
+                byte |= ctx.get(self.dut.tx) << bit
             assert byte >> 8, "no stop bit"
             self.received.append(byte & 0xFF)
+
+    async def count(self, ctx):
+        self.cycle = 0
+        while True:
+            await ctx.tick()
+            self.cycle += 1

@@ -1,6 +1,6 @@
 """Frames on a serial line, as `tilewright.board.link_protocol` has them: bytes in, checked frames out, and back."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect
 
@@ -12,6 +12,8 @@ from .uart import UartReceiver, UartTransmitter
 __all__ = ["Crc32", "FrameReceiver", "FrameTransmitter"]
 
 ROW_BITS = 8
+SLOTS = 4
+"""Frames that a receiver keeps."""
 MOST_FRAME = HEADER_BYTES + MOST_BYTES + CRC_BYTES
 RESIDUE = 0xDEBB20E3
 """What the register of the CRC holds after a message and its CRC."""
@@ -60,10 +62,10 @@ class Crc32(SharedComponent):
 
 
 class FrameReceiver(SharedComponent):
-    """Receive frames, check them, and keep one while the next comes.
+    """Receive frames, check them, and keep them until they are released, in order.
 
-    Bytes are decoded as they come into one half of a memory, which is handed over with the frame. When both halves
-    hold frames, what comes is lost, up to the next end of a frame::
+    Bytes are decoded as they come into one of four parts of a memory. While all parts hold frames, what comes is lost,
+    up to the next end of a frame::
 
         rx ──► UartReceiver ──► COBS ──┬──►│memory│──► data
                                        └──► Crc32 ──► frame, good
@@ -105,18 +107,20 @@ class FrameReceiver(SharedComponent):
         m = Module()
         uart = place(m, "uart", UartReceiver(self.divisor), platform)
         crc = place(m, "crc", Crc32(), platform)
-        memory = place(m, "memory", BlockMemory(8, 2 << ROW_BITS), platform)
+        memory = place(m, "memory", BlockMemory(8, SLOTS << ROW_BITS), platform)
         m.d.comb += uart.rx.eq(self.rx)
 
-        half = Signal()  # that is written
-        m.d.comb += [
-            memory.fetch.eq(1), memory.take.eq(1), memory.read_row.eq(Cat(self.row, ~half)), self.data.eq(memory.q),
-        ]  # fmt: skip
+        slot = Signal(range(SLOTS))  # that is written
+        oldest = Signal(range(SLOTS))
+        held = Signal(range(SLOTS + 1))
+        full = Signal()
+        m.d.comb += [full.eq(held == SLOTS), self.frame.eq(held != 0)]
+        lengths = Array(Signal(ROW_BITS, name=f"length_{n}") for n in range(SLOTS))
+        goods = Array(Signal(name=f"good_{n}") for n in range(SLOTS))
+        m.d.comb += [self.length.eq(lengths[oldest]), self.good.eq(goods[oldest])]
+        m.d.comb += [memory.fetch.eq(1), memory.take.eq(1), memory.read_row.eq(Cat(self.row, oldest))]
+        m.d.comb += self.data.eq(memory.q)
 
-        # A complete frame stays in its half until the one before is released; what comes meanwhile is lost.
-        waiting = Signal()
-        waiting_good = Signal()
-        waiting_length = Signal(ROW_BITS)
         count = Signal(ROW_BITS)
         left = Signal(8)  # bytes until the next one is a code
         begun = Signal()
@@ -129,10 +133,10 @@ class FrameReceiver(SharedComponent):
         m.d.comb += ends.eq(uart.done & (uart.data == 0))
         with m.If(uart.done & ~ends):
             # The first code stands for no byte; every other one for the zero before its run.
-            m.d.comb += emit.eq((~is_code | begun) & ~bad & ~waiting)
+            m.d.comb += emit.eq((~is_code | begun) & ~bad & ~full)
             m.d.sync += [begun.eq(1), left.eq(Mux(is_code, uart.data, left) - 1)]
         m.d.comb += [
-            memory.write.eq(emit), memory.write_row.eq(Cat(count, half)), memory.data.eq(byte),
+            memory.write.eq(emit), memory.write_row.eq(Cat(count, slot)), memory.data.eq(byte),
             crc.push.eq(emit), crc.data.eq(byte),
         ]  # fmt: skip
         with m.If(emit):
@@ -144,18 +148,18 @@ class FrameReceiver(SharedComponent):
 
         whole = Signal()
         m.d.comb += whole.eq(~bad & is_code & (crc.crc == RESIDUE) & (count >= CRC_BYTES))
-        with m.If(waiting & (~self.frame | self.release)):
-            m.d.sync += [self.frame.eq(1), self.good.eq(waiting_good), self.length.eq(waiting_length)]
-            m.d.sync += [half.eq(~half), waiting.eq(0)]
-        with m.Elif(self.release):
-            m.d.sync += self.frame.eq(0)
+        kept = Signal()
+        m.d.comb += kept.eq(ends & begun & ~full)
         with m.If(ends):
             m.d.sync += [count.eq(0), left.eq(0), begun.eq(0), bad.eq(0)]
             m.d.comb += crc.clear.eq(1)
-            with m.If(begun & ~waiting):
-                m.d.sync += [waiting.eq(1), waiting_good.eq(whole), waiting_length.eq(count - CRC_BYTES)]
-        with m.Elif(uart.done & waiting):
+        with m.Elif(uart.done & full):
             m.d.sync += bad.eq(1)
+        with m.If(kept):
+            m.d.sync += [lengths[slot].eq(count - CRC_BYTES), goods[slot].eq(whole), slot.eq(slot + 1)]
+        with m.If(self.release):
+            m.d.sync += oldest.eq(oldest + 1)
+        m.d.sync += held.eq(held + kept - self.release)
         started = Signal()  # the CRC begins with ones also after reset
         m.d.sync += started.eq(1)
         with m.If(~started):

@@ -36,8 +36,9 @@ last     status      bits 0 to 2: a `Status`; bit 7: the accelerator's interrupt
 response: a read is done again, a write is not, and its response has the status of the last write that was. Any other
 sequence is answered OUT_OF_ORDER and does nothing. So every write is done once and in order, whatever is lost.
 
-**Buffers.** The device takes one frame while it executes the one before, and builds one response while it sends the
-one before: a host may have `READ_WINDOW` reads, or `WRITE_WINDOW` writes, under way.
+**Buffers.** The device keeps four requests, one of which it executes, and builds one response while it sends the one
+before. So a host may have `READ_WINDOW` reads under way, or `WRITE_WINDOW` writes, which are done faster than they
+come.
 
 **Spaces.** Memory; the registers of `tilewright.registers`; and information about the board, in words of 4 bytes:
 
@@ -80,7 +81,7 @@ CRC_BYTES = 4
 MOST_BYTES = 240
 """Data bytes of a frame: a frame then has at most 251, and no run without zeros is too long for COBS."""
 REPEATS = 16
-READ_WINDOW = 3
+READ_WINDOW = 4
 WRITE_WINDOW = 8
 
 WRITE = 1 << 0
