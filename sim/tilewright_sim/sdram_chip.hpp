@@ -2,6 +2,7 @@
 // does is `sdram_model.py`. A top level without `sdram_` ports has none.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <type_traits>
 #include <utility>
