@@ -36,7 +36,7 @@ CHOICE_WAIVERS = {
     "UNSIGNED": "a comparison may be left over that always holds",
 }
 # Where Yosys describes the primitives that may be instantiated.
-PRIMITIVES = {"ecp5": "+/ecp5/cells_sim.v +/ecp5/cells_bb.v"}
+PRIMITIVES = {"ecp5": "+/ecp5/cells_sim.v +/ecp5/cells_bb.v", "ice40": "+/ice40/cells_sim.v"}
 # A line of the port table: direction, bits, name, and what it is.
 Row = tuple[str, int, str, str]
 _CLOCK_ROWS: dict[str, Row] = {

@@ -116,7 +116,7 @@ def test_a_bad_line_costs_time_alone(board, seed, size):
     line = SerialLine(board.port, 1_000_000)
     link = Link(line, patience=0.2)
     link.synchronize()
-    link.write(Space.MEMORY, 0x2000, bytes(6000))
+    link.write(Space.MEMORY, 0x2000, bytes(size + 512))
     line.close()
     bad = BadLine(board.port, 1 / 300, seed)
     link = Link(bad, patience=0.2)
@@ -127,7 +127,7 @@ def test_a_bad_line_costs_time_alone(board, seed, size):
     bad.close()
     assert got == data
     with SerialDevice(board.port) as device:
-        assert device.read_memory(0x2000, 6000) == bytes(256) + data + bytes(6000 - 256 - len(data))
+        assert device.read_memory(0x2000, size + 512) == bytes(256) + data + bytes(256)
 
 
 def test_a_host_that_ends_in_a_frame_leaves_the_board_usable(board):
