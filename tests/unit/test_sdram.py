@@ -188,7 +188,7 @@ def test_a_controller_that_moves_wrong_bytes_is_found(kind, monkeypatch):
         monkeypatch.setattr(sdram, "PieceGate", Generous)
     else:
         monkeypatch.setattr(sdram, "SdramPins", Careless)
-    transfers = [write(config, 0, 8)] if kind == "pieces" else random_transfers(config, 6, seed=4)
+    transfers = [write(config, 0, 96)] if kind == "pieces" else random_transfers(config, 6, seed=4)
     with pytest.raises(AssertionError):
         run(config, transfers, stall=0.8 if kind == "pieces" else 0.0)
 
