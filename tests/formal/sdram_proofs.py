@@ -2,6 +2,7 @@
 
 from amaranth.hdl import Assert, Assume, Cat, Elaboratable, Module, Mux, Signal, Value
 from formal_prove import Proof
+from invariants import opened
 from watchers import HoldsOffer
 
 from tilewright.board.sdram import Sdram
@@ -17,12 +18,12 @@ class TinyConfig(SdramConfig):
 
 
 def tiny(**fields):
-    """Two banks of eight rows at 10 ns a clock, with words of two columns, and a refresh every 37 clocks."""
+    """Two banks of eight rows at 10 ns a clock, with words of two columns, and a refresh every 62 clocks."""
     small = {
         "clock_khz": 100_000, "cas_latency": 2, "capture_cycles": 0, "dq_bits": 8, "data_bits": 16, "row_bits": 3,
-        "col_bits": 2, "bank_bits": 1, "addr_bits": 6, "id_bits": 1, "outstanding": 1, "t_rc_ns": 60, "t_ras_ns": 30,
-        "t_rp_ns": 20, "t_rcd_ns": 20, "t_rrd_ns": 20, "t_wr_ns": 20, "t_rfc_ns": 50, "t_mrd_ns": 20, "t_ck2_ns": 10,
-        "t_ck3_ns": 10, "refresh_us": 3, "power_up_us": 1,
+        "col_bits": 2, "bank_bits": 1, "addr_bits": 6, "id_bits": 1, "outstanding": 1, "t_rc_ns": 120, "t_ras_ns": 70,
+        "t_rp_ns": 30, "t_rcd_ns": 30, "t_rrd_ns": 30, "t_wr_ns": 20, "t_rfc_ns": 50, "t_mrd_ns": 20, "t_ck2_ns": 10,
+        "t_ck3_ns": 10, "refresh_us": 5, "power_up_us": 1,
     }  # fmt: skip
     return TinyConfig.model_construct(**(small | fields))
 
@@ -32,10 +33,11 @@ class RefreshInTime(Elaboratable):
 
     def __init__(self, dut, cycles, refresh):
         self.dut, self.cycles, self.refresh = dut, cycles, refresh
+        self.since = Signal(range(cycles + 2))
 
     def elaborate(self, platform):
         m = Module()
-        since = Signal(range(self.cycles + 2))
+        since = self.since
         m.d.sync += since.eq(Mux(self.refresh, 1, Mux(since > self.cycles, since, since + 1)))
         m.d.comb += Assert(~self.dut.started | (since <= self.cycles))
         return m
@@ -91,39 +93,77 @@ class KeepsTimes(Elaboratable):
         return m
 
 
-def sequencer(config, dut=None):
-    """The sequencer with any pieces whatever: its commands."""
-    dut = dut or SdramSequencer(config)
-    in_time = RefreshInTime(dut, config.refresh_cycles, dut.command.kind == SdramCommand.REFRESH)
-    modules = {"dut": dut, "times": KeepsTimes(dut, config), "refresh": in_time}
+def sequencer(config, right=None):
+    """The sequencer with any pieces whatever: its commands, by the numbers of a configuration that is ``right``."""
+    right = right or config
+    dut = SdramSequencer(config)
+    fragment, inside = opened(dut)
+    banks = [
+        inside[name] for name in ("upkeep.hold", "upkeep.precharge_all", "banks.can_precharge", "banks.can_activate")
+    ]
+    modules = {
+        "dut": fragment,
+        "times": KeepsTimes(dut, right),
+        "refresh": RefreshInTime(dut, right.refresh_cycles, dut.command.kind == SdramCommand.REFRESH),
+        "banks": BanksClose(right, Assert, *banks),
+    }
     pieces = [dut.i_reads, dut.i_writes]
     return Proof(**modules), [Value.cast(s) for p in pieces for s in (p.valid, p.payload)]
 
 
 class BanksClose(Elaboratable):
-    """Assume of banks what `KeepsTimes` shows: held, they can be closed in time, and once closed opened again."""
+    """Held, all banks can be closed in time; closed, they can be opened again.
 
-    def __init__(self, dut, config):
-        self.dut, self.config = dut, config
+    Assumed of the upkeep's surroundings, and asserted of the banks.
+    """
+
+    def __init__(self, config, rule, hold, precharge_all, can_precharge, can_activate):
+        self.config, self.rule = config, rule
+        self.signals = hold, precharge_all, can_precharge, can_activate
 
     def elaborate(self, platform):
         m = Module()
-        dut, config = self.dut, self.config
-        close, open_ = max(config.ras_cycles, config.write_cycles) + 1, config.rp_cycles + 1
-        held, closed = Signal(4), Signal(4)
-        m.d.sync += held.eq(Mux(dut.hold, Mux(held == 15, 15, held + 1), 0))
-        m.d.sync += closed.eq(Mux(dut.precharge_all, 1, Mux(closed == 15, 15, closed + 1)))
-        # `hold` is seen a cycle after the last command could be chosen, so `held` is the cycles since then.
-        m.d.comb += Assume(dut.can_precharge | (held + 1 < close))
-        m.d.comb += Assume(dut.can_activate | (closed < open_) | (held < config.rc_cycles))
+        config = self.config
+        hold, precharge_all, can_precharge, can_activate = self.signals
+        held, closed = Signal(5), Signal(5)  # cycles since the last command could be chosen, and since all were closed
+        m.d.sync += held.eq(Mux(hold, Mux(held == 31, 31, held + 1), 0))
+        m.d.sync += closed.eq(Mux(precharge_all, 1, Mux(closed == 31, 31, closed + 1)))
+        m.d.comb += self.rule(can_precharge | (held < max(config.ras_cycles, config.write_cycles)))
+        m.d.comb += self.rule(can_activate | (closed <= config.rp_cycles) | (held < config.rc_cycles))
         return m
 
 
-def upkeep(config, dut=None):
-    """Start and refresh alone, with banks whatever."""
-    dut = dut or SdramUpkeep(config)
+class UpkeepInvariants(Elaboratable):
+    """What holds of the upkeep's registers for ever, so that an induction begins with states that there are."""
+
+    def __init__(self, dut, config, inside, since):
+        self.dut, self.config, self.inside, self.since = dut, config, inside, since
+
+    def elaborate(self, platform):
+        m = Module()
+        config, state, left, until_due = self.config, *(self.inside[n] for n in ("fsm_state", "left", "until_due"))
+        number = {state.decoder(value).partition("/")[0]: value for value in range(6)}
+        m.d.comb += Assert((state < len(number)) & (self.dut.hold == (state != number["Run"])))
+        starts = state == number["PowerUp"]
+        longest = max(config.rfc_cycles, config.mrd_cycles, config.rp_cycles, 2)
+        m.d.comb += Assert(starts | (left <= longest - 2))
+        with m.If(self.dut.started):
+            m.d.comb += Assert(~starts & (state != number["Mode"]))
+        with m.If(~starts & (self.dut.started | (state != number["Refresh"]))):
+            due = config.refresh_period
+            m.d.comb += Assert(Mux(until_due < 0, self.since >= due, self.since + until_due == due - 1))
+        return m
+
+
+def upkeep(config, cls=SdramUpkeep):
+    """Start and refresh alone, with banks whatever: for ever."""
+    dut = cls(config)
+    fragment, inside = opened(dut)
     rule = RefreshInTime(dut, config.refresh_cycles, dut.refresh)
-    return Proof(dut=dut, refresh=rule, banks=BanksClose(dut, config)), [dut.can_precharge, dut.can_activate]
+    known = UpkeepInvariants(dut, config, inside, rule.since)
+    free = [dut.can_precharge, dut.can_activate]
+    banks = BanksClose(config, Assume, dut.hold, dut.precharge_all, *free)
+    return Proof(dut=fragment, refresh=rule, banks=banks, known=known), free
 
 
 def handshakes(config):
