@@ -2,48 +2,17 @@
 
 import random
 from collections import deque
-from dataclasses import dataclass, field, fields
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Any
 
 from amaranth.hdl import Cat
+
+from .sdram_figures import ChipFigures, SdramError
 
 __all__ = ["ChipFigures", "SdramChip", "SdramError"]
 
 NOTHING = -(10**12)
 """A clock so long ago that no rule reaches back to it."""
-
-
-class SdramError(AssertionError):
-    """The controller broke a rule of the chip: the message begins with the parameter, and names the clock."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ChipFigures:
-    """A chip's datasheet: sizes, times in nanoseconds and, where there is a minimum, in clocks."""
-
-    dq_bits: int
-    row_bits: int
-    col_bits: int
-    bank_bits: int
-    t_rc_ns: int
-    t_ras_ns: int
-    t_rp_ns: int
-    t_rcd_ns: int
-    t_rrd_ns: int
-    t_wr_ns: int
-    t_rfc_ns: int
-    t_mrd_ns: int
-    refresh_us: int
-    power_up_us: int
-    clocks: dict[str, int] = field(default_factory=lambda: {"t_rrd_ns": 2, "t_wr_ns": 2, "t_mrd_ns": 2})
-    t_ras_most_ns: int = 100_000
-    start_refreshes: int = 8
-
-    @classmethod
-    def of(cls, config: Any, **changes: Any) -> Self:
-        """The figures that a `tilewright.board.sdram_config.SdramConfig` has for its chip, with some changed."""
-        known = {f.name: getattr(config, f.name) for f in fields(cls) if hasattr(config, f.name)}
-        return cls(**(known | changes))
 
 
 @dataclass
@@ -74,8 +43,8 @@ class SdramChip:
     the data pins, or a change of drivers without a clock between. It works with nanoseconds: nothing is shared with the
     controller's numbers of clocks.
 
-    What the data pins are when nobody drives them is random. So are the contents at the start; `page` makes them when they
-    are first looked at.
+    What the data pins are when nobody drives them is random. So are the contents at the start; `page` makes them when
+    they are first looked at.
 
     Parameters
     ----------

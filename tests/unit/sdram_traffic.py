@@ -80,8 +80,8 @@ class Manager:
         elif transfer.response == 0:
             for beat, (value, strobes) in enumerate(zip(transfer.data, transfer.strobes, strict=True)):
                 for n in range(self.word):
-                    if strobes >> n & 1:
-                        self.memory[addresses[beat * self.word + n]] = value >> 8 * n & 0xFF
+                    address = addresses[beat * self.word + n]
+                    self.memory[address] = value >> 8 * n & 0xFF if strobes >> n & 1 else self.byte(address)
 
     def may_ask(self, transfer):
         start, stop = transfer.span(self.word)

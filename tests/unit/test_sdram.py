@@ -68,14 +68,17 @@ def test_long_bursts_reach_most_of_the_chips_bandwidth(direction, capsys):
     assert share >= 0.97
 
 
-def test_reads_and_writes_in_turn_reach_the_bar():
+def test_reads_and_writes_in_turn_reach_the_bar(capsys):
     config = SdramConfig(**SLOW)
     transfers = [
         t for n in range(2) for t in (Transfer(1024 * n, 128, False), write(config, (1 << 20) + 1024 * n, 128))
     ]
     manager, _ = run(config, transfers)
     beats = manager.beat_cycles
-    assert len(beats) * config.burst_length / (beats[-1] - beats[0] + 1) >= 0.8
+    share = len(beats) * config.burst_length / (beats[-1] - beats[0] + 1)
+    with capsys.disabled():
+        print(f" {share:.1%}")
+    assert share >= 0.8
 
 
 @pytest.mark.parametrize("name", CONFIGS)
@@ -188,9 +191,9 @@ def test_a_controller_that_moves_wrong_bytes_is_found(kind, monkeypatch):
         monkeypatch.setattr(sdram, "PieceGate", Generous)
     else:
         monkeypatch.setattr(sdram, "SdramPins", Careless)
-    transfers = [write(config, 0, 8)] if kind == "pieces" else random_transfers(config, 6, seed=4)
+    transfers = [write(config, 0, 24)] if kind == "pieces" else random_transfers(config, 6, seed=4)
     with pytest.raises(AssertionError):
-        run(config, transfers, stall=0.8 if kind == "pieces" else 0.0)
+        run(config, transfers, stall=0.95 if kind == "pieces" else 0.0)
 
 
 def test_what_cannot_be_built_is_refused():

@@ -1,5 +1,8 @@
 """The model of the SDRAM chip: every rule holds at its bound, and one clock less is found."""
 
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from tilewright.board.sdram_config import SdramConfig
@@ -150,3 +153,62 @@ def test_addresses_are_row_bank_column_byte():
     assert chip.page(bank, row)[column] >> 8 == 0x5A
     assert chip.page(bank, row)[column + 1] & 0xFF == 0xA5
     assert chip.read(0x1234567, 2) == b"\x5a\xa5"
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory):
+    """The C++ model, compiled."""
+    here = Path(__file__).parent
+    program = tmp_path_factory.mktemp("sdram") / "bench"
+    model = here.parents[1] / "sim" / "tilewright_sim"
+    command = ["g++", "-std=c++17", "-Wall", "-Wextra", "-Werror", "-O1", f"-I{model}"]
+    subprocess.run([*command, here / "sdram_model_bench.cpp", "-o", program], check=True)
+    return program
+
+
+def trace(script):
+    """What a script does to a chip, clock by clock, and how it ends."""
+    clocks, original = [], SdramChip.clock
+
+    def clock(self, *pins):
+        clocks.append([*pins, None])
+        clocks[-1][-1] = original(self, *pins)
+        return clocks[-1][-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SdramChip, "clock", clock)
+        try:
+            chip, rule = script().chip, ""
+        except SdramError as error:
+            chip, rule = None, str(error).partition(":")[0]
+    return clocks, chip, rule
+
+
+def test_the_cpp_model_says_the_same(bench):
+    """Of every script above: the same rule is broken in the same clock, or the same words are read."""
+    scripts = [(script, least - off) for _, least, script in BOUNDS for off in (0, 1)]
+
+    def words(_):
+        script = Script().started().open(1, 7).wait(3).write(1, 8, (0x1111, 0x2222, 0x3333, 0x4444), (0, 0, 0, 0))
+        script.write(1, 8, (0x5555, 0x6666, 0x7777, 0x8888), (3, 1, 2, 0)).clock("read", 1, 8).wait(9)
+        return script
+
+    for script, argument in [*scripts, (words, 0)]:
+        clocks, _, rule = trace(lambda script=script, argument=argument: script(argument))
+        figures = ChipFigures.of(CONFIG)
+        names = (
+            "dq_bits row_bits col_bits bank_bits t_rc_ns t_ras_ns t_rp_ns t_rcd_ns t_rrd_ns t_wr_ns t_rfc_ns t_mrd_ns"
+        )
+        names += " refresh_us power_up_us t_ras_most_ns start_refreshes"
+        lines = [" ".join(str(getattr(figures, name)) for name in names.split()) + " 100000 3 4"]
+        lines += [" ".join(str(int(pin)) for pin in pins[:-1]) for pins in clocks]
+        done = subprocess.run([bench], input="\n".join(lines), capture_output=True, text=True, check=True)
+        *driven, violation = done.stdout.split("\n")[:-1]
+        assert violation.partition(":")[0] == rule
+        if rule:
+            assert violation.endswith(f"in clock {len(clocks) - 1}")
+        if script is words:
+            seen = [int(value) for value in driven]
+            read = next(n for n, pins in enumerate(clocks) if pins[2:5] == [1, 0, 1]) + 2
+            assert seen[read : read + 4] == [0x1111, 0x6622, 0x3377, 0x8888]
+            assert [pins[-1] for pins in clocks[read : read + 4]] == seen[read : read + 4]

@@ -1,6 +1,6 @@
 """An SDRAM controller behind AXI4."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -142,8 +142,8 @@ def _accept(config: SdramConfig, axi, prefix: str, burst, answer) -> list:
     channel = {name: getattr(axi, prefix + name) for name in ("id", "addr", "len", "size", "burst")}
     word_log2 = config.word_bytes.bit_length() - 1
     beyond = channel["addr"][config.size_log2 :].any()
-    strange = (channel["burst"] != Burst.INCR.value) | (channel["size"] != word_log2)
-    response = Mux(beyond, Response.DECERR.value, Mux(strange, Response.SLVERR.value, Response.OKAY.value))
+    strange = (channel["burst"] != Value.cast(Burst.INCR)) | (channel["size"] != word_log2)
+    response = Mux(beyond, Response.DECERR, Mux(strange, Response.SLVERR, Response.OKAY))
     return [
         Cat(burst.place).eq(channel["addr"][word_log2 : config.size_log2]),
         burst.words_less_1.eq(channel["len"]),

@@ -39,9 +39,9 @@ class SdramCutter(SharedComponent):
         m = Module()
         config, o = self.config, self.o.payload
         within = (config.piece_words - 1).bit_length()
-        low_bits = min((BOUNDARY_BYTES // config.word_bytes).bit_length() - 1, config.size_log2)
-        low = Signal(low_bits)
-        high = Signal(len(Cat(o.place.as_value())) - low_bits)
+        place_bits = len(o.place.as_value())
+        low = Signal(min((BOUNDARY_BYTES // config.word_bytes).bit_length() - 1, place_bits))
+        high = Signal(place_bits - len(low))
         words_less_1 = Signal(8)
         error = Signal()
         busy = Signal()

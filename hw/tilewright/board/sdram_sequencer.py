@@ -1,6 +1,6 @@
 """Choose the SDRAM's command of every cycle."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, enum, stream
 from amaranth.lib.wiring import In, Out
 
@@ -158,7 +158,7 @@ def _command(m: Module, config: SdramConfig, banks: SdramBanks, upkeep: SdramUpk
     }
     command = Signal(command_shape(config), name="chosen")
     # `NONE` is all ones: each command clears its bits.
-    cleared = [Mux(strobe, ~Const(kind.value, 3), 0) for kind, strobe in kinds.items()]
+    cleared = [Mux(strobe, ~Value.cast(kind), 0) for kind, strobe in kinds.items()]
     m.d.comb += command.kind.as_value().eq(~_any(cleared))
     of_next = banks.next_activate | banks.next_precharge
     m.d.comb += command.bank.eq(Mux(upkeep.set_mode, 0, Mux(of_next, banks.next.bank, banks.head.bank)))
