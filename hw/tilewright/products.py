@@ -8,6 +8,9 @@ from amaranth.lib.wiring import Component
 from .accelerator import Accelerator
 from .accelerator_config import AcceleratorConfig
 from .accelerator_ports import accelerator_ports
+from .board.sdram import Sdram
+from .board.sdram_config import SdramConfig
+from .board.sdram_ports import sdram_ports
 from .config import Config, TileConfig
 from .dma_config import DmaConfig
 from .dma_reader import DmaReader
@@ -58,6 +61,7 @@ PRODUCTS = {
         Product("tile", "the matrix-multiply tile", TileConfig, MatmulTile, tile_ports),
         Product("dma-reader", "the DMA engine from AXI4 memory to a stream", DmaConfig, DmaReader, reader_ports),
         Product("dma-writer", "the DMA engine from a stream to AXI4 memory", DmaConfig, DmaWriter, writer_ports),
+        Product("sdram", "the SDRAM controller behind AXI4", SdramConfig, Sdram, sdram_ports),
         Product(
             "accelerator",
             "the matrix-multiply accelerator",

@@ -36,7 +36,7 @@ CHOICE_WAIVERS = {
     "UNSIGNED": "a comparison may be left over that always holds",
 }
 # Where Yosys describes the primitives that may be instantiated.
-PRIMITIVES = {"ecp5": "+/ecp5/cells_sim.v +/ecp5/cells_bb.v"}
+PRIMITIVES = {"ecp5": "+/ecp5/cells_sim.v +/ecp5/cells_bb.v", "ice40": "+/ice40/cells_sim.v"}
 # A line of the port table: direction, bits, name, and what it is.
 Row = tuple[str, int, str, str]
 _CLOCK_ROWS: dict[str, Row] = {
@@ -121,9 +121,9 @@ def _header(product: Product, config: Config, family: Family, table: list[Row]) 
     ]
     comment = "\n".join(f"// {line}".rstrip() for line in lines)
     waivers = WAIVERS | (PRIMITIVE_WAIVERS if family in PRIMITIVES else {})
-    if any(name.startswith("m_axi_") for _, _, name, _ in table):
+    if any(name.startswith(("m_axi_", "s_axi_")) for _, _, name, _ in table):
         waivers |= BUS_WAIVERS
-    if product.name == "accelerator":
+    if product.name in ("accelerator", "sdram"):
         waivers |= CHOICE_WAIVERS
     pragmas = "\n".join(f"/* verilator lint_off {rule} */  // {reason}" for rule, reason in waivers.items())
     return f"{comment}\n\n{pragmas}\n\n"

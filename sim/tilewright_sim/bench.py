@@ -15,6 +15,7 @@ from tilewright.timing import measure_fmax
 from tilewright.verilog import generate
 
 from . import golden
+from .bench_board import bench_board
 from .bench_dma import bench_dma
 from .bench_gemm import bench_gemm
 from .bench_llm import bench_llm
@@ -45,6 +46,7 @@ BENCHES: dict[str, Callable[[], Iterator[Figure]]] = {
     "gemm": bench_gemm,
     "report": bench_report,
     "llm": bench_llm,
+    "board": bench_board,
 }
 
 

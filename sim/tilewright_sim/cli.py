@@ -9,9 +9,9 @@ from tilewright.cli import cli, console, run
 from tilewright.errors import TilewrightError
 from tilewright.files import write_files
 
-from . import cli_gemm, cli_report  # noqa: F401  # their commands
+from . import cli_board, cli_gemm, cli_report  # noqa: F401  # their commands
 from .bench import BENCHES, Figure, markdown, update_readme
-from .demo import digits_demo
+from .demo import BOARD_IMAGES, board_demo, digits_demo
 from .explore import cli as _explore  # noqa: F401  # its command
 from .llm import cli_llm  # noqa: F401  # its commands
 
@@ -34,7 +34,8 @@ def main() -> None:
 def bench(what: str, as_markdown: bool, readme: Path | None) -> None:
     """Measure the figures that the README shows for WHAT, one of its tables, and print each as soon as it is known.
 
-    Nothing is tuned for it: it runs the same code as the other commands. Five to ten minutes for each on two cores.
+    Nothing is tuned for it: it runs the same code as the other commands. Five to ten minutes for each on two cores,
+    half an hour for the boards.
     """
     if readme is not None:
         _replace(readme, what, "")  # fail before five minutes of measuring
@@ -78,6 +79,10 @@ def _plain(figures: list[Figure]) -> str:
 @cli.command()
 @click.option("--preset", default="small", show_default=True, help="The accelerator that recognizes the digits.")
 @click.option("--images", default=450, show_default=True, type=click.IntRange(1, 450), help="Test images to run.")
-def demo(preset: str, images: int) -> None:
+@click.option("--board-sim", is_flag=True, help="On a simulated board instead, through its serial port.")
+def demo(preset: str, images: int, board_sim: bool) -> None:
     """Recognize handwritten digits on the Verilog of an accelerator, compare with the golden model, show its area."""
-    digits_demo(preset, images)
+    if board_sim:
+        board_demo(min(images, BOARD_IMAGES))
+    else:
+        digits_demo(preset, images)

@@ -20,10 +20,12 @@ from tilewright.config import load_config
 from tilewright.cycle_model import Bus, Estimate, Gemm, estimate
 from tilewright.errors import TilewrightError
 
+from .cli_board import gemm_on_board
 from .device_array import check_bias, check_matrix
 from .gemm_report import check_result, report, summary, where_the_time_went
 from .requant import Requant
 from .runtime import GemmResult
+from .serial_device import BAUD
 from .simulator import Simulator
 from .trace import write_trace
 
@@ -83,12 +85,14 @@ accelerator_options = options_for("small", 0)
 @click.option("--trace", type=_FILE, help="Write what every walker and channel did, for ui.perfetto.dev.")
 @click.option("--waveform", type=_FILE, help="Write an FST waveform.")
 @click.option("--window", metavar="FROM:TO", default=":", help="Cycles of the waveform, since reset.")
+@click.option("--board", "port", metavar="PORT", help="Multiply on the board at this serial port, not in a simulator.")
+@click.option("--baud", default=BAUD, show_default=True, type=click.IntRange(1), help="Baud rate of its bitstream.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def gemm(
     a_file: Path | None, b_file: Path | None, output: Path | None, shape: str | None, int8: bool, scale: str | None,
     zero_point: int, bias_file: Path | None, seed: int, preset: str, path: Path | None, settings: tuple[str, ...],
     latency: int, bandwidth: float, stall: float, trace: Path | None, waveform: Path | None, window: str,
-    as_json: bool,
+    port: str | None, baud: int, as_json: bool,
 ) -> None:  # fmt: skip
     """Multiply matrices on the Verilog of an accelerator: C[M, N] = A[M, K] · B[N, K]ᵀ.
 
@@ -99,6 +103,7 @@ def gemm(
     Examples:
       tilewright gemm --random 512x512x512 --preset base --latency 64 --int8
       tilewright gemm A.npy B.npy -o C.npy --bias bias.npy --scale 0.002
+      tilewright gemm A.npy B.npy --board /dev/ttyUSB0
     """
     config = load_config(AcceleratorConfig, preset, path, settings)
     for file in filter(None, (output, trace, waveform)):
@@ -108,6 +113,11 @@ def gemm(
     bias = check_bias(load_matrix(bias_file), len(b)) if bias_file else None
     requant = _requant(a, scale, int8, zero_point)
     cycles = _window(window)
+    if port is not None:
+        if trace or waveform:
+            raise click.UsageError("--trace and --waveform are of the simulator: not with --board")
+        gemm_on_board(port, baud, a, b, bias, requant, output, as_json)
+        return
     memory: dict[str, Any] = {"latency": latency, "bandwidth": bandwidth, "stall": stall, "seed": seed}
     guess = _guess(config, a, b, bias, requant, Bus(latency=latency, bandwidth=bandwidth * (1 - stall)))
     with console.status("compiling the accelerator, if it is the first run of this configuration: up to a minute"):

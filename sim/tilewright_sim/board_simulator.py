@@ -1,0 +1,89 @@
+"""A board on this computer: the Verilog of its top level in Verilator, its serial line a pseudo-terminal."""
+
+import contextlib
+import ctypes
+import os
+import threading
+import tty
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tilewright.board.board_config import BoardConfig
+from tilewright.board.system import BOARD
+from tilewright.errors import TilewrightError
+
+from .simulated_device import cached_verilog
+from .verilator import build_library
+
+__all__ = ["BoardSimulator"]
+
+DRIVER = Path(__file__).with_name("board_driver.cpp")
+
+
+class BoardSimulator:
+    """Run a board's top level, everything but its clock generation, behind a serial port of this computer.
+
+    The port works as that of a board does: any program may open it. It has no baud rate of its own; bytes take as many
+    clock cycles as on the board. The first use of a configuration compiles it, which takes up to a minute. Use it in a
+    ``with`` statement.
+
+    Parameters
+    ----------
+    config : BoardConfig
+    verilog : list of Path or None
+        Files to simulate instead of what is generated from the configuration: a netlist of it, for example.
+
+    Raises
+    ------
+    ToolError
+        If Verilator or what it needs is missing.
+
+    Members
+    -------
+    port : str
+        Name of the serial port.
+    """
+
+    def __init__(self, config: BoardConfig, verilog: list[Path] | None = None):
+        self.config = config
+        library = build_library(verilog or [cached_verilog(BOARD, config)], DRIVER, BOARD.module)
+        self._library = ctypes.CDLL(str(library))
+        self._library.board_new.restype = ctypes.c_void_p
+        self._library.board_cycle.restype = ctypes.c_uint64
+        try:
+            self._host, self._slave = os.openpty()
+        except OSError as error:
+            raise TilewrightError(f"this computer has no pseudo-terminals: {error.strerror}") from None
+        tty.setraw(self._slave)
+        os.set_blocking(self._host, False)
+        self.port = os.ttyname(self._slave)
+        self._board = ctypes.c_void_p(self._library.board_new(ctypes.c_uint32(config.divisor)))
+        self._thread = threading.Thread(
+            target=self._library.board_serve, args=(self._board, ctypes.c_int(self._host)), daemon=True
+        )
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def cycles(self) -> int:
+        """Clock cycles so far."""
+        return int(self._library.board_cycle(self._board))
+
+    def close(self) -> None:
+        """Switch the board off."""
+        if not self._thread.is_alive():
+            return
+        self._library.board_stop(self._board)
+        self._thread.join()
+        self._library.board_delete(self._board)
+        for descriptor in (self._host, self._slave):
+            with contextlib.suppress(OSError):
+                os.close(descriptor)

@@ -1,0 +1,76 @@
+"""The command ``board-sim``, and what ``gemm`` does on a board."""
+
+import json
+import time
+from pathlib import Path
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+import tilewright.board.cli  # noqa: F401  # its commands
+from tilewright.board.board_config import BoardConfig
+from tilewright.board.boards import BOARDS
+from tilewright.board.cli import board_option
+from tilewright.cli import cli, console
+from tilewright.config import load_config
+
+from .board import Board
+from .board_simulator import BoardSimulator
+from .gemm_report import check_result, report, summary, where_the_time_went
+from .requant import Requant
+
+__all__ = ["gemm_on_board", "simulated_board_config"]
+
+LINK_CYCLES = 12
+"""Clock cycles in a bit of a simulated serial line: the fewest."""
+
+
+def gemm_on_board(
+    port: str, baud: int, a: NDArray, b: NDArray, bias: NDArray | None, requant: Requant | None, output: Path | None,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Multiply on the board at a serial port; check, report."""
+    with console.status(f"multiplying on the board at {port}"), Board(port, baud) as chip:
+        start = time.perf_counter()
+        result = chip.gemm(a, b, bias=bias, requant=requant)
+        seconds = time.perf_counter() - start
+        config, clock_hz = chip.config, chip.serial.information.clock_hz
+    check_result(result.c, a, b, bias, requant, config.rounding)
+    if output:
+        with output.open("wb") as stream:
+            np.save(stream, result.c)
+    figures = report(config, result, a.shape[1], None) | {"clock_hz": clock_hz, "seconds_with_transfers": seconds}
+    if as_json:
+        click.echo(json.dumps(figures))
+        return
+    click.echo(f"{summary(figures)}\nall {result.c.size:,} results equal numpy's")
+    click.echo(f"{result.cycles / clock_hz * 1e3:.3f} ms at {clock_hz / 1e6:g} MHz; {seconds:.1f} s with all transfers")
+    Console().print(where_the_time_went(result.counters))
+
+
+def simulated_board_config(name: str, settings: tuple[str, ...] = ()) -> BoardConfig:
+    """Return a board's configuration with the fastest serial line, for simulation."""
+    config = load_config(BoardConfig, name, None, settings)
+    return load_config(BoardConfig, name, None, (*settings, f"baud={config.clock_hz // LINK_CYCLES}"))
+
+
+@cli.command("board-sim")
+@board_option
+@click.option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="Set a field; repeatable.")
+def board_sim(name: str, settings: tuple[str, ...]) -> None:
+    """Simulate a board, with its serial port as a pseudo-terminal, until Ctrl-C.
+
+    \b
+    Prints the port; any program may talk to it, for example in another terminal:
+      tilewright gemm --board PORT --random 16x16x64
+    """
+    config = simulated_board_config(name, settings)
+    with console.status("compiling the board, if it is the first run of this configuration: up to a minute"):
+        simulated = BoardSimulator(config)
+    with simulated:
+        click.echo(simulated.port)
+        console.print(f"a simulated {BOARDS[name].title}; Ctrl-C ends it", highlight=False)
+        while True:
+            time.sleep(1)
