@@ -14,13 +14,13 @@ __all__ = ["assumptions", "summary", "table"]
 
 def table(machine: Machine, phase: Phase) -> Table:
     """The roofline table of a pass, a line for each kind of layer."""
-    title = phase.name + (f", {phase.tokens:,} tokens a pass" if phase.tokens else "")
+    title = phase.name + (f", {_some(phase.tokens, 'token')} a pass" if phase.tokens else "")
     found = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    found.add_column("layer")
+    found.add_column("layer", no_wrap=True)
     found.add_column("M×N×K on a chip", no_wrap=True)
     for heading in ("times", "compute", "port", "memory", "link", "time"):
         found.add_column(heading, justify="right", no_wrap=True)
-    found.add_column("bound")
+    found.add_column("bound", no_wrap=True)
     for heading in ("busy", "energy"):
         found.add_column(heading, justify="right", no_wrap=True)
     for row in phase.rows:
@@ -64,8 +64,7 @@ def summary(machine: Machine, phases: list[Phase]) -> list[str]:
     size = "" if area is None else f", {area / machine.chips:,.2f} mm² of tiles a chip, {area:,.2f} mm² in all"
     held = sum(row.weight_bytes for row in phases[-1].rows) / machine.pipeline_parallel
     lines.append(
-        f"{machine.chips} {'chip' if machine.chips == 1 else 'chips'} of {machine.tiles} tiles{size}; weights "
-        f"{held / 1e9:,.3f} GB a chip"
+        f"{_some(machine.chips, 'chip')} of {_some(machine.tiles, 'tile')}{size}; weights {held / 1e9:,.3f} GB a chip"
     )
     return lines
 
@@ -115,6 +114,10 @@ def assumptions(machine: Machine, model: Transformer | None, phases: list[Phase]
             "the multipliers alone, without buffers, DMA and epilogue."
         )
     return notes
+
+
+def _some(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _seconds(value: float) -> str:
