@@ -12,7 +12,7 @@ from .accelerator_config import DESCRIPTOR_BYTES, SIZE_BITS, AcceleratorConfig
 from .cycle_walk import Bus, Gemm, Shape, Walk
 from .errors import TilewrightError
 
-__all__ = ["Bus", "Estimate", "Gemm", "estimate"]
+__all__ = ["Bus", "Estimate", "Gemm", "estimate", "traffic"]
 
 _WALKED_BLOCKS = 6
 _WALKED_TILES = 24
@@ -115,3 +115,9 @@ def _read_beats(config: AcceleratorConfig, gemm: Gemm) -> int:
 
 def _write_beats(config: AcceleratorConfig, gemm: Gemm) -> int:
     return gemm.m * math.ceil((1 if gemm.requant else 4) * gemm.n / config.word_bytes)
+
+
+def traffic(config: AcceleratorConfig, gemm: Gemm) -> tuple[int, int]:
+    """Return the words of the bus that a product reads and writes, its descriptor included."""
+    _check(config, gemm)
+    return _read_beats(config, gemm), _write_beats(config, gemm)

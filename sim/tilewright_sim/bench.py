@@ -16,11 +16,12 @@ from tilewright.verilog import generate
 
 from . import golden
 from .bench_board import bench_board
+from .bench_configurations import bench_configurations
 from .bench_dma import bench_dma
 from .bench_gemm import bench_gemm
 from .bench_llm import bench_llm
 from .bench_report import bench_report
-from .figures import Figure
+from .figures import Configuration, Figure, markdown
 from .tile_simulator import TileResult, TileSimulator
 
 __all__ = ["BENCHES", "Figure", "markdown", "update_readme"]
@@ -40,11 +41,12 @@ def bench_tile() -> Iterator[Figure]:
     yield _speed()
 
 
-BENCHES: dict[str, Callable[[], Iterator[Figure]]] = {
+BENCHES: dict[str, Callable[[], Iterator[Figure] | Iterator[Configuration]]] = {
     "tile": bench_tile,
     "dma": bench_dma,
     "gemm": bench_gemm,
     "report": bench_report,
+    "configurations": bench_configurations,
     "llm": bench_llm,
     "board": bench_board,
 }
@@ -150,15 +152,6 @@ def _run_back_to_back(config: TileConfig, tiles: int) -> TileResult:
     if not (result.sums.reshape(-1, *expected.shape) == expected).all():
         raise AssertionError("the tile's sums differ from the golden model's")
     return result
-
-
-def markdown(figures: list[Figure]) -> str:
-    """Return the figures as a Markdown table."""
-    lines = ["| figure | bar | measured | | command |", "| --- | --- | --- | --- | --- |"]
-    for figure in figures:
-        mark = "reached" if figure.reached else "**missed**"
-        lines.append(f"| {figure.name} | {figure.bar} | {figure.measured} | {mark} | `{figure.command}` |")
-    return "\n".join(lines)
 
 
 def update_readme(text: str, name: str, table: str) -> str:

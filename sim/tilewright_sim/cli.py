@@ -10,9 +10,10 @@ from tilewright.errors import TilewrightError
 from tilewright.files import write_files
 
 from . import cli_board, cli_gemm, cli_report  # noqa: F401  # their commands
-from .bench import BENCHES, Figure, markdown, update_readme
+from .bench import BENCHES, update_readme
 from .demo import BOARD_IMAGES, board_demo, digits_demo
 from .explore import cli as _explore  # noqa: F401  # its command
+from .figures import Configuration, Figure, markdown
 from .llm import cli_llm  # noqa: F401  # its commands
 
 __all__ = ["main"]
@@ -39,7 +40,7 @@ def bench(what: str, as_markdown: bool, readme: Path | None) -> None:
     """
     if readme is not None:
         _replace(readme, what, "")  # fail before five minutes of measuring
-    figures: list[Figure] = []
+    figures: list[Figure | Configuration] = []
     with console.status("") as status:
         measuring = BENCHES[what]()
         while True:
@@ -48,9 +49,7 @@ def bench(what: str, as_markdown: bool, readme: Path | None) -> None:
             if figure is None:
                 break
             figures.append(figure)
-            console.print(
-                f"{'reached' if figure.reached else 'MISSED '}  {figure.name}: {figure.measured}", highlight=False
-            )
+            console.print(str(figure), highlight=False)
     click.echo(markdown(figures) if as_markdown else _plain(figures), nl=False)
     if readme is not None:
         write_files(readme.parent, {readme.name: _replace(readme, what, markdown(figures))})
@@ -65,12 +64,13 @@ def _replace(readme: Path, what: str, table: str) -> str:
         raise TilewrightError(f"cannot put the table into {readme}: {error}") from None
 
 
-def _plain(figures: list[Figure]) -> str:
+def _plain(figures: list[Figure | Configuration]) -> str:
+    """The table without commands, for the terminal."""
     table = Table()
-    for heading in ("figure", "bar", "measured", ""):
+    for heading in figures[0].HEADINGS[:-1] if figures else ():
         table.add_column(heading)
     for figure in figures:
-        table.add_row(figure.name, figure.bar, figure.measured, "reached" if figure.reached else "MISSED")
+        table.add_row(*(cell.replace("**", "").replace("`", "") for cell in figure.cells()[:-1]))
     with console.capture() as captured:
         console.print(table)
     return captured.get()

@@ -20,6 +20,7 @@ from tilewright.config import load_config
 from tilewright.cycle_model import Bus, Estimate, Gemm, estimate
 from tilewright.errors import TilewrightError
 
+from .chip.cli import chip_options, estimate_chip, wants_chip
 from .cli_board import gemm_on_board
 from .device_array import check_bias, check_matrix
 from .gemm_report import check_result, report, summary, where_the_time_went
@@ -146,17 +147,34 @@ def gemm(
 
 
 @cli.command("estimate")
-@click.argument("sizes", metavar="M N K", nargs=3, type=click.IntRange(1))
+@click.argument("sizes", metavar="[M N K]", nargs=3, type=click.IntRange(1), required=False)
 @click.option("--int32", is_flag=True, help="The result is int32 rather than int8.")
 @click.option("--queue", default=1, show_default=True, type=click.IntRange(1, 10_000), help="As many of them at once.")
 @accelerator_options
+@chip_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def estimate_command(
     sizes: tuple[int, int, int], int32: bool, queue: int, preset: str, path: Path | None, settings: tuple[str, ...],
-    latency: int, bandwidth: float, as_json: bool,
+    latency: int, bandwidth: float, as_json: bool, **scale: Any,
 ) -> None:  # fmt: skip
-    """Predict the cycles of C[M, N] = A[M, K] · B[N, K]ᵀ without simulating, from doorbell to interrupt."""
+    """Predict without simulating: the cycles of C[M, N] = A[M, K] · B[N, K]ᵀ from doorbell to interrupt.
+
+    Or, with --model, --layers or --gemm, how fast chips with many tiles run a transformer or a list of products:
+    what binds each kind of layer, tokens per second, energy and area. A tile is one accelerator of the preset.
+
+    \b
+    Examples:
+      tilewright estimate 512 512 512 --preset base --latency 64
+      tilewright estimate --model llama-3.1-8b -p giant --tiles 32 --memory-gbs 400 --freq 1000 --pj-per-mac 0.3
+      tilewright estimate --model llama-3.1-70b -p giant --tiles 64 --freq 1000 --chips 8 --link-gbs 100
+      tilewright estimate --gemm 64x4096x4096*32 --gemm 1x4096x4096 --tiles 8 --memory-gbs 20
+    """
     config = load_config(AcceleratorConfig, preset, path, settings)
+    if wants_chip(scale):
+        estimate_chip(config, sizes, int32, queue, latency, bandwidth, as_json, scale)
+        return
+    if not sizes:
+        raise click.UsageError("give M N K, or a workload: --model, --layers or --gemm")
     if not 0 <= latency <= 1_000_000 or not 0 < bandwidth <= 1:
         raise TilewrightError(
             f"latency {latency}, bandwidth {bandwidth}: must be 0 to 1000000, more than 0 and at most 1"
