@@ -7,15 +7,47 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <string>
+#include <type_traits>
+#include <utility>
 
 #include "Vtop.h"
-#include "sdram_chip.hpp"
+#include "sdram_model.hpp"
 #include "verilated.h"
 
 namespace {
 
 constexpr uint64_t QUIET = 2'000'000;  // cycles without a byte after which the board waits for one
 constexpr int BATCH = 4096;            // cycles between two looks at the descriptor
+
+// The board's SDRAM, if the top level has pins for one.
+template <typename Top, typename = void> struct Memory {
+    explicit Memory(const sdram::Figures&) {}
+    void before_edge(Top&) {}
+    void after_edge(Top&) {}
+    std::string violation() const { return ""; }
+};
+
+template <typename Top> struct Memory<Top, std::void_t<decltype(std::declval<Top>().sdram_ras_n)>> {
+    sdram::Chip chip;
+    uint32_t data = 0;
+
+    explicit Memory(const sdram::Figures& figures) : chip(figures) {}
+
+    void before_edge(Top& top) {
+        data = chip.clock({top.sdram_cke, top.sdram_cs_n, top.sdram_ras_n, top.sdram_cas_n, top.sdram_we_n,
+                           top.sdram_dq_oe, top.sdram_ba, top.sdram_a, top.sdram_dqm, top.sdram_dq_o});
+    }
+    void after_edge(Top& top) { top.sdram_dq_i = data; }
+    std::string violation() const { return chip.violation; }
+};
+
+sdram::Figures figures_of(uint32_t clock_khz, uint32_t burst_length) {
+    sdram::Figures figures;
+    figures.clock_khz = clock_khz;
+    figures.burst_length = burst_length;
+    return figures;
+}
 
 struct Board {
     std::unique_ptr<VerilatedContext> context = std::make_unique<VerilatedContext>();
@@ -30,9 +62,10 @@ struct Board {
     int bit = -1;
     uint32_t wait = 0, received = 0;
     uint64_t last_byte = 0, broken = 0;
-    sdram::Chip<Vtop> chip;
+    Memory<Vtop> memory;
+    std::string violation;
 
-    explicit Board(uint32_t cycles_per_bit) : divisor(cycles_per_bit) {
+    Board(uint32_t cycles_per_bit, const sdram::Figures& figures) : divisor(cycles_per_bit), memory(figures) {
         top = std::make_unique<Vtop>(context.get());
         top->rx = 1;
         top->rst = 1;
@@ -43,10 +76,10 @@ struct Board {
     void clock() {
         top->clk = 0;
         top->eval();
-        chip.sample(*top);
+        if (!top->rst) memory.before_edge(*top);
         top->clk = 1;
         top->eval();
-        chip.drive(*top);
+        memory.after_edge(*top);
         cycle.store(cycle.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     }
 
@@ -108,9 +141,16 @@ struct Board {
 }  // namespace
 
 extern "C" {
-void* board_new(uint32_t divisor) { return new Board(divisor); }
+void* board_new(uint32_t divisor, uint32_t clock_khz, uint32_t burst_length) {
+    return new Board(divisor, figures_of(clock_khz, burst_length));
+}
 void board_delete(void* board) { delete static_cast<Board*>(board); }
 void board_serve(void* board, int descriptor) { static_cast<Board*>(board)->serve(descriptor); }
 void board_stop(void* board) { static_cast<Board*>(board)->stop = true; }
+const char* board_violation(void* board) {
+    Board& of = *static_cast<Board*>(board);
+    of.violation = of.memory.violation();
+    return of.violation.c_str();
+}
 uint64_t board_cycle(void* board) { return static_cast<Board*>(board)->cycle; }
 }

@@ -51,6 +51,7 @@ class BoardSimulator:
         self._library = ctypes.CDLL(str(library))
         self._library.board_new.restype = ctypes.c_void_p
         self._library.board_cycle.restype = ctypes.c_uint64
+        self._library.board_violation.restype = ctypes.c_char_p
         try:
             self._host, self._slave = os.openpty()
         except OSError as error:
@@ -58,7 +59,14 @@ class BoardSimulator:
         tty.setraw(self._slave)
         os.set_blocking(self._host, False)
         self.port = os.ttyname(self._slave)
-        self._board = ctypes.c_void_p(self._library.board_new(ctypes.c_uint32(config.divisor)))
+        self._board = ctypes.c_void_p(
+            self._library.board_new(
+                ctypes.c_uint32(config.divisor),
+                ctypes.c_uint32(config.clock_hz // 1000),
+                ctypes.c_uint32(config.sdram.burst_length if config.memory == "sdram" else 1),
+            )
+        )
+        self._closed = False
         self._thread = threading.Thread(
             target=self._library.board_serve, args=(self._board, ctypes.c_int(self._host)), daemon=True
         )
@@ -78,12 +86,22 @@ class BoardSimulator:
         return int(self._library.board_cycle(self._board))
 
     def close(self) -> None:
-        """Switch the board off."""
-        if not self._thread.is_alive():
+        """Switch the board off.
+
+        Raises
+        ------
+        TilewrightError
+            If a rule of the SDRAM chip was broken, a defect of the hardware.
+        """
+        if self._closed:
             return
+        self._closed = True
         self._library.board_stop(self._board)
         self._thread.join()
+        violation = self._library.board_violation(self._board).decode()
         self._library.board_delete(self._board)
         for descriptor in (self._host, self._slave):
             with contextlib.suppress(OSError):
                 os.close(descriptor)
+        if violation:
+            raise TilewrightError(f"the controller broke a rule of the SDRAM: {violation}")
