@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -47,6 +47,7 @@ def run_bench(
     folder: Path = FOLDER,
     seed: int = 1,
     testcase: str | None = None,
+    netlist: Callable[[Path, Product], list[Path]] | None = None,
 ) -> None:
     """Generate a product's Verilog and run every test of a bench on it.
 
@@ -71,6 +72,8 @@ def run_bench(
         Seed of ``random`` in the bench. ``COCOTB_RANDOM_SEED`` in the environment wins.
     testcase : str or None
         Run only the tests whose names end like this.
+    netlist : callable or None
+        Makes a netlist of the generated Verilog in its folder, and returns the files to simulate in its place.
 
     Raises
     ------
@@ -85,6 +88,8 @@ def run_bench(
     verilog = folder.absolute() / "verilog" / f"{product.module}-{family}-{digest}"
     with _locked(verilog):
         sources = [path for path in generate(product, config, verilog, family) if path.suffix == ".v"]
+        if netlist is not None:
+            sources = netlist(verilog, product)
     run = _Run(
         simulator=simulator,
         top=product.module,
