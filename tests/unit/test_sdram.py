@@ -33,12 +33,12 @@ def test_moves_every_byte_and_keeps_every_rule(name, stall):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("stall", [0.0, 0.2, 0.8])
 @pytest.mark.parametrize("name", CONFIGS)
 def test_moves_every_byte_for_longer(name, stall, seed):
     config = SdramConfig(**CONFIGS[name], outstanding=[1, 2, 8][seed % 3])
-    transfers = random_transfers(config, 120, seed=seed, strange=0.1, write=[None, None, None, True, False, None][seed])
+    transfers = random_transfers(config, 120, seed=seed, strange=0.1, write=[None, None, True, False][seed])
     run(config, transfers, stall=stall, seed=seed, most=[4, 16][seed % 2], limit=2_000_000)
 
 
