@@ -22,7 +22,7 @@ __all__ = ["chip_options", "estimate_chip", "wants_chip"]
 
 _SIZES = ("layers", "hidden", "heads", "kv_heads", "ffn", "vocab")
 _DEFAULT_MHZ = 100.0
-_WIDTH = 100  # of the tables
+_WIDTH = 112  # of the tables
 
 
 def _option(name: str, metavar: str, kind: Any, text: str, **more: Any) -> Callable:
@@ -94,7 +94,7 @@ def estimate_chip(
         click.echo(json.dumps(found))
         return
     out = Console(highlight=False)
-    out = Console(highlight=False, width=max(_WIDTH, out.width))
+    out.width = max(_WIDTH, out.width)
     for found in phases:
         out.print(table(machine, found))
     for line in totals:

@@ -77,7 +77,8 @@ def assumptions(machine: Machine, model: Transformer | None, phases: list[Phase]
         f"A tile is an accelerator of {config.rows}×{config.cols} multipliers with its buffers and a bus of "
         f"{config.data_bits} bits ({machine.port_gbs:g} GB/s each way) at {machine.mhz:g} MHz; cycles of a tile are "
         "those of the cycle model, which is compared with the RTL.",
-        "N is dealt out evenly to the tiles; each reads all of A itself, and an equal share of the memory's bandwidth.",
+        "N is dealt out evenly to the tiles; each reads all of A itself, and an equal share of the memory's bandwidth. "
+        f"B is read again for each block of at most acc_rows = {config.acc_rows} rows of A, as the hardware does.",
         f"Memory: {memory}, reads and writes together, latency {machine.latency} cycles, no conflicts between tiles.",
         "One submission for each kind of layer: the next begins when all tiles are done. The host's work (norms, "
         "softmax, quantization) takes no time.",
