@@ -1,5 +1,6 @@
 """Measure what configurations of every product cost on every target: the README's table of them."""
 
+import math
 import shutil
 from collections.abc import Iterator
 
@@ -63,7 +64,7 @@ def _configuration(product: str, preset: str, settings: tuple[str, ...], target:
     asic = target == "asic"
     place = ReportTarget.parse(target, (OSU018,) if asic else ())
     report = measure(product, config, place, shapes=[SHAPE] if multiplies else [], bus=Bus(latency=LATENCY))
-    total, (cycles,) = report.area["total"], report.cycles or [None]
+    total, cycles = report.area["total"], report.cycles[0] if multiplies else None
     options = [f"--preset {preset}"] * bool(preset) + [f"--set {setting}" for setting in settings]
     options += [f"--target {target}"] + ["--liberty osu018_stdcells.lib"] * asic
     if multiplies:
@@ -77,8 +78,8 @@ def _configuration(product: str, preset: str, settings: tuple[str, ...], target:
         ff=total["ff"],
         dsp=total.get("dsp"),
         bram=total.get("bram"),
-        cycles=cycles and cycles["cycles"],
-        macs_per_cycle=cycles and cycles["m"] * cycles["n"] * cycles["k"] / cycles["cycles"],
-        utilisation=cycles and cycles["utilisation"],
+        cycles=cycles["cycles"] if cycles else None,
+        macs_per_cycle=math.prod(SHAPE) / cycles["cycles"] if cycles else None,
+        utilisation=cycles["utilisation"] if cycles else None,
         command=f"tilewright report {product} {' '.join(options)}",
     )

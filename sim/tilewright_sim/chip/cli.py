@@ -68,7 +68,7 @@ def wants_chip(scale: dict[str, Any]) -> bool:
 
 
 def estimate_chip(
-    config: AcceleratorConfig, sizes: tuple[int, ...] | None, int32: bool, queue: int, latency: int, bandwidth: float,
+    config: AcceleratorConfig, sizes: tuple[int, int, int] | None, int32: bool, queue: int, latency: int, bandwidth: float,
     as_json: bool, scale: dict[str, Any],
 ) -> None:  # fmt: skip
     """Print what chips make of a transformer, or of a list of products."""
@@ -76,7 +76,7 @@ def estimate_chip(
         raise click.UsageError("--bandwidth is of one tile alone: give --memory-gbs for a chip")
     machine = _machine(config, latency, scale)
     model = _model(scale)
-    shapes = [parse_gemm(text) for text in scale["gemm"]] + ([(*sizes, queue)] if sizes else [])  # type: ignore[list-item]
+    shapes = [parse_gemm(text) for text in scale["gemm"]] + ([(*sizes, queue)] if sizes else [])
     if (model is None) == (not shapes):
         raise click.UsageError("give one workload: --model, or --layers --hidden --heads, or --gemm, or M N K")
     with console.status("estimating"):
@@ -84,14 +84,14 @@ def estimate_chip(
     notes = assumptions(machine, model, phases, int32)
     totals = summary(machine, phases)
     if as_json:
-        found = {
+        figures = {
             "phases": [found.to_dict() for found in phases], "chips": machine.chips, "tiles": machine.tiles,
             "mhz": machine.mhz, "area_mm2": machine.area_mm2,
             "memory_gbs": machine.memory_gbs if math.isfinite(machine.memory_gbs) else None,
             "link_gbs": machine.link_gbs if math.isfinite(machine.link_gbs) else None,
             "assumptions": notes,
         }  # fmt: skip
-        click.echo(json.dumps(found))
+        click.echo(json.dumps(figures))
         return
     out = Console(highlight=False)
     out.width = max(_WIDTH, out.width)
