@@ -1,5 +1,6 @@
 """The command ``tilewright``: what generates hardware, and what runs it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -41,7 +42,7 @@ def bench(what: str, as_markdown: bool, readme: Path | None) -> None:
         _replace(readme, what, "")  # fail before five minutes of measuring
     figures: list[Figure | Configuration] = []
     with console.status("") as status:
-        measuring = BENCHES[what]()
+        measuring: Iterator[Figure | Configuration] = iter(BENCHES[what]())
         while True:
             status.update(f"measuring figure {len(figures) + 1}")
             figure = next(measuring, None)

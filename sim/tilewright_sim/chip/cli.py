@@ -68,8 +68,8 @@ def wants_chip(scale: dict[str, Any]) -> bool:
 
 
 def estimate_chip(
-    config: AcceleratorConfig, sizes: tuple[int, int, int] | None, int32: bool, queue: int, latency: int, bandwidth: float,
-    as_json: bool, scale: dict[str, Any],
+    config: AcceleratorConfig, sizes: tuple[int, int, int] | None, int32: bool, queue: int, latency: int,
+    bandwidth: float, as_json: bool, scale: dict[str, Any],
 ) -> None:  # fmt: skip
     """Print what chips make of a transformer, or of a list of products."""
     if bandwidth != 1:
