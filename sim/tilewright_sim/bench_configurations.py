@@ -17,7 +17,7 @@ from .report import measure
 __all__ = ["CONFIGURATIONS", "bench_configurations"]
 
 SHAPE = (64, 256, 256)
-LATENCY = 64
+LATENCY = 16
 """Of the memory, in cycles."""
 
 CONFIGURATIONS: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
