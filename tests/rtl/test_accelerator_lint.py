@@ -14,10 +14,11 @@ from tilewright.yosys import run_yosys
 from tilewright_sim.regression import simulator_environment
 
 ACCELERATOR = PRODUCTS["accelerator"]
-DEFAULT = [("nano", "generic"), ("small", "generic"), ("small", "ecp5")]
+DEFAULT = [("nano", "generic"), ("small", "ecp5")]
 LONG = [
     ("nano", "ecp5"),
     ("nano", "ice40"),
+    ("small", "generic"),
     ("small", "xc7"),
     *((preset, family) for preset in ("base", "large", "giant") for family in ("generic", "ecp5")),
 ]

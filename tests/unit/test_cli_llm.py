@@ -152,7 +152,7 @@ def test_an_interrupt_ends_with_the_summary(folder):
     assert running.stdout.read(1)  # the answer begins
     time.sleep(0.5)
     running.send_signal(signal.SIGINT)
-    said, errors = (stream.decode() for stream in running.communicate(timeout=20))
+    said, errors = (stream.decode() for stream in running.communicate(timeout=120))
     assert running.returncode == 130, errors
     assert "interrupted; until then" in said
     assert "cycles per token" in said
