@@ -145,10 +145,13 @@ def test_an_interrupt_ends_with_the_summary(folder):
     """Ctrl-C, while an answer is under way that would take minutes."""
     tiny_llama.write_gguf(folder / "long.gguf", llama__context_length=100_000)
     command = [TILEWRIGHT, "llm", "the", "--model", "long.gguf", "--preset", "small"]
+    # Tests in the background of a shell ignore it, and so would their children.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     running = subprocess.Popen(
         [*command, "--max-tokens", "5000"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         env=os.environ | {"PYTHONUNBUFFERED": "1"},
     )  # fmt: skip
+    signal.signal(signal.SIGINT, before)
     assert running.stdout.read(1)  # the answer begins
     time.sleep(0.5)
     running.send_signal(signal.SIGINT)
