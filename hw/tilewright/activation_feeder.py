@@ -71,20 +71,12 @@ class ActivationFeeder(SharedComponent):
         m = Module()
         config = self.config
         job = Signal(config.job_shape, reset_less=True)
-        half = Signal()
-        running = Signal()
-        issue = Signal()
-        advance = Signal()
-        refill = Signal()
-        fetched = Signal()
-        # A bubble in the pipeline is filled whatever the tile does.
-        m.d.comb += [advance.eq(~self.o.valid | self.o.ready), refill.eq(~fetched | advance)]
-        m.d.comb += [self.fetch.eq(refill), self.take.eq(advance)]
+        half, running, issue = (Signal(name=name) for name in ("half", "running", "issue"))
         needs_chunk = Signal()  # the next word is the first of a chunk that may not be loaded
         needs_bank = Signal()  # … of a tile of sums
         has_chunk, has_bank = self._credits(m, issue & needs_chunk, issue & needs_bank)
         m.d.comb += [self.wants_chunk.eq(needs_chunk & ~has_chunk), self.wants_bank.eq(needs_bank & ~has_bank)]
-        m.d.comb += issue.eq(running & ~self.wants_chunk & ~self.wants_bank & refill)
+        m.d.comb += issue.eq(running & ~self.wants_chunk & ~self.wants_bank & self.fetch)
 
         # Where the walk is. What ends with the next word is kept in registers, each one step ahead of its counter.
         m_left = Signal.like(job.m, reset_less=True)
@@ -151,11 +143,7 @@ class ActivationFeeder(SharedComponent):
                         m.next = "Idle"
 
         m.d.comb += self.row.eq(Cat(place, half))
-        with m.If(refill):
-            m.d.sync += fetched.eq(issue)
-        with m.If(advance):
-            m.d.sync += self.o.valid.eq(fetched)
-        self._send(m, Cat(last_row, first_word, tile_end), refill, advance)
+        fetched = self._read(m, issue, Cat(last_row, first_word, tile_end))
         m.d.comb += self.active.eq(~fsm.ongoing("Idle") | fetched | self.o.valid)
         return m
 
@@ -173,12 +161,19 @@ class ActivationFeeder(SharedComponent):
         m.d.sync += has_bank.eq(Mux(takes_bank, banks[1], banks.any()))
         return has_chunk, has_bank
 
-    def _send(self, m: Module, issued_tags: Value, refill: Signal, advance: Signal):
-        """The word that was read, and with it what it ends and begins."""
+    def _read(self, m: Module, issue: Signal, issued_tags: Value) -> Signal:
+        """The word at `row` through the memory's two stages, and with it what it ends and begins.
+
+        Returns whether a word is in the first stage.
+        """
+        fetched = Signal()
+        # A bubble in the pipeline is filled whatever the tile does.
+        m.d.comb += [self.take.eq(~self.o.valid | self.o.ready), self.fetch.eq(~fetched | self.take)]
         tags, fetched_tags, o_tags = Signal(3), Signal(3, reset_less=True), Signal(3, reset_less=True)
         m.d.comb += tags.eq(issued_tags)
-        with m.If(refill):
-            m.d.sync += fetched_tags.eq(tags)
-        with m.If(advance):
-            m.d.sync += o_tags.eq(fetched_tags)
+        with m.If(self.fetch):
+            m.d.sync += [fetched.eq(issue), fetched_tags.eq(tags)]
+        with m.If(self.take):
+            m.d.sync += [self.o.valid.eq(fetched), o_tags.eq(fetched_tags)]
         m.d.comb += [self.o.payload.data.eq(self.q), Cat(self.o.payload.last, self.first, self.final).eq(o_tags)]
+        return fetched
