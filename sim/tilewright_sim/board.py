@@ -1,12 +1,10 @@
 """An accelerator on a board, with the same interface as in the simulator."""
 
-from types import TracebackType
-from typing import Self
-
 from tilewright.accelerator_config import AcceleratorConfig
 from tilewright.cycle_model import Bus
 
 from .allocator import Allocator
+from .closing import Closing
 from .driver import Capabilities, Driver
 from .link import Line
 from .runtime import Runtime
@@ -19,7 +17,7 @@ _BUS = Bus(latency=100, bandwidth=0.25)
 _SMALL_MEMORY = 1 << 20
 
 
-class Board(Runtime):
+class Board(Runtime, Closing):
     """Run products on a board at a serial port::
 
         with Board("/dev/ttyUSB0") as chip:
@@ -52,14 +50,6 @@ class Board(Runtime):
         except BaseException:
             self.serial.close()
             raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Leave the port to others."""

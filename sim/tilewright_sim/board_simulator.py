@@ -6,13 +6,12 @@ import os
 import threading
 import tty
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from tilewright.board.board_config import BoardConfig
 from tilewright.board.system import BOARD
 from tilewright.errors import TilewrightError
 
+from .closing import Closing
 from .simulated_device import cached_verilog
 from .verilator import build_library
 
@@ -21,7 +20,7 @@ __all__ = ["BoardSimulator"]
 DRIVER = Path(__file__).with_name("board_driver.cpp")
 
 
-class BoardSimulator:
+class BoardSimulator(Closing):
     """Run a board's top level, everything but its clock generation, behind a serial port of this computer.
 
     The port works as that of a board does: any program may open it. It has no baud rate of its own; bytes take as many
@@ -71,14 +70,6 @@ class BoardSimulator:
             target=self._library.board_serve, args=(self._board, ctypes.c_int(self._host)), daemon=True
         )
         self._thread.start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     @property
     def cycles(self) -> int:

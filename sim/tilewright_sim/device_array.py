@@ -1,8 +1,6 @@
 """Arrays in the device's memory, laid out as the accelerator wants them."""
 
 import contextlib
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -11,16 +9,30 @@ from tilewright.accelerator_config import PARAMETER_PITCH_BYTES, STRIDE_BITS
 from tilewright.errors import TilewrightError
 
 from .allocator import Allocator
+from .closing import Closing
 from .device import Device
 from .requant import Requant
 
 __all__ = ["DeviceArray", "Parameters", "check_bias", "check_matrix"]
 
 
-class DeviceArray:
+class _Region(Closing):
+    """Memory of the device, at `address` until `close`."""
+
+    allocator: Allocator
+    address: int
+
+    def close(self) -> None:
+        """Give the memory back; once more does nothing."""
+        if self.address >= 0:
+            self.allocator.free(self.address)
+            self.address = -1
+
+
+class DeviceArray(_Region):
     """A matrix in the device's memory, row-major, each row a whole number of bus words apart.
 
-    Use it in a ``with`` statement, or call `free`. Freeing twice does nothing.
+    Use it in a ``with`` statement, or call `close`.
 
     Parameters
     ----------
@@ -44,20 +56,6 @@ class DeviceArray:
             raise TilewrightError(f"a row of {self.stride:,} bytes is too long: strides are below {1 << STRIDE_BITS:,}")
         self.address = allocator.allocate(shape[0] * self.stride)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.free()
-
-    def free(self) -> None:
-        """Give the memory back."""
-        if self.address >= 0:
-            self.allocator.free(self.address)
-            self.address = -1
-
     def write(self, values: NDArray) -> None:
         """Copy values of the same shape and type here, whatever their strides; what is between rows becomes 0."""
         if values.shape != self.shape or values.dtype.name != self.dtype.name:
@@ -74,7 +72,7 @@ class DeviceArray:
         return np.frombuffer(data, dtype=self.dtype).reshape(self.shape[0], -1)[:, : self.shape[1]].copy()
 
 
-class Parameters:
+class Parameters(_Region):
     """Biases, and multipliers and shifts if there is a `Requant`, in the device's memory.
 
     Parameters
@@ -105,20 +103,6 @@ class Parameters:
             values[1, :n], values[2, :n] = requant.channels(n)
         self.address = allocator.allocate(values.nbytes)
         device.write_memory(self.address, values.view(np.uint8).reshape(-1))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.free()
-
-    def free(self) -> None:
-        """Give the memory back."""
-        if self.address >= 0:
-            self.allocator.free(self.address)
-            self.address = -1
 
 
 def check_bias(bias: ArrayLike, n: int) -> NDArray[np.int32]:

@@ -3,8 +3,7 @@
 import contextlib
 import os
 import time
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from tilewright.board.link_protocol import Space
 from tilewright.errors import TilewrightError, ToolError
 
+from .closing import Closing
 from .link import Line, Link, LinkError
 
 __all__ = ["BAUD", "SerialDevice", "SerialLine"]
@@ -83,7 +83,7 @@ class SerialLine:
         self._serial.close()
 
 
-class SerialDevice:
+class SerialDevice(Closing):
     """Registers, memory and interrupt of an accelerator on a board.
 
     Parameters
@@ -114,14 +114,6 @@ class SerialDevice:
             self.line.close()
             raise LinkError(f"{line}: {error}" if isinstance(line, str) else str(error)) from None
         self.memory = self.information.memory
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Leave the port to others."""

@@ -1,13 +1,13 @@
 """The accelerator on this computer: its own Verilog, at about a million cycles per second."""
 
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from tilewright.accelerator_config import AcceleratorConfig
 from tilewright.cycle_model import Bus
 from tilewright.registers import REGISTERS, WALKERS
 
+from .closing import Closing
 from .runtime import Runtime
 from .simulated_device import MemoryModel, SimulatedDevice
 
@@ -16,7 +16,7 @@ __all__ = ["Simulator"]
 _TAIL = next(register.offset for register in REGISTERS if register.name == "TAIL")
 
 
-class Simulator(Runtime):
+class Simulator(Runtime, Closing):
     """Run products on the Verilog of an accelerator.
 
     The first use of a configuration generates and compiles it, which takes some tens of seconds and needs g++, make
@@ -63,14 +63,6 @@ class Simulator(Runtime):
         except BaseException:
             self.simulated.close()
             raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """End the simulation and finish the waveform."""

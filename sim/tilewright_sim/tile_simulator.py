@@ -5,8 +5,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +16,7 @@ from tilewright.target import Family
 from tilewright.verilog import generate
 
 from . import packing
+from .closing import Closing
 from .verilator import build_library, cache_folder
 
 __all__ = ["TileResult", "TileSimulator"]
@@ -47,7 +46,7 @@ class TileResult:
     seconds: float
 
 
-class TileSimulator:
+class TileSimulator(Closing):
     """Run packets of activations through the Verilog of a tile.
 
     The Verilog is generated and compiled when the object is made (some seconds, then kept in the user's cache).
@@ -78,14 +77,6 @@ class TileSimulator:
         self._tile: ctypes.c_void_p | None = ctypes.c_void_p(
             self._library.tile_new(str(waveform).encode() if waveform else None)
         )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """End the simulation and finish the waveform."""
