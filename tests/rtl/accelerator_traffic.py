@@ -254,7 +254,8 @@ class Chip:
             pause(channel, self.chance, manners.lite)
 
     async def hard_reset(self) -> None:
-        """Reset for one cycle, now."""
+        """Reset for one cycle, once all channels have taken what the last edge moved."""
+        await Timer(PERIOD_NS // 2, "ns")
         self.dut.rst.value = 1
         self.memory.reset()
         await RisingEdge(self.dut.clk)
