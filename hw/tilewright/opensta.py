@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .asic import MEMORY, AsicNetlist, write_netlist
+from .asic import MEMORY, AsicNetlist
 from .errors import ToolError
 from .liberty import read_text
+from .netlist_verilog import write_netlist
 
 __all__ = ["CellPower", "PathStep", "StaTiming", "analyse_power", "analyse_timing"]
 

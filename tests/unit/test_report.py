@@ -18,7 +18,7 @@ from tilewright.liberty import read_libraries
 from tilewright.place_route import DoesNotFitError, Placement, check_fits, place_and_route
 from tilewright.products import PRODUCTS
 from tilewright.report_target import ReportTarget
-from tilewright_sim import bench_report, cli, cli_report, power, report
+from tilewright_sim import bench_report, cli, cli_report, power, report, report_cells
 from tilewright_sim.activity import expression, replay
 from tilewright_sim.bench_report import OSU018, libraries
 from tilewright_sim.report import measure
@@ -40,7 +40,9 @@ def mapped(osu, tmp_path_factory):
     """The tiny tile in cells, with what a run on random data and on zeros takes."""
     folder = tmp_path_factory.mktemp("mapped")
     config, library = TINY, read_libraries(osu.liberty)
-    netlist, timing, place = report._mapped(PRODUCTS["tile"], config, library, folder, 100.0, True, lambda _: None)
+    netlist, timing, place = report_cells.map_for_clock(
+        PRODUCTS["tile"], config, library, folder, 100.0, True, lambda _: None
+    )
     shape = (16, 8, 8)
     runs = {
         name: power.measure_power(config, netlist, place, 100.0, *power.workload(name, shape, config))
@@ -79,13 +81,13 @@ def test_a_wrong_netlist_is_noticed(mapped):
     netlist, _, _ = mapped
     shape = (16, 8, 8)
     a, b = power.workload("random", shape, TINY)
-    recording, window = power._record(TINY, netlist, a, b)
+    run = power._record(TINY, netlist, a, b)
     cell = next(c for c in netlist.module["cells"].values() if c["type"] == "FAX1")
     wires = cell["connections"]
     wires["YC"], wires["YS"] = wires["YS"], wires["YC"]
     try:
         with pytest.raises(TilewrightError, match="differs from the RTL"):
-            replay(netlist, recording, window)
+            replay(netlist, run.recording, run.window)
     finally:
         wires["YC"], wires["YS"] = wires["YS"], wires["YC"]
 
@@ -93,7 +95,7 @@ def test_a_wrong_netlist_is_noticed(mapped):
 @needs_cells
 def test_areas_of_modules_add_up_and_memories_are_extra(mapped):
     netlist, _, _ = mapped
-    found = report.asic_area(netlist, TINY, 2.0)
+    found = report_cells.area_of_cells(netlist, TINY, 2.0)
     for name in ("cell_um2", "ff", "gate_equivalents"):
         assert sum(m[name] for m in found["modules"]) == pytest.approx(found["total"][name], rel=1e-9)
     assert found["um2_per_multiplier"] == found["total"]["cell_um2"] / 4
@@ -119,7 +121,7 @@ def test_a_memory_is_bits_and_never_flip_flops(osu, tmp_path):
     )
     library = read_libraries(osu.liberty)
     netlist = map_verilog(tmp_path, "ram", library, find_flop(library), adder_cells(library))
-    found = report.asic_area(netlist, None, 3.0)["total"]
+    found = report_cells.area_of_cells(netlist, None, 3.0)["total"]
     assert found["memory_bits"] == 128
     assert found["memory_um2"] == 384
     assert found["ff"] <= 16  # its output, and what tells a read of the row just written
