@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 import numpy as np
-from rich.console import Console
 
 from tilewright.area import LUT4_EQUIVALENTS
 from tilewright.cli import chosen, cli, config_options, console
@@ -14,6 +13,7 @@ from tilewright.cycle_model import Bus
 from tilewright.errors import TilewrightError
 from tilewright.files import write_files
 from tilewright.report_target import TARGETS, ReportTarget
+from tilewright.terminal import Printer
 
 from .cli_gemm import load_matrix
 from .device_array import check_matrix
@@ -90,7 +90,7 @@ def report(
     if as_json:
         click.echo(json.dumps(found.to_dict()))
     else:
-        Console().print(view(found, depth if depth is not None else 2 if product == "accelerator" else 4))
+        Printer().print(view(found, depth if depth is not None else 2 if product == "accelerator" else 4))
     if not found.met:
         timing = found.timing or {}
         click.echo(

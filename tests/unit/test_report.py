@@ -11,6 +11,8 @@ from tilewright import opensta, place_route
 from tilewright.area import Area, measure_modules
 from tilewright.asic import find_flop, map_verilog
 from tilewright.config import TileConfig
+from tilewright.cycle_model import Bus
+from tilewright.dma_config import DmaConfig
 from tilewright.errors import TilewrightError, ToolError
 from tilewright.full_adders import adder_cells
 from tilewright.hierarchy import Hierarchy, read_hierarchy
@@ -25,6 +27,7 @@ from tilewright_sim.report import measure
 from tilewright_sim.report_page import page
 
 TINY = TileConfig(rows=2, cols=2, dot=2, activation_bits=4, weight_bits=4)
+ENGINE = DmaConfig(data_bits=32, max_burst=4, outstanding=2, length_bits=8, stride_bits=8, counter_bits=8)
 needs_cells = pytest.mark.skipif(
     not OSU018.exists() or not shutil.which("sta"), reason="needs opensta and qflow-tech-osu018"
 )
@@ -90,6 +93,29 @@ def test_a_wrong_netlist_is_noticed(mapped):
             replay(netlist, run.recording, run.window)
     finally:
         wires["YC"], wires["YS"] = wires["YS"], wires["YC"]
+
+
+@needs_cells
+@pytest.mark.parametrize("product", ["dma-reader", pytest.param("dma-writer", marks=pytest.mark.long)])
+def test_power_of_a_dma_engine_is_told_by_the_byte_and_depends_on_the_data(product, osu, tmp_path):
+    config, library = ENGINE, read_libraries(osu.liberty)
+    netlist, _, place = report_cells.map_for_clock(PRODUCTS[product], config, library, tmp_path, 50.0, False, print)
+    bus = Bus(latency=8)
+    runs = {
+        name: power.measure_power(config, netlist, place, 50.0, *power.workload(name, (16, 9, 30), config), bus)
+        for name in ("random", "zeros")
+    }
+    random, zeros = runs["random"], runs["zeros"]
+    flops = sum(cell["type"] == netlist.flop.cell.name for cell in netlist.module["cells"].values())
+    assert random["registers_compared"] == flops
+    assert random["pj_per_byte"] > 1.04 * zeros["pj_per_byte"] > 0
+    assert random["bytes"] == (16 + 9) * 30
+    assert random["energy_nj"] == pytest.approx(random["pj_per_byte"] * random["bytes"] / 1000)
+    assert 0.4 < random["utilisation"] == random["bytes"] / random["cycles"] / 4 < 1
+    for part in ("dma_counters", "dma_planner"):  # which see no data
+        both = [next(m["total_mw"] for m in run["modules"] if m["name"].endswith(part)) for run in (random, zeros)]
+        assert both[0] == pytest.approx(both[1])
+    assert "pJ per byte" in power.summary(random)
 
 
 @needs_cells
@@ -171,15 +197,17 @@ def test_targets_that_are_none_are_refused(target, liberty, words):
     [
         ("tile", "xc7", {"seeds": (1,)}, "placements of nextpnr"),
         ("tile", "ecp5", {"energy": True}, "needs --target asic"),
+        ("sdram", "asic", {"energy": True}, "choose the tile, the accelerator or a DMA engine"),
         ("tile", "ecp5", {"freq": 0.0}, "more than 0"),
         ("dma-reader", "ecp5", {"shapes": [(1, 1, 1)]}, "choose the tile or the accelerator"),
         ("tile", "ecp5", {"shapes": [(1, 0, 1)]}, "at least 1"),
     ],
 )
 def test_what_cannot_be_measured_is_refused_before_anything_runs(product, target, options, words):
+    place = ReportTarget.parse(target, [OSU018] if target == "asic" else [])
     with pytest.raises(TilewrightError, match=words):
         measure(product, PRODUCTS[product].config.preset("small") if product == "tile" else PRODUCTS[product].config(),
-                target, **options)  # fmt: skip
+                place, **options)  # fmt: skip
 
 
 def test_a_design_that_does_not_fit_says_by_how_much():

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 from tilewright.cli import cli, console
 from tilewright.cycle_model import Bus
@@ -21,6 +20,7 @@ from tilewright.files import write_files
 from tilewright.liberty import read_libraries
 from tilewright.products import PRODUCTS
 from tilewright.report_target import TARGETS, ReportTarget
+from tilewright.terminal import Printer
 
 from .cache import Cache
 from .cycles import DEFAULT_SHAPES, Workload
@@ -120,7 +120,7 @@ def explore(
     }  # fmt: skip
     results = Exploration(points, skipped, tasks, list(sweep.axes))
     status = _run(results, tasks, Cache(), fresh, scheduler, jobs or os.cpu_count() or 1, output, about)
-    Console().print(result_table(results))
+    Printer().print(result_table(results))
     return status
 
 
