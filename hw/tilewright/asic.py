@@ -16,7 +16,7 @@ from .sdc import CLOCK_MHZ
 from .verilog import generate
 from .yosys import run_yosys
 
-__all__ = ["MEMORY", "AsicNetlist", "Flop", "find_flop", "map_to_cells", "map_verilog"]
+__all__ = ["MEMORY", "AsicNetlist", "Flop", "check_gates", "find_flop", "map_to_cells", "map_verilog"]
 
 MEMORY = "$mem_v2"
 # A memory under this name is unknown to technology mapping, which leaves it alone.
@@ -118,6 +118,22 @@ def find_flop(library: Library) -> Flop:
     )
 
 
+def check_gates(library: Library) -> None:
+    """Refuse a library that lacks what any logic can be made of: an inverter, and a gate of two inputs.
+
+    Raises
+    ------
+    TilewrightError
+        If it does.
+    """
+    pairs = [(1, 1, 1, 0), (1, 0, 0, 0), (0, 0, 0, 1), (0, 1, 1, 1)]  # NAND, NOR, AND, OR
+    if not library.gate(1, (1, 0)) or not any(library.gate(2, table) for table in pairs):
+        names = ", ".join(file.name for file in library.files)
+        raise TilewrightError(
+            f"{names}: no inverter, or no gate of two inputs; give the Liberty files of gates as well"
+        )
+
+
 def _ties(resets: list[str], pins: list[str]) -> dict[str, int] | None:
     """Values that keep resets inactive; None if another pin would be left."""
     ties: dict[str, int] = {}
@@ -156,11 +172,13 @@ def map_to_cells(
     Raises
     ------
     TilewrightError
-        If the library has no flip-flop.
+        If the library has no flip-flop or too few gates.
     ToolError
         If Yosys is missing or fails.
     """
-    flop, adders = find_flop(library), {} if fast else adder_cells(library)
+    flop = find_flop(library)
+    check_gates(library)
+    adders = {} if fast else adder_cells(library)
     generate(product, config, folder, clock_mhz=clock_mhz)
     return map_verilog(folder, product.module, library, flop, adders)
 

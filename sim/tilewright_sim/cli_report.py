@@ -11,7 +11,7 @@ from tilewright.area import LUT4_EQUIVALENTS
 from tilewright.cli import chosen, cli, config_options, console
 from tilewright.cycle_model import Bus
 from tilewright.errors import TilewrightError
-from tilewright.files import write_files
+from tilewright.files import check_folder, write_files
 from tilewright.report_target import TARGETS, ReportTarget
 from tilewright.terminal import Printer
 
@@ -49,7 +49,9 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option(
     "--matrices", nargs=2, type=_FILE, metavar="A.npy B.npy", help="The GEMM instead: int8 [M, K] and [N, K]."
 )
-@click.option("--latency", default=0, show_default=True, help="Cycles of the memory's latency, for cycles.")
+@click.option(
+    "--latency", default=0, show_default=True, type=click.IntRange(0, 1_000_000), help="Of the memory, in cycles."
+)
 @click.option("--depth", type=click.IntRange(0), help="Levels of modules in the tables: 2 for an accelerator, else 4.")
 @click.option("--html", "html_file", type=_FILE, help="Write the report as one HTML file.")
 @click.option("--output", "-o", type=click.Path(path_type=Path), help="Keep Verilog, SDC and netlist in this folder.")
@@ -72,6 +74,9 @@ def report(
       tilewright report tile --preset small --set multiplier=dsp --target ecp5-85k --seeds 3 --freq 180
       tilewright report tile --target asic --liberty cells.lib --freq 100 --power --html report.html
     """
+    for folder in (html_file and html_file.parent, output):
+        if folder:
+            check_folder(folder)
     place = ReportTarget.parse(target, liberty, memory_um2_per_bit)
     product_chosen, config = chosen(product, preset, path, settings)
     pair = None

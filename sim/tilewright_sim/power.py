@@ -20,12 +20,12 @@ from tilewright.opensta import analyse_power
 
 from . import digits
 from .activity import replay, wanted_signals
-from .dma_simulator import DmaSimulator
+from .dma_simulator import DmaSimulator, requests_for
 from .recording import Recording, read_recording
 from .simulator import Simulator
 from .tile_simulator import TileSimulator
 
-__all__ = ["LIMITS", "WORKLOADS", "default_shape", "measure_power", "workload"]
+__all__ = ["LIMITS", "WORKLOADS", "check_length", "default_shape", "measure_power", "workload"]
 
 Matrices = tuple[NDArray[np.signedinteger], NDArray[np.signedinteger]]
 WORKLOADS = ("random", "zeros", "digits")
@@ -75,6 +75,28 @@ def default_shape(config: Config) -> tuple[int, int, int]:
         return 1024 // words, 1024 // words, row
     rows, cols = getattr(config, "rows", 8), getattr(config, "cols", 8)
     return 8 * cols, 4 * cols, 4 * rows
+
+
+def check_length(config: Config, shape: tuple[int, int, int]) -> None:
+    """Refuse work that would take too many cycles to record.
+
+    Raises
+    ------
+    TilewrightError
+        With the limit.
+    """
+    m, n, k = shape
+    if isinstance(config, DmaConfig):
+        for rows in (m, n):
+            requests_for(config, rows, k)
+        what, cycles = "moving these matrices", (m + n) * math.ceil(k / config.word_bytes)
+    elif isinstance(config, TileConfig):
+        blocks = math.ceil(n / config.cols) * math.ceil(k / config.rows)
+        what, cycles = "this GEMM", blocks * max(m, config.cols)
+    else:
+        return
+    if cycles > _MOST_CYCLES:
+        raise TilewrightError(f"{what} takes more than {_MOST_CYCLES:,} cycles: choose a smaller one for power")
 
 
 def workload(name: str, shape: tuple[int, int, int], config: Config) -> Matrices:
@@ -151,8 +173,7 @@ def _record(config: Config, netlist: AsicNetlist, a: NDArray, b: NDArray, bus: B
         return _record_transfers(config, netlist, (a, b), bus)
     if not isinstance(config, TileConfig):  # which an accelerator's is too
         raise TilewrightError("power is measured at work: choose the tile, the accelerator or a DMA engine")
-    blocks = math.ceil(len(b) / config.cols) * math.ceil(a.shape[1] / config.rows)
-    _check_length(blocks * max(len(a), config.cols), "this GEMM")
+    check_length(config, (len(a), len(b), a.shape[1]))
     macs, per_cycle = len(a) * len(b) * a.shape[1], config.rows * config.cols
     names = wanted_signals(netlist)
     with tempfile.TemporaryDirectory(prefix="tilewright-") as folder:
@@ -173,7 +194,7 @@ def _record_transfers(config: DmaConfig, netlist: AsicNetlist, matrices: Matrice
     """Let a DMA engine move the rows of both matrices."""
     moved = [np.asarray(matrix, dtype=np.int8) for matrix in matrices]
     size = sum(len(matrix) * (matrix.shape[1] + config.word_bytes) for matrix in moved)
-    _check_length(size // config.word_bytes, "this transfer")
+    check_length(config, (len(moved[0]), len(moved[1]), moved[0].shape[1]))
     with tempfile.TemporaryDirectory(prefix="tilewright-") as folder:
         waveform = Path(folder) / "run.fst"
         product = netlist.top.replace("_", "-")
@@ -182,11 +203,6 @@ def _record_transfers(config: DmaConfig, netlist: AsicNetlist, matrices: Matrice
         recording = read_recording(waveform, netlist.top, wanted_signals(netlist))
     work = sum(matrix.size for matrix in moved)
     return Run(recording, range(_RESET, recording.cycles), work, config.word_bytes)
-
-
-def _check_length(cycles: int, what: str) -> None:
-    if cycles > _MOST_CYCLES:
-        raise TilewrightError(f"{what} takes more than {_MOST_CYCLES:,} cycles: choose a smaller one for power")
 
 
 def summary(power: dict[str, Any]) -> str:

@@ -21,7 +21,7 @@ from tilewright.report_target import ReportTarget
 from tilewright.sdc import CLOCK_MHZ
 from tilewright.verilog import generate
 
-from .power import default_shape, workload
+from .power import check_length, default_shape, workload
 from .report_cells import measure_cells
 
 __all__ = ["GOALS_MHZ", "Report", "measure"]
@@ -140,7 +140,9 @@ def measure(
     if place.family == "asic":
         work = None
         if energy:
-            shape = shapes[0] if shapes else default_shape(config)
+            given = None if isinstance(data, str) else (len(data[0]), len(data[1]), data[0].shape[1])
+            shape = given or (shapes[0] if shapes else default_shape(config))
+            check_length(config, shape)
             work = workload(data, shape, config) if isinstance(data, str) else data
         cost = measure_cells(
             chosen, config, place, freq or GOALS_MHZ["asic"], freq is not None, work, bus, output, progress

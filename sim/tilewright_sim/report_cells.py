@@ -13,7 +13,7 @@ from tilewright.asic import AsicNetlist, map_to_cells
 from tilewright.config import Config
 from tilewright.cycle_model import Bus
 from tilewright.liberty import Library, read_libraries
-from tilewright.opensta import StaTiming, analyse_timing
+from tilewright.opensta import StaTiming, analyse_timing, find_opensta
 from tilewright.products import Product
 from tilewright.report_target import ReportTarget
 from tilewright.verilog import generate
@@ -59,6 +59,7 @@ def measure_cells(
     TilewrightError
         As of `report.measure`.
     """
+    find_opensta()  # before minutes of mapping
     progress("reading the Liberty files")
     library = read_libraries(target.liberty)
     with tempfile.TemporaryDirectory(prefix="tilewright-") as name:

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -176,6 +177,36 @@ def test_opensta_missing_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setattr(opensta.shutil, "which", lambda _: None)
     with pytest.raises(ToolError, match="apt-get install opensta"):
         opensta._run(None, tmp_path, "x.tcl", [], "x.v", "")
+
+
+@needs_cells
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["tile", "--power", "--shape", "9999999x9999999x9999999"], "more than 200,000 cycles"),
+        (["dma-reader", "--power", "--set", "length_bits=4", "--matrices", "m.npy", "m.npy"], "length_bits = 4"),
+        (["dma-writer", "--power", "--matrices", "long.npy", "m.npy"], "more than 200,000 cycles"),
+        (["tile", "--latency", "-1"], "--latency"),
+        (["tile", "--html", "m.npy/page.html"], "m.npy is a file"),
+        (["tile", "-o", "m.npy"], "m.npy is a file"),
+    ],
+)
+def test_mistakes_are_found_before_anything_is_mapped(options, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save("m.npy", np.zeros((4, 100), np.int8))
+    np.save("long.npy", np.zeros((200_000, 100), np.int8))
+    monkeypatch.setattr(report, "measure_cells", lambda *_: pytest.fail("mapped"))
+    done = CliRunner().invoke(cli.cli, ["report", *options, "--target", "asic", "--liberty", str(OSU018)])
+    assert words in (str(done.exception) if isinstance(done.exception, TilewrightError) else done.stderr)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["long.npy", "m.npy"]
+
+
+@needs_cells
+def test_opensta_is_missed_before_anything_is_mapped(osu, monkeypatch):
+    monkeypatch.setattr(opensta.shutil, "which", lambda _: None)
+    monkeypatch.setattr(report_cells, "map_for_clock", lambda *_: pytest.fail("mapped"))
+    with pytest.raises(ToolError, match="apt-get install opensta"):
+        measure("tile", TINY, osu)
 
 
 @pytest.mark.parametrize(
