@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 from tilewright.errors import ToolError
@@ -26,6 +27,11 @@ _MENDS = [
         "    return static_cast<IData>(static_cast<int32_t>(lhs << (32 - lbits)) >> (32 - lbits));\n",
     ),
 ]
+_FLAGS = [
+    "--cc", "--exe", "--build", "-j", "2", "-Wno-fatal", "-Wno-lint", "-O3", "--x-assign", "fast", "--x-initial",
+    "fast", "--noassert", "-MAKEFLAGS", "OPT_FAST=-O2 OPT_SLOW=-O1", "-CFLAGS", "-fPIC -march=native", "-LDFLAGS",
+    "-shared", "-o", "lib.so",
+]  # fmt: skip
 
 
 def cache_folder() -> Path:
@@ -105,12 +111,7 @@ def build_library(
         If a tool is missing or compilation fails.
     """
     environment = verilator_environment()
-    flags = [
-        "--cc", "--exe", "--build", "-j", "2", "--prefix", "Vtop", "--top-module", top, "-Wno-fatal", "-Wno-lint",
-        "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert", "-MAKEFLAGS", "OPT_FAST=-O2 OPT_SLOW=-O1",
-        "-CFLAGS", "-fPIC -march=native", "-LDFLAGS", "-shared", "-o", "lib.so",
-        *(["--trace-fst"] if trace else []),
-    ]  # fmt: skip
+    flags = ["--prefix", "Vtop", "--top-module", top, *_FLAGS, *(["--trace-fst"] if trace else [])]
     content = hashlib.sha256("\0".join([environment.get("VERILATOR_ROOT", ""), *flags]).encode())
     for path in [*sources, driver, *sorted(driver.parent.glob("*.hpp"))]:
         content.update(path.read_bytes())
@@ -119,7 +120,13 @@ def build_library(
         return library
     library.parent.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=library.parent.parent, prefix=".sim-") as temporary:
-        command = ["verilator", *flags, "--Mdir", str(Path(temporary) / "obj"), *map(str, [*sources, driver])]
+        objects = Path(temporary) / "obj"
+        objects.mkdir()
+        runtime = _runtime(environment, trace)
+        later = time.time() + 3600  # than the makefile that Verilator will write, or make compiles them anyway
+        for compiled in runtime.glob("*.o"):
+            os.utime(shutil.copy(compiled, objects), (later, later))
+        command = ["verilator", *flags, "--Mdir", str(objects), *map(str, [*sources, driver])]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
             said = (done.stderr + done.stdout).splitlines()
@@ -127,11 +134,23 @@ def build_library(
             if any("lz4.h" in line for line in errors):
                 raise ToolError("lz4.h is missing, which waveforms need: run `apt-get install liblz4-dev`")
             raise ToolError(f"Verilator could not compile {top}: {errors[0] if errors else 'no message'}")
+        if not runtime.exists() and "VERILATOR_ROOT" in environment:  # a system's may be replaced by another
+            kept = Path(temporary) / "runtime"
+            kept.mkdir()
+            for compiled in objects.glob("verilated*.o"):
+                shutil.move(compiled, kept)
+            _move_into_place(kept, runtime)
         finished = Path(temporary) / "finished"
         finished.mkdir()
-        shutil.move(Path(temporary) / "obj" / "lib.so", finished / "lib.so")
+        shutil.move(objects / "lib.so", finished / "lib.so")
         _move_into_place(finished, library.parent)
     return library
+
+
+def _runtime(environment: dict[str, str], trace: bool) -> Path:
+    """Where Verilator's own part of a simulator is kept once it is compiled: it is the same in all of them."""
+    content = "\0".join([environment.get("VERILATOR_ROOT", ""), str(trace), *_FLAGS])
+    return cache_folder() / f"runtime-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
 
 
 def _move_into_place(made: Path, destination: Path) -> None:
