@@ -42,12 +42,12 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     "--seeds", default=0, show_default=True, type=click.IntRange(0, 100), help="Placements to try on an FPGA."
 )
 @click.option("--shape", "shapes", multiple=True, metavar="MxNxK", help="A GEMM whose cycles are wanted. Repeatable.")
-@click.option("--power", is_flag=True, help="Simulate a GEMM and measure power; target asic.")
+@click.option("--power", is_flag=True, help="Simulate work and measure power; target asic.")
 @click.option(
-    "--data", type=click.Choice(WORKLOADS), default="random", show_default=True, help="What the GEMM multiplies."
+    "--data", type=click.Choice(WORKLOADS), default="random", show_default=True, help="What is multiplied, or moved by a DMA engine."
 )
 @click.option(
-    "--matrices", nargs=2, type=_FILE, metavar="A.npy B.npy", help="The GEMM instead: int8 [M, K] and [N, K]."
+    "--matrices", nargs=2, type=_FILE, metavar="A.npy B.npy", help="These instead: int8 [M, K] and [N, K]."
 )
 @click.option(
     "--latency", default=0, show_default=True, type=click.IntRange(0, 1_000_000), help="Of the memory, in cycles."
@@ -73,6 +73,7 @@ def report(
       tilewright report accelerator --preset small --target ecp5-45k
       tilewright report tile --preset small --set multiplier=dsp --target ecp5-85k --seeds 3 --freq 180
       tilewright report tile --target asic --liberty cells.lib --freq 100 --power --html report.html
+      tilewright report dma-writer --target asic --liberty cells.lib --power
     """
     for folder in (html_file and html_file.parent, output):
         if folder:
