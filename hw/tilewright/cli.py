@@ -2,6 +2,7 @@
 
 import json
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,8 @@ def run(command: click.Command) -> None:
     except (TilewrightError, OSError) as error:
         _fail(str(error))
     except (click.Abort, KeyboardInterrupt):
+        warnings.simplefilter("ignore")  # Amaranth's, of each component that was being built
+        click.echo("tilewright: interrupted", err=True)
         sys.exit(130)
     else:
         sys.exit(status if isinstance(status, int) else 0)

@@ -44,11 +44,13 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--shape", "shapes", multiple=True, metavar="MxNxK", help="A GEMM whose cycles are wanted. Repeatable.")
 @click.option("--power", is_flag=True, help="Simulate work and measure power; target asic.")
 @click.option(
-    "--data", type=click.Choice(WORKLOADS), default="random", show_default=True, help="What is multiplied, or moved by a DMA engine."
+    "--data",
+    type=click.Choice(WORKLOADS),
+    default="random",
+    show_default=True,
+    help="What is multiplied, or moved by a DMA engine.",
 )
-@click.option(
-    "--matrices", nargs=2, type=_FILE, metavar="A.npy B.npy", help="These instead: int8 [M, K] and [N, K]."
-)
+@click.option("--matrices", nargs=2, type=_FILE, metavar="A.npy B.npy", help="These instead: int8 [M, K] and [N, K].")
 @click.option(
     "--latency", default=0, show_default=True, type=click.IntRange(0, 1_000_000), help="Of the memory, in cycles."
 )
