@@ -143,13 +143,13 @@ def test_a_command_without_what_it_needs_fails(arguments, tmp_path):
     assert tilewright(*arguments, folder=tmp_path).returncode == 2
 
 
-def test_an_interrupt_is_one_line_and_status_130(capsys):
+def test_an_interrupt_is_one_line_and_status_130(capsys, monkeypatch):
     @click.command()
     def interrupted():
         raise KeyboardInterrupt
 
-    with pytest.raises(SystemExit) as ended, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["tilewright"])
+    monkeypatch.setattr(sys, "argv", ["tilewright"])
+    with pytest.raises(SystemExit) as ended:
         cli.run(interrupted)
     assert ended.value.code == 130
     assert capsys.readouterr().err.strip() == "tilewright: interrupted"
