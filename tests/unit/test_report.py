@@ -126,6 +126,9 @@ def test_areas_of_modules_add_up_and_memories_are_extra(mapped):
     for name in ("cell_um2", "ff", "gate_equivalents"):
         assert sum(m[name] for m in found["modules"]) == pytest.approx(found["total"][name], rel=1e-9)
     assert found["um2_per_multiplier"] == found["total"]["cell_um2"] / 4
+    flops = sum(cell["type"] == netlist.flop.cell.name for cell in netlist.module["cells"].values())
+    assert found["total"]["ff"] == flops < len(netlist.module["cells"])
+    assert found["total"]["cell_um2"] == pytest.approx(netlist.cell_area)
     assert found["total"]["memory_um2"] == 0
 
 
