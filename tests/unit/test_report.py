@@ -1,14 +1,17 @@
 """Reports: what they add up to, what they refuse, and what a user sees."""
 
+import contextlib
 import json
 import re
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from tilewright import opensta, place_route
+from tilewright.accelerator_config import AcceleratorConfig
 from tilewright.area import Area, measure_modules
 from tilewright.asic import find_flop, map_verilog
 from tilewright.config import TileConfig
@@ -24,6 +27,7 @@ from tilewright.report_target import ReportTarget
 from tilewright_sim import bench_report, cli, cli_report, power, report, report_cells
 from tilewright_sim.activity import expression, replay
 from tilewright_sim.bench_report import OSU018, libraries
+from tilewright_sim.recording import Recording
 from tilewright_sim.report import measure
 from tilewright_sim.report_page import page
 
@@ -117,6 +121,29 @@ def test_power_of_a_dma_engine_is_told_by_the_byte_and_depends_on_the_data(produ
         both = [next(m["total_mw"] for m in run["modules"] if m["name"].endswith(part)) for run in (random, zeros)]
         assert both[0] == pytest.approx(both[1])
     assert "pJ per byte" in power.summary(random)
+
+
+def test_an_accelerator_is_recorded_from_doorbell_to_interrupt_behind_the_memory_asked_for(monkeypatch):
+    asked = {}
+
+    class Chip(contextlib.nullcontext):
+        simulated = SimpleNamespace(doorbells=[5], status=SimpleNamespace(interrupt_cycle=90))
+
+        def __init__(self, config, **options):
+            super().__init__(self)
+            asked.update(options)
+
+        def gemm(self, a, b):
+            asked["gemm"] = len(a), len(b)
+
+    monkeypatch.setattr(power, "Simulator", Chip)
+    monkeypatch.setattr(power, "wanted_signals", lambda _: set())
+    monkeypatch.setattr(power, "read_recording", lambda *_: Recording(80, {}))
+    config = AcceleratorConfig.preset("nano")
+    a, b = power.workload("random", (3, 4, 5), config)
+    run = power._record(config, SimpleNamespace(top="accelerator"), a, b, Bus(latency=7, bandwidth=0.5))
+    assert (run.window, run.work, run.per_cycle) == (range(5, 80), 60, 16)
+    assert (asked["latency"], asked["bandwidth"], asked["gemm"]) == (7, 0.5, (3, 4))
 
 
 @needs_cells
