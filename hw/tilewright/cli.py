@@ -2,26 +2,26 @@
 
 import json
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from .area import LUT4_EQUIVALENTS, Area, measure_area
 from .config import Config, load_config
 from .errors import TilewrightError
 from .products import PRODUCTS, Product
 from .target import FAMILIES, Family
+from .terminal import FigureTable, Printer
 from .timing import measure_fmax
 from .verilog import generate as generate_verilog
 
 __all__ = ["cli", "config_options", "console", "run"]
 
 # Progress goes to standard error, so that what is printed can be piped.
-console = Console(stderr=True)
+console = Printer(stderr=True)
 
 
 def run(command: click.Command) -> None:
@@ -36,6 +36,8 @@ def run(command: click.Command) -> None:
     except (TilewrightError, OSError) as error:
         _fail(str(error))
     except (click.Abort, KeyboardInterrupt):
+        warnings.simplefilter("ignore")  # Amaranth's, of each component that was being built
+        click.echo("tilewright: interrupted", err=True)
         sys.exit(130)
     else:
         sys.exit(status if isinstance(status, int) else 0)
@@ -139,12 +141,12 @@ def area(
             json.dumps({"product": product, "target": target, "config": config.model_dump(), **measured.report()})
         )
     else:
-        Console().print(area_table(measured, f"{product} {_brief(config)}, {target}"))
+        Printer().print(area_table(measured, f"{product} {_brief(config)}, {target}"))
 
 
-def area_table(measured: Area, title: str) -> Table:
+def area_table(measured: Area, title: str) -> FigureTable:
     """Return the table of an area report."""
-    table = Table(title=title, title_justify="left")
+    table = FigureTable(title=title, title_justify="left")
     table.add_column("")
     columns = {"lut4": "LUT4-equivalents", "carry": "carry cells", "ff": "FF", "dsp": "DSP", "bram": "BRAM"}
     for heading in columns.values():
@@ -181,12 +183,12 @@ def presets(product: str | None, schema: bool) -> None:
         click.echo(json.dumps(PRODUCTS[product].config.model_json_schema(), indent=2))
         return
     for chosen_product in [PRODUCTS[product]] if product else PRODUCTS.values():
-        Console().print(_fields_table(chosen_product), "")
+        Printer().print(_fields_table(chosen_product), "")
 
 
-def _fields_table(product: Product) -> Table:
+def _fields_table(product: Product) -> FigureTable:
     """The fields of a product's configuration, and their values in each preset."""
-    table = Table(title=f"{product.name}: {product.about}", title_justify="left")
+    table = FigureTable(title=f"{product.name}: {product.about}", title_justify="left")
     presets = [product.config.preset(name).model_dump() for name in product.config.PRESETS]
     for heading in ("field", "values", *product.config.PRESETS, "meaning"):
         table.add_column(heading)

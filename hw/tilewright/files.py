@@ -34,11 +34,30 @@ def write_files(folder: Path, files: dict[str, str]) -> list[Path]:
             os.replace(*staged[0])
             staged.pop(0)
     except OSError as error:
-        raise TilewrightError(f"cannot write {error.filename or folder}: {error.strerror}") from None
+        place = Path(error.filename or folder)
+        if place.parent == folder and place.name.startswith("."):  # a temporary file, which says nothing to the user
+            place = folder
+        raise TilewrightError(f"cannot write {place}: {error.strerror}") from None
     finally:
         for temporary, _ in staged:
             Path(temporary).unlink(missing_ok=True)
     return [folder / name for name in files]
+
+
+def check_folder(folder: Path) -> None:
+    """Fail before minutes of work if a folder cannot be written, or made.
+
+    Raises
+    ------
+    TilewrightError
+        With the reason.
+    """
+    place = folder
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    if not place.is_dir() or not os.access(place, os.W_OK):
+        why = "permission denied" if place.is_dir() else f"{place} is a file"
+        raise TilewrightError(f"cannot write {folder}: {why}; choose another folder")
 
 
 def _umask() -> int:

@@ -3,6 +3,7 @@
 import gzip
 import itertools
 import re
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -101,7 +102,7 @@ def read_text(file: Path) -> str:
         data = file.read_bytes()
         if data[:2] == b"\x1f\x8b":
             data = gzip.decompress(data)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise TilewrightError(f"cannot read {file}: {getattr(error, 'strerror', None) or error}") from None
     return data.decode("utf-8", errors="replace")
 

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .asic import MEMORY, AsicNetlist, write_netlist
+from .asic import MEMORY, AsicNetlist
 from .errors import ToolError
 from .liberty import read_text
+from .netlist_verilog import write_netlist
 
-__all__ = ["CellPower", "PathStep", "StaTiming", "analyse_power", "analyse_timing"]
+__all__ = ["CellPower", "PathStep", "StaTiming", "analyse_power", "analyse_timing", "find_opensta"]
 
 # Newton's rule finds the shortest period: slack falls in step with the period, but for what ports take of it.
 _ROUNDS = 6
@@ -239,10 +240,22 @@ def _write_sources(netlist: AsicNetlist, folder: Path) -> None:
     (folder / "powered.v").write_text(text, encoding="utf-8")
 
 
-def _run(netlist: AsicNetlist, folder: Path, script: str, libraries: list[str], verilog: str, commands: str) -> None:
+def find_opensta() -> str:
+    """Return the path of OpenSTA.
+
+    Raises
+    ------
+    ToolError
+        If it is missing.
+    """
     tool = shutil.which("sta") or shutil.which("opensta")
     if tool is None:
         raise ToolError("OpenSTA is missing: run `apt-get install opensta`")
+    return tool
+
+
+def _run(netlist: AsicNetlist, folder: Path, script: str, libraries: list[str], verilog: str, commands: str) -> None:
+    tool = find_opensta()
     head = [f"read_liberty {file}" for file in libraries]
     head += [f"read_verilog {verilog}", f"link_design {netlist.top}", "set_cmd_units -time ns"]
     (folder / script).write_text("\n".join([*head, commands, "puts done", ""]), encoding="utf-8")

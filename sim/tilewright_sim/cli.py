@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
-from rich.table import Table
 
 from tilewright.cli import cli, console, run
 from tilewright.errors import TilewrightError
 from tilewright.files import write_files
+from tilewright.terminal import FigureTable
 
 from . import cli_board, cli_gemm, cli_report  # noqa: F401  # their commands
 from .bench import BENCHES, update_readme
@@ -67,7 +67,7 @@ def _replace(readme: Path, what: str, table: str) -> str:
 
 def _plain(figures: list[Figure | Configuration]) -> str:
     """The table without commands, for the terminal."""
-    table = Table()
+    table = FigureTable()
     for heading in figures[0].HEADINGS[:-1] if figures else ():
         table.add_column(heading)
     for figure in figures:

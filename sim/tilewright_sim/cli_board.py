@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
 
 import tilewright.board.cli  # noqa: F401  # its commands
 from tilewright.board.board_config import BoardConfig
@@ -15,6 +14,7 @@ from tilewright.board.boards import BOARDS
 from tilewright.board.cli import board_option
 from tilewright.cli import cli, console
 from tilewright.config import load_config
+from tilewright.terminal import Printer
 
 from .board import Board
 from .board_simulator import BoardSimulator
@@ -47,7 +47,7 @@ def gemm_on_board(
         return
     click.echo(f"{summary(figures)}\nall {result.c.size:,} results equal numpy's")
     click.echo(f"{result.cycles / clock_hz * 1e3:.3f} ms at {clock_hz / 1e6:g} MHz; {seconds:.1f} s with all transfers")
-    Console().print(where_the_time_went(result.counters))
+    Printer().print(where_the_time_went(result.counters))
 
 
 def simulated_board_config(name: str, settings: tuple[str, ...] = ()) -> BoardConfig:

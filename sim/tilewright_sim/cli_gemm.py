@@ -11,7 +11,6 @@ from typing import Any
 import click
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tilewright.accelerator_config import AcceleratorConfig
@@ -19,6 +18,7 @@ from tilewright.cli import cli, console
 from tilewright.config import load_config
 from tilewright.cycle_model import Bus, Estimate, Gemm, estimate
 from tilewright.errors import TilewrightError
+from tilewright.terminal import Printer
 
 from .chip.cli import chip_options, estimate_chip, wants_chip
 from .cli_board import gemm_on_board
@@ -141,7 +141,7 @@ def gemm(
         click.echo(json.dumps(figures))
         return
     click.echo(f"{summary(figures)}\nall {result.c.size:,} results equal numpy's")
-    Console().print(where_the_time_went(result.counters))
+    Printer().print(where_the_time_went(result.counters))
     if a_file is None and shape is None:
         click.echo(HINT)
 

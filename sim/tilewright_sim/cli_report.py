@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 import numpy as np
-from rich.console import Console
 
 from tilewright.area import LUT4_EQUIVALENTS
 from tilewright.cli import chosen, cli, config_options, console
 from tilewright.cycle_model import Bus
 from tilewright.errors import TilewrightError
-from tilewright.files import write_files
+from tilewright.files import check_folder, write_files
 from tilewright.report_target import TARGETS, ReportTarget
+from tilewright.terminal import Printer
 
 from .cli_gemm import load_matrix
 from .device_array import check_matrix
@@ -42,14 +42,18 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     "--seeds", default=0, show_default=True, type=click.IntRange(0, 100), help="Placements to try on an FPGA."
 )
 @click.option("--shape", "shapes", multiple=True, metavar="MxNxK", help="A GEMM whose cycles are wanted. Repeatable.")
-@click.option("--power", is_flag=True, help="Simulate a GEMM and measure power; target asic.")
+@click.option("--power", is_flag=True, help="Simulate work and measure power; target asic.")
 @click.option(
-    "--data", type=click.Choice(WORKLOADS), default="random", show_default=True, help="What the GEMM multiplies."
+    "--data",
+    type=click.Choice(WORKLOADS),
+    default="random",
+    show_default=True,
+    help="What is multiplied, or moved by a DMA engine.",
 )
+@click.option("--matrices", nargs=2, type=_FILE, metavar="A.npy B.npy", help="These instead: int8 [M, K] and [N, K].")
 @click.option(
-    "--matrices", nargs=2, type=_FILE, metavar="A.npy B.npy", help="The GEMM instead: int8 [M, K] and [N, K]."
+    "--latency", default=0, show_default=True, type=click.IntRange(0, 1_000_000), help="Of the memory, in cycles."
 )
-@click.option("--latency", default=0, show_default=True, help="Cycles of the memory's latency, for cycles.")
 @click.option("--depth", type=click.IntRange(0), help="Levels of modules in the tables: 2 for an accelerator, else 4.")
 @click.option("--html", "html_file", type=_FILE, help="Write the report as one HTML file.")
 @click.option("--output", "-o", type=click.Path(path_type=Path), help="Keep Verilog, SDC and netlist in this folder.")
@@ -71,7 +75,11 @@ def report(
       tilewright report accelerator --preset small --target ecp5-45k
       tilewright report tile --preset small --set multiplier=dsp --target ecp5-85k --seeds 3 --freq 180
       tilewright report tile --target asic --liberty cells.lib --freq 100 --power --html report.html
+      tilewright report dma-writer --target asic --liberty cells.lib --power
     """
+    for folder in (html_file and html_file.parent, output):
+        if folder:
+            check_folder(folder)
     place = ReportTarget.parse(target, liberty, memory_um2_per_bit)
     product_chosen, config = chosen(product, preset, path, settings)
     pair = None
@@ -90,7 +98,7 @@ def report(
     if as_json:
         click.echo(json.dumps(found.to_dict()))
     else:
-        Console().print(view(found, depth if depth is not None else 2 if product == "accelerator" else 4))
+        Printer().print(view(found, depth if depth is not None else 2 if product == "accelerator" else 4))
     if not found.met:
         timing = found.timing or {}
         click.echo(

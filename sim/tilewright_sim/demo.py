@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 from rich.columns import Columns
-from rich.console import Console
 from rich.panel import Panel
 
 from tilewright.accelerator_config import AcceleratorConfig
@@ -14,6 +13,7 @@ from tilewright.board.boards import BOARDS
 from tilewright.cli import area_table, console
 from tilewright.errors import TilewrightError
 from tilewright.products import PRODUCTS
+from tilewright.terminal import Printer
 from tilewright.verilog import generate
 
 from . import digits
@@ -36,7 +36,7 @@ def digits_demo(preset: str, images: int) -> None:
     TilewrightError
         If the RTL and the golden model differ (the message names a waveform), or a tool is missing.
     """
-    out = Console()
+    out = Printer()
     product, config = PRODUCTS["accelerator"], AcceleratorConfig.preset(preset)
     with console.status("generating Verilog; the first run on a machine compiles Yosys, which takes a minute"):
         files = generate(product, config, Path("build"))
@@ -79,7 +79,7 @@ def board_demo(images: int, name: str = "colorlight-i5") -> None:
     TilewrightError
         If the board and the golden model differ, or a tool is missing.
     """
-    out = Console()
+    out = Printer()
     network = digits.Network.load()
     pixels, labels = digits.test_set()
     pixels, labels = pixels[:images], labels[:images]

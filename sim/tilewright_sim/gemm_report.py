@@ -4,12 +4,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.table import Table
 
 from tilewright.accelerator_config import AcceleratorConfig, Activity
 from tilewright.cycle_model import Estimate
 from tilewright.errors import TilewrightError
 from tilewright.registers import WALKERS
+from tilewright.terminal import FigureTable
 
 from . import golden
 from .requant import Requant
@@ -68,9 +68,9 @@ def summary(figures: dict[str, Any]) -> str:
     )
 
 
-def where_the_time_went(counters: dict[str, int]) -> Table:
+def where_the_time_went(counters: dict[str, int]) -> FigureTable:
     """Return a table of the counters: a row for each walker, a column for each cause, in percent of the cycles."""
-    table = Table(title="where the time went, % of the cycles", title_justify="left")
+    table = FigureTable(title="where the time went, % of the cycles", title_justify="left")
     table.add_column("")
     for activity in Activity.__members__:
         table.add_column(activity.lower(), justify="right")

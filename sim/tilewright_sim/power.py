@@ -3,6 +3,7 @@
 import math
 import tempfile
 from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +13,24 @@ from numpy.typing import NDArray
 from tilewright.accelerator_config import AcceleratorConfig
 from tilewright.asic import AsicNetlist
 from tilewright.config import Config, TileConfig
+from tilewright.cycle_model import Bus
+from tilewright.dma_config import DmaConfig
 from tilewright.errors import TilewrightError
 from tilewright.opensta import analyse_power
 
 from . import digits
-from .activity import Recording, read_recording, replay, wanted_signals
+from .activity import replay, wanted_signals
+from .dma_simulator import DmaSimulator, requests_for
+from .recording import Recording, read_recording
 from .simulator import Simulator
 from .tile_simulator import TileSimulator
 
-__all__ = ["LIMITS", "WORKLOADS", "default_shape", "measure_power", "workload"]
+__all__ = ["LIMITS", "WORKLOADS", "check_length", "default_shape", "measure_power", "workload"]
 
 Matrices = tuple[NDArray[np.signedinteger], NDArray[np.signedinteger]]
 WORKLOADS = ("random", "zeros", "digits")
 LIMITS = (
-    "Activity: the RTL is simulated with this GEMM; what its registers, ports and memories held in each cycle is put "
+    "Activity: the RTL is simulated with this work; what its registers, ports and memories held in each cycle is put "
     "into the mapped netlist, every net is computed from that, and every pin of every cell gets its own count of "
     "changes and share of ones. Each flip-flop's next value is compared with the RTL's in every cycle.",
     "Zero delay: a net changes at most once a cycle. Glitches are not counted.",
@@ -35,12 +40,63 @@ LIMITS = (
 )
 # More makes the waveform large and the figure no better.
 _MOST_CYCLES = 200_000
+_RESET = 2  # cycles before a tile or an engine works
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the RTL held while it worked.
+
+    Parameters
+    ----------
+    recording : Recording
+    window : range
+        The cycles in which it worked.
+    work : int
+        What it did: multiplications, or bytes moved.
+    per_cycle : int
+        The most of that in a cycle.
+    """
+
+    recording: Recording
+    window: range
+    work: int
+    per_cycle: int
 
 
 def default_shape(config: Config) -> tuple[int, int, int]:
-    """A GEMM long enough for a steady figure: 16 tiles of weights, each used for 8 times its columns."""
+    """A GEMM long enough for a steady figure: 16 tiles of weights, each used for 8 times its columns.
+
+    For a DMA engine both operands together have 2,048 bus words, in rows as long as it can move, 32 words at most.
+    """
+    if isinstance(config, DmaConfig):
+        words = max(1, min(32, ((1 << config.length_bits) - 1) // config.word_bytes))
+        row = min(words * config.word_bytes, (1 << config.length_bits) - 1)
+        return 1024 // words, 1024 // words, row
     rows, cols = getattr(config, "rows", 8), getattr(config, "cols", 8)
     return 8 * cols, 4 * cols, 4 * rows
+
+
+def check_length(config: Config, shape: tuple[int, int, int]) -> None:
+    """Refuse work that would take too many cycles to record.
+
+    Raises
+    ------
+    TilewrightError
+        With the limit.
+    """
+    m, n, k = shape
+    if isinstance(config, DmaConfig):
+        for rows in (m, n):
+            requests_for(config, rows, k)
+        what, cycles = "moving these matrices", (m + n) * math.ceil(k / config.word_bytes)
+    elif isinstance(config, TileConfig):
+        blocks = math.ceil(n / config.cols) * math.ceil(k / config.rows)
+        what, cycles = "this GEMM", blocks * max(m, config.cols)
+    else:
+        return
+    if cycles > _MOST_CYCLES:
+        raise TilewrightError(f"{what} takes more than {_MOST_CYCLES:,} cycles: choose a smaller one for power")
 
 
 def workload(name: str, shape: tuple[int, int, int], config: Config) -> Matrices:
@@ -64,16 +120,26 @@ def workload(name: str, shape: tuple[int, int, int], config: Config) -> Matrices
     return (a, b) if max(bits) > 8 else (a.astype(np.int8), b.astype(np.int8))
 
 
-def measure_power(config: Config, netlist: AsicNetlist, folder: Path, mhz: float, a: NDArray, b: NDArray) -> dict:
-    """Measure what ``C[M, N] = A[M, K] · B[N, K]ᵀ`` takes on a netlist at a clock.
+def measure_power(
+    config: Config,
+    netlist: AsicNetlist,
+    folder: Path,
+    mhz: float,
+    a: NDArray,
+    b: NDArray,
+    bus: Bus = Bus(),  # noqa: B008
+) -> dict:
+    """Measure what ``C[M, N] = A[M, K] · B[N, K]ᵀ`` takes on a netlist at a clock; of a DMA engine, moving A and B.
+
+    ``bus`` is the memory behind an accelerator or a DMA engine.
 
     Raises
     ------
     TilewrightError
-        If the product does not multiply, the GEMM is too long, or the netlist computes something else than the RTL.
+        If the product does neither, the work is too long, or the netlist computes something else than the RTL.
     """
-    recording, window = _record(config, netlist, a, b)
-    activity = replay(netlist, recording, window)
+    run = _record(config, netlist, a, b, bus)
+    activity = replay(netlist, run.recording, run.window)
     power = analyse_power(netlist, folder, mhz, activity.nets)
     modules: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
     for name, cell in power.items():
@@ -81,17 +147,17 @@ def measure_power(config: Config, netlist: AsicNetlist, folder: Path, mhz: float
         for index, watts in enumerate((cell.internal, cell.switching, cell.leakage)):
             row[index] += 1000 * watts
     internal, switching, leakage = (sum(row[index] for row in modules.values()) for index in range(3))
-    macs = len(a) * len(b) * a.shape[1]
     seconds = activity.cycles / (mhz * 1e6)
     total = internal + switching + leakage
+    counted, each = ("bytes", "pj_per_byte") if isinstance(config, DmaConfig) else ("macs", "pj_per_mac")
     return {
         "clock_mhz": mhz,
         "total_mw": total, "internal_mw": internal, "switching_mw": switching, "leakage_mw": leakage,
-        "pj_per_mac": total * 1e-3 * seconds / macs * 1e12,
+        each: total * 1e-3 * seconds / run.work * 1e12,
         "energy_nj": total * 1e-3 * seconds * 1e9,
-        "macs": macs,
+        counted: run.work,
         "cycles": activity.cycles,
-        "utilisation": macs / activity.cycles / (config.rows * config.cols),  # type: ignore[attr-defined]
+        "utilisation": run.work / activity.cycles / run.per_cycle,
         "registers_compared": activity.registers,
         "modules": [
             {"name": name, "internal_mw": row[0], "switching_mw": row[1], "leakage_mw": row[2], "total_mw": sum(row)}
@@ -101,13 +167,14 @@ def measure_power(config: Config, netlist: AsicNetlist, folder: Path, mhz: float
     }  # fmt: skip
 
 
-def _record(config: Config, netlist: AsicNetlist, a: NDArray, b: NDArray) -> tuple[Recording, range]:
-    """Run the RTL; return what it held, and the cycles in which it worked."""
+def _record(config: Config, netlist: AsicNetlist, a: NDArray, b: NDArray, bus: Bus = Bus()) -> Run:  # noqa: B008
+    """Run the RTL."""
+    if isinstance(config, DmaConfig):
+        return _record_transfers(config, netlist, (a, b), bus)
     if not isinstance(config, TileConfig):  # which an accelerator's is too
-        raise TilewrightError("power is measured while a GEMM runs: choose the tile or the accelerator")
-    blocks = math.ceil(len(b) / config.cols) * math.ceil(a.shape[1] / config.rows)
-    if blocks * max(len(a), config.cols) > _MOST_CYCLES:
-        raise TilewrightError(f"this GEMM takes more than {_MOST_CYCLES:,} cycles: choose a smaller one for power")
+        raise TilewrightError("power is measured at work: choose the tile, the accelerator or a DMA engine")
+    check_length(config, (len(a), len(b), a.shape[1]))
+    macs, per_cycle = len(a) * len(b) * a.shape[1], config.rows * config.cols
     names = wanted_signals(netlist)
     with tempfile.TemporaryDirectory(prefix="tilewright-") as folder:
         waveform = Path(folder) / "run.fst"
@@ -115,18 +182,36 @@ def _record(config: Config, netlist: AsicNetlist, a: NDArray, b: NDArray) -> tup
             with TileSimulator(config, waveform=waveform) as tile:
                 tile.matmul(a, b)
             recording = read_recording(waveform, netlist.top, names)
-            return recording, range(2, recording.cycles)  # behind the two cycles of reset
-        with Simulator(config, waveform=waveform) as chip:
+            return Run(recording, range(_RESET, recording.cycles), macs, per_cycle)
+        with Simulator(config, waveform=waveform, latency=bus.latency, bandwidth=bus.bandwidth) as chip:
             chip.gemm(a, b)
             window = range(chip.simulated.doorbells[0], chip.simulated.status.interrupt_cycle)
         recording = read_recording(waveform, netlist.top, names)
-        return recording, range(window.start, min(window.stop, recording.cycles))
+        return Run(recording, range(window.start, min(window.stop, recording.cycles)), macs, per_cycle)
+
+
+def _record_transfers(config: DmaConfig, netlist: AsicNetlist, matrices: Matrices, bus: Bus) -> Run:
+    """Let a DMA engine move the rows of both matrices."""
+    moved = [np.asarray(matrix, dtype=np.int8) for matrix in matrices]
+    size = sum(len(matrix) * (matrix.shape[1] + config.word_bytes) for matrix in moved)
+    check_length(config, (len(moved[0]), len(moved[1]), moved[0].shape[1]))
+    with tempfile.TemporaryDirectory(prefix="tilewright-") as folder:
+        waveform = Path(folder) / "run.fst"
+        product = netlist.top.replace("_", "-")
+        with DmaSimulator(product, config, 8192 + size, bus.latency, waveform) as engine:
+            engine.move(moved)
+        recording = read_recording(waveform, netlist.top, wanted_signals(netlist))
+    work = sum(matrix.size for matrix in moved)
+    return Run(recording, range(_RESET, recording.cycles), work, config.word_bytes)
 
 
 def summary(power: dict[str, Any]) -> str:
     """Return the figures in one line."""
+    moves = "bytes" in power
+    each = f"{power['pj_per_byte']:.3g} pJ per byte" if moves else f"{power['pj_per_mac']:.3g} pJ per MAC"
+    work = f"{power['bytes']:,} bytes moved" if moves else "the GEMM"
     return (
         f"{power['total_mw']:.3g} mW at {power['clock_mhz']:g} MHz (internal {power['internal_mw']:.3g}, switching "
-        f"{power['switching_mw']:.3g}, leakage {power['leakage_mw']:.3g}), {power['pj_per_mac']:.3g} pJ per MAC, "
-        f"{power['energy_nj']:.4g} nJ for the GEMM, multipliers busy {power['utilisation']:.1%}"
+        f"{power['switching_mw']:.3g}, leakage {power['leakage_mw']:.3g}), {each}, {power['energy_nj']:.4g} nJ for "
+        f"{work}, {'bus' if moves else 'multipliers'} busy {power['utilisation']:.1%}"
     )

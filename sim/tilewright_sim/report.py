@@ -2,8 +2,6 @@
 
 import math
 import statistics
-import tempfile
-from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,21 +11,20 @@ from numpy.typing import NDArray
 
 from tilewright.accelerator_config import AcceleratorConfig
 from tilewright.area import measure_modules
-from tilewright.asic import AsicNetlist, map_to_cells
 from tilewright.config import Config, TileConfig
 from tilewright.cycle_model import Bus, Gemm, estimate
+from tilewright.dma_config import DmaConfig
 from tilewright.errors import TilewrightError
-from tilewright.liberty import Library, read_libraries
-from tilewright.opensta import StaTiming, analyse_timing
 from tilewright.place_route import Placement, check_fits, place_and_route
 from tilewright.products import PRODUCTS, Product
 from tilewright.report_target import ReportTarget
 from tilewright.sdc import CLOCK_MHZ
 from tilewright.verilog import generate
 
-from .power import default_shape, measure_power, workload
+from .power import check_length, default_shape, workload
+from .report_cells import measure_cells
 
-__all__ = ["GOALS_MHZ", "Report", "asic_area", "measure"]
+__all__ = ["GOALS_MHZ", "Report", "measure"]
 
 Json = dict[str, Any]
 # What placement strives for where no clock is asked for.
@@ -114,9 +111,10 @@ def measure(
     energy : bool
         Whether to measure power too, which simulates and needs the target ``asic``.
     data : str or (A[M, K], B[N, K])
-        What is multiplied meanwhile: one of `power.WORKLOADS`, in the first shape, or int8 matrices.
+        What is multiplied meanwhile, or moved by a DMA engine: one of `power.WORKLOADS`, in the first shape, or int8
+        matrices.
     bus : Bus
-        The memory behind an accelerator.
+        The memory behind an accelerator or a DMA engine.
     output : Path or None
         A folder that keeps the Verilog, the constraints and, of an asic, the mapped netlist.
     progress : callable
@@ -135,10 +133,27 @@ def measure(
         raise TilewrightError(f"--seeds are placements of nextpnr, which the target {place.name} has not")
     if energy and place.family != "asic":
         raise TilewrightError(f"power needs --target asic and its Liberty files: {place.name} has no power model")
+    if energy and not isinstance(config, (TileConfig, DmaConfig)):  # an accelerator's is a tile's too
+        raise TilewrightError("power is measured at work: choose the tile, the accelerator or a DMA engine")
     cycles = [_cycles(config, shape, bus) for shape in shapes]
     head = (chosen.name, config.model_dump(), place.name)
     if place.family == "asic":
-        return _measure_asic(head, chosen, config, place, freq, cycles, energy, data, shapes, output, progress)
+        work = None
+        if energy:
+            given = None if isinstance(data, str) else (len(data[0]), len(data[1]), data[0].shape[1])
+            shape = given or (shapes[0] if shapes else default_shape(config))
+            check_length(config, shape)
+            work = workload(data, shape, config) if isinstance(data, str) else data
+        cost = measure_cells(
+            chosen, config, place, freq or GOALS_MHZ["asic"], freq is not None, work, bus, output, progress
+        )
+        if cost.power:
+            cost.power["data"] = data if isinstance(data, str) else "matrices"
+            for row in cycles:
+                row["energy_nj"] = cost.power["total_mw"] * row["cycles"] / cost.power["clock_mhz"]
+            if cycles:
+                cost.notes.append("Energy of a shape: its cycles at the power measured with the workload's data.")
+        return Report(*head, cost.area, cost.timing, cycles, cost.power, cost.notes)
     if output is not None:
         generate(chosen, config, output, place.verilog_family, clock_mhz=freq or CLOCK_MHZ)
     progress(f"synthesizing for {place.name}")
@@ -212,112 +227,3 @@ def _cycles(config: Config, shape: tuple[int, int, int], bus: Bus) -> Json:
         share = m * n * k / cycles / (config.rows * config.cols)
         return {"m": m, "n": n, "k": k, "cycles": cycles, "utilisation": share, "source": "max(M, cols) for each tile"}
     raise TilewrightError("shapes are GEMMs: choose the tile or the accelerator")
-
-
-def _measure_asic(
-    head: tuple[str, Json, str], product: Product, config: Config, target: ReportTarget, freq: float | None,
-    cycles: list[Json], energy: bool, data: str | tuple[NDArray, NDArray], shapes: Sequence[tuple[int, int, int]],
-    output: Path | None, progress: Callable[[str], None],
-) -> Report:  # fmt: skip
-    mhz = freq or GOALS_MHZ["asic"]
-    progress("reading the Liberty files")
-    library = read_libraries(target.liberty)
-    with tempfile.TemporaryDirectory(prefix="tilewright-") as name:
-        netlist, timing, folder = _mapped(product, config, library, Path(name), mhz, freq is not None, progress)
-        power = None
-        if energy:
-            progress("simulating the RTL and measuring power")
-            shape = shapes[0] if shapes else default_shape(config)
-            a, b = workload(data, shape, config) if isinstance(data, str) else data
-            power = measure_power(config, netlist, folder, mhz, a, b)
-            power["data"] = data if isinstance(data, str) else "matrices"
-            power["shape"] = {"m": len(a), "n": len(b), "k": a.shape[1]}
-        if output is not None:
-            generate(product, config, output, clock_mhz=mhz)
-            for file in ("netlist.v", "path.txt"):
-                (output / f"{product.module}_{file}").write_bytes((folder / file).read_bytes())
-    for row in cycles if power else []:
-        row["energy_nj"] = power["total_mw"] * row["cycles"] / mhz if power else None
-    report: Json = {
-        "requested_mhz": freq,
-        "fmax_mhz": timing.fmax_mhz,
-        "best_mhz": timing.fmax_mhz,
-        "seeds": {},
-        "slack_ns": timing.slack_ns if freq else None,
-        "met": timing.slack_ns >= 0 if freq else None,
-        "critical_path": [
-            {"component": step.component, "signal": step.signal, "kind": step.cell, "ns": step.ns}
-            for step in timing.path
-        ],
-    }
-    notes = [
-        f"Adders: {netlist.adders}. Nets with a large load, resets and enables included, have buffers: "
-        f"{netlist.buffers} of them. Only the clock is ideal.",
-        "Cells without wires: no placement, no clock tree. Timing is OpenSTA's with the constraints written beside the "
-        "Verilog (40 % of the period outside at each port, 2 % uncertainty).",
-        "A gate equivalent is the library's smallest two-input NAND.",
-    ]
-    area = asic_area(netlist, config, target.memory_um2_per_bit)
-    if area["total"]["memory_bits"]:
-        notes.append(
-            "Standard cells hold no SRAM: memories are counted in bits, are black boxes to timing, and take "
-            + (
-                f"{target.memory_um2_per_bit:g} µm² a bit by --memory-um2-per-bit."
-                if target.memory_um2_per_bit
-                else "no area here; give --memory-um2-per-bit."
-            )
-        )
-    if any(row.get("energy_nj") for row in cycles):
-        notes.append("Energy of a shape: its cycles at the power measured with the workload's data.")
-    return Report(*head, area, report, cycles, power, notes)
-
-
-def _mapped(
-    product: Product, config: Config, library: Library, folder: Path, mhz: float, asked: bool,
-    progress: Callable[[str], None],
-) -> tuple[AsicNetlist, StaTiming, Path]:  # fmt: skip
-    """Map for area; where that misses the clock, once more for speed, and keep the faster."""
-    best: tuple[AsicNetlist, StaTiming, Path] | None = None
-    for fast in (False, True):
-        place = folder / ("fast" if fast else "small")
-        place.mkdir()
-        progress(f"mapping to the library's cells for {'speed' if fast else 'area'}")
-        netlist = map_to_cells(product, config, library, place, fast=fast, clock_mhz=mhz)
-        constraints = (place / f"{product.module}.sdc").read_text(encoding="utf-8")
-        progress("timing with OpenSTA")
-        timing = analyse_timing(netlist, place, constraints, mhz)
-        if best is None or timing.slack_ns > best[1].slack_ns:
-            best = netlist, timing, place
-        if timing.slack_ns >= 0 or not asked:
-            break
-    assert best is not None
-    return best
-
-
-def asic_area(netlist: AsicNetlist, config: Config | None, memory_um2_per_bit: float | None) -> Json:
-    """The area part of a report, from a mapped netlist."""
-    nand = netlist.library.gate(2, (1, 1, 1, 0))
-    unit = nand.area if nand and nand.area else None
-    rows: dict[str, Counter] = defaultdict(Counter)
-    for name, cell in netlist.module["cells"].items():
-        row = rows[netlist.hierarchy.branch(netlist.owner[name])]
-        row["cell_um2"] += netlist.area_of(name)  # type: ignore[assignment]
-        row["ff"] += cell["type"] == netlist.flop.cell.name
-        row["memory_bits"] += netlist.memory_bits(name)
-    instances = Counter(netlist.hierarchy.branch(path) for path in netlist.hierarchy.kinds)
-
-    def complete(row: Counter) -> Json:
-        found: Json = {name: row[name] for name in ("cell_um2", "ff", "memory_bits")}
-        if unit:
-            found["gate_equivalents"] = row["cell_um2"] / unit
-        if memory_um2_per_bit:
-            found["memory_um2"] = row["memory_bits"] * memory_um2_per_bit
-        return found
-
-    total: Counter = sum(rows.values(), Counter())
-    multipliers = getattr(config, "rows", 0) * getattr(config, "cols", 0)
-    modules = [{"name": name, "instances": instances[name], **complete(rows[name])} for name in sorted(instances)]
-    found: Json = {"total": complete(total), "multipliers": multipliers, "modules": modules}
-    if multipliers:
-        found["um2_per_multiplier"] = total["cell_um2"] / multipliers
-    return found

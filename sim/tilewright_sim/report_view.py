@@ -3,8 +3,9 @@
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
+
+from tilewright.terminal import FigureTable
 
 from .power import summary
 from .report import Report
@@ -49,12 +50,12 @@ def tree(modules: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return found
 
 
-def _area(report: Report, depth: int) -> Table:
+def _area(report: Report, depth: int) -> FigureTable:
     total = report.area["total"]
     names = [name for name in COLUMNS if name in total]
-    table = Table(title=f"{report.product} on {report.target}: area by module, each with what is in it")
+    table = FigureTable(title=f"{report.product} on {report.target}: area by module, each with what is in it")
     table.title_justify = "left"
-    table.add_column("module", no_wrap=True, min_width=28)
+    table.add_column("module")
     table.add_column("×", justify="right")
     for name in names:
         table.add_column(COLUMNS[name], justify="right")
@@ -119,8 +120,8 @@ def steps_by_component(path: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return joined
 
 
-def _path(report: Report) -> Table:
-    table = Table(title="critical path", title_justify="left")
+def _path(report: Report) -> FigureTable:
+    table = FigureTable(title="critical path", title_justify="left")
     for heading in ("component", "signals", "steps", "ns", "of it routing"):
         table.add_column(heading, justify="left" if heading in ("component", "signals") else "right")
     for part in steps_by_component((report.timing or {})["critical_path"]):
@@ -130,8 +131,8 @@ def _path(report: Report) -> Table:
     return table
 
 
-def _cycles(report: Report) -> Table:
-    table = Table(title=f"cycles ({report.cycles[0]['source']})", title_justify="left")
+def _cycles(report: Report) -> FigureTable:
+    table = FigureTable(title=f"cycles ({report.cycles[0]['source']})", title_justify="left")
     energy = any(row.get("energy_nj") for row in report.cycles)
     for heading in ("M", "N", "K", "cycles", "multipliers busy", *(["nJ"] if energy else [])):
         table.add_column(heading, justify="right")
@@ -142,11 +143,11 @@ def _cycles(report: Report) -> Table:
     return table
 
 
-def _power(report: Report, depth: int) -> Table:
+def _power(report: Report, depth: int) -> FigureTable:
     power = report.power or {}
-    table = Table(title="power by module, mW, each with what is in it", title_justify="left")
+    table = FigureTable(title="power by module, mW, each with what is in it", title_justify="left")
     names = {"internal_mw": "internal", "switching_mw": "switching", "leakage_mw": "leakage", "total_mw": "total"}
-    table.add_column("module", no_wrap=True)
+    table.add_column("module")
     for heading in names.values():
         table.add_column(heading, justify="right")
     for module in _with_branches(power["modules"]):

@@ -6,11 +6,14 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tilewright.errors import ToolError
 
-__all__ = ["build_library", "cache_folder", "verilator_environment"]
+__all__ = ["build_library", "cache_folder", "shared_objects", "verilator_environment"]
 
 # Mended in a copy of the wheel: file, what stands there, what belongs there. A version with other lines keeps them.
 _MENDS = [
@@ -26,6 +29,12 @@ _MENDS = [
         "    return static_cast<IData>(static_cast<int32_t>(lhs << (32 - lbits)) >> (32 - lbits));\n",
     ),
 ]
+_FLAGS = [
+    "--cc", "--exe", "--build", "-j", "2", "-Wno-fatal", "-Wno-lint", "-O3", "--x-assign", "fast", "--x-initial",
+    "fast", "--noassert", "-CFLAGS", "-std=c++17 -fPIC -march=native",
+    "-LDFLAGS", "-shared -Wl,--no-as-needed -latomic", "-o", "lib.so",  # libatomic has what clang does not inline
+]  # fmt: skip
+_OPTIMIZATION = "OPT_FAST=-O2 OPT_SLOW=-O1"
 
 
 def cache_folder() -> Path:
@@ -109,11 +118,7 @@ def build_library(
     environment = verilator_environment()
     compiler = "clang++" if shutil.which("clang++") else "g++"
     flags = [
-        "--cc", "--exe", "--build", "-j", "2", "--prefix", "Vtop", "--top-module", top, "-Wno-fatal", "-Wno-lint",
-        "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert",
-        "-MAKEFLAGS", f"OPT_FAST=-O2 OPT_SLOW=-O1 CXX={compiler} LINK=g++",
-        # libatomic has what clang does not inline.
-        "-CFLAGS", "-std=c++17 -fPIC -march=native", "-LDFLAGS", "-shared -Wl,--no-as-needed -latomic", "-o", "lib.so",
+        "--prefix", "Vtop", "--top-module", top, *_FLAGS, "-MAKEFLAGS", f"{_OPTIMIZATION} CXX={compiler} LINK=g++",
         *(["--trace-fst"] if trace else []),
     ]  # fmt: skip
     content = hashlib.sha256("\0".join([environment.get("VERILATOR_ROOT", ""), *flags]).encode())
@@ -124,8 +129,11 @@ def build_library(
         return library
     library.parent.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=library.parent.parent, prefix=".sim-") as temporary:
-        command = ["verilator", *flags, "--Mdir", str(Path(temporary) / "obj"), *map(str, [*sources, driver])]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        objects = Path(temporary) / "obj"
+        objects.mkdir()
+        command = ["verilator", *flags, "--Mdir", str(objects), *map(str, [*sources, driver])]
+        with shared_objects(objects, [compiler, str(trace), *_FLAGS], environment):
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
             said = (done.stderr + done.stdout).splitlines()
             errors = [line for line in said if re.search(r"error[:-]|not found|No such", line, re.I)] or said
@@ -134,9 +142,43 @@ def build_library(
             raise ToolError(f"Verilator could not compile {top}: {errors[0] if errors else 'no message'}")
         finished = Path(temporary) / "finished"
         finished.mkdir()
-        shutil.move(Path(temporary) / "obj" / "lib.so", finished / "lib.so")
+        shutil.move(objects / "lib.so", finished / "lib.so")
         _move_into_place(finished, library.parent)
     return library
+
+
+@contextmanager
+def shared_objects(build: Path, settings: list[str], environment: dict[str, str]) -> Iterator[None]:
+    """Lend a design that is about to be compiled the objects of Verilator's own library, and keep new ones.
+
+    They are the same for all designs, and most of what a small one compiles.
+
+    Parameters
+    ----------
+    build : Path
+        The folder in which make runs.
+    settings : list of str
+        All that they depend on beside Verilator's version.
+    environment : dict
+        From `verilator_environment`. A Verilator of the system's lends nothing: it may be replaced by another.
+    """
+    if "VERILATOR_ROOT" not in environment:
+        yield
+        return
+    content = "\0".join([environment["VERILATOR_ROOT"], *settings])
+    kept = cache_folder() / f"runtime-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
+    later = time.time() + 3600  # than the makefile that Verilator will write, or make compiles them anyway
+    for compiled in kept.glob("*.o"):
+        os.utime(shutil.copy(compiled, build), (later, later))
+    yield
+    made = list(build.glob("verilated*.o"))
+    if made and not kept.exists():
+        with tempfile.TemporaryDirectory(dir=kept.parent, prefix=".runtime-") as temporary:
+            folder = Path(temporary) / "kept"
+            folder.mkdir()
+            for compiled in made:
+                shutil.copy(compiled, folder)
+            _move_into_place(folder, kept)
 
 
 def _move_into_place(made: Path, destination: Path) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -140,3 +141,15 @@ def test_generate_for_ecp5_writes_models_of_the_primitives(tmp_path):
 @pytest.mark.parametrize("arguments", [[], ["generate"], ["presets", "--schema"]])
 def test_a_command_without_what_it_needs_fails(arguments, tmp_path):
     assert tilewright(*arguments, folder=tmp_path).returncode == 2
+
+
+def test_an_interrupt_is_one_line_and_status_130(capsys, monkeypatch):
+    @click.command()
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "argv", ["tilewright"])
+    with pytest.raises(SystemExit) as ended:
+        cli.run(interrupted)
+    assert ended.value.code == 130
+    assert capsys.readouterr().err.strip() == "tilewright: interrupted"

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -15,9 +16,11 @@ from click.testing import CliRunner
 
 from tilewright import cli
 from tilewright.accelerator_config import AcceleratorConfig
+from tilewright.area import Area
 from tilewright.cycle_model import Bus
 from tilewright.errors import TilewrightError
 from tilewright_sim import cli as _commands  # noqa: F401  # registers the command
+from tilewright_sim import report
 from tilewright_sim.explore import cli as explore_cli
 from tilewright_sim.explore.cycles import use
 from tilewright_sim.explore.measure import Outcome
@@ -127,6 +130,25 @@ def test_a_point_that_fails_costs_only_itself(home, in_process, monkeypatch):
     )
     assert explore(*TILES).return_value == 1
     assert [line["status"] for line in lines(home)] == ["measured", "failed", "measured", "skipped"]
+
+
+@pytest.mark.parametrize(("rows", "states"), [("2,8,16", ["measured", "failed", "failed"]), ("8,16", ["failed"] * 2)])
+def test_what_does_not_fit_says_by_how_much_and_the_rest_is_measured(rows, states, home, in_process, monkeypatch):
+    def areas(product, config, family):
+        total = Area(lut4=1000 * config.rows, carry=0, ff=9, dsp=0, bram=0, multipliers=4)
+        return SimpleNamespace(total=total, memory_bits=0, modules=[])
+
+    monkeypatch.setattr(report, "measure_modules", areas)
+    fixed = ["--set", "cols=4", "--set", "dot=2", "--target", "ice40-up5k", "-o", "out"]
+    assert explore("tile", "--sweep", f"rows={rows}", *fixed, "--measure", "area,cycles").return_value == 1
+    found = lines(home)
+    assert [line["status"] for line in found] == states
+    assert "does not fit ice40-up5k" in found[-1]["reason"]
+    assert "16,000 LUT4 of 5,280 (10,720 too many)" in found[-1]["reason"]
+    page = (home / "out" / "explore.html").read_text(encoding="utf-8")
+    assert "10,720 too many" in page
+    points = json.loads((home / "out" / "points.json").read_text())["points"]
+    assert [point["status"] for point in points] == states
 
 
 def test_an_interrupt_in_the_middle_writes_what_is_known_and_the_next_run_goes_on(home, in_process, monkeypatch):

@@ -5,7 +5,7 @@ import itertools
 
 import pytest
 
-from tilewright.asic import find_flop
+from tilewright.asic import check_gates, find_flop
 from tilewright.errors import TilewrightError
 from tilewright.full_adders import adder_cells
 from tilewright.liberty import evaluate, read_libraries
@@ -100,9 +100,12 @@ def test_a_file_that_is_missing_or_cut_off_is_refused(tmp_path):
     with pytest.raises(TilewrightError, match="cannot read"):
         read_libraries([tmp_path / "none.lib"])
     cut = tmp_path / "cut.lib.gz"
-    cut.write_bytes(gzip.compress(GATE.encode())[:40])
-    with pytest.raises(TilewrightError, match="cannot read"):
-        read_libraries([cut])
+    whole = gzip.compress(GATE.encode())
+    # Cut off, damaged in the middle, and with another checksum.
+    for data in (whole[:40], whole[:12] + b"\xff" + whole[13:], whole[:-8] + bytes(8)):
+        cut.write_bytes(data)
+        with pytest.raises(TilewrightError, match="cannot read"):
+            read_libraries([cut])
 
 
 @pytest.mark.parametrize(
@@ -118,6 +121,16 @@ def test_a_flip_flop_is_found_with_its_polarity_and_its_reset_tied_off(tmp_path,
 def test_a_library_without_a_rising_flip_flop_says_what_to_add(tmp_path, texts):
     with pytest.raises(TilewrightError, match="give the Liberty file that holds the flip-flops"):
         find_flop(read_libraries(libraries(tmp_path, *texts)))
+
+
+def test_a_library_without_an_inverter_or_a_gate_says_what_to_add(tmp_path):
+    inverter = "library (i) { cell (INV) { area : 1; pin (A) { direction : input; } pin (Y) { direction : output; "
+    inverter += 'function : "A\'"; } } }'
+    flops = FLOP.format(clock="CK", data="D", output="IQ")
+    for texts in ([flops], [flops, inverter], [flops, GATE]):  # the inverter in GATE is not to be used
+        with pytest.raises(TilewrightError, match="give the Liberty files of gates as well"):
+            check_gates(read_libraries(libraries(tmp_path, *texts)))
+    check_gates(read_libraries(libraries(tmp_path, flops, inverter, GATE)))
 
 
 @pytest.mark.parametrize("mark", ["", "!"])

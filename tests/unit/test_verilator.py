@@ -1,6 +1,8 @@
 """Verilator is found, mended, and what it says is passed on."""
 
+import ctypes
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -36,3 +38,21 @@ def test_a_design_that_does_not_compile_is_one_line(tmp_path):
         verilator.build_library([source], driver, "broken", tmp_path)
     assert "\n" not in str(caught.value)
     assert not list(tmp_path.glob("sim-*"))
+
+
+def test_verilators_own_part_is_compiled_once(tmp_path, monkeypatch):
+    root = Path(verilator.verilator_environment()["VERILATOR_ROOT"])
+    (tmp_path / root.name).symlink_to(root)  # a cache of its own that has Verilator but nothing compiled
+    monkeypatch.setenv("TILEWRIGHT_CACHE", str(tmp_path))
+    driver = tmp_path / "driver.cpp"
+    driver.write_text('#include "Vtop.h"\nextern "C" int width() { Vtop top; return sizeof(top.q); }\n')
+    sources = [tmp_path / f"{name}.v" for name in ("one", "two", "three")]
+    for source in sources:
+        source.write_text(f"module {source.stem}(input d, output q); assign q = ~d; endmodule\n")
+    libraries = [verilator.build_library([source], driver, source.stem, tmp_path) for source in sources[:2]]
+    assert [ctypes.CDLL(str(library)).width() for library in libraries] == [1, 1]
+    (kept,) = tmp_path.glob("runtime-*/verilated.o")
+    assert kept.stat().st_mtime < time.time()
+    kept.write_text("no object")  # what is kept is what is linked
+    with pytest.raises(ToolError, match="could not compile three"):
+        verilator.build_library(sources[2:], driver, "three", tmp_path)

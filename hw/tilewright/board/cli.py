@@ -6,11 +6,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from ..cli import cli, console
 from ..config import load_config
+from ..terminal import FigureTable, Printer
 from .bitstream import BitstreamReport, build_bitstream
 from .board_config import BoardConfig
 from .boards import BOARDS
@@ -50,7 +49,7 @@ def bitstream(name: str, path: Path | None, settings: tuple[str, ...], output: P
     if as_json:
         click.echo(json.dumps(asdict(report)))
         return
-    Console().print(_table(report))
+    Printer().print(_table(report))
     click.echo(f"{output / board.bitstream}: load it with `tilewright program --board {name} -o {output}`")
 
 
@@ -69,12 +68,12 @@ def program_command(name: str, output: Path, flash: bool, dry_run: bool) -> None
     click.echo(done)
 
 
-def _table(report: BitstreamReport) -> Table:
+def _table(report: BitstreamReport) -> FigureTable:
     title = (
         f"{report.board} ({report.device}): {report.clock_mhz:g} MHz met, {report.reached_mhz:.1f} MHz reached with "
         f"seed {report.seed}, built in {report.seconds:.0f} s"
     )
-    table = Table(title=title, title_justify="left")
+    table = FigureTable(title=title, title_justify="left")
     for heading in ("", "used", "of", "%"):
         table.add_column(heading, justify="left" if not heading else "right")
     for kind, used in report.used.items():

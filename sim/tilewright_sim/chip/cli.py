@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 from tilewright.accelerator_config import AcceleratorConfig
 from tilewright.cli import console
 from tilewright.errors import TilewrightError
+from tilewright.terminal import Printer
 
 from .machine import Machine, TileCost, read_report, split_chips
 from .roofline import Phase, phase
@@ -22,7 +22,6 @@ __all__ = ["chip_options", "estimate_chip", "wants_chip"]
 
 _SIZES = ("layers", "hidden", "heads", "kv_heads", "ffn", "vocab")
 _DEFAULT_MHZ = 100.0
-_WIDTH = 112  # of the tables
 
 
 def _option(name: str, metavar: str, kind: Any, text: str, **more: Any) -> Callable:
@@ -93,8 +92,7 @@ def estimate_chip(
         }  # fmt: skip
         click.echo(json.dumps(figures))
         return
-    out = Console(highlight=False)
-    out.width = max(_WIDTH, out.width)
+    out = Printer(highlight=False)
     for found in phases:
         out.print(table(machine, found))
     for line in totals:

