@@ -89,13 +89,22 @@ def buffered_words(m, inside):
     return rows + inside["buffer.fetched"] + inside["buffer.valid"]
 
 
-def requests_in_planner(m, inside):
+def hollow(burst):
+    """Whether a burst has no beats."""
+    return burst.cause.as_value()[1:].all()
+
+
+def requests_in_planner(m, config, inside):
     """The requests that the planner holds: one whose burst is on offer, and one in its rows."""
     valid, final_row = inside["planner.valid"], inside["planner.final_row"]
     row_valid, row_first = inside["planner.rows.valid"], inside["planner.rows.first"]
     goes_on = row_valid & ~row_first
     m.d.comb += Assert(valid | ~inside["planner.some_left"])
     m.d.comb += Assert((valid & ~final_row) == goes_on)
+    # What has no beats is the last of its request.
+    burst, row = View(config.burst_shape, inside["planner.burst"]), View(config.request_shape, inside["planner.rows.row"])
+    m.d.comb += Assert(~(valid & hollow(burst)) | ~inside["planner.some_left"] & final_row)
+    m.d.comb += Assert(~(row_valid & inside["planner.rows.empty"]) | row_first & (row.bytes == 0))
     return valid, row_valid & row_first
 
 
@@ -130,9 +139,13 @@ class ReaderInvariants(Elaboratable):
         first = counted & ~inside["beats.dead"]
         m.d.comb += Assert(~first | (final == (left == 0)) & ~inside["beats.hollow"])
         m.d.comb += Assert(~counted | (inside["beats.last"] == (final & kept.last)))
+        m.d.comb += Assert(~counted | (inside["beats.hollow"] == hollow(kept)))
+        m.d.comb += Assert(~counted | (inside["beats.dead"] == (kept.cause.as_value() != 0)))
         m.d.comb += Assert(~inside["beats.hollow"] | final)
         if config.outstanding == 1:
             m.d.comb += Assert(~(counted & flights[0][0]))
+        for present, burst in [(counted, kept), *flights]:
+            m.d.comb += Assert(~(present & hollow(burst)) | burst.last)
 
         # The bursts that the memory still owes beats of are the youngest.
         level, lengths, beat = memory.level, memory.lengths, memory.beat
@@ -152,7 +165,7 @@ class ReaderInvariants(Elaboratable):
         m.d.comb += Assert(Mux(first, left + 1, 0) + queued == due + buffered_words(m, inside))
         m.d.comb += Assert(~self.dut.m_axi.rvalid | inside["buffer.i__ready"])
 
-        on_offer, in_rows = requests_in_planner(m, inside)
+        on_offer, in_rows = requests_in_planner(m, config, inside)
         ends = total(present & burst.last for present, burst in flights) + (counted & kept.last)
         m.d.comb += Assert(inside["verdict.queued"] == ends)
         m.d.comb += Assert(self.statuses.open == on_offer + in_rows + ends + statuses_in_verdict(m, inside))
@@ -187,6 +200,8 @@ class WriterInvariants(Elaboratable):
         m.d.comb += Assert(~present | (inside["responses.dead"] == (kept.cause.as_value() != 0)))
         if config.outstanding == 1:
             m.d.comb += Assert(~(present & flights[0][0]))
+        for there, burst in [(present, kept), *flights]:
+            m.d.comb += Assert(~(there & hollow(burst)) | burst.last)
         # One that is claimed and not accepted by AW is the youngest of all.
         claimed = inside["claimed"]
         first = present & ~inside["responses.dead"]
@@ -198,7 +213,7 @@ class WriterInvariants(Elaboratable):
             youngest, youngest_last = Mux(there, a, youngest), Mux(there, burst.last, youngest_last)
         m.d.comb += Assert(~claimed | youngest)
 
-        on_offer, in_rows = requests_in_planner(m, inside)
+        on_offer, in_rows = requests_in_planner(m, config, inside)
         last = ~inside["planner.some_left"] & inside["planner.final_row"]
         ends = total(there & burst.last for there, burst in flights) + (present & kept.last)
         m.d.comb += Assert(inside["verdict.queued"] == ends)
