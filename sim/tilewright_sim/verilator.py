@@ -6,11 +6,13 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tilewright.errors import ToolError
 
-__all__ = ["build_library", "cache_folder", "verilator_environment"]
+__all__ = ["build_library", "cache_folder", "shared_objects", "verilator_environment"]
 
 # Mended in a copy of the wheel: file, what stands there, what belongs there. A version with other lines keeps them.
 _MENDS = [
@@ -132,6 +134,33 @@ def build_library(
         shutil.move(Path(temporary) / "obj" / "lib.so", finished / "lib.so")
         _move_into_place(finished, library.parent)
     return library
+
+
+@contextmanager
+def shared_objects(build: Path) -> Iterator[None]:
+    """Give a verilated design, about to be compiled, the objects of Verilator's own library, and keep new ones.
+
+    They are kept beside the folder ``build``, by all that they depend on: the makefiles' settings, the environment's,
+    and the version of the library, which the environment names.
+    """
+    settings = [
+        line
+        for path in sorted(build.glob("V*_classes.mk"))
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if re.match(r"VM_\w+ = ", line)
+    ]
+    about = [*settings, *(os.environ.get(name, "") for name in ("VERILATOR_ROOT", "MAKEFLAGS", "CXX", "CXXFLAGS"))]
+    kept = build.parent / f"verilator-library-{hashlib.sha256(repr(about).encode()).hexdigest()[:16]}"
+    if kept.exists():
+        for path in kept.glob("*.o"):
+            shutil.copyfile(path, build / path.name)  # newer than its source, so that make leaves it
+    yield
+    kept.mkdir(exist_ok=True)
+    for path in build.glob("verilated*.o"):
+        if not (kept / path.name).exists():
+            with tempfile.NamedTemporaryFile(dir=kept, delete=False) as temporary:
+                temporary.write(path.read_bytes())
+            os.replace(temporary.name, kept / path.name)
 
 
 def _move_into_place(made: Path, destination: Path) -> None:

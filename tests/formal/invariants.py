@@ -10,7 +10,6 @@ from amaranth.hdl import Array, Assert, Elaboratable, Fragment, Module, Mux, Sha
 from amaranth.lib.data import View
 
 from tilewright import small_fifo
-from tilewright.read_aligner import beat_shape
 from tilewright.write_aligner import write_beat_shape, write_burst_shape
 from tilewright.write_responses import flight_shape
 
@@ -102,7 +101,10 @@ def requests_in_planner(m, config, inside):
     m.d.comb += Assert(valid | ~inside["planner.some_left"])
     m.d.comb += Assert((valid & ~final_row) == goes_on)
     # What has no beats is the last of its request.
-    burst, row = View(config.burst_shape, inside["planner.burst"]), View(config.request_shape, inside["planner.rows.row"])
+    burst, row = (
+        View(config.burst_shape, inside["planner.burst"]),
+        View(config.request_shape, inside["planner.rows.row"]),
+    )
     m.d.comb += Assert(~(valid & hollow(burst)) | ~inside["planner.some_left"] & final_row)
     m.d.comb += Assert(~(row_valid & inside["planner.rows.empty"]) | row_first & (row.bytes == 0))
     return valid, row_valid & row_first
@@ -138,7 +140,8 @@ class ReaderInvariants(Elaboratable):
         left, final = inside["beats.left"], inside["beats.final"]
         first = counted & ~inside["beats.dead"]
         m.d.comb += Assert(~first | (final == (left == 0)) & ~inside["beats.hollow"])
-        m.d.comb += Assert(~counted | (inside["beats.last"] == (final & kept.last)))
+        for name in ("row_last", "last"):
+            m.d.comb += Assert(~counted | (inside[f"beats.{name}"] == (final & kept[name])))
         m.d.comb += Assert(~counted | (inside["beats.hollow"] == hollow(kept)))
         m.d.comb += Assert(~counted | (inside["beats.dead"] == (kept.cause.as_value() != 0)))
         m.d.comb += Assert(~inside["beats.hollow"] | final)
@@ -146,6 +149,7 @@ class ReaderInvariants(Elaboratable):
             m.d.comb += Assert(~(counted & flights[0][0]))
         for present, burst in [(counted, kept), *flights]:
             m.d.comb += Assert(~(present & hollow(burst)) | burst.last)
+            m.d.comb += Assert(~(present & burst.last) | burst.row_last)
 
         # The bursts that the memory still owes beats of are the youngest.
         level, lengths, beat = memory.level, memory.lengths, memory.beat
@@ -170,16 +174,10 @@ class ReaderInvariants(Elaboratable):
         m.d.comb += Assert(inside["verdict.queued"] == ends)
         m.d.comb += Assert(self.statuses.open == on_offer + in_rows + ends + statuses_in_verdict(m, inside))
 
-        # A status that waits for the last word has it before it: offered, or about to be.
-        word = View(config.word_shape, inside["aligner.word"])
-        last = inside["aligner.valid"] & word.last
-        if config.unaligned:
-            previous = View(beat_shape(config), inside["aligner.previous"])
-            primed, flush = inside["aligner.primed"], inside["aligner.flush"]
-            m.d.comb += Assert(primed | ~flush)
-            m.d.comb += Assert(~(last & flush & previous.last))
-            last |= flush & previous.last
-        m.d.comb += Assert(inside["verdict.waiting"] == last)
+        if not config.unaligned:
+            # A status that waits for the last word has it before it.
+            word = View(config.word_shape, inside["aligner.word"])
+            m.d.comb += Assert(inside["verdict.waiting"] == (inside["aligner.valid"] & word.last))
         return m
 
 
