@@ -21,7 +21,7 @@ class Registers(Elaboratable):
 
     def __init__(self, *, shape, depth, init):
         bits = Shape.cast(shape).width
-        self.rows = [Signal(bits, name=f"row_{n}") for n in range(depth)]
+        self.rows = [Signal(bits, name=f"row_{n}", reset_less=True) for n in range(depth)]
         self.write = SimpleNamespace(addr=Signal(range(depth)), data=Signal(shape), en=Signal())
         self.read = SimpleNamespace(addr=Signal(range(depth)), data=Signal(shape))
 
