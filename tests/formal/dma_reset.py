@@ -1,12 +1,12 @@
 """Two engines side by side, one reset in the middle of anything, one fresh: nobody can tell them apart."""
 
-from amaranth.hdl import Assert, Assume, ClockDomain, Elaboratable, Fragment, Module, Signal, Value
+from amaranth.hdl import Assert, Assume, Cat, ClockDomain, Const, Cover, Elaboratable, Fragment, Module, Signal, Value
 from dma_proofs import address_payload, tiny
 from invariants import opened
 
 from tilewright.dma_reader import DmaReader
 
-__all__ = ["ANY_STATE", "AfterReset", "flags"]
+__all__ = ["ANY_STATE", "AfterReset"]
 
 ANY_STATE = "setattr -unset init top.used*/w:*\ndelete */t:$meminit*\n"
 """Commands that leave the registers of `used` and all memories without a value at the start."""
@@ -16,11 +16,11 @@ def outputs(dut):
     """What can be seen of an engine: what is compared always, and the offers, whose payload counts while valid."""
     axi, status = dut.m_axi, dut.status
     always = [dut.requests.ready, dut.busy, dut.counters]
-    offers = [(status.valid, status.payload)]
+    offers = [(status.valid, Value.cast(status.payload))]
     if isinstance(dut, DmaReader):
-        offers += [(axi.arvalid, address_payload(axi, "ar")), (dut.o.valid, dut.o.payload)]
+        offers += [(axi.arvalid, address_payload(axi, "ar")), (dut.o.valid, Value.cast(dut.o.payload))]
         return [*always, axi.rready], offers
-    offers += [(axi.awvalid, address_payload(axi, "aw")), (axi.wvalid, [axi.wdata, axi.wstrb, axi.wlast])]
+    offers += [(axi.awvalid, address_payload(axi, "aw")), (axi.wvalid, Cat(axi.wdata, axi.wstrb, axi.wlast))]
     return [*always, axi.bready, dut.i.ready], offers
 
 
@@ -44,51 +44,61 @@ class AfterReset(Elaboratable):
         `DmaReader` or `DmaWriter`.
     fields : dict
         Of the configuration, other than in `tiny`.
-    kept : str or None
-        Seeded bug: the reset leaves out the register of this name.
+    needless : set of str or None
+        Seed a bug for each register: the reset leaves it out. Cover that it is seen; of the registers named here, and
+        where nothing is left out, assert that it is not.
     """
 
-    def __init__(self, cls, fields, kept=None):
+    def __init__(self, cls, fields, needless=None):
         self.used, self.fresh = cls(tiny(**fields)), cls(tiny(**fields))
-        self.kept = kept
+        self.needless = needless
         self.domain = ClockDomain("sync")
-        self.free = inputs(self.used)
+        self.left_out = Signal(8)
+        self.free = [*inputs(self.used), self.left_out]
 
     def elaborate(self, platform):
         m = Module()
         m.domains.sync = self.domain
-        fragment, inside = opened(self.used)
-        if self.kept is not None:
-            inside[self.kept]._reset_less = True
+        fragment, _ = opened(self.used)
         m.submodules.used, m.submodules.fresh = fragment, Fragment.get(self.fresh, None)
-        for one, other in zip(inputs(self.fresh), self.free, strict=True):
+        for one, other in zip(inputs(self.fresh), inputs(self.used), strict=True):
             m.d.comb += one.eq(other)
-        begun = Signal(reset_less=True)
-        m.d.sync += begun.eq(1)
-        m.d.comb += Assume(self.domain.rst == ~begun)
-        with m.If(begun):
-            (always, offers), (always_fresh, offers_fresh) = outputs(self.used), outputs(self.fresh)
-            for one, other in zip(always, always_fresh, strict=True):
-                m.d.comb += Assert(Value.cast(one) == Value.cast(other))
-            for (valid, payload), (valid_fresh, payload_fresh) in zip(offers, offers_fresh, strict=True):
-                m.d.comb += Assert(valid == valid_fresh)
-                pairs = zip(*(p if isinstance(p, list) else [p] for p in (payload, payload_fresh)), strict=True)
-                for one, other in pairs:
-                    m.d.comb += Assert(~valid | (Value.cast(one) == Value.cast(other)))
+        begun, before = Signal(reset_less=True), Signal.like(self.left_out, reset_less=True)
+        m.d.sync += [begun.eq(1), before.eq(self.left_out)]
+        m.d.comb += Assume((self.domain.rst == ~begun) & (~begun | (self.left_out == before)))
+
+        (always, offers), (always_fresh, offers_fresh) = outputs(self.used), outputs(self.fresh)
+        same = [Value.cast(one) == Value.cast(other) for one, other in zip(always, always_fresh, strict=True)]
+        for (valid, payload), (valid_fresh, payload_fresh) in zip(offers, offers_fresh, strict=True):
+            same += [valid == valid_fresh, ~valid | (payload == payload_fresh)]
+        if self.needless is None:
+            m.d.comb += Assert(~begun | Cat(*same).all())
+        else:
+            seen = Const(0)
+            for number, name in enumerate(reset_by_hand(fragment, self.domain, self.left_out)):
+                if name not in self.needless:
+                    m.d.comb += Cover(begun & ~Cat(*same).all() & (self.left_out == number))
+                    seen |= self.left_out == number
+            m.d.comb += Assert(~begun | Cat(*same).all() | seen)
         return m
 
 
-def flags(cls, fields):
-    """The names of all registers that a reset sets."""
-    fragment, _ = opened(cls(tiny(**fields)))
-    found = set()
+def reset_by_hand(fragment, domain, left_out):
+    """Make the reset of an elaborated component leave out register number ``left_out``; return all their names."""
+    names = []
 
     def walk(part, path):
-        for domain, statements in part.statements.items():
-            if domain != "comb":
-                found.update(path + s.name for s in statements._lhs_signals() if not s.reset_less and len(s))
+        for signal in part.statements["sync"]._lhs_signals() if "sync" in part.statements else ():
+            if signal.reset_less or not len(signal):
+                continue
+            signal._reset_less = True
+            by_hand = Module()
+            with by_hand.If(domain.rst & (left_out != len(names))):
+                by_hand.d.sync += signal.eq(signal.init)
+            part.add_statements("sync", Fragment.get(by_hand, None).statements["sync"])
+            names.append(path + signal.name)
         for child, name, _ in part.subfragments:
             walk(child, f"{path}{name}.")
 
     walk(fragment, "")
-    return sorted(found)
+    return names
