@@ -36,3 +36,19 @@ def test_a_design_that_does_not_compile_is_one_line(tmp_path):
         verilator.build_library([source], driver, "broken", tmp_path)
     assert "\n" not in str(caught.value)
     assert not list(tmp_path.glob("sim-*"))
+
+
+def test_objects_of_the_library_are_shared_by_designs_of_the_same_settings(tmp_path):
+    def compile_design(name, threads):
+        build = tmp_path / name
+        build.mkdir()
+        (build / "Vtop_classes.mk").write_text(f"# Settings\nVM_THREADS = {threads}\nVM_CLASSES_FAST += {name}\n")
+        with verilator.shared_objects(build):
+            given = (build / "verilated.o").exists()
+            for file in ("verilated.o", "Vtop.o"):
+                (build / file).write_text(name)
+        return given, (build / "Vtop.o").read_text()
+
+    assert compile_design("first", 0) == (False, "first")
+    assert compile_design("second", 0) == (True, "second")
+    assert compile_design("third", 1) == (False, "third")
