@@ -114,7 +114,7 @@ def test_moves_every_byte_after_an_error(engine, fields, depth, tmp_path):
     ("engine", "fields", "depth", "options"),
     [
         (reader, {}, 13, {"abort": True}),
-        (reader, {}, 13, {"errors": True}),
+        (reader, {}, 13, {"errors": True, "inductive": True}),
         (reader, {}, 20, {"errors": True, "brisk": True}),
         (writer, SINGLE, 14, {"abort": True}),
         (writer, SINGLE, 24, {"errors": True, "brisk": True}),
