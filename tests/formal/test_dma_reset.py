@@ -18,6 +18,7 @@ def test_a_reset_leaves_nothing_behind(cls, fields, tmp_path):
     prove(proof, tmp_path, free=proof.free, depth=8, extra=ANY_STATE)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fields", [{}, {"unaligned": True}], ids=["aligned", "unaligned"])
 @pytest.mark.parametrize("cls", [DmaReader, DmaWriter])
 def test_finds_each_register_that_a_reset_leaves_out(cls, fields, tmp_path):
