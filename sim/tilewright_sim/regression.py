@@ -23,7 +23,7 @@ from tilewright.products import Product
 from tilewright.target import Family
 from tilewright.verilog import generate
 
-from .verilator import verilator_environment
+from .verilator import shared_objects, verilator_environment
 
 __all__ = ["SIMULATORS", "Simulator", "run_bench", "simulator_environment"]
 
@@ -134,12 +134,26 @@ def simulator_environment(simulator: Simulator) -> dict[str, str]:
 
 
 class _PortsOnly(Verilator):
-    """Verilator with nothing but the top's ports to touch: three times faster to compile than all signals."""
+    """Verilator with nothing but the top's ports to touch: three times faster to compile than all signals.
+
+    Its own library, most of what is compiled then, is compiled once for all designs.
+    """
 
     def _build_command(self) -> list[list[str]]:
         verilate, make = super()._build_command()
         at = verilate.index("--public-flat-rw")
         return [[*verilate[:at], "--public-depth", "1", *verilate[at + 1 :]], make]
+
+    def _execute_cmds(self, cmds, cwd, stdout=None) -> None:
+        for command in cmds:
+            if command[0] != "make":
+                super()._execute_cmds([command], cwd, stdout)
+                continue
+            made = [line for path in Path(cwd).glob("V*_classes.mk") for line in path.read_text("utf-8").splitlines()]
+            settings = [line for line in made if re.match(r"VM_\w+ = ", line)]
+            settings += [os.environ.get(name, "") for name in ("MAKEFLAGS", "CXX", "CXXFLAGS")]
+            with shared_objects(Path(cwd), settings, dict(os.environ)):
+                super()._execute_cmds([command], cwd, stdout)
 
 
 def _runner(simulator: Simulator) -> Runner:

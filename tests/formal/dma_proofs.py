@@ -148,7 +148,7 @@ def reader(
     errors=False,
     faulty=False,
     abort=False,
-    fair=False,
+    fair=0,
     brisk=False,
     inductive=False,
     cls=DmaReader,
@@ -177,7 +177,7 @@ def reader(
         modules["fair_status"] = Fair(status.valid, status.ready)
         events = [axi.arvalid & axi.arready, axi.rvalid, o.valid & o.ready, status.valid & status.ready]
         events.append(dut.requests.valid & dut.requests.ready)
-        modules["moving"] = KeepsMoving(dut.busy, events, 10)
+        modules["moving"] = KeepsMoving(dut.busy, events, fair)
     if inductive:
         modules["dut"], inside = opened(dut)
         modules["invariants"] = ReaderInvariants(dut, inside, memory, modules["statuses"])
@@ -198,7 +198,7 @@ def writer(
     errors=False,
     faulty=False,
     abort=False,
-    fair=False,
+    fair=0,
     brisk=False,
     inductive=False,
     cls=DmaWriter,
@@ -240,7 +240,7 @@ def writer(
         modules["fair_status"] = Fair(status.valid, status.ready)
         events = [axi.awvalid & axi.awready, axi.wvalid & axi.wready, axi.bvalid & axi.bready]
         events += [i.valid & i.ready, status.valid & status.ready, dut.requests.valid & dut.requests.ready]
-        modules["moving"] = KeepsMoving(dut.busy, events, 10)
+        modules["moving"] = KeepsMoving(dut.busy, events, fair)
     return Proof(**modules), free
 
 

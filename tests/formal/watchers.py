@@ -114,15 +114,16 @@ class AxiWriteMemory(Elaboratable):
         self.free = [axi.awready, axi.wready, axi.bvalid, axi.bresp]
         self.due = Signal()  # a response can come
         self.level = Signal(4)  # bursts asked for and unanswered
+        self.written = Signal(4)  # bursts whose data have come, and unanswered
 
     def elaborate(self, platform):
         m = Module()
         axi, limit = self.axi, self.config.outstanding
         asked, written, answered = axi.awvalid & axi.awready, axi.wvalid & axi.wready & axi.wlast, Signal()
         m.d.comb += answered.eq(axi.bvalid & axi.bready)
-        level, ready = self.level, Signal(4)  # `ready`: written and unanswered
-        m.d.sync += [level.eq(level + asked - answered), ready.eq(ready + written - answered)]
-        m.d.comb += [self.due.eq((level != 0) & (ready != 0)), Assert(level <= limit)]
+        level = self.level
+        m.d.sync += [level.eq(level + asked - answered), self.written.eq(self.written + written - answered)]
+        m.d.comb += [self.due.eq((level != 0) & (self.written != 0)), Assert(level <= limit)]
         with m.If(axi.bvalid):
             m.d.comb += Assume(self.due)
             if not self.errors:
