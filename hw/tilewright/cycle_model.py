@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from .accelerator_config import DESCRIPTOR_BYTES, SIZE_BITS, AcceleratorConfig
+from .accelerator_config import DESCRIPTOR_BYTES, AcceleratorConfig
 from .cycle_walk import Bus, Gemm, Shape, Walk
 from .errors import TilewrightError
 
@@ -68,7 +68,7 @@ def estimate(config: AcceleratorConfig, gemms: Iterable[Gemm], bus: Bus = Bus())
 
 
 def _check(config: AcceleratorConfig, gemm: Gemm) -> None:
-    for name, limit in (("m", (1 << SIZE_BITS) - 1), ("n", (1 << SIZE_BITS) - 1), ("k", config.k_limit)):
+    for name, limit in (("m", config.size_limit), ("n", config.size_limit), ("k", config.k_limit)):
         if not 1 <= getattr(gemm, name) <= limit:
             raise TilewrightError(f"{name.upper()} = {getattr(gemm, name)}: must be 1 to {limit} with one descriptor")
 
