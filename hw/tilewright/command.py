@@ -191,7 +191,9 @@ class Command(SharedComponent):
         self._count(m, registers, counters, busy, reset)
         return m
 
-    def _count(self, m: Module, registers: RegisterFile, counters: ActivityCounters | CycleCounter, busy: Signal, reset: Value):
+    def _count(
+        self, m: Module, registers: RegisterFile, counters: ActivityCounters | CycleCounter, busy: Signal, reset: Value
+    ):
         """Wire the counters, and WALKERS."""
         settled = Signal(2)  # after a reset, `busy` falls, and then the last cycle has been counted
         clear = Signal()

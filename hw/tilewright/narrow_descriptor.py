@@ -73,7 +73,9 @@ def gather_narrow(m: Module, config: AcceleratorConfig, planner: "DescriptorPlan
         fields[f"{name}_address"] = Cat(*parts, excess[low] | excess[low + 1])
     fields |= {f"{name}_stride": Cat(values[n := _OFFSET[f"{name}_stride"] // 4], excess[n]) for name in "abc"}
     clamps = values[WORDS - 1]
-    fields |= {name: clamps[8 * n : 8 * n + 8].as_signed() for n, name in enumerate(("zero_point", "minimum", "maximum"))}
+    fields |= {
+        name: clamps[8 * n : 8 * n + 8].as_signed() for n, name in enumerate(("zero_point", "minimum", "maximum"))
+    }
     fields |= {"flags": Cat(values[0], excess[0]), "reserved": Const(0, 1), "reserved_2": excess[WORDS - 1]}
     fields["version"] = Mux(known, DESCRIPTOR_VERSION, 0)
     return Fields(**fields), writes & (place == WORDS - 1)

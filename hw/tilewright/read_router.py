@@ -25,8 +25,7 @@ def router_members(config: AcceleratorConfig) -> dict:
     dma = config.dma
     return {
         **{
-            f"{name}_requests": In(stream.Signature(config.transfer_shape))
-            for name in ("descriptor", "parameter", "c")
+            f"{name}_requests": In(stream.Signature(config.transfer_shape)) for name in ("descriptor", "parameter", "c")
         },
         **{f"{name}_requests": In(stream.Signature(load_shape(config))) for name in "ab"},
         "b_first_tile": In(1),

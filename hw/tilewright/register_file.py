@@ -132,8 +132,12 @@ class RegisterFile(SharedComponent):
         m.d.comb += self.tail_write.eq(written("TAIL"))
 
         low = min(self.config.addr_bits, 32)
-        kept = {"CONTROL": (self.enable, value), "IRQ_ENABLE": (self.irq_enable, value),
-                "RING_BASE_LO": (self.ring_base[: low - 6], value[6:low]), "RING_LOG2": (self.ring_log2, value)}  # fmt: skip
+        kept = {
+            "CONTROL": (self.enable, value),
+            "IRQ_ENABLE": (self.irq_enable, value),
+            "RING_BASE_LO": (self.ring_base[: low - 6], value[6:low]),
+            "RING_LOG2": (self.ring_log2, value),
+        }
         if self.config.addr_bits > 32:
             kept["RING_BASE_HI"] = self.ring_base[26:], value
         for name, (register, bits) in kept.items():

@@ -85,8 +85,7 @@ class SerialRequantizer(SharedComponent):
         magnitude = Signal(MAGNITUDE + 1, reset_less=True)  # a 1 goes before its bits: in the lowest, there are all
         count = Signal(range(LAST + 1))
         passed, negative, seen, borrow, carry, overflow = (
-            Signal(name=name, reset_less=True)
-            for name in ("passed", "negative", "seen", "borrow", "carry", "overflow")
+            Signal(name=name, reset_less=True) for name in ("passed", "negative", "seen", "borrow", "carry", "overflow")
         )
         around, working = Signal(), Signal()
         double = self.rounding == "double"

@@ -20,9 +20,9 @@ MULTIPLIERS, SHIFTS = 1, 2
 class SmallStore(SharedComponent):
     """Do what `Store` does, for one tile, one row, one column after the other.
 
-    A tile's parameters, or its old C, are read before its sums are waited for; its next word is made when the one
-    before has been taken; the next tile begins when this one is in memory. A sum takes 3 cycles, and `SerialRequantizer`
-    after it 106 more; a word takes as long as `WordWriter` does::
+    A tile's parameters, or its old C, are read before its sums are waited for; a word is made when the one before has
+    been taken; the next tile begins when this one is in memory. A sum takes 2 cycles, and 107 more if it is requantized
+    (`SerialRequantizer`); a word takes as long as `WordWriter` does::
 
         words ──►│operands│──┐                         job, row, column
                              ▼                                ▼
@@ -129,7 +129,7 @@ class SmallStore(SharedComponent):
             operands.read_row.eq(Cat(column, row_of_operand)),
         ]
 
-        adds = job.bias | job.accumulate
+        adds = job.bias | job.requant | job.accumulate
         for requests, address_of, rows, stride in (
             (self.parameter_requests, parameters, Mux(job.requant, 3, 1), job.parameter_pitch),
             (self.c_requests, address, tile_rows, job.c_stride),

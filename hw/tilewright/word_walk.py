@@ -62,7 +62,9 @@ class WordWalk(SharedComponent):
             self.wrapped.eq(word[-1]),
             self.row_last.eq(left <= config.word_bytes),
             self.last.eq(self.row_last & (rows_left == 1)),
-            self.bytes_of_row.eq(Cat(Const(1, 1), (~self.row_last | (left > byte) for byte in range(1, config.word_bytes)))),
+            self.bytes_of_row.eq(
+                Cat(Const(1, 1), (~self.row_last | (left > byte) for byte in range(1, config.word_bytes)))
+            ),
         ]
         next_row = Signal(bits)
         m.d.comb += next_row.eq(Mux(self.start, request.address[log2:], row + request.stride[log2:]))

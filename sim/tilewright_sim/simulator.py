@@ -85,7 +85,8 @@ class Simulator(Runtime):
         counters = self.driver.counters()
         extra = counters["cycles"] - cycles
         for name in ["cycles", *(f"{walker}_idle" for walker in WALKERS)]:
-            counters[name] -= min(extra, counters[name])
+            if name in counters:
+                counters[name] -= min(extra, counters[name])
         return cycles, counters
 
     def _cycles_so_far(self) -> int:
