@@ -1,0 +1,45 @@
+"""Cycles of the variant `small`, without simulating."""
+
+import math
+
+from .accelerator_config import DESCRIPTOR_BYTES, AcceleratorConfig
+from .cycle_walk import Bus, Gemm, Shape
+from .serial_requantizer import SerialRequantizer
+
+__all__ = ["small_cycles"]
+
+READ, WRITE = 3, 4
+"""Cycles from word to word on the bus, besides the memory's latency."""
+START = 30
+"""From the descriptor's last word to the first load, and from the last answer to the interrupt."""
+SUM = 2
+"""From sum to sum, besides scaling it and writing it."""
+
+
+def small_cycles(config: AcceleratorConfig, queue: list[Gemm], bus: Bus) -> int:
+    """Return the cycles of a queue: one descriptor after the other.
+
+    Within a descriptor a tile of sums is stored while the next one is loaded and multiplied, the slower of both
+    decides; the operands of the epilogue are read when the tile before has been stored.
+    """
+    return sum(_cycles(config, gemm, bus) for gemm in queue)
+
+
+def _cycles(config: AcceleratorConfig, gemm: Gemm, bus: Bus) -> int:
+    read = READ + bus.latency
+    words = math.ceil(gemm.k / config.word_bytes)
+    total = START + DESCRIPTOR_BYTES // config.word_bytes * read
+    for rows in Shape(config, gemm).blocks:
+        before = 0.0
+        tiles = [min(config.cols, gemm.n - first) for first in range(0, gemm.n, config.cols)]
+        for number, columns in enumerate(tiles):
+            load = (columns + (rows if number == 0 else 0)) * words * read
+            execute = math.ceil(gemm.k / config.rows) * max(rows, config.cols)
+            total += max(load, execute, before)
+            results = rows * columns
+            written = rows * math.ceil((1 if gemm.requant else 4) * columns / config.word_bytes)
+            operands = columns * gemm.parameter_rows + (results if gemm.accumulate else 0)
+            scaling = SerialRequantizer.CYCLES + 2 if gemm.requant else 0
+            before = operands * read + results * (SUM + scaling) + written * (WRITE + bus.latency)
+        total += before
+    return round(total)
