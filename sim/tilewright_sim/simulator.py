@@ -55,6 +55,8 @@ class Simulator(Runtime):
         ring_log2: int = 8,
         **memory: Any,
     ):
+        if "base" not in memory:  # no more than can be addressed
+            memory.setdefault("size", min(MemoryModel.size, 1 << config.addr_bits))
         model = MemoryModel(**memory)
         self.simulated = SimulatedDevice(config, model, waveform, window, events)
         try:
