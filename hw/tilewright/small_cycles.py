@@ -8,9 +8,11 @@ from .serial_requantizer import SerialRequantizer
 
 __all__ = ["small_cycles"]
 
-READ, WRITE = 3, 4
+READ, WRITE = 2, 2
 """Cycles from word to word on the bus, besides the memory's latency."""
-START = 30
+REQUEST = 6
+"""Cycles from a request's last word to the first of the next."""
+START = 40
 """From the descriptor's last word to the first load, and from the last answer to the interrupt."""
 SUM = 2
 """From sum to sum, besides scaling it and writing it."""
@@ -29,17 +31,19 @@ def _cycles(config: AcceleratorConfig, gemm: Gemm, bus: Bus) -> int:
     read = READ + bus.latency
     words = math.ceil(gemm.k / config.word_bytes)
     total = START + DESCRIPTOR_BYTES // config.word_bytes * read
-    for rows in Shape(config, gemm).blocks:
-        before = 0.0
+    before = 0  # what storing the tile before takes
+    shape = Shape(config, gemm)
+    for rows in shape.blocks:
         tiles = [min(config.cols, gemm.n - first) for first in range(0, gemm.n, config.cols)]
         for number, columns in enumerate(tiles):
-            load = (columns + (rows if number == 0 else 0)) * words * read
+            requests = shape.chunks * (2 if number == 0 else 1)
+            load = (columns + (rows if number == 0 else 0)) * words * read + requests * REQUEST
             execute = math.ceil(gemm.k / config.rows) * max(rows, config.cols)
             total += max(load, execute, before)
             results = rows * columns
             written = rows * math.ceil((1 if gemm.requant else 4) * columns / config.word_bytes)
             operands = columns * gemm.parameter_rows + (results if gemm.accumulate else 0)
             scaling = SerialRequantizer.CYCLES + 2 if gemm.requant else 0
-            before = operands * read + results * (SUM + scaling) + written * (WRITE + bus.latency)
-        total += before
-    return round(total)
+            asked = REQUEST if operands else 0
+            before = operands * read + asked + results * (SUM + scaling) + written * (WRITE + bus.latency)
+    return round(total + before)
