@@ -43,7 +43,7 @@ def _cycles(config: AcceleratorConfig, gemm: Gemm, bus: Bus) -> int:
             results = rows * columns
             written = rows * math.ceil((1 if gemm.requant else 4) * columns / config.word_bytes)
             operands = columns * gemm.parameter_rows + (results if gemm.accumulate else 0)
-            scaling = SerialRequantizer.CYCLES + 2 if gemm.requant else 0
+            scaling = SerialRequantizer.CYCLES + 1 if gemm.requant else 0
             asked = REQUEST if operands else 0
             before = operands * read + asked + results * (SUM + scaling) + written * (WRITE + bus.latency)
     return round(total + before)

@@ -21,7 +21,7 @@ class SmallStore(SharedComponent):
     """Do what `Store` does, for one tile, one row, one column after the other.
 
     A tile's parameters, or its old C, are read before its sums are waited for; a word is made when the one before has
-    been taken; the next tile begins when this one is in memory. A sum takes 2 cycles, and 107 more if it is requantized
+    been taken; the next tile begins when this one is in memory. A sum takes 2 cycles, and 106 more if it is requantized
     (`SerialRequantizer`); a word takes as long as `WordWriter` does::
 
         words ──►│operands│──┐                         job, row, column
