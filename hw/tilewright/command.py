@@ -199,21 +199,21 @@ class Command(SharedComponent):
         clear = Signal()
         m.d.sync += [settled.eq(Cat(reset, settled)), clear.eq(registers.clear_counters | settled[-1])]
         m.d.comb += [counters.counting.eq(busy), counters.clear.eq(clear)]
+        counts_all = isinstance(counters, ActivityCounters)
+        if counts_all:
+            m.d.comb += [
+                counters.read_word.eq(self.read_word),
+                counters.write_word.eq(self.write_word),
+                counters.request.eq(registers.counter_request),
+                counters.slot.eq(registers.counter_slot),
+                registers.counter_done.eq(counters.done),
+            ]
+        m.d.comb += registers.counter_value.eq(counters.value)
         for number, walker in enumerate(WALKERS):
-            m.d.comb += registers.walkers[4 * number : 4 * number + 3].eq(getattr(self, f"activity_{walker}"))
-        if isinstance(counters, CycleCounter):
-            m.d.comb += registers.counter_value.eq(counters.value)
-            return
-        m.d.comb += [
-            counters.read_word.eq(self.read_word),
-            counters.write_word.eq(self.write_word),
-            counters.request.eq(registers.counter_request),
-            counters.slot.eq(registers.counter_slot),
-            registers.counter_done.eq(counters.done),
-            registers.counter_value.eq(counters.value),
-        ]
-        for walker in WALKERS:
-            m.d.comb += getattr(counters, f"activity_{walker}").eq(getattr(self, f"activity_{walker}"))
+            activity = getattr(self, f"activity_{walker}")
+            if counts_all:
+                m.d.comb += getattr(counters, f"activity_{walker}").eq(activity)
+            m.d.comb += registers.walkers[4 * number : 4 * number + 3].eq(activity)
 
     def _connect_supervisor(
         self, m: Module, supervisor: Supervisor, registers: RegisterFile, ring: CommandRing, planner: DescriptorPlanner

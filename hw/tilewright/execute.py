@@ -103,14 +103,14 @@ class Execute(SharedComponent):
         waiting = Signal(2)
         taken = Signal(2)
         job = self.job.payload if config.small else Signal(config.job_shape, reset_less=True)
+        done = Signal(2)  # only of a job that stays until both have
+        m.d.comb += self.job.ready.eq((done | taken).all() if config.small else ~waiting.any())
         for n, feeder in enumerate((activations, weights)):
             m.d.comb += [feeder.job.valid.eq(waiting[n]), feeder.job.payload.eq(job), taken[n].eq(feeder.job.ready)]
         if config.small:
-            done = Signal(2)
-            m.d.comb += [waiting.eq(self.job.valid.replicate(2) & ~done), self.job.ready.eq((done | taken).all())]
+            m.d.comb += waiting.eq(self.job.valid.replicate(2) & ~done)
             m.d.sync += done.eq(Mux(self.job.ready, 0, done | taken))
         else:
-            m.d.comb += self.job.ready.eq(~waiting.any())
             with m.If(self.job.ready):
                 m.d.sync += [job.eq(self.job.payload), waiting.eq(self.job.valid.replicate(2))]
             with m.Else():
