@@ -158,7 +158,7 @@ def _refuse(over: dict[str, tuple[int, int]], device: Device, config: BoardConfi
 
 
 def _place_and_route(device: Device, mhz: float, seed: int, work: Path) -> None:
-    arguments = ["-q", "--log", "log", *device.options, "--freq", f"{mhz:g}", "--timing-allow-fail", "--seed", str(seed)]
+    arguments = ["-q", *device.options, "--freq", f"{mhz:g}", "--timing-allow-fail", "--seed", str(seed)]
     arguments += ["--json", "netlist.json", "--report", "report.json", "--placer", "heap"]
     try:
         if device.family == "ecp5":
