@@ -24,9 +24,9 @@ __all__ = [
 
 DESCRIPTOR_BYTES = 64
 SIZE_BITS = 16
-"""Width of M, N and K: each is at most ``2**SIZE_BITS - 1``, and K at most `AcceleratorConfig.k_limit`."""
+"""Greatest width of M, N and K: see `AcceleratorConfig.size_bits`."""
 STRIDE_BITS = 24
-"""Width of the distance between rows in bytes."""
+"""Greatest width of the distance between rows in bytes: see `AcceleratorConfig.stride_bits`."""
 INDEX_BITS = 16
 """Width of the number of a descriptor, counted from reset; the ring has at most half as many entries."""
 ADDEND_BITS = 32
@@ -60,6 +60,7 @@ class AcceleratorConfig(TileConfig):
     """The tile, the buffers around it, the bus and the epilogue of an `Accelerator`."""
 
     TABLE = "accelerator"
+    UNSAID = frozenset({"size_bits", "stride_bits", "variant"})
     PRESETS: ClassVar = {
         "nano": {"rows": 4, "cols": 4, "dot": 4, "data_bits": 32, "panel_words": 1024, "ring_words": 256,
                  "acc_rows": 32, "requant_lanes": 1, "outstanding": 4, "max_burst": 8, "long_chunk_words": 8},
@@ -77,7 +78,7 @@ class AcceleratorConfig(TileConfig):
         int,
         Field(ge=32, le=512, description="Width of the memory bus: a word of `rows` bytes, or a half, a quarter, …"),
     ] = 64
-    addr_bits: Annotated[int, Field(ge=32, le=64, description="Width of a byte address.")] = 32
+    addr_bits: Annotated[int, Field(ge=14, le=64, description="Width of a byte address.")] = 32
     id_bits: Annotated[
         int, Field(ge=1, le=16, description="Width of AXI identifiers. All transactions carry identifier 0.")
     ] = 4
@@ -134,6 +135,20 @@ class AcceleratorConfig(TileConfig):
             "ties up, which is smaller."
         ),
     ] = "double"
+    size_bits: Annotated[
+        int, Field(ge=8, le=SIZE_BITS, description="Width of M, N and K; what is wider is cut up by the host.")
+    ] = SIZE_BITS
+    stride_bits: Annotated[
+        int, Field(ge=12, le=STRIDE_BITS, description="Width of the distance between rows in bytes.")
+    ] = STRIDE_BITS
+    variant: Annotated[
+        Literal["fast", "small"],
+        Field(
+            description="`fast`, or `small`: one descriptor at a time, one word on the bus at a time, an epilogue that "
+            "takes a sum in about 100 cycles, bit by bit, and no counters but COUNT_CYCLES. For chips on which `fast` "
+            "does not fit."
+        ),
+    ] = "fast"
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -148,6 +163,7 @@ class AcceleratorConfig(TileConfig):
                 raise ConfigError(field, value, "must be a power of two", 1 << round_log2(value))
         self._check_widths()
         self._check_buffers()
+        self._check_variant()
         _ = self.tile, self.dma  # their own rules
         return self
 
@@ -168,6 +184,22 @@ class AcceleratorConfig(TileConfig):
             reason = f"must be {low} to {high} with data_bits = {self.data_bits} and cols = {self.cols}"
             raise ConfigError("requant_lanes", self.requant_lanes, reason, min(max(self.requant_lanes, low), high))
 
+        least = self.size_bits + 3
+        if self.stride_bits < least:
+            reason = f"must be at least 3 more than size_bits = {self.size_bits}: arrays of parameters are so far apart"
+            raise ConfigError("stride_bits", self.stride_bits, reason, least)
+        if self.addr_bits < self.stride_bits:
+            reason = f"must be at least stride_bits = {self.stride_bits}"
+            raise ConfigError("addr_bits", self.addr_bits, reason, self.stride_bits)
+
+    def _check_variant(self) -> None:
+        if not self.small:
+            return
+        for field, value in (("data_bits", 32), ("requant_lanes", 1), ("max_burst", 1), ("outstanding", 1),
+                             ("unaligned", False)):  # fmt: skip
+            if getattr(self, field) != value:
+                raise ConfigError(field, getattr(self, field), f"must be {value} with variant = small", value)
+
     def _check_buffers(self) -> None:
         if self.long_chunk_words < self.chunk_words:
             reason = f"must be at least chunk_words = {self.chunk_words}"
@@ -183,6 +215,11 @@ class AcceleratorConfig(TileConfig):
         if self.acc_rows < self.cols:
             reason = f"fewer rows than cols = {self.cols} would keep multipliers waiting for weights"
             raise ConfigError("acc_rows", self.acc_rows, reason, self.cols)
+
+    @property
+    def small(self) -> bool:
+        """The `variant` is ``small``."""
+        return self.variant == "small"
 
     @property
     def tile(self) -> TileConfig:
@@ -202,7 +239,7 @@ class AcceleratorConfig(TileConfig):
             unaligned=self.unaligned,
             length_bits=longest_row.bit_length(),
             rows_bits=max(self.acc_rows, self.cols).bit_length(),
-            stride_bits=STRIDE_BITS,
+            stride_bits=self.stride_bits,
         )
 
     @property
@@ -218,7 +255,17 @@ class AcceleratorConfig(TileConfig):
     @property
     def k_limit(self) -> int:
         """Largest K of one descriptor; longer ones are cut up and accumulated."""
-        return min(self.half_words * self.rows, (1 << SIZE_BITS) - 1)
+        return min(self.half_words * self.rows, self.size_limit)
+
+    @property
+    def size_limit(self) -> int:
+        """Largest M and N of one descriptor."""
+        return (1 << self.size_bits) - 1
+
+    @property
+    def stride_limit(self) -> int:
+        """Greatest distance between rows in bytes."""
+        return (1 << self.stride_bits) - 1
 
     @property
     def job_shape(self) -> data.StructLayout:
@@ -230,7 +277,7 @@ class AcceleratorConfig(TileConfig):
         chunk)``. ``a_block_bytes`` and ``c_block_bytes`` are ``block_rows`` times the stride. `parameter_pitch` is
         ``4 * n`` rounded up to `PARAMETER_PITCH_BYTES`.
         """
-        address, stride, size = unsigned(self.addr_bits), unsigned(STRIDE_BITS), unsigned(SIZE_BITS)
+        address, stride, size = unsigned(self.addr_bits), unsigned(self.stride_bits), unsigned(self.size_bits)
         return data.StructLayout({
             "index": unsigned(INDEX_BITS),
             "m": size, "n": size, "k": size,

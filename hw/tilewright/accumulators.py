@@ -22,6 +22,9 @@ class Accumulators(SharedComponent):
                     └───│────────────────────────┘  2 cycles
                         └──► │bank 0 │ bank 1│ ──► group ──► sums
 
+    With the variant ``small`` a sum is there in the cycle of its `group`, a cycle after the `fetch` of its row, and
+    nothing is taken.
+
     A row of a packet may follow the same row of the packet before after 4 cycles or more. Sums wrap at 32 bits.
 
     Parameters
@@ -75,7 +78,10 @@ class Accumulators(SharedComponent):
             shape=sums_bits, depth=2 * config.acc_rows, init=[], attrs={"no_rw_check": 1}
         )
         write, read = added.write_port(), added.read_port()
-        drain = place(m, "drain", BlockMemory(sums_bits, 2 * config.acc_rows), platform)
+        if config.small:
+            drain = place(m, "drain", BlockMemory(sums_bits, 2 * config.acc_rows, registered=False), platform)
+        else:
+            drain = place(m, "drain", BlockMemory(sums_bits, 2 * config.acc_rows), platform)
 
         # Where the coming result goes; stage n is n cycles later, and the result is there in stage 2.
         bank = Signal()
@@ -92,11 +98,21 @@ class Accumulators(SharedComponent):
         first = Signal(reset_less=True)
         before = Signal(sums_bits, reset_less=True)
         sums = Signal(sums_bits, reset_less=True)
-        m.d.comb += [read.en.eq(1), read.addr.eq(places[0])]
-        m.d.sync += [first.eq(self.coming_first), before.eq(Mux(first, 0, read.data))]
+        late_first = Signal(reset_less=True)
+        m.d.comb += [read.en.eq(1), read.addr.eq(places[1 if config.small else 0])]
+        m.d.sync += first.eq(self.coming_first)
+        if config.small:
+            m.d.sync += late_first.eq(first)
+        else:
+            m.d.sync += before.eq(Mux(first, 0, read.data))
         for column in range(config.cols):
             result = self.results.word_select(column, result_bits).as_signed()
-            m.d.sync += sums.word_select(column, ADDEND_BITS).eq(before.word_select(column, ADDEND_BITS) + result)
+            total = sums.word_select(column, ADDEND_BITS)
+            if config.small:  # choice and sum fit into one LUT of an iCE40
+                old = read.data.word_select(column, ADDEND_BITS)
+                m.d.sync += total.eq(Mux(late_first, result, (old + result)[:ADDEND_BITS]))
+            else:
+                m.d.sync += total.eq(before.word_select(column, ADDEND_BITS) + result)
         m.d.comb += [write.en.eq(valid[2]), write.addr.eq(places[3]), write.data.eq(sums)]
         m.d.comb += [drain.write.eq(valid[2]), drain.write_row.eq(places[3]), drain.data.eq(sums)]
 
@@ -107,7 +123,11 @@ class Accumulators(SharedComponent):
         drained = Signal()  # the bank of the oldest tile of sums
         m.d.sync += drained.eq(drained ^ self.release)
         m.d.comb += [drain.fetch.eq(self.fetch), drain.take.eq(self.take), drain.read_row.eq(Cat(self.row, drained))]
-        group = Signal.like(self.sums, reset_less=True)
-        m.d.sync += group.eq(drain.q.word_select(self.group, len(group)))
-        m.d.comb += self.sums.eq(group)
+        group = drain.q.word_select(self.group, len(self.sums))
+        if config.small:
+            m.d.comb += self.sums.eq(group)
+            return m
+        late = Signal.like(self.sums, reset_less=True, name="group")
+        m.d.sync += late.eq(group)
+        m.d.comb += self.sums.eq(late)
         return m

@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
-from .accelerator_config import SIZE_BITS, AcceleratorConfig
+from .accelerator_config import AcceleratorConfig
 from .load_a import chunk_words
 from .target import SharedComponent
 from .tile_feeder import activation_word
@@ -70,7 +70,7 @@ class ActivationFeeder(SharedComponent):
     def elaborate(self, platform):
         m = Module()
         config = self.config
-        job = Signal(config.job_shape, reset_less=True)
+        job = self.job.payload if config.small else Signal(config.job_shape, reset_less=True)
         half, running, issue = (Signal(name=name) for name in ("half", "running", "issue"))
         needs_chunk = Signal()  # the next word is the first of a chunk that may not be loaded
         needs_bank = Signal()  # … of a tile of sums
@@ -80,7 +80,7 @@ class ActivationFeeder(SharedComponent):
 
         # Where the walk is. What ends with the next word is kept in registers, each one step ahead of its counter.
         m_left = Signal.like(job.m, reset_less=True)
-        tiles_left = Signal(range(max(1, ((1 << SIZE_BITS) - 1) // config.cols)), reset_less=True)  # after this one
+        tiles_left = Signal(range(max(1, config.size_limit // config.cols)), reset_less=True)  # after this one
         words_left = Signal.like(job.k_words, reset_less=True)  # along K, with this one
         offset = Signal(range(config.long_chunk_words), reset_less=True)  # of the word in its chunk
         rows_left = Signal(range(config.acc_rows), reset_less=True)  # after this one
@@ -118,8 +118,10 @@ class ActivationFeeder(SharedComponent):
         m.d.sync += last_block.eq(m_left <= job.block_rows)
         with m.FSM() as fsm:
             with m.State("Idle"):
-                m.d.comb += self.job.ready.eq(1)
-                m.d.sync += [job.eq(self.job.payload), m_left.eq(self.job.payload.m)]
+                if not config.small:
+                    m.d.comb += self.job.ready.eq(1)
+                    m.d.sync += job.eq(self.job.payload)
+                m.d.sync += m_left.eq(self.job.payload.m)
                 with m.If(self.job.valid):
                     m.next = "Block"
             with m.State("Block"):
@@ -140,6 +142,8 @@ class ActivationFeeder(SharedComponent):
                     m.d.sync += [needs_bank.eq(0), needs_chunk.eq(0)]
                     m.next = "Block"
                     with m.If(last_block):
+                        if config.small:
+                            m.d.comb += self.job.ready.eq(1)
                         m.next = "Idle"
 
         m.d.comb += self.row.eq(Cat(place, half))

@@ -8,7 +8,7 @@ from .block_memory import BlockMemory
 from .registers import COUNTERS, WALKERS
 from .target import SharedComponent, place
 
-__all__ = ["ActivityCounters"]
+__all__ = ["ActivityCounters", "CycleCounter"]
 
 TALLY_BITS = 5
 
@@ -132,6 +132,30 @@ class ActivityCounters(SharedComponent):
             m.d.sync += moved.eq(getattr(self, word))
             events.append(moved)
         return events
+
+
+class CycleCounter(SharedComponent):
+    """Count cycles, and nothing else.
+
+    Members
+    -------
+    counting : In(1)
+        Count this cycle.
+    clear : In(1)
+        0 in the next cycle.
+    value : Out(unsigned(32))
+    """
+
+    def __init__(self):
+        super().__init__({"counting": In(1), "clear": In(1), "value": Out(unsigned(32))})
+
+    def elaborate(self, platform):
+        m = Module()
+        with m.If(self.counting):
+            m.d.sync += self.value.eq(self.value + 1)
+        with m.If(self.clear):
+            m.d.sync += self.value.eq(0)
+        return m
 
 
 def tally_codes() -> list[int]:

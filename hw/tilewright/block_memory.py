@@ -27,6 +27,8 @@ class BlockMemory(SharedComponent):
     bits : int
     rows : int
         A power of two, at least 2.
+    registered : bool
+        Otherwise there is no second register: `q` is the row fetched last, and `take` does nothing.
 
     Members
     -------
@@ -42,11 +44,12 @@ class BlockMemory(SharedComponent):
     q : Out(unsigned(bits))
     """
 
-    def __init__(self, bits: int, rows: int):
+    def __init__(self, bits: int, rows: int, registered: bool = True):
         if rows < 2 or rows & rows - 1:
             raise ValueError(f"rows = {rows} must be a power of two, at least 2")
         self.bits = bits
         self.rows = rows
+        self.registered = registered
         super().__init__({
             "write": In(1),
             "write_row": In(range(rows)),
@@ -60,7 +63,7 @@ class BlockMemory(SharedComponent):
     def elaborate(self, platform):
         m = Module()
         ecp5 = isinstance(platform, Target) and platform.family == "ecp5"
-        if ecp5 and 16 < self.rows <= PDPW16KD_ROWS:
+        if ecp5 and self.registered and 16 < self.rows <= PDPW16KD_ROWS:
             for low in range(0, self.bits, PDPW16KD_BITS):
                 self._place_block(m, low)
             return m
@@ -68,6 +71,9 @@ class BlockMemory(SharedComponent):
         write, read = memory.write_port(), memory.read_port()
         m.d.comb += [write.addr.eq(self.write_row), write.data.eq(self.data), write.en.eq(self.write)]
         m.d.comb += [read.addr.eq(self.read_row), read.en.eq(self.fetch)]
+        if not self.registered:
+            m.d.comb += self.q.eq(read.data)
+            return m
         q = Signal(self.bits, reset_less=True)
         with m.If(self.take):
             m.d.sync += q.eq(read.data)

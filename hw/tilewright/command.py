@@ -5,7 +5,7 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from .accelerator_config import INDEX_BITS, AcceleratorConfig, Activity
-from .activity_counters import ActivityCounters
+from .activity_counters import ActivityCounters, CycleCounter
 from .axi import AxiLite
 from .command_ring import CommandRing
 from .descriptor_planner import DescriptorPlanner
@@ -125,7 +125,7 @@ class Command(SharedComponent):
         planner = place(m, "planner", DescriptorPlanner(config), platform, reset=flush)
         offer = place(m, "offer", JobOffer(config), platform, reset=flush)
         interrupts = place(m, "interrupts", Interrupts(3), platform, reset=reset)
-        counters = place(m, "counters", ActivityCounters(), platform)
+        counters = place(m, "counters", CycleCounter() if config.small else ActivityCounters(), platform)
 
         connect(m, flipped(self.s_axil), registers.s_axil)
         connect(m, ring.fetch, flipped(self.fetch))
@@ -191,24 +191,28 @@ class Command(SharedComponent):
         self._count(m, registers, counters, busy, reset)
         return m
 
-    def _count(self, m: Module, registers: RegisterFile, counters: ActivityCounters, busy: Signal, reset: Value):
+    def _count(
+        self, m: Module, registers: RegisterFile, counters: ActivityCounters | CycleCounter, busy: Signal, reset: Value
+    ):
         """Wire the counters, and WALKERS."""
         settled = Signal(2)  # after a reset, `busy` falls, and then the last cycle has been counted
         clear = Signal()
         m.d.sync += [settled.eq(Cat(reset, settled)), clear.eq(registers.clear_counters | settled[-1])]
-        m.d.comb += [
-            counters.counting.eq(busy),
-            counters.clear.eq(clear),
-            counters.read_word.eq(self.read_word),
-            counters.write_word.eq(self.write_word),
-            counters.request.eq(registers.counter_request),
-            counters.slot.eq(registers.counter_slot),
-            registers.counter_done.eq(counters.done),
-            registers.counter_value.eq(counters.value),
-        ]
+        m.d.comb += [counters.counting.eq(busy), counters.clear.eq(clear)]
+        counts_all = isinstance(counters, ActivityCounters)
+        if counts_all:
+            m.d.comb += [
+                counters.read_word.eq(self.read_word),
+                counters.write_word.eq(self.write_word),
+                counters.request.eq(registers.counter_request),
+                counters.slot.eq(registers.counter_slot),
+                registers.counter_done.eq(counters.done),
+            ]
+        m.d.comb += registers.counter_value.eq(counters.value)
         for number, walker in enumerate(WALKERS):
             activity = getattr(self, f"activity_{walker}")
-            m.d.comb += getattr(counters, f"activity_{walker}").eq(activity)
+            if counts_all:
+                m.d.comb += getattr(counters, f"activity_{walker}").eq(activity)
             m.d.comb += registers.walkers[4 * number : 4 * number + 3].eq(activity)
 
     def _connect_supervisor(

@@ -28,6 +28,7 @@ class Config(BaseModel):
 
     TABLE: ClassVar[str]
     PRESETS: ClassVar[dict[str, dict[str, Any]]]
+    UNSAID: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, /, **values: Any):
         try:
@@ -55,8 +56,20 @@ class Config(BaseModel):
         return cls(**json.loads(text))
 
     def to_json(self) -> str:
-        """Return the fields as JSON, in the order of their declaration."""
-        return self.model_dump_json()
+        """Return the fields as JSON, in the order of their declaration, as of `described`."""
+        return json.dumps(self.described(), separators=(",", ":"))
+
+    def described(self) -> dict[str, Any]:
+        """Return the fields in the order of their declaration, without those of ``UNSAID`` that have their default.
+
+        So a design that does not use them keeps the text and the identity that it has had.
+        """
+        fields = type(self).model_fields
+        return {
+            name: value
+            for name, value in self.model_dump().items()
+            if name not in self.UNSAID or value != fields[name].default
+        }
 
 
 def product_sum_bits(activation_bits: int, weight_bits: int, products: int) -> int:

@@ -8,9 +8,10 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from .accelerator_config import DESCRIPTOR_BYTES, SIZE_BITS, AcceleratorConfig
+from .accelerator_config import DESCRIPTOR_BYTES, AcceleratorConfig
 from .cycle_walk import Bus, Gemm, Shape, Walk
 from .errors import TilewrightError
+from .small_cycles import small_cycles
 
 __all__ = ["Bus", "Estimate", "Gemm", "estimate", "traffic"]
 
@@ -58,7 +59,7 @@ def estimate(config: AcceleratorConfig, gemms: Iterable[Gemm], bus: Bus = Bus())
         raise TilewrightError("nothing to estimate")
     for gemm in queue:
         _check(config, gemm)
-    cycles = _queue_cycles(config, queue, bus)
+    cycles = small_cycles(config, queue, bus) if config.small else _queue_cycles(config, queue, bus)
     macs = sum(gemm.macs for gemm in queue)
     cells = config.rows * config.cols
     reads = sum(_read_beats(config, gemm) for gemm in queue)
@@ -68,7 +69,7 @@ def estimate(config: AcceleratorConfig, gemms: Iterable[Gemm], bus: Bus = Bus())
 
 
 def _check(config: AcceleratorConfig, gemm: Gemm) -> None:
-    for name, limit in (("m", (1 << SIZE_BITS) - 1), ("n", (1 << SIZE_BITS) - 1), ("k", config.k_limit)):
+    for name, limit in (("m", config.size_limit), ("n", config.size_limit), ("k", config.k_limit)):
         if not 1 <= getattr(gemm, name) <= limit:
             raise TilewrightError(f"{name.upper()} = {getattr(gemm, name)}: must be 1 to {limit} with one descriptor")
 

@@ -7,11 +7,10 @@ from amaranth.lib.wiring import In, Out
 from .accelerator_config import (
     DESCRIPTOR_BYTES,
     PARAMETER_PITCH_BYTES,
-    SIZE_BITS,
-    STRIDE_BITS,
     AcceleratorConfig,
     Unit,
 )
+from .narrow_descriptor import gather_narrow
 from .registers import DESCRIPTOR, DESCRIPTOR_VERSION, ERRORS, FLAGS
 from .target import SharedComponent
 
@@ -95,8 +94,12 @@ class DescriptorPlanner(SharedComponent):
 
     def elaborate(self, platform):
         m = Module()
-        raw = Signal(DESCRIPTOR_SHAPE, reset_less=True)
-        last = self._gather(m, raw.as_value())
+        config = self.config
+        if config.small:
+            raw, last = gather_narrow(m, config, self)
+        else:
+            raw = Signal(DESCRIPTOR_SHAPE, reset_less=True)
+            last = self._gather(m, raw.as_value())
         self._check(m, raw)
 
         # One step after the other: a 1 runs along.
@@ -138,7 +141,7 @@ class DescriptorPlanner(SharedComponent):
             return raw[f"{name}_address"][config.addr_bits :].any()
 
         def stride_over(name: str) -> Value:
-            return raw[f"{name}_stride"][STRIDE_BITS:].any()
+            return raw[f"{name}_stride"][config.stride_bits :].any()
 
         def unaligned(name: str) -> Value:
             low = slice(0, 0 if config.unaligned else config.dma.word_log2)
@@ -146,8 +149,8 @@ class DescriptorPlanner(SharedComponent):
 
         k_over = over(raw.k, config.k_limit)
         sizes = {
-            Unit.LOAD_A: over(raw.m) | k_over | address_over("a") | stride_over("a"),
-            Unit.LOAD_B: over(raw.n) | address_over("b") | stride_over("b"),
+            Unit.LOAD_A: over(raw.m, config.size_limit) | k_over | address_over("a") | stride_over("a"),
+            Unit.LOAD_B: over(raw.n, config.size_limit) | address_over("b") | stride_over("b"),
             Unit.STORE_C: address_over("c") | stride_over("c"),
             Unit.PARAMETERS: used & address_over("parameter"),
         }
@@ -193,13 +196,13 @@ class DescriptorPlanner(SharedComponent):
         m.d.sync += bias.eq(flags["BIAS"] | flags["REQUANT"])
         m.d.comb += [job.bias.eq(bias), self.interrupt.eq(flags["INTERRUPT"])]
         columns = PARAMETER_PITCH_BYTES // 4
-        m.d.comb += job.parameter_pitch.eq(rounded_up(raw.n[:SIZE_BITS], columns) * 4)
+        m.d.comb += job.parameter_pitch.eq(rounded_up(raw.n[: config.size_bits], columns) * 4)
 
         k_words = Signal(range(config.half_words + 1))
         long = Signal()
         pitch = Signal(range(config.half_words + 1))
-        m.d.comb += k_words.eq(rounded_up(raw.k[:SIZE_BITS], config.rows) // config.rows)
-        m.d.comb += long.eq(raw.m[:SIZE_BITS] < config.cols)
+        m.d.comb += k_words.eq(rounded_up(raw.k[: config.size_bits], config.rows) // config.rows)
+        m.d.comb += long.eq(raw.m[: config.size_bits] < config.cols)
         m.d.comb += [job.k_words.eq(k_words), job.long.eq(long)]
         less = Signal.like(pitch)
         m.d.comb += less.eq(Mux(long, config.long_chunk_words - 1, config.chunk_words - 1))
@@ -225,8 +228,8 @@ class DescriptorPlanner(SharedComponent):
         building = Signal()
         m.d.sync += building.eq(busy)
         for name in ("a", "c"):
-            addend = Signal(STRIDE_BITS, name=f"{name}_addend")
-            m.d.sync += addend.eq(Mux(fits & busy, raw[f"{name}_stride"][:STRIDE_BITS], 0))
+            addend = Signal(config.stride_bits, name=f"{name}_addend")
+            m.d.sync += addend.eq(Mux(fits & busy, raw[f"{name}_stride"][: config.stride_bits], 0))
             product = Signal(config.addr_bits, name=f"{name}_block_bytes")
             m.d.comb += job[f"{name}_block_bytes"].eq(product)
             with m.If(building):
@@ -240,7 +243,7 @@ def flags_of(raw) -> dict[str, Value]:
     return {name: raw.flags[bit] for name, (bit, _) in FLAGS.items()}
 
 
-def over(size: Value, limit: int = (1 << SIZE_BITS) - 1) -> Value:
+def over(size: Value, limit: int) -> Value:
     """Whether a size is 0 or above a limit, a power of two or one less."""
     if limit & limit + 1 == 0:
         return size[limit.bit_length() :].any() | ~size.any()

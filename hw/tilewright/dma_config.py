@@ -40,7 +40,7 @@ class DmaConfig(Config):
     }
 
     data_bits: Annotated[int, Field(ge=32, le=512, description="Width of bus and stream, a power of two")] = 64
-    addr_bits: Annotated[int, Field(ge=32, le=64, description="Width of a byte address.")] = 32
+    addr_bits: Annotated[int, Field(ge=14, le=64, description="Width of a byte address.")] = 32
     id_bits: Annotated[
         int, Field(ge=1, le=16, description="Width of AXI identifiers. All transactions carry identifier 0.")
     ] = 4

@@ -101,15 +101,20 @@ class Execute(SharedComponent):
 
         # Each feeder takes the job when it has done the one before; the next job waits for both.
         waiting = Signal(2)
-        job = Signal(config.job_shape, reset_less=True)
-        m.d.comb += self.job.ready.eq(~waiting.any())
         taken = Signal(2)
+        job = self.job.payload if config.small else Signal(config.job_shape, reset_less=True)
+        done = Signal(2)  # only of a job that stays until both have
+        m.d.comb += self.job.ready.eq((done | taken).all() if config.small else ~waiting.any())
         for n, feeder in enumerate((activations, weights)):
             m.d.comb += [feeder.job.valid.eq(waiting[n]), feeder.job.payload.eq(job), taken[n].eq(feeder.job.ready)]
-        with m.If(self.job.ready):
-            m.d.sync += [job.eq(self.job.payload), waiting.eq(self.job.valid.replicate(2))]
-        with m.Else():
-            m.d.sync += waiting.eq(waiting & ~taken)
+        if config.small:
+            m.d.comb += waiting.eq(self.job.valid.replicate(2) & ~done)
+            m.d.sync += done.eq(Mux(self.job.ready, 0, done | taken))
+        else:
+            with m.If(self.job.ready):
+                m.d.sync += [job.eq(self.job.payload), waiting.eq(self.job.valid.replicate(2))]
+            with m.Else():
+                m.d.sync += waiting.eq(waiting & ~taken)
 
         # The tile's latency is fixed: what belongs to a result travels beside it.
         lead = tile.latency - 2

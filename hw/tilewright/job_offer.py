@@ -68,16 +68,27 @@ class JobOffer(SharedComponent):
 
     def elaborate(self, platform):
         m = Module()
-        job = Signal(self.config.job_shape, reset_less=True)
-        m.d.comb += self.job.eq(job)
+        small = self.config.small
+        if not small:
+            job = Signal(self.config.job_shape, reset_less=True)
+            m.d.comb += self.job.eq(job)
 
         # The next job is at most `INCOMPLETE` ahead of the head, so three bits tell.
         ahead = Signal(3)
         m.d.comb += ahead.eq(self.index[:3] - self.head[:3])
-        m.d.comb += self.take.eq(self.planned & ~self.job_valid.any() & (ahead != INCOMPLETE))
         m.d.sync += self.job_valid.eq(self.job_valid & ~self.job_ready)
-        with m.If(self.take):
-            m.d.sync += [job.eq(self.plan), job.index.eq(self.index), self.job_valid.eq(0b1111)]
+        if small:  # the job stays where it was planned, until it is done
+            offered = Signal()
+            m.d.comb += [self.job.eq(self.plan), self.job.index.eq(self.index)]
+            m.d.comb += self.take.eq(offered & ~self.job_valid.any())
+            with m.If(self.take):
+                m.d.sync += offered.eq(0)
+            with m.Elif(self.planned & ~offered):
+                m.d.sync += [offered.eq(1), self.job_valid.eq(0b1111)]
+        else:
+            m.d.comb += self.take.eq(self.planned & ~self.job_valid.any() & (ahead != INCOMPLETE))
+            with m.If(self.take):
+                m.d.sync += [job.eq(self.plan), job.index.eq(self.index), self.job_valid.eq(0b1111)]
 
         m.submodules.flags = flags = Memory(shape=1, depth=2 * INCOMPLETE, init=[])
         write, read = flags.write_port(), flags.read_port(domain="comb")

@@ -70,7 +70,7 @@ class LoadB(SharedComponent):
     def elaborate(self, platform):
         m = Module()
         config = self.config
-        job = Signal(config.job_shape, reset_less=True)
+        job = self.job.payload if config.small else Signal(config.job_shape, reset_less=True)
         base = Signal(config.addr_bits, reset_less=True)  # row 0 of the N-tile
         address = Signal(config.addr_bits, reset_less=True)
         m_left = Signal.like(job.m, reset_less=True)
@@ -116,8 +116,10 @@ class LoadB(SharedComponent):
             m.d.sync += n_left.eq(Mux(restart, job.n, n_left - config.cols))
         with m.FSM() as fsm:
             with m.State("Idle"):
-                m.d.comb += self.job.ready.eq(1)
-                m.d.sync += [job.eq(self.job.payload), m_left.eq(self.job.payload.m)]
+                if not config.small:
+                    m.d.comb += self.job.ready.eq(1)
+                    m.d.sync += job.eq(self.job.payload)
+                m.d.sync += m_left.eq(self.job.payload.m)
                 m.d.sync += fenced.eq(self.job.payload.fence_b)
                 with m.If(self.job.valid):
                     m.next = "Start"
@@ -131,11 +133,14 @@ class LoadB(SharedComponent):
                     m.d.sync += m_left.eq(m_left - job.block_rows)
                     m.next = "Start"
                     with m.If(last_block):
+                        if config.small:
+                            m.d.comb += self.job.ready.eq(1)
                         m.next = "Idle"
 
         self._store_words(m, platform)
         due = Signal(6)  # chunks asked for and not loaded: never more than the router takes
-        m.d.sync += due.eq(due + asked - self.chunk_loaded)
+        if not config.small:  # a request is accepted when all of it has come
+            m.d.sync += due.eq(due + asked - self.chunk_loaded)
         with m.If(self.words.valid):
             m.d.comb += self.activity.eq(Activity.BUSY)
         with m.Elif(due.any() | self.requests.valid):

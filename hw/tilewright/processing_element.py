@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 from .adder_tree import AdderTree
 from .config import TileConfig
 from .multiplier import Multiplier
+from .multiplier_pair import MultiplierPair
 from .target import SharedComponent, place
 
 
@@ -62,11 +63,16 @@ class ProcessingElement(SharedComponent):
         config = self.config
 
         products = []
+        pairs = MultiplierPair.serves(config, platform)
+        shadows: list[Signal] = []
         for term in range(config.dot):
             shadow = Signal(signed(config.weight_bits), name=f"shadow_{term}", reset_less=True)
             with m.If(self.load):
                 m.d.sync += shadow.eq(self.weights.word_select(term, config.weight_bits))
 
+            if pairs:
+                shadows.append(shadow)
+                continue
             multiplier = Multiplier(config.multiplier, config.activation_bits, config.weight_bits)
             place(m, f"multiplier_{term}", multiplier, platform)
             m.d.comb += [
@@ -75,6 +81,16 @@ class ProcessingElement(SharedComponent):
                 multiplier.load.eq(self.swap),
             ]
             products.append(multiplier.product)
+        for term in range(0, len(shadows), 2):
+            pair = MultiplierPair(config.activation_bits, config.weight_bits)
+            place(m, f"multipliers_{term}", pair, platform)
+            m.d.comb += pair.load.eq(self.swap)
+            for half, shadow in enumerate(shadows[term : term + 2]):
+                m.d.comb += [
+                    pair.activations[half].eq(self.activations.word_select(term + half, config.activation_bits)),
+                    pair.weights[half].eq(shadow),
+                ]
+                products.append(pair.products[half])
 
         tree = place(m, "tree", AdderTree(config.activation_bits, config.weight_bits, config.dot), platform)
         m.d.comb += tree.products.eq(Cat(products))

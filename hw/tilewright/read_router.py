@@ -20,6 +20,29 @@ NUMBER_BITS = 3
 """Bits of its number that tell a descriptor from the others in work: those are fewer than 2**NUMBER_BITS."""
 
 
+def router_members(config: AcceleratorConfig) -> dict:
+    """The ports of a router, as `ReadRouter` describes them."""
+    dma = config.dma
+    return {
+        **{
+            f"{name}_requests": In(stream.Signature(config.transfer_shape)) for name in ("descriptor", "parameter", "c")
+        },
+        **{f"{name}_requests": In(stream.Signature(load_shape(config))) for name in "ab"},
+        "b_first_tile": In(1),
+        "parameters_urgent": In(1),
+        **{
+            f"{name}_words": Out(stream.Signature(dma.word_shape, always_ready=True))
+            for name in ("descriptor", "parameter", "c")
+        },
+        **{f"{name}_words": Out(stream.Signature(arriving_shape(config), always_ready=True)) for name in "ab"},
+        "requests": Out(stream.Signature(dma.request_shape)),
+        "words": In(stream.Signature(dma.word_shape, always_ready=True)),
+        "status": In(stream.Signature(dma.status_shape, always_ready=True)),
+        "head": In(unsigned(INDEX_BITS)),
+        "failure": Out(stream.Signature(config.failure_shape, always_ready=True)),
+    }
+
+
 class ReadRouter(SharedComponent):
     """Pass requests on to the reader, and its words back to those who asked.
 
@@ -61,26 +84,7 @@ class ReadRouter(SharedComponent):
 
     def __init__(self, config: AcceleratorConfig):
         self.config = config
-        dma = config.dma
-        super().__init__({
-            **{
-                f"{name}_requests": In(stream.Signature(config.transfer_shape))
-                for name in ("descriptor", "parameter", "c")
-            },
-            **{f"{name}_requests": In(stream.Signature(load_shape(config))) for name in "ab"},
-            "b_first_tile": In(1),
-            "parameters_urgent": In(1),
-            **{
-                f"{name}_words": Out(stream.Signature(dma.word_shape, always_ready=True))
-                for name in ("descriptor", "parameter", "c")
-            },
-            **{f"{name}_words": Out(stream.Signature(arriving_shape(config), always_ready=True)) for name in "ab"},
-            "requests": Out(stream.Signature(dma.request_shape)),
-            "words": In(stream.Signature(dma.word_shape, always_ready=True)),
-            "status": In(stream.Signature(dma.status_shape, always_ready=True)),
-            "head": In(unsigned(INDEX_BITS)),
-            "failure": Out(stream.Signature(config.failure_shape, always_ready=True)),
-        })
+        super().__init__(router_members(config))
 
     def elaborate(self, platform):
         m = Module()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from .accelerator_config import DESCRIPTOR_BYTES, INDEX_BITS, SIZE_BITS, STRIDE_BITS, AcceleratorConfig, Activity, Unit
+from .accelerator_config import DESCRIPTOR_BYTES, INDEX_BITS, AcceleratorConfig, Activity, Unit
 from .register_file import constants
 from .registers import DESCRIPTOR, DESCRIPTOR_VERSION, ERRORS, FLAGS, REGISTERS, Field, Register
 
@@ -37,8 +37,8 @@ def c_header(config: AcceleratorConfig) -> str:
             ("TILEWRIGHT_WORD_BYTES", config.word_bytes, "of the memory bus"),
             ("TILEWRIGHT_ADDR_BITS", config.addr_bits, ""),
             ("TILEWRIGHT_UNALIGNED", int(config.unaligned), "any address and stride is taken"),
-            ("TILEWRIGHT_SIZE_MAX", (1 << SIZE_BITS) - 1, "largest m and n"),
-            ("TILEWRIGHT_STRIDE_MAX", (1 << STRIDE_BITS) - 1, ""),
+            ("TILEWRIGHT_SIZE_MAX", config.size_limit, "largest m and n"),
+            ("TILEWRIGHT_STRIDE_MAX", config.stride_limit, ""),
             ("TILEWRIGHT_INDEX_BITS", INDEX_BITS, "of HEAD and TAIL"),
         ]),
     ]
@@ -122,7 +122,7 @@ def register_page(config: AcceleratorConfig) -> str:
         "",
         f"{DESCRIPTOR_BYTES} bytes, little-endian, at a multiple of {DESCRIPTOR_BYTES}. `version` is "
         f"{DESCRIPTOR_VERSION}. m and n are at most",
-        f"{(1 << SIZE_BITS) - 1}, k at most {config.k_limit}, strides at most {(1 << STRIDE_BITS) - 1}, addresses of "
+        f"{config.size_limit}, k at most {config.k_limit}, strides at most {config.stride_limit}, addresses of "
         f"{config.addr_bits} bits.",
         "Addresses and strides take any value."
         if config.unaligned

@@ -5,7 +5,7 @@ from math import log2
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from .accelerator_config import INDEX_BITS, AcceleratorConfig
+from .accelerator_config import INDEX_BITS, SIZE_BITS, STRIDE_BITS, AcceleratorConfig
 from .axi import AxiLite
 from .register_port import RegisterPort
 from .registers import (
@@ -131,8 +131,13 @@ class RegisterFile(SharedComponent):
             m.d.comb += self.irq_clear.eq(value)
         m.d.comb += self.tail_write.eq(written("TAIL"))
 
-        kept = {"CONTROL": (self.enable, value), "IRQ_ENABLE": (self.irq_enable, value),
-                "RING_BASE_LO": (self.ring_base[:26], value[6:]), "RING_LOG2": (self.ring_log2, value)}  # fmt: skip
+        low = min(self.config.addr_bits, 32)
+        kept = {
+            "CONTROL": (self.enable, value),
+            "IRQ_ENABLE": (self.irq_enable, value),
+            "RING_BASE_LO": (self.ring_base[: low - 6], value[6:low]),
+            "RING_LOG2": (self.ring_log2, value),
+        }
         if self.config.addr_bits > 32:
             kept["RING_BASE_HI"] = self.ring_base[26:], value
         for name, (register, bits) in kept.items():
@@ -159,6 +164,9 @@ class RegisterFile(SharedComponent):
         }
         if self.config.addr_bits > 32:
             values |= {("RING_BASE_HI",): base[32:], ("ERROR_ADDRESS_HI",): self.error_address[32:]}
+        if self.config.small:
+            self._read_at_once(m, port, values)
+            return
         copies = []
         for names, value in values.items():
             copy = Signal(len(value), name=names[0].lower())
@@ -186,6 +194,19 @@ class RegisterFile(SharedComponent):
         m.d.comb += port.read_done.eq(Mux(is_counter, counted, copied))
         m.d.comb += [port.read_data.eq(any_of(copies)), port.read_error.eq(~listed)]
 
+    def _read_at_once(self, m: Module, port: RegisterPort, values: dict[tuple[str, ...], Value]):
+        """Without copies: whatever is addressed goes into `port`'s register. Of the counters there is one."""
+        word = port.read_word
+        listed = [register for register in REGISTERS if register.offset <= COUNTER_BASE]
+        m.d.comb += [port.read_done.eq(1), port.read_error.eq(~_any_word(word, listed)), self.counter_request.eq(0)]
+        with m.Switch(word):
+            for names, value in (values | {("COUNT_CYCLES",): self.counter_value}).items():
+                with m.Case(*(REGISTER[name].offset // 4 for name in names)):
+                    m.d.comb += port.read_data.eq(value)
+            for name, number in constants(self.config).items():
+                with m.Case(REGISTER[name].offset // 4):
+                    m.d.comb += port.read_data.eq(number)
+
 
 def constants(config: AcceleratorConfig) -> dict[str, int]:
     """The values of the registers that never change."""
@@ -200,6 +221,7 @@ def constants(config: AcceleratorConfig) -> dict[str, int]:
             outstanding=config.outstanding,
             unaligned=config.unaligned,
             single_rounding=config.rounding == "single",
+            small=config.small,
         ),
         "CAP_BUFFERS": _pack(
             "CAP_BUFFERS",
@@ -208,6 +230,8 @@ def constants(config: AcceleratorConfig) -> dict[str, int]:
             acc_rows=int(log2(config.acc_rows)),
             chunk_words=int(log2(config.chunk_words)),
             long_chunk_words=int(log2(config.long_chunk_words)),
+            size_bits_less=SIZE_BITS - config.size_bits,
+            stride_bits_less=STRIDE_BITS - config.stride_bits,
         ),
         "K_LIMIT": config.k_limit,
     }

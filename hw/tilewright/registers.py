@@ -185,14 +185,17 @@ def _registers() -> tuple[Register, ...]:
         Register("CAP_BUS", 0x0C, "ro", "the memory bus", (
             Field("data_bytes", 0, 8, "bytes in a word"), Field("addr_bits", 8, 8, "bits of an address"),
             Field("outstanding", 16, 8, "bursts in flight"), Field("unaligned", 24, 1, "any address is taken"),
-            Field("single_rounding", 25, 1, "the epilogue rounds once"))),
+            Field("single_rounding", 25, 1, "the epilogue rounds once"),
+            Field("small", 26, 1, "one descriptor and one word at a time; of the counters, COUNT_CYCLES alone"))),
         Register("CAP_BUFFERS", 0x10, "ro", "logarithms to base 2 of the buffers' sizes", (
             Field("half_words", 0, 5, "words in a half of the A panel"),
             Field("ring_words", 5, 5, "words in the B ring"),
             Field("acc_rows", 10, 5, "rows in a bank of accumulators"),
             Field("chunk_words", 15, 3, "words in a chunk"),
-            Field("long_chunk_words", 18, 3, "words in a chunk where M < cols"))),
-        Register("K_LIMIT", 0x14, "ro", "largest k of a descriptor; m and n are at most 0xFFFF, strides 0xFFFFFF"),
+            Field("long_chunk_words", 18, 3, "words in a chunk where M < cols"),
+            Field("size_bits_less", 21, 4, "by how many bits m and n are narrower than 16"),
+            Field("stride_bits_less", 25, 4, "by how many bits strides are narrower than 24"))),
+        Register("K_LIMIT", 0x14, "ro", "largest k of a descriptor; CAP_BUFFERS tells the limits of m, n and strides"),
         Register("CONTROL", 0x20, "rw", "", (
             Field("enable", 0, 1, "fetch descriptors from the ring while head and tail differ"),)),
         Register("COMMAND", 0x24, "w1", "what to do at once", (

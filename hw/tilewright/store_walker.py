@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
-from .accelerator_config import INDEX_BITS, SIZE_BITS, STRIDE_BITS, AcceleratorConfig
+from .accelerator_config import INDEX_BITS, AcceleratorConfig
 from .carry_adder import CarryAdder
 from .target import SharedComponent, place
 
@@ -21,7 +21,7 @@ def tile_shape(config: AcceleratorConfig) -> data.StructLayout:
         "address": unsigned(config.addr_bits),
         "rows": unsigned(config.acc_rows.bit_length()),
         "columns": unsigned(config.cols.bit_length()),
-        "stride": unsigned(STRIDE_BITS),
+        "stride": unsigned(config.stride_bits),
         "index": unsigned(INDEX_BITS),
         "last": 1, "bank": 1, "add": 1, "accumulate": 1, "requant": 1,
         "zero_point": signed(8), "minimum": signed(8), "maximum": signed(8),
@@ -84,10 +84,10 @@ class StoreWalker(SharedComponent):
 
         job = Signal(config.job_shape, reset_less=True)
         block = Signal(config.addr_bits, reset_less=True)  # of C, after this one
-        rows_left = Signal(SIZE_BITS, reset_less=True)
+        rows_left = Signal(config.size_bits, reset_less=True)
         address = Signal(config.addr_bits, reset_less=True)
         parameters = Signal(config.addr_bits, reset_less=True)
-        columns_left = Signal(SIZE_BITS, reset_less=True)
+        columns_left = Signal(config.size_bits, reset_less=True)
         last_column = Signal(reset_less=True)
         last_row = Signal(reset_less=True)
         tile_rows = Signal.like(tile.rows, reset_less=True)
@@ -121,7 +121,7 @@ class StoreWalker(SharedComponent):
             m.d.sync += parameters.eq(self._next_parameters(m, begin, job.parameter_address, parameters, platform))
             m.d.sync += columns_left.eq(self._next_columns(m, begin, job.n, columns_left, platform))
 
-        beyond = Signal(signed(SIZE_BITS + 1))  # rows below this block
+        beyond = Signal(signed(config.size_bits + 1))  # rows below this block
         in_last_row = Signal()
         in_last_column = Signal()
         m.d.comb += beyond.eq(rows_left - job.block_rows)

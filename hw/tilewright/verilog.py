@@ -114,7 +114,7 @@ def _header(product: Product, config: Config, family: Family, table: list[Row]) 
         "configuration and generate it again rather than edit this file.",
         "",
         f"Configuration, for the target {family}:",
-        *(f"    {name} = {json.dumps(value)}" for name, value in config.model_dump().items()),
+        *(f"    {name} = {json.dumps(value)}" for name, value in config.described().items()),
         "",
         "Ports:",
         *(f"    {d:<{widths[0]}}  {bits:>{widths[1]}}  {name:<{widths[2]}}  {about}" for d, bits, name, about in rows),
@@ -135,7 +135,7 @@ def _describe(product: Product, config: Config, family: Family, table: list[Row]
         "generator": f"tilewright {version('tilewright')}",
         "product": product.name,
         "target": family,
-        "config": config.model_dump(),
+        "config": config.described(),
         "ports": [{"name": name, "direction": direction, "bits": bits} for direction, bits, name, _ in table],
     }
     return json.dumps(content, indent=2) + "\n"

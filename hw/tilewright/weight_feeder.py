@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Mux, Signal, unsigned
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
-from .accelerator_config import SIZE_BITS, AcceleratorConfig
+from .accelerator_config import AcceleratorConfig
 from .load_a import chunk_words
 from .target import SharedComponent
 from .tile_feeder import weight_word
@@ -58,7 +58,7 @@ class WeightFeeder(SharedComponent):
     def elaborate(self, platform):
         m = Module()
         config = self.config
-        job = Signal(config.job_shape, reset_less=True)
+        job = self.job.payload if config.small else Signal(config.job_shape, reset_less=True)
         running = Signal()
         issue = Signal()
         advance = Signal()
@@ -76,7 +76,7 @@ class WeightFeeder(SharedComponent):
         m.d.comb += issue.eq(running & ~(chunk_start & ~has_chunk) & refill)
 
         m_left = Signal.like(job.m, reset_less=True)
-        tiles_left = Signal(range(max(1, ((1 << SIZE_BITS) - 1) // config.cols)), reset_less=True)  # after this one
+        tiles_left = Signal(range(max(1, config.size_limit // config.cols)), reset_less=True)  # after this one
         words_left = Signal.like(job.k_words, reset_less=True)  # along K, with this one
         offset = Signal(range(config.long_chunk_words), reset_less=True)  # of the word in its chunk
         column = Signal(range(config.cols), reset_less=True)
@@ -112,8 +112,10 @@ class WeightFeeder(SharedComponent):
 
         with m.FSM():
             with m.State("Idle"):
-                m.d.comb += self.job.ready.eq(1)
-                m.d.sync += [job.eq(self.job.payload), m_left.eq(self.job.payload.m)]
+                if not config.small:
+                    m.d.comb += self.job.ready.eq(1)
+                    m.d.sync += job.eq(self.job.payload)
+                m.d.sync += m_left.eq(self.job.payload.m)
                 with m.If(self.job.valid):
                     m.next = "Start"
             with m.State("Start"):
@@ -123,6 +125,8 @@ class WeightFeeder(SharedComponent):
             with m.State("Run"):
                 m.d.comb += running.eq(1)
                 with m.If(issue & last_column & tile_end & last_tile & last_block):
+                    if config.small:
+                        m.d.comb += self.job.ready.eq(1)
                     m.next = "Idle"
 
         with m.If(refill):

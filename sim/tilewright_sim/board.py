@@ -73,4 +73,8 @@ def configuration(capabilities: Capabilities) -> AcceleratorConfig:
         acc_rows=capabilities.acc_rows,
         chunk_words=capabilities.chunk_words,
         long_chunk_words=capabilities.long_chunk_words,
+        size_bits=capabilities.size_bits,
+        stride_bits=capabilities.stride_bits,
+        variant="small" if capabilities.small else "fast",
+        max_burst=1 if capabilities.small else 16,
     )

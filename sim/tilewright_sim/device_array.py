@@ -42,9 +42,19 @@ class DeviceArray(_Region):
     dtype : int8 or int32
     word_bytes : int
         Rows begin at multiples of this.
+    stride_limit : int
+        Greatest distance between rows in bytes.
     """
 
-    def __init__(self, device: Device, allocator: Allocator, shape: tuple[int, int], dtype: DTypeLike, word_bytes: int):
+    def __init__(
+        self,
+        device: Device,
+        allocator: Allocator,
+        shape: tuple[int, int],
+        dtype: DTypeLike,
+        word_bytes: int,
+        stride_limit: int = (1 << STRIDE_BITS) - 1,
+    ):
         self.device = device
         self.allocator = allocator
         self.shape = shape
@@ -52,8 +62,8 @@ class DeviceArray(_Region):
         if self.dtype.name not in ("int8", "int32") or len(shape) != 2 or min(shape) < 1:
             raise TilewrightError(f"the accelerator has no matrix of {self.dtype} with the shape {list(shape)}")
         self.stride = -(-shape[1] * self.dtype.itemsize // word_bytes) * word_bytes
-        if self.stride >= 1 << STRIDE_BITS:
-            raise TilewrightError(f"a row of {self.stride:,} bytes is too long: strides are below {1 << STRIDE_BITS:,}")
+        if self.stride > stride_limit:
+            raise TilewrightError(f"a row of {self.stride:,} bytes is too long: strides are below {stride_limit + 1:,}")
         self.address = allocator.allocate(shape[0] * self.stride)
 
     def write(self, values: NDArray) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tilewright.accelerator_config import DESCRIPTOR_BYTES, AcceleratorConfig, Activity
+from tilewright.accelerator_config import DESCRIPTOR_BYTES, SIZE_BITS, STRIDE_BITS, AcceleratorConfig, Activity
 from tilewright.errors import TilewrightError
 from tilewright.registers import (
     COUNTERS,
@@ -50,6 +50,9 @@ class Capabilities:
     chunk_words: int
     long_chunk_words: int
     k_limit: int
+    small: bool
+    size_bits: int
+    stride_bits: int
 
     @classmethod
     def of(cls, config: AcceleratorConfig) -> "Capabilities":
@@ -57,7 +60,8 @@ class Capabilities:
         return cls(
             config.rows, config.cols, config.dot, config.requant_lanes, config.word_bytes, config.addr_bits,
             config.outstanding, config.unaligned, config.rounding == "single", config.half_words, config.ring_words,
-            config.acc_rows, config.chunk_words, config.long_chunk_words, config.k_limit,
+            config.acc_rows, config.chunk_words, config.long_chunk_words, config.k_limit, config.small,
+            config.size_bits, config.stride_bits,
         )  # fmt: skip
 
 
@@ -200,8 +204,9 @@ class Driver:
         self.write("COMMAND", _bits("COMMAND", "clear_counters"))
 
     def raw_counters(self) -> dict[str, int]:
-        """Return the counters as they are, each in a cycle of its own."""
-        return {name: self.read(f"COUNT_{name.upper()}") for name, _ in COUNTERS}
+        """Return the counters as they are, each in a cycle of its own; of the variant `small`, only ``cycles``."""
+        names = ["cycles"] if self.capabilities.small else [name for name, _ in COUNTERS]
+        return {name: self.read(f"COUNT_{name.upper()}") for name in names}
 
     def counters(self) -> dict[str, int]:
         """Return the counters of hardware that is idle, as they were when the first was read.
@@ -209,7 +214,7 @@ class Driver:
         Only the idle cycles have gone on since, so they are what the others leave of `cycles`.
         """
         counters = self.raw_counters()
-        for walker in WALKERS:
+        for walker in [] if self.capabilities.small else WALKERS:
             causes = [f"{walker}_{cause.lower()}" for cause in Activity.__members__]
             counters[f"{walker}_idle"] -= sum(counters[cause] for cause in causes) - counters["cycles"]
         return counters
@@ -243,8 +248,10 @@ class Driver:
             values |= self.read_fields(name)
         for name in ("half_words", "ring_words", "acc_rows", "chunk_words", "long_chunk_words"):
             values[name] = 1 << values[name]
-        for name in ("unaligned", "single_rounding"):
+        for name in ("unaligned", "single_rounding", "small"):
             values[name] = bool(values[name])
+        for name, most in (("size_bits", SIZE_BITS), ("stride_bits", STRIDE_BITS)):
+            values[name] = most - values.pop(f"{name}_less")
         return Capabilities(**values)
 
     def _set_up(self) -> None:

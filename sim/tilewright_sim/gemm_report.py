@@ -40,7 +40,8 @@ def check_result(
 def report(config: AcceleratorConfig, result: GemmResult, k: int, guess: Estimate | None) -> dict[str, Any]:
     """Return all figures of a run."""
     m, n = result.c.shape
-    words = result.counters["read_words"] + result.counters["write_words"]
+    counted = "read_words" in result.counters  # the variant `small` counts cycles alone
+    words = result.counters["read_words"] + result.counters["write_words"] if counted else None
     return {
         "m": m, "n": n, "k": k,
         "result": str(result.c.dtype),
@@ -49,7 +50,7 @@ def report(config: AcceleratorConfig, result: GemmResult, k: int, guess: Estimat
         "estimated_cycles": guess.cycles if guess else None,
         "utilisation": result.utilisation,
         "macs_per_cycle": m * n * k / result.cycles,
-        "bus_bytes": words * config.word_bytes,
+        "bus_bytes": words * config.word_bytes if words is not None else None,
         "descriptors": result.descriptors,
         "seconds": result.seconds,
         "counters": result.counters,
@@ -60,16 +61,18 @@ def summary(figures: dict[str, Any]) -> str:
     """Return the figures in a few lines."""
     guess = figures["estimated_cycles"]
     estimated = f" (estimated {guess:,})" if guess else ""
+    moved = "" if figures["bus_bytes"] is None else f", {figures['bus_bytes']:,} bytes on the bus"
     return (
         f"C[{figures['m']}, {figures['n']}] {figures['result']}, K = {figures['k']}: "
         f"{figures['cycles']:,} cycles{estimated}\n"
-        f"multipliers busy {figures['utilisation']:.2%}, {figures['macs_per_cycle']:.1f} MAC per cycle, "
-        f"{figures['bus_bytes']:,} bytes on the bus"
+        f"multipliers busy {figures['utilisation']:.2%}, {figures['macs_per_cycle']:.1f} MAC per cycle{moved}"
     )
 
 
-def where_the_time_went(counters: dict[str, int]) -> FigureTable:
+def where_the_time_went(counters: dict[str, int]) -> FigureTable | str:
     """Return a table of the counters: a row for each walker, a column for each cause, in percent of the cycles."""
+    if f"{WALKERS[0]}_busy" not in counters:
+        return "the variant `small` does not count where the time goes"
     table = FigureTable(title="where the time went, % of the cycles", title_justify="left")
     table.add_column("")
     for activity in Activity.__members__:

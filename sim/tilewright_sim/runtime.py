@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from tilewright.accelerator_config import SIZE_BITS, AcceleratorConfig
+from tilewright.accelerator_config import AcceleratorConfig
 from tilewright.cycle_model import Bus, Gemm, estimate
 from tilewright.errors import TilewrightError
 from tilewright.registers import FLAGS
@@ -26,7 +26,6 @@ __all__ = ["GemmResult", "RunResult", "Runtime"]
 
 Progress = Callable[[int, int], None]
 """Is told how many descriptors are complete, and how many cycles have passed."""
-_SPLIT = 1 << SIZE_BITS - 1  # columns or rows of a descriptor where there are too many for one
 _LIMIT_FACTOR, _LIMIT_CYCLES = 8, 200_000
 
 
@@ -129,14 +128,15 @@ class Runtime:
             requant.channels(n)
         on_host = requant is not None and k > self.config.k_limit
         old = _addend(accumulate, (m, n), bias is not None or requant is not None)
+        split = 1 << self.config.size_bits - 1  # columns or rows of a descriptor where there are too many for one
         with ExitStack() as stack:
             plan = _Plan(self, stack)
             pieces = [
                 (rows, columns, plan.add(a[rows], b[columns], None if bias is None else bias[columns],
                                          None if requant is None or on_host else requant.part(columns),
                                          None if old is None else old[rows, columns]))
-                for rows in _slices(m, (1 << SIZE_BITS) - 1, _SPLIT)
-                for columns in _slices(n, (1 << SIZE_BITS) - 1, _SPLIT)
+                for rows in _slices(m, self.config.size_limit, split)
+                for columns in _slices(n, self.config.size_limit, split)
             ]  # fmt: skip
             run = self.submit(plan.descriptors, progress)
             c = np.empty((m, n), dtype=np.int8 if requant and not on_host else np.int32)
@@ -185,7 +185,8 @@ class Runtime:
     def empty(self, shape: tuple[int, ...], dtype: DTypeLike = np.int32) -> DeviceArray:
         """Make room for an int8 or int32 matrix in the device's memory."""
         rows, columns = shape if len(shape) == 2 else (0, 0)
-        return DeviceArray(self.device, self.allocator, (rows, columns), dtype, self.config.word_bytes)
+        stride_limit = self.config.stride_limit
+        return DeviceArray(self.device, self.allocator, (rows, columns), dtype, self.config.word_bytes, stride_limit)
 
     def parameters(self, n: int, bias: ArrayLike | None = None, requant: Requant | None = None) -> Parameters:
         """Put biases, multipliers and shifts for ``n`` columns into the device's memory."""

@@ -55,6 +55,8 @@ class Simulator(Runtime, Closing):
         ring_log2: int = 8,
         **memory: Any,
     ):
+        if "base" not in memory:  # no more than can be addressed
+            memory.setdefault("size", min(MemoryModel.size, 1 << config.addr_bits))
         model = MemoryModel(**memory)
         self.simulated = SimulatedDevice(config, model, waveform, window, events)
         try:
@@ -77,7 +79,8 @@ class Simulator(Runtime, Closing):
         counters = self.driver.counters()
         extra = counters["cycles"] - cycles
         for name in ["cycles", *(f"{walker}_idle" for walker in WALKERS)]:
-            counters[name] -= min(extra, counters[name])
+            if name in counters:
+                counters[name] -= min(extra, counters[name])
         return cycles, counters
 
     def _cycles_so_far(self) -> int:

@@ -183,8 +183,7 @@ def test_the_ulx3s_multiplies_from_its_sdram():
 @pytest.mark.long
 def test_the_netlist_does_what_the_rtl_does(tmp_path):
     """Yosys's netlist for the iCE40, with the vendor's cells as its library models them, under the same test."""
-    settings = ("panel_words=256", "ring_words=64", "long_chunk_words=2")
-    config = simulated_board_config("icebreaker", settings)
+    config = simulated_board_config("icebreaker")
     generate(BOARD, config, tmp_path, "ice40")
     synthesis = SYNTHESIS["ice40"].replace("-top top", "-top board")
     run_yosys(["read_verilog board.v", synthesis, "write_verilog -noattr netlist.v"], tmp_path)
@@ -198,19 +197,31 @@ def test_the_netlist_does_what_the_rtl_does(tmp_path):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", ["colorlight-i5", "ulx3s-85f"])
-def test_the_bitstream_is_built_and_meets_timing(name, tmp_path):
+@pytest.mark.parametrize(("name", "mhz"), [("colorlight-i5", 80), ("ulx3s-85f", 80), ("icebreaker", 12)])
+def test_the_bitstream_is_built_and_meets_timing(name, mhz, tmp_path):
     config = BoardConfig.preset(name)
     report = build_bitstream(BOARDS[name], config, tmp_path, [1, 2, 3])
-    assert report.clock_mhz >= 80
+    assert report.clock_mhz >= mhz
     assert report.reached_mhz >= report.clock_mhz
-    assert (tmp_path / f"{name}.bit").stat().st_size > 10_000
+    assert (tmp_path / BOARDS[name].bitstream).stat().st_size > 10_000
 
 
 @pytest.mark.long
-def test_the_accelerator_is_too_large_for_the_icebreaker(tmp_path):
+def test_the_fast_variant_is_too_large_for_the_icebreaker(tmp_path):
+    settings = ("variant=fast", "max_burst=8", "outstanding=4")
     with pytest.raises(TilewrightError, match=r"does not fit the iCE40UP5K: it needs .* of 5,280 ICESTORM_LC"):
-        build_bitstream(BOARDS["icebreaker"], load_config(BoardConfig, "icebreaker", None, ()), tmp_path, [1])
+        build_bitstream(BOARDS["icebreaker"], load_config(BoardConfig, "icebreaker", None, settings), tmp_path, [1])
+
+
+@pytest.mark.long
+def test_the_icebreaker_reads_digits():
+    network = digits.Network.load()
+    pixels = digits.test_set()[0][:40]
+    with BoardSimulator(simulated_board_config("icebreaker")) as simulated, Board(simulated.port) as chip:
+        logits, _ = on_accelerator.forward(network, chip, pixels)
+        want = on_accelerator.expected(network, pixels, chip.config.rounding)
+        assert len(chip.serial.memory) == 1 << 17
+    assert np.array_equal(logits, want)
 
 
 def _ice40_models(folder):

@@ -63,8 +63,11 @@ class FakeDevice:
                 outstanding=config.outstanding,
                 unaligned=config.unaligned,
                 single_rounding=config.rounding == "single",
+                small=config.small,
             ),
-            OFFSET["CAP_BUFFERS"]: bits("CAP_BUFFERS", **logs),
+            OFFSET["CAP_BUFFERS"]: bits(
+                "CAP_BUFFERS", **logs, size_bits_less=16 - config.size_bits, stride_bits_less=24 - config.stride_bits
+            ),
             OFFSET["K_LIMIT"]: config.k_limit,
         }
         self.failed_index = -1

@@ -10,6 +10,7 @@ from amaranth.lib.wiring import Component, In, connect, flipped
 from tilewright.axi import Axi4
 from tilewright.board.arbiter import Arbiter
 from tilewright.board.block_ram import BlockRam
+from tilewright.board.word_ram import WordRam
 from tilewright_sim import pysim
 
 SIZE = 1 << 12
@@ -20,14 +21,15 @@ WORD = DATA_BITS // 8
 class Shared(Component):
     """Two managers on one memory."""
 
-    def __init__(self):
+    def __init__(self, memory=BlockRam):
+        self.memory = memory
         manager = Axi4(data_bits=DATA_BITS, addr_bits=ADDR_BITS, id_bits=ID_BITS)
         super().__init__({"s_axi_0": In(manager), "s_axi_1": In(manager)})
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.arbiter = arbiter = Arbiter(DATA_BITS, ADDR_BITS, ID_BITS)
-        m.submodules.ram = ram = BlockRam(DATA_BITS, ADDR_BITS, ID_BITS + 1, SIZE)
+        m.submodules.ram = ram = self.memory(DATA_BITS, ADDR_BITS, ID_BITS + 1, SIZE)
         connect(m, flipped(self.s_axi_0), arbiter.s_axi_0)
         connect(m, flipped(self.s_axi_1), arbiter.s_axi_1)
         connect(m, arbiter.m_axi, ram.s_axi)
@@ -130,10 +132,11 @@ class Manager:
                     assert known is None or data >> 8 * byte & 0xFF == known, f"{address + byte:#x}"
 
 
+@pytest.mark.parametrize(("memory", "beats"), [(BlockRam, 12), (WordRam, 1)])
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_two_managers_find_what_they_wrote(seed):
-    dut = Shared()
-    managers = [Manager(dut.s_axi_0, 0, seed, 25, 12), Manager(dut.s_axi_1, 1, seed + 100, 40, 1)]
+def test_two_managers_find_what_they_wrote(seed, memory, beats):
+    dut = Shared(memory)
+    managers = [Manager(dut.s_axi_0, 0, seed, 25, beats), Manager(dut.s_axi_1, 1, seed + 100, 40, 1)]
 
     async def start(ctx):
         for manager in managers:
@@ -148,8 +151,9 @@ def test_two_managers_find_what_they_wrote(seed):
     assert all(not manager.reads_left for manager in managers)
 
 
-def test_bursts_outside_the_memory_answer_decerr_and_write_nothing():
-    dut = BlockRam(DATA_BITS, ADDR_BITS, ID_BITS, SIZE)
+@pytest.mark.parametrize("memory", [BlockRam, WordRam])
+def test_bursts_outside_the_memory_answer_decerr_and_write_nothing(memory):
+    dut = memory(DATA_BITS, ADDR_BITS, ID_BITS, SIZE)
     axi = dut.s_axi
 
     async def write(ctx, address, data):

@@ -14,7 +14,7 @@ from tilewright.errors import ConfigError
         ("data_bits", 513, 512),
         ("data_bits", 48, 32),
         ("data_bits", 100, 128),
-        ("addr_bits", 31, 32),
+        ("addr_bits", 13, 24),
         ("addr_bits", 65, 64),
         ("id_bits", 0, 1),
         ("id_bits", 17, 16),
@@ -47,7 +47,7 @@ def test_refuses_what_cannot_be_built_and_names_the_nearest(field, value, neares
     ("field", "values"),
     [
         ("data_bits", [32, 64, 128, 256, 512]),
-        ("addr_bits", [32, 33, 64]),
+        ("addr_bits", [24, 33, 64]),
         ("max_burst", [1, 2, 256]),
         ("outstanding", [1, 3, 64]),
         ("stride_bits", [4, 32]),

@@ -20,7 +20,8 @@ from .top_level import top_level
 
 __all__ = ["BitstreamReport", "build_bitstream"]
 
-SYNTHESIS = {"ecp5": "synth_ecp5 -top top", "ice40": "synth_ice40 -dsp -top top"}
+# On iCE40 eight cells share a clock enable and a reset: fewer flip-flops with one of their own get a LUT instead.
+SYNTHESIS = {"ecp5": "synth_ecp5 -top top", "ice40": "synth_ice40 -dsp -dffe_min_ce_use 5 -top top"}
 # nextpnr's names for what Yosys counts.
 _CELLS: dict[str, dict[str, tuple[str, ...]]] = {
     "ecp5": {"DP16KD": ("DP16KD", "PDPW16KD"), "MULT18X18D": ("MULT18X18D",), "TRELLIS_FF": ("TRELLIS_FF",)},

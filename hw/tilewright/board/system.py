@@ -13,6 +13,7 @@ from .board_config import BoardConfig
 from .host_link import HostLink
 from .sdram import Sdram
 from .sdram_pins import sdram_pins
+from .word_ram import WordRam
 
 __all__ = ["BOARD", "LAMPS", "BoardSystem", "board_ports"]
 
@@ -31,7 +32,7 @@ class BoardSystem(SharedComponent):
                └────┬─────┘           └──────┬──────┘
                     └──────► Arbiter ◄───────┘
                                 ▼
-                        BlockRam or Sdram ──► pins
+              BlockRam, WordRam or Sdram ──► pins
 
     Parameters
     ----------
@@ -71,11 +72,13 @@ class BoardSystem(SharedComponent):
         connect(m, link.m_axi, arbiter.s_axi_1)
 
         ready = Signal(init=1)
-        memory: BlockRam | Sdram
+        memory: BlockRam | WordRam | Sdram
         if config.memory == "sdram":
             memory = place(m, "memory", Sdram(config.sdram), platform)
             connect(m, memory.pins, flipped(self.pins))
             m.d.comb += ready.eq(memory.started)
+        elif config.small:  # no burst on the bus has more than one beat
+            memory = place(m, "memory", WordRam(*widths, config.id_bits + 1, config.memory_bytes), platform)
         else:
             memory = place(m, "memory", BlockRam(*widths, config.id_bits + 1, config.memory_bytes), platform)
         connect(m, arbiter.m_axi, memory.s_axi)
