@@ -18,7 +18,20 @@ from cocotb.types import LogicArray
 from cocotb.utils import get_sim_time
 from numpy.typing import NDArray
 
-__all__ = ["Beat", "Sink", "Source", "Stall", "cycle", "cycles", "never", "randomly", "reset", "spread", "start"]
+__all__ = [
+    "Beat",
+    "Sink",
+    "Source",
+    "Stall",
+    "cycle",
+    "cycles",
+    "never",
+    "randomly",
+    "reset",
+    "spread",
+    "start",
+    "written_word",
+]
 
 PERIOD_NS = 10
 
@@ -223,3 +236,14 @@ class Sink:
             waiting = None if accepts else beat
             if accepts:
                 self.beats.append(beat)
+
+
+def written_word(value: LogicArray, strobes: int) -> int:
+    """The integer of a word whose bytes without a strobe may be X."""
+    if value.is_resolvable:
+        return int(value)
+    text = str(value)
+    lanes = [text[len(text) - 8 * lane - 8 : len(text) - 8 * lane] for lane in range(len(text) // 8)]
+    for lane, bits in enumerate(lanes):
+        assert not strobes >> lane & 1 or set(bits) <= {"0", "1"}, f"WDATA is {text} with strobes {strobes:b}"
+    return sum(int(bits, 2) << 8 * lane for lane, bits in enumerate(lanes) if strobes >> lane & 1)

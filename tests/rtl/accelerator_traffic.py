@@ -29,7 +29,7 @@ from tilewright.accelerator_config import DESCRIPTOR_BYTES, PARAMETER_PITCH_BYTE
 from tilewright.registers import COUNTERS, FLAGS, REGISTERS, WALKERS
 from tilewright_sim import golden
 from tilewright_sim.descriptor import Descriptor, flag_bits
-from tilewright_sim.streams import PERIOD_NS, cycle, cycles
+from tilewright_sim.streams import PERIOD_NS, cycle, cycles, written_word
 
 SIZE = 1 << 18
 """Bytes of the memory; addresses beyond go round."""
@@ -158,7 +158,7 @@ class Memory:
                 if answer != AxiResp.OKAY:
                     continue
                 place, strobes = (address + beat * word) % SIZE, int(data.wstrb)
-                value = int(data.wdata) if data.wdata.is_resolvable else resolved(data.wdata, strobes)
+                value = written_word(data.wdata, strobes)
                 for lane, byte in enumerate(value.to_bytes(word, "little")):
                     if strobes >> lane & 1:
                         self.contents[place + lane] = byte
@@ -197,15 +197,6 @@ class Memory:
                         held[name] = now
                 else:
                     assert name not in held, f"{name.upper()} withdraws an offer that is not accepted"
-
-
-def resolved(value, strobes: int) -> int:
-    """The integer of a word whose bytes without a strobe may be X."""
-    text = str(value)
-    lanes = [text[len(text) - 8 * lane - 8 : len(text) - 8 * lane] for lane in range(len(text) // 8)]
-    for lane, bits in enumerate(lanes):
-        assert not strobes >> lane & 1 or set(bits) <= {"0", "1"}, f"WDATA is {text} with strobes {strobes:b}"
-    return sum(int(bits, 2) << 8 * lane for lane, bits in enumerate(lanes) if strobes >> lane & 1)
 
 
 async def until(due: int) -> None:

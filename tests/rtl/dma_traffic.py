@@ -10,6 +10,7 @@ from cocotb.triggers import RisingEdge
 
 from tilewright_sim import dma_model
 from tilewright_sim.dma_model import Request
+from tilewright_sim.streams import written_word
 
 SIZE = 1 << 16
 SLVERR, DECERR = 2, 3
@@ -413,7 +414,8 @@ class WriteTraffic(Traffic):
             self.addresses.append(burst)
         beat = None
         if valid := self.get("m_axi_wvalid"):
-            beat = (self.get("m_axi_wdata"), self.get("m_axi_wstrb"), self.get("m_axi_wlast"))
+            strobes = self.get("m_axi_wstrb")
+            beat = (written_word(self.dut.m_axi_wdata.value, strobes), strobes, self.get("m_axi_wlast"))
         if self.hold("W", valid, self.now("m_axi_wready"), beat):
             self.beats += 1
             self.data.append(beat)
