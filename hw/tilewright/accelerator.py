@@ -6,6 +6,8 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from .accelerator_config import AcceleratorConfig
 from .axi import Axi4, AxiLite
 from .command import Command
+from .compact_router import CompactRouter
+from .compact_store import CompactStore
 from .dma_reader import DmaReader
 from .dma_writer import DmaWriter
 from .execute import Execute
@@ -13,8 +15,6 @@ from .load_a import LoadA
 from .load_b import LoadB
 from .read_router import ReadRouter
 from .registers import REGISTER_ADDRESS_BITS, WALKERS
-from .small_router import SmallRouter
-from .small_store import SmallStore
 from .store import Store
 from .target import SharedComponent, place
 from .word_reader import WordReader
@@ -71,14 +71,14 @@ class Accelerator(SharedComponent):
         config = self.config
         flush = Signal()
         command = place(m, "command", Command(config), platform)
-        small = config.small
-        reader = place(m, "reader", WordReader(config.dma) if small else DmaReader(config.dma), platform)
-        writer = place(m, "writer", WordWriter(config.dma) if small else DmaWriter(config.dma), platform)
-        router = place(m, "router", SmallRouter(config) if small else ReadRouter(config), platform, reset=flush)
+        compact = config.compact
+        reader = place(m, "reader", WordReader(config.dma) if compact else DmaReader(config.dma), platform)
+        writer = place(m, "writer", WordWriter(config.dma) if compact else DmaWriter(config.dma), platform)
+        router = place(m, "router", CompactRouter(config) if compact else ReadRouter(config), platform, reset=flush)
         load_a = place(m, "load_a", LoadA(config), platform, reset=flush)
         load_b = place(m, "load_b", LoadB(config), platform, reset=flush)
         execute = place(m, "execute", Execute(config), platform, reset=flush)
-        store = place(m, "store", SmallStore(config) if small else Store(config), platform, reset=flush)
+        store = place(m, "store", CompactStore(config) if compact else Store(config), platform, reset=flush)
         connect(m, flipped(self.s_axil), command.s_axil)
         m.d.comb += [flush.eq(command.flush), self.irq.eq(command.irq)]
 
@@ -91,14 +91,14 @@ class Accelerator(SharedComponent):
                 command.job_ready[number].eq(walker.job.ready),
                 getattr(command, f"activity_{name}").eq(walker.activity),
             ]
-        for component in (load_a, load_b, store) if small else (load_a, load_b, store, router):
+        for component in (load_a, load_b, store) if compact else (load_a, load_b, store, router):
             m.d.comb += component.head.eq(command.head)
         for letter, loader in (("a", load_a), ("b", load_b)):
             for name in ("write", "write_row", "data", "chunk_loaded"):
                 m.d.comb += getattr(execute, f"{letter}_{name}").eq(getattr(loader, name))
         m.d.comb += [load_a.half_freed.eq(execute.half_freed), load_b.chunk_freed.eq(execute.chunk_freed)]
         m.d.comb += load_b.long_chunk_freed.eq(execute.long_chunk_freed)
-        for name in ("fetch", "row", "group", "release") if small else ("fetch", "row", "take", "group", "release"):
+        for name in ("fetch", "row", "group", "release") if compact else ("fetch", "row", "take", "group", "release"):
             m.d.comb += getattr(execute, name).eq(getattr(store, f"sums_{name}"))
         m.d.comb += [store.sums_ready.eq(execute.ready), store.sums.eq(execute.sums)]
 
@@ -118,7 +118,7 @@ class Accelerator(SharedComponent):
         connect(m, router.requests, reader.requests)
         for name, port in (("o", router.words), ("status", router.status)):
             source = getattr(reader, name)
-            if not small:
+            if not compact:
                 m.d.comb += source.ready.eq(1)
             m.d.comb += [port.valid.eq(source.valid), port.payload.eq(source.payload)]
         m.d.comb += [

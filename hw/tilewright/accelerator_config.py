@@ -142,11 +142,11 @@ class AcceleratorConfig(TileConfig):
         int, Field(ge=12, le=STRIDE_BITS, description="Width of the distance between rows in bytes.")
     ] = STRIDE_BITS
     variant: Annotated[
-        Literal["fast", "small"],
+        Literal["fast", "compact"],
         Field(
-            description="`fast`, or `small`: one descriptor at a time, one word on the bus at a time, an epilogue that "
-            "takes a sum in about 100 cycles, bit by bit, and no counters but COUNT_CYCLES. For chips on which `fast` "
-            "does not fit."
+            description="`fast`, or `compact`: one descriptor at a time, one word on the bus at a time, an epilogue "
+            "that takes a sum in about 100 cycles, bit by bit, and no counters but COUNT_CYCLES. For chips on which "
+            "`fast` does not fit."
         ),
     ] = "fast"
 
@@ -193,12 +193,12 @@ class AcceleratorConfig(TileConfig):
             raise ConfigError("addr_bits", self.addr_bits, reason, self.stride_bits)
 
     def _check_variant(self) -> None:
-        if not self.small:
+        if not self.compact:
             return
         for field, value in (("data_bits", 32), ("requant_lanes", 1), ("max_burst", 1), ("outstanding", 1),
                              ("unaligned", False)):  # fmt: skip
             if getattr(self, field) != value:
-                raise ConfigError(field, getattr(self, field), f"must be {value} with variant = small", value)
+                raise ConfigError(field, getattr(self, field), f"must be {value} with variant = compact", value)
 
     def _check_buffers(self) -> None:
         if self.long_chunk_words < self.chunk_words:
@@ -217,9 +217,9 @@ class AcceleratorConfig(TileConfig):
             raise ConfigError("acc_rows", self.acc_rows, reason, self.cols)
 
     @property
-    def small(self) -> bool:
-        """The `variant` is ``small``."""
-        return self.variant == "small"
+    def compact(self) -> bool:
+        """The `variant` is ``compact``."""
+        return self.variant == "compact"
 
     @property
     def tile(self) -> TileConfig:

@@ -22,7 +22,7 @@ class Accumulators(SharedComponent):
                     └───│────────────────────────┘  2 cycles
                         └──► │bank 0 │ bank 1│ ──► group ──► sums
 
-    With the variant ``small`` a sum is there in the cycle of its `group`, a cycle after the `fetch` of its row, and
+    With the variant ``compact`` a sum is there in the cycle of its `group`, a cycle after the `fetch` of its row, and
     nothing is taken.
 
     A row of a packet may follow the same row of the packet before after 4 cycles or more. Sums wrap at 32 bits.
@@ -78,7 +78,7 @@ class Accumulators(SharedComponent):
             shape=sums_bits, depth=2 * config.acc_rows, init=[], attrs={"no_rw_check": 1}
         )
         write, read = added.write_port(), added.read_port()
-        if config.small:
+        if config.compact:
             drain = place(m, "drain", BlockMemory(sums_bits, 2 * config.acc_rows, registered=False), platform)
         else:
             drain = place(m, "drain", BlockMemory(sums_bits, 2 * config.acc_rows), platform)
@@ -99,16 +99,16 @@ class Accumulators(SharedComponent):
         before = Signal(sums_bits, reset_less=True)
         sums = Signal(sums_bits, reset_less=True)
         late_first = Signal(reset_less=True)
-        m.d.comb += [read.en.eq(1), read.addr.eq(places[1 if config.small else 0])]
+        m.d.comb += [read.en.eq(1), read.addr.eq(places[1 if config.compact else 0])]
         m.d.sync += first.eq(self.coming_first)
-        if config.small:
+        if config.compact:
             m.d.sync += late_first.eq(first)
         else:
             m.d.sync += before.eq(Mux(first, 0, read.data))
         for column in range(config.cols):
             result = self.results.word_select(column, result_bits).as_signed()
             total = sums.word_select(column, ADDEND_BITS)
-            if config.small:  # choice and sum fit into one LUT of an iCE40
+            if config.compact:  # choice and sum fit into one LUT of an iCE40
                 old = read.data.word_select(column, ADDEND_BITS)
                 m.d.sync += total.eq(Mux(late_first, result, (old + result)[:ADDEND_BITS]))
             else:
@@ -124,7 +124,7 @@ class Accumulators(SharedComponent):
         m.d.sync += drained.eq(drained ^ self.release)
         m.d.comb += [drain.fetch.eq(self.fetch), drain.take.eq(self.take), drain.read_row.eq(Cat(self.row, drained))]
         group = drain.q.word_select(self.group, len(self.sums))
-        if config.small:
+        if config.compact:
             m.d.comb += self.sums.eq(group)
             return m
         late = Signal.like(self.sums, reset_less=True, name="group")

@@ -70,7 +70,7 @@ class ActivationFeeder(SharedComponent):
     def elaborate(self, platform):
         m = Module()
         config = self.config
-        job = self.job.payload if config.small else Signal(config.job_shape, reset_less=True)
+        job = self.job.payload if config.compact else Signal(config.job_shape, reset_less=True)
         half, running, issue = (Signal(name=name) for name in ("half", "running", "issue"))
         needs_chunk = Signal()  # the next word is the first of a chunk that may not be loaded
         needs_bank = Signal()  # … of a tile of sums
@@ -118,7 +118,7 @@ class ActivationFeeder(SharedComponent):
         m.d.sync += last_block.eq(m_left <= job.block_rows)
         with m.FSM() as fsm:
             with m.State("Idle"):
-                if not config.small:
+                if not config.compact:
                     m.d.comb += self.job.ready.eq(1)
                     m.d.sync += job.eq(self.job.payload)
                 m.d.sync += m_left.eq(self.job.payload.m)
@@ -142,7 +142,7 @@ class ActivationFeeder(SharedComponent):
                     m.d.sync += [needs_bank.eq(0), needs_chunk.eq(0)]
                     m.next = "Block"
                     with m.If(last_block):
-                        if config.small:
+                        if config.compact:
                             m.d.comb += self.job.ready.eq(1)
                         m.next = "Idle"
 

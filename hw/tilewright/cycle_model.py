@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from .accelerator_config import DESCRIPTOR_BYTES, AcceleratorConfig
+from .compact_cycles import compact_cycles
 from .cycle_walk import Bus, Gemm, Shape, Walk
 from .errors import TilewrightError
-from .small_cycles import small_cycles
 
 __all__ = ["Bus", "Estimate", "Gemm", "estimate", "traffic"]
 
@@ -59,7 +59,7 @@ def estimate(config: AcceleratorConfig, gemms: Iterable[Gemm], bus: Bus = Bus())
         raise TilewrightError("nothing to estimate")
     for gemm in queue:
         _check(config, gemm)
-    cycles = small_cycles(config, queue, bus) if config.small else _queue_cycles(config, queue, bus)
+    cycles = compact_cycles(config, queue, bus) if config.compact else _queue_cycles(config, queue, bus)
     macs = sum(gemm.macs for gemm in queue)
     cells = config.rows * config.cols
     reads = sum(_read_beats(config, gemm) for gemm in queue)

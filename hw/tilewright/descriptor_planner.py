@@ -95,7 +95,7 @@ class DescriptorPlanner(SharedComponent):
     def elaborate(self, platform):
         m = Module()
         config = self.config
-        if config.small:
+        if config.compact:
             raw, last = gather_narrow(m, config, self)
         else:
             raw = Signal(DESCRIPTOR_SHAPE, reset_less=True)

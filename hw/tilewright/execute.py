@@ -102,12 +102,12 @@ class Execute(SharedComponent):
         # Each feeder takes the job when it has done the one before; the next job waits for both.
         waiting = Signal(2)
         taken = Signal(2)
-        job = self.job.payload if config.small else Signal(config.job_shape, reset_less=True)
+        job = self.job.payload if config.compact else Signal(config.job_shape, reset_less=True)
         done = Signal(2)  # only of a job that stays until both have
-        m.d.comb += self.job.ready.eq((done | taken).all() if config.small else ~waiting.any())
+        m.d.comb += self.job.ready.eq((done | taken).all() if config.compact else ~waiting.any())
         for n, feeder in enumerate((activations, weights)):
             m.d.comb += [feeder.job.valid.eq(waiting[n]), feeder.job.payload.eq(job), taken[n].eq(feeder.job.ready)]
-        if config.small:
+        if config.compact:
             m.d.comb += waiting.eq(self.job.valid.replicate(2) & ~done)
             m.d.sync += done.eq(Mux(self.job.ready, 0, done | taken))
         else:

@@ -68,8 +68,8 @@ class JobOffer(SharedComponent):
 
     def elaborate(self, platform):
         m = Module()
-        small = self.config.small
-        if not small:
+        compact = self.config.compact
+        if not compact:
             job = Signal(self.config.job_shape, reset_less=True)
             m.d.comb += self.job.eq(job)
 
@@ -77,7 +77,7 @@ class JobOffer(SharedComponent):
         ahead = Signal(3)
         m.d.comb += ahead.eq(self.index[:3] - self.head[:3])
         m.d.sync += self.job_valid.eq(self.job_valid & ~self.job_ready)
-        if small:  # the job stays where it was planned, until it is done
+        if compact:  # the job stays where it was planned, until it is done
             offered = Signal()
             m.d.comb += [self.job.eq(self.plan), self.job.index.eq(self.index)]
             m.d.comb += self.take.eq(offered & ~self.job_valid.any())

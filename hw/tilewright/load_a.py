@@ -76,7 +76,7 @@ class LoadA(SharedComponent):
     def elaborate(self, platform):
         m = Module()
         config = self.config
-        job = self.job.payload if config.small else Signal(config.job_shape, reset_less=True)
+        job = self.job.payload if config.compact else Signal(config.job_shape, reset_less=True)
         base = Signal(config.addr_bits, reset_less=True)  # row 0 of the M-block
         address = Signal(config.addr_bits, reset_less=True)
         m_left = Signal.like(job.m, reset_less=True)
@@ -105,7 +105,7 @@ class LoadA(SharedComponent):
         m.d.sync += last_block.eq(m_left <= job.block_rows)
         with m.FSM() as fsm:
             with m.State("Idle"):
-                if not config.small:
+                if not config.compact:
                     m.d.comb += self.job.ready.eq(1)
                     m.d.sync += job.eq(self.job.payload)
                 m.d.sync += base.eq(self.job.payload.a_address)
@@ -129,13 +129,13 @@ class LoadA(SharedComponent):
                         m.d.sync += [base.eq(base + job.a_block_bytes), m_left.eq(m_left - job.block_rows)]
                         m.next = "Block"
                         with m.If(last_block):
-                            if config.small:
+                            if config.compact:
                                 m.d.comb += self.job.ready.eq(1)
                             m.next = "Idle"
 
         self._store_words(m, platform)
         due = Signal(6)  # chunks asked for and not loaded: never more than the router takes
-        if not config.small:  # a request is accepted when all of it has come
+        if not config.compact:  # a request is accepted when all of it has come
             m.d.sync += due.eq(due + (self.requests.valid & self.requests.ready) - self.chunk_loaded)
         with m.If(self.words.valid):
             m.d.comb += self.activity.eq(Activity.BUSY)

@@ -164,7 +164,7 @@ class RegisterFile(SharedComponent):
         }
         if self.config.addr_bits > 32:
             values |= {("RING_BASE_HI",): base[32:], ("ERROR_ADDRESS_HI",): self.error_address[32:]}
-        if self.config.small:
+        if self.config.compact:
             self._read_at_once(m, port, values)
             return
         copies = []
@@ -221,7 +221,7 @@ def constants(config: AcceleratorConfig) -> dict[str, int]:
             outstanding=config.outstanding,
             unaligned=config.unaligned,
             single_rounding=config.rounding == "single",
-            small=config.small,
+            compact=config.compact,
         ),
         "CAP_BUFFERS": _pack(
             "CAP_BUFFERS",

@@ -186,7 +186,7 @@ def _registers() -> tuple[Register, ...]:
             Field("data_bytes", 0, 8, "bytes in a word"), Field("addr_bits", 8, 8, "bits of an address"),
             Field("outstanding", 16, 8, "bursts in flight"), Field("unaligned", 24, 1, "any address is taken"),
             Field("single_rounding", 25, 1, "the epilogue rounds once"),
-            Field("small", 26, 1, "one descriptor and one word at a time; of the counters, COUNT_CYCLES alone"))),
+            Field("compact", 26, 1, "one descriptor and one word at a time; of the counters, COUNT_CYCLES alone"))),
         Register("CAP_BUFFERS", 0x10, "ro", "logarithms to base 2 of the buffers' sizes", (
             Field("half_words", 0, 5, "words in a half of the A panel"),
             Field("ring_words", 5, 5, "words in the B ring"),

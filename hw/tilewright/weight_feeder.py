@@ -58,7 +58,7 @@ class WeightFeeder(SharedComponent):
     def elaborate(self, platform):
         m = Module()
         config = self.config
-        job = self.job.payload if config.small else Signal(config.job_shape, reset_less=True)
+        job = self.job.payload if config.compact else Signal(config.job_shape, reset_less=True)
         running = Signal()
         issue = Signal()
         advance = Signal()
@@ -112,7 +112,7 @@ class WeightFeeder(SharedComponent):
 
         with m.FSM():
             with m.State("Idle"):
-                if not config.small:
+                if not config.compact:
                     m.d.comb += self.job.ready.eq(1)
                     m.d.sync += job.eq(self.job.payload)
                 m.d.sync += m_left.eq(self.job.payload.m)
@@ -125,7 +125,7 @@ class WeightFeeder(SharedComponent):
             with m.State("Run"):
                 m.d.comb += running.eq(1)
                 with m.If(issue & last_column & tile_end & last_tile & last_block):
-                    if config.small:
+                    if config.compact:
                         m.d.comb += self.job.ready.eq(1)
                     m.next = "Idle"
 

@@ -65,7 +65,7 @@ class Widener(SharedComponent):
                     with m.Elif(place == 0):
                         m.d.sync += here.eq(0)
         flags = Signal(4, reset_less=True)
-        if self.config.small and parts == 1:
+        if self.config.compact and parts == 1:
             m.d.comb += [self.o.valid.eq(self.i.valid), self.o.payload.as_value().eq(self.i.payload.as_value())]
             return m
         m.d.sync += [

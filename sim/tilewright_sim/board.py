@@ -75,6 +75,6 @@ def configuration(capabilities: Capabilities) -> AcceleratorConfig:
         long_chunk_words=capabilities.long_chunk_words,
         size_bits=capabilities.size_bits,
         stride_bits=capabilities.stride_bits,
-        variant="small" if capabilities.small else "fast",
-        max_burst=1 if capabilities.small else 16,
+        variant="compact" if capabilities.compact else "fast",
+        max_burst=1 if capabilities.compact else 16,
     )

@@ -50,7 +50,7 @@ class Capabilities:
     chunk_words: int
     long_chunk_words: int
     k_limit: int
-    small: bool
+    compact: bool
     size_bits: int
     stride_bits: int
 
@@ -60,7 +60,7 @@ class Capabilities:
         return cls(
             config.rows, config.cols, config.dot, config.requant_lanes, config.word_bytes, config.addr_bits,
             config.outstanding, config.unaligned, config.rounding == "single", config.half_words, config.ring_words,
-            config.acc_rows, config.chunk_words, config.long_chunk_words, config.k_limit, config.small,
+            config.acc_rows, config.chunk_words, config.long_chunk_words, config.k_limit, config.compact,
             config.size_bits, config.stride_bits,
         )  # fmt: skip
 
@@ -204,8 +204,8 @@ class Driver:
         self.write("COMMAND", _bits("COMMAND", "clear_counters"))
 
     def raw_counters(self) -> dict[str, int]:
-        """Return the counters as they are, each in a cycle of its own; of the variant `small`, only ``cycles``."""
-        names = ["cycles"] if self.capabilities.small else [name for name, _ in COUNTERS]
+        """Return the counters as they are, each in a cycle of its own; of the variant `compact`, only ``cycles``."""
+        names = ["cycles"] if self.capabilities.compact else [name for name, _ in COUNTERS]
         return {name: self.read(f"COUNT_{name.upper()}") for name in names}
 
     def counters(self) -> dict[str, int]:
@@ -214,7 +214,7 @@ class Driver:
         Only the idle cycles have gone on since, so they are what the others leave of `cycles`.
         """
         counters = self.raw_counters()
-        for walker in [] if self.capabilities.small else WALKERS:
+        for walker in [] if self.capabilities.compact else WALKERS:
             causes = [f"{walker}_{cause.lower()}" for cause in Activity.__members__]
             counters[f"{walker}_idle"] -= sum(counters[cause] for cause in causes) - counters["cycles"]
         return counters
@@ -248,7 +248,7 @@ class Driver:
             values |= self.read_fields(name)
         for name in ("half_words", "ring_words", "acc_rows", "chunk_words", "long_chunk_words"):
             values[name] = 1 << values[name]
-        for name in ("unaligned", "single_rounding", "small"):
+        for name in ("unaligned", "single_rounding", "compact"):
             values[name] = bool(values[name])
         for name, most in (("size_bits", SIZE_BITS), ("stride_bits", STRIDE_BITS)):
             values[name] = most - values.pop(f"{name}_less")

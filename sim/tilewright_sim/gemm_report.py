@@ -40,7 +40,7 @@ def check_result(
 def report(config: AcceleratorConfig, result: GemmResult, k: int, guess: Estimate | None) -> dict[str, Any]:
     """Return all figures of a run."""
     m, n = result.c.shape
-    counted = "read_words" in result.counters  # the variant `small` counts cycles alone
+    counted = "read_words" in result.counters  # the variant `compact` counts cycles alone
     words = result.counters["read_words"] + result.counters["write_words"] if counted else None
     return {
         "m": m, "n": n, "k": k,
@@ -72,7 +72,7 @@ def summary(figures: dict[str, Any]) -> str:
 def where_the_time_went(counters: dict[str, int]) -> FigureTable | str:
     """Return a table of the counters: a row for each walker, a column for each cause, in percent of the cycles."""
     if f"{WALKERS[0]}_busy" not in counters:
-        return "the variant `small` does not count where the time goes"
+        return "the variant `compact` does not count where the time goes"
     table = FigureTable(title="where the time went, % of the cycles", title_justify="left")
     table.add_column("")
     for activity in Activity.__members__:

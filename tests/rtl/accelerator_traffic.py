@@ -351,7 +351,7 @@ class Chip:
 
     async def check_counters(self) -> dict[str, int]:
         """The causes of each walker add up to all the cycles; the words are those of the bus."""
-        if self.config.small:
+        if self.config.compact:
             assert (await self.lite.read(_REGISTERS["COUNT_READ_WORDS"].offset, 4)).resp == AxiResp.SLVERR
             return {"cycles": await self.read("COUNT_CYCLES")}
         counts = {name: await self.read(f"COUNT_{name.upper()}") for name, _ in COUNTERS}

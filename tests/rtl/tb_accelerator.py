@@ -16,7 +16,7 @@ CONFIG = AcceleratorConfig.from_json(os.environ["HW_CONFIG"])
 LONG = "HW_LONG" in os.environ
 ICARUS = cocotb.SIM_NAME.startswith("Icarus")
 """Slow: fewer and smaller jobs."""
-LONGEST = (40 if LONG else 12 if ICARUS else 24) // (2 if CONFIG.small else 1)
+LONGEST = (40 if LONG else 12 if ICARUS else 24) // (2 if CONFIG.compact else 1)
 UNITS = {unit.name: unit.value for unit in Unit}
 CODES = {name: number for name, (number, _) in ERRORS.items()}
 KINDS = ("plain", "bias", "requant", "accumulate")
@@ -48,7 +48,7 @@ async def random_queues_write_what_golden_says(dut, manners):
         await chip.feed(jobs)
         await chip.finish(jobs)
         counts = await chip.check_counters()
-        if CONFIG.small:
+        if CONFIG.compact:
             continue
         assert counts["execute_busy"] == sum(job.busy_cycles for job in jobs)
         assert (counts["read_words"], counts["write_words"]) == (chip.memory.read_words, chip.memory.written_words)
@@ -318,7 +318,7 @@ async def aborts_at_any_time_leave_the_rest_right(dut, manners):
 
 async def settle(chip: Chip) -> None:
     """Wait until nothing runs any more, and clear the interrupts."""
-    for _ in range(20_000 if CONFIG.small else 2000):
+    for _ in range(20_000 if CONFIG.compact else 2000):
         if not (await chip.fields("STATUS"))["busy"]:
             break
         await cycles(chip.dut, 20)

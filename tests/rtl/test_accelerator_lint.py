@@ -29,7 +29,7 @@ ODD = [
      "acc_rows": 16},
     {"rows": 4, "cols": 4, "dot": 4, "data_bits": 32, "requant_lanes": 1, "outstanding": 1, "max_burst": 1,
      "panel_words": 512, "ring_words": 64, "chunk_words": 8, "long_chunk_words": 8, "acc_rows": 32, "addr_bits": 17,
-     "size_bits": 11, "stride_bits": 14, "variant": "small", "multiplier": "dsp"},
+     "size_bits": 11, "stride_bits": 14, "variant": "compact", "multiplier": "dsp"},
 ]  # fmt: skip
 
 
@@ -45,7 +45,7 @@ def test_verilog_of_presets_is_clean_and_well_formed(preset, family, tmp_path):
 
 @pytest.mark.long
 @pytest.mark.parametrize("family", ["generic", "ecp5"])
-@pytest.mark.parametrize("fields", ODD, ids=["unaligned", "least", "small"])
+@pytest.mark.parametrize("fields", ODD, ids=["unaligned", "least", "compact"])
 def test_verilog_of_odd_shapes_is_clean_and_well_formed(fields, family, tmp_path):
     check(AcceleratorConfig(**fields), family, tmp_path)
 

@@ -27,20 +27,20 @@ NARROW = {
     "rows": 8, "cols": 4, "dot": 4, "data_bits": 64, "panel_words": 64, "ring_words": 64, "acc_rows": 8,
     "chunk_words": 1, "long_chunk_words": 8, "requant_lanes": 4, "outstanding": 4, "unaligned": True,
 }  # fmt: skip
-SMALL = TINY | {
+COMPACT = TINY | {
     "dot": 4, "chunk_words": 8, "max_burst": 1, "outstanding": 1, "addr_bits": 18, "size_bits": 9, "stride_bits": 14,
-    "variant": "small",
+    "variant": "compact",
 }  # fmt: skip
-SMALL_8 = SMALL | {
+COMPACT_8 = COMPACT | {
     "rows": 8, "cols": 8, "dot": 8, "ring_words": 128, "panel_words": 128, "chunk_words": 2, "acc_rows": 16,
     "addr_bits": 40, "size_bits": 16, "stride_bits": 24, "rounding": "single",
 }  # fmt: skip
 CONFIGS = {
     "tiny": TINY, "half-bus": HALF_BUS, "full-bus": FULL_BUS, "unaligned": UNALIGNED, "narrow": NARROW,
-    "small": SMALL, "small-8": SMALL_8,
+    "compact": COMPACT, "compact-8": COMPACT_8,
 }  # fmt: skip
 # To compile for Verilator takes half a minute each; Icarus needs seconds, and is slow.
-ON_VERILATOR, ON_ICARUS = ["unaligned", "small"], ["tiny"]
+ON_VERILATOR, ON_ICARUS = ["unaligned", "compact"], ["tiny"]
 
 
 @pytest.mark.parametrize("name", ON_VERILATOR)

@@ -21,7 +21,7 @@ CONFIGS = {
     "unaligned": NANO | {"unaligned": True, "rounding": "single"},
     "wide": {"rows": 8, "cols": 16, "dot": 4, "data_bits": 64, "panel_words": 256, "ring_words": 512, "acc_rows": 16,
              "requant_lanes": 4, "chunk_words": 1, "long_chunk_words": 8, "outstanding": 2, "max_burst": 1},
-    "small": NANO | {"variant": "small", "outstanding": 1, "max_burst": 1, "chunk_words": 4, "addr_bits": 24,
+    "compact": NANO | {"variant": "compact", "outstanding": 1, "max_burst": 1, "chunk_words": 4, "addr_bits": 24,
                      "size_bits": 8, "stride_bits": 12},
 }  # fmt: skip
 MEMORIES = [
@@ -45,7 +45,7 @@ def random_config(dice: random.Random) -> AcceleratorConfig:
             "requant_lanes": dice.choice([1, 2, 4, 8]), "rounding": dice.choice(["double", "single"]),
         }  # fmt: skip
         if dice.random() < 0.2:
-            values |= {"variant": "small", "data_bits": 32, "max_burst": 1, "outstanding": 1, "unaligned": False,
+            values |= {"variant": "compact", "data_bits": 32, "max_burst": 1, "outstanding": 1, "unaligned": False,
                        "requant_lanes": 1, "size_bits": dice.choice([8, 11, 16])}  # fmt: skip
         try:
             return AcceleratorConfig(**values)
@@ -80,7 +80,7 @@ def random_product(chip: Simulator, dice: random.Random, rng: np.random.Generato
             old = rng.integers(-(2**31), 2**31, (m, n), dtype=np.int32)
             got, want = chip.gemm(a, b, accumulate=old), golden.gemm(a, b, addend=old)
     assert np.array_equal(got.c, want), f"{config.to_json()} {m}x{n}x{k}"
-    if config.small:
+    if config.compact:
         assert set(got.counters) == {"cycles"}
     else:
         check_counters(got.counters)

@@ -63,7 +63,7 @@ class FakeDevice:
                 outstanding=config.outstanding,
                 unaligned=config.unaligned,
                 single_rounding=config.rounding == "single",
-                small=config.small,
+                compact=config.compact,
             ),
             OFFSET["CAP_BUFFERS"]: bits(
                 "CAP_BUFFERS", **logs, size_bits_less=16 - config.size_bits, stride_bits_less=24 - config.stride_bits

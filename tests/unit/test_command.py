@@ -22,7 +22,7 @@ SMALL = AcceleratorConfig(**AcceleratorConfig.PRESETS["small"])
 GIANT = AcceleratorConfig(**AcceleratorConfig.PRESETS["giant"])
 WIDE = SMALL.model_copy(update={"addr_bits": 40, "unaligned": True})
 NARROW = AcceleratorConfig(**AcceleratorConfig.PRESETS["nano"] | {
-    "variant": "small", "addr_bits": 20, "size_bits": 11, "stride_bits": 14, "max_burst": 1, "outstanding": 1,
+    "variant": "compact", "addr_bits": 20, "size_bits": 11, "stride_bits": 14, "max_burst": 1, "outstanding": 1,
 })  # fmt: skip
 CONFIGS = {"nano": NANO, "small": SMALL, "giant": GIANT, "wide": WIDE, "narrow": NARROW}
 
@@ -287,7 +287,7 @@ async def read_error(ctx, host):
 
 async def check_counters(ctx, host, outside=None):
     """Read all counters; they must close, and be what the world counted."""
-    if outside and outside.dut.config.small:
+    if outside and outside.dut.config.compact:
         return SimpleNamespace(cycles=await host.read(ctx, "COUNT_CYCLES"))
     counts = {name: await host.read(ctx, f"COUNT_{name.upper()}") for name, _ in COUNTERS}
     for walker in WALKERS:

@@ -31,7 +31,7 @@ class BoardConfig(AcceleratorConfig):
             "clock_hz": 80_000_000, "baud": 1_000_000,
         },
         "icebreaker": {
-            **AcceleratorConfig.PRESETS["nano"], "multiplier": "dsp", "variant": "small", "addr_bits": 17,
+            **AcceleratorConfig.PRESETS["nano"], "multiplier": "dsp", "variant": "compact", "addr_bits": 17,
             "size_bits": 11, "stride_bits": 14, "panel_words": 512, "ring_words": 64, "chunk_words": 8,
             "max_burst": 1, "outstanding": 1, "memory": "block", "memory_bytes": 1 << 17,
             "clock_hz": 12_000_000, "baud": 1_000_000,

@@ -77,7 +77,7 @@ class BoardSystem(SharedComponent):
             memory = place(m, "memory", Sdram(config.sdram), platform)
             connect(m, memory.pins, flipped(self.pins))
             m.d.comb += ready.eq(memory.started)
-        elif config.small:  # no burst on the bus has more than one beat
+        elif config.compact:  # no burst on the bus has more than one beat
             memory = place(m, "memory", WordRam(*widths, config.id_bits + 1, config.memory_bytes), platform)
         else:
             memory = place(m, "memory", BlockRam(*widths, config.id_bits + 1, config.memory_bytes), platform)

@@ -1,4 +1,4 @@
-"""The variant `small` and narrow fields: what is refused, what the driver is told, and how long a product takes."""
+"""The variant `compact` and narrow fields: what is refused, what the driver is told, and how long a product takes."""
 
 import numpy as np
 import pytest
@@ -14,18 +14,21 @@ from tilewright_sim.device_array import DeviceArray
 from tilewright_sim.driver import Capabilities
 
 NANO = AcceleratorConfig.PRESETS["nano"]
-SMALL = NANO | {"variant": "small", "max_burst": 1, "outstanding": 1}
-NARROW = AcceleratorConfig(**SMALL, addr_bits=17, size_bits=11, stride_bits=14)
+COMPACT = NANO | {"variant": "compact", "max_burst": 1, "outstanding": 1}
+NARROW = AcceleratorConfig(**COMPACT, addr_bits=17, size_bits=11, stride_bits=14)
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (SMALL | {"outstanding": 2}, r"outstanding = 2: must be 1 with variant = small; nearest that works: 1$"),
-        (SMALL | {"max_burst": 8}, r"max_burst = 8: must be 1 with variant = small; nearest that works: 1$"),
-        (SMALL | {"requant_lanes": 2}, r"requant_lanes = 2: must be 1 with variant = small; nearest that works: 1$"),
-        (SMALL | {"unaligned": True}, r"unaligned = True: must be False with variant = small"),
-        (NANO | {"variant": "tiny"}, r"variant = 'tiny': must be one of fast, small"),
+        (COMPACT | {"outstanding": 2}, r"outstanding = 2: must be 1 with variant = compact; nearest that works: 1$"),
+        (COMPACT | {"max_burst": 8}, r"max_burst = 8: must be 1 with variant = compact; nearest that works: 1$"),
+        (
+            COMPACT | {"requant_lanes": 2},
+            r"requant_lanes = 2: must be 1 with variant = compact; nearest that works",
+        ),
+        (COMPACT | {"unaligned": True}, r"unaligned = True: must be False with variant = compact"),
+        (NANO | {"variant": "tiny"}, r"variant = 'tiny': must be one of fast, compact"),
         (NANO | {"stride_bits": 12}, r"stride_bits = 12: must be at least 3 more than size_bits = 16.*works: 19$"),
         (NANO | {"addr_bits": 20}, r"addr_bits = 20: must be at least stride_bits = 24; nearest that works: 24$"),
         (NANO | {"size_bits": 7}, r"size_bits = 7: must be 8 to 16; nearest that works: 8$"),
@@ -46,7 +49,7 @@ def test_fields_that_are_not_used_leave_text_and_identity_as_they_were():
 
 def test_limits_follow_the_widths():
     assert (NARROW.size_limit, NARROW.stride_limit, NARROW.k_limit) == (2047, 16383, 2047)
-    assert AcceleratorConfig(**SMALL, size_bits=16).k_limit == 2048
+    assert AcceleratorConfig(**COMPACT, size_bits=16).k_limit == 2048
     with pytest.raises(TilewrightError, match=r"M = 2048: must be 1 to 2047"):
         estimate(NARROW, [Gemm(m=2048, n=1, k=1)])
 
@@ -59,8 +62,8 @@ def test_registers_tell_the_driver(config):
             value = constants(config)[register.name]
             fields |= {field.name: value >> field.low & (1 << field.bits) - 1 for field in register.fields}
     told = Capabilities.of(config)
-    assert (bool(fields["small"]), 16 - fields["size_bits_less"], 24 - fields["stride_bits_less"]) == (
-        told.small, told.size_bits, told.stride_bits,
+    assert (bool(fields["compact"]), 16 - fields["size_bits_less"], 24 - fields["stride_bits_less"]) == (
+        told.compact, told.size_bits, told.stride_bits,
     )  # fmt: skip
     assert Capabilities.of(configuration(told)) == told
 

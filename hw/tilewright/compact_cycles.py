@@ -1,4 +1,4 @@
-"""Cycles of the variant `small`, without simulating."""
+"""Cycles of the variant `compact`, without simulating."""
 
 import math
 
@@ -6,7 +6,7 @@ from .accelerator_config import DESCRIPTOR_BYTES, AcceleratorConfig
 from .cycle_walk import Bus, Gemm, Shape
 from .serial_requantizer import SerialRequantizer
 
-__all__ = ["small_cycles"]
+__all__ = ["compact_cycles"]
 
 READ, WRITE = 2, 2
 """Cycles from word to word on the bus, besides the memory's latency."""
@@ -18,7 +18,7 @@ SUM = 2
 """From sum to sum, besides scaling it and writing it."""
 
 
-def small_cycles(config: AcceleratorConfig, queue: list[Gemm], bus: Bus) -> int:
+def compact_cycles(config: AcceleratorConfig, queue: list[Gemm], bus: Bus) -> int:
     """Return the cycles of a queue: one descriptor after the other.
 
     Within a descriptor a tile of sums is stored while the next one is loaded and multiplied, the slower of both

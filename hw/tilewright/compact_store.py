@@ -1,4 +1,4 @@
-"""The walker that stores, for the variant `small`: one sum after the other, from the accumulators to memory."""
+"""The walker that stores, for the variant `compact`: one sum after the other, from the accumulators to memory."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import stream
@@ -11,13 +11,13 @@ from .requant_lane import SHIFT_BITS
 from .serial_requantizer import SerialRequantizer
 from .target import SharedComponent, place
 
-__all__ = ["SmallStore"]
+__all__ = ["CompactStore"]
 
 # Rows of a parameter request.
 MULTIPLIERS, SHIFTS = 1, 2
 
 
-class SmallStore(SharedComponent):
+class CompactStore(SharedComponent):
     """Do what `Store` does, for one tile, one row, one column after the other.
 
     A tile's parameters, or its old C, are read before its sums are waited for; a word is made when the one before has
@@ -31,7 +31,7 @@ class SmallStore(SharedComponent):
     Parameters
     ----------
     config : AcceleratorConfig
-        With ``variant = small``.
+        With ``variant = compact``.
 
     Members
     -------

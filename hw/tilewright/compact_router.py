@@ -7,10 +7,10 @@ from .dma_config import Cause
 from .read_router import router_members
 from .target import SharedComponent
 
-__all__ = ["SmallRouter"]
+__all__ = ["CompactRouter"]
 
 
-class SmallRouter(SharedComponent):
+class CompactRouter(SharedComponent):
     """Do what `ReadRouter` does for a reader that works on one request at a time, and accepts it when it is over.
 
     Who is chosen stays it until then, so that nothing has to be kept of a request. The order is that of `ReadRouter`,
@@ -19,7 +19,7 @@ class SmallRouter(SharedComponent):
     Parameters
     ----------
     config : AcceleratorConfig
-        With ``variant = small``.
+        With ``variant = compact``.
 
     Members
     -------
