@@ -77,127 +77,114 @@ class HostLink(SharedComponent):
         transmitter = place(m, "transmitter", FrameTransmitter(self.divisor), platform)
         m.d.comb += [receiver.rx.eq(self.rx), self.tx.eq(transmitter.tx)]
         m.d.comb += self.busy.eq(receiver.frame | transmitter.busy)
-
-        operation = Signal(8)
-        sequence = Signal(8)
-        count = Signal(8)
-        address = Signal(self.reach_bits)
-        word = Signal(WORD_BITS)
-        strobes = Signal(WORD_BITS // 8)
-        status = Signal(Status)
-        write_status = Signal(Status)  # of the last write
-        expected = Signal(8)
-        write = operation & WRITE
-        done = Signal()  # an access ends, in this cycle
-        failed = Signal()
-        fetched = Signal(WORD_BITS)
-        access = Signal()
-        self._accesses(m, operation[SPACE_LOW:][:2], access, write, address, word, strobes, (done, failed, fetched))
-
-        # The byte in `receiver.data` is that of `row` two cycles before: one is read in 3 cycles.
-        row = Signal(8)
-        settled = Signal(2)
-        header = Cat(operation, sequence, count, address)[: 8 * HEADER_BYTES]
-        m.d.comb += receiver.row.eq(row)
-        m.d.sync += settled.eq(Cat(1, settled))
-
-        def step_row():
-            return [row.eq(row + 1), settled.eq(0)]
-
-        distance = Signal(8)
-        m.d.comb += distance.eq(sequence - expected)
-        legal = Signal()
-        wanted = HEADER_BYTES + Mux(write, count, 0)
-        m.d.sync += legal.eq((receiver.length == wanted) & (count != 0) & (count <= MOST_BYTES))
-        lane = address[:2]
-        transmit = transmitter.i
+        it = _Request(self.reach_bits)
+        self._accesses(m, it)
+        m.d.comb += [receiver.row.eq(it.row), it.distance.eq(it.sequence - it.expected)]
+        m.d.sync += it.settled.eq(Cat(1, it.settled))
+        wanted = HEADER_BYTES + Mux(it.write, it.count, 0)
+        m.d.sync += it.legal.eq((receiver.length == wanted) & (it.count != 0) & (it.count <= MOST_BYTES))
         with m.FSM():
-            with m.State("Idle"):
-                m.d.sync += [row.eq(0), settled.eq(0), strobes.eq(0), status.eq(Status.OKAY)]
-                with m.If(receiver.frame & ~receiver.good):
-                    m.d.sync += [status.eq(Status.GARBLED), count.eq(0)]
-                    m.next = "Sequence"
-                with m.Elif(receiver.frame):
-                    m.next = "Header"
-            with m.State("Header"), m.If(settled.all()):
-                m.d.sync += step_row()
-                with m.Switch(row):
-                    for number, low in enumerate(range(0, len(header), 8)):
-                        with m.Case(number):
-                            m.d.sync += header[low : low + 8].eq(receiver.data)
-                with m.If(row == HEADER_BYTES - 1):
-                    m.next = "Check"
-            with m.State("Check"):  # `legal` follows
-                with m.If(operation & SYNCHRONIZE):
-                    m.d.sync += expected.eq(sequence)
-                m.next = "Judge"
-            with m.State("Judge"):
-                m.next = "Sequence"
-                with m.If(~legal):
-                    m.d.sync += [status.eq(Status.REFUSED), count.eq(0)]
-                with m.Elif(distance == 0):
-                    m.d.sync += expected.eq(expected + 1)
-                    with m.If(write):
-                        m.next = "Take"
-                with m.Elif(distance[4:].all()), m.If(write):
-                    m.d.sync += [status.eq(write_status), count.eq(0)]
-                with m.Else():
-                    m.d.sync += [status.eq(Status.OUT_OF_ORDER), count.eq(0)]
-            with m.State("Take"), m.If(settled.all()):
-                m.d.sync += [word.word_select(lane, 8).eq(receiver.data), strobes.bit_select(lane, 1).eq(1)]
-                m.d.sync += [*step_row(), count.eq(count - 1)]
-                with m.If(lane.all() | (count == 1)):
-                    m.next = "Put"
-                with m.Else():
-                    m.d.sync += address.eq(address + 1)
-            with m.State("Put"):
-                m.d.comb += access.eq(1)
-                with m.If(done):
-                    m.d.sync += [strobes.eq(0), address.eq(address + 1)]
-                    with m.If(failed):
-                        m.d.sync += status.eq(Status.BUS_ERROR)
-                    m.next = "Take"
-                    with m.If(count == 0):
-                        m.next = "Wrote"
-            with m.State("Wrote"):
-                m.d.sync += write_status.eq(status)
-                m.next = "Sequence"
-            with m.State("Sequence"):
-                m.d.comb += [transmit.valid.eq(1), transmit.payload.eq(sequence)]
-                with m.If(transmit.ready):
-                    m.next = "Expected"
-            with m.State("Expected"):
-                m.d.comb += [transmit.valid.eq(1), transmit.payload.eq(expected)]
-                with m.If(transmit.ready):
-                    m.next = "Fetch"
-                    with m.If(count == 0):
-                        m.next = "Status"
-            with m.State("Fetch"):
-                m.d.comb += access.eq(1)
-                with m.If(done):
-                    m.d.sync += word.eq(fetched)
-                    with m.If(failed):
-                        m.d.sync += status.eq(Status.BUS_ERROR)
-                    m.next = "Give"
-            with m.State("Give"):
-                m.d.comb += [transmit.valid.eq(1), transmit.payload.eq(word.word_select(lane, 8))]
-                with m.If(transmit.ready):
-                    m.d.sync += [address.eq(address + 1), count.eq(count - 1)]
-                    with m.If(count == 1):
-                        m.next = "Status"
-                    with m.Elif(lane.all()):
-                        m.next = "Fetch"
-            with m.State("Status"):
-                m.d.comb += [transmit.valid.eq(1), transmit.payload.eq(Cat(status, Const(0, 4), self.irq))]
-                m.d.comb += transmitter.last.eq(1)
-                with m.If(transmit.ready):
-                    m.d.comb += receiver.release.eq(1)
-                    m.next = "Idle"
+            self._judge(m, it, receiver)
+            self._write(m, it, receiver)
+            self._answer(m, it, receiver, transmitter)
         return m
 
-    def _accesses(self, m: Module, space, access: Signal, write, address, word, strobes, results):
+    def _judge(self, m: Module, it: "_Request", receiver: FrameReceiver):
+        """Take a frame's header, and decide whether it is executed, repeated or refused."""
+        with m.State("Idle"):
+            m.d.sync += [it.row.eq(0), it.settled.eq(0), it.strobes.eq(0), it.status.eq(Status.OKAY)]
+            with m.If(receiver.frame & ~receiver.good):
+                m.d.sync += [it.status.eq(Status.GARBLED), it.count.eq(0)]
+                m.next = "Sequence"
+            with m.Elif(receiver.frame):
+                m.next = "Header"
+        with m.State("Header"), m.If(it.settled.all()):
+            m.d.sync += it.step_row()
+            with m.Switch(it.row):
+                for number, low in enumerate(range(0, len(it.header), 8)):
+                    with m.Case(number):
+                        m.d.sync += it.header[low : low + 8].eq(receiver.data)
+            with m.If(it.row == HEADER_BYTES - 1):
+                m.next = "Check"
+        with m.State("Check"):  # `legal` follows
+            with m.If(it.operation & SYNCHRONIZE):
+                m.d.sync += it.expected.eq(it.sequence)
+            m.next = "Judge"
+        with m.State("Judge"):
+            m.next = "Sequence"
+            with m.If(~it.legal):
+                m.d.sync += [it.status.eq(Status.REFUSED), it.count.eq(0)]
+            with m.Elif(it.distance == 0):
+                m.d.sync += it.expected.eq(it.expected + 1)
+                with m.If(it.write):
+                    m.next = "Take"
+            with m.Elif(it.distance[4:].all()), m.If(it.write):
+                m.d.sync += [it.status.eq(it.write_status), it.count.eq(0)]
+            with m.Else():
+                m.d.sync += [it.status.eq(Status.OUT_OF_ORDER), it.count.eq(0)]
+
+    def _write(self, m: Module, it: "_Request", receiver: FrameReceiver):
+        """Put the bytes of a write where they belong, word by word."""
+        with m.State("Take"), m.If(it.settled.all()):
+            m.d.sync += [it.word.word_select(it.lane, 8).eq(receiver.data), it.strobes.bit_select(it.lane, 1).eq(1)]
+            m.d.sync += [*it.step_row(), it.count.eq(it.count - 1)]
+            with m.If(it.lane.all() | (it.count == 1)):
+                m.next = "Put"
+            with m.Else():
+                m.d.sync += it.address.eq(it.address + 1)
+        with m.State("Put"):
+            m.d.comb += it.access.eq(1)
+            with m.If(it.done):
+                m.d.sync += [it.strobes.eq(0), it.address.eq(it.address + 1)]
+                with m.If(it.failed):
+                    m.d.sync += it.status.eq(Status.BUS_ERROR)
+                m.next = "Take"
+                with m.If(it.count == 0):
+                    m.next = "Wrote"
+        with m.State("Wrote"):
+            m.d.sync += it.write_status.eq(it.status)
+            m.next = "Sequence"
+
+    def _answer(self, m: Module, it: "_Request", receiver: FrameReceiver, transmitter: FrameTransmitter):
+        """Send the response: sequence numbers, what was read, the status."""
+        transmit = transmitter.i
+        with m.State("Sequence"):
+            m.d.comb += [transmit.valid.eq(1), transmit.payload.eq(it.sequence)]
+            with m.If(transmit.ready):
+                m.next = "Expected"
+        with m.State("Expected"):
+            m.d.comb += [transmit.valid.eq(1), transmit.payload.eq(it.expected)]
+            with m.If(transmit.ready):
+                m.next = "Fetch"
+                with m.If(it.count == 0):
+                    m.next = "Status"
+        with m.State("Fetch"):
+            m.d.comb += it.access.eq(1)
+            with m.If(it.done):
+                m.d.sync += it.word.eq(it.fetched)
+                with m.If(it.failed):
+                    m.d.sync += it.status.eq(Status.BUS_ERROR)
+                m.next = "Give"
+        with m.State("Give"):
+            m.d.comb += [transmit.valid.eq(1), transmit.payload.eq(it.word.word_select(it.lane, 8))]
+            with m.If(transmit.ready):
+                m.d.sync += [it.address.eq(it.address + 1), it.count.eq(it.count - 1)]
+                with m.If(it.count == 1):
+                    m.next = "Status"
+                with m.Elif(it.lane.all()):
+                    m.next = "Fetch"
+        with m.State("Status"):
+            m.d.comb += [transmit.valid.eq(1), transmit.payload.eq(Cat(it.status, Const(0, 4), self.irq))]
+            m.d.comb += transmitter.last.eq(1)
+            with m.If(transmit.ready):
+                m.d.comb += receiver.release.eq(1)
+                m.next = "Idle"
+
+    def _accesses(self, m: Module, it: "_Request"):
         """One access for each time that `access` rises: to memory, to a register, or to the information."""
-        done, failed, fetched = results
+        access, write, address, word, strobes = it.access, it.write, it.address, it.word, it.strobes
+        done, failed, fetched = it.done, it.failed, it.fetched
+        space = it.operation[SPACE_LOW:][:2]
         axi, lite = self.m_axi, self.m_axil
         in_memory, in_registers = space == Space.MEMORY, space == Space.REGISTERS
 
@@ -245,3 +232,34 @@ class HostLink(SharedComponent):
                         m.d.comb += fetched.eq(value)
                 with m.Case(INFORMATION_WORDS - 1):
                     m.d.comb += fetched.eq(cycles)
+
+
+class _Request:
+    """A request in work: what its header says, and how far its access and its response are."""
+
+    def __init__(self, reach_bits: int):
+        self.operation = Signal(8)
+        self.sequence = Signal(8)
+        self.count = Signal(8)
+        self.address = Signal(reach_bits)
+        self.word = Signal(WORD_BITS)
+        self.strobes = Signal(WORD_BITS // 8)
+        self.status = Signal(Status)
+        self.write_status = Signal(Status)  # of the last write
+        self.expected = Signal(8)  # sequence number
+        self.distance = Signal(8)  # from it
+        self.legal = Signal()
+        self.access = Signal()
+        self.done = Signal()  # an access ends, in this cycle
+        self.failed = Signal()
+        self.fetched = Signal(WORD_BITS)
+        # The byte in the receiver's `data` is that of `row` two cycles before: one is read in 3 cycles.
+        self.row = Signal(8)
+        self.settled = Signal(2)
+        self.write = self.operation & WRITE
+        self.lane = self.address[:2]
+        self.header = Cat(self.operation, self.sequence, self.count, self.address)[: 8 * HEADER_BYTES]
+
+    def step_row(self):
+        """To the frame's next byte."""
+        return [self.row.eq(self.row + 1), self.settled.eq(0)]
