@@ -1,7 +1,7 @@
 """Multiply numpy matrices on an accelerator, whatever device it is."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
@@ -20,6 +20,7 @@ from .device import Device
 from .device_array import DeviceArray, Parameters, check_bias, check_matrix
 from .driver import Capabilities, Driver
 from .hardware_errors import HardwareError, StuckError
+from .product_plan import ProductPlan, size_slices
 from .requant import Requant
 
 __all__ = ["GemmResult", "RunResult", "Runtime"]
@@ -128,15 +129,14 @@ class Runtime:
             requant.channels(n)
         on_host = requant is not None and k > self.config.k_limit
         old = _addend(accumulate, (m, n), bias is not None or requant is not None)
-        split = 1 << self.config.size_bits - 1  # columns or rows of a descriptor where there are too many for one
         with ExitStack() as stack:
-            plan = _Plan(self, stack)
+            plan = ProductPlan(self, stack)
             pieces = [
                 (rows, columns, plan.add(a[rows], b[columns], None if bias is None else bias[columns],
                                          None if requant is None or on_host else requant.part(columns),
                                          None if old is None else old[rows, columns]))
-                for rows in _slices(m, self.config.size_limit, split)
-                for columns in _slices(n, self.config.size_limit, split)
+                for rows in size_slices(self.config, m)
+                for columns in size_slices(self.config, n)
             ]  # fmt: skip
             run = self.submit(plan.descriptors, progress)
             c = np.empty((m, n), dtype=np.int8 if requant and not on_host else np.int32)
@@ -278,49 +278,6 @@ class Runtime:
         except TilewrightError:  # the hardware will refuse it
             cycles = 0
         return _LIMIT_FACTOR * cycles + _LIMIT_CYCLES
-
-
-class _Plan:
-    """Descriptors in the making, and the device's memory that they use."""
-
-    def __init__(self, runtime: Runtime, stack: ExitStack):
-        self.runtime = runtime
-        self.stack = stack
-        self.descriptors: list[Descriptor] = []
-
-    def add(
-        self, a: NDArray, b: NDArray, bias: NDArray | None, requant: Requant | None, old: NDArray | None
-    ) -> DeviceArray:
-        """Plan one product, of any K, and return its C."""
-        runtime, shape = self.runtime, (len(a), len(b))
-        parameters = None
-        if bias is not None or requant is not None:
-            parameters = self.stack.enter_context(runtime.parameters(len(b), bias, requant))
-        c = runtime.array(old) if old is not None else runtime.empty(shape, np.int8 if requant else np.int32)
-        self.stack.enter_context(c)
-        accumulate = old is not None
-        part = runtime.config.k_limit // runtime.config.rows * runtime.config.rows
-        for columns in _slices(a.shape[1], runtime.config.k_limit, part):
-            left, right = (self.stack.enter_context(runtime.array(matrix[:, columns])) for matrix in (a, b))
-            later = columns.start > 0
-            self.descriptors.append(
-                runtime.descriptor(
-                    left,
-                    right,
-                    c,
-                    None if later else parameters,
-                    accumulate=accumulate or later,
-                    fences="c" if later else "",
-                )
-            )
-        return c
-
-
-def _slices(size: int, most: int, part: int) -> Iterator[slice]:
-    """All of it, or parts if that is too much."""
-    part = size if size <= most else part
-    for start in range(0, size, part):
-        yield slice(start, min(start + part, size))
 
 
 def _addend(values: ArrayLike | None, shape: tuple[int, int], more: bool) -> NDArray[np.int32] | None:

@@ -2,16 +2,17 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tilewright.accelerator_config import SIZE_BITS
 from tilewright.errors import TilewrightError
 
 from ..allocator import ALIGNMENT
 from ..descriptor import Descriptor
 from ..device_array import DeviceArray
+from ..product_plan import depth_slices, size_slices
 from ..runtime import RunResult, Runtime
 from .account import Account
 from .blocks import MOST
@@ -23,7 +24,6 @@ from .quantize import Int8Model
 
 __all__ = ["ChipModel", "device_bytes"]
 
-_COLUMNS = 1 << SIZE_BITS - 1  # of a descriptor where there are too many for one
 _MARGIN = 1 << 17  # for the ring
 Ran = Callable[[str, int, RunResult], None]
 """Is told of every submission: its kind, the layer, the result."""
@@ -240,18 +240,15 @@ class ChipModel:
             self.ran(kind, number, run)
 
     def _descriptors(self, a: DeviceArray, b: DeviceArray, c: DeviceArray) -> Iterator[Descriptor]:
-        """One, or several where N or K is more than one takes."""
-        config, n, k = self.chip.config, b.shape[0], b.shape[1]
-        wide = n if n < 1 << SIZE_BITS else _COLUMNS
-        deep = k if k <= config.k_limit else config.k_limit // config.rows * config.rows
-        for column in range(0, n, wide):
-            columns = slice(column, min(column + wide, n))
-            for start in range(0, k, deep):
-                part, later = slice(start, min(start + deep, k)), start > 0
+        """One, or several where a size is more than one takes."""
+        config = self.chip.config
+        for rows, columns in product(size_slices(config, a.shape[0]), size_slices(config, b.shape[0])):
+            for part in depth_slices(config, b.shape[1]):
+                later = part.start > 0
                 yield self.chip.descriptor(
-                    DeviceView.of(a, slice(None), part),
+                    DeviceView.of(a, rows, part),
                     DeviceView.of(b, columns, part),
-                    DeviceView.of(c, slice(None), columns),
+                    DeviceView.of(c, rows, columns),
                     accumulate=later,
                     fences="c" if later else "",
                 )
