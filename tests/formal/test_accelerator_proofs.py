@@ -15,8 +15,6 @@ from tilewright.load_b import LoadB
 from tilewright.small_fifo import SmallFifo
 from tilewright.weight_feeder import WeightFeeder
 
-pytestmark = pytest.mark.long  # not yet run as a whole
-
 
 def late(*cases):
     return [pytest.param(*case, marks=pytest.mark.long) for case in cases]
