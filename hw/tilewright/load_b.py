@@ -22,7 +22,7 @@ class LoadB(SharedComponent):
 
     The walk is (M-block, N-tile, chunk). A chunk is asked for when the ring has space for all of it. A job with
     `fence_b` waits until all before it are complete. A request is offered 3 cycles after its job, and one in 2 cycles;
-    `chunk_loaded` comes 2 cycles after the chunk's last bus word.
+    `chunk_loaded` comes 2 cycles after the chunk's last bus word, or 1 (see `Widener`).
 
     Parameters
     ----------
