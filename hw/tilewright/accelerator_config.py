@@ -215,6 +215,9 @@ class AcceleratorConfig(TileConfig):
         if self.acc_rows < self.cols:
             reason = f"fewer rows than cols = {self.cols} would keep multipliers waiting for weights"
             raise ConfigError("acc_rows", self.acc_rows, reason, self.cols)
+        if self.acc_rows > self.size_limit:
+            reason = f"more than M has, at most {self.size_limit} with size_bits = {self.size_bits}"
+            raise ConfigError("acc_rows", self.acc_rows, reason, 1 << self.size_bits - 1)
 
     @property
     def compact(self) -> bool:

@@ -23,7 +23,8 @@ class JobOffer(SharedComponent):
                         └─────┴──► store
 
     A job planned in cycle t is offered in t + 1. Between the last taking of a job and the next offer passes one
-    cycle. At most 4 jobs are offered and not complete.
+    cycle. At most 4 jobs are offered and not complete. With the variant ``compact`` nothing is kept: `plan` is offered
+    as it is, and each walker takes it when it has done its part.
 
     Parameters
     ----------
@@ -92,7 +93,7 @@ class JobOffer(SharedComponent):
 
         m.submodules.flags = flags = Memory(shape=1, depth=2 * INCOMPLETE, init=[])
         write, read = flags.write_port(), flags.read_port(domain="comb")
-        # `index` is none of an incomplete job until `take`.
+        # `index` is none of an incomplete job until `take`; or, `compact`, of the one whose `interrupt` this is.
         m.d.comb += [write.addr.eq(self.index), write.data.eq(self.interrupt), write.en.eq(1)]
         m.d.comb += [read.addr.eq(self.head), self.head_interrupts.eq(read.data)]
         return m

@@ -33,7 +33,7 @@ class LoadA(SharedComponent):
 
     The walk is (M-block, chunk). A half is taken when the first chunk of a block is asked for, and free again after
     `half_freed`. A job with `fence_a` waits until all before it are complete. A request is offered 2 cycles after
-    its job; `chunk_loaded` comes 2 cycles after the chunk's last bus word.
+    its job; `chunk_loaded` comes 2 cycles after the chunk's last bus word, or 1 (see `Widener`).
 
     Parameters
     ----------

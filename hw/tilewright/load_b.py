@@ -22,7 +22,7 @@ class LoadB(SharedComponent):
 
     The walk is (M-block, N-tile, chunk). A chunk is asked for when the ring has space for all of it. A job with
     `fence_b` waits until all before it are complete. A request is offered 3 cycles after its job, and one in 2 cycles;
-    `chunk_loaded` comes 2 cycles after the chunk's last bus word.
+    `chunk_loaded` comes 2 cycles after the chunk's last bus word, or 1 (see `Widener`).
 
     Parameters
     ----------
@@ -101,7 +101,9 @@ class LoadB(SharedComponent):
         ]
         restart = Signal()  # at the first N-tile
         next_base = Signal(config.addr_bits)
-        stepped = base + (job.b_stride << config.cols.bit_length() - 1)
+        # No more bits than there are in an address: Yosys would split the job's register where it drops the others, and
+        # Verilator take it and the request that it becomes for a loop.
+        stepped = base + (job.b_stride << config.cols.bit_length() - 1)[: config.addr_bits]
         m.d.comb += next_base.eq(Mux(restart, job.b_address, stepped))
         fenced = Signal(reset_less=True)  # a cycle late, as is `offered`: both compare much
         m.d.sync += fenced.eq(job.fence_b & (self.head != job.index))

@@ -27,7 +27,8 @@ def _shape(bits: int) -> data.StructLayout:
 class Widener(SharedComponent):
     """Put ``8 * rows / data_bits`` bus words together; what a row's last word lacks is zero.
 
-    Latency is 1 cycle from the last of them, throughput 1 bus word per cycle.
+    Latency is 1 cycle from the last of them, throughput 1 bus word per cycle. With the variant ``compact`` a bus word
+    that is all of a word passes in its own cycle.
 
     Parameters
     ----------

@@ -31,6 +31,10 @@ NARROW = AcceleratorConfig(**COMPACT, addr_bits=17, size_bits=11, stride_bits=14
         (NANO | {"variant": "tiny"}, r"variant = 'tiny': must be one of fast, compact"),
         (NANO | {"stride_bits": 12}, r"stride_bits = 12: must be at least 3 more than size_bits = 16.*works: 19$"),
         (NANO | {"addr_bits": 20}, r"addr_bits = 20: must be at least stride_bits = 24; nearest that works: 24$"),
+        (
+            NANO | {"size_bits": 8, "acc_rows": 256},
+            r"acc_rows = 256: more than M has, at most 255 with size_bits = 8; nearest that works: 128$",
+        ),
         (NANO | {"size_bits": 7}, r"size_bits = 7: must be 8 to 16; nearest that works: 8$"),
     ],
 )

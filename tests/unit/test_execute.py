@@ -184,6 +184,12 @@ def test_multiplies_jobs_of_every_shape(config, stall):
     Bench(config, SHAPES, stall=stall).run()
 
 
+def test_multiplies_jobs_of_the_greatest_sizes():
+    config = AcceleratorConfig(**TINY.model_dump() | {"size_bits": 8, "stride_bits": 12, "addr_bits": 16})
+    most = config.size_limit
+    Bench(config, [(most, 1, 1), (1, most, 1), (1, 1, config.k_limit)]).run()
+
+
 @pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 12))])
 def test_multiplies_random_jobs(seed):
     rng = random.Random(seed)

@@ -55,6 +55,11 @@ class BoardConfig(AcceleratorConfig):
         if self.memory_bytes & self.memory_bytes - 1:
             nearest = 1 << self.memory_bytes.bit_length() - 1
             raise ConfigError("memory_bytes", self.memory_bytes, "must be a power of two", nearest)
+        least = self.memory_bytes.bit_length() - 1
+        if self.addr_bits < least:
+            raise ConfigError(
+                "addr_bits", self.addr_bits, f"must be at least {least}, or part of the memory cannot be reached", least
+            )
         if self.divisor < LEAST_DIVISOR or abs(self.clock_hz / self.divisor / self.baud - 1) > MOST_BAUD_ERROR:
             nearest = self.clock_hz // max(LEAST_DIVISOR, self.divisor)
             reason = f"cannot be made from clock_hz = {self.clock_hz} within {MOST_BAUD_ERROR:.0%}"
