@@ -78,7 +78,7 @@ class AcceleratorConfig(TileConfig):
         int,
         Field(ge=32, le=512, description="Width of the memory bus: a word of `rows` bytes, or a half, a quarter, …"),
     ] = 64
-    addr_bits: Annotated[int, Field(ge=14, le=64, description="Width of a byte address.")] = 32
+    addr_bits: Annotated[int, Field(ge=16, le=64, description="Width of a byte address.")] = 32
     id_bits: Annotated[
         int, Field(ge=1, le=16, description="Width of AXI identifiers. All transactions carry identifier 0.")
     ] = 4

@@ -31,7 +31,7 @@ ODD = [
      "panel_words": 512, "ring_words": 64, "chunk_words": 8, "long_chunk_words": 8, "acc_rows": 32, "addr_bits": 17,
      "size_bits": 11, "stride_bits": 14, "variant": "compact", "multiplier": "dsp"},
     # The last bits of a stride are of no use where `cols` rows of it pass the last address.
-    {"panel_words": 128, "ring_words": 256, "requant_lanes": 4, "addr_bits": 14, "size_bits": 8, "stride_bits": 12},
+    {"panel_words": 128, "ring_words": 256, "requant_lanes": 4, "addr_bits": 16, "size_bits": 8, "stride_bits": 12},
 ]  # fmt: skip
 
 

@@ -49,7 +49,7 @@ def folder(tmp_path_factory):
         (["llm", "x" * 100, *LLM[2:]], "the model's context only 64: shorten it"),
         (["llm", "", *LLM[2:], "--raw"], "the prompt is empty"),
         ([*LLM, "--max-tokens", "0"], "0 is not in the range"),
-        ([*LLM, "--set", "addr_bits=12"], "addr_bits = 12: must be 14 to 64"),
+        ([*LLM, "--set", "addr_bits=12"], "addr_bits = 12: must be 16 to 64"),
         (
             [*LLM, "--max-tokens", "5", "--memory", "2", "--set", "addr_bits=20", "--set", "stride_bits=19"],
             "out of reach",
