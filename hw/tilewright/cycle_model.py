@@ -91,13 +91,13 @@ def _queue_cycles(config: AcceleratorConfig, queue: list[Gemm], bus: Bus) -> int
         return _lengthened(config, queue, long[0], bus)
     # Each by itself among short ones: all together would take four walks to the power of their number.
     base = _queue_cycles(config, short, bus)
-    more: dict[tuple[Gemm, bool], int] = {}
+    extra: dict[tuple[Gemm, bool], int] = {}
     for place in long:
         key = (queue[place], place == 0)  # only the first has none before it
-        if key not in more:
+        if key not in extra:
             one = [*short[:place], queue[place], *short[place + 1 :]]
-            more[key] = _queue_cycles(config, one, bus) - base
-    return base + sum(more[queue[place], place == 0] for place in long)
+            extra[key] = _queue_cycles(config, one, bus) - base
+    return base + sum(extra[queue[place], place == 0] for place in long)
 
 
 def _rounds(config: AcceleratorConfig, gemm: Gemm) -> list[tuple[str, int, int, int]]:

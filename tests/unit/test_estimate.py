@@ -69,7 +69,7 @@ def test_a_long_queue_is_cut_short_too(monkeypatch):
     assert estimate(CONFIGS["small"], queue).cycles == pytest.approx(full, rel=0.005)
 
 
-@pytest.mark.parametrize("shapes", [[(700, 300, 100)] * 5, [(300, 250, 64), (64, 800, 128), (700, 100, 64), (8, 8, 8)]])
+@pytest.mark.parametrize("shapes", [[(900, 500, 64)] * 4, [(900, 500, 32), (64, 800, 64), (1000, 64, 64), (8, 8, 8)]])
 def test_long_products_in_a_queue_are_cut_short_one_by_one(shapes, monkeypatch):
     queue = [Gemm(m=m, n=n, k=k) for m, n, k in shapes]
     full = estimate(CONFIGS["small"], queue, Bus(latency=20)).cycles
