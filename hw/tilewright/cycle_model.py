@@ -75,34 +75,57 @@ def _check(config: AcceleratorConfig, gemm: Gemm) -> None:
 
 
 def _queue_cycles(config: AcceleratorConfig, queue: list[Gemm], bus: Bus) -> int:
-    """Walk the queue, or a shorter one of the same kind and lengthen the result."""
-    steps = [Shape(config, gemm).steps for gemm in queue]
-    if sum(steps) <= _WALKED_STEPS:
+    """Walk the queue, or shorter ones of the same kind and lengthen the result."""
+    if sum(Shape(config, gemm).steps for gemm in queue) <= _WALKED_STEPS:
         return round(Walk(config, bus, queue).run())
-    largest = max(range(len(queue)), key=steps.__getitem__)
-    gemm, shape = queue[largest], Shape(config, queue[largest])
-    for field, size, unit, walked in (("m", gemm.m, shape.block_rows, _WALKED_BLOCKS),
-                                      ("n", gemm.n, config.cols, _WALKED_TILES)):  # fmt: skip
-        rounds = math.ceil(size / unit)
-        if rounds <= 2 * walked:
-            continue
-        # The first and the last round keep their sizes: whole rounds are left out of the middle.
-        fewer, more = ((size - (rounds - kept) * unit) for kept in (walked, 2 * walked))
-        lengths = [
-            _queue_cycles(config, [*queue[:largest], _resized(gemm, field, cut), *queue[largest + 1 :]], bus)
-            for cut in (fewer, more)
-        ]
-        return round(lengths[1] + (rounds - 2 * walked) * (lengths[1] - lengths[0]) / walked)
     if len(queue) > 16:
         few = _queue_cycles(config, queue[:8], bus)
         more = _queue_cycles(config, queue[:16], bus)
         share = sum(gemm.macs for gemm in queue[16:]) / sum(gemm.macs for gemm in queue[8:16])
         return round(more + (more - few) * share)
-    return round(Walk(config, bus, queue).run())
+    short = [_shortened(config, gemm) for gemm in queue]
+    long = [place for place, gemm in enumerate(queue) if gemm != short[place]]
+    if not long:
+        return round(Walk(config, bus, queue).run())
+    if len(long) == 1:
+        return _lengthened(config, queue, long[0], bus)
+    # Each by itself among short ones: all together would take four walks to the power of their number.
+    base = _queue_cycles(config, short, bus)
+    extra: dict[tuple[Gemm, bool], int] = {}
+    for place in long:
+        key = (queue[place], place == 0)  # only the first has none before it
+        if key not in extra:
+            one = [*short[:place], queue[place], *short[place + 1 :]]
+            extra[key] = _queue_cycles(config, one, bus) - base
+    return base + sum(extra[queue[place], place == 0] for place in long)
 
 
-def _resized(gemm: Gemm, field: str, size: int) -> Gemm:
+def _rounds(config: AcceleratorConfig, gemm: Gemm) -> list[tuple[str, int, int, int]]:
+    """Of the loops over M and N that are worth cutting short: field, length of a round, rounds, and those walked."""
+    loops = (("m", Shape(config, gemm).block_rows, _WALKED_BLOCKS), ("n", config.cols, _WALKED_TILES))
+    counted = [(field, unit, math.ceil(getattr(gemm, field) / unit), walked) for field, unit, walked in loops]
+    return [loop for loop in counted if loop[2] > 2 * loop[3]]
+
+
+def _cut(gemm: Gemm, field: str, unit: int, rounds: int, kept: int) -> Gemm:
+    """Leave out whole rounds of the middle: the first and the last keep their sizes."""
+    size = getattr(gemm, field) - (rounds - kept) * unit
     return replace(gemm, m=size) if field == "m" else replace(gemm, n=size)
+
+
+def _shortened(config: AcceleratorConfig, gemm: Gemm) -> Gemm:
+    for field, unit, rounds, walked in _rounds(config, gemm):
+        gemm = _cut(gemm, field, unit, rounds, 2 * walked)
+    return gemm
+
+
+def _lengthened(config: AcceleratorConfig, queue: list[Gemm], place: int, bus: Bus) -> int:
+    field, unit, rounds, walked = _rounds(config, queue[place])[0]
+    fewer, more = (
+        _queue_cycles(config, [*queue[:place], _cut(queue[place], field, unit, rounds, kept), *queue[place + 1 :]], bus)
+        for kept in (walked, 2 * walked)
+    )
+    return round(more + (rounds - 2 * walked) * (more - fewer) / walked)
 
 
 def _read_beats(config: AcceleratorConfig, gemm: Gemm) -> int:

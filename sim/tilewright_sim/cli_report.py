@@ -81,6 +81,9 @@ def report(
         if folder:
             check_folder(folder)
     place = ReportTarget.parse(target, liberty, memory_um2_per_bit)
+    if freq is not None and place.family != "asic" and not seeds and output is None:
+        how = "add --seeds 1, or more" if place.device else f"the target {place.name} has no timing; try ecp5 or ice40"
+        raise TilewrightError(f"--freq {freq:g} is checked by place and route: {how}")
     product_chosen, config = chosen(product, preset, path, settings)
     pair = None
     if matrices:

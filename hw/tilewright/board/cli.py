@@ -56,7 +56,7 @@ def bitstream(name: str, path: Path | None, settings: tuple[str, ...], output: P
 @cli.command("program")
 @board_option
 @click.option("--output", "-o", type=click.Path(path_type=Path), default=Path("build"), show_default=True)
-@click.option("--flash", is_flag=True, help="Into the flash memory, where it stays without power.")
+@click.option("--flash", is_flag=True, help="Into the flash memory, where it stays; the icebreaker always does so.")
 @click.option("--dry-run", is_flag=True, help="Only print the command.")
 def program_command(name: str, output: Path, flash: bool, dry_run: bool) -> None:
     """Load the bitstream that `tilewright bitstream` wrote into a board, with openFPGALoader."""

@@ -4,7 +4,10 @@ from dataclasses import dataclass
 
 from ..errors import TilewrightError
 
-__all__ = ["EcpPll", "IcePll", "ecp_pll", "ice_pll"]
+__all__ = ["MOST_ERROR", "EcpPll", "IcePll", "ecp_pll", "ice_pll"]
+
+MOST_ERROR = 1e-4
+"""Share by which a clock may differ from the one that timing, baud rate and SDRAM are reckoned with: a crystal's."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +36,13 @@ class IcePll:
     hz: float
 
 
-def ecp_pll(source_hz: int, wanted_hz: int) -> EcpPll:
+def ecp_pll(source_hz: int, wanted_hz: int, share: float = MOST_ERROR) -> EcpPll:
     """Return the settings that come closest: phase detector 3.125 to 400 MHz, oscillator 400 to 800 MHz.
 
     Raises
     ------
     TilewrightError
-        If none comes within 1 %.
+        If none comes within ``share`` of it.
     """
     found = []
     for divide in range(1, 129):
@@ -55,16 +58,16 @@ def ecp_pll(source_hz: int, wanted_hz: int) -> EcpPll:
                     abs(hz * output - 600e6),
                     EcpPll(divide, multiply, output, hz),
                 ))
-    return _best(found, source_hz, wanted_hz)
+    return _best(found, source_hz, wanted_hz, share)
 
 
-def ice_pll(source_hz: int, wanted_hz: int) -> IcePll:
+def ice_pll(source_hz: int, wanted_hz: int, share: float = MOST_ERROR) -> IcePll:
     """Return the settings that come closest: phase detector 10 to 133 MHz, oscillator 533 to 1066 MHz.
 
     Raises
     ------
     TilewrightError
-        If none comes within 1 %.
+        If none comes within ``share`` of it.
     """
     found = []
     for divr in range(16):
@@ -80,12 +83,12 @@ def ice_pll(source_hz: int, wanted_hz: int) -> IcePll:
             for divq in range(1, 7):
                 hz = oscillator / (1 << divq)
                 found.append((abs(hz - wanted_hz), divr, divf, IcePll(divr, divf, divq, filter_range, hz)))
-    return _best(found, source_hz, wanted_hz)
+    return _best(found, source_hz, wanted_hz, share)
 
 
-def _best(found: list, source_hz: int, wanted_hz: int):
+def _best(found: list, source_hz: int, wanted_hz: int, share: float):
     best = min(found, key=lambda entry: entry[:3], default=None)
-    if best is None or best[0] > wanted_hz / 100:
+    if best is None or best[0] > wanted_hz * share:
         near = f"; the nearest is clock_hz = {best[3].hz:.0f}" if best else ""
         raise TilewrightError(f"clock_hz = {wanted_hz}: no clock generator makes it from {source_hz} Hz{near}")
     return best[3]

@@ -21,7 +21,7 @@ def loader_command(board: Board, folder: Path, flash: bool) -> list[str]:
     board : Board
     folder : Path
     flash : bool
-        Into the flash memory, where it stays, rather than the chip.
+        Into the flash memory, where it stays, rather than the chip; some boards have no other way.
 
     Raises
     ------
@@ -39,7 +39,7 @@ def loader_command(board: Board, folder: Path, flash: bool) -> list[str]:
         raise TilewrightError(f"{report} is no report of a bitstream: {how}") from None
     if (built["board"], built["device"]) != (board.name, board.device.name):
         raise TilewrightError(f"{file} is for {made_for}, not {board.name} ({board.device.name}): {how}")
-    return ["openFPGALoader", "-b", board.loader, *(["-f"] if flash else []), str(file)]
+    return ["openFPGALoader", "-b", board.loader, *(["-f"] if flash or board.flash_only else []), str(file)]
 
 
 def program(board: Board, folder: Path, flash: bool = False) -> str:
@@ -52,10 +52,16 @@ def program(board: Board, folder: Path, flash: bool = False) -> str:
     """
     command = loader_command(board, folder, flash)
     done = subprocess.run([_loader(), *command[1:]], capture_output=True, text=True, check=False)
-    if done.returncode:
-        said = [line.strip() for line in (done.stderr + done.stdout).splitlines() if line.strip()] or ["no message"]
+    # Errors are on standard error; where an iCE40 does not start the status is 0 all the same.
+    said = [line.strip() for line in (done.stdout + "\n" + done.stderr).splitlines() if line.strip()] or ["no message"]
+    if done.returncode or any(line.endswith("FAIL") for line in said):
         if any("shared libraries" in line for line in said):
             raise ToolError(f"openFPGALoader lacks a library: {said[-1]}; run `apt-get install libusb-1.0-0`")
+        if unsupported := [line for line in said if "not enabled at compile time" in line]:
+            raise ToolError(
+                f"this openFPGALoader cannot drive the programmer of the {board.title} ({unsupported[0]}): run "
+                "`apt-get install openfpgaloader`, which is taken if it is in PATH"
+            )
         raise ToolError(
             f"openFPGALoader failed: {said[-1]}; is the {board.title} plugged in, and may you use it (udev rules)?"
         )

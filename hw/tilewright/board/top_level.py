@@ -5,7 +5,7 @@ from .board_config import BoardConfig
 from .boards import Board
 from .pll import ecp_pll, ice_pll
 
-__all__ = ["SDRAM_CLOCK_DEGREES", "top_level"]
+__all__ = ["SDRAM_CLOCK_DEGREES", "nearest_clock", "top_level"]
 
 SDRAM_CLOCK_DEGREES = 315
 """The SDRAM chip's clock comes 45 degrees before the controller's: 1.6 ns at 80 MHz, so that what the controller sends
@@ -58,6 +58,12 @@ def top_level(board: Board, config: BoardConfig, ports: list[Port]) -> str:
         "endmodule",
         "",
     ])
+
+
+def nearest_clock(board: Board, wanted_hz: int) -> int:
+    """Return the frequency closest to ``wanted_hz`` that the board's clock generator makes."""
+    make = ice_pll if board.device.family == "ice40" else ecp_pll
+    return round(make(board.oscillator_hz, wanted_hz, share=1.0).hz)
 
 
 def _pin(port: Port) -> str:
