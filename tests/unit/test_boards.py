@@ -84,7 +84,8 @@ def test_a_clock_that_cannot_be_made_is_refused_with_the_nearest():
     ("settings", "field"),
     [(["memory_bytes=5000"], "memory_bytes"), (["baud=8_000_000"], "baud"),
      (["clock_hz=16_000_000", "baud=1_300_000"], "baud"),
-     (["memory=sdram"], "memory_bytes"), (["addr_bits=16", "size_bits=8", "stride_bits=12"], "addr_bits")],
+     (["memory=sdram"], "memory_bytes"),
+     (["memory_bytes=131072", "addr_bits=16", "size_bits=8", "stride_bits=12"], "addr_bits")],
 )  # fmt: skip
 def test_systems_that_cannot_be_built_are_refused(settings, field):
     with pytest.raises(ConfigError) as error:
