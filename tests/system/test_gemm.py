@@ -21,6 +21,7 @@ CONFIGS = {
     "unaligned": NANO | {"unaligned": True, "rounding": "single"},
     "wide": {"rows": 8, "cols": 16, "dot": 4, "data_bits": 64, "panel_words": 256, "ring_words": 512, "acc_rows": 16,
              "requant_lanes": 4, "chunk_words": 1, "long_chunk_words": 8, "outstanding": 2, "max_burst": 1},
+    "narrow": NANO | {"addr_bits": 24, "size_bits": 8, "stride_bits": 13},
     "compact": NANO | {"variant": "compact", "outstanding": 1, "max_burst": 1, "chunk_words": 4, "addr_bits": 24,
                      "size_bits": 8, "stride_bits": 12},
 }  # fmt: skip
