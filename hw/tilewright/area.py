@@ -23,7 +23,8 @@ LUT4-equivalents count logic in 4-input LUTs, so that targets compare:
   xc7      a LUT1 to LUT4 is 1, a LUT5 2, a LUT6 4 (by its 64 bits), a LUT used as memory or shift
            register 4; a CARRY4 sits behind counted LUTs and counts 0"""
 
-# Without `synth_ice40 -dsp`: Yosys 0.70 makes one SB_MAC16 of two multipliers whose registers and adder it absorbs.
+# Never `synth_ice40 -dsp`: Yosys 0.70 takes each SB_MAC16 for one 16-bit multiplier of its own making, and sets its
+# parameters anew. A `MultiplierPair` then computes something else, and no message says so.
 SYNTHESIS: dict[Family, str] = {
     "generic": "synth -flatten -lut 4",
     "ecp5": "synth_ecp5",

@@ -21,7 +21,8 @@ class MultiplierPair(SharedComponent):
                                 ├──► × ──│ │──► + 0 ──│O│──► product         twice
         activation ────────│A│──┘
 
-    Only for the family ice40.
+    Only for the family ice40. Yosys's `synth_ice40` must not be given ``-dsp``: it takes each SB_MAC16 for one 16-bit
+    multiplier of its own making and sets the parameters anew, without a message.
 
     Parameters
     ----------

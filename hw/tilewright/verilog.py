@@ -37,6 +37,11 @@ CHOICE_WAIVERS = {
 }
 # Where Yosys describes the primitives that may be instantiated.
 PRIMITIVES = {"ecp5": "+/ecp5/cells_sim.v +/ecp5/cells_bb.v", "ice40": "+/ice40/cells_sim.v"}
+_DSP_NOTE = [
+    "Two multipliers share an SB_MAC16. Synthesize with Yosys's `synth_ice40` without `-dsp`, which takes these",
+    "for one multiplier each and sets their parameters anew.",
+    "",
+]
 # A line of the port table: direction, bits, name, and what it is.
 Row = tuple[str, int, str, str]
 _CLOCK_ROWS: dict[str, Row] = {
@@ -69,8 +74,9 @@ def generate(
         *(_CLOCK_ROWS[clock] for clock in target.clocks),
         *((p.direction, len(p.value), p.name, p.about) for p in ports),
     ]
+    body = _write_verilog(rtlil, product.module, family)
     files = {
-        f"{product.module}.v": _header(product, config, family, table) + _write_verilog(rtlil, product.module, family),
+        f"{product.module}.v": _header(product, config, family, table, _DSP_NOTE if "SB_MAC16" in body else []) + body,
         "config.json": _describe(product, config, family, table),
         f"{product.module}.sdc": timing_constraints(ports, clock_mhz),
         **{name: make(config) for name, make in product.companions.items()},
@@ -105,8 +111,8 @@ def _write_verilog(rtlil: str, top: str, family: Family) -> str:
     return re.sub(r"^( *(?:input|output)) (.*;)\n *(wire|reg) \2\n", r"\1 \3 \2\n", text, flags=re.M)
 
 
-def _header(product: Product, config: Config, family: Family, table: list[Row]) -> str:
-    """The opening comment: what this is, its configuration, its ports, and the lint waivers."""
+def _header(product: Product, config: Config, family: Family, table: list[Row], notes: list[str]) -> str:
+    """The opening comment: what this is, its configuration, notes, its ports, and the lint waivers."""
     rows = [(direction, str(bits), name, about) for direction, bits, name, about in table]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     lines = [
@@ -116,6 +122,7 @@ def _header(product: Product, config: Config, family: Family, table: list[Row]) 
         f"Configuration, for the target {family}:",
         *(f"    {name} = {json.dumps(value)}" for name, value in config.described().items()),
         "",
+        *notes,
         "Ports:",
         *(f"    {d:<{widths[0]}}  {bits:>{widths[1]}}  {name:<{widths[2]}}  {about}" for d, bits, name, about in rows),
     ]

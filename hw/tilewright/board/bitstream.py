@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from .. import area
 from ..errors import TilewrightError, ToolError
 from ..files import check_folder, write_files
 from ..verilog import generate
@@ -21,7 +22,10 @@ from .top_level import nearest_clock, top_level
 __all__ = ["BitstreamReport", "build_bitstream"]
 
 # On iCE40 eight cells share a clock enable and a reset: fewer flip-flops with one of their own get a LUT instead.
-SYNTHESIS = {"ecp5": "synth_ecp5 -top top", "ice40": "synth_ice40 -dsp -dffe_min_ce_use 5 -top top"}
+SYNTHESIS = {
+    "ecp5": f"{area.SYNTHESIS['ecp5']} -top top",
+    "ice40": f"{area.SYNTHESIS['ice40']} -dffe_min_ce_use 5 -top top",
+}
 # nextpnr's names for what Yosys counts.
 _CELLS: dict[str, dict[str, tuple[str, ...]]] = {
     "ecp5": {"DP16KD": ("DP16KD", "PDPW16KD"), "MULT18X18D": ("MULT18X18D",), "TRELLIS_FF": ("TRELLIS_FF",)},
