@@ -170,7 +170,7 @@ def _place_and_route(device: Device, mhz: float, seed: int, work: Path) -> None:
     arguments += ["--json", "netlist.json", "--report", "report.json", "--placer", "heap"]
     try:
         if device.family == "ecp5":
-            arguments += ["--lpf", "pins", "--textcfg", "routed", "--router", "router2"]
+            arguments += ["--lpf", "pins", "--textcfg", "routed"]
         else:
             arguments += ["--pcf", "pins", "--asc", "routed"]
         run_wheel_tool(*NEXTPNR[device.family], arguments, work)
