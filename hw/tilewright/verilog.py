@@ -35,6 +35,9 @@ CHOICE_WAIVERS = {
     "WIDTHTRUNC": "a word is chosen from a vector by a shift, whose upper bits are dropped",
     "UNSIGNED": "a comparison may be left over that always holds",
 }
+SCOPE_WAIVERS = {
+    "VARHIDDEN": "an instance may have the name of one of its ports",
+}
 # Where Yosys describes the primitives that may be instantiated.
 PRIMITIVES = {"ecp5": "+/ecp5/cells_sim.v +/ecp5/cells_bb.v", "ice40": "+/ice40/cells_sim.v"}
 _DSP_NOTE = [
@@ -128,10 +131,12 @@ def _header(product: Product, config: Config, family: Family, table: list[Row], 
     ]
     comment = "\n".join(f"// {line}".rstrip() for line in lines)
     waivers = WAIVERS | (PRIMITIVE_WAIVERS if family in PRIMITIVES else {})
-    if any(name.startswith(("m_axi_", "s_axi_")) for _, _, name, _ in table):
+    if product.name == "board" or any(name.startswith(("m_axi_", "s_axi_")) for _, _, name, _ in table):
         waivers |= BUS_WAIVERS
-    if product.name in ("accelerator", "sdram"):
+    if product.name in ("accelerator", "board", "sdram"):
         waivers |= CHOICE_WAIVERS
+    if product.name == "board":
+        waivers |= SCOPE_WAIVERS
     pragmas = "\n".join(f"/* verilator lint_off {rule} */  // {reason}" for rule, reason in waivers.items())
     return f"{comment}\n\n{pragmas}\n\n"
 
