@@ -7,10 +7,7 @@
 
 #include "Vtop.h"
 #include "axi_memory.hpp"
-#include "verilated.h"
-#if VM_TRACE_FST
-#include "verilated_fst_c.h"
-#endif
+#include "clocked_top.hpp"
 
 namespace {
 
@@ -21,54 +18,22 @@ struct Request {
 template <typename Top, typename = void> struct IsReader : std::false_type {};
 template <typename Top> struct IsReader<Top, std::void_t<decltype(std::declval<Top&>().m_axi_araddr)>> : std::true_type {};
 
-template <typename Top> struct Engine {
+template <typename Top> struct Engine : ClockedTop<Top> {
+    using ClockedTop<Top>::top;
+    using ClockedTop<Top>::step;
     static constexpr bool READER = IsReader<Top>::value;
     using Channels = std::conditional_t<READER, axi::AxiReads<Top>, axi::AxiWrites<Top>>;
-    std::unique_ptr<VerilatedContext> context = std::make_unique<VerilatedContext>();
-    std::unique_ptr<Top> top;
     axi::Memory memory;
     axi::Budget budget;
     std::unique_ptr<Channels> channels;
-#if VM_TRACE_FST
-    VerilatedFstC trace;
-#endif
 
-    Engine(const char* waveform, uint8_t* bytes, uint64_t size, uint64_t latency) {
-        context->traceEverOn(waveform != nullptr);
-        top = std::make_unique<Top>(context.get());
-#if VM_TRACE_FST
-        if (waveform) {
-            top->trace(&trace, 99);
-            trace.open(waveform);
-        }
-#endif
+    Engine(const char* waveform, uint8_t* bytes, uint64_t size, uint64_t latency) : ClockedTop<Top>(waveform) {
         memory.bytes = bytes;
         memory.size = size;
         memory.latency[0] = memory.latency[1] = latency;
         channels = std::make_unique<Channels>(memory);
         top->request_valid = 0;
-        top->rst = 1;
-        for (int n = 0; n < 2; ++n) {
-            step(0);
-            step(1);
-        }
-        top->rst = 0;
-    }
-
-    ~Engine() {
-#if VM_TRACE_FST
-        if (trace.isOpen()) trace.close();
-#endif
-        top->final();
-    }
-
-    void step(int level) {
-        top->clk = level;
-        top->eval();
-#if VM_TRACE_FST
-        if (trace.isOpen()) trace.dump(context->time());
-        context->timeInc(1);
-#endif
+        this->reset();
     }
 
     // Returns the cycles until every request has ended, 0 if one failed or `limit` cycles were not enough.

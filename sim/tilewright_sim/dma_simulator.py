@@ -3,8 +3,6 @@
 import ctypes
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +11,7 @@ from tilewright.dma_config import DmaConfig
 from tilewright.errors import TilewrightError
 from tilewright.products import PRODUCTS
 
+from .closing import Closing
 from .dma_model import Request, read_words, word_count, write_bytes
 from .simulated_device import cached_verilog
 from .verilator import build_library
@@ -46,7 +45,7 @@ def requests_for(config: DmaConfig, rows: int, row_bytes: int, address: int = _F
     return [Request(address + start * pitch, row_bytes, min(most, rows - start), stride) for start in starts]
 
 
-class DmaSimulator:
+class DmaSimulator(Closing):
     """Move matrices with the Verilog of a DMA engine, between a memory and a stream that never pauses.
 
     The Verilog is generated and compiled when the object is made (some seconds, then kept in the user's cache).
@@ -96,14 +95,6 @@ class DmaSimulator:
                 ctypes.c_uint64(latency),
             )
         )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """End the simulation and finish the waveform."""

@@ -4,10 +4,7 @@
 #include <type_traits>
 
 #include "Vtop.h"
-#include "verilated.h"
-#if VM_TRACE_FST
-#include "verilated_fst_c.h"
-#endif
+#include "clocked_top.hpp"
 
 namespace {
 
@@ -33,49 +30,11 @@ template <typename Port> void get(const Port& port, uint32_t* word) {
     }
 }
 
-struct Tile {
-    std::unique_ptr<VerilatedContext> context = std::make_unique<VerilatedContext>();
-    std::unique_ptr<Vtop> top;
-#if VM_TRACE_FST
-    VerilatedFstC trace;
-#endif
-
-    explicit Tile(const char* waveform) {
-        context->traceEverOn(waveform != nullptr);
-        top = std::make_unique<Vtop>(context.get());
-#if VM_TRACE_FST
-        if (waveform) {
-            top->trace(&trace, 99);
-            trace.open(waveform);
-        }
-#endif
+struct Tile : ClockedTop<Vtop> {
+    explicit Tile(const char* waveform) : ClockedTop(waveform) {
         top->s_axis_act_tvalid = 0;
         top->s_axis_wgt_tvalid = 0;
-        top->rst = 1;
-        clock();
-        clock();
-        top->rst = 0;
-    }
-
-    ~Tile() {
-#if VM_TRACE_FST
-        if (trace.isOpen()) trace.close();
-#endif
-        top->final();
-    }
-
-    void step(int level) {
-        top->clk = level;
-        top->eval();
-#if VM_TRACE_FST
-        if (trace.isOpen()) trace.dump(context->time());
-        context->timeInc(1);
-#endif
-    }
-
-    void clock() {
-        step(0);
-        step(1);
+        reset();
     }
 };
 
