@@ -129,12 +129,12 @@ class AcceleratorConfig(TileConfig):
         ),
     ] = 2
     rounding: Annotated[
-        Literal["double", "single"],
+        Literal["single", "double"],
         Field(
-            description="How the epilogue rounds: `double` as the TensorFlow Lite reference kernels, `single` once, "
-            "ties up, which is smaller."
+            description="How the epilogue rounds. `single`: once, ties up, as LiteRT's default kernels and its "
+            "reference fully connected layer. `double`: twice, as LiteRT's reference convolution; it is larger."
         ),
-    ] = "double"
+    ] = "single"
     size_bits: Annotated[
         int, Field(ge=8, le=SIZE_BITS, description="Width of M, N and K; what is wider is cut up by the host.")
     ] = SIZE_BITS

@@ -35,7 +35,7 @@ class RequantLane(SharedComponent):
     Parameters
     ----------
     rounding : str
-        ``double`` or ``single``.
+        ``single`` or ``double``, as in `AcceleratorConfig`.
 
     Members
     -------
@@ -55,7 +55,7 @@ class RequantLane(SharedComponent):
         and this.
     """
 
-    def __init__(self, rounding: Literal["double", "single"] = "double"):
+    def __init__(self, rounding: Literal["single", "double"] = "single"):
         self.rounding = rounding
         super().__init__({
             "sum": In(signed(32)),

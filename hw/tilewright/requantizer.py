@@ -27,7 +27,7 @@ class Requantizer(SharedComponent):
     ----------
     lanes : int
     rounding : str
-        ``double`` or ``single``, as in `AcceleratorConfig`.
+        ``single`` or ``double``, as in `AcceleratorConfig`.
 
     Members
     -------
@@ -44,7 +44,7 @@ class Requantizer(SharedComponent):
         Of each lane the total, an int32; or the int8 in its lowest byte, and anything above.
     """
 
-    def __init__(self, lanes: int, rounding: Literal["double", "single"] = "double"):
+    def __init__(self, lanes: int, rounding: Literal["single", "double"] = "single"):
         self.lanes = lanes
         self.rounding = rounding
         super().__init__({

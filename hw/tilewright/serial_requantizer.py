@@ -38,7 +38,7 @@ class SerialRequantizer(SharedComponent):
     Parameters
     ----------
     rounding : str
-        ``double`` or ``single``, as in `AcceleratorConfig`.
+        ``single`` or ``double``, as in `AcceleratorConfig`.
 
     Members
     -------
@@ -62,7 +62,7 @@ class SerialRequantizer(SharedComponent):
     CYCLES = 105
     """From `start` to `done`."""
 
-    def __init__(self, rounding: Literal["double", "single"] = "double"):
+    def __init__(self, rounding: Literal["single", "double"] = "single"):
         self.rounding = rounding
         super().__init__({
             "load": In(1),

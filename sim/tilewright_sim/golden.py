@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["Requant", "Rounding", "gemm", "matmul", "requantize", "stream_tiles", "wrap32"]
 
-Rounding = Literal["double", "single"]
+Rounding = Literal["single", "double"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,7 @@ class Requant:
     zero_point: int = 0
     minimum: int = -128
     maximum: int = 127
-    rounding: Rounding = "double"
+    rounding: Rounding = "single"
 
 
 def matmul(a: ArrayLike, b: ArrayLike) -> NDArray[np.int64]:
@@ -107,14 +107,16 @@ def requantize(
     zero_point: int = 0,
     minimum: int = -128,
     maximum: int = 127,
-    rounding: Rounding = "double",
+    rounding: Rounding = "single",
 ) -> NDArray[np.int64]:
     """Return about ``acc * multiplier * 2**(shift - 31) + zero_point``, rounded first and clamped last.
 
-    ``double`` is ``MultiplyByQuantizedMultiplier`` of the TensorFlow Lite reference kernels: ``acc`` is shifted left
-    if ``shift`` is positive, and wraps as an int32; the upper half of twice the product is rounded to the nearest,
-    ties up; the right shift, if ``shift`` is negative, rounds to the nearest, ties away from zero. ``single`` rounds
-    once, ties up, and never wraps.
+    ``single`` rounds once, to the nearest, ties up, and never wraps. LiteRT's default kernels (XNNPACK), convolutions
+    and fully connected layers, and its reference fully connected layer give the same results.
+
+    ``double`` is ``MultiplyByQuantizedMultiplier`` as LiteRT's reference convolution computes it: ``acc`` is shifted
+    left if ``shift`` is positive, and wraps as an int32; the upper half of twice the product is rounded to the nearest,
+    ties up; the right shift, if ``shift`` is negative, rounds to the nearest, ties away from zero.
 
     Parameters
     ----------

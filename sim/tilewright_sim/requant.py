@@ -1,4 +1,4 @@
-"""How int32 sums become int8 results, in the terms of the TensorFlow Lite reference kernels."""
+"""How int32 sums become int8 results, with the multipliers and shifts of LiteRT (TensorFlow Lite)."""
 
 import math
 from dataclasses import dataclass, replace
@@ -29,7 +29,7 @@ class Requant(golden.Requant):
     minimum, maximum : int
         The activation's clamp, within int8.
     rounding : str
-        For the golden model; hardware rounds as it was configured.
+        For the golden model; the hardware rounds as it was configured. See `golden.requantize` for which is which.
     """
 
     def __post_init__(self):
@@ -78,7 +78,7 @@ def _check(name: str, values: ArrayLike, low: int, high: int) -> None:
 
 
 def _quantize(scale: float) -> tuple[int, int]:
-    """As TensorFlow Lite's ``QuantizeMultiplier``."""
+    """As LiteRT's ``QuantizeMultiplier``."""
     if scale == 0:
         return 0, 0
     fraction, exponent = math.frexp(scale)

@@ -1,4 +1,4 @@
-"""The golden model against the TensorFlow Lite reference kernels themselves, from the wheel `ai-edge-litert`."""
+"""The golden model against the kernels of LiteRT (TensorFlow Lite), from the wheel `ai-edge-litert`."""
 
 import math
 
@@ -12,13 +12,19 @@ schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
 flatbuffers = pytest.importorskip("flatbuffers")
 
 ROWS, COLS, DEPTH = 40, 24, 6
+KERNELS = {
+    "default": interpreter.OpResolverType.BUILTIN,
+    "reference": interpreter.OpResolverType.BUILTIN_REF,
+}
+ONCE = [("conv_2d", "default"), ("fully_connected", "default"), ("fully_connected", "reference")]
+"""The operators and kernels that round once."""
 ACTIVATIONS = {schema.ActivationFunctionType.NONE: None, schema.ActivationFunctionType.RELU: 0}
 
 
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("activation", ACTIVATIONS, ids=["none", "relu"])
 @pytest.mark.parametrize("channels", [1, COLS], ids=["per-tensor", "per-channel"])
-def test_gemm_is_what_the_reference_kernel_computes(channels, activation, seed):
+def test_double_is_what_the_reference_convolution_computes(channels, activation, seed):
     """A convolution of one point, with shifts of -31 to 30, ties, and left shifts that wrap."""
     rng = np.random.default_rng(seed)
     exponents = rng.integers(-31, 31, channels)
@@ -30,16 +36,20 @@ def test_gemm_is_what_the_reference_kernel_computes(channels, activation, seed):
     assert len(np.unique(want)) > (5 if channels > 1 else 1)
 
 
-@pytest.mark.parametrize("exponent", [-12, -9, -4, -1, 0])
-def test_gemm_is_next_to_the_fully_connected_reference_kernel(exponent):
-    """Since 2025 that kernel multiplies in floating point (LiteRT issue 8567): it rounds once, and differently."""
-    got, want = both("fully_connected", np.random.default_rng(0), np.float32([0.7 * 2.0**exponent]))
-    assert abs(got - want).max() <= 1
-    assert (got == want).mean() > 0.9
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize(("operator", "kernels"), ONCE, ids=["-".join(pair) for pair in ONCE])
+def test_single_is_what_the_kernel_computes(operator, kernels, seed):
+    """The scales of networks, per channel where the kernel takes them; sums of all magnitudes that int32 holds."""
+    rng = np.random.default_rng(seed)
+    channels = COLS if operator == "conv_2d" else 1
+    scales = np.float32(rng.uniform(0.5, 1, channels) * 2.0 ** rng.integers(-14, 1, channels))
+    got, want = both(operator, rng, scales, kernels=kernels, rounding="single")
+    assert np.array_equal(got, want)
+    assert len(np.unique(want)) > (5 if channels > 1 else 1)
 
 
-def both(operator, rng, scales, activation=schema.ActivationFunctionType.NONE):
-    """Results of the reference kernel and of the golden model, for random operands."""
+def both(operator, rng, scales, activation=schema.ActivationFunctionType.NONE, kernels="reference", rounding="double"):
+    """Results of the kernel and of the golden model, for random operands."""
     a = rng.integers(-128, 128, (ROWS, DEPTH))
     b = rng.integers(-127, 128, (COLS, DEPTH))
     multipliers, shifts = (np.array(values) for values in zip(*(quantize(float(s)) for s in scales), strict=True))
@@ -54,10 +64,11 @@ def both(operator, rng, scales, activation=schema.ActivationFunctionType.NONE):
         shift=shifts,
         zero_point=zero_points[1],
         minimum=-128 if floor is None else zero_points[1],
+        rounding=rounding,
     )
     # The kernels take the input's zero point off each activation, we off the bias.
     want = golden.gemm(a, b, bias - zero_points[0] * b.sum(axis=1), requant)
-    return reference(operator, a, b, bias, scales, zero_points, activation), want
+    return kernel(operator, a, b, bias, scales, zero_points, activation, kernels), want
 
 
 def quantize(scale):
@@ -67,8 +78,8 @@ def quantize(scale):
     return (multiplier // 2, shift + 1) if multiplier == 1 << 31 else (multiplier, shift)
 
 
-def reference(operator, a, b, bias, scales, zero_points, activation):
-    """Run a model of one operator on the reference kernels."""
+def kernel(operator, a, b, bias, scales, zero_points, activation, kernels):
+    """Run a model of one operator."""
     convolution = operator == "conv_2d"
     names = schema.TensorType
     tensors = [
@@ -98,7 +109,7 @@ def reference(operator, a, b, bias, scales, zero_points, activation):
     builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
     run = interpreter.Interpreter(
         model_content=bytes(builder.Output()),
-        experimental_op_resolver_type=interpreter.OpResolverType.BUILTIN_REF,
+        experimental_op_resolver_type=KERNELS[kernels],
     )
     run.allocate_tensors()
     run.set_tensor(0, a.astype(np.int8).reshape(tensors[0].shape))

@@ -39,7 +39,7 @@ def expected(network: Network, x: NDArray[np.int8], rounding: golden.Rounding) -
     return golden.gemm(golden.gemm(x, network.w1, network.b1, requant), network.w2, network.b2)
 
 
-def requantization(network: Network, rounding: golden.Rounding = "double") -> Requant:
+def requantization(network: Network, rounding: golden.Rounding = "single") -> Requant:
     """The network's factor, and its clamp to 0 and up, as the epilogue takes them."""
     return Requant(
         multiplier=network.mult << _SPARE_BITS,
