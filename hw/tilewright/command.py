@@ -33,12 +33,13 @@ class Command(SharedComponent):
                        └─── counters ◄── activities
 
     **Jobs.** A tail that is written (`s_axil`: the later of address and data) in cycle t asks for a descriptor with
-    `fetch` in t + 4. Its last word in cycle t gives a job in t + 10 with 64 `acc_rows` (`DescriptorPlanner.latency`
-    + 1). While it is being offered, the next descriptor is fetched and planned; the offer of that follows 2 cycles
+    `fetch` in t + 4. Its last word in cycle t gives a job in t + 36 with 32 `addr_bits` (`DescriptorPlanner.latency` +
+    1). While it is being offered, the next descriptor is fetched and planned; the offer of that follows 2 cycles
     after the last taking. At most 4 jobs are offered and incomplete.
 
     **Direct descriptors** are taken when nothing is incomplete and the ring is empty: `direct_ready` is 1. All 16
-    words must be written; in any order, the last one submits.
+    words must be written: word 0 first, the others in any order, the last one submits. A word is refused while
+    `direct_ready` is 0, and if it has been 0 since word 0.
 
     **Errors.** A bad descriptor, or a transfer that failed, lets the descriptors before it complete; then `abort`
     ends the DMA engines' transfers, then `flush` empties everything, and STATUS.failed is 1. Everything from the
@@ -151,6 +152,7 @@ class Command(SharedComponent):
             planner.direct.eq(registers.descriptor_write),
             planner.direct_word.eq(registers.descriptor_word),
             planner.direct_data.eq(registers.data),
+            planner.beyond.eq(ring.beyond),
             planner.take.eq(offer.take),
             offer.planned.eq(planner.good & ~supervisor.hold),
             offer.plan.eq(planner.job),

@@ -52,6 +52,8 @@ class CommandRing(SharedComponent):
         The oldest incomplete descriptor is complete.
     taken : In(1)
         The descriptor fetched last needs no place any more.
+    beyond : Out(1)
+        Instead of a request: the entry is past the last address. For one cycle, that in which `fetch` would have come.
     fetch : Out(stream.Signature(config.transfer_shape))
         Read a descriptor. The address stays until the next one: 0 for a descriptor that came through the registers.
     index : Out(16)
@@ -77,6 +79,7 @@ class CommandRing(SharedComponent):
             "skip": In(1),
             "completed": In(1),
             "taken": In(1),
+            "beyond": Out(1),
             "fetch": Out(stream.Signature(config.transfer_shape)),
             "index": Out(INDEX_BITS),
             "head": Out(INDEX_BITS),
@@ -108,16 +111,17 @@ class CommandRing(SharedComponent):
             m.d.sync += self.tail.eq(self.tail_value)
 
         mask = Cat(self.log2 > bit for bit in range(INDEX_BITS - 1))
-        entry = Signal(len(self.base))
+        entry = Signal(len(self.base) + 1)
         m.d.comb += entry.eq(self.base + (fetched[:-1] & mask))
         m.d.comb += [request.bytes.eq(DESCRIPTOR_BYTES), request.rows.eq(1), self.fetch.payload.index.eq(self.index)]
         with m.If(self.fetch.ready):
             m.d.sync += self.fetch.valid.eq(0)
         with m.If(self.taken):
             m.d.sync += occupied.eq(0)
+        m.d.sync += self.beyond.eq(start & ~self.direct & ~self.forget & entry[-1])
         with m.If(start | self.direct):
-            m.d.sync += [occupied.eq(1), self.fetch.valid.eq(~self.direct), self.index.eq(fetched)]
-            m.d.sync += request.address.eq(Mux(self.direct, 0, Cat(Const(0, 6), entry)))
+            m.d.sync += [occupied.eq(1), self.fetch.valid.eq(~self.direct & ~entry[-1]), self.index.eq(fetched)]
+            m.d.sync += request.address.eq(Mux(self.direct, 0, Cat(Const(0, 6), entry[:-1])))
         with m.If(self.forget):
             m.d.sync += [occupied.eq(0), self.fetch.valid.eq(0)]
         return m

@@ -15,7 +15,7 @@ from .tile import MatmulTile
 __all__ = ["Bus", "Gemm", "Shape", "Walk"]
 
 # Cycles through parts of the hardware, from its datasheets and from measurement.
-PLAN = 15  # from the last word of a descriptor to the first request for A and B
+PLAN = 9  # from the last word of a descriptor to the first request for A and B, besides `addr_bits`
 ASK = 3  # from the tail to the address of the descriptor
 ADDRESS = 4  # from a request to its first address
 SLOT = 4  # from a burst's last beat until another may be in flight
@@ -195,12 +195,13 @@ class Walk:
     def _fetch(self) -> None:
         """Descriptors follow each other; that of the first product holds all up."""
         time = float(ASK)
+        plan = PLAN + self.config.addr_bits
         for block in self.blocks:
             if block.job == len(self.jobs):
                 if not self.jobs:
-                    time = self._read(0, 1, DESCRIPTOR_BYTES // self.word, 0, time) + PLAN
+                    time = self._read(0, 1, DESCRIPTOR_BYTES // self.word, 0, time) + plan
                 else:
-                    time += PLAN + ASK + 10 + self.reads.latency
+                    time += plan + ASK + 10 + self.reads.latency
                 self.jobs.append(time)
 
     def _read(self, start: int, rows: int, beats: int, stride: int, ready: float) -> float:

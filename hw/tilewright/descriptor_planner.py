@@ -11,8 +11,9 @@ from .accelerator_config import (
     Unit,
 )
 from .narrow_descriptor import gather_narrow
+from .range_check import RangeCheck
 from .registers import DESCRIPTOR, DESCRIPTOR_VERSION, ERRORS, FLAGS
-from .target import SharedComponent
+from .target import SharedComponent, place
 
 __all__ = ["DESCRIPTOR_SHAPE", "DescriptorPlanner"]
 
@@ -25,17 +26,20 @@ class DescriptorPlanner(SharedComponent):
     """Turn the bytes of a descriptor into a job, or an error.
 
     The rows of an M-block are ``half_words // pitch``, at most ``acc_rows``, by a division of one bit per cycle. The
-    same bits, from the top, build up the products with the strides::
+    same bits, from the top, build up the products with the strides. Meanwhile the ends of all matrices are found, also
+    bit by bit::
 
-                                                    ┌─► checks ──────────────────────► error, unit
+                                                    ┌─► checks, RangeCheck ──────────► error, unit
         words ──┬──► │descriptor│ (512 bits) ───────┼─► k_words, │pitch│ ─► divide ─┬► o.block_rows
         direct ─┘                                   └─► strides ─────────────────►  x ─► o.a_block_bytes, …
 
     `good` or `bad` rises `latency` cycles after the last word, for a descriptor from memory or from the host alike,
     and stays until `take` or reset. Nothing may come in meanwhile.
 
-    An error is the first of VERSION, FLAGS, SIZE, ALIGNMENT that is found; the unit is, for the last two, the first
-    of A (with m and k), B (with n), C, parameters that has it. Parameters are not looked at unless they are used.
+    An error is the first of VERSION, FLAGS, SIZE, ALIGNMENT, WRAPPED that is found; the unit is, for the last three,
+    the first of A (with m and k), B (with n), C, parameters that has it. Parameters are not looked at unless they are
+    used. WRAPPED: ``address + (rows - 1) * stride + bytes of a row`` is more than ``2**addr_bits``; or the entry of
+    the ring is past the last address, and nothing else is looked at.
 
     Parameters
     ----------
@@ -45,8 +49,7 @@ class DescriptorPlanner(SharedComponent):
     Attributes
     ----------
     latency : int
-        Cycles from the last word to `good`: 3 more than ``acc_rows`` or ``half_words`` have bits, whichever are fewer;
-        with a bus of 512 bits 4 more.
+        Cycles from the last word, or `beyond`, to `good` or `bad`: 3 more than an address has bits.
 
     Members
     -------
@@ -56,6 +59,8 @@ class DescriptorPlanner(SharedComponent):
         The host writes the word `direct_word` of the descriptor; 15 is the last.
     direct_word : In(4)
     direct_data : In(unsigned(32))
+    beyond : In(1)
+        Instead of a descriptor: its entry in the ring is past the last address.
     good : Out(1)
         There is a job.
     bad : Out(1)
@@ -77,12 +82,14 @@ class DescriptorPlanner(SharedComponent):
         self.top_bit = min(config.acc_rows, config.half_words).bit_length() - 1
         # `k` is in the word before the last, or earlier, unless there is only one.
         self.lead = 1 if config.word_bytes == DESCRIPTOR_BYTES else 0
-        self.latency = self.lead + self.top_bit + 3
+        self.latency = config.addr_bits + 3
+        assert self.latency > self.lead + self.top_bit + 3  # addresses have 16 bits or more, acc_rows 11 or fewer
         super().__init__({
             "words": In(stream.Signature(config.dma.word_shape, always_ready=True)),
             "direct": In(1),
             "direct_word": In(4),
             "direct_data": In(unsigned(32)),
+            "beyond": In(1),
             "good": Out(1),
             "bad": Out(1),
             "error": Out(4),
@@ -100,16 +107,20 @@ class DescriptorPlanner(SharedComponent):
         else:
             raw = Signal(DESCRIPTOR_SHAPE, reset_less=True)
             last = self._gather(m, raw.as_value())
-        self._check(m, raw)
-
-        # One step after the other: a 1 runs along.
-        steps = Signal(self.latency - 1)
-        m.d.sync += steps.eq(Cat(last, steps))
-        with m.If(steps[-1]):
-            m.d.sync += [self.good.eq(~self.error.any()), self.bad.eq(self.error.any())]
+        start = Signal()
+        m.d.comb += start.eq(last | self.beyond)
+        step = Signal(range(self.latency))  # n in the n-th cycle after `start`
+        with m.If(start):
+            m.d.sync += step.eq(1)
+        with m.Elif(step == self.latency - 1):
+            m.d.sync += [step.eq(0), self.good.eq(~self.error.any()), self.bad.eq(self.error.any())]
+        with m.Elif(step != 0):
+            m.d.sync += step.eq(step + 1)
         with m.If(self.take):
             m.d.sync += self.good.eq(0)
-        self._plan(m, raw, steps[self.lead : -1])
+        self._check(m, raw, self._ranges(m, raw, start, step, platform))
+        first = self.lead + 1
+        self._plan(m, raw, Cat(step == number for number in range(first, first + self.top_bit + 1)))
         return m
 
     def _gather(self, m: Module, raw: Value) -> Value:
@@ -131,8 +142,38 @@ class DescriptorPlanner(SharedComponent):
                 m.d.sync += raw.word_select(number, 32).eq(written.word_select(lane, 32))
         return came & (beat == beats - 1) | self.direct & (self.direct_word == 15)
 
-    def _check(self, m: Module, raw):
-        """Find errors in two cycles."""
+    def _ranges(self, m: Module, raw, start: Value, step: Value, platform) -> Value:
+        """Check the ends of A, B, C and, where they are used, the parameters; return a bit for each that is beyond."""
+        config = self.config
+        flags = flags_of(raw)
+        k, n, rows = (raw[name][: config.size_bits] for name in "knm")
+        four_n = Cat(Const(0, 2), n)
+        ranges = {
+            "a": (rows, raw.a_stride, k),
+            "b": (n, raw.b_stride, k),
+            "c": (rows, raw.c_stride, Mux(flags["REQUANT"], n, four_n)),
+            # Multipliers and shifts follow the biases, each a row.
+            "parameter": (Mux(flags["REQUANT"], 3, 1), self.job.parameter_pitch, four_n),
+        }
+        widths = config.addr_bits, config.size_bits, config.stride_bits, config.size_bits + 2
+        results = []
+        counting = Mux(step <= config.addr_bits, step, 0)
+        for name, (count, stride, row_bytes) in ranges.items():
+            check = place(m, f"{name}_range", RangeCheck(*widths), platform)
+            m.d.comb += [
+                check.start.eq(start),
+                check.step.eq(counting),
+                check.address.eq(raw[f"{name}_address"]),
+                check.rows.eq(count),
+                check.stride.eq(stride),
+                check.row_bytes.eq(row_bytes),
+            ]
+            results.append(check.beyond)
+        results[-1] &= flags["REQUANT"] | flags["BIAS"]
+        return Cat(results)
+
+    def _check(self, m: Module, raw, ranges: Value):
+        """Find errors; ``ranges`` are known in the last cycle before the decision, all others in two cycles."""
         config = self.config
         flags = flags_of(raw)
         used = flags["REQUANT"] | flags["BIAS"]
@@ -167,8 +208,13 @@ class DescriptorPlanner(SharedComponent):
         unknown = raw.flags[len(FLAGS) :].any() | raw.reserved.any() | raw.reserved_2.any()
         m.d.sync += contradiction.eq(unknown | flags["ACCUMULATE"] & used)
 
+        beyond = Signal()  # of the ring's last entry
+        with m.If(self.beyond | self.words.valid | self.direct):
+            m.d.sync += beyond.eq(self.beyond)
         unit = Signal(Unit)
-        with m.If(version):
+        with m.If(beyond):
+            m.d.sync += self.error.eq(ERRORS["WRAPPED"][0])
+        with m.Elif(version):
             m.d.sync += self.error.eq(ERRORS["VERSION"][0])
         with m.Elif(contradiction):
             m.d.sync += self.error.eq(ERRORS["FLAGS"][0])
@@ -176,12 +222,14 @@ class DescriptorPlanner(SharedComponent):
             m.d.sync += self.error.eq(ERRORS["SIZE"][0])
         with m.Elif(alignment.any()):
             m.d.sync += self.error.eq(ERRORS["ALIGNMENT"][0])
+        with m.Elif(ranges.any()):
+            m.d.sync += self.error.eq(ERRORS["WRAPPED"][0])
         with m.Else():
             m.d.sync += self.error.eq(ERRORS["NONE"][0])
-        for place, candidate in reversed(list(enumerate(sizes))):
-            with m.If(Mux(size.any(), size, alignment)[place]):
+        for number, candidate in reversed(list(enumerate(sizes))):
+            with m.If(Mux(size.any(), size, Mux(alignment.any(), alignment, ranges))[number]):
                 m.d.comb += unit.eq(candidate)
-        m.d.sync += self.unit.eq(Mux(version | contradiction, Unit.DESCRIPTOR, unit))
+        m.d.sync += self.unit.eq(Mux(beyond | version | contradiction, Unit.DESCRIPTOR, unit))
 
     def _plan(self, m: Module, raw, dividing: Value):
         """Derive sizes; bit n of ``dividing`` is 1 in the n-th cycle of the division."""

@@ -10,7 +10,7 @@ from .dma_config import Cause, DmaConfig
 from .dma_rows import DmaRows
 from .target import SharedComponent, place
 
-__all__ = ["DmaPlanner", "address_fields"]
+__all__ = ["DmaPlanner", "address_fields", "bus_address"]
 
 
 class DmaPlanner(SharedComponent):
@@ -157,10 +157,15 @@ class DmaPlanner(SharedComponent):
         return adder.total
 
 
+def bus_address(config: DmaConfig, burst) -> Value:
+    """The address of a burst on the bus: that of the word with its first byte."""
+    return Cat(Const(0, config.word_log2), burst.address[config.word_log2 :])
+
+
 def address_fields(config: DmaConfig, burst) -> dict:
     """The members of an address channel that ask for a burst, by their names without the channel."""
     return {
-        "addr": burst.address[config.word_log2 :] << config.word_log2,
+        "addr": bus_address(config, burst),
         "len": burst.beats_less_1 if config.burst_log2 else 0,
         "size": config.word_log2,
         "burst": Burst.INCR,

@@ -9,7 +9,7 @@ from .beat_counter import BeatCounter
 from .block_fifo import BlockFifo
 from .dma_config import Cause, DmaConfig, response_cause
 from .dma_counters import DmaCounters
-from .dma_planner import DmaPlanner, address_fields
+from .dma_planner import DmaPlanner, address_fields, bus_address
 from .dma_verdict import DmaVerdict
 from .read_aligner import ReadAligner
 from .small_fifo import SmallFifo
@@ -64,8 +64,9 @@ class DmaReader(SharedComponent):
     o : Out(stream.Signature(config.word_shape))
         The words, with `row_last` at the end of a row and `last` at the end of the request.
     status : Out(stream.Signature(config.status_shape))
-        How each request ended: its cause, and the address of the burst that failed (of the first byte of
-        the row where there is no burst). Without a failure it is the address of the last burst. It must be
+        How each request ended: its cause, and the address of the burst that failed, as it was on the bus; of the
+        first byte that a burst would have had, where none went to the bus (``EMPTY``, ``MISALIGNED``, ``WRAPPED``).
+        Without a failure it is the address of the last burst. It must be
         taken for the next request to end.
     abort : In(1)
         End all requests.
@@ -136,7 +137,9 @@ class DmaReader(SharedComponent):
         dead, hollow, aborting = head.dead, head.hollow, Signal()
         cause = Mux(dead, head.cause, response_cause(beat.resp))
         m.d.comb += verdict.cause.eq(Mux(~cause.any() & aborting, Cause.ABORTED, cause))
-        m.d.comb += [verdict.address.eq(head.address), verdict.closes.eq(head.last)]
+        on_bus = bus_address(config, head) if config.unaligned else head.address
+        m.d.comb += verdict.address.eq(Mux(dead, head.address, on_bus))
+        m.d.comb += verdict.closes.eq(head.last)
         fails = dead | beat.resp[1] | aborting
         # The buffer's output is too slow to say in time that a beat has an error: from when one comes until the
         # engine is idle, every beat waits for the status before it.

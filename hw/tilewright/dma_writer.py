@@ -66,8 +66,9 @@ class DmaWriter(SharedComponent):
     i : In(stream.Signature(unsigned(data_bits)))
         The words. They may come before their request.
     status : Out(stream.Signature(config.status_shape))
-        How each request ended: its cause, and the address of the burst that failed (of the first byte of
-        the row where there is no burst). Without a failure it is the address of the last burst. It must be
+        How each request ended: its cause, and the address of the burst that failed, as it was on the bus; of the
+        first byte that a burst would have had, where none went to the bus (``EMPTY``, ``MISALIGNED``, ``WRAPPED``).
+        Without a failure it is the address of the last burst. It must be
         taken for the next response to be accepted.
     abort : In(1)
         End all requests.

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from .accelerator_config import DESCRIPTOR_BYTES, INDEX_BITS, AcceleratorConfig, Activity, Unit
 from .register_file import constants
-from .registers import DESCRIPTOR, DESCRIPTOR_VERSION, ERRORS, FLAGS, REGISTERS, Field, Register
+from .registers import DESCRIPTOR, DESCRIPTOR_VERSION, ERRORS, FLAGS, Field, Register, registers_of
 
 __all__ = ["c_header", "register_page"]
 
@@ -43,7 +43,7 @@ def c_header(config: AcceleratorConfig) -> str:
         ]),
     ]
     fixed = constants(config)
-    for register in REGISTERS:
+    for register in registers_of(config):
         name = f"TILEWRIGHT_{register.name}"
         about = f"{register.about} ({register.access})" if register.about else f"({register.access})"
         lines += ["", f"/* {about} */", *_defines([(name, register.offset, "")], digits=3)]
@@ -76,7 +76,8 @@ def register_page(config: AcceleratorConfig) -> str:
         "header and the driver.",
         "",
         "Answered with SLVERR, without any effect: an access to an offset that is not listed, a write to a read-only",
-        "register, a write without all four byte strobes, a write to DESCRIPTOR_n while STATUS.direct_ready is 0.",
+        "register, a write without all four byte strobes, a write to DESCRIPTOR_n that is not allowed (see below). The",
+        "host has to look at the response of each write to DESCRIPTOR_n: a word that was refused is not kept.",
         "The two least bits of an address are ignored. Bits that are in no field read as 0.",
         "",
         *_table(
@@ -89,13 +90,13 @@ def register_page(config: AcceleratorConfig) -> str:
                     f"0x{_reset(r, fixed):08X}",
                     r.about or ", ".join(field.name for field in r.fields),
                 )
-                for r in REGISTERS
+                for r in registers_of(config)
             ],
         ),
         "",
         *(f"* `{access}`: {about}." for access, about in _ACCESS.items()),
     ]
-    for register in (register for register in REGISTERS if register.fields):
+    for register in (register for register in registers_of(config) if register.fields):
         rows = [(_bits(f), f"`{f.name}`", f.about) for f in register.fields]
         lines += ["", f"## {register.name}", "", *_table(("Bits", "Field", "Meaning"), rows)]
     lines += [
@@ -109,14 +110,26 @@ def register_page(config: AcceleratorConfig) -> str:
         "once; it has no effect if there is none, or while STATUS.stopping or failed is 1. COMMAND.soft_reset works",
         "at any time; it is done when STATUS.stopping is 0 again, and until then nothing should be written.",
         "",
-        "DESCRIPTOR_0 to 15 take one descriptor at a time, when none is in work and the ring is empty. All words must",
-        "be written, the last one last; such a descriptor needs no CONTROL.enable.",
+        "DESCRIPTOR_0 to 15 take one descriptor at a time, when none is in work and the ring is empty: while",
+        "STATUS.direct_ready is 1. Write DESCRIPTOR_0 first, then the others, DESCRIPTOR_15 last, which submits it.",
+        "If direct_ready becomes 0 in between, since TAIL was written, all further words are answered with SLVERR, and",
+        "nothing is submitted: begin again with DESCRIPTOR_0. Such a descriptor needs no CONTROL.enable. It counts in",
+        "HEAD and TAIL, and its entry of the ring is skipped: read TAIL before the next write to it.",
         "",
         "## Counters",
         "",
-        "`COUNT_CYCLES` counts the cycles in which STATUS.busy is 1, and in the same cycles each walker's activity is",
-        "counted, so for each walker the five counts add up to it, whenever STATUS.busy is 0. They wrap at 2**32.",
-        "COMMAND.clear_counters sets all to 0 at once.",
+        *(
+            [
+                "`COUNT_CYCLES` counts the cycles in which STATUS.busy is 1, and wraps at 2**32. There are no other",
+                "counters in the variant `compact`. COMMAND.clear_counters sets it to 0.",
+            ]
+            if config.compact
+            else [
+                "`COUNT_CYCLES` counts the cycles in which STATUS.busy is 1, and in the same cycles each walker's",
+                "activity is counted, so for each walker the five counts add up to it, whenever STATUS.busy is 0. They",
+                "wrap at 2**32. COMMAND.clear_counters sets all to 0 at once.",
+            ]
+        ),
         "",
         "## The descriptor",
         "",

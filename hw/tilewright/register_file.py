@@ -1,5 +1,6 @@
 """The accelerator's registers behind AXI4-Lite."""
 
+from collections.abc import Iterable
 from math import log2
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, unsigned
@@ -17,6 +18,7 @@ from .registers import (
     REGISTER_MAP_VERSION,
     REGISTERS,
     Register,
+    registers_of,
 )
 from .target import SharedComponent, place
 
@@ -115,10 +117,17 @@ class RegisterFile(SharedComponent):
         writable = _any_word(word, [r for r in REGISTERS if r.access != "ro"])
         direct = Signal()
         m.d.sync += direct.eq(_is_descriptor(word))
-        m.d.sync += port.write_error.eq(~port.write_whole | ~writable | _is_descriptor(word) & ~self.direct_ready)
+        # Words that were written before the ring was at work are gone: what follows begins with word 0 again.
+        assembling = Signal()
+        refused = Mux(word[:4] == 0, ~self.direct_ready, ~assembling)
+        m.d.sync += port.write_error.eq(~port.write_whole | ~writable | _is_descriptor(word) & refused)
         writing = Signal()
         m.d.comb += writing.eq(port.write & ~port.write_error)
         m.d.comb += [self.data.eq(value), self.descriptor_word.eq(word[:4]), self.descriptor_write.eq(writing & direct)]
+        with m.If(~self.direct_ready):
+            m.d.sync += assembling.eq(0)
+        with m.Elif(self.descriptor_write & (word[:4] == 0)):
+            m.d.sync += assembling.eq(1)
 
         def written(name: str) -> Value:
             here = Signal(name=f"at_{name.lower()}")
@@ -190,15 +199,18 @@ class RegisterFile(SharedComponent):
         is_counter = _any_word(word, counters)
         m.d.comb += [self.counter_request.eq(port.read & is_counter), self.counter_slot.eq(word[:5])]
         m.d.sync += [counter.eq(Mux(self.counter_done, self.counter_value, 0)), counted.eq(self.counter_done)]
-        m.d.sync += [copied.eq(port.read & ~port.read_done), listed.eq(_any_word(word, list(REGISTERS)))]
+        m.d.sync += [copied.eq(port.read & ~port.read_done), listed.eq(_any_word(word, registers_of(self.config)))]
         m.d.comb += port.read_done.eq(Mux(is_counter, counted, copied))
         m.d.comb += [port.read_data.eq(any_of(copies)), port.read_error.eq(~listed)]
 
     def _read_at_once(self, m: Module, port: RegisterPort, values: dict[tuple[str, ...], Value]):
         """Without copies: whatever is addressed goes into `port`'s register. Of the counters there is one."""
         word = port.read_word
-        listed = [register for register in REGISTERS if register.offset <= COUNTER_BASE]
-        m.d.comb += [port.read_done.eq(1), port.read_error.eq(~_any_word(word, listed)), self.counter_request.eq(0)]
+        m.d.comb += [
+            port.read_done.eq(1),
+            port.read_error.eq(~_any_word(word, registers_of(self.config))),
+            self.counter_request.eq(0),
+        ]
         with m.Switch(word):
             for names, value in (values | {("COUNT_CYCLES",): self.counter_value}).items():
                 with m.Case(*(REGISTER[name].offset // 4 for name in names)):
@@ -245,7 +257,7 @@ def _pack(name: str, **values: int) -> int:
     return sum(value << fields[key].low for key, value in values.items())
 
 
-def _any_word(word: Value, registers: list[Register]) -> Value:
+def _any_word(word: Value, registers: Iterable[Register]) -> Value:
     """Whether a word address is that of one of some registers."""
     return word.matches(*(register.offset // 4 for register in registers))
 

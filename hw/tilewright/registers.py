@@ -6,7 +6,7 @@ The hardware, the C header, the Markdown page and the driver are all made from i
 from dataclasses import dataclass
 from typing import Literal
 
-from .accelerator_config import DESCRIPTOR_BYTES, Activity, Unit
+from .accelerator_config import DESCRIPTOR_BYTES, AcceleratorConfig, Activity, Unit
 
 __all__ = [
     "COUNTERS",
@@ -21,6 +21,7 @@ __all__ = [
     "DescriptorField",
     "Field",
     "Register",
+    "registers_of",
 ]
 
 IDENTIFIER = 0x5457_4D4D
@@ -110,7 +111,7 @@ ERRORS = {
     "ALIGNMENT": (4, "an address or a stride is no multiple of the bus word"),
     "SLVERR": (5, "the bus answered SLVERR"),
     "DECERR": (6, "the bus answered DECERR"),
-    "WRAPPED": (7, "a row goes on past the last address"),
+    "WRAPPED": (7, "a matrix, the parameters or the descriptor's entry go on past the last address"),
     "ABORTED": (8, "the host aborted"),
 }
 """Number and meaning of each value of ERROR.code."""
@@ -228,14 +229,19 @@ def _registers() -> tuple[Register, ...]:
             Field("code", 0, 4, errors), Field("unit", 4, 3, f"in what: {units}"))),
         Register("ERROR_INDEX", 0x58, "ro", "number of the descriptor that failed, as TAIL counts", (
             Field("value", 0, 16, ""),)),
-        Register("ERROR_ADDRESS_LO", 0x5C, "ro", "address of the burst that failed; of the descriptor's entry if "
-                 "that is at fault"),
+        Register("ERROR_ADDRESS_LO", 0x5C, "ro", "address of the burst that failed, as it was on the bus; of the "
+                 "descriptor's entry if the descriptor is at fault, 0 if it came through the registers"),
         Register("ERROR_ADDRESS_HI", 0x60, "ro", "its upper half"),
     )  # fmt: skip
     words = range(DESCRIPTOR_BYTES // 4)
     direct = tuple(
         Register(f"DESCRIPTOR_{word}", DESCRIPTOR_BASE + 4 * word, "wo", f"bytes {4 * word} to {4 * word + 3} of a "
-                 "descriptor; the last word submits it. Not while `direct_ready` is 0: SLVERR")
+                 "descriptor" + (
+                     "; write it before the others. Only while STATUS.direct_ready is 1, otherwise SLVERR"
+                     if word == 0 else
+                     "; submits it, and TAIL counts it: read TAIL before the next write to it" if word == 15 else "")
+                 + (". SLVERR, without effect, if direct_ready is or has been 0 since word 0: begin again with word 0"
+                    if word else ""))
         for word in words
     )  # fmt: skip
     counters = tuple(
@@ -246,7 +252,13 @@ def _registers() -> tuple[Register, ...]:
 
 
 REGISTERS = _registers()
-"""Every register, in the order of their offsets; a bus access elsewhere is answered with SLVERR."""
+"""Every register that there can be, in the order of their offsets."""
+
+
+def registers_of(config: AcceleratorConfig) -> tuple[Register, ...]:
+    """The registers that a configuration has; an access elsewhere is answered with SLVERR."""
+    return tuple(r for r in REGISTERS if not config.compact or r.offset <= COUNTER_BASE)  # COUNT_CYCLES is the first
+
 
 REGISTER_ADDRESS_BITS = 9
 """Width of an address on the AXI4-Lite port."""

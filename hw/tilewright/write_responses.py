@@ -5,6 +5,7 @@ from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
 from .dma_config import Cause, DmaConfig, response_cause
+from .dma_planner import bus_address
 from .target import SharedComponent
 
 __all__ = ["WriteResponses", "flight_shape"]
@@ -68,6 +69,7 @@ class WriteResponses(SharedComponent):
             m.d.sync += dead.eq(self.flights.payload.cause != Cause.NONE)
         m.d.comb += [self.busy.eq(present), self.bready.eq(present & ~dead & self.settled)]
         m.d.comb += self.step.eq(present & self.settled & (dead | self.bvalid))
-        m.d.comb += [self.address.eq(burst.address), self.closes.eq(burst.last)]
+        on_bus = bus_address(self.config, burst) if self.config.unaligned else burst.address
+        m.d.comb += [self.address.eq(Mux(dead, burst.address, on_bus)), self.closes.eq(burst.last)]
         m.d.comb += self.cause.eq(Mux(dead, burst.cause, response_cause(self.bresp)))
         return m

@@ -1,6 +1,6 @@
 """The parts of the accelerator that are proven, in their smallest shapes, with what is around them."""
 
-from amaranth.hdl import Array, Assert, Assume, Elaboratable, Module, Mux, ResetInserter, Signal, Value
+from amaranth.hdl import Array, Assert, Assume, Cat, Elaboratable, Module, Mux, ResetInserter, Signal, Value
 from amaranth.lib.data import View
 from dma_proofs import Fair
 from formal_prove import Proof
@@ -14,6 +14,7 @@ from tilewright.command_ring import CommandRing
 from tilewright.job_offer import INCOMPLETE, JobOffer
 from tilewright.load_a import LoadA
 from tilewright.load_b import LoadB
+from tilewright.range_check import RangeCheck
 from tilewright.read_router import ReadRouter
 from tilewright.store_writes import StoreWrites
 from tilewright.tile_feeder import TileFeeder
@@ -446,6 +447,39 @@ class PointerRules(Elaboratable):
             takes = offer.job_valid[walker] & offer.job_ready[walker]
             m.d.comb += [Assert(~takes | ~had), Assert(had == ~offer.job_valid[walker])]
             m.d.sync += had.eq((had | takes) & ~offer.take | flush)
+        return m
+
+
+def ranges(widths, *, cls=RangeCheck):
+    """The check of any range: `beyond` is what the sum in the datasheet says."""
+    dut = cls(*widths)
+    return Proof(check=dut, rules=RangeRules(dut)), [dut.start, dut.address, dut.rows, dut.stride, dut.row_bytes]
+
+
+class RangeRules(Elaboratable):
+    """Checks follow each other at any time; operands stay from the cycle after a start on."""
+
+    def __init__(self, check):
+        self.check = check
+
+    def elaborate(self, platform):
+        m = Module()
+        dut = self.check
+        bits = len(dut.address)
+        started = Signal()  # there has been a start
+        since = Signal(range(bits + 2))  # cycles since the last, at most one more than an address has bits
+        with m.If(dut.start):
+            m.d.sync += [started.eq(1), since.eq(0)]
+        with m.Elif(since <= bits):
+            m.d.sync += since.eq(since + 1)
+        m.d.comb += dut.step.eq(Mux(started & (since < bits), since + 1, 0))
+        operands = Cat(dut.address, dut.rows, dut.stride, dut.row_bytes)
+        before = Signal.like(operands)
+        m.d.sync += before.eq(operands)
+        m.d.comb += Assume((dut.rows > 0) & (dut.row_bytes > 0))
+        m.d.comb += Assume(~started | (since == 0) | (operands == before))
+        end = dut.address + (dut.rows - 1) * dut.stride + dut.row_bytes
+        m.d.comb += Assert(~started | (since < bits) | (dut.beyond == (end > 1 << bits)))
         return m
 
 

@@ -1,7 +1,8 @@
 """Proofs of credits, buffers, pointers and progress of the accelerator, and bugs that they find; see README.md."""
 
 import pytest
-from accelerator_proofs import accumulators, panel, pointers, ring, tiny, whole_path, writes
+from accelerator_proofs import accumulators, panel, pointers, ranges, ring, tiny, whole_path, writes
+from amaranth.hdl import Signal
 from formal_prove import prove
 from test_dma_proofs import fails
 
@@ -12,6 +13,7 @@ from tilewright.command_ring import CommandRing
 from tilewright.job_offer import JobOffer
 from tilewright.load_a import LoadA
 from tilewright.load_b import LoadB
+from tilewright.range_check import RangeCheck
 from tilewright.small_fifo import SmallFifo
 from tilewright.weight_feeder import WeightFeeder
 
@@ -59,6 +61,13 @@ def test_loading_and_feeding_never_stand_still(depth, tmp_path):
     """Something moves at least every 6 cycles, and every word and status has an owner."""
     proof, free = whole_path(tiny())
     prove(proof, tmp_path, free=free, depth=depth, timeout=900)
+
+
+@pytest.mark.parametrize(("widths", "depth"), [((6, 2, 3, 4), 16), *late(((8, 3, 5, 5), 11))])
+def test_a_range_past_the_last_address_is_found_and_no_other(widths, depth, tmp_path):
+    """Any address, rows, stride and bytes of a row, and a check after another."""
+    proof, free = ranges(widths)
+    prove(proof, tmp_path, free=free, depth=depth, timeout=600)
 
 
 class FreesHalfTwice(ActivationFeeder):
@@ -137,6 +146,18 @@ class CountsTwice(CommandRing):
         return m
 
 
+class ForgetsTheRow(RangeCheck):
+    """Seeded bug: a carry out of the last bit alone says nothing."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        ends = Signal()
+        m.d.sync += ends.eq((self.step == len(self.address)) & self.rows[0])
+        with m.If(ends):
+            m.d.comb += self.beyond.eq(0)
+        return m
+
+
 class Overflows(SmallFifo):
     """Seeded bug: it takes entries that it has no space for."""
 
@@ -169,6 +190,11 @@ def test_finds_a_write_before_the_jobs_before_are_complete(tmp_path, monkeypatch
     monkeypatch.setattr(store_writes, "NUMBER_BITS", 0)
     proof, free = writes(tiny())
     fails(proof, free, tmp_path, 12, "rules")
+
+
+def test_finds_a_range_that_is_not_added_up_to_its_end(tmp_path):
+    proof, free = ranges((6, 2, 3, 4), cls=ForgetsTheRow)
+    fails(proof, free, tmp_path, 16, "rules")
 
 
 def test_finds_words_that_nobody_asked_for(tmp_path, monkeypatch):

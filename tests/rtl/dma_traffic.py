@@ -98,7 +98,7 @@ def expected_read(request, config, contents, errors=()):
     if cause == "EMPTY":
         return Moved([], [], CAUSES[cause], request.address, 0)
     bursts = list(dma_model.bursts(request, word_bytes=word, burst_words=config.burst_words))
-    failed, place = (CAUSES[cause], request.address) if cause == "MISALIGNED" else (0, bursts[-1][0])
+    failed, place = (CAUSES[cause], request.address) if cause == "MISALIGNED" else (0, bursts[-1][0] // word * word)
     alive, data, words = (0 if failed else None), bytearray(), []
     for number, (address, size, row_last) in enumerate(bursts):
         for byte in range(address, address + size):
@@ -106,7 +106,8 @@ def expected_read(request, config, contents, errors=()):
             if not failed:
                 failed = CAUSES["WRAPPED"] if start >= end else response(errors, start, word)
                 if failed:
-                    place, alive = address % end, number + (start < end)
+                    place = address % end if start >= end else address // word * word
+                    alive = number + (start < end)
             data.append(0 if failed else contents[byte % SIZE])
         if row_last:
             row = [data[n : n + word] for n in range(0, len(data), word)]
@@ -136,8 +137,8 @@ def expected_write(request, config, words, errors=()):
             CAUSES["WRAPPED"] if start >= end else response(errors, start, -(-(address + size) // word) * word - start)
         )
         if failed:
-            return Moved(bursts, words, failed, address % end, number + (start < end))
-    return Moved(bursts, words, 0, spans[-1][0], len(bursts))
+            return Moved(bursts, words, failed, start if start < end else address % end, number + (start < end))
+    return Moved(bursts, words, 0, spans[-1][0] // word * word, len(bursts))
 
 
 class Traffic:

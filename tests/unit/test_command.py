@@ -339,9 +339,7 @@ def test_latency(name):
     async def bench(ctx, host, world):
         await start(ctx, host, tail=1)
         await wait_idle(ctx, host)
-        assert (
-            world.offered_at - world.last_word == {"nano": 9, "small": 10, "giant": 12, "wide": 10, "narrow": 9}[name]
-        )
+        assert world.offered_at - world.last_word == config.addr_bits + 4
 
     simulate(config, bench, ring([GOOD]))
 
@@ -373,7 +371,42 @@ def good_descriptors(draw, config):
     values |= {f"{name}_stride": draw(stride) for name in "abc"}
     values |= {name: draw(byte) for name in ("zero_point", "minimum", "maximum")}
     limit = config.size_limit
-    return Descriptor(m=draw(sizes(limit)), n=draw(sizes(limit)), k=draw(sizes(config.k_limit)), flags=flags, **values)
+    m, n, k = draw(sizes(limit)), draw(sizes(limit)), draw(sizes(config.k_limit))
+    return within(config, Descriptor(m=m, n=n, k=k, flags=flags, **values), draw(st.sampled_from("abcn")))
+
+
+def extents(config, d):
+    """Bytes from the first to the last of each matrix, and of the parameters if they are used, by unit."""
+    requant, used = d.flags & 1, d.flags & 3
+    c_row = d.n if requant else 4 * d.n
+    return {
+        Unit.LOAD_A: (d.a_address, (d.m - 1) * d.a_stride + d.k),
+        Unit.LOAD_B: (d.b_address, (d.n - 1) * d.b_stride + d.k),
+        Unit.STORE_C: (d.c_address, (d.m - 1) * d.c_stride + c_row),
+        Unit.PARAMETERS: (d.parameter_address, (2 * (-(-4 * d.n // 64) * 64) if requant else 0) + 4 * d.n)
+        if used else (0, 0),
+    }  # fmt: skip
+
+
+def beyond(config, d):
+    """The first unit whose bytes do not end at or below the last address, or None."""
+    return next(
+        (unit for unit, (first, size) in extents(config, d).items() if first + size > 1 << config.addr_bits), None
+    )
+
+
+def within(config, d, highest):
+    """The descriptor with fewer rows and lower addresses, so that all ends within memory; one at its very end."""
+    top = 1 << config.addr_bits
+    while any(size > top for _, size in extents(config, d).values()):
+        d = replace(d, m=max(1, d.m // 2), n=max(1, d.n // 2), k=max(1, d.k // 2))
+    names = {Unit.LOAD_A: "a", Unit.LOAD_B: "b", Unit.STORE_C: "c", Unit.PARAMETERS: "parameter"}
+    word = 1 if config.unaligned else config.word_bytes
+    for unit, (first, size) in extents(config, d).items():
+        last = (top - size) // word * word
+        if first > last or (size and names[unit][0] == highest):
+            d = replace(d, **{f"{names[unit]}_address": last})
+    return d
 
 
 @pytest.mark.parametrize("name", CONFIGS)
@@ -428,6 +461,21 @@ BAD = [
     ({"c_stride": 258}, "ALIGNMENT", "STORE_C"),
     ({"parameter_address": 2, "flags": 2}, "ALIGNMENT", "PARAMETERS"),
 ]
+# By a word too high, in each matrix, with each result, with the parameters that are used; of several the first.
+BEYOND = [
+    ({"a_address": "top", "m": 1, "k": 9}, "WRAPPED", "LOAD_A"),
+    ({"a_address": "top", "a_stride": 8, "m": 2, "k": 1}, "WRAPPED", "LOAD_A"),
+    ({"b_address": "top", "b_stride": 1 << 12, "n": 2, "k": 4}, "WRAPPED", "LOAD_B"),
+    ({"b_address": "top", "b_stride": 8, "n": 10, "k": 8, "m": 2}, "WRAPPED", "LOAD_B"),
+    ({"c_address": "top", "m": 1, "n": 3}, "WRAPPED", "STORE_C"),
+    ({"c_address": "top", "c_stride": 8, "m": 2, "n": 1, "flags": 1}, "WRAPPED", "STORE_C"),
+    ({"c_address": "top", "m": 1, "n": 9, "flags": 1}, "WRAPPED", "STORE_C"),
+    ({"parameter_address": "top", "m": 1, "n": 3, "flags": 2}, "WRAPPED", "PARAMETERS"),
+    ({"parameter_address": "top", "m": 1, "n": 1, "flags": 1}, "WRAPPED", "PARAMETERS"),
+    ({"c_address": "top", "a_address": "top"}, "WRAPPED", "LOAD_A"),
+    ({"c_address": "top", "a_stride": 1 << 24}, "SIZE", "LOAD_A"),
+    ({"m": (1 << 11) - 1, "a_stride": (1 << 14) - 8, "a_address": "middle"}, "WRAPPED", "LOAD_A"),
+]
 # What `narrow` cannot hold, by a bit, in each field, and in two at once.
 TOO_WIDE = [
     ({"m": 1 << 11}, "SIZE", "LOAD_A"),
@@ -444,13 +492,15 @@ TOO_WIDE = [
 
 
 def bad(config, change):
-    return replace(GOOD, **{name: config.k_limit + 1 if value == "limit" else value for name, value in change.items()})
+    top = 1 << config.addr_bits
+    named = {"limit": config.k_limit + 1, "top": top - 8, "middle": top - (1 << 18)}
+    return replace(GOOD, **{name: named.get(value, value) for name, value in change.items()})
 
 
 @pytest.mark.parametrize("name", ["small", "wide", "narrow"])
 def test_tells_what_is_wrong_with_a_descriptor(name):
     config = CONFIGS[name]
-    cases = [case for case in BAD if case[1] != "ALIGNMENT" or not config.unaligned]
+    cases = [case for case in BAD if case[1] != "ALIGNMENT" or not config.unaligned] + BEYOND
     cases += TOO_WIDE if name == "narrow" else []
     descriptors = [bad(config, change) for change, _, _ in cases]
 
@@ -470,13 +520,34 @@ def test_tells_what_is_wrong_with_a_descriptor(name):
     assert not world.done
 
 
+@pytest.mark.parametrize("name", ["small", "wide", "narrow"])
+def test_an_entry_past_the_last_address_is_refused_and_never_read(name):
+    config = CONFIGS[name]
+    base = (1 << config.addr_bits) - 64
+
+    async def bench(ctx, host, world):
+        await start(ctx, host, base=base, log2=1, tail=3)
+        assert await wait_idle(ctx, host) == FAILED
+        assert await read_error(ctx, host) == ("WRAPPED", Unit.DESCRIPTOR, 1, 0)
+        await host.write(ctx, "COMMAND", RESUME)
+        assert await wait_idle(ctx, host) == DIRECT_READY
+
+    world = simulate(config, bench, {base: GOOD.pack()})
+    assert world.fetched == [(0, base), (2, base)]
+    assert [job["index"] for job in world.done] == [0, 2]
+
+
 def test_takes_what_is_only_just_right():
     limit = (1 << SIZE_BITS) - 1
     cases = [
         {"m": limit, "n": limit, "k": SMALL.k_limit},
         {"a_stride": (1 << 24) - 8, "b_stride": 0, "c_stride": (1 << 24) - 8},
-        {"a_address": (1 << 32) - 8, "parameter_address": (1 << 64) - 1},
-        {"flags": 0b1111011, "parameter_address": (1 << 32) - 8},
+        {"a_address": (1 << 32) - 64 * 64, "parameter_address": (1 << 64) - 1},
+        {"b_address": (1 << 32) - 63 * 128 - 64, "b_stride": 128},
+        {"c_address": (1 << 32) - 63 * 1024 - 256, "c_stride": 1024},
+        {"flags": 0b1111011, "parameter_address": (1 << 32) - 3 * 256},
+        {"flags": 0b1111010, "parameter_address": (1 << 32) - 256, "c_address": (1 << 32) - 64 * 256},
+        {"flags": 0b0000001, "c_address": (1 << 32) - 63 * 256 - 64},
         {"flags": 0b1111100},
     ]
     descriptors = [replace(GOOD, **change) for change in cases]
@@ -495,7 +566,7 @@ def random_faults(rng, descriptors, base, entries):
         kind = rng.random()
         entry = base + 64 * (index % entries)
         if kind < 0.1:
-            change, code, unit = rng.choice(BAD)
+            change, code, unit = rng.choice(BAD + BEYOND)
             descriptors[index] = bad(SMALL, change)
             errors[index] = code, Unit[unit], index, entry
         elif kind < 0.3:
@@ -616,17 +687,22 @@ def test_soft_reset_at_any_time(seed):
     assert [kept(job) for job in world.done] == [plan(SMALL, GOOD, n) for n in range(20)]
 
 
-async def submit(ctx, host, descriptor, order=range(16)):
+async def words(ctx, host, descriptor, numbers):
+    """Write some words of a descriptor through the registers."""
     data = descriptor.pack()
-    for word in order:
+    for word in numbers:
         await host.write(ctx, f"DESCRIPTOR_{word}", int.from_bytes(data[4 * word : 4 * word + 4], "little"))
+
+
+async def submit(ctx, host, descriptor, order=range(16)):
+    await words(ctx, host, descriptor, order)
 
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_direct_descriptors(name):
     config = CONFIGS[name]
     first, second = replace(GOOD, m=5, flags=64), replace(GOOD, k=8, c_stride=512)
-    backwards = [*range(14, -1, -1), 15]
+    backwards = [0, *range(14, 0, -1), 15]
 
     async def bench(ctx, host, world):
         await submit(ctx, host, first)  # even though the ring is not enabled
@@ -654,6 +730,64 @@ def test_direct_descriptors(name):
     want = [first, GOOD, GOOD, second]
     assert [kept(job) for job in world.done] == [plan(config, d, n) for n, d in enumerate(want)]
     assert world.fetched == [(1, BASE + 64), (2, BASE + 128)]
+
+
+@pytest.mark.parametrize("name", ["small", "narrow"])
+def test_words_from_before_the_ring_ran_are_not_part_of_a_descriptor(name):
+    """Half of a descriptor, then the ring, then the other half: refused, and nothing runs; from word 0 on it does."""
+
+    async def bench(ctx, host, world):
+        await start(ctx, host)
+        await words(ctx, host, GOOD, range(8))
+        await host.write(ctx, "TAIL", 1)
+        assert await wait_idle(ctx, host) == DIRECT_READY
+        for word in range(8, 16):
+            with pytest.raises(BusError):
+                await words(ctx, host, GOOD, [word])
+        assert await wait_idle(ctx, host) == DIRECT_READY
+        assert await host.read(ctx, "TAIL") == 1
+        await submit(ctx, host, other)
+        await wait_idle(ctx, host)
+        assert await host.read(ctx, "HEAD") == await host.read(ctx, "TAIL") == 2
+
+    other = replace(GOOD, m=7)
+    world = simulate(CONFIGS[name], bench, ring([GOOD]))
+    assert [kept(job) for job in world.done] == [plan(CONFIGS[name], d, n) for n, d in enumerate([GOOD, other])]
+
+
+@pytest.mark.parametrize("name", ["small", "narrow"])
+@pytest.mark.parametrize("seed", range(3))
+def test_no_descriptor_is_lost_between_the_ring_and_the_registers(seed, name):
+    """The host mixes both at random times; what was not refused runs, once, in order."""
+    config = CONFIGS[name]
+    rng = random.Random(seed)
+    memory, expected = {}, []
+
+    async def bench(ctx, host, world):
+        memory.clear()
+        expected.clear()
+        await start(ctx, host, log2=2)
+        while len(expected) < 20:
+            d = replace(GOOD, m=rng.randrange(1, 99))
+            if rng.random() < 0.5:
+                tail, head = await host.read(ctx, "TAIL"), await host.read(ctx, "HEAD")
+                if (tail - head) < 4:
+                    memory[BASE + 64 * (tail % 4)] = d.pack()
+                    await host.write(ctx, "TAIL", tail + 1)
+                    expected.append(d)
+            else:
+                try:
+                    await submit(ctx, host, d)
+                except BusError:
+                    continue  # as the page of registers says: begin again with word 0
+                expected.append(d)
+            for _ in range(rng.randrange(40)):
+                await ctx.tick()
+        await wait_idle(ctx, host)
+        assert await host.read(ctx, "HEAD") == len(expected)
+
+    world = simulate(config, bench, memory, seed=seed, limit_cycles=60_000)
+    assert [kept(job) for job in world.done] == [plan(config, d, n) for n, d in enumerate(expected)]
 
 
 def test_interrupts_come_with_flagged_descriptors_and_the_last():

@@ -8,9 +8,11 @@ import pytest
 
 from tilewright.accelerator_config import AcceleratorConfig
 from tilewright.register_docs import c_header, register_page
-from tilewright.register_file import constants
-from tilewright.registers import DESCRIPTOR, ERRORS, FLAGS, REGISTERS
+from tilewright.register_file import RegisterFile, constants
+from tilewright.registers import DESCRIPTOR, ERRORS, FLAGS, REGISTER_ADDRESS_BITS, REGISTERS
+from tilewright_sim import pysim
 from tilewright_sim.descriptor import Descriptor, flag_bits
+from tilewright_sim.lite_host import BusError, LiteHost
 
 SMALL = AcceleratorConfig(**AcceleratorConfig.PRESETS["small"])
 
@@ -45,6 +47,42 @@ def test_header_compiles_and_packs_as_python(compiler, flags, tmp_path):
     subprocess.run([compiler, *flags, *warnings, "test.c", "-o", "test"], cwd=tmp_path, check=True)
     result = subprocess.run([tmp_path / "test"], cwd=tmp_path, check=True, capture_output=True, text=True)
     assert result.stdout == Descriptor(**values).pack().hex()
+
+
+CONFIGS = {
+    "small": SMALL,
+    "wide": AcceleratorConfig(**AcceleratorConfig.PRESETS["small"] | {"addr_bits": 40}),
+    "compact": AcceleratorConfig(**AcceleratorConfig.PRESETS["nano"] | {
+        "variant": "compact", "max_burst": 1, "outstanding": 1, "addr_bits": 20, "size_bits": 11, "stride_bits": 14,
+    }),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_page_and_header_list_the_registers_that_answer_and_no_others(name):
+    config = CONFIGS[name]
+    dut = RegisterFile(config)
+    answered = set()
+
+    async def bench(ctx):
+        host = LiteHost(dut.s_axil)
+        for offset in range(0, 1 << REGISTER_ADDRESS_BITS, 4):
+            try:
+                await host.read(ctx, offset)
+                answered.add(offset)
+            except BusError:
+                pass
+
+    async def counters(ctx):
+        while True:
+            *_, request = await ctx.tick().sample(dut.counter_request)
+            ctx.set(dut.counter_done, request)
+
+    pysim.run(dut, bench, background=[counters])
+    in_page = re.findall(r"^\| 0x([0-9A-F]{3}) \|", register_page(config), re.M)
+    assert {int(offset, 16) for offset in in_page} == answered
+    in_header = re.findall(r"^#define TILEWRIGHT_[A-Z0-9_]+ 0x([0-9A-F]{3})u$", c_header(config), re.M)
+    assert {int(offset, 16) for offset in in_header} == answered
 
 
 def test_header_has_every_number():

@@ -49,7 +49,7 @@ def test_constants_by_hand():
         "ID": 0x54574D4D,
         "VERSION": 0x0101,
         "CAP_TILE": 0x080808 | SMALL.requant_lanes << 24,
-        "CAP_BUS": 0x00102008,
+        "CAP_BUS": 0x02102008,
         "CAP_BUFFERS": 11 | 9 << 5 | 6 << 10 | 1 << 15 | 4 << 18,
         "K_LIMIT": 16384,
     }
@@ -97,13 +97,18 @@ def test_random_accesses_against_a_model(seed):
 
     async def bench(ctx, host, dut):
         model = dict.fromkeys(KEPT, 0)
+        assembling = False  # word 0 has been taken, and direct_ready has been 1 since
         for _ in range(150):
-            name = rng.choice([*KEPT, "TAIL", "COMMAND", "IRQ_STATUS", "HEAD", "DESCRIPTOR_3", "RING_BASE_HI"])
+            name = rng.choice([*KEPT, "TAIL", "COMMAND", "IRQ_STATUS", "HEAD", "DESCRIPTOR_0", "DESCRIPTOR_3",
+                               "RING_BASE_HI"])  # fmt: skip
             value = rng.getrandbits(32)
             strobes = rng.choice([15, 15, 15, 15, 0, 1, 14])
-            ready = rng.randrange(2)
+            ready = rng.random() < 0.8
             ctx.set(dut.direct_ready, ready)
-            refused = strobes != 15 or name == "HEAD" or (name == "DESCRIPTOR_3" and not ready)
+            assembling &= ready
+            allowed = {"HEAD": False, "DESCRIPTOR_0": ready, "DESCRIPTOR_3": assembling}.get(name, True)
+            refused = strobes != 15 or not allowed
+            assembling |= name == "DESCRIPTOR_0" and not refused
             if refused:
                 with pytest.raises(BusError):
                     await host.write(ctx, name, value, strobes)
