@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from test_lint import complaints, modules
+from test_lint import complaints, modules, slang
 
 from tilewright.accelerator_config import AcceleratorConfig
 from tilewright.products import PRODUCTS
@@ -58,6 +58,7 @@ def check(config, family, folder):
     sources = [path.name for path in files if path.suffix == ".v"]
     assert sources == ["accelerator.v", *(["ecp5_models.v"] if family == "ecp5" else [])]
     assert complaints(["verilator", "--lint-only", "-Wall", "--top-module", "accelerator", *sources], folder) == ""
+    assert slang(sources, "accelerator", folder) == {}
     icarus = ["iverilog", "-g2005", "-Wall", "-s", "accelerator", "-o", "accelerator.vvp", *sources]
     assert complaints(icarus, folder) == ""
     primitives = ["read_verilog -lib +/ecp5/cells_sim.v +/ecp5/cells_bb.v"] if family == "ecp5" else []

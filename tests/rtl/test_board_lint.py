@@ -1,7 +1,7 @@
 """Verilog of the boards' systems: clean in two linters."""
 
 import pytest
-from test_lint import complaints
+from test_lint import complaints, slang
 
 from tilewright.board.board_config import BoardConfig
 from tilewright.board.system import BOARD
@@ -22,4 +22,5 @@ def test_verilog_of_boards_is_clean(preset, family, tmp_path):
     files = generate(BOARD, BoardConfig.preset(preset), tmp_path, family)
     sources = [path.name for path in files if path.suffix == ".v"]
     assert complaints(["verilator", "--lint-only", "-Wall", "--top-module", "board", *sources], tmp_path) == ""
+    assert slang(sources, "board", tmp_path) == {}
     assert complaints(["iverilog", "-g2005", "-Wall", "-s", "board", "-o", "board.vvp", *sources], tmp_path) == ""

@@ -3,6 +3,7 @@
 import subprocess
 
 import pytest
+from test_lint import slang
 
 from tilewright.block_memory import BlockMemory
 from tilewright.dma_config import DmaConfig
@@ -44,6 +45,7 @@ def test_verilog_is_clean(product, fields, family, tmp_path):
         )
         said = [line for line in (done.stdout + done.stderr).splitlines() if not line.startswith("- ")]
         assert (said, done.returncode) == ([], 0)
+    assert slang(sources, top, tmp_path) == {}
     primitives = ["read_verilog -lib +/ecp5/cells_sim.v +/ecp5/cells_bb.v"] if family == "ecp5" else []
     run_yosys([f"read_verilog {top}.v", *primitives, f"hierarchy -check -top {top}", "proc", "check -assert"], tmp_path)
 

@@ -3,6 +3,7 @@
 import subprocess
 
 import pytest
+from test_lint import slang
 
 from tilewright.board.sdram_config import SdramConfig
 from tilewright.products import PRODUCTS
@@ -24,3 +25,4 @@ def test_verilog_is_clean(fields, family, tmp_path):
         )
         said = [line for line in (done.stdout + done.stderr).splitlines() if not line.startswith("- ")]
         assert (said, done.returncode) == ([], 0)
+    assert slang(sources, "sdram", tmp_path) == {}
