@@ -4,16 +4,16 @@ import contextlib
 import difflib
 import json
 import math
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from .documents import parse_value, read_toml
 from .errors import ConfigError, TilewrightError
 
-__all__ = ["Config", "TileConfig", "closest_name", "load_config", "parse_value", "product_sum_bits", "read_toml"]
+__all__ = ["Config", "TileConfig", "closest_name", "load_config", "product_sum_bits"]
 
 
 class Config(BaseModel):
@@ -37,9 +37,15 @@ class Config(BaseModel):
             raise _explain(type(self), values, error) from None
 
     @classmethod
-    def preset(cls, name: str) -> Self:
-        """Return the preset called ``name``."""
-        return cls(**cls.preset_values(name))
+    def preset(cls, name: str, **changes: Any) -> Self:
+        """Return the preset called ``name``, with some fields changed: ``preset("small", rounding="double")``."""
+        return cls(**cls.preset_values(name) | changes)
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with some fields changed, checked like any other configuration."""
+        return type(self)(**self.model_dump() | changes)
+
+    __replace__ = replace
 
     @classmethod
     def preset_values(cls, name: str) -> dict[str, Any]:
@@ -166,8 +172,8 @@ def load_config(
     settings : iterable of str
         ``field=value`` as on the command line; the value is read as TOML, or as a string if it is none.
     """
-    values = cls.preset_values(preset) if preset else {}
-    if path:
+    values = {} if preset is None else cls.preset_values(preset)
+    if path is not None:
         values |= _read_table(cls, path)
     for setting in settings:
         field, equals, text = setting.partition("=")
@@ -175,26 +181,6 @@ def load_config(
             raise TilewrightError(f"--set {setting}: write it as FIELD=VALUE, for example --set rows=8")
         values[field.strip()] = parse_value(text.strip())
     return cls(**values)
-
-
-def read_toml(path: Path, table: str) -> dict[str, Any]:
-    """Return what a TOML file holds; ``table`` is the table that it should have, for the message if it is no TOML.
-
-    Raises
-    ------
-    TilewrightError
-        If the file cannot be read, or is not TOML.
-    """
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise TilewrightError(f"cannot read {path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise TilewrightError(
-            f"cannot read {path}: it is not UTF-8 text; expected TOML with a [{table}] table"
-        ) from None
-    except ValueError as error:
-        raise TilewrightError(f"{path} is not valid TOML: {str(error).splitlines()[0]}") from None
 
 
 def _read_table(cls: type[Config], path: Path) -> Mapping[str, Any]:
@@ -206,14 +192,6 @@ def _read_table(cls: type[Config], path: Path) -> Mapping[str, Any]:
     if not isinstance(table, Mapping):
         raise TilewrightError(f"{path}: has no table [{cls.TABLE}]; put the fields there")
     return table
-
-
-def parse_value(text: str) -> Any:
-    """Return a field's value as it stands on the command line: read as TOML, or the text itself if it is none."""
-    try:
-        return tomllib.loads(f"value = {text}")["value"] if text.isprintable() else text
-    except ValueError:
-        return text
 
 
 def closest_name(name: str, names: Iterable[str]) -> str | None:

@@ -5,23 +5,22 @@ import time
 from pathlib import Path
 
 import click
-import numpy as np
 from numpy.typing import NDArray
 
-import tilewright.board.cli  # noqa: F401  # its commands
 from tilewright.board.board_config import BoardConfig
 from tilewright.board.boards import BOARDS
 from tilewright.board.cli import board_option
-from tilewright.cli import cli, console
+from tilewright.cli import console
 from tilewright.config import load_config
 from tilewright.terminal import Printer
 
 from .board import Board
 from .board_simulator import BoardSimulator
 from .gemm_report import check_result, report, summary, where_the_time_went
+from .matrix_file import write_matrix
 from .requant import Requant
 
-__all__ = ["gemm_on_board", "simulated_board_config"]
+__all__ = ["board_sim", "gemm_on_board", "simulated_board_config"]
 
 LINK_CYCLES = 12
 """Clock cycles in a bit of a simulated serial line: the fewest."""
@@ -39,8 +38,7 @@ def gemm_on_board(
         config, clock_hz = chip.config, chip.serial.information.clock_hz
     check_result(result.c, a, b, bias, requant, config.rounding)
     if output:
-        with output.open("wb") as stream:
-            np.save(stream, result.c)
+        write_matrix(output, result.c)
     figures = report(config, result, a.shape[1], None) | {"clock_hz": clock_hz, "seconds_with_transfers": seconds}
     if as_json:
         click.echo(json.dumps(figures))
@@ -56,7 +54,7 @@ def simulated_board_config(name: str, settings: tuple[str, ...] = ()) -> BoardCo
     return load_config(BoardConfig, name, None, (*settings, f"baud={config.clock_hz // LINK_CYCLES}"))
 
 
-@cli.command("board-sim")
+@click.command("board-sim")
 @board_option
 @click.option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="Set a field; repeatable.")
 def board_sim(name: str, settings: tuple[str, ...]) -> None:

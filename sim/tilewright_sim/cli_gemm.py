@@ -1,10 +1,7 @@
-"""The commands ``gemm`` and ``estimate``."""
+"""The command ``gemm``."""
 
 import json
-import os
 import re
-from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +11,25 @@ from numpy.typing import NDArray
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tilewright.accelerator_config import AcceleratorConfig
-from tilewright.cli import cli, console
+from tilewright.cli import console
 from tilewright.config import load_config
 from tilewright.cycle_model import Bus, Estimate, Gemm, estimate
 from tilewright.errors import TilewrightError
+from tilewright.files import check_output
 from tilewright.terminal import Printer
 
-from .chip.cli import chip_options, estimate_chip, wants_chip
 from .cli_board import gemm_on_board
+from .cli_options import Number, distinct_files, only_with, options_for, parse_shape
 from .device_array import check_bias, check_matrix
 from .gemm_report import check_result, report, summary, where_the_time_went
+from .matrix_file import load_matrix, write_matrix
 from .requant import Requant
 from .runtime import GemmResult
 from .serial_device import BAUD
 from .simulator import Simulator
 from .trace import write_trace
 
-__all__ = ["check_writable", "gemm", "load_matrix", "options_for"]
+__all__ = ["gemm"]
 
 DEFAULT_SHAPE = (64, 64, 64)
 HINT = """\
@@ -44,50 +43,35 @@ _EVENTS = 200_000
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
-def options_for(preset: str, latency: int) -> Callable[[Callable], Callable]:
-    """Return a decorator that adds the options that choose the accelerator and the memory behind it."""
-    options = [
-        click.option("--preset", "-p", default=preset, show_default=True, help="Start from this preset."),
-        click.option(
-            "--config", "-c", "path", type=click.Path(path_type=Path), help="A TOML file; wins over the preset."
-        ),
-        click.option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="Set a field; wins over both."),
-        click.option("--latency", default=latency, show_default=True, help="Cycles of the memory's latency."),
-        click.option("--bandwidth", default=1.0, show_default=True, help="Beats per cycle, at most 1."),
-    ]
-
-    def add(function: Callable) -> Callable:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return add
-
-
-accelerator_options = options_for("small", 0)
-
-
-@cli.command()
+@click.command()
 @click.argument("a_file", metavar="[A.npy", type=_FILE, required=False)
 @click.argument("b_file", metavar="B.npy]", type=_FILE, required=False)
 @click.option("--output", "-o", type=_FILE, help="Write C here, as .npy.")
 @click.option("--random", "shape", metavar="MxNxK", help="Random matrices of this shape instead of files.")
 @click.option("--int8", "int8", is_flag=True, help="An int8 result, scaled so that it fits, or by --scale.")
 @click.option("--scale", help="For an int8 result: a number, or a .npy file with one for each column.")
-@click.option("--zero-point", default=0, show_default=True, help="Of an int8 result.")
+@click.option(
+    "--zero-point", default=0, show_default=True, type=click.IntRange(-128, 127), help="Zero point of the int8 result."
+)
 @click.option("--bias", "bias_file", type=_FILE, help="An int32 [N] as .npy, added to each row.")
 @click.option(
     "--seed", default=0, show_default=True, type=click.IntRange(0, 1 << 32), help="Of the random matrices and stalls."
 )
-@accelerator_options
+@options_for("small", 0)
 @click.option(
-    "--stall", default=0.0, show_default=True, help="Probability that a channel of the bus pauses in a cycle."
+    "--stall",
+    default=0.0,
+    show_default=True,
+    type=Number(0, 0.99),
+    help="Probability that a channel of the bus pauses in a cycle.",
 )
-@click.option("--trace", type=_FILE, help="Write what every walker and channel did, for ui.perfetto.dev.")
+@click.option("--trace", type=_FILE, help="Write a trace of all walkers and channels, for ui.perfetto.dev.")
 @click.option("--waveform", type=_FILE, help="Write an FST waveform.")
 @click.option("--window", metavar="FROM:TO", default=":", help="Cycles of the waveform, since reset.")
 @click.option("--board", "port", metavar="PORT", help="Multiply on the board at this serial port, not in a simulator.")
-@click.option("--baud", default=BAUD, show_default=True, type=click.IntRange(1), help="Baud rate of its bitstream.")
+@click.option(
+    "--baud", default=BAUD, show_default=True, type=click.IntRange(300, 100_000_000), help="Baud rate of its bitstream."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def gemm(
     a_file: Path | None, b_file: Path | None, output: Path | None, shape: str | None, int8: bool, scale: str | None,
@@ -106,17 +90,27 @@ def gemm(
       tilewright gemm A.npy B.npy -o C.npy --bias bias.npy --scale 0.002
       tilewright gemm A.npy B.npy --board /dev/ttyUSB0
     """
+    only_with("window", "with --waveform", waveform is not None)
+    only_with("baud", "with --board", port is not None)
+    only_with(
+        "trace waveform preset path settings latency bandwidth stall",
+        "in the simulator, not with --board",
+        port is None,
+    )
+    only_with("seed", "with --random or --stall", a_file is None or (stall > 0 and port is None))
+    distinct_files(
+        {"-o": output, "--trace": trace, "--waveform": waveform},
+        {"A.npy": a_file, "B.npy": b_file, "--bias": bias_file, "--config": path},
+    )
     config = load_config(AcceleratorConfig, preset, path, settings)
     for file in filter(None, (output, trace, waveform)):
-        check_writable(file)
+        check_output(file)
     rng = np.random.default_rng(seed)
     a, b = _operands(a_file, b_file, shape, rng)
     bias = check_bias(load_matrix(bias_file), len(b)) if bias_file else None
     requant = _requant(a, scale, int8, zero_point)
     cycles = _window(window)
     if port is not None:
-        if trace or waveform:
-            raise click.UsageError("--trace and --waveform are of the simulator: not with --board")
         gemm_on_board(port, baud, a, b, bias, requant, output, as_json)
         return
     memory: dict[str, Any] = {"latency": latency, "bandwidth": bandwidth, "stall": stall, "seed": seed}
@@ -133,9 +127,10 @@ def gemm(
                     f"the trace ends after {_EVENTS:,} events; {dropped:,} more are left out", highlight=False
                 )
     check_result(result.c, a, b, bias, requant, config.rounding)
+    if waveform and not waveform.exists():
+        raise TilewrightError(f"cannot write {waveform}: the simulator left no waveform; is the disk full?")
     if output:
-        with output.open("wb") as stream:  # given a name, numpy may change it
-            np.save(stream, result.c)
+        write_matrix(output, result.c)
     figures = report(config, result, a.shape[1], guess)
     if as_json:
         click.echo(json.dumps(figures))
@@ -144,53 +139,6 @@ def gemm(
     Printer().print(where_the_time_went(result.counters))
     if a_file is None and shape is None:
         click.echo(HINT)
-
-
-@cli.command("estimate")
-@click.argument("sizes", metavar="[M N K]", nargs=3, type=click.IntRange(1), required=False)
-@click.option("--int32", is_flag=True, help="The result is int32 rather than int8.")
-@click.option("--queue", default=1, show_default=True, type=click.IntRange(1, 10_000), help="As many of them at once.")
-@accelerator_options
-@chip_options
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def estimate_command(
-    sizes: tuple[int, int, int], int32: bool, queue: int, preset: str, path: Path | None, settings: tuple[str, ...],
-    latency: int, bandwidth: float, as_json: bool, **scale: Any,
-) -> None:  # fmt: skip
-    """Predict without simulating: the cycles of C[M, N] = A[M, K] · B[N, K]ᵀ from doorbell to interrupt.
-
-    Or, with --model, --layers or --gemm, how fast chips with many tiles run a transformer or a list of products:
-    what binds each kind of layer, tokens per second, energy and area. A tile is one accelerator of the preset.
-
-    \b
-    Examples:
-      tilewright estimate 512 512 512 --preset base --latency 64
-      tilewright estimate --model llama-3.1-8b -p giant --tiles 32 --memory-gbs 400 --freq 1000 --pj-per-mac 0.3
-      tilewright estimate --model llama-3.1-70b -p giant --tiles 64 --freq 1000 --chips 8 --link-gbs 100
-      tilewright estimate --gemm 64x4096x4096*32 --gemm 1x4096x4096 --tiles 8 --memory-gbs 20
-    """
-    config = load_config(AcceleratorConfig, preset, path, settings)
-    if wants_chip(scale):
-        estimate_chip(config, sizes, int32, queue, latency, bandwidth, as_json, scale)
-        return
-    if not sizes:
-        raise click.UsageError("give M N K, or a workload: --model, --layers or --gemm")
-    if not 0 <= latency <= 1_000_000 or not 0 < bandwidth <= 1:
-        raise TilewrightError(
-            f"latency {latency}, bandwidth {bandwidth}: must be 0 to 1000000, more than 0 and at most 1"
-        )
-    m, n, k = sizes
-    guess = estimate(
-        config, [Gemm(m=m, n=n, k=k, requant=not int32)] * queue, Bus(latency=latency, bandwidth=bandwidth)
-    )
-    if as_json:
-        click.echo(json.dumps({**asdict(guess), "bound": guess.bound}))
-        return
-    tighter = max(guess.multiplier_cycles, guess.bus_cycles)
-    click.echo(f"{guess.cycles:,} cycles, multipliers busy {guess.utilisation:.2%}")
-    click.echo(
-        f"at best {tighter:,.0f} cycles, because of the {guess.bound}: {tighter / guess.cycles:.1%} of what they can do"
-    )
 
 
 def _run(
@@ -216,26 +164,10 @@ def _operands(
         if a.shape[1] != b.shape[1]:
             raise TilewrightError(f"{a_file} is {list(a.shape)} and {b_file} {list(b.shape)}: not [M, K] and [N, K]")
         return a, b
-    sizes = re.fullmatch(r"(\d{1,7})x(\d{1,7})x(\d{1,7})", shape) if shape else None
-    if shape and not sizes:
-        raise click.UsageError(f"--random {shape}: write it as MxNxK, for example --random 512x512x512")
-    m, n, k = map(int, sizes.groups()) if sizes else DEFAULT_SHAPE
-    if not m * n * k or max(m * k, n * k, m * n) > 1 << 28:
+    m, n, k = DEFAULT_SHAPE if shape is None else parse_shape(shape, "--random")
+    if max(m * k, n * k, m * n) > 1 << 28:
         raise TilewrightError(f"--random {shape}: each matrix must have 1 to {1 << 28:,} elements")
     return rng.integers(-128, 128, (m, k), dtype=np.int8), rng.integers(-128, 128, (n, k), dtype=np.int8)
-
-
-def load_matrix(file: Path) -> NDArray:
-    """Read a .npy file; `TilewrightError` if it is none."""
-    try:
-        values = np.load(file, allow_pickle=False)
-    except OSError as error:
-        raise TilewrightError(f"cannot read {file}: {error.strerror or error}") from None
-    except (ValueError, EOFError) as error:
-        raise TilewrightError(f"{file} is no .npy file of numbers: {error}") from None
-    if not isinstance(values, np.ndarray):
-        raise TilewrightError(f"{file} holds several arrays: save one with numpy.save")
-    return values
 
 
 def _requant(a: NDArray, scale: str | None, int8: bool, zero_point: int) -> Requant | None:
@@ -250,21 +182,12 @@ def _requant(a: NDArray, scale: str | None, int8: bool, zero_point: int) -> Requ
         return Requant.from_scale(load_matrix(Path(scale)), zero_point)
 
 
-def check_writable(file: Path) -> None:
-    """Fail before the work rather than after."""
-    folder = file.parent
-    if not folder.is_dir():
-        raise TilewrightError(f"cannot write {file}: there is no folder {folder}")
-    if file.is_dir() or not os.access(file if file.exists() else folder, os.W_OK):
-        raise TilewrightError(f"cannot write {file}: {'it is a folder' if file.is_dir() else 'permission denied'}")
-
-
 def _window(text: str) -> range:
-    match = re.fullmatch(r"(\d*):(\d*)", text)
-    if not match:
+    match = re.fullmatch(r"([0-9]{0,18}):([0-9]{0,18})", text)
+    window = range(int(match[1] or 0), int(match[2] or 1 << 62)) if match else range(0)
+    if not window:
         raise click.UsageError(f"--window {text}: write it as FROM:TO, for example --window 1000:2000")
-    first, end = match.groups()
-    return range(min(int(first or 0), 1 << 62), min(int(end or 1 << 62), 1 << 62))
+    return window
 
 
 def _guess(

@@ -1,22 +1,22 @@
 """The command ``report``."""
 
 import json
-import re
 from pathlib import Path
 
 import click
 import numpy as np
 
 from tilewright.area import LUT4_EQUIVALENTS
-from tilewright.cli import chosen, cli, config_options, console
+from tilewright.cli import chosen, config_options, console
 from tilewright.cycle_model import Bus
 from tilewright.errors import TilewrightError
-from tilewright.files import check_folder, write_files
+from tilewright.files import check_folder, check_output, write_files
 from tilewright.report_target import TARGETS, ReportTarget
 from tilewright.terminal import Printer
 
-from .cli_gemm import load_matrix
+from .cli_options import LATENCY, MHZ, Number, distinct_files, only_with, parse_shape
 from .device_array import check_matrix
+from .matrix_file import load_matrix
 from .power import WORKLOADS
 from .report import measure
 from .report_page import page
@@ -27,7 +27,7 @@ __all__ = ["report"]
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
-@cli.command(epilog="\b\n" + LUT4_EQUIVALENTS)
+@click.command(epilog="\b\n" + LUT4_EQUIVALENTS)
 @config_options
 @click.option("--target", default="generic", show_default=True, metavar="TARGET", help=", ".join(TARGETS) + ".")
 @click.option(
@@ -36,8 +36,8 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     type=_FILE,
     help="Standard cells, plain or .gz; repeat it for files that belong together.",
 )
-@click.option("--memory-um2-per-bit", type=float, help="Area of a bit of memory, for the target asic.")
-@click.option("--freq", type=float, help="The clock that is asked for, in MHz. If it is missed, the exit status is 1.")
+@click.option("--memory-um2-per-bit", type=Number(0, 1e6), help="Area of a bit of memory, for the target asic.")
+@click.option("--freq", type=MHZ, help="Target clock in MHz. Exits with status 1 if it is not met.")
 @click.option(
     "--seeds", default=0, show_default=True, type=click.IntRange(0, 100), help="Placements to try on an FPGA."
 )
@@ -51,9 +51,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     help="What is multiplied, or moved by a DMA engine.",
 )
 @click.option("--matrices", nargs=2, type=_FILE, metavar="A.npy B.npy", help="These instead: int8 [M, K] and [N, K].")
-@click.option(
-    "--latency", default=0, show_default=True, type=click.IntRange(0, 1_000_000), help="Of the memory, in cycles."
-)
+@click.option("--latency", default=0, show_default=True, type=LATENCY, help="Memory latency in cycles.")
 @click.option("--depth", type=click.IntRange(0), help="Levels of modules in the tables: 2 for an accelerator, else 4.")
 @click.option("--html", "html_file", type=_FILE, help="Write the report as one HTML file.")
 @click.option("--output", "-o", type=click.Path(path_type=Path), help="Keep Verilog, SDC and netlist in this folder.")
@@ -77,9 +75,17 @@ def report(
       tilewright report tile --target asic --liberty cells.lib --freq 100 --power --html report.html
       tilewright report dma-writer --target asic --liberty cells.lib --power
     """
-    for folder in (html_file and html_file.parent, output):
-        if folder:
-            check_folder(folder)
+    only_with("matrices data", "with --power", power)
+    only_with("data", "without --matrices", not matrices)
+    only_with("latency", "with --shape or --power", bool(shapes) or power)
+    only_with("liberty memory_um2_per_bit", "with --target asic", target == "asic")
+    only_with("depth", "without --json", not as_json)
+    distinct_files({"--html": html_file}, {"--config": path} | {f"--liberty {file}": file for file in liberty})
+    if html_file:
+        check_folder(html_file.parent)
+        check_output(html_file)
+    if output:
+        check_folder(output)
     place = ReportTarget.parse(target, liberty, memory_um2_per_bit)
     if freq is not None and place.family != "asic" and not seeds and output is None:
         how = "add --seeds 1, or more" if place.device else f"the target {place.name} has no timing; try ecp5 or ice40"
@@ -91,10 +97,11 @@ def report(
         if a.shape[1] != b.shape[1]:
             raise TilewrightError(f"{matrices[0]} is {list(a.shape)} and {matrices[1]} {list(b.shape)}: K must agree")
         pair = np.asarray(a), np.asarray(b)
+    sizes = [parse_shape(text, "--shape") for text in shapes]
     with console.status("") as status:
         found = measure(
-            product_chosen, config, place, freq=freq, seeds=range(1, seeds + 1), shapes=[_shape(s) for s in shapes],
-            energy=power, data=pair or data, bus=Bus(latency=latency), output=output, progress=status.update,
+            product_chosen, config, place, freq=freq, seeds=range(1, seeds + 1), shapes=sizes, energy=power,
+            data=pair or data, bus=Bus(latency=latency), output=output, progress=status.update,
         )  # fmt: skip
     if html_file:
         write_files(html_file.parent, {html_file.name: page(found)})
@@ -110,11 +117,3 @@ def report(
         )
         return 1
     return 130 if found.interrupted else 0
-
-
-def _shape(text: str) -> tuple[int, int, int]:
-    sizes = re.fullmatch(r"(\d{1,7})x(\d{1,7})x(\d{1,7})", text)
-    if not sizes:
-        raise click.UsageError(f"--shape {text}: write it as MxNxK, for example --shape 512x512x512")
-    m, n, k = map(int, sizes.groups())
-    return m, n, k

@@ -10,8 +10,9 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from tilewright import cli
+from tilewright import cli as hardware
 from tilewright.area import Area
+from tilewright_sim import cli
 
 TILEWRIGHT = Path(sys.executable).with_name("tilewright")
 
@@ -111,7 +112,7 @@ def test_the_schema_describes_every_field(tmp_path):
 
 
 def test_fmax_prints_every_seed_and_the_best(monkeypatch):
-    monkeypatch.setattr(cli, "measure_fmax", lambda product, config, seeds: [100.0 + 7 * n % 5 for n in seeds])
+    monkeypatch.setattr(hardware, "measure_fmax", lambda product, config, seeds: [100.0 + 7 * n % 5 for n in seeds])
     done = CliRunner().invoke(cli.cli, ["fmax", "tile", "--seeds", "4"])
     assert done.stdout.splitlines() == [
         "seed 1: 102.0 MHz",
@@ -129,7 +130,7 @@ def test_area_is_that_of_the_target(monkeypatch):
         asked.append((product.name, config.data_bits, target))
         return Area(lut4=1234, carry=5, ff=6, dsp=7, bram=8, multipliers=0)
 
-    monkeypatch.setattr(cli, "measure_area", measure)
+    monkeypatch.setattr(hardware, "measure_area", measure)
     done = CliRunner().invoke(cli.cli, ["area", "dma-reader", "--set", "data_bits=128", "--target", "ice40"])
     assert asked == [("dma-reader", 128, "ice40")]
     assert "1,234" in done.stdout

@@ -13,7 +13,7 @@ from tilewright.hierarchy import Hierarchy, read_hierarchy
 from tilewright.place_route import DoesNotFitError, Placement, check_fits, place_and_route
 from tilewright.products import PRODUCTS
 from tilewright.report_target import ReportTarget
-from tilewright_sim import cli, cli_report, report
+from tilewright_sim import cli, cli_options, report
 from tilewright_sim.bench_report import OSU018
 from tilewright_sim.report import measure
 from tilewright_sim.report_page import page
@@ -155,7 +155,7 @@ def test_a_shape_that_is_none_is_refused(text):
     done = CliRunner().invoke(cli.cli, ["report", "tile", "--shape", text])
     assert done.exit_code == 2
     assert "MxNxK" in done.stderr
-    assert cli_report._shape("4x5x6") == (4, 5, 6)
+    assert cli_options.parse_shape("4x5x6", "--shape") == (4, 5, 6)
 
 
 @pytest.mark.parametrize(

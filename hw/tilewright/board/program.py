@@ -1,12 +1,12 @@
 """Load a bitstream into a board with openFPGALoader."""
 
 import importlib.util
-import json
 import shlex
 import shutil
 import subprocess
 from pathlib import Path
 
+from ..documents import read_json
 from ..errors import TilewrightError, ToolError
 from .boards import Board
 
@@ -33,7 +33,7 @@ def loader_command(board: Board, folder: Path, flash: bool) -> list[str]:
     if not file.exists() or not report.exists():
         raise TilewrightError(f"there is no {file}: {how}")
     try:
-        built = json.loads(report.read_text(encoding="utf-8"))
+        built = read_json(report, "the report of a bitstream")
         made_for = f"{built['board']} ({built['device']})"
     except (ValueError, KeyError, TypeError):
         raise TilewrightError(f"{report} is no report of a bitstream: {how}") from None

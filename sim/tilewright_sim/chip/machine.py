@@ -1,12 +1,12 @@
 """What computes: tiles behind a shared memory, and several such chips."""
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tilewright.accelerator_config import AcceleratorConfig
+from tilewright.documents import read_json
 from tilewright.errors import TilewrightError
 
 __all__ = ["Machine", "TileCost", "read_report", "split_chips"]
@@ -114,12 +114,7 @@ def read_report(file: Path, config: AcceleratorConfig) -> TileCost:
     TilewrightError
         If it is no such report, or one of another number of multipliers.
     """
-    try:
-        report: Any = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise TilewrightError(f"cannot read {file}: {error.strerror or error}") from None
-    except ValueError:
-        raise TilewrightError(f"{file} is no JSON: give what `tilewright report … --json` printed") from None
+    report: Any = read_json(file, "what `tilewright report … --json` printed")
     try:
         size = report["config"]["rows"], report["config"]["cols"]
         target, total = report["target"], report["area"]["total"]
@@ -130,7 +125,7 @@ def read_report(file: Path, config: AcceleratorConfig) -> TileCost:
                 pj_per_mac=float(power["pj_per_mac"]) if power else None,
                 mhz=float(timing["requested_mhz"] or timing["fmax_mhz"]) if timing else None,
             )
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError):
         raise TilewrightError(
             f"{file} is no report of a tile: give what `tilewright report … --json` printed"
         ) from None

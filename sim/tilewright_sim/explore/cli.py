@@ -2,9 +2,7 @@
 
 import importlib.util
 import json
-import math
 import os
-import re
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +10,7 @@ from typing import Any
 
 import click
 
-from tilewright.cli import cli, console
+from tilewright.cli import console
 from tilewright.cycle_model import Bus
 from tilewright.errors import TilewrightError, ToolError
 from tilewright.files import check_folder, write_files
@@ -22,8 +20,9 @@ from tilewright.products import PRODUCTS
 from tilewright.report_target import TARGETS, ReportTarget
 from tilewright.terminal import Printer
 
+from ..cli_options import BANDWIDTH, LATENCY, MHZ, Number, only_with, parse_shape
 from .cache import Cache
-from .cycles import DEFAULT_SHAPES, Workload
+from .cycles import DEFAULT_SHAPES
 from .measure import Outcome, Task, generator_digest, measure
 from .page import check_page, page
 from .run import cluster, run_tasks
@@ -45,7 +44,7 @@ _RULE = (
 )
 
 
-@cli.command(short_help="Sweep configurations: area, Fmax, energy, cycles; Pareto front as a page.")
+@click.command()
 @click.argument("product", metavar="PRODUCT", type=click.Choice(["tile", "accelerator"]))
 @click.option("--sweep", "sweeps", multiple=True, metavar="FIELD=V,V,…", help="Values of a field to try. Repeatable.")
 @click.option("--preset", "-p", help="Start from this preset (see `tilewright presets`).")
@@ -53,13 +52,13 @@ _RULE = (
 @click.option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="Fix one field. Repeatable.")
 @click.option("--target", default="ecp5", show_default=True, metavar="|".join(TARGETS), help="What it is built on.")
 @click.option("--liberty", multiple=True, type=click.Path(path_type=Path), help="Standard cells of the target asic.")
-@click.option("--memory-um2-per-bit", type=float, help="Area of a bit of memory of the target asic.")
+@click.option("--memory-um2-per-bit", type=Number(0, 1e6), help="Area of a bit of memory of the target asic.")
 @click.option("--measure", "measures", default="area,cycles", show_default=True, help="Of area, fmax, energy, cycles.")
 @click.option("--shape", "shapes", multiple=True, metavar="MxNxK", help="A product to run. Repeatable.")
-@click.option("--freq", type=float, help="Clock in MHz that is asked for; throughput is at Fmax where it is measured.")
+@click.option("--freq", type=MHZ, help="Target clock in MHz; throughput is at Fmax where it is measured.")
 @click.option("--seeds", default=1, show_default=True, type=click.IntRange(1, 100), help="Placements for Fmax.")
-@click.option("--latency", default=64, show_default=True, type=click.IntRange(0, 1_000_000), help="Of memory, cycles.")
-@click.option("--bandwidth", default=1.0, show_default=True, help="Beats per cycle of the memory, at most 1.")
+@click.option("--latency", default=64, show_default=True, type=LATENCY, help="Memory latency in cycles.")
+@click.option("--bandwidth", default=1.0, show_default=True, type=BANDWIDTH, help="Memory beats per cycle.")
 @click.option("--output", "-o", type=click.Path(path_type=Path), default=Path("build/explore"), show_default=True)
 @click.option("--jobs", "-j", type=click.IntRange(1, 1024), help="Processes; all cores by default.")
 @click.option("--scheduler", metavar="tcp://HOST:PORT", help="Work on this Dask scheduler's machines instead.")
@@ -93,10 +92,10 @@ def explore(
     """
     place = _target(target, liberty, memory_um2_per_bit)
     parts = _parts(measures, place)
-    for name, value, most in (("--freq", freq, 100_000), ("--bandwidth", bandwidth, 1)):
-        if value is not None and not (math.isfinite(value) and 0 < value <= most):
-            raise TilewrightError(f"{name} {value}: must be more than 0 and at most {most}")
-    sizes = tuple(dict.fromkeys(map(_shape, shapes))) or DEFAULT_SHAPES
+    only_with("seeds", "with --measure fmax", "timing" in parts and place.family != "asic")
+    only_with("liberty memory_um2_per_bit", "with --target asic", place.family == "asic")
+    only_with("jobs", "without --scheduler", scheduler is None)
+    sizes = tuple(dict.fromkeys(parse_shape(text, "--shape") for text in shapes)) or DEFAULT_SHAPES
     sweep = load_sweep(PRODUCTS[product].config, preset, path, settings, sweeps)
     check_page()
     _check_tools(parts, place, scheduler)
@@ -194,14 +193,6 @@ def _parts(measures: str, target: ReportTarget) -> tuple[str, ...]:
     if "energy" in names and target.family != "asic":
         raise TilewrightError(f"--measure energy: not for {target.name}; give --target asic and --liberty FILE")
     return tuple(part for name, part in _MEASURES.items() if name in names)
-
-
-def _shape(text: str) -> Workload:
-    sizes = re.fullmatch(r"([1-9]\d{0,6})x([1-9]\d{0,6})x([1-9]\d{0,6})", text)
-    if not sizes:
-        raise TilewrightError(f"--shape {text}: write it as MxNxK, for example --shape 512x512x512")
-    m, n, k = map(int, sizes.groups())
-    return m, n, k
 
 
 def _check_tools(parts: Sequence[str], target: ReportTarget, scheduler: str | None) -> None:

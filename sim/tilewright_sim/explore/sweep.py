@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tilewright.config import Config, closest_name, parse_value, read_toml
+from tilewright.config import Config, closest_name
+from tilewright.documents import parse_value, read_toml
 from tilewright.errors import ConfigError, TilewrightError
 
 __all__ = ["MOST_POINTS", "Point", "Skipped", "Sweep", "load_sweep"]

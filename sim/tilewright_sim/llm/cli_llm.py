@@ -10,12 +10,13 @@ import click
 from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tilewright.accelerator_config import AcceleratorConfig
-from tilewright.cli import cli, console
+from tilewright.cli import console
 from tilewright.config import load_config
 from tilewright.errors import TilewrightError
+from tilewright.files import check_output
 from tilewright.terminal import Printer
 
-from ..cli_gemm import check_writable, options_for
+from ..cli_options import Number, options_for
 from ..simulator import Simulator
 from .clocks import clock_of
 from .conversation import Conversation
@@ -37,7 +38,7 @@ _MODEL = click.option(
 )  # fmt: skip
 
 
-@cli.command()
+@click.command()
 @click.argument("prompt")
 @_MODEL
 @options_for("base", 64)
@@ -46,7 +47,7 @@ _MODEL = click.option(
               help="Size of the device's memory in MiB.")  # fmt: skip
 @click.option("--raw", is_flag=True, help="Continue the prompt as it is, without the model's chat template.")
 @click.option("--check", is_flag=True, help="Compare every tensor of the hardware with the golden model.")
-@click.option("--freq", type=click.FloatRange(0.001), metavar="MHZ", help="Clock for which times are given; otherwise "
+@click.option("--freq", type=Number(0.001, 100_000), metavar="MHZ", help="Clock for which times are given; otherwise "
               "what place and route reached for this preset.")  # fmt: skip
 @click.option("--trace", type=click.Path(path_type=Path, dir_okay=False),
               help="Write the first decoded token, its beginning in detail, for ui.perfetto.dev.")  # fmt: skip
@@ -70,7 +71,7 @@ def llm(
     start = time.monotonic()
     config = load_config(AcceleratorConfig, preset, path, settings)
     if trace:
-        check_writable(trace)
+        check_output(trace)
     loaded = _load(model_path(name))
     tokens = loaded.tokenizer.encode(prompt) if raw else loaded.tokenizer.chat(prompt)
     check_length(loaded.config, tokens, max_tokens)
@@ -106,7 +107,7 @@ def llm(
     return INTERRUPTED if interrupted else 0
 
 
-@cli.group()
+@click.group()
 def model() -> None:
     """Get language models, and measure what int8 costs them."""
 

@@ -8,12 +8,28 @@ from numpy.typing import NDArray
 
 from tilewright.errors import TilewrightError, ToolError
 
-from .llama import LlamaConfig, check_tensors
+from .llama import LlamaConfig, check_tensors, finite, number
 
 __all__ = ["GgufModel"]
 
 _ARCHITECTURE = "llama"
 _MISSING = object()
+
+_READ = frozenset({
+    "attention.head_count", "attention.head_count_kv", "attention.key_length", "attention.layer_norm_rms_epsilon",
+    "attention.value_length", "block_count", "context_length", "embedding_length", "feed_forward_length",
+    "rope.dimension_count", "rope.freq_base",
+    # Of no effect by themselves.
+    "rope.scaling.finetuned", "rope.scaling.original_context_length", "tensor_data_layout", "vocab_size",
+})  # fmt: skip
+"""Keys of the architecture that are read, or say nothing of the result."""
+_NOTHING = (None, 0, False, "", "none")
+_NEUTRAL = {
+    "rope.scaling.type": (None, "", "none"), "rope.scaling.factor": (None, 0, 1),
+    "logit_scale": (None, 0, 1), "residual_scale": (None, 0, 1), "embedding_scale": (None, 0, 1),
+    "attention.scale": (None, 0), "attention.causal": (None, True), "expert_count": (None, 0, 1),
+}  # fmt: skip
+"""Values of other keys that change nothing; of those that are not listed, `_NOTHING` does not."""
 
 
 class GgufModel:
@@ -62,7 +78,7 @@ class GgufModel:
         """Return a tensor, dequantized."""
         tensor = self._tensors[name]
         values = _gguf().quants.dequantize(tensor.data, tensor.tensor_type)
-        return np.asarray(values, dtype=np.float32).reshape(_shape(tensor))
+        return finite(self.path, name, np.asarray(values, dtype=np.float32).reshape(_shape(tensor)))
 
     def rope_factors(self) -> NDArray[np.float32] | None:
         """Return the divisors of the frequencies, if the file has them."""
@@ -77,7 +93,7 @@ class GgufModel:
         return {
             "tokens": tokens,
             "merges": self._field("tokenizer.ggml.merges"),
-            "types": list(map(int, self._field("tokenizer.ggml.token_type", [1] * len(tokens)))),
+            "types": self._field("tokenizer.ggml.token_type", [1] * len(tokens)),
             "splitter": self._field("tokenizer.ggml.pre", "default"),
             "template": self._field("tokenizer.chat_template", ""),
             "begin": self._field("tokenizer.ggml.bos_token_id", None),
@@ -91,21 +107,32 @@ class GgufModel:
             if default is _MISSING:
                 raise TilewrightError(f"{self.path} does not say {name}")
             return default
-        return field.contents()
+        try:
+            return field.contents()
+        except Exception as error:  # whatever a damaged file makes of it
+            raise TilewrightError(f"{self.path} is damaged: {name} cannot be read ({error})") from None
 
-    def _number(self, name: str, default: Any = _MISSING) -> Any:
-        return self._field(f"{_ARCHITECTURE}.{name}", default)
+    def _number(self, name: str, default: Any = _MISSING, *, whole: bool = True) -> Any:
+        key = f"{_ARCHITECTURE}.{name}"
+        return number(self.path, key, self._field(key, default), whole=whole)
+
+    def _refuse_what_is_ignored(self) -> None:
+        """Refuse each key of the architecture that would change the result and that nothing here reads."""
+        for key in self._reader.fields:
+            name = key.removeprefix(f"{_ARCHITECTURE}.")
+            if name == key or name in _READ:
+                continue
+            value = self._field(key)
+            if value not in _NEUTRAL.get(name, _NOTHING):
+                raise TilewrightError(f"{self.path} says {key} = {value!r}, which is not supported")
 
     def _config(self) -> LlamaConfig:
-        scaling = self._number("rope.scaling.type", "none")
-        if scaling != "none":
-            raise TilewrightError(f"{self.path} scales its rotary embedding by {scaling!r}, which is not supported")
-        if self._number("expert_count", 0):
-            raise TilewrightError(f"{self.path} is a mixture of experts, which is not supported")
-        heads, width = self._number("attention.head_count"), self._number("embedding_length")
+        self._refuse_what_is_ignored()
+        heads = self._field(f"{_ARCHITECTURE}.attention.head_count")
         if isinstance(heads, list):
             raise TilewrightError(f"{self.path} has another number of heads in each layer, which is not supported")
-        head_width = self._number("attention.key_length", width // max(heads, 1))
+        heads, width = self._number("attention.head_count"), self._number("embedding_length")
+        head_width = self._number("attention.key_length", max(width // heads, 1))
         for name in ("rope.dimension_count", "attention.value_length"):
             if self._number(name, head_width) != head_width:
                 raise TilewrightError(f"{self.path}: {name} is not the width of a head, {head_width}: not supported")
@@ -120,8 +147,8 @@ class GgufModel:
             kv_heads=self._number("attention.head_count_kv", heads),
             head_width=head_width,
             context=self._number("context_length"),
-            rope_base=float(self._number("rope.freq_base", 10000.0)),
-            epsilon=float(self._number("attention.layer_norm_rms_epsilon")),
+            rope_base=self._number("rope.freq_base", 10000.0, whole=False),
+            epsilon=self._number("attention.layer_norm_rms_epsilon", whole=False),
             tied="output.weight" not in self._tensors,
         )
 

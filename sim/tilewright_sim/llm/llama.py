@@ -1,5 +1,6 @@
 """What a model of the Llama architecture is: its sizes, the names and shapes of its tensors, where they come from."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
@@ -9,7 +10,10 @@ from numpy.typing import NDArray
 
 from tilewright.errors import TilewrightError
 
-__all__ = ["LlamaConfig", "Source", "check_tensors", "tensor_shapes"]
+__all__ = ["LlamaConfig", "Source", "check_tensors", "finite", "number", "tensor_shapes"]
+
+LARGEST = 1 << 31
+"""Above every size of a model."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,9 +52,8 @@ class LlamaConfig:
 
     def __post_init__(self):
         for name, value in asdict(self).items():
-            kind = (int, float) if name in ("rope_base", "epsilon") else int
-            if name != "tied" and not (isinstance(value, kind) and value > 0):
-                raise TilewrightError(f"this model says {name} = {value!r}: it must be a number, and more than 0")
+            if name != "tied":
+                number("this model", name, value, whole=name not in ("rope_base", "epsilon"))
         if self.heads % self.kv_heads or self.head_width % 2:
             raise TilewrightError(
                 f"this model has {self.heads} heads of {self.head_width} elements for {self.kv_heads} of keys: heads "
@@ -93,6 +96,28 @@ class Source(Protocol):
 
     def tokenizer(self) -> dict[str, Any]:
         """Return the fields of `tokenizer.TokenizerData`."""
+
+
+def number(file: object, name: str, value: Any, *, whole: bool) -> Any:
+    """Return a number of a model's description, an int if ``whole``; more than 0, finite and of sensible size."""
+    kinds = (int, np.integer) if whole else (int, float, np.integer, np.floating)
+    if isinstance(value, bool) or not isinstance(value, kinds) or not 0 < value < LARGEST:
+        kind = "a whole number" if whole else "a number"
+        raise TilewrightError(f"{file} says {name} = {value!r}: it must be {kind}, more than 0 and below {LARGEST}")
+    return int(value) if whole else float(value)
+
+
+def finite(file: object, name: str, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a tensor all of whose elements are finite.
+
+    Raises
+    ------
+    TilewrightError
+        If one is not.
+    """
+    if not math.isfinite(float(np.sum(values, dtype=np.float64))) and not np.all(np.isfinite(values)):
+        raise TilewrightError(f"{file}: {name} has elements that are not finite numbers: the file is damaged")
+    return values
 
 
 def tensor_shapes(config: LlamaConfig) -> Iterator[tuple[str, tuple[int, ...]]]:

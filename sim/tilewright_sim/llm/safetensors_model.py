@@ -1,15 +1,18 @@
 """Read a model from a folder with safetensors, as models are published."""
 
 import json
+import math
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tilewright.documents import parse_json, read_json
 from tilewright.errors import TilewrightError
 
-from .llama import LlamaConfig, check_tensors
+from .llama import LlamaConfig, check_tensors, finite, number
 
 __all__ = ["SafetensorsModel"]
 
@@ -31,6 +34,22 @@ _LAYER_NAMES = {
     "mlp.down_proj": "ffn_down",
 }
 _MOST_HEADER = 100 << 20
+_OFF, _ONE = (None, False, 0), (None, 1)
+_NEUTRAL: dict[str, tuple[Any, ...]] = {
+    "hidden_act": ("silu", "swish", None), "activation_function": ("silu", "swish", None),
+    **dict.fromkeys((
+        "rope_scaling", "attention_bias", "mlp_bias", "bias", "sliding_window", "use_sliding_window",
+        "attn_logit_softcapping", "final_logit_softcapping", "logits_soft_cap", "clip_qkv", "qk_norm", "use_qk_norm",
+        "query_pre_attn_scalar", "attention_multiplier", "no_rope_layers", "rope_interleaved",
+        "alibi", "quantization_config", "parallel_residual", "use_parallel_residual",
+    ), _OFF),
+    **dict.fromkeys((
+        "partial_rotary_factor", "logit_scale", "logits_scaling", "residual_multiplier", "embedding_multiplier",
+        "num_experts", "num_local_experts", "factor", "attention_factor",
+    ), (*_ONE, 0)),
+    "rope_type": ("default", None), "type": ("default", None),
+}  # fmt: skip
+"""Settings that would change the result if they were not one of these."""
 
 
 class SafetensorsModel:
@@ -78,6 +97,7 @@ class SafetensorsModel:
             values = (raw.astype(np.uint32) << 16).view(np.float32)
         else:
             values = np.asarray(raw, dtype=np.float32)
+        finite(entry["file"], name, values)
         for part, heads in (("attn_q", self.config.heads), ("attn_k", self.config.kv_heads)):
             if part in name:  # the halves of a head become pairs
                 pairs = values.reshape(heads, 2, self.config.head_width // 2, -1).swapaxes(1, 2)
@@ -105,29 +125,37 @@ class SafetensorsModel:
         if settings.get("model_type") != "llama":
             kind = settings.get("model_type")
             raise TilewrightError(f"{file} says model_type = {kind!r}: only 'llama' runs here")
-        for name in ("rope_scaling", "attention_bias", "mlp_bias"):
-            if settings.get(name):
-                raise TilewrightError(f"{file} says {name} = {settings[name]}, which is not supported")
-        try:
-            heads, width = settings["num_attention_heads"], settings["hidden_size"]
-            rope = settings.get("rope_parameters") or {}
-            if rope.get("rope_type", "default") != "default":
-                raise TilewrightError(f"{file} says rope_type = {rope['rope_type']}, which is not supported")
-            return LlamaConfig(
-                layers=settings["num_hidden_layers"],
-                width=width,
-                hidden=settings["intermediate_size"],
-                vocabulary=settings["vocab_size"],
-                heads=heads,
-                kv_heads=settings.get("num_key_value_heads", heads),
-                head_width=settings.get("head_dim") or width // heads,
-                context=settings["max_position_embeddings"],
-                rope_base=float(settings.get("rope_theta") or rope.get("rope_theta", 10000.0)),
-                epsilon=float(settings["rms_norm_eps"]),
-                tied=bool(settings.get("tie_word_embeddings", False)),
-            )
-        except KeyError as error:
-            raise TilewrightError(f"{file} does not say {error}") from None
+        rope = settings.get("rope_parameters") or {}
+        if not isinstance(rope, dict):
+            raise TilewrightError(f"{file} says rope_parameters = {rope!r}: it must be an object")
+        for place in (settings, rope):
+            for name, neutral in _NEUTRAL.items():
+                if place.get(name, neutral[0]) not in neutral:
+                    raise TilewrightError(f"{file} says {name} = {place[name]!r}, which is not supported")
+        kinds = settings.get("layer_types") or []
+        if any(kind != "full_attention" for kind in kinds):
+            raise TilewrightError(f"{file} says layer_types = {kinds!r}: only 'full_attention' is supported")
+
+        def get(name: str, default: Any = None, *, whole: bool = True) -> Any:
+            value = settings.get(name)
+            if value is None and default is None:
+                raise TilewrightError(f"{file} does not say {name}")
+            return number(file, name, default if value is None else value, whole=whole)
+
+        heads, width = get("num_attention_heads"), get("hidden_size")
+        return LlamaConfig(
+            layers=get("num_hidden_layers"),
+            width=width,
+            hidden=get("intermediate_size"),
+            vocabulary=get("vocab_size"),
+            heads=heads,
+            kv_heads=get("num_key_value_heads", heads),
+            head_width=get("head_dim", max(width // heads, 1)),
+            context=get("max_position_embeddings"),
+            rope_base=get("rope_theta", rope.get("rope_theta", 10000.0), whole=False),
+            epsilon=get("rms_norm_eps", whole=False),
+            tied=bool(settings.get("tie_word_embeddings", False)),
+        )
 
 
 def _name(name: str, path: Path) -> str:
@@ -141,12 +169,7 @@ def _name(name: str, path: Path) -> str:
 
 
 def _json(file: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise TilewrightError(f"cannot read {file}: {error.strerror}") from None
-    except ValueError as error:
-        raise TilewrightError(f"{file} is no JSON: {error}") from None
+    content = read_json(file, "an object")
     if not isinstance(content, dict):
         raise TilewrightError(f"{file} holds no object")
     return content
@@ -160,17 +183,25 @@ def _header(file: Path) -> dict[str, dict[str, Any]]:
             length = int.from_bytes(stream.read(8), "little")
             if not 2 <= length <= min(_MOST_HEADER, size - 8):
                 raise TilewrightError(f"{file} is no file of safetensors, or incomplete")
-            header = json.loads(stream.read(length))
+            header: Any = parse_json(stream.read(length), f"the header of {file}", "a table of tensors")
+        taken = []
         for name, entry in header.items():
             if name == "__metadata__":
                 continue
             if entry["dtype"] not in _TYPES:
                 raise TilewrightError(f"{file}: {name} is {entry['dtype']}: only {', '.join(_TYPES)} are supported")
             first, last = entry["data_offsets"]
-            count = int(np.prod(entry["shape"], dtype=np.int64)) * np.dtype(_TYPES[entry["dtype"]]).itemsize
+            if not all(isinstance(size, int) and size >= 0 for size in (first, last, *entry["shape"])):
+                raise ValueError
+            count = math.prod(entry["shape"]) * np.dtype(_TYPES[entry["dtype"]]).itemsize
+            taken.append((first, last, name))
             if not 0 <= first <= last <= size - 8 - length or last - first != count:
                 raise TilewrightError(f"{file} is damaged or incomplete: {name} lies beyond its end")
             entry.update(file=file, start=8 + length + first)
+        taken.sort()
+        for (_, end, name), (start, _, following) in pairwise(taken):
+            if start < end:
+                raise TilewrightError(f"{file} is damaged: {name} and {following} overlap")
     except OSError as error:
         raise TilewrightError(f"cannot read {file}: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, AttributeError):
