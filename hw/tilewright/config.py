@@ -195,7 +195,7 @@ def _read_table(cls: type[Config], path: Path) -> Mapping[str, Any]:
 
 
 def closest_name(name: str, names: Iterable[str]) -> str | None:
-    return next(iter(difflib.get_close_matches(name, list(names), n=1, cutoff=0.4)), None)
+    return next(iter(difflib.get_close_matches(str(name), list(names), n=1, cutoff=0.4)), None)
 
 
 def _explain(cls: type[Config], values: Mapping[str, Any], error: ValidationError) -> ConfigError:

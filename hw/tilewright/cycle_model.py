@@ -70,7 +70,7 @@ def estimate(config: AcceleratorConfig, gemms: Iterable[Gemm], bus: Bus = Bus())
 
 def _check(config: AcceleratorConfig, gemm: Gemm) -> None:
     for name, limit in (("m", config.size_limit), ("n", config.size_limit), ("k", config.k_limit)):
-        if not 1 <= getattr(gemm, name) <= limit:
+        if not isinstance(getattr(gemm, name), int) or not 1 <= getattr(gemm, name) <= limit:
             raise TilewrightError(f"{name.upper()} = {getattr(gemm, name)}: must be 1 to {limit} with one descriptor")
 
 

@@ -8,8 +8,10 @@ import math
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from numbers import Real
 
 from .accelerator_config import DESCRIPTOR_BYTES, AcceleratorConfig
+from .errors import TilewrightError
 from .tile import MatmulTile
 
 __all__ = ["Bus", "Gemm", "Shape", "Walk"]
@@ -67,6 +69,12 @@ class Bus:
     latency: int = 0
     bandwidth: float = 1.0
     shared: bool = False
+
+    def __post_init__(self):
+        if not isinstance(self.latency, Real) or not 0 <= float(self.latency) <= 1_000_000:
+            raise TilewrightError(f"latency = {self.latency!r}: must be 0 to 1000000 cycles")
+        if not isinstance(self.bandwidth, Real) or not 1e-8 <= float(self.bandwidth) <= 1:
+            raise TilewrightError(f"bandwidth = {self.bandwidth!r}: must be 1e-08 to 1 beats per cycle")
 
 
 class Shape:

@@ -1,5 +1,6 @@
 """Who uses which part of the device's memory."""
 
+import threading
 from bisect import insort
 
 from tilewright.errors import TilewrightError
@@ -15,7 +16,7 @@ class OutOfMemoryError(TilewrightError):
 
 
 class Allocator:
-    """Hand out ranges of addresses, the lowest gap that fits first, and take them back.
+    """Hand out ranges of addresses, the lowest gap that fits first, and take them back; from any thread.
 
     Parameters
     ----------
@@ -27,6 +28,7 @@ class Allocator:
         self.memory = memory
         self._gaps: list[tuple[int, int]] = [(memory.start, memory.stop)] if len(memory) else []
         self._taken: dict[int, int] = {}
+        self._lock = threading.Lock()
 
     @property
     def free_bytes(self) -> int:
@@ -43,6 +45,10 @@ class Allocator:
         """
         if size < 1 or alignment < 1 or alignment & alignment - 1:
             raise ValueError(f"cannot allocate {size} bytes aligned to {alignment}")
+        with self._lock:
+            return self._allocate(size, alignment)
+
+    def _allocate(self, size: int, alignment: int) -> int:
         for place, (start, end) in enumerate(self._gaps):
             address = start + -start % alignment
             if address + size > end:
@@ -59,12 +65,13 @@ class Allocator:
 
     def free(self, address: int) -> None:
         """Take back what `allocate` gave at this address."""
-        if address not in self._taken:
-            raise ValueError(f"nothing is allocated at {address:#x}")
-        insort(self._gaps, (address, address + self._taken.pop(address)))
-        merged: list[tuple[int, int]] = []
-        for start, end in self._gaps:
-            if merged and merged[-1][1] == start:
-                start = merged.pop()[0]  # noqa: PLW2901  # the two become one
-            merged.append((start, end))
-        self._gaps = merged
+        with self._lock:
+            if address not in self._taken:
+                raise ValueError(f"nothing is allocated at {address:#x}")
+            insort(self._gaps, (address, address + self._taken.pop(address)))
+            merged: list[tuple[int, int]] = []
+            for start, end in self._gaps:
+                if merged and merged[-1][1] == start:
+                    start = merged.pop()[0]  # noqa: PLW2901  # the two become one
+                merged.append((start, end))
+            self._gaps = merged

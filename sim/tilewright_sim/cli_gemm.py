@@ -24,7 +24,7 @@ from .device_array import check_bias, check_matrix
 from .gemm_report import check_result, report, summary, where_the_time_went
 from .matrix_file import load_matrix, write_matrix
 from .requant import Requant
-from .runtime import GemmResult
+from .runtime import GemmResult, overflows
 from .serial_device import BAUD
 from .simulator import Simulator
 from .trace import write_trace
@@ -131,11 +131,15 @@ def gemm(
         raise TilewrightError(f"cannot write {waveform}: the simulator left no waveform; is the disk full?")
     if output:
         write_matrix(output, result.c)
-    figures = report(config, result, a.shape[1], guess)
+    figures = report(config, result, a.shape[1], guess) | {"wrapped_sums": overflows(a, b, bias)}
     if as_json:
         click.echo(json.dumps(figures))
         return
     click.echo(f"{summary(figures)}\nall {result.c.size:,} results equal numpy's")
+    if figures["wrapped_sums"]:
+        console.print(
+            f"{figures['wrapped_sums']:,} sums do not fit into int32 and wrapped modulo 2**32", highlight=False
+        )
     Printer().print(where_the_time_went(result.counters))
     if a_file is None and shape is None:
         click.echo(HINT)

@@ -20,13 +20,20 @@ class _Region(Closing):
     """Memory of the device, at `address` until `close`."""
 
     allocator: Allocator
-    address: int
+    _address: int
+
+    @property
+    def address(self) -> int:
+        """Where it begins. `TilewrightError` once it is closed."""
+        if self._address < 0:
+            raise TilewrightError("this array is closed: its memory in the device is given back")
+        return self._address
 
     def close(self) -> None:
         """Give the memory back; once more does nothing."""
-        if self.address >= 0:
-            self.allocator.free(self.address)
-            self.address = -1
+        if self._address >= 0:
+            self.allocator.free(self._address)
+            self._address = -1
 
 
 class DeviceArray(_Region):
@@ -58,16 +65,17 @@ class DeviceArray(_Region):
         self.device = device
         self.allocator = allocator
         self.shape = shape
-        self.dtype = np.dtype(dtype).newbyteorder("<")
-        if self.dtype.name not in ("int8", "int32") or len(shape) != 2 or min(shape) < 1:
-            raise TilewrightError(f"the accelerator has no matrix of {self.dtype} with the shape {list(shape)}")
+        self.dtype = _dtype(dtype)
+        if len(shape) != 2 or not all(isinstance(size, int | np.integer) and size >= 1 for size in shape):
+            raise TilewrightError(f"an array has the shape {list(shape)}: it must be a matrix of one element or more")
         self.stride = -(-shape[1] * self.dtype.itemsize // word_bytes) * word_bytes
         if self.stride > stride_limit:
             raise TilewrightError(f"a row of {self.stride:,} bytes is too long: strides are below {stride_limit + 1:,}")
-        self.address = allocator.allocate(shape[0] * self.stride)
+        self._address = allocator.allocate(int(shape[0]) * self.stride)
 
     def write(self, values: NDArray) -> None:
         """Copy values of the same shape and type here, whatever their strides; what is between rows becomes 0."""
+        values = np.asarray(values)
         if values.shape != self.shape or values.dtype.name != self.dtype.name:
             raise TilewrightError(
                 f"cannot copy {values.dtype} {list(values.shape)} into {self.dtype} {list(self.shape)}"
@@ -80,6 +88,12 @@ class DeviceArray(_Region):
         """Return a copy of the values."""
         data = self.device.read_memory(self.address, self.shape[0] * self.stride)
         return np.frombuffer(data, dtype=self.dtype).reshape(self.shape[0], -1)[:, : self.shape[1]].copy()
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray:
+        """So that ``numpy.asarray(array)`` is a copy of the values."""
+        if copy is False:
+            raise ValueError("the values are in the device's memory: they can only be copied")
+        return self.numpy().astype(dtype or self.dtype, copy=False)
 
 
 class Parameters(_Region):
@@ -103,16 +117,30 @@ class Parameters(_Region):
         bias: ArrayLike | None = None,
         requant: Requant | None = None,
     ):
+        if not isinstance(n, int | np.integer) or n < 1:
+            raise TilewrightError(f"n = {n!r}: it must be the number of columns of C, at least 1")
+        if requant is not None and not isinstance(requant, Requant):
+            raise TilewrightError(f"requant is a {type(requant).__name__}: it must be a Requant, or None")
         self.allocator = allocator
-        self.n = n
+        self.n = int(n)
         self.requant = requant
         values = np.zeros((3, -(-4 * n // PARAMETER_PITCH_BYTES) * PARAMETER_PITCH_BYTES // 4), dtype="<i4")
         if bias is not None:
             values[0, :n] = check_bias(bias, n)
         if requant is not None:
             values[1, :n], values[2, :n] = requant.channels(n)
-        self.address = allocator.allocate(values.nbytes)
+        self._address = allocator.allocate(values.nbytes)
         device.write_memory(self.address, values.view(np.uint8).reshape(-1))
+
+
+def _dtype(dtype: DTypeLike) -> np.dtype:
+    """int8 or int32, little-endian."""
+    kind = None
+    with contextlib.suppress(TypeError, ValueError):
+        kind = np.dtype(dtype)
+    if kind is None or kind.name not in ("int8", "int32"):
+        raise TilewrightError(f"an array of {dtype}: it must be int8 or int32")
+    return kind.newbyteorder("<")
 
 
 def check_bias(bias: ArrayLike, n: int) -> NDArray[np.int32]:
@@ -132,8 +160,8 @@ def check_matrix(values: ArrayLike, name: str) -> NDArray[np.int8]:
     """Return a matrix of integers as int8, if all fit."""
     try:
         array = np.asarray(values)
-    except ValueError:
-        raise TilewrightError(f"{name} is no array: it must be int8 with two dimensions") from None
+    except (ValueError, TypeError):
+        raise TilewrightError(f"{name} is not an array: it must be int8 with two dimensions") from None
     if array.ndim != 2 or not array.size:
         raise TilewrightError(f"{name} has the shape {list(array.shape)}: it must be a matrix of one element or more")
     if array.dtype == np.int8:

@@ -12,7 +12,7 @@ from tilewright.errors import TilewrightError
 from tilewright.products import PRODUCTS
 
 from .closing import Closing
-from .dma_model import Request, read_words, word_count, write_bytes
+from .dma_model import Request, failure, read_words, word_count, write_bytes
 from .simulated_device import cached_verilog
 from .verilator import build_library
 
@@ -116,6 +116,11 @@ class DmaSimulator(Closing):
         TilewrightError
             If a request fails, the engine does not finish, or it breaks a rule of AXI.
         """
+        for number, request in enumerate(requests):
+            cause = failure(request, word_bytes=self.config.word_bytes, addr_bits=self.config.addr_bits,
+                            unaligned=self.config.unaligned)  # fmt: skip
+            if cause != "NONE":
+                raise TilewrightError(f"request {number}, {request}, cannot be served: {cause} (see `DmaReader`)")
         fields = np.array([[r.address, r.bytes, r.rows, r.stride] for r in requests], dtype=np.uint64)
         assert words.flags.c_contiguous
         rows = sum(request.rows for request in requests)

@@ -34,8 +34,12 @@ class Requant(golden.Requant):
 
     def __post_init__(self):
         for name in ("zero_point", "minimum", "maximum"):
-            if not -128 <= getattr(self, name) <= 127:
-                raise TilewrightError(f"{name} = {getattr(self, name)}: must be -128 to 127")
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | np.integer) or not -128 <= value <= 127:
+                raise TilewrightError(f"{name} = {value!r}: must be a whole number, -128 to 127")
+            object.__setattr__(self, name, int(value))
+        if self.rounding not in ("single", "double"):
+            raise TilewrightError(f"rounding = {self.rounding!r}: must be 'single' or 'double'")
         if self.minimum > self.maximum:
             raise TilewrightError(f"minimum = {self.minimum} is above maximum = {self.maximum}")
         _check("multiplier", self.multiplier, 0, (1 << 31) - 1)
@@ -44,7 +48,10 @@ class Requant(golden.Requant):
     @classmethod
     def from_scale(cls, scale: ArrayLike, zero_point: int = 0, minimum: int = -128, maximum: int = 127) -> Self:
         """Return the multiplier and shift closest to real scales (of A times B by C), one or one for each column."""
-        scales = np.asarray(scale, dtype=np.float64)
+        try:
+            scales = np.asarray(scale, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise TilewrightError("a scale must be a number or an array [N], finite and not negative") from None
         if scales.ndim > 1 or not np.all(np.isfinite(scales)) or np.any(scales < 0):
             raise TilewrightError("a scale must be a number or an array [N], finite and not negative")
         pairs = np.array([_quantize(value) for value in scales.reshape(-1)], dtype=np.int64).reshape(-1, 2)
@@ -70,7 +77,10 @@ class Requant(golden.Requant):
 
 
 def _check(name: str, values: ArrayLike, low: int, high: int) -> None:
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise TilewrightError(f"{name} is not an array: it must be a whole number, or int32 [N]") from None
     if array.dtype.kind not in "iu" or array.ndim > 1 or not array.size:
         raise TilewrightError(f"{name} is {array.dtype} {list(array.shape)}: it must be a whole number, or int32 [N]")
     if array.min() < low or array.max() > high:

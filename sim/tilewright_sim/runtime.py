@@ -1,9 +1,11 @@
 """Multiply numpy matrices on an accelerator, whatever device it is."""
 
+import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -19,7 +21,6 @@ from .descriptor import Descriptor, flag_bits
 from .device import Device
 from .device_array import DeviceArray, Parameters, check_bias, check_matrix
 from .driver import Capabilities, Driver
-from .hardware_errors import HardwareError, StuckError
 from .product_plan import ProductPlan, size_slices
 from .requant import Requant
 
@@ -64,6 +65,9 @@ class GemmResult(RunResult):
 class Runtime:
     """Runs products on a `Device`: arrays in its memory, descriptors, results with their cost.
 
+    Several threads may use it: `gemm` and `submit` wait until the run of another thread has ended. From a progress
+    callback arrays can be read and written, but no other run can be started.
+
     Parameters
     ----------
     device : Device
@@ -80,6 +84,8 @@ class Runtime:
         self.device = device
         self.bus = bus
         self._limits: dict[tuple[int, ...], int] = {}
+        self._turn = threading.RLock()
+        self._running = False
         # Address 0 stays free: a forgotten address then fails to be that of an array.
         self.allocator = Allocator(range(device.memory.start + 4096, device.memory.stop))
         self.driver = Driver(device, self.allocator, ring_log2)
@@ -95,9 +101,13 @@ class Runtime:
         bias: ArrayLike | None = None,
         requant: Requant | None = None,
         accumulate: ArrayLike | None = None,
+        overflow: Literal["wrap", "raise"] = "wrap",
         progress: Progress | None = None,
     ) -> GemmResult:
         """Return ``a @ b.T`` with all that goes with it.
+
+        **Sums are int32 and wrap modulo 2**32**, before an int8 result is made of them. With K up to 131,071 and no
+        bias they cannot; beyond that, ``overflow="raise"`` refuses a product one of whose sums does not fit.
 
         K beyond `AcceleratorConfig.k_limit` is cut into parts that are accumulated in the device's memory as int32;
         with `requant` the last step is then the golden model's, on the host. M and N may be anything.
@@ -112,6 +122,8 @@ class Runtime:
             For an int8 result.
         accumulate : int32 array of shape [M, N], optional
             Added to the result; not together with `bias` or `requant`.
+        overflow : str
+            ``wrap``, or ``raise``: a `TilewrightError` before anything runs.
         progress : callable, optional
 
         Raises
@@ -126,10 +138,16 @@ class Runtime:
         if bias is not None:
             bias = check_bias(bias, n)
         if requant is not None:
+            if not isinstance(requant, Requant):
+                raise TilewrightError(f"requant is a {type(requant).__name__}: it must be a Requant")
             requant.channels(n)
+        if overflow not in ("wrap", "raise"):
+            raise TilewrightError(f"overflow = {overflow!r}: must be 'wrap' or 'raise'")
         on_host = requant is not None and k > self.config.k_limit
         old = _addend(accumulate, (m, n), bias is not None or requant is not None)
-        with ExitStack() as stack:
+        if overflow == "raise" and (count := overflows(a, b, bias, old)):
+            raise TilewrightError(f"{count:,} of {m * n:,} sums do not fit into int32: split K, or make values smaller")
+        with self._exclusive(), ExitStack() as stack:
             plan = ProductPlan(self, stack)
             pieces = [
                 (rows, columns, plan.add(a[rows], b[columns], None if bias is None else bias[columns],
@@ -147,16 +165,36 @@ class Runtime:
         busy = m * n * k / self._capacity(run.cycles)
         return GemmResult(run.cycles, run.counters, busy, run.descriptors, run.seconds, c)
 
-    def submit(self, descriptors: Sequence[Descriptor], progress: Progress | None = None) -> RunResult:
-        """Run descriptors in order to their end.
+    def submit(self, descriptors: Iterable[Descriptor] | Descriptor, progress: Progress | None = None) -> RunResult:
+        """Run descriptors, or one, in order to their end.
 
         Raises
         ------
         HardwareError
             If one fails, or the hardware is stuck. It is reset then, and none of the rest has run.
         """
+        descriptors = list(descriptors) if isinstance(descriptors, Iterable) else [descriptors]
+        for descriptor in descriptors:
+            if not isinstance(descriptor, Descriptor):
+                raise TilewrightError(f"a {type(descriptor).__name__} is not a Descriptor: see `descriptor`")
         if not descriptors:
             raise TilewrightError("no descriptors to run")
+        with self._exclusive():
+            if self._running:
+                raise TilewrightError("a run is under way: a progress callback cannot start another")
+            self._running = True
+            try:
+                return self._submit(descriptors, progress)
+            finally:
+                self._running = False
+
+    @contextmanager
+    def _exclusive(self) -> Iterator[None]:
+        """Wait until no other thread runs anything."""
+        with self._turn:
+            yield
+
+    def _submit(self, descriptors: Sequence[Descriptor], progress: Progress | None) -> RunResult:
         limit = max(self._limit(descriptor) for descriptor in descriptors)
         self.driver.clear_counters()
         self._begin()
@@ -167,8 +205,9 @@ class Runtime:
                 self.driver.run(descriptors, limit, lambda done: told(done, self._cycles_so_far()), step=1 << 16)
             else:
                 self.driver.run(descriptors, limit)
-        except (HardwareError, StuckError):
-            self.driver.soft_reset()
+        except BaseException:  # also Ctrl-C, and what a callback raises: the next run finds all idle
+            with suppress(TilewrightError):  # another thread has closed the device
+                self.driver.soft_reset()
             raise
         seconds = time.perf_counter() - start
         cycles, counters = self._end()
@@ -177,16 +216,18 @@ class Runtime:
 
     def array(self, values: ArrayLike, dtype: DTypeLike | None = None) -> DeviceArray:
         """Copy an int8 or int32 matrix into the device's memory."""
-        matrix = np.asarray(values, dtype=dtype)
+        try:
+            matrix = np.asarray(values, dtype=dtype)
+        except (TypeError, ValueError):
+            raise TilewrightError("this is not an array of numbers: it must be int8 or int32 [rows, columns]") from None
         array = self.empty(matrix.shape, matrix.dtype)
         array.write(matrix)
         return array
 
     def empty(self, shape: tuple[int, ...], dtype: DTypeLike = np.int32) -> DeviceArray:
         """Make room for an int8 or int32 matrix in the device's memory."""
-        rows, columns = shape if len(shape) == 2 else (0, 0)
         stride_limit = self.config.stride_limit
-        return DeviceArray(self.device, self.allocator, (rows, columns), dtype, self.config.word_bytes, stride_limit)
+        return DeviceArray(self.device, self.allocator, shape, dtype, self.config.word_bytes, stride_limit)  # type: ignore[arg-type]  # checked there
 
     def parameters(self, n: int, bias: ArrayLike | None = None, requant: Requant | None = None) -> Parameters:
         """Put biases, multipliers and shifts for ``n`` columns into the device's memory."""
@@ -278,6 +319,18 @@ class Runtime:
         except TilewrightError:  # the hardware will refuse it
             cycles = 0
         return _LIMIT_FACTOR * cycles + _LIMIT_CYCLES
+
+
+def overflows(a: NDArray, b: NDArray, bias: NDArray | None = None, addend: NDArray | None = None) -> int:
+    """Return how many sums of ``a @ b.T``, int8 by int8, with what is added do not fit into int32."""
+    extra = sum(int(np.abs(values, dtype=np.float64).max()) for values in (bias, addend) if values is not None)
+    if a.shape[1] * 128 * 128 + extra < 1 << 31:
+        return 0
+    sums = a.astype(np.float64) @ b.astype(np.float64).T  # exact up to 2**53
+    for values in (bias, addend):
+        if values is not None:
+            sums += values
+    return int(np.count_nonzero((sums < -(1 << 31)) | (sums >= 1 << 31)))
 
 
 def _addend(values: ArrayLike | None, shape: tuple[int, int], more: bool) -> NDArray[np.int32] | None:

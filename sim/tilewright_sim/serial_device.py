@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import threading
 import time
 from typing import Any
 
@@ -114,35 +115,41 @@ class SerialDevice(Closing):
             self.line.close()
             raise LinkError(f"{line}: {error}" if isinstance(line, str) else str(error)) from None
         self.memory = self.information.memory
+        self._lock = threading.RLock()  # a request and its answers follow each other on the line
 
     def close(self) -> None:
         """Leave the port to others."""
         self.line.close()
 
     def read_register(self, offset: int) -> int:
-        return int.from_bytes(self.link.read(Space.REGISTERS, offset, 4), "little")
+        with self._lock:
+            return int.from_bytes(self.link.read(Space.REGISTERS, offset, 4), "little")
 
     def write_register(self, offset: int, value: int) -> None:
-        self.link.write(Space.REGISTERS, offset, value.to_bytes(4, "little"))
+        with self._lock:
+            self.link.write(Space.REGISTERS, offset, value.to_bytes(4, "little"))
 
     def read_memory(self, address: int, size: int) -> bytes:
         self._check(address, size)
-        return self.link.read(Space.MEMORY, address, size)
+        with self._lock:
+            return self.link.read(Space.MEMORY, address, size)
 
     def write_memory(self, address: int, data: bytes | bytearray | memoryview | NDArray) -> None:
         content = np.frombuffer(data, dtype=np.uint8).tobytes()
         self._check(address, len(content))
-        self.link.write(Space.MEMORY, address, content)
+        with self._lock:
+            self.link.write(Space.MEMORY, address, content)
 
     def wait(self, cycles: int) -> bool:
         """Ask the board for its cycles, and for its interrupt with them, until one or the other has come."""
-        before, passed = self.link.cycles(), 0
-        while not self.link.interrupt and passed < cycles:
-            left = (cycles - passed) / max(self.information.clock_hz, 1)
-            time.sleep(min(left, _POLL_SECONDS))
-            now = self.link.cycles()
-            passed, before = passed + (now - before) % (1 << 32), now
-        return self.link.interrupt
+        with self._lock:
+            before, passed = self.link.cycles(), 0
+            while not self.link.interrupt and passed < cycles:
+                left = (cycles - passed) / max(self.information.clock_hz, 1)
+                time.sleep(min(left, _POLL_SECONDS))
+                now = self.link.cycles()
+                passed, before = passed + (now - before) % (1 << 32), now
+            return self.link.interrupt
 
     def _check(self, address: int, size: int) -> None:
         if size and (address not in self.memory or address + size > self.memory.stop):

@@ -3,12 +3,15 @@
 import ctypes
 import hashlib
 import inspect
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from importlib.metadata import version
+from numbers import Real
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,21 +73,30 @@ class MemoryModel:
     seed: int = 0
 
     def __post_init__(self):
-        bandwidth = Fraction(self.bandwidth).limit_denominator(1 << 16)
-        if not 0 < bandwidth <= 1:
-            raise TilewrightError(f"bandwidth = {self.bandwidth}: must be more than 0 and at most 1 beat per cycle")
+        self._check_number("bandwidth", self.bandwidth, 0.0001, 1, "beats per cycle")
         for name in ("latency", "write_latency"):
-            if not 0 <= (getattr(self, name) or 0) <= 1_000_000:
-                raise TilewrightError(f"{name} = {getattr(self, name)}: must be 0 to 1000000 cycles")
-        if not 1 <= self.outstanding <= 1024:
-            raise TilewrightError(f"outstanding = {self.outstanding}: must be 1 to 1024 bursts")
-        if not 4096 <= self.size <= 1 << 40 or self.base < 0 or self.base % 4096:
-            raise TilewrightError(f"a memory of {self.size} bytes at {self.base:#x}: it takes 4096 bytes or more")
+            if name == "latency" or self.write_latency is not None:
+                self._check_whole(name, 0, 1_000_000, "cycles")
+        self._check_whole("outstanding", 1, 1024, "bursts")
+        self._check_whole("size", 4096, 1 << 40, "bytes")
+        self._check_whole("base", 0, (1 << 64) - 4096, "in bytes")
+        self._check_whole("seed", 0, (1 << 64) - 1, "")
+        if self.base % 4096:
+            raise TilewrightError(f"base = {self.base:#x}: must be a multiple of 4096")
         for channel, probability in self.stalls.items():
             if channel not in CHANNELS:
                 raise TilewrightError(f"stall: there is no channel {channel!r}; they are {', '.join(CHANNELS)}")
-            if not 0 <= probability <= 0.99:
-                raise TilewrightError(f"stall = {probability}: must be 0 to 0.99")
+            self._check_number("stall", probability, 0, 0.99, "")
+
+    def _check_whole(self, name: str, low: int, high: int, unit: str) -> None:
+        value = getattr(self, name)
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or not low <= value <= high:
+            raise TilewrightError(f"{name} = {value!r}: must be a whole number, {low} to {high} {unit}".rstrip())
+
+    @staticmethod
+    def _check_number(name: str, value: Any, low: float, high: float, unit: str) -> None:
+        if isinstance(value, bool) or not isinstance(value, Real) or not low <= float(value) <= high:
+            raise TilewrightError(f"{name} = {value!r}: must be {low} to {high} {unit}".rstrip())
 
     @property
     def stalls(self) -> dict[str, float]:
@@ -130,7 +142,7 @@ class _Status(ctypes.Structure):
 
 
 class SimulatedDevice:
-    """The Verilog of an accelerator, compiled by Verilator, and its memory.
+    """The Verilog of an accelerator, compiled by Verilator, and its memory. One call at a time: others wait.
 
     The first use of a configuration generates and compiles it, which takes some tens of seconds; then it comes from
     the user's cache. `close` it in the end.
@@ -173,6 +185,7 @@ class SimulatedDevice:
         self.model = model
         self.memory = range(model.base, model.base + model.size)
         self.doorbells: list[int] = []
+        self._lock = threading.RLock()  # ctypes lets other threads run
         self._library = load_library(config, trace=waveform is not None)
         self._bytes: NDArray[np.uint8] = np.zeros(model.size, dtype=np.uint8)
         self._settings = _settings(model, window, events)
@@ -183,18 +196,21 @@ class SimulatedDevice:
 
     def close(self) -> None:
         """End the simulation and finish the waveform."""
-        if self._handle is not None:
-            self._library.accelerator_delete(self._open)
-            self._handle = None
+        with self._lock:
+            if self._handle is not None:
+                self._library.accelerator_delete(self._open)
+                self._handle = None
 
     def read_register(self, offset: int) -> int:
         value = ctypes.c_uint32()
-        response = self._library.accelerator_read(self._open, ctypes.c_uint32(offset), ctypes.byref(value))
+        with self._lock:
+            response = self._library.accelerator_read(self._open, ctypes.c_uint32(offset), ctypes.byref(value))
         self._check_access(response, f"reading the register at {offset:#x}")
         return value.value
 
     def write_register(self, offset: int, value: int) -> None:
-        response = self._library.accelerator_write(self._open, ctypes.c_uint32(offset), ctypes.c_uint32(value))
+        with self._lock:
+            response = self._library.accelerator_write(self._open, ctypes.c_uint32(offset), ctypes.c_uint32(value))
         self._check_access(response, f"writing {value:#x} to the register at {offset:#x}")
         if offset == _OFFSETS["TAIL"]:
             self.doorbells.append(self.status.doorbell_cycle)
@@ -207,14 +223,16 @@ class SimulatedDevice:
         self._bytes[self._place(address, len(array))] = array
 
     def wait(self, cycles: int) -> bool:
-        raised = self._library.accelerator_run(self._open, ctypes.c_uint64(cycles), 1)
-        self._check_bus()
+        with self._lock:
+            raised = self._library.accelerator_run(self._open, ctypes.c_uint64(cycles), 1)
+            self._check_bus()
         return bool(raised)
 
     def run(self, cycles: int) -> None:
         """Let so many cycles pass, whatever happens."""
-        self._library.accelerator_run(self._open, ctypes.c_uint64(cycles), 0)
-        self._check_bus()
+        with self._lock:
+            self._library.accelerator_run(self._open, ctypes.c_uint64(cycles), 0)
+            self._check_bus()
 
     def reset(self) -> None:
         """Reset the hardware by its port ``rst`` and forget what is on the bus; the memory keeps its contents."""
@@ -235,7 +253,8 @@ class SimulatedDevice:
     def status(self) -> SimulatorStatus:
         """Cycles, interrupt and beats so far."""
         status = _Status()
-        self._library.accelerator_status(self._open, ctypes.byref(status))
+        with self._lock:
+            self._library.accelerator_status(self._open, ctypes.byref(status))
         return SimulatorStatus(
             status.cycle, bool(status.interrupt), status.interrupt_cycle, status.doorbell_cycle,
             status.dropped_events, dict(zip(CHANNELS, status.beats, strict=True)),

@@ -30,7 +30,7 @@ from tilewright.cycle_model import Bus, Gemm, estimate
         (["gemm", "A.npy", "B.npy", "--int8", "--zero-point", "300"], "300 is not in the range"),
         (["gemm", "--random", "4x4"], "write it as MxNxK"),
         (["gemm", "--random", "0x4x4"], "write it as MxNxK"),
-        (["gemm", "--random", "9999999x9999999x4"], "write it as MxNxK"),
+        (["gemm", "--random", "9999999x9999999x4"], "1 to 268,435,456 elements"),
         (["gemm", "--latency", "-1"], "-1 is not in the range"),
         (["gemm", "--bandwidth", "2"], "2.0 is not in the range"),
         (["gemm", "--stall", "1.5"], "1.5 is not in the range"),

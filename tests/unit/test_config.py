@@ -237,7 +237,7 @@ def test_a_bad_file_is_refused_in_one_line(tmp_path, content, message):
 
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path):
-    for path, reason in [(tmp_path / "none.toml", "No such file or directory"), (tmp_path, "Is a directory")]:
+    for path, reason in [(tmp_path / "none.toml", "No such file or directory"), (tmp_path, "it is a folder")]:
         with pytest.raises(TilewrightError, match=f"^cannot read {re.escape(str(path))}: {reason}$"):
             load_config(TileConfig, path=path)
 

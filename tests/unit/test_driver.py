@@ -178,7 +178,7 @@ MISTAKES = [
     ({"a": np.zeros((2, 8), np.float32)}, "A is float32: it must be int8"),
     ({"a": np.full((2, 8), np.nan)}, "A is float64: it must be int8"),
     ({"a": np.full((2, 8), 128)}, "values from 128 to 128, beyond int8"),
-    ({"a": [[1, 2], [3]]}, "A is no array"),
+    ({"a": [[1, 2], [3]]}, "A is not an array"),
     ({"a": np.zeros((2, 7), np.int8)}, r"A is \[2, 7\] and B \[4, 8\]"),
     ({"bias": np.zeros(5, np.int32)}, r"bias is int32 \[5\]: it must be int32 \[4\]"),
     ({"bias": np.zeros(4)}, "bias is float64"),

@@ -63,10 +63,19 @@ def test_q6_k_is_dequantized(tmp_path):
         ({"llama__block_count": 1}, "has a tensor blk.1.attn_norm.weight, which"),
         ({"llama__feed_forward_length": 128}, r"blk.0.ffn_gate.weight is \[160, 64\], and should be \[128, 64\]"),
         ({"llama__context_length": None}, "does not say llama.context_length"),
-        ({"llama__context_length": 0}, "context = 0: it must be a number, and more than 0"),
-        ({"llama__context_length": "long"}, "context = 'long': it must be a number"),
-        ({"llama__rope__scaling__type": "yarn"}, "scales its rotary embedding by 'yarn'"),
-        ({"llama__expert_count": 4}, "mixture of experts"),
+        ({"llama__context_length": 0}, "context_length = 0: it must be a whole number, more than 0"),
+        ({"llama__context_length": "long"}, "context_length = 'long': it must be a whole number"),
+        ({"llama__rope__scaling__type": "yarn"}, "rope.scaling.type = 'yarn', which is not supported"),
+        ({"llama__expert_count": 4}, "expert_count = 4, which is not supported"),
+        ({"llama__attention__sliding_window": 4096}, "sliding_window = 4096, which is not supported"),
+        ({"llama__attn_logit_softcapping": 50.0}, "attn_logit_softcapping = 50.0, which is not supported"),
+        ({"llama__logit_scale": 0.25}, "logit_scale = 0.25, which is not supported"),
+        ({"llama__anything__new": "yes"}, "anything.new = 'yes', which is not supported"),
+        ({"llama__attention__head_count": "two"}, "head_count = 'two': it must be a whole number"),
+        ({"llama__attention__head_count": 0}, "head_count = 0: it must be a whole number, more than 0"),
+        ({"llama__embedding_length": 1 << 31}, "embedding_length = 2147483648: it must be a whole number"),
+        ({"llama__attention__layer_norm_rms_epsilon": "small"}, "epsilon = 'small': it must be a number"),
+        ({"llama__rope__freq_base": [1.0, 2.0]}, r"freq_base = \[1.0, 2.0\]: it must be a number"),
         ({"llama__rope__dimension_count": 8}, "rope.dimension_count is not the width of a head"),
         ({"llama__attention__head_count_kv": 3}, "heads must be a multiple of those of keys"),
     ],
@@ -118,6 +127,19 @@ def test_safetensors_give_the_same_tensors(tmp_path, tiny):
         ({"model_type": "gpt2"}, "model_type = 'gpt2': only 'llama' runs here"),
         ({"rope_scaling": {"type": "linear"}}, "says rope_scaling = .*, which is not supported"),
         ({"attention_bias": True}, "says attention_bias = True"),
+        ({"hidden_act": "gelu"}, "says hidden_act = 'gelu', which is not supported"),
+        ({"sliding_window": 4096}, "says sliding_window = 4096, which is not supported"),
+        ({"partial_rotary_factor": 0.5}, "says partial_rotary_factor = 0.5, which is not supported"),
+        ({"final_logit_softcapping": 30.0}, "says final_logit_softcapping = 30.0, which is not supported"),
+        ({"layer_types": ["sliding_attention"]}, "only 'full_attention' is supported"),
+        ({"quantization_config": {"bits": 4}}, "says quantization_config = .*, which is not supported"),
+        ({"rope_parameters": {"rope_type": "llama3"}}, "says rope_type = 'llama3', which is not supported"),
+        ({"rope_parameters": [1]}, r"says rope_parameters = \[1\]: it must be an object"),
+        ({"num_attention_heads": "four"}, "says num_attention_heads = 'four': it must be a whole number"),
+        ({"num_attention_heads": 0}, "says num_attention_heads = 0: it must be a whole number"),
+        ({"rms_norm_eps": None}, "does not say rms_norm_eps"),
+        ({"rms_norm_eps": float("nan")}, "says rms_norm_eps = nan: it must be a number"),
+        ({"hidden_size": True}, "says hidden_size = True: it must be a whole number"),
         ({"vocab_size": 100}, "token_embd.weight is .264, 64., and should be .100, 64."),
         ({"tie_word_embeddings": False}, "has no tensor output.weight"),
     ],
@@ -133,16 +155,45 @@ def test_damaged_safetensors_are_refused(tmp_path, tiny):
     file = folder / "model.safetensors"
     whole = file.read_bytes()
     for content, says in ((b"hello", "is no file of safetensors"), (whole[:-9], "lies beyond its end"),
-                          (whole[:8] + b"{" * 4000, "is no file of safetensors, or")):  # fmt: skip
+                          (whole[:8] + b"{" * 4000, "not JSON"),
+                          (nested(whole), "nested too deeply"), (overlapping(whole), "overlap")):  # fmt: skip
         file.write_bytes(content)
         with pytest.raises(TilewrightError, match=says):
             open_source(folder)
     (folder / "config.json").write_text("{")
-    with pytest.raises(TilewrightError, match=r"config.json is no JSON"):
+    with pytest.raises(TilewrightError, match=r"config.json is not JSON"):
         open_source(folder)
     file.unlink()
     with pytest.raises(TilewrightError, match="there is no file"):
         open_source(folder)
+
+
+def nested(whole):
+    header = b"[" * 5000
+    return len(header).to_bytes(8, "little") + header + whole[-1000:]
+
+
+def overlapping(whole):
+    """The file with the second tensor where the first is."""
+    length = int.from_bytes(whole[:8], "little")
+    header = json.loads(whole[8 : 8 + length])
+    names = [name for name in header if name != "__metadata__" and len(header[name]["shape"]) == 1]
+    header[names[1]]["data_offsets"] = header[names[0]]["data_offsets"]
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + whole[8 + length :]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_weight_that_is_not_a_number_is_refused_by_its_name(tmp_path, tiny, value):
+    folder = tiny_llama.write_safetensors(tmp_path / "published", GgufModel(tiny))
+    file = folder / "model.safetensors"
+    content = bytearray(file.read_bytes())
+    length = int.from_bytes(content[:8], "little")
+    first, _ = json.loads(content[8 : 8 + length])["model.layers.1.mlp.up_proj.weight"]["data_offsets"]
+    content[8 + length + first : 12 + length + first] = np.float32(value).tobytes()
+    file.write_bytes(content)
+    with pytest.raises(TilewrightError, match=r"blk\.1\.ffn_up\.weight has elements that are not finite"):
+        open_source(folder).tensor("blk.1.ffn_up.weight")
 
 
 def test_bf16_is_read_exactly(tmp_path, tiny):

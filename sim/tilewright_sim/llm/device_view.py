@@ -15,7 +15,7 @@ __all__ = ["DeviceView", "Scratch"]
 
 
 class DeviceView(DeviceArray):
-    """A matrix that lies in memory which someone else has allocated: `free` does nothing.
+    """A matrix that lies in memory which someone else has allocated: `close` does nothing.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class DeviceView(DeviceArray):
 
     def __init__(self, device: Device, address: int, shape: tuple[int, int], dtype: DTypeLike, stride: int):
         self.device = device
-        self.address = address
+        self._address = address
         self.shape = shape
         self.dtype = np.dtype(dtype).newbyteorder("<")
         self.stride = stride
@@ -42,7 +42,7 @@ class DeviceView(DeviceArray):
         address = array.address + first * array.stride + left * array.dtype.itemsize
         return cls(array.device, address, (end - first, right - left), array.dtype, array.stride)
 
-    def free(self) -> None:
+    def close(self) -> None:
         """Do nothing."""
 
     def write(self, values: NDArray) -> None:
