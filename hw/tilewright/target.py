@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from typing import Literal, Self, TypeVar, get_args
+from typing import Any, Literal, Self, TypeVar, get_args
 
 from amaranth.back import rtlil
 from amaranth.hdl import ClockSignal, Elaboratable, Instance, Module, ResetInserter, ResetSignal, Signal, Value
@@ -27,7 +27,12 @@ class SharedComponent(wiring.Component):
     def __new__(cls, *args, **kwargs) -> Self:
         self = super().__new__(cls)
         self.parameters = (args, tuple(sorted(kwargs.items())))
+        self._MustUse__used = True  # a constructor that refuses its arguments leaves nothing to be used
         return self
+
+    def __init__(self, signature: Any):
+        super().__init__(signature)
+        self._MustUse__used = False
 
 
 class Target:

@@ -1,11 +1,13 @@
 """Target: one Verilog module for each kind of component, however often it is used."""
 
+import gc
 import re
 
 import pytest
 from amaranth.hdl import Fragment, Instance, Module, unsigned
 from amaranth.lib.wiring import Component, In, Out
 
+from tilewright.block_fifo import BlockFifo
 from tilewright.config import TileConfig
 from tilewright.delay import DelayLine
 from tilewright.target import FAMILIES, SharedComponent, Target, _flat_ports, place
@@ -175,3 +177,14 @@ def port_names(text, module):
 
 def instances(text):
     return re.findall(r"cell \\(\w+) \\part_", text)
+
+
+def test_a_constructor_that_refuses_leaves_no_warning_and_an_unused_component_does(recwarn):
+    """Amaranth warns of components that are never elaborated; one that was never made is none."""
+    with pytest.raises(ValueError, match="power of two"):
+        BlockFifo(8, 0)
+    gc.collect()
+    assert not recwarn.list
+    BlockFifo(8, 4)
+    gc.collect()
+    assert [warning.category.__name__ for warning in recwarn.list] == ["UnusedElaboratable"]
