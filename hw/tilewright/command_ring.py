@@ -111,17 +111,19 @@ class CommandRing(SharedComponent):
             m.d.sync += self.tail.eq(self.tail_value)
 
         mask = Cat(self.log2 > bit for bit in range(INDEX_BITS - 1))
-        entry = Signal(len(self.base) + 1)
+        entry = Signal(max(len(self.base), INDEX_BITS - 1) + 1)  # a ring may be larger than all memory
+        beyond = Signal()
+        m.d.comb += beyond.eq(entry[len(self.base) :].any())
         m.d.comb += entry.eq(self.base + (fetched[:-1] & mask))
         m.d.comb += [request.bytes.eq(DESCRIPTOR_BYTES), request.rows.eq(1), self.fetch.payload.index.eq(self.index)]
         with m.If(self.fetch.ready):
             m.d.sync += self.fetch.valid.eq(0)
         with m.If(self.taken):
             m.d.sync += occupied.eq(0)
-        m.d.sync += self.beyond.eq(start & ~self.direct & ~self.forget & entry[-1])
+        m.d.sync += self.beyond.eq(start & ~self.direct & ~self.forget & beyond)
         with m.If(start | self.direct):
-            m.d.sync += [occupied.eq(1), self.fetch.valid.eq(~self.direct & ~entry[-1]), self.index.eq(fetched)]
-            m.d.sync += request.address.eq(Mux(self.direct, 0, Cat(Const(0, 6), entry[:-1])))
+            m.d.sync += [occupied.eq(1), self.fetch.valid.eq(~self.direct & ~beyond), self.index.eq(fetched)]
+            m.d.sync += request.address.eq(Mux(self.direct, 0, Cat(Const(0, 6), entry[: len(self.base)])))
         with m.If(self.forget):
             m.d.sync += [occupied.eq(0), self.fetch.valid.eq(0)]
         return m

@@ -12,7 +12,7 @@ from tilewright.errors import ToolError
 
 from .figures import Figure
 from .llm.fetch import fetch
-from .llm.perplexity import measure_perplexity, public_text
+from .llm.perplexity import TEXTS, compare, public_text
 from .llm.quantize import load_model, open_source
 
 __all__ = ["bench_llm"]
@@ -68,7 +68,7 @@ def bench_llm() -> Iterator[Figure]:
     )
     memory = figures["peak_bytes"]
     yield Figure("memory of that process", "≤ 2 GB", f"{memory / 1e9:.2f} GB", memory <= 2e9, COMMAND)
-    yield _perplexity(path)
+    yield from _accuracy(path)
 
 
 def _answer() -> dict[str, Any]:
@@ -80,13 +80,25 @@ def _answer() -> dict[str, Any]:
     return json.loads(done.stdout)
 
 
-def _perplexity(path: Path) -> Figure:
-    model = load_model(path)
-    measured = measure_perplexity(open_source(path), model, model.tokenizer.encode(public_text()))
-    return Figure(
-        f"perplexity over {measured.tokens:,} tokens of public-domain text, int8 against float32, both in numpy",
-        "at most 10 % more",
-        f"{measured.of_int8:.2f} against {measured.of_float:.2f}, {measured.cost:+.1%}",
-        measured.cost <= 0.10,
-        "tilewright model perplexity",
-    )
+def _accuracy(path: Path) -> Iterator[Figure]:
+    model, source = load_model(path), open_source(path)
+    for name, (_, about) in TEXTS.items():
+        found = compare(source, model, model.tokenizer.encode(public_text(name)))
+        text = f"{found.tokens:,} tokens of {about}, int8 against the file's weights in float32, both in numpy"
+        command = "tilewright model perplexity"
+        yield Figure(
+            f"perplexity, {text}",
+            "at most 10 % more" if name == "memorised" else "–",
+            f"{found.of_int8.value:.2f} against {found.of_float.value:.2f}, "
+            f"{found.cost:+.1%} ± {found.ratio.error:.1%}",
+            found.cost <= 0.10 if name == "memorised" else True,
+            command,
+        )
+        yield Figure(
+            f"KL divergence from float, {text}",
+            "–", f"{found.divergence.value:.4f} ± {found.divergence.error:.4f}", True, command,
+        )  # fmt: skip
+        yield Figure(
+            f"equal likeliest token, {text}",
+            "–", f"{found.equal_top.value:.1%} ± {found.equal_top.error:.1%}", True, command,
+        )  # fmt: skip

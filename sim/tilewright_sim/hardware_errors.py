@@ -44,7 +44,7 @@ class StuckError(TilewrightError):
     """The accelerator did not finish within the limit; the message says where every walker stands."""
 
 
-_KINDS = {"SLVERR": BusError, "DECERR": BusError, "WRAPPED": BusError, "ABORTED": AbortedError}
+_KINDS = {"SLVERR": BusError, "DECERR": BusError, "ABORTED": AbortedError}
 
 
 def hardware_error(code: int, unit: int, index: int, address: int) -> HardwareError:

@@ -8,7 +8,7 @@ from tilewright_sim.llm.fetch import fetch
 from tilewright_sim.llm.float_model import FloatModel
 from tilewright_sim.llm.generate import generate
 from tilewright_sim.llm.golden_model import GoldenModel
-from tilewright_sim.llm.perplexity import measure_perplexity, public_text
+from tilewright_sim.llm.perplexity import compare, public_text
 from tilewright_sim.llm.quantize import load_model, open_source
 from tilewright_sim.simulator import Simulator
 
@@ -49,9 +49,9 @@ def test_the_float_model_and_the_int8_network_name_paris(path, model):
 
 def test_int8_costs_at_most_a_tenth_in_perplexity(path, model):
     tokens = model.tokenizer.encode(public_text())[:4096]
-    measured = measure_perplexity(open_source(path), model, tokens)
+    measured = compare(open_source(path), model, tokens)
     assert measured.tokens == 4096 - 8
-    assert 5 < measured.of_float < 30
+    assert 5 < measured.of_float.value < 30
     assert -0.01 < measured.cost <= 0.10
 
 

@@ -60,7 +60,7 @@ def folder(tmp_path_factory):
         (["model", "fetch", "gpt5"], "'gpt5' is not 'smollm2'"),
         (["model", "perplexity", "--model", "missing.gguf"], "there is no file missing.gguf"),
         (["model", "perplexity", "--model", "tiny.gguf", "--window", "65"], "more than the model's context of 64"),
-        (["model", "perplexity", "--model", "tiny.gguf", "--window", "8", "--text", "latin.txt"], "is no UTF-8"),
+        (["model", "perplexity", "--model", "tiny.gguf", "--window", "8", "--text", "latin.txt"], "it is not UTF-8"),
         (["model", "perplexity", "--model", "tiny.gguf", "--window", "8", "--text", "short.txt"], "too short"),
     ],
 )
@@ -141,8 +141,12 @@ def test_perplexities_are_compared(folder):
         "model", "perplexity", "--model", "tiny.gguf", "--window", "16", "--tokens", "40", "--json", folder=folder
     )
     figures = json.loads(done.stdout)
-    assert figures["tokens"] == 40 - 3
-    assert figures["int8"] == pytest.approx(figures["float"] * (1 + figures["cost"]))
+    assert figures["weights"]["F32"] == 5
+    for found in figures["texts"].values():
+        assert found["tokens"] == 40 - 3
+        assert found["of_int8"]["value"] == pytest.approx(found["of_float"]["value"] * found["ratio"]["value"])
+        assert found["divergence"]["value"] > 0
+    assert set(figures["texts"]) == {"memorised", "unseen"}
 
 
 def test_an_interrupt_ends_with_the_summary(folder):

@@ -537,6 +537,25 @@ def test_an_entry_past_the_last_address_is_refused_and_never_read(name):
     assert [job["index"] for job in world.done] == [0, 2]
 
 
+def test_a_ring_larger_than_memory_is_read_as_far_as_it_goes():
+    config = NARROW.replace(addr_bits=16)  # 1,024 entries fill it
+    base = (1 << 16) - 128
+
+    async def bench(ctx, host, world):
+        await start(ctx, host, base=base, log2=15, tail=3)
+        assert await wait_idle(ctx, host) == FAILED
+        assert await read_error(ctx, host) == ("WRAPPED", Unit.DESCRIPTOR, 2, 0)
+        await host.write(ctx, "TAIL", 1027)
+        await host.write(ctx, "COMMAND", RESUME)
+        for index in range(3, 1027):  # also where the sum has two bits too many
+            assert await wait_idle(ctx, host) == FAILED
+            assert (await read_error(ctx, host))[:3] == ("WRAPPED", Unit.DESCRIPTOR, index)
+            await host.write(ctx, "COMMAND", RESUME)
+
+    world = simulate(config, bench, {base: GOOD.pack(), base + 64: GOOD.pack()}, limit_cycles=2_000_000)
+    assert [index for index, _ in world.fetched] == [0, 1]
+
+
 def test_takes_what_is_only_just_right():
     limit = (1 << SIZE_BITS) - 1
     cases = [

@@ -15,7 +15,8 @@ from tilewright_sim.llm.generate import check_length, generate
 from tilewright_sim.llm.gguf_model import GgufModel
 from tilewright_sim.llm.golden_model import GoldenModel, exact_product
 from tilewright_sim.llm.host_ops import HostOps, Rotation, quantize_rows, scaled
-from tilewright_sim.llm.perplexity import measure_perplexity, public_text
+from tilewright_sim.llm.llama import describe_kinds
+from tilewright_sim.llm.perplexity import BATCH, Mean, compare, public_text
 from tilewright_sim.llm.quantize import Linear, load_model, quantize_model
 from tilewright_sim.llm.smooth import factors, smooth
 
@@ -235,25 +236,60 @@ def test_a_context_past_the_models_is_refused(prompt, most, says):
         check_length(tiny_llama.CONFIG, [1] * prompt, most)
 
 
-def test_perplexity_is_the_mean_of_what_surprises(source, model):
+def test_int8_is_compared_with_float_token_by_token(source, model):
     told = []
-    measured = measure_perplexity(source, model, TOKENS, 5, lambda *what: told.append(what))
-    logits = list(FloatModel(source).forward([TOKENS[:5], TOKENS[5:]]))
-    surprise = []
-    for part, rows in zip((TOKENS[:5], TOKENS[5:]), logits, strict=True):
-        powers = np.exp(rows.astype(np.float64))
-        surprise += [-np.log(powers[n, part[n + 1]] / powers[n].sum()) for n in range(len(part) - 1)]
+    measured = compare(source, model, TOKENS, 5, lambda *what: told.append(what))
+    parts = (TOKENS[:5], TOKENS[5:])
+    surprise, divergence, equal = [], [], []
+    for part, rows in zip(parts, FloatModel(source).forward(list(parts)), strict=True):
+        others = GoldenModel(model, len(part)).forward(part, logits="all")
+        p, q = (np.exp(logits.astype(np.float64)) for logits in (rows, others))
+        p, q = p / p.sum(axis=1, keepdims=True), q / q.sum(axis=1, keepdims=True)
+        for n in range(len(part) - 1):
+            surprise.append((-np.log(p[n, part[n + 1]]), -np.log(q[n, part[n + 1]])))
+            divergence.append(sum(p[n] * np.log(p[n] / q[n])))
+            equal.append(p[n].argmax() == q[n].argmax())
+    of_float, of_int8 = np.mean(surprise, axis=0)
     assert measured.tokens == len(surprise) == 6
-    assert measured.of_float == pytest.approx(np.exp(np.mean(surprise)))
-    assert measured.of_int8 == pytest.approx(measured.of_float, rel=0.2)
-    assert measured.cost == pytest.approx(measured.of_int8 / measured.of_float - 1)
+    assert measured.of_float.value == pytest.approx(np.exp(of_float))
+    assert measured.of_int8.value == pytest.approx(np.exp(of_int8))
+    assert measured.cost == pytest.approx(np.exp(of_int8 - of_float) - 1)
+    assert measured.divergence.value == pytest.approx(np.mean(divergence))
+    assert measured.divergence.value > 0
+    assert measured.equal_top.value == pytest.approx(np.mean(equal))
+    assert np.isnan(measured.divergence.error)  # fewer than two batches
     assert ("int8", 2, 2) in told
-    assert ("float", 2, 2) in told
+    assert told[0][0] == "float"
 
 
-def test_the_text_has_a_few_thousand_words():
-    assert public_text().startswith("The Declaration of Independence")
-    assert 5_000 < len(public_text().split()) < 10_000
+def test_a_standard_error_is_that_of_batches_of_neighbours():
+    """By hand: batches with the means 1, 2 and 3 have the deviation 1, and what is left over counts in the mean."""
+    values = np.repeat([1.0, 2.0, 3.0], BATCH)
+    assert Mean.of(values) == Mean(2.0, pytest.approx(1 / 3**0.5))
+    assert Mean.of(np.append(values, [2.0] * 10)).error == pytest.approx(1 / 3**0.5)
+    alternating = np.tile([0.0, 4.0], 3 * BATCH // 2)
+    assert Mean.of(alternating) == Mean(2.0, 0.0)
+    assert Mean(np.log(3.0), 0.1).exp() == Mean(pytest.approx(3.0), pytest.approx(0.3))
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "words"), [("memorised", "The Declaration", 5000), ("unseen", "The Tide", 1400)]
+)
+def test_the_texts_have_enough_words(name, start, words):
+    assert public_text(name).startswith(start)
+    assert words < len(public_text(name).split()) < 10_000
+
+
+@pytest.mark.parametrize(
+    ("kinds", "says"),
+    [
+        ({"Q4_1": 210, "F32": 61, "Q8_0": 1}, "210 Q4_1, 61 F32, 1 Q8_0: blocks, dequantized to float32; this is not"),
+        ({"BF16": 3}, "the file's weights are 3 BF16"),
+    ],
+)
+def test_what_the_weights_are_is_said(kinds, says):
+    assert says in describe_kinds(kinds)
+    assert ("not the model" in describe_kinds(kinds)) == ("Q4_1" in kinds)
 
 
 def test_a_tokenizer_of_another_model_is_refused(source, monkeypatch):

@@ -3,6 +3,7 @@
 import json
 import resource
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progres
 from tilewright.accelerator_config import AcceleratorConfig
 from tilewright.cli import console
 from tilewright.config import load_config
+from tilewright.documents import read_text
 from tilewright.errors import TilewrightError
 from tilewright.files import check_output
 from tilewright.terminal import Printer
@@ -23,9 +25,10 @@ from .conversation import Conversation
 from .fetch import PUBLISHED, fetch, model_path
 from .generate import check_length
 from .live import LiveAnswer
-from .llm_report import live_line, report, summary, table, where_the_cycles_went
+from .llama import describe_kinds
+from .llm_report import accuracy_table, live_line, report, summary, table, where_the_cycles_went
 from .llm_trace import EVENTS
-from .perplexity import measure_perplexity, public_text
+from .perplexity import BATCH, TEXTS, compare, public_text
 from .quantize import Int8Model, load_model, open_source
 
 __all__ = ["llm", "model"]
@@ -125,40 +128,46 @@ def fetch_command(name: str) -> None:
 
 @model.command()
 @_MODEL
-@click.option("--tokens", "most", default=8192, show_default=True, type=click.IntRange(2), help="Of the text, at most.")
+@click.option(
+    "--tokens", "most", default=8192, show_default=True, type=click.IntRange(2), help="Of each text, at most."
+)
 @click.option("--window", default=512, show_default=True, type=click.IntRange(2), help="Tokens read on their own.")
-@click.option("--text", type=click.Path(path_type=Path, dir_okay=False, exists=True),
-              help="A text of your own, UTF-8; otherwise one that is in the public domain.")  # fmt: skip
+@click.option("--text", type=click.Path(path_type=Path, dir_okay=False),
+              help="A text of your own, UTF-8, instead of the two of the project.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def perplexity(name: str, most: int, window: int, text: Path | None, as_json: bool) -> None:
-    """Compare the perplexity of the model in float32 with that of its int8 network, both in numpy."""
+    """Compare a model in float32 with its int8 network, both in numpy.
+
+    Perplexity, the Kullback-Leibler divergence of the int8 predictions from the float ones, and the share of equal
+    likeliest tokens, each with its standard error, over a text that models have memorised and one that none has read.
+    What is called float is the file's weights as they are, dequantized if they are blocks.
+    """
     file = model_path(name)
     loaded = _load(file)
     if window > loaded.config.context:
         raise TilewrightError(f"--window {window} is more than the model's context of {loaded.config.context}")
-    try:
-        content = text.read_text(encoding="utf-8") if text else public_text()
-    except ValueError:
-        raise TilewrightError(f"{text} is no UTF-8") from None
-    tokens = loaded.tokenizer.encode(content)[:most]
-    if len(tokens) < 2:
+    texts = {key: public_text(key) for key in TEXTS} if text is None else {str(text): read_text(text, "text")}
+    tokens = {key: loaded.tokenizer.encode(content)[:most] for key, content in texts.items()}
+    if min(map(len, tokens.values())) < 2:
         raise TilewrightError("the text is too short: it must have 2 tokens or more")
+    source = open_source(file)
+    found = {}
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        tasks = {what: bar.add_task(what, total=None) for what in ("int8", "float")}
-        measured = measure_perplexity(
-            open_source(file), loaded, tokens, window,
-            lambda what, done, total: bar.update(tasks[what], completed=done, total=total),
-        )  # fmt: skip
-    figures = {"tokens": measured.tokens, "window": window, "float": measured.of_float, "int8": measured.of_int8,
-               "cost": measured.cost}  # fmt: skip
+    for key, part in tokens.items():
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+            tasks = {what: bar.add_task(f"{key}: {what}", total=None) for what in ("float", "int8")}
+            found[key] = compare(
+                source, loaded, part, window,
+                lambda what, done, total: bar.update(tasks[what], completed=done, total=total),  # noqa: B023  # at once
+            )  # fmt: skip
     if as_json:
-        click.echo(json.dumps(figures))
+        click.echo(json.dumps({"weights": source.kinds(), "texts": {key: asdict(one) for key, one in found.items()}}))
         return
-    click.echo(
-        f"perplexity over {measured.tokens:,} tokens: {measured.of_float:.3f} in float32, {measured.of_int8:.3f} in "
-        f"int8, {measured.cost:+.2%}"
-    )
+    Printer(highlight=False).print(accuracy_table(found))
+    for key in found:
+        if key in TEXTS:
+            click.echo(f"{key}: {TEXTS[key][1]}")
+    click.echo(f"{describe_kinds(source.kinds())}\n± is the standard error, from the means of {BATCH} tokens each")
 
 
 def _load(path: Path) -> Int8Model:

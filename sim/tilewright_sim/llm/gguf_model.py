@@ -1,5 +1,6 @@
 """Read a model from a GGUF file."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,10 @@ class GgufModel:
     def names(self) -> list[str]:
         """Return the names of all tensors."""
         return list(self._tensors)
+
+    def kinds(self) -> dict[str, int]:
+        """Return how many tensors there are of each type."""
+        return dict(Counter(tensor.tensor_type.name for tensor in self._reader.tensors))
 
     def tensor(self, name: str) -> NDArray[np.float32]:
         """Return a tensor, dequantized."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tilewright.errors import TilewrightError
 
-__all__ = ["LlamaConfig", "Source", "check_tensors", "finite", "number", "tensor_shapes"]
+__all__ = ["LlamaConfig", "Source", "check_tensors", "describe_kinds", "finite", "number", "tensor_shapes"]
 
 LARGEST = 1 << 31
 """Above every size of a model."""
@@ -91,11 +91,22 @@ class Source(Protocol):
     def names(self) -> list[str]:
         """Return the names of all tensors in the file."""
 
+    def kinds(self) -> dict[str, int]:
+        """Return how many tensors the file has of each type, such as ``Q4_1`` or ``F32``."""
+
     def rope_factors(self) -> NDArray[np.float32] | None:
         """Return by what the frequencies of the rotary embedding are divided, [head_width / 2], if by anything."""
 
     def tokenizer(self) -> dict[str, Any]:
         """Return the fields of `tokenizer.TokenizerData`."""
+
+
+def describe_kinds(kinds: dict[str, int]) -> str:
+    """Return what a file's weights are, in a sentence: what is called float may be dequantized blocks."""
+    text = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items(), key=lambda item: -item[1]))
+    if set(kinds) <= {"F64", "F32", "F16", "BF16"}:
+        return f"the file's weights are {text}"
+    return f"the file's weights are {text}: blocks, dequantized to float32; this is not the model before quantization"
 
 
 def number(file: object, name: str, value: Any, *, whole: bool) -> Any:

@@ -6,8 +6,9 @@ from tilewright.terminal import FigureTable
 
 from .account import KINDS, LINEAR, Account, Tally
 from .clocks import Clock
+from .perplexity import Comparison
 
-__all__ = ["live_line", "report", "summary", "table", "where_the_cycles_went"]
+__all__ = ["accuracy_table", "live_line", "report", "summary", "table", "where_the_cycles_went"]
 
 PHASES = ("prefill", "decode")
 
@@ -102,3 +103,22 @@ def summary(figures: dict[str, Any]) -> list[str]:
         f"s; {figures['seconds']:.0f} s in all, {figures['peak_bytes'] / 1e9:.2f} GB of memory"
     )
     return lines
+
+
+def accuracy_table(found: dict[str, Comparison]) -> FigureTable:
+    """What int8 costs, text by text."""
+    table = FigureTable(title="int8 against float32", title_justify="left")
+    table.add_column("text")
+    for heading in ("tokens", "perplexity, float", "perplexity, int8", "change", "KL divergence", "equal top token"):
+        table.add_column(heading, justify="right")
+    for name, one in found.items():
+        table.add_row(
+            name,
+            f"{one.tokens:,}",
+            f"{one.of_float.value:.2f} ± {one.of_float.error:.2f}",
+            f"{one.of_int8.value:.2f} ± {one.of_int8.error:.2f}",
+            f"{one.cost:+.1%} ± {one.ratio.error:.1%}",
+            f"{one.divergence.value:.4f} ± {one.divergence.error:.4f}",
+            f"{one.equal_top.value:.1%} ± {one.equal_top.error:.1%}",
+        )
+    return table

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,10 @@ class SafetensorsModel:
     def names(self) -> list[str]:
         """Return the names of all tensors."""
         return list(self._tensors)
+
+    def kinds(self) -> dict[str, int]:
+        """Return how many tensors there are of each type."""
+        return dict(Counter(entry["dtype"] for entry in self._tensors.values()))
 
     def tensor(self, name: str) -> NDArray[np.float32]:
         """Return a tensor; the rows of queries and keys are brought into the order of GGUF."""
