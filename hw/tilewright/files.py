@@ -41,12 +41,15 @@ def write_files(folder: Path, files: Mapping[str, str | bytes]) -> list[Path]:
                 file.write(data)
             os.chmod(temporary, stat.S_IMODE(place.stat().st_mode) if place.exists() else 0o666 & ~_umask())
         for place, data in direct:
-            with place.open("wb", buffering=0) as file:
-                file.write(data)
+            try:
+                with place.open("wb", buffering=0) as file:
+                    file.write(data)
+            except OSError as error:
+                raise TilewrightError(f"cannot write {place}: {error.strerror}") from None
         while staged:
             os.replace(*staged[0])
             staged.pop(0)
-    except (OSError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         place = Path(getattr(error, "filename", None) or folder)
         if place.name.startswith("."):  # a temporary file, which says nothing to the user
             place = place.parent

@@ -21,8 +21,13 @@ class Printer(Console):
     """A console that cuts nothing off, of `WIDTH` columns where there is no terminal."""
 
     def __init__(self, **options: Any):
-        super().__init__(**options)
-        if not self.is_terminal and not os.environ.get("COLUMNS", "").isdigit():
+        environment = dict(os.environ)
+        for name in ("COLUMNS", "LINES"):  # Rich takes a "²" for a number, and then not
+            text = environment.get(name, "")
+            if not (text.isascii() and text.isdigit() and 0 < int(text[:5]) < 10_000):
+                environment.pop(name, None)
+        super().__init__(**{"_environ": environment, **options})
+        if not self.is_terminal and "COLUMNS" not in environment:
             self.width = WIDTH
 
     def print(self, *objects: Any, **options: Any) -> None:

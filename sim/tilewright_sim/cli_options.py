@@ -1,6 +1,7 @@
 """Options that several commands share, and how their values are read."""
 
 import math
+import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -55,12 +56,12 @@ def only_with(names: str, needed: str, holds: bool) -> None:
 
 def distinct_files(outputs: Mapping[str, Path | None], inputs: Mapping[str, Path | None]) -> None:
     """Refuse two outputs, or an input and an output, that are the same file; the names are for the message."""
-    taken = {file.resolve(): name for name, file in inputs.items() if file}
+    taken = {os.path.realpath(file): name for name, file in inputs.items() if file}
     for name, file in outputs.items():
         if file is None:
             continue
-        place = file.resolve()
-        if place in taken and (not place.exists() or place.is_file()):
+        place = os.path.realpath(file)
+        if place in taken and (not os.path.lexists(place) or os.path.isfile(place)):
             raise click.UsageError(f"{taken[place]} and {name} are the same file: {file}")
         taken[place] = name
 

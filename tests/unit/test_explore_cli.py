@@ -103,7 +103,10 @@ def test_a_mistake_writes_nothing(arguments, says, home, in_process):
 @pytest.mark.parametrize("scheduler", ["tcp://127.0.0.1:9", "nonsense://x"])
 def test_a_scheduler_that_is_not_there_is_a_mistake_of_one_line(scheduler, home, monkeypatch):
     monkeypatch.setattr("tilewright_sim.explore.run._PATIENCE", 0.2)
-    done = explore(*TILES, "--scheduler", scheduler)
+    (home / "out").mkdir(exist_ok=True)
+    (home / "out" / "points.csv").write_text("earlier")
+    done = explore(*TILES, "--scheduler", scheduler, "--output", str(home / "out"))
+    assert {path.name: path.read_text() for path in (home / "out").iterdir()} == {"points.csv": "earlier"}
     assert isinstance(done.exception, TilewrightError)
     assert f"no Dask scheduler at {scheduler}" in str(done.exception)
 

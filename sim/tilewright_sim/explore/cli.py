@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import signal
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -138,7 +139,11 @@ def _run(
     if len(open_tasks) < len(tasks):
         console.print(f"{len(tasks) - len(open_tasks)} of {len(tasks)} points are known already", highlight=False)
 
+    measured = 0
+
     def done(number: int, outcome: Outcome) -> None:
+        nonlocal measured
+        measured += 1
         cache.store(tasks[number], outcome.parts)
         results.add(number, outcome.parts, outcome.error)
 
@@ -158,14 +163,9 @@ def _run(
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # another one must not cost what is measured
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         try:
-            exploration = results.to_json(about)
-            files = {
-                "points.csv": results.to_csv(),
-                "points.json": json.dumps(exploration, indent=1) + "\n",
-                "explore.html": page(exploration),
-            }
-            for file in write_files(output, files):
-                console.print(str(file), highlight=False)
+            failed = isinstance(sys.exc_info()[1], TilewrightError)
+            if measured or not failed:  # a scheduler that cannot be reached leaves earlier files as they are
+                _write(results, output, about)
         finally:
             signal.signal(signal.SIGINT, before)
             signal.signal(signal.SIGTERM, terminate)
@@ -174,6 +174,17 @@ def _run(
     for number, error in results.errors.items():
         console.print(f"point {number} failed: {error}", highlight=False, markup=False)
     return FAILED if results.errors else 0
+
+
+def _write(results: Exploration, output: Path, about: dict[str, Any]) -> None:
+    exploration = results.to_json(about)
+    files = {
+        "points.csv": results.to_csv(),
+        "points.json": json.dumps(exploration, indent=1) + "\n",
+        "explore.html": page(exploration),
+    }
+    for file in write_files(output, files):
+        console.print(str(file), highlight=False)
 
 
 def _target(name: str, liberty: Sequence[Path], memory_um2_per_bit: float | None) -> ReportTarget:
