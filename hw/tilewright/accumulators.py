@@ -90,7 +90,8 @@ class Accumulators(SharedComponent):
             m.d.sync += row.eq(Mux(self.coming_last, 0, row + 1))
             m.d.sync += bank.eq(bank ^ (self.coming_last & self.coming_final))
         places = [Cat(row, bank)]
-        valid, ends = Signal(3), Signal(3)
+        valid = Signal(3)
+        ends = Signal(3)
         m.d.sync += [valid.eq(Cat(self.coming, valid)), ends.eq(Cat(self.coming_final & (row == 0), ends))]
         for n in range(1, 4):
             places.append(Signal(len(row) + 1, name=f"place_{n}", reset_less=True))

@@ -70,7 +70,7 @@ class ActivationFeeder(SharedComponent):
     def elaborate(self, platform):
         m = Module()
         config = self.config
-        job = self.job.payload if config.compact else Signal(config.job_shape, reset_less=True)
+        job = self.job.payload if config.compact else Signal(config.job_shape, reset_less=True, name="job")
         half, running, issue = (Signal(name=name) for name in ("half", "running", "issue"))
         needs_chunk = Signal()  # the next word is the first of a chunk that may not be loaded
         needs_bank = Signal()  # … of a tile of sums
@@ -92,12 +92,14 @@ class ActivationFeeder(SharedComponent):
         tile_end, chunk_end, last_tile = (Signal(name=name) for name in ("tile_end", "chunk_end", "last_tile"))
         first_tile = Signal()
         length_less_1 = chunk_words(config, job.long) - 1
-        after_row, after_chunk = Signal.like(place), Signal.like(place)
+        after_row = Signal.like(place)
+        after_chunk = Signal.like(place)
         m.d.comb += [
             after_row.eq(place + chunk_words(config, job.long)),
             after_chunk.eq(Mux(offset == 0, after_row, next_chunk)),
         ]
-        next_tile_end, next_chunk_end = Signal(), Signal()
+        next_tile_end = Signal()
+        next_chunk_end = Signal()
         m.d.comb += next_tile_end.eq(Mux(tile_end, job.k_words == 1, words_left == 2))
         m.d.comb += next_chunk_end.eq(next_tile_end | Mux(chunk_end, length_less_1 == 0, offset + 1 == length_less_1))
         with m.If(issue):
@@ -173,7 +175,9 @@ class ActivationFeeder(SharedComponent):
         fetched = Signal()
         # A bubble in the pipeline is filled whatever the tile does.
         m.d.comb += [self.take.eq(~self.o.valid | self.o.ready), self.fetch.eq(~fetched | self.take)]
-        tags, fetched_tags, o_tags = Signal(3), Signal(3, reset_less=True), Signal(3, reset_less=True)
+        tags = Signal(3)
+        fetched_tags = Signal(3, reset_less=True)
+        o_tags = Signal(3, reset_less=True)
         m.d.comb += tags.eq(issued_tags)
         with m.If(self.fetch):
             m.d.sync += [fetched.eq(issue), fetched_tags.eq(tags)]

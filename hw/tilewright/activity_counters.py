@@ -98,7 +98,9 @@ class ActivityCounters(SharedComponent):
             m.d.sync += state.eq((restart & first) | (~restart & ((events & stepped) | (~events & state))))
 
         # Visited in cycle 0; the code is there in cycle 1, its number in 2, with the total in 3, the sum in 4.
-        code, delta, addend = Signal(TALLY_BITS), Signal(TALLY_BITS), Signal(TALLY_BITS)
+        code = Signal(TALLY_BITS)
+        delta = Signal(TALLY_BITS)
+        addend = Signal(TALLY_BITS)
         m.d.sync += [code.eq(Cat((state & visit).any() for state in states)), addend.eq(delta)]
         with m.Switch(code):
             for number, state in enumerate(tally_codes()):

@@ -139,7 +139,8 @@ class CompactStore(SharedComponent):
     def _operands(self, m: Module, operands: BlockMemory, walk: "_Walk") -> tuple[Signal, Signal]:
         """Take the operands of a tile, rows as they come; whether all have, and the row that is read."""
         config = self.config
-        came, last_came = Signal(), Signal()
+        came = Signal()
+        last_came = Signal()
         place_of_word = Signal(range(config.cols))
         row_of_word = Signal(range(config.acc_rows))
         taken = Mux(self.c_words.valid, self.c_words.payload.as_value(), self.parameter_words.payload.as_value())

@@ -160,9 +160,11 @@ class DescriptorPlanner(SharedComponent):
             Unit.STORE_C: unaligned("c_address") | unaligned("c_stride"),
             Unit.PARAMETERS: used & unaligned("parameter_address"),
         }
-        size, alignment = Signal(4), Signal(4)
+        size = Signal(4)
+        alignment = Signal(4)
         m.d.sync += [size.eq(Cat(sizes.values())), alignment.eq(Cat(alignments.values()))]
-        version, contradiction = Signal(), Signal()
+        version = Signal()
+        contradiction = Signal()
         m.d.sync += version.eq(raw.version != DESCRIPTOR_VERSION)
         unknown = raw.flags[len(FLAGS) :].any() | raw.reserved.any() | raw.reserved_2.any()
         m.d.sync += contradiction.eq(unknown | flags["ACCUMULATE"] & used)

@@ -133,7 +133,9 @@ class DmaReader(SharedComponent):
         present = Signal()
         settled = Signal()
         step = Signal()
-        dead, hollow, aborting = head.dead, head.hollow, Signal()
+        dead = head.dead
+        hollow = head.hollow
+        aborting = Signal()
         cause = Mux(dead, head.cause, response_cause(beat.resp))
         m.d.comb += verdict.cause.eq(Mux(~cause.any() & aborting, Cause.ABORTED, cause))
         m.d.comb += [verdict.address.eq(head.address), verdict.closes.eq(head.last)]

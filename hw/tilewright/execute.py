@@ -102,7 +102,7 @@ class Execute(SharedComponent):
         # Each feeder takes the job when it has done the one before; the next job waits for both.
         waiting = Signal(2)
         taken = Signal(2)
-        job = self.job.payload if config.compact else Signal(config.job_shape, reset_less=True)
+        job = self.job.payload if config.compact else Signal(config.job_shape, reset_less=True, name="job")
         done = Signal(2)  # only of a job that stays until both have
         m.d.comb += self.job.ready.eq((done | taken).all() if config.compact else ~waiting.any())
         for n, feeder in enumerate((activations, weights)):

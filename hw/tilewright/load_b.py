@@ -70,7 +70,7 @@ class LoadB(SharedComponent):
     def elaborate(self, platform):
         m = Module()
         config = self.config
-        job = self.job.payload if config.compact else Signal(config.job_shape, reset_less=True)
+        job = self.job.payload if config.compact else Signal(config.job_shape, reset_less=True, name="job")
         base = Signal(config.addr_bits, reset_less=True)  # row 0 of the N-tile
         address = Signal(config.addr_bits, reset_less=True)
         m_left = Signal.like(job.m, reset_less=True)

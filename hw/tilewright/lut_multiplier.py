@@ -100,7 +100,8 @@ class RowSum(SharedComponent):
         added = self.rows - 1 if self.subtract_last else self.rows
         total: Value = Const(0, 1)
         if added == 1:
-            total = row_0 = Signal(len(a))
+            row_0 = Signal(len(a))
+            total = row_0
             m.d.comb += row_0.eq(a & self.b[0].replicate(len(a)))
         elif added >= 2:
             pair = place(m, "rows_0_1", CarryAdder(len(a) + 2), platform)

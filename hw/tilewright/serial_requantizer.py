@@ -87,7 +87,8 @@ class SerialRequantizer(SharedComponent):
         passed, negative, seen, borrow, carry, overflow = (
             Signal(name=name, reset_less=True) for name in ("passed", "negative", "seen", "borrow", "carry", "overflow")
         )
-        around, working = Signal(), Signal()
+        around = Signal()
+        working = Signal()
         double = self.rounding == "double"
         right = right_shift(self.shift)
         at_right = count[:SHIFT_BITS] == right
@@ -123,7 +124,8 @@ class SerialRequantizer(SharedComponent):
 
         # One bit of the sum's magnitude goes in, one of the product comes out. All that follows the first 1 of a
         # negative number is inverted, and the copies of its sign become zeros.
-        bit, left = Signal(), Signal(32)
+        bit = Signal()
+        left = Signal(32)
         m.d.comb += bit.eq((total[0] ^ (negative & seen)) & ~count[5:].any() & (~passed if double else 1))
         m.d.comb += left.eq(Mux(bit, upper + self.multiplier, upper))
         # The bit before it, of the product's magnitude less 1 if negative, is rounded or goes into the result.

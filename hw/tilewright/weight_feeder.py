@@ -58,7 +58,7 @@ class WeightFeeder(SharedComponent):
     def elaborate(self, platform):
         m = Module()
         config = self.config
-        job = self.job.payload if config.compact else Signal(config.job_shape, reset_less=True)
+        job = self.job.payload if config.compact else Signal(config.job_shape, reset_less=True, name="job")
         running = Signal()
         issue = Signal()
         advance = Signal()

@@ -189,7 +189,8 @@ class HostLink(SharedComponent):
         in_memory, in_registers = space == Space.MEMORY, space == Space.REGISTERS
 
         # Each channel's offer ends with its acceptance; the access with the response.
-        asked, given = Signal(), Signal()
+        asked = Signal()
+        given = Signal()
         read_asked = (axi.arvalid & axi.arready) | (lite.arvalid & lite.arready)
         write_asked = (axi.awvalid & axi.awready) | (lite.awvalid & lite.awready)
         with m.If(read_asked | write_asked):

@@ -111,7 +111,8 @@ class SdramPins(SharedComponent):
         m.d.comb += self.read_word.eq(word)
         # From `move`: 1 to the pins, then to `captured`, and through `word`.
         delay = 1 + config.cas_latency + config.capture_cycles + 1 + config.burst_length
-        valid, last = Signal(delay), Signal(delay, reset_less=True)
+        valid = Signal(delay)
+        last = Signal(delay, reset_less=True)
         m.d.sync += [valid.eq(Cat(self.move.read, valid)), last.eq(Cat(self.move.last, last))]
         m.d.comb += [self.read_valid.eq(valid[-1]), self.read_last.eq(last[-1])]
         return m

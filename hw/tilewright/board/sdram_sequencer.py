@@ -100,8 +100,12 @@ class SdramSequencer(SharedComponent):
 
         # Two pieces. What is known of their rows is a cycle old: `known` is 0 in the cycle after anything changed.
         head, following = Signal(config.piece_shape, name="head"), Signal(config.piece_shape, name="next")
-        head_valid, head_known, head_write = Signal(), Signal(), Signal()
-        next_valid, next_known, next_write = Signal(), Signal(), Signal()
+        head_valid = Signal()
+        head_known = Signal()
+        head_write = Signal()
+        next_valid = Signal()
+        next_known = Signal()
+        next_write = Signal()
         m.d.comb += [banks.head.eq(head.place), banks.next.eq(following.place)]
         row, next_row = banks.head_row, banks.next_row
 
@@ -121,7 +125,8 @@ class SdramSequencer(SharedComponent):
         m.d.comb += [gap.start.eq(go), turn.start.eq(banks.read)]
 
         # The pieces move up.
-        advance, changed = Signal(), Signal()
+        advance = Signal()
+        changed = Signal()
         last = head.words_less_1 == 0
         m.d.comb += advance.eq(~head_valid | go & last)
         m.d.comb += changed.eq(banks.head_activate | banks.head_precharge | banks.precharge_all)
