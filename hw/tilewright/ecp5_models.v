@@ -3,8 +3,7 @@
 // synthesis, which has its own.
 
 /* verilator lint_off DECLFILENAME */  // one file holds all models
-/* verilator lint_off UNUSEDPARAM */  // parameters that select the one behaviour modelled here
-/* verilator lint_off UNUSEDSIGNAL */  // inputs that are tied off
+/* verilator lint_off UNUSED */  // tied-off inputs, and parameters that select the one behaviour modelled here
 
 // An 18 x 18 multiplier with registers at its inputs and its output, no pipeline register. A is clocked with
 // CE0 and B with CE1; the reset is not used.

@@ -40,6 +40,10 @@ def test_verilog_is_clean_and_well_formed(config, family, tmp_path):
     text = (tmp_path / "tile.v").read_text(encoding="utf-8")
 
     assert complaints(["verilator", "--lint-only", "-Wall", "--top-module", "tile", *sources], tmp_path) == ""
+    # The waiver has the name that old versions know; of what it covers, the tile needs but one.
+    (tmp_path / "strict.v").write_text(text.replace("lint_off WIDTH *", "lint_off WIDTHEXPAND *"), encoding="utf-8")
+    strict = ["strict.v", *sources[1:]]
+    assert complaints(["verilator", "--lint-only", "-Wall", "--top-module", "tile", *strict], tmp_path) == ""
     icarus = ["iverilog", "-g2005", "-Wall", "-s", "tile", "-o", "tile.vvp", *sources]
     # A model's timescale and a design's lack of one are no defect of either.
     assert complaints(icarus, tmp_path) == ""
