@@ -1,8 +1,6 @@
 """The commands that need no simulator: generate, area, fmax, presets."""
 
 import json
-import sys
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,57 +9,13 @@ import click
 
 from .area import LUT4_EQUIVALENTS, Area, measure_area
 from .config import Config, load_config
-from .errors import TilewrightError
 from .products import PRODUCTS, Product
 from .target import FAMILIES, Family
-from .terminal import FigureTable, Printer
+from .terminal import FigureTable, Printer, console
 from .timing import measure_fmax
 from .verilog import generate as generate_verilog
 
-__all__ = ["cli", "config_options", "console", "run"]
-
-# Progress goes to standard error, so that what is printed can be piped.
-console = Printer(stderr=True)
-
-
-def run(command: click.Command) -> None:
-    """Run the command line; a mistake of the user's is one line on standard error and exit status 2."""
-    try:
-        status = command.main(standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as help_text:
-        help_text.show()
-        sys.exit(2)
-    except click.ClickException as error:
-        _fail(error.format_message())
-    except (TilewrightError, OSError) as error:
-        _fail(str(error))
-    except (click.Abort, KeyboardInterrupt):
-        warnings.simplefilter("ignore")  # Amaranth's, of each component that was being built
-        click.echo("tilewright: interrupted", err=True)
-        sys.exit(130)
-    else:
-        sys.exit(status if isinstance(status, int) else 0)
-
-
-def _fail(message: str) -> None:
-    click.echo("tilewright: " + " ".join(message.split()), err=True)
-    sys.exit(2)
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(package_name="tilewright")
-def cli() -> None:
-    """Generate matrix-multiply accelerators, and see what they cost.
-
-    \b
-    A first tour:
-      tilewright presets                                   what is there to start from
-      tilewright generate tile --preset small -o build/    Verilog of an 8 x 8 tile
-      tilewright area tile --preset small --target ecp5    what it takes on an FPGA
-      tilewright generate tile --preset base --set dot=4 --set multiplier=lut -o build/
-
-    Every command explains itself with --help.
-    """
+__all__ = ["area", "area_table", "chosen", "config_options", "fmax", "generate", "presets"]
 
 
 def config_options(function: Callable) -> Callable:
@@ -90,7 +44,7 @@ def chosen(product: str, preset: str | None, path: Path | None, settings: tuple[
     return PRODUCTS[product], load_config(PRODUCTS[product].config, preset, path, settings)
 
 
-@cli.command()
+@click.command()
 @config_options
 @click.option(
     "--output", "-o", type=click.Path(path_type=Path), default=Path("build"), show_default=True, help="Folder."
@@ -125,7 +79,7 @@ def generate(
         click.echo(f"{file}  {file.stat().st_size:,} bytes")
 
 
-@cli.command(epilog="\b\n" + LUT4_EQUIVALENTS)
+@click.command(epilog="\b\n" + LUT4_EQUIVALENTS)
 @config_options
 @click.option("--target", type=click.Choice(FAMILIES), default="generic", show_default=True, help="FPGA family.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
@@ -158,7 +112,7 @@ def area_table(measured: Area, title: str) -> FigureTable:
     return table
 
 
-@cli.command()
+@click.command()
 @config_options
 @click.option("--seeds", default=3, show_default=True, type=click.IntRange(1, 100), help="Placements to try.")
 def fmax(product: str, preset: str | None, path: Path | None, settings: tuple[str, ...], seeds: int) -> None:
@@ -172,7 +126,7 @@ def fmax(product: str, preset: str | None, path: Path | None, settings: tuple[st
     click.echo(f"best: {best:.1f} MHz")
 
 
-@cli.command()
+@click.command()
 @click.argument("product", metavar="[PRODUCT]", type=click.Choice(list(PRODUCTS)), required=False)
 @click.option("--schema", is_flag=True, help="Print the JSON schema of the configuration of PRODUCT.")
 def presets(product: str | None, schema: bool) -> None:

@@ -8,7 +8,7 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["FigureTable", "Printer"]
+__all__ = ["FigureTable", "Printer", "console"]
 
 WIDTH = 140
 """Columns of output that goes into a file or a pipe, unless COLUMNS says otherwise."""
@@ -27,6 +27,10 @@ class Printer(Console):
 
     def print(self, *objects: Any, **options: Any) -> None:
         super().print(*objects, **{"crop": False, **options})
+
+
+# Progress goes to standard error, so that what is printed can be piped.
+console = Printer(stderr=True)
 
 
 class FigureTable(Table):

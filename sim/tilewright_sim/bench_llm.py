@@ -74,7 +74,7 @@ def bench_llm() -> Iterator[Figure]:
 def _answer() -> dict[str, Any]:
     code = "from tilewright_sim.cli import main; main()"
     command = [sys.executable, "-c", code, "llm", QUESTION, "--model", MODEL, "--check", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode:
         raise ToolError(f"`{COMMAND}` failed: {done.stderr.strip().removeprefix('tilewright: ')}")
     return json.loads(done.stdout)

@@ -1,23 +1,114 @@
 """The command ``tilewright``: what generates hardware, and what runs it."""
 
-from collections.abc import Iterator
-from pathlib import Path
+import io
+import os
+import signal
+import sys
+import warnings
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
 
 import click
 
-from tilewright.cli import cli, console, run
 from tilewright.errors import TilewrightError
-from tilewright.files import write_files
-from tilewright.terminal import FigureTable
 
-from . import cli_board, cli_gemm, cli_report  # noqa: F401  # their commands
-from .bench import BENCHES, update_readme
-from .demo import BOARD_IMAGES, board_demo, digits_demo
-from .explore import cli as _explore  # noqa: F401  # its command
-from .figures import Configuration, Figure, markdown
-from .llm import cli_llm  # noqa: F401  # its commands
+__all__ = ["COMMANDS", "Command", "cli", "main", "run"]
 
-__all__ = ["main"]
+MISTAKE = 2
+"""Exit status after a mistake of the user's."""
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, SIGTERM or SIGHUP."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command that is imported when it runs, or when its own help is asked for.
+
+    Parameters
+    ----------
+    module, attribute : str
+        Where it is defined.
+    summary : str
+        Its line in the list of commands.
+    extra : str
+        Of pyproject.toml: what to install where a package is missing.
+    """
+
+    module: str
+    attribute: str
+    summary: str
+    extra: str = ""
+
+    def load(self) -> click.Command:
+        """Import it."""
+        return getattr(import_module(self.module), self.attribute)
+
+
+COMMANDS = {
+    "area": Command("tilewright.cli", "area", "Count what PRODUCT takes after synthesis by Yosys."),
+    "bench": Command("tilewright_sim.cli_bench", "bench", "Measure the figures that the README shows.", "dev"),
+    "bitstream": Command(
+        "tilewright.board.cli", "bitstream", "Build the bitstream of a whole system for a board.", "board"
+    ),
+    "board-sim": Command("tilewright_sim.cli_board", "board_sim", "Simulate a board, with its serial port.", "sim"),
+    "demo": Command("tilewright_sim.cli_bench", "demo", "Recognize handwritten digits on an accelerator.", "sim"),
+    "estimate": Command("tilewright_sim.cli_gemm", "estimate_command", "Predict cycles without simulating.", "sim"),
+    "explore": Command(
+        "tilewright_sim.explore.cli", "explore", "Sweep configurations, and show which are worth it.", "explore"
+    ),
+    "fmax": Command("tilewright.cli", "fmax", "Place and route PRODUCT for ECP5; print MHz for each seed.", "timing"),
+    "generate": Command("tilewright.cli", "generate", "Write the Verilog of PRODUCT."),
+    "gemm": Command("tilewright_sim.cli_gemm", "gemm", "Multiply matrices on the Verilog of an accelerator.", "sim"),
+    "llm": Command("tilewright_sim.llm.cli_llm", "llm", "Let a language model answer on an accelerator.", "llm"),
+    "model": Command("tilewright_sim.llm.cli_llm", "model", "Get language models; measure what int8 costs.", "llm"),
+    "presets": Command("tilewright.cli", "presets", "List the presets and the fields of each product."),
+    "program": Command("tilewright.board.cli", "program_command", "Load a bitstream into a board.", "board"),
+    "report": Command(
+        "tilewright_sim.cli_report", "report", "Say what a configuration costs: area, timing, cycles, power.", "report"
+    ),
+}
+
+
+class _Commands(click.Group):
+    """The commands of `COMMANDS`; the list of them imports none."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return COMMANDS[cmd_name].load() if cmd_name in COMMANDS else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.summary) for name, command in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ModuleNotFoundError as error:
+            package = (error.name or "").split(".")[0]
+            command = COMMANDS.get(ctx.invoked_subcommand or "")
+            if command is None or not command.extra or package.startswith("tilewright"):
+                raise
+            what = f"{ctx.invoked_subcommand} needs the package {package}"
+            raise TilewrightError(f"{what}: run `pip install 'tilewright[{command.extra}]'`") from None
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="tilewright")
+def cli() -> None:
+    """Generate matrix-multiply accelerators, and see what they cost.
+
+    \b
+    A first tour:
+      tilewright presets                                   list the presets
+      tilewright generate tile --preset small -o build/    Verilog of an 8 x 8 tile
+      tilewright area tile --preset small --target ecp5    its area on an FPGA
+      tilewright generate tile --preset base --set dot=4 --set multiplier=lut -o build/
+
+    Run any command with --help.
+    """
 
 
 def main() -> None:
@@ -25,67 +116,45 @@ def main() -> None:
     run(cli)
 
 
-@cli.command()
-@click.argument("what", metavar="WHAT", type=click.Choice(list(BENCHES)))
-@click.option("--markdown", "as_markdown", is_flag=True, help="Print the table as Markdown.")
-@click.option(
-    "--readme",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Also put the table into this file, between <!-- bench WHAT --> and <!-- end WHAT -->.",
-)
-def bench(what: str, as_markdown: bool, readme: Path | None) -> None:
-    """Measure the figures that the README shows for WHAT, one of its tables, and print each as soon as it is known.
+def run(command: click.Command) -> None:
+    """Run a command; a mistake of the user's is one line on standard error and exit status 2.
 
-    Nothing is tuned for it: it runs the same code as the other commands. Five to ten minutes for each on two cores,
-    half an hour for the boards.
+    SIGTERM and SIGHUP end it as Ctrl-C does, with status 130: what it started is ended and what it began to write is
+    removed. Output that cannot be written because the reader has gone ends it without a word, as it does other tools.
     """
-    if readme is not None:
-        _replace(readme, what, "")  # fail before five minutes of measuring
-    figures: list[Figure | Configuration] = []
-    with console.status("") as status:
-        measuring: Iterator[Figure | Configuration] = iter(BENCHES[what]())
-        while True:
-            status.update(f"measuring figure {len(figures) + 1}")
-            figure = next(measuring, None)
-            if figure is None:
-                break
-            figures.append(figure)
-            console.print(str(figure), highlight=False)
-    click.echo(markdown(figures) if as_markdown else _plain(figures), nl=False)
-    if readme is not None:
-        write_files(readme.parent, {readme.name: _replace(readme, what, markdown(figures))})
-
-
-def _replace(readme: Path, what: str, table: str) -> str:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a character that the terminal lacks must not cost what was measured
+            stream.reconfigure(errors="replace")
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # not what `nohup` ignores
+            signal.signal(number, signal.default_int_handler)
     try:
-        return update_readme(readme.read_text(encoding="utf-8"), what, table)
-    except OSError as error:
-        raise TilewrightError(f"cannot read {readme}: {error.strerror}") from None
-    except ValueError as error:
-        raise TilewrightError(f"cannot put the table into {readme}: {error}") from None
-
-
-def _plain(figures: list[Figure | Configuration]) -> str:
-    """The table without commands, for the terminal."""
-    table = FigureTable()
-    for heading in figures[0].HEADINGS[:-1] if figures else ():
-        table.add_column(heading)
-    for figure in figures:
-        table.add_row(*(cell.replace("**", "").replace("`", "") for cell in figure.cells()[:-1]))
-    with console.capture() as captured:
-        console.print(table)
-    return captured.get()
-
-
-@cli.command()
-@click.option("--preset", help="The accelerator that recognizes the digits.  [default: small]")
-@click.option("--images", default=450, show_default=True, type=click.IntRange(1, 450), help="Test images to run.")
-@click.option("--board-sim", is_flag=True, help="On a simulated board instead, through its serial port.")
-def demo(preset: str | None, images: int, board_sim: bool) -> None:
-    """Recognize handwritten digits on the Verilog of an accelerator, compare with the golden model, show its area."""
-    if board_sim:
-        if preset:
-            raise click.UsageError(f"--preset {preset}: a board has its own; leave out --preset or --board-sim")
-        board_demo(min(images, BOARD_IMAGES))
+        status = command.main(standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except click.exceptions.NoArgsIsHelpError as help_text:
+        help_text.show()
+        sys.exit(MISTAKE)
+    except click.ClickException as error:
+        _fail(error.format_message())
+    except BrokenPipeError:
+        _leave_quietly()
+    except (TilewrightError, OSError) as error:
+        _fail(str(error))
+    except (click.Abort, KeyboardInterrupt):
+        warnings.simplefilter("ignore")  # Amaranth's, of each component that was being built
+        click.echo("tilewright: interrupted", err=True)
+        sys.exit(INTERRUPTED)
     else:
-        digits_demo(preset or "small", images)
+        sys.exit(status if isinstance(status, int) else 0)
+
+
+def _fail(message: str) -> None:
+    click.echo("tilewright: " + " ".join(message.split()), err=True)
+    sys.exit(MISTAKE)
+
+
+def _leave_quietly() -> None:
+    """End as a program does that SIGPIPE kills; Python would complain when it flushes at its own end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    sys.exit(128 + signal.SIGPIPE)

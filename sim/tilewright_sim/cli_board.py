@@ -1,27 +1,29 @@
-"""The command ``board-sim``, and what ``gemm`` does on a board."""
+"""The command ``board-sim``, and what ``gemm`` does on a board.
+
+What needs more than the base packages is imported where it is used, so that the help needs no more than these.
+"""
+
+from __future__ import annotations
 
 import json
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-import numpy as np
-from numpy.typing import NDArray
 
-import tilewright.board.cli  # noqa: F401  # its commands
 from tilewright.board.board_config import BoardConfig
 from tilewright.board.boards import BOARDS
 from tilewright.board.cli import board_option
-from tilewright.cli import cli, console
 from tilewright.config import load_config
-from tilewright.terminal import Printer
+from tilewright.terminal import Printer, console
 
-from .board import Board
-from .board_simulator import BoardSimulator
-from .gemm_report import check_result, report, summary, where_the_time_went
-from .requant import Requant
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
-__all__ = ["gemm_on_board", "simulated_board_config"]
+    from .requant import Requant
+
+__all__ = ["board_sim", "gemm_on_board", "simulated_board_config"]
 
 LINK_CYCLES = 12
 """Clock cycles in a bit of a simulated serial line: the fewest."""
@@ -32,6 +34,11 @@ def gemm_on_board(
     as_json: bool,
 ) -> None:  # fmt: skip
     """Multiply on the board at a serial port; check, report."""
+    import numpy as np
+
+    from .board import Board
+    from .gemm_report import check_result, report, summary, where_the_time_went
+
     with console.status(f"multiplying on the board at {port}"), Board(port, baud) as chip:
         start = time.perf_counter()
         result = chip.gemm(a, b, bias=bias, requant=requant)
@@ -56,7 +63,7 @@ def simulated_board_config(name: str, settings: tuple[str, ...] = ()) -> BoardCo
     return load_config(BoardConfig, name, None, (*settings, f"baud={config.clock_hz // LINK_CYCLES}"))
 
 
-@cli.command("board-sim")
+@click.command("board-sim")
 @board_option
 @click.option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="Set a field; repeatable.")
 def board_sim(name: str, settings: tuple[str, ...]) -> None:
@@ -66,6 +73,8 @@ def board_sim(name: str, settings: tuple[str, ...]) -> None:
     Prints the port; any program may talk to it, for example in another terminal:
       tilewright gemm --board PORT --random 16x16x64
     """
+    from .board_simulator import BoardSimulator
+
     config = simulated_board_config(name, settings)
     with console.status("compiling the board, if it is the first run of this configuration: up to a minute"):
         simulated = BoardSimulator(config)

@@ -1,4 +1,9 @@
-"""The commands ``gemm`` and ``estimate``."""
+"""The commands ``gemm`` and ``estimate``.
+
+What needs more than the base packages is imported where it is used, so that the help needs no more than these.
+"""
+
+from __future__ import annotations
 
 import json
 import os
@@ -6,29 +11,27 @@ import re
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import numpy as np
-from numpy.typing import NDArray
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tilewright.accelerator_config import AcceleratorConfig
-from tilewright.cli import cli, console
+from tilewright.board.link_protocol import BAUD
 from tilewright.config import load_config
 from tilewright.cycle_model import Bus, Estimate, Gemm, estimate
 from tilewright.errors import TilewrightError
-from tilewright.terminal import Printer
+from tilewright.terminal import Printer, console
 
 from .chip.cli import chip_options, estimate_chip, wants_chip
-from .cli_board import gemm_on_board
-from .device_array import check_bias, check_matrix
-from .gemm_report import check_result, report, summary, where_the_time_went
-from .requant import Requant
-from .runtime import GemmResult
-from .serial_device import BAUD
-from .simulator import Simulator
-from .trace import write_trace
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from .requant import Requant
+    from .runtime import GemmResult
+    from .simulator import Simulator
 
 __all__ = ["check_writable", "gemm", "load_matrix", "options_for"]
 
@@ -67,7 +70,7 @@ def options_for(preset: str, latency: int) -> Callable[[Callable], Callable]:
 accelerator_options = options_for("small", 0)
 
 
-@cli.command()
+@click.command()
 @click.argument("a_file", metavar="[A.npy", type=_FILE, required=False)
 @click.argument("b_file", metavar="B.npy]", type=_FILE, required=False)
 @click.option("--output", "-o", type=_FILE, help="Write C here, as .npy.")
@@ -106,6 +109,14 @@ def gemm(
       tilewright gemm A.npy B.npy -o C.npy --bias bias.npy --scale 0.002
       tilewright gemm A.npy B.npy --board /dev/ttyUSB0
     """
+    import numpy as np
+
+    from .cli_board import gemm_on_board
+    from .device_array import check_bias
+    from .gemm_report import check_result, report, summary, where_the_time_went
+    from .simulator import Simulator
+    from .trace import write_trace
+
     config = load_config(AcceleratorConfig, preset, path, settings)
     for file in filter(None, (output, trace, waveform)):
         check_writable(file)
@@ -146,7 +157,7 @@ def gemm(
         click.echo(HINT)
 
 
-@cli.command("estimate")
+@click.command("estimate")
 @click.argument("sizes", metavar="[M N K]", nargs=3, type=click.IntRange(1), required=False)
 @click.option("--int32", is_flag=True, help="The result is int32 rather than int8.")
 @click.option("--queue", default=1, show_default=True, type=click.IntRange(1, 10_000), help="As many of them at once.")
@@ -207,6 +218,10 @@ def _run(
 def _operands(
     a_file: Path | None, b_file: Path | None, shape: str | None, rng: np.random.Generator
 ) -> tuple[NDArray, NDArray]:
+    import numpy as np
+
+    from .device_array import check_matrix
+
     if a_file is not None:
         if b_file is None:
             raise click.UsageError("two matrices are needed: tilewright gemm A.npy B.npy")
@@ -227,6 +242,8 @@ def _operands(
 
 def load_matrix(file: Path) -> NDArray:
     """Read a .npy file; `TilewrightError` if it is none."""
+    import numpy as np
+
     try:
         values = np.load(file, allow_pickle=False)
     except OSError as error:
@@ -239,6 +256,8 @@ def load_matrix(file: Path) -> NDArray:
 
 
 def _requant(a: NDArray, scale: str | None, int8: bool, zero_point: int) -> Requant | None:
+    from .requant import Requant
+
     if scale is None:
         if zero_point and not int8:
             raise click.UsageError("--zero-point is of an int8 result: give --int8 or --scale")

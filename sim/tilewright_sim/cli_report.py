@@ -1,33 +1,31 @@
-"""The command ``report``."""
+"""The command ``report``.
+
+What needs more than the base packages is imported where it is used, so that the help needs no more than these.
+"""
 
 import json
 import re
 from pathlib import Path
 
 import click
-import numpy as np
 
 from tilewright.area import LUT4_EQUIVALENTS
-from tilewright.cli import chosen, cli, config_options, console
+from tilewright.cli import chosen, config_options
 from tilewright.cycle_model import Bus
 from tilewright.errors import TilewrightError
 from tilewright.files import check_folder, write_files
 from tilewright.report_target import TARGETS, ReportTarget
-from tilewright.terminal import Printer
+from tilewright.terminal import Printer, console
 
 from .cli_gemm import load_matrix
-from .device_array import check_matrix
-from .power import WORKLOADS
-from .report import measure
-from .report_page import page
-from .report_view import view
+from .names import WORKLOADS
 
 __all__ = ["report"]
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
-@cli.command(epilog="\b\n" + LUT4_EQUIVALENTS)
+@click.command(epilog="\b\n" + LUT4_EQUIVALENTS)
 @config_options
 @click.option("--target", default="generic", show_default=True, metavar="TARGET", help=", ".join(TARGETS) + ".")
 @click.option(
@@ -77,6 +75,13 @@ def report(
       tilewright report tile --target asic --liberty cells.lib --freq 100 --power --html report.html
       tilewright report dma-writer --target asic --liberty cells.lib --power
     """
+    import numpy as np
+
+    from .device_array import check_matrix
+    from .report import measure
+    from .report_page import page
+    from .report_view import view
+
     for folder in (html_file and html_file.parent, output):
         if folder:
             check_folder(folder)

@@ -3,6 +3,7 @@
 import ctypes
 import hashlib
 import inspect
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -21,7 +22,8 @@ from tilewright.products import PRODUCTS, Product
 from tilewright.registers import REGISTERS
 from tilewright.verilog import generate
 
-from .verilator import build_library, cache_folder
+from .cache import cache_folder
+from .verilator import build_library
 
 __all__ = ["CHANNELS", "EVENT", "MemoryModel", "SimulatedDevice", "SimulatorStatus", "cached_verilog"]
 
@@ -176,7 +178,7 @@ class SimulatedDevice:
         self._library = load_library(config, trace=waveform is not None)
         self._bytes: NDArray[np.uint8] = np.zeros(model.size, dtype=np.uint8)
         self._settings = _settings(model, window, events)
-        path = str(waveform).encode() if waveform else None
+        path = os.fsencode(waveform) if waveform else None
         self._handle: int | None = self._library.accelerator_new(
             ctypes.byref(self._settings), ctypes.c_void_p(self._bytes.ctypes.data), path
         )

@@ -10,13 +10,11 @@ import pytest
 from click.testing import CliRunner
 from ice40_models import ice40_models
 
-import tilewright_sim.cli  # noqa: F401  # registers all commands
 from tilewright.board.bitstream import SYNTHESIS, build_bitstream
 from tilewright.board.board_config import BoardConfig
 from tilewright.board.boards import BOARDS
 from tilewright.board.link_protocol import MAGIC, Space
 from tilewright.board.system import BOARD
-from tilewright.cli import cli
 from tilewright.config import load_config
 from tilewright.errors import TilewrightError
 from tilewright.verilog import generate
@@ -24,6 +22,7 @@ from tilewright.yosys import run_yosys
 from tilewright_sim import digits, golden
 from tilewright_sim.board import Board
 from tilewright_sim.board_simulator import BoardSimulator
+from tilewright_sim.cli import cli
 from tilewright_sim.cli_board import simulated_board_config
 from tilewright_sim.digits import on_accelerator
 from tilewright_sim.link import Link

@@ -6,7 +6,6 @@ import re
 import pytest
 from click.testing import CliRunner
 
-import tilewright_sim.cli  # noqa: F401  # registers all commands
 from tilewright import wheel_tools
 from tilewright.board import bitstream, program
 from tilewright.board.bitstream import build_bitstream
@@ -15,9 +14,9 @@ from tilewright.board.boards import BOARDS
 from tilewright.board.pll import ecp_pll, ice_pll
 from tilewright.board.system import BOARD, BoardSystem, board_ports
 from tilewright.board.top_level import top_level
-from tilewright.cli import cli
 from tilewright.config import load_config
 from tilewright.errors import ConfigError, TilewrightError, ToolError
+from tilewright_sim.cli import cli
 
 
 def top_ports(name: str) -> dict[str, int]:

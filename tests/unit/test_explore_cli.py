@@ -14,13 +14,11 @@ import psutil
 import pytest
 from click.testing import CliRunner
 
-from tilewright import cli
 from tilewright.accelerator_config import AcceleratorConfig
 from tilewright.area import Area
 from tilewright.cycle_model import Bus
 from tilewright.errors import TilewrightError
-from tilewright_sim import cli as _commands  # noqa: F401  # registers the command
-from tilewright_sim import report
+from tilewright_sim import cli, report
 from tilewright_sim.explore import cli as explore_cli
 from tilewright_sim.explore.cycles import use
 from tilewright_sim.explore.measure import Outcome

@@ -7,15 +7,14 @@ from pathlib import Path
 
 import click
 
-from ..cli import cli, console
 from ..config import load_config
-from ..terminal import FigureTable, Printer
+from ..terminal import FigureTable, Printer, console
 from .bitstream import BitstreamReport, build_bitstream
 from .board_config import BoardConfig
 from .boards import BOARDS
 from .program import loader_command, program
 
-__all__ = ["board_option"]
+__all__ = ["bitstream", "board_option", "program_command"]
 
 
 def board_option(function):
@@ -24,7 +23,7 @@ def board_option(function):
     return click.option("--board", "-b", "name", type=choice, required=True, help="The board.")(function)
 
 
-@cli.command()
+@click.command()
 @board_option
 @click.option("--config", "-c", "path", type=click.Path(path_type=Path), help="A TOML file with a table [board].")
 @click.option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="Set a field; repeatable.")
@@ -53,7 +52,7 @@ def bitstream(name: str, path: Path | None, settings: tuple[str, ...], output: P
     click.echo(f"{output / board.bitstream}: load it with `tilewright program --board {name} -o {output}`")
 
 
-@cli.command("program")
+@click.command("program")
 @board_option
 @click.option("--output", "-o", type=click.Path(path_type=Path), default=Path("build"), show_default=True)
 @click.option("--flash", is_flag=True, help="Into the flash memory, where it stays; the icebreaker always does so.")

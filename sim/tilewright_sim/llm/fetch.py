@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tilewright.errors import TilewrightError, ToolError
 
-from ..verilator import cache_folder
+from ..cache import cache_folder
 
 __all__ = ["PUBLISHED", "Published", "fetch", "model_path"]
 

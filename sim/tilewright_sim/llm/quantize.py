@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tilewright.errors import TilewrightError
 
-from ..verilator import cache_folder
+from ..cache import cache_folder
 from .float_model import FloatModel
 from .gguf_model import GgufModel
 from .host_ops import HostOps, Rotation, quantize_rows

@@ -1,0 +1,97 @@
+"""What compilers need: paths that they can read, and an end to all their processes."""
+
+import os
+import re
+import signal
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from tilewright.errors import ToolError
+from tilewright.user_cache import writable
+
+from .cache import scratch
+
+__all__ = ["plain_paths", "run_group"]
+
+_PLAIN = re.compile(r"[A-Za-z0-9_./+-]+")
+"""Paths that mean themselves to make, to the shell and in Verilator's rules, which break at a blank."""
+
+
+@contextmanager
+def plain_paths(folders: Sequence[Path]) -> Iterator[list[Path]]:
+    """Lend names without blanks and other odd characters to folders: their own, or symbolic links to them.
+
+    Raises
+    ------
+    ToolError
+        If no temporary folder has a name that is plain itself.
+    """
+    absolute = [Path(os.path.abspath(folder)) for folder in folders]
+    with ExitStack() as stack:
+        place = None
+        named = []
+        for number, folder in enumerate(absolute):
+            if _PLAIN.fullmatch(str(folder)):
+                named.append(folder)
+                continue
+            if place is None:
+                place = stack.enter_context(scratch(_plain_temporary(), "tilewright-links"))
+            named.append(place / str(number))
+            named[-1].symlink_to(folder)
+        yield named
+
+
+def _plain_temporary() -> Path:
+    for name in (tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm"):
+        if _PLAIN.fullmatch(name) and not writable(Path(name)):
+            return Path(name)
+    raise ToolError("Verilator needs a temporary folder without blanks in its path: set TMPDIR to one")
+
+
+def run_group(
+    command: Sequence[str], environment: dict[str, str], folder: Path | None = None, log: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end; whatever ends this call earlier ends the command and all that it started.
+
+    SIGTERM does so too, unless the program handles it already: it counts as Ctrl-C meanwhile.
+
+    Parameters
+    ----------
+    command : sequence of str
+    environment : dict
+    folder : Path or None
+        Where it runs.
+    log : Path or None
+        A file that gets all it says, instead of the result.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(_terminate_as_interrupt())
+        output = stack.enter_context(log.open("ab")) if log else subprocess.PIPE
+        errors = subprocess.STDOUT if log else subprocess.PIPE
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, text=True,
+            errors="replace", process_group=0,
+        )  # fmt: skip
+        try:
+            out, err = process.communicate()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            raise
+    return subprocess.CompletedProcess(command, process.returncode, out or "", err or "")
+
+
+@contextmanager
+def _terminate_as_interrupt() -> Iterator[None]:
+    ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    if ours:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        if ours:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
