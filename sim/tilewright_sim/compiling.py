@@ -6,9 +6,10 @@ import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import IO
 
 from tilewright.errors import ToolError
 from tilewright.user_cache import writable
@@ -53,7 +54,7 @@ def _plain_temporary() -> Path:
 
 
 def run_group(
-    command: Sequence[str], environment: dict[str, str], folder: Path | None = None, log: Path | None = None
+    command: Sequence[str], environment: Mapping[str, str], folder: Path | None = None, output: IO | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end; whatever ends this call earlier ends the command and all that it started.
 
@@ -62,19 +63,16 @@ def run_group(
     Parameters
     ----------
     command : sequence of str
-    environment : dict
+    environment : mapping
     folder : Path or None
         Where it runs.
-    log : Path or None
-        A file that gets all it says, instead of the result.
+    output : file or None
+        Gets all it says, instead of the result.
     """
-    with ExitStack() as stack:
-        stack.enter_context(_terminate_as_interrupt())
-        output = stack.enter_context(log.open("ab")) if log else subprocess.PIPE
-        errors = subprocess.STDOUT if log else subprocess.PIPE
+    with _terminate_as_interrupt():
         process = subprocess.Popen(
-            command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, text=True,
-            errors="replace", process_group=0,
+            command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=output or subprocess.PIPE,
+            stderr=subprocess.STDOUT if output else subprocess.PIPE, text=True, errors="replace", process_group=0,
         )  # fmt: skip
         try:
             out, err = process.communicate()
