@@ -16,7 +16,7 @@ from tilewright.user_cache import writable
 
 from .cache import scratch
 
-__all__ = ["plain_paths", "run_group"]
+__all__ = ["plain_paths", "plain_scratch", "run_group"]
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./+-]+")
 """Paths that mean themselves to make, to the shell and in Verilator's rules, which break at a blank."""
@@ -44,6 +44,20 @@ def plain_paths(folders: Sequence[Path]) -> Iterator[list[Path]]:
             named.append(place / str(number))
             named[-1].symlink_to(folder)
         yield named
+
+
+@contextmanager
+def plain_scratch(parent: Path, purpose: str) -> Iterator[Path]:
+    """Lend a folder as `scratch` does, elsewhere if the path of ``parent`` is not plain: make works nowhere else.
+
+    Raises
+    ------
+    ToolError
+        As of `plain_paths`.
+    """
+    place = parent if _PLAIN.fullmatch(os.path.realpath(parent)) else _plain_temporary()
+    with scratch(place, purpose) as folder:
+        yield folder
 
 
 def _plain_temporary() -> Path:

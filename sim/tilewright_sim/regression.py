@@ -23,7 +23,7 @@ from tilewright.products import Product
 from tilewright.target import Family
 from tilewright.verilog import generate
 
-from .compiling import plain_paths, run_group
+from .compiling import plain_paths, plain_scratch, run_group
 from .verilator import shared_objects, verilator_environment
 
 __all__ = ["SIMULATORS", "Simulator", "run_bench", "simulator_environment"]
@@ -150,17 +150,17 @@ class _PortsOnly(Verilator):
         libraries = [cocotb_tools.config.libs_dir, cocotb_tools.config.share_dir]
         files = [Path(argument).parent for command in cmds for argument in command if argument.endswith(".v")]
         folders = list(dict.fromkeys([Path(cwd), *root, *libraries, *files]))
-        for command in cmds:
-            if Path(command[0]).name not in ("verilator", "make"):  # no more compiled, but run
-                super()._execute_cmds([command], cwd, stdout)
-                continue
-            with plain_paths(folders) as links:
-                names = {str(folder): str(link) for folder, link in zip(folders, links, strict=True)}
-                plain = [_renamed(argument, names) for argument in command]
-                environment = self.env | {"VERILATOR_ROOT": names[str(root[0])]} if root else self.env
-                self._compile(plain, cwd, environment, stdout)
+        with plain_paths(folders) as links:
+            names = {str(folder): str(link) for folder, link in zip(folders, links, strict=True)}
+            environment = self.env | {"VERILATOR_ROOT": names[str(root[0])]} if root else self.env
+            for command in cmds:
+                if Path(command[0]).name in ("verilator", "make"):
+                    plain = [_renamed(argument, names) for argument in command]
+                    self._compile_one(plain, cwd, environment, stdout)
+                else:
+                    super()._execute_cmds([command], cwd, stdout)
 
-    def _compile(self, command: list[str], cwd, environment: dict[str, str], stdout) -> None:
+    def _compile_one(self, command: list[str], cwd, environment: dict[str, str], stdout) -> None:
         with ExitStack() as stack:
             if command[0] == "make":
                 makefiles = [path.read_text("utf-8", "replace") for path in Path(cwd).glob("V*_classes.mk")]
@@ -263,15 +263,17 @@ class _Run:
             if done.exists():
                 return build
             shutil.rmtree(build, ignore_errors=True)
-            build.mkdir(parents=True)
-            log = build / "log.txt"
-            with _environment(self.environment, self.bench.parent):
+            log = self.folder / "builds" / f"{build.name}.log"
+            with (
+                plain_scratch(build.parent, "tilewright-build") as work,
+                _environment(self.environment, self.bench.parent),
+            ):
                 try:
                     _runner(self.simulator).build(
                         sources=self.sources,
                         hdl_toplevel=self.top,
                         build_args=flags,
-                        build_dir=build,
+                        build_dir=work / "build",
                         timescale=("1ns", "1ns"),
                         waves=waves,
                         log_file=log,
@@ -280,6 +282,7 @@ class _Run:
                     text = _plain(log)
                     said = [line for line in text.splitlines() if "rror" in line] or text.splitlines() or ["no message"]
                     raise ToolError(f"{self.simulator} could not compile {self.top}: {said[0]}; see {log}") from None
+                shutil.move(work / "build", build)
             done.touch()
         return build
 

