@@ -2,12 +2,14 @@
 
 import io
 import os
+import re
 import signal
 import sys
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -120,11 +122,9 @@ def run(command: click.Command) -> None:
     """Run a command; a mistake of the user's is one line on standard error and exit status 2.
 
     SIGTERM and SIGHUP end it as Ctrl-C does, with status 130: what it started is ended and what it began to write is
-    removed. Output that cannot be written because the reader has gone ends it without a word, as it does other tools.
+    removed. Where the reader of its output has gone it ends with status 1, without a word.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a character that the terminal lacks must not cost what was measured
-            stream.reconfigure(errors="replace")
+    _prepare_terminal()
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:  # not what `nohup` ignores
             signal.signal(number, signal.default_int_handler)
@@ -134,27 +134,41 @@ def run(command: click.Command) -> None:
             sys.stdout.flush()
     except click.exceptions.NoArgsIsHelpError as help_text:
         help_text.show()
-        sys.exit(MISTAKE)
+        _leave(MISTAKE)
     except click.ClickException as error:
-        _fail(error.format_message())
+        _leave(MISTAKE, error.format_message())
     except BrokenPipeError:
-        _leave_quietly()
+        _leave(1)
     except (TilewrightError, OSError) as error:
-        _fail(str(error))
+        _leave(MISTAKE, str(error))
     except (click.Abort, KeyboardInterrupt):
         warnings.simplefilter("ignore")  # Amaranth's, of each component that was being built
-        click.echo("tilewright: interrupted", err=True)
-        sys.exit(INTERRUPTED)
+        _leave(INTERRUPTED, "interrupted")
     else:
-        sys.exit(status if isinstance(status, int) else 0)
+        _leave(status if isinstance(status, int) else 0)
 
 
-def _fail(message: str) -> None:
-    click.echo("tilewright: " + " ".join(message.split()), err=True)
-    sys.exit(MISTAKE)
+def _prepare_terminal() -> None:
+    """Make the best of an environment in which output would fail."""
+    while (spare := os.open(os.devnull, os.O_RDWR)) <= 2:  # a stream is closed; no file may take its number
+        pass
+    os.close(spare)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a character that it lacks must not cost what was measured
+        sys.stdout.reconfigure(errors="replace")
+    for name in ("COLUMNS", "LINES"):
+        if not re.fullmatch(r"[1-9][0-9]{0,3}", os.environ.get(name, "1")):
+            del os.environ[name]
 
 
-def _leave_quietly() -> None:
-    """End as a program does that SIGPIPE kills; Python would complain when it flushes at its own end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    sys.exit(128 + signal.SIGPIPE)
+def _leave(status: int, message: str = "") -> NoReturn:
+    """End, after a message if there is one; what cannot be written now would fail once more when Python ends."""
+    if message:
+        with suppress(OSError):
+            click.echo("tilewright: " + " ".join(message.split()), err=True)
+    for stream, number in ((sys.stdout, 1), (sys.stderr, 2)):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+    sys.exit(status)

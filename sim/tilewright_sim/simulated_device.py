@@ -22,7 +22,7 @@ from tilewright.products import PRODUCTS, Product
 from tilewright.registers import REGISTERS
 from tilewright.verilog import generate
 
-from .cache import cache_folder
+from .cache import cache_folder, is_whole, keep, scratch
 from .verilator import build_library
 
 __all__ = ["CHANNELS", "EVENT", "MemoryModel", "SimulatedDevice", "SimulatorStatus", "cached_verilog"]
@@ -294,8 +294,10 @@ def cached_verilog(product: Product, config: Config) -> Path:
     for source in sorted(sources):
         content.update(source.read_bytes())
     folder = cache_folder() / "verilog" / f"{product.module}-{content.hexdigest()[:24]}"
-    if not (folder / f"{product.module}.v").exists():
-        generate(product, config, folder)
+    if not is_whole(folder):
+        with scratch(folder.parent, "tilewright-verilog") as temporary:
+            generate(product, config, temporary / "made")
+            keep(temporary / "made", folder)
     return folder / f"{product.module}.v"
 
 

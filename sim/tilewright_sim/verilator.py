@@ -198,7 +198,7 @@ def shared_objects(build: Path, settings: list[str], environment: dict[str, str]
     environment : dict
         From `verilator_environment`. A Verilator of the system's lends nothing: it may be replaced by another.
     """
-    if "VERILATOR_ROOT" not in environment:
+    if _wheel() is None:
         yield
         return
     root = os.path.realpath(environment["VERILATOR_ROOT"])

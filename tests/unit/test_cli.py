@@ -158,6 +158,48 @@ def test_a_command_without_what_it_needs_fails(arguments, tmp_path):
     assert tilewright(*arguments, folder=tmp_path).returncode == 2
 
 
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"PYTHONIOENCODING": "ascii"},
+        {"PYTHONIOENCODING": "latin-1", "COLUMNS": "0"},
+        {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"},
+        {"COLUMNS": "²", "LINES": "²"},
+        {"COLUMNS": "-1", "LINES": "many"},
+        {"COLUMNS": "9" * 30},
+        {"COLUMNS": "1"},
+        {"TERM": "no-such-terminal", "NO_COLOR": "1", "FORCE_COLOR": "1"},
+    ],
+    ids=repr,
+)
+def test_a_table_is_printed_in_any_environment(environment, tmp_path):
+    done = subprocess.run(
+        [TILEWRIGHT, "presets", "accelerator"],
+        cwd=tmp_path,
+        env=os.environ | environment,
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"rows" in done.stdout or environment.get("COLUMNS") == "1"
+
+
+@pytest.mark.parametrize(
+    ("redirection", "status", "says"),
+    [
+        (">&-", 0, ""),
+        ("2>&-", 0, ""),
+        ("<&-", 0, ""),
+        (">/dev/full", 2, "tilewright: [Errno 28] No space left on device"),
+        ("| true", 1, ""),
+    ],
+)
+def test_output_that_cannot_be_written_is_no_traceback(redirection, status, says, tmp_path):
+    command = f"set -o pipefail; {TILEWRIGHT} presets {redirection}"
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.strip()) == (status, says)
+
+
 def test_an_interrupt_is_one_line_and_status_130(capsys, monkeypatch):
     @click.command()
     def interrupted():
