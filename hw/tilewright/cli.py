@@ -11,14 +11,11 @@ from .area import LUT4_EQUIVALENTS, Area, measure_area
 from .config import Config, load_config
 from .products import PRODUCTS, Product
 from .target import FAMILIES, Family
-from .terminal import FigureTable, Printer
+from .terminal import FigureTable, Printer, console
 from .timing import measure_fmax
 from .verilog import generate as generate_verilog
 
-__all__ = ["area", "area_table", "chosen", "config_options", "console", "fmax", "generate", "presets"]
-
-# Progress goes to standard error, so that what is printed can be piped.
-console = Printer(stderr=True)
+__all__ = ["area", "area_table", "chosen", "config_options", "fmax", "generate", "presets"]
 
 
 def config_options(function: Callable) -> Callable:

@@ -260,7 +260,7 @@ def _run(netlist: AsicNetlist, folder: Path, script: str, libraries: list[str], 
     head += [f"read_verilog {verilog}", f"link_design {netlist.top}", "set_cmd_units -time ns"]
     (folder / script).write_text("\n".join([*head, commands, "puts done", ""]), encoding="utf-8")
     done = subprocess.run(
-        [tool, "-no_splash", "-exit", script], cwd=folder, capture_output=True, text=True, check=False
+        [tool, "-no_splash", "-exit", script], cwd=folder, capture_output=True, text=True, errors="replace", check=False
     )
     if done.returncode or not done.stdout.rstrip().endswith("done"):
         said = [line for line in (done.stdout + done.stderr).splitlines() if "Error" in line]

@@ -8,7 +8,7 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["FigureTable", "Printer"]
+__all__ = ["FigureTable", "Printer", "console"]
 
 WIDTH = 140
 """Columns of output that goes into a file or a pipe, unless COLUMNS says otherwise."""
@@ -65,3 +65,7 @@ class FigureTable(Table):
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield from super().__rich_console__(console, options.update(width=max(options.max_width, self.narrowest)))
+
+
+# Progress goes to standard error, so that what is printed can be piped.
+console = Printer(stderr=True)

@@ -6,6 +6,7 @@ from .config import Config
 from .place_route import place_and_route
 from .products import Product
 from .report_target import ReportTarget
+from .wheel_tools import NEXTPNR, find_wheel_tool
 
 __all__ = ["measure_fmax"]
 
@@ -15,5 +16,6 @@ def measure_fmax(product: Product, config: Config, seeds: list[int], goal_mhz: i
 
     See `place_and_route`, which says more about each placement.
     """
+    find_wheel_tool(*NEXTPNR["ecp5"])
     for placement in place_and_route(product, config, ReportTarget.parse("ecp5"), seeds, goal_mhz):
         yield placement.mhz

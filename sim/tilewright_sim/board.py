@@ -1,6 +1,7 @@
 """An accelerator on a board, with the same interface as in the simulator."""
 
 from tilewright.accelerator_config import AcceleratorConfig
+from tilewright.board.link_protocol import BAUD
 from tilewright.cycle_model import Bus
 
 from .allocator import Allocator
@@ -8,7 +9,7 @@ from .closing import Closing
 from .driver import Capabilities, Driver
 from .link import Line
 from .runtime import Runtime
-from .serial_device import BAUD, SerialDevice
+from .serial_device import SerialDevice
 
 __all__ = ["Board", "configuration"]
 

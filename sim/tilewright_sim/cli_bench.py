@@ -5,10 +5,9 @@ from pathlib import Path
 
 import click
 
-from tilewright.cli import console
 from tilewright.errors import TilewrightError
 from tilewright.files import write_files
-from tilewright.terminal import FigureTable
+from tilewright.terminal import FigureTable, console
 
 from .bench import BENCHES, update_readme
 from .demo import BOARD_IMAGES, board_demo, digits_demo

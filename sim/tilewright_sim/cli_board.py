@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from tilewright.board.board_config import BoardConfig
 from tilewright.board.boards import BOARDS
 from tilewright.board.cli import board_option
-from tilewright.cli import console
 from tilewright.config import load_config
-from tilewright.terminal import Printer
+from tilewright.terminal import Printer, console
 
 from .board import Board
 from .board_simulator import BoardSimulator

@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tilewright.accelerator_config import AcceleratorConfig
-from tilewright.cli import console
 from tilewright.config import load_config
 from tilewright.cycle_model import Bus, Estimate, Gemm, estimate
 from tilewright.errors import TilewrightError
 from tilewright.files import check_output
-from tilewright.terminal import Printer
+from tilewright.terminal import Printer, console
 
 from .cli_board import gemm_on_board
 from .cli_options import Number, distinct_files, only_with, options_for, parse_shape

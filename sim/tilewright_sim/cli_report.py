@@ -7,12 +7,12 @@ import click
 import numpy as np
 
 from tilewright.area import LUT4_EQUIVALENTS
-from tilewright.cli import chosen, config_options, console
+from tilewright.cli import chosen, config_options
 from tilewright.cycle_model import Bus
 from tilewright.errors import TilewrightError
 from tilewright.files import check_folder, check_output, write_files
 from tilewright.report_target import TARGETS, ReportTarget
-from tilewright.terminal import Printer
+from tilewright.terminal import Printer, console
 
 from .cli_options import LATENCY, MHZ, Number, distinct_files, only_with, parse_shape
 from .device_array import check_matrix

@@ -10,10 +10,10 @@ from rich.panel import Panel
 from tilewright.accelerator_config import AcceleratorConfig
 from tilewright.area import measure_area
 from tilewright.board.boards import BOARDS
-from tilewright.cli import area_table, console
+from tilewright.cli import area_table
 from tilewright.errors import TilewrightError
 from tilewright.products import PRODUCTS
-from tilewright.terminal import Printer
+from tilewright.terminal import Printer, console
 from tilewright.verilog import generate
 
 from . import digits

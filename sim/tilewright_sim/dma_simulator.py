@@ -1,6 +1,7 @@
 """The generated DMA engines in Verilator, moving the rows of a matrix with no Python per cycle."""
 
 import ctypes
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -89,7 +90,7 @@ class DmaSimulator(Closing):
         self._library.dma_violation.restype = ctypes.c_char_p
         self._engine: ctypes.c_void_p | None = ctypes.c_void_p(
             self._library.dma_new(
-                str(waveform).encode() if waveform else None,
+                os.fsencode(waveform) if waveform else None,
                 ctypes.c_void_p(self.memory.ctypes.data),
                 ctypes.c_uint64(memory_bytes),
                 ctypes.c_uint64(latency),

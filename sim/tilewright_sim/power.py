@@ -21,6 +21,7 @@ from tilewright.opensta import analyse_power
 from . import digits
 from .activity import replay, wanted_signals
 from .dma_simulator import DmaSimulator, requests_for
+from .names import WORKLOADS
 from .recording import Recording, read_recording
 from .simulator import Simulator
 from .tile_simulator import TileSimulator
@@ -28,7 +29,6 @@ from .tile_simulator import TileSimulator
 __all__ = ["LIMITS", "WORKLOADS", "check_length", "default_shape", "measure_power", "workload"]
 
 Matrices = tuple[NDArray[np.signedinteger], NDArray[np.signedinteger]]
-WORKLOADS = ("random", "zeros", "digits")
 LIMITS = (
     "Activity: the RTL is simulated with this work; what its registers, ports and memories held in each cycle is put "
     "into the mapped netlist, every net is computed from that, and every pin of every cell gets its own count of "

@@ -7,7 +7,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -23,6 +23,7 @@ from tilewright.products import Product
 from tilewright.target import Family
 from tilewright.verilog import generate
 
+from .compiling import plain_paths, plain_scratch, run_group
 from .verilator import shared_objects, verilator_environment
 
 __all__ = ["SIMULATORS", "Simulator", "run_bench", "simulator_environment"]
@@ -145,15 +146,37 @@ class _PortsOnly(Verilator):
         return [[*verilate[:at], "--public-depth", "1", *verilate[at + 1 :]], make]
 
     def _execute_cmds(self, cmds, cwd, stdout=None) -> None:
-        for command in cmds:
-            if command[0] != "make":
-                super()._execute_cmds([command], cwd, stdout)
-                continue
-            made = [line for path in Path(cwd).glob("V*_classes.mk") for line in path.read_text("utf-8").splitlines()]
-            settings = [line for line in made if re.match(r"VM_\w+ = ", line)]
-            settings += [os.environ.get(name, "") for name in ("MAKEFLAGS", "CXX", "CXXFLAGS")]
-            with shared_objects(Path(cwd), settings, dict(os.environ)):
-                super()._execute_cmds([command], cwd, stdout)
+        root = [Path(self.env["VERILATOR_ROOT"])] if "VERILATOR_ROOT" in self.env else []
+        libraries = [cocotb_tools.config.libs_dir, cocotb_tools.config.share_dir]
+        files = [Path(argument).parent for command in cmds for argument in command if argument.endswith(".v")]
+        folders = list(dict.fromkeys([Path(cwd), *root, *libraries, *files]))
+        with plain_paths(folders) as links:
+            names = {str(folder): str(link) for folder, link in zip(folders, links, strict=True)}
+            environment = self.env | {"VERILATOR_ROOT": names[str(root[0])]} if root else self.env
+            for command in cmds:
+                if Path(command[0]).name in ("verilator", "make"):
+                    plain = [_renamed(argument, names) for argument in command]
+                    self._compile_one(plain, cwd, environment, stdout)
+                else:
+                    super()._execute_cmds([command], cwd, stdout)
+
+    def _compile_one(self, command: list[str], cwd, environment: dict[str, str], stdout) -> None:
+        with ExitStack() as stack:
+            if command[0] == "make":
+                makefiles = [path.read_text("utf-8", "replace") for path in Path(cwd).glob("V*_classes.mk")]
+                settings = re.findall(r"^VM_\w+ = .*$", "\n".join(makefiles), re.M)
+                settings += [environment.get(name, "") for name in ("MAKEFLAGS", "CXX", "CXXFLAGS")]
+                stack.enter_context(shared_objects(Path(cwd), settings, environment))
+            done = run_group(command, environment, Path(cwd), stdout)
+        if done.returncode:
+            raise RuntimeError(f"command failed with return code {done.returncode}")
+
+
+def _renamed(text: str, names: dict[str, str]) -> str:
+    """Replace the names of folders, those inside others first."""
+    for name in sorted(names, key=len, reverse=True):
+        text = text.replace(name, names[name])
+    return text
 
 
 def _runner(simulator: Simulator) -> Runner:
@@ -202,7 +225,11 @@ class _Run:
                 case "icarus":
                     arguments["plusargs"] = [f"+dumpfile_path={waveform}"]
         limit = {"SIM_CMD_PREFIX": f"timeout {TIMEOUT_SECONDS}"} if shutil.which("timeout") else {}
-        with _environment(self.environment | limit, self.bench.parent):
+        # What was linked while cocotb's folder had another name finds its libraries so.
+        found = os.pathsep.join(
+            filter(None, [str(cocotb_tools.config.libs_dir), os.environ.get("LD_LIBRARY_PATH", "")])
+        )
+        with _environment(self.environment | limit | {"LD_LIBRARY_PATH": found}, self.bench.parent):
             runner = _runner(self.simulator)
             try:
                 results = runner.test(
@@ -236,15 +263,17 @@ class _Run:
             if done.exists():
                 return build
             shutil.rmtree(build, ignore_errors=True)
-            build.mkdir(parents=True)
-            log = build / "log.txt"
-            with _environment(self.environment, self.bench.parent):
+            log = self.folder / "builds" / f"{build.name}.log"
+            with (
+                plain_scratch(build.parent, "tilewright-build") as work,
+                _environment(self.environment, self.bench.parent),
+            ):
                 try:
                     _runner(self.simulator).build(
                         sources=self.sources,
                         hdl_toplevel=self.top,
                         build_args=flags,
-                        build_dir=build,
+                        build_dir=work / "build",
                         timescale=("1ns", "1ns"),
                         waves=waves,
                         log_file=log,
@@ -253,6 +282,7 @@ class _Run:
                     text = _plain(log)
                     said = [line for line in text.splitlines() if "rror" in line] or text.splitlines() or ["no message"]
                     raise ToolError(f"{self.simulator} could not compile {self.top}: {said[0]}; see {log}") from None
+                shutil.move(work / "build", build)
             done.touch()
         return build
 

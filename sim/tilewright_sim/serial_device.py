@@ -9,16 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tilewright.board.link_protocol import Space
+from tilewright.board.link_protocol import BAUD, Space
 from tilewright.errors import TilewrightError, ToolError
 
 from .closing import Closing
 from .link import Line, Link, LinkError
 
-__all__ = ["BAUD", "SerialDevice", "SerialLine"]
+__all__ = ["SerialDevice", "SerialLine"]
 
-BAUD = 1_000_000
-"""The baud rate of the boards' presets unless they say otherwise."""
 _POLL_SECONDS = 0.002
 _WRITE_SECONDS = 5.0
 

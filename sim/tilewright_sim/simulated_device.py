@@ -3,6 +3,7 @@
 import ctypes
 import hashlib
 import inspect
+import os
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,7 +25,8 @@ from tilewright.products import PRODUCTS, Product
 from tilewright.registers import REGISTERS
 from tilewright.verilog import generate
 
-from .verilator import build_library, cache_folder
+from .cache import cache_folder, is_whole, keep, scratch
+from .verilator import build_library
 
 __all__ = ["CHANNELS", "EVENT", "MemoryModel", "SimulatedDevice", "SimulatorStatus", "cached_verilog"]
 
@@ -189,7 +191,7 @@ class SimulatedDevice:
         self._library = load_library(config, trace=waveform is not None)
         self._bytes: NDArray[np.uint8] = np.zeros(model.size, dtype=np.uint8)
         self._settings = _settings(model, window, events)
-        path = str(waveform).encode() if waveform else None
+        path = os.fsencode(waveform) if waveform else None
         self._handle: int | None = self._library.accelerator_new(
             ctypes.byref(self._settings), ctypes.c_void_p(self._bytes.ctypes.data), path
         )
@@ -311,8 +313,10 @@ def cached_verilog(product: Product, config: Config) -> Path:
     for source in sorted(sources):
         content.update(source.read_bytes())
     folder = cache_folder() / "verilog" / f"{product.module}-{content.hexdigest()[:24]}"
-    if not (folder / f"{product.module}.v").exists():
-        generate(product, config, folder)
+    if not is_whole(folder):
+        with scratch(folder.parent, "tilewright-verilog") as temporary:
+            generate(product, config, temporary / "made")
+            keep(temporary / "made", folder)
     return folder / f"{product.module}.v"
 
 

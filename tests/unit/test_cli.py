@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +11,10 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from tilewright import cli as hardware
+from tilewright import cli as hardware_cli
 from tilewright.area import Area
-from tilewright_sim import cli
+from tilewright_sim import bench, cli, names
+from tilewright_sim.cli import COMMANDS
 
 TILEWRIGHT = Path(sys.executable).with_name("tilewright")
 
@@ -95,14 +97,21 @@ def test_area_as_json_counts_in_total_and_per_multiplier(tmp_path):
     assert report["per_multiplier"]["dsp"] == 1
 
 
-@pytest.mark.parametrize(
-    "command",
-    [[], ["generate"], ["area"], ["fmax"], ["report"], ["presets"], ["bench"], ["demo"], ["explore"]],
-)
-def test_every_command_explains_itself(command, tmp_path):
-    done = tilewright(*command, "--help", folder=tmp_path)
-    assert done.returncode == 0
-    assert "Usage: tilewright" in done.stdout
+def test_the_list_of_commands_imports_none_of_them(tmp_path):
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = tilewright("--help", folder=tmp_path)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert all(f"  {name} " in done.stdout for name in COMMANDS)
+    assert after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime < 0.5
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_where_the_list_says_and_is_called_so(name):
+    assert COMMANDS[name].load().name == name
+
+
+def test_the_benches_have_the_names_that_the_command_offers():
+    assert tuple(bench.BENCHES) == names.BENCHES
 
 
 def test_the_schema_describes_every_field(tmp_path):
@@ -112,7 +121,7 @@ def test_the_schema_describes_every_field(tmp_path):
 
 
 def test_fmax_prints_every_seed_and_the_best(monkeypatch):
-    monkeypatch.setattr(hardware, "measure_fmax", lambda product, config, seeds: [100.0 + 7 * n % 5 for n in seeds])
+    monkeypatch.setattr(hardware_cli, "measure_fmax", lambda product, config, seeds: [100.0 + 7 * n % 5 for n in seeds])
     done = CliRunner().invoke(cli.cli, ["fmax", "tile", "--seeds", "4"])
     assert done.stdout.splitlines() == [
         "seed 1: 102.0 MHz",
@@ -130,7 +139,7 @@ def test_area_is_that_of_the_target(monkeypatch):
         asked.append((product.name, config.data_bits, target))
         return Area(lut4=1234, carry=5, ff=6, dsp=7, bram=8, multipliers=0)
 
-    monkeypatch.setattr(hardware, "measure_area", measure)
+    monkeypatch.setattr(hardware_cli, "measure_area", measure)
     done = CliRunner().invoke(cli.cli, ["area", "dma-reader", "--set", "data_bits=128", "--target", "ice40"])
     assert asked == [("dma-reader", 128, "ice40")]
     assert "1,234" in done.stdout
@@ -147,6 +156,48 @@ def test_generate_for_ecp5_writes_models_of_the_primitives(tmp_path):
 @pytest.mark.parametrize("arguments", [[], ["generate"], ["presets", "--schema"]])
 def test_a_command_without_what_it_needs_fails(arguments, tmp_path):
     assert tilewright(*arguments, folder=tmp_path).returncode == 2
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"PYTHONIOENCODING": "ascii"},
+        {"PYTHONIOENCODING": "latin-1", "COLUMNS": "0"},
+        {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"},
+        {"COLUMNS": "²", "LINES": "²"},
+        {"COLUMNS": "-1", "LINES": "many"},
+        {"COLUMNS": "9" * 30},
+        {"COLUMNS": "1"},
+        {"TERM": "no-such-terminal", "NO_COLOR": "1", "FORCE_COLOR": "1"},
+    ],
+    ids=repr,
+)
+def test_a_table_is_printed_in_any_environment(environment, tmp_path):
+    done = subprocess.run(
+        [TILEWRIGHT, "presets", "accelerator"],
+        cwd=tmp_path,
+        env=os.environ | environment,
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"rows" in done.stdout or environment.get("COLUMNS") == "1"
+
+
+@pytest.mark.parametrize(
+    ("redirection", "status", "says"),
+    [
+        (">&-", 0, ""),
+        ("2>&-", 0, ""),
+        ("<&-", 0, ""),
+        (">/dev/full", 2, "tilewright: [Errno 28] No space left on device"),
+        ("| true", 1, ""),
+    ],
+)
+def test_output_that_cannot_be_written_is_no_traceback(redirection, status, says, tmp_path):
+    command = f"set -o pipefail; {TILEWRIGHT} presets {redirection}"
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.strip()) == (status, says)
 
 
 def test_an_interrupt_is_one_line_and_status_130(capsys, monkeypatch):

@@ -212,8 +212,13 @@ def test_the_report_is_asked_for_what_the_task_says(monkeypatch):
 def test_a_damaged_file_in_the_cache_counts_as_none(tmp_path):
     cache = Cache(tmp_path)
     cache.store(task(), {"area": {}, "cycles": []})
-    next(path for path in tmp_path.rglob("*.json") if path.read_text() == "[]").write_text("{")
-    assert cache.load(task()) == {"area": {}}
+    file = next(path for path in tmp_path.rglob("*.json") if path.read_text().endswith("[]"))
+    whole = file.read_text()
+    for damage in ("", "{", whole[:-1], whole.replace("[]", "[7]"), "[]", "[" * 5000):
+        file.write_text(damage)
+        assert cache.load(task()) == {"area": {}}
+    file.write_text(whole)
+    assert cache.load(task()) == {"area": {}, "cycles": []}
 
 
 def test_a_cache_that_cannot_be_made_is_said_so(tmp_path):

@@ -160,8 +160,10 @@ def test_a_quantized_model_is_kept_and_found_by_content(path, model, tmp_path, m
         assert one.tokenizer.chat("the") == model.tokenizer.chat("the")
     (kept,) = (tmp_path / "cache" / "models").iterdir()
     kept.write_bytes(kept.read_bytes()[:1000])
-    with pytest.raises(TilewrightError, match=r"is damaged .*: delete it"):
-        load_model(path)
+    again = load_model(path, lambda done, total: told.append((done, total)))
+    assert len(told) == 4
+    assert again.config == model.config
+    assert load_model(path, lambda *_: pytest.fail("quantized once more")).config == model.config
 
 
 def test_a_model_whose_quantization_is_interrupted_leaves_nothing(path, tmp_path, monkeypatch):

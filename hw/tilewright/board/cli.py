@@ -7,9 +7,8 @@ from pathlib import Path
 
 import click
 
-from ..cli import console
 from ..config import load_config
-from ..terminal import FigureTable, Printer
+from ..terminal import FigureTable, Printer, console
 from .bitstream import BitstreamReport, build_bitstream
 from .board_config import BoardConfig
 from .boards import BOARDS

@@ -58,6 +58,7 @@ import zlib
 from enum import IntEnum
 
 __all__ = [
+    "BAUD",
     "CRC_BYTES",
     "HEADER_BYTES",
     "INFORMATION_WORDS",
@@ -74,6 +75,8 @@ __all__ = [
     "design_identity",
 ]
 
+BAUD = 1_000_000
+"""The baud rate of the boards' presets unless they say otherwise."""
 MAGIC = 0x5457_4C01
 """The letters TWL and the version of the protocol."""
 HEADER_BYTES = 7

@@ -51,7 +51,7 @@ def program(board: Board, folder: Path, flash: bool = False) -> str:
         If openFPGALoader is missing or fails.
     """
     command = loader_command(board, folder, flash)
-    done = subprocess.run([_loader(), *command[1:]], capture_output=True, text=True, check=False)
+    done = subprocess.run([_loader(), *command[1:]], capture_output=True, text=True, errors="replace", check=False)
     # Errors are on standard error; where an iCE40 does not start the status is 0 all the same.
     said = [line.strip() for line in (done.stdout + "\n" + done.stderr).splitlines() if line.strip()] or ["no message"]
     if done.returncode or any(line.endswith("FAIL") for line in said):

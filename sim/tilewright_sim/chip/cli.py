@@ -9,9 +9,8 @@ from typing import Any
 import click
 
 from tilewright.accelerator_config import AcceleratorConfig
-from tilewright.cli import console
 from tilewright.errors import TilewrightError
-from tilewright.terminal import Printer
+from tilewright.terminal import Printer, console
 
 from .machine import Machine, TileCost, read_report, split_chips
 from .roofline import Phase, phase

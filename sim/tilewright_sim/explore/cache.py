@@ -1,14 +1,15 @@
 """Results that are kept by the content of what they depend on, so that an interrupted sweep goes on where it was."""
 
+import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from tilewright.errors import TilewrightError
 from tilewright.files import write_files
+from tilewright.user_cache import writable
 
-from ..verilator import cache_folder
+from ..cache import cache_folder
 from .measure import Task
 
 __all__ = ["Cache"]
@@ -16,6 +17,8 @@ __all__ = ["Cache"]
 
 class Cache:
     """Results on disk, one file for each part of each point, written whole or not at all.
+
+    The first line of a file is the SHA-256 of the JSON behind it.
 
     Parameters
     ----------
@@ -30,21 +33,18 @@ class Cache:
 
     def __init__(self, folder: Path | None = None):
         self.folder = folder or cache_folder() / "explore"
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise TilewrightError(
-                f"cannot make the cache {self.folder}: {error.strerror}; set TILEWRIGHT_CACHE"
-            ) from None
-        if not os.access(self.folder, os.W_OK):
-            raise TilewrightError(f"cannot write the cache {self.folder}: permission denied; set TILEWRIGHT_CACHE")
+        why = writable(self.folder)
+        if why:
+            raise TilewrightError(f"cannot write the cache {self.folder}: {why}; set TILEWRIGHT_CACHE")
 
     def load(self, task: Task) -> dict[str, Any]:
         """Return the parts of a task that are known; a file that is damaged counts as none."""
         known = {}
         for part in task.parts:
             try:
-                known[part] = json.loads(self._path(task, part).read_text(encoding="utf-8"))
+                digest, _, text = self._path(task, part).read_text(encoding="utf-8").partition("\n")
+                if digest == _digest(text):
+                    known[part] = json.loads(text)
             except (OSError, ValueError):
                 continue
         return known
@@ -53,8 +53,13 @@ class Cache:
         """Keep parts of a task's result."""
         for part, value in parts.items():
             path = self._path(task, part)
-            write_files(path.parent, {path.name: json.dumps(value)})
+            text = json.dumps(value)
+            write_files(path.parent, {path.name: f"{_digest(text)}\n{text}"})
 
     def _path(self, task: Task, part: str) -> Path:
         key = task.key(part)
         return self.folder / key[:2] / f"{key}.json"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

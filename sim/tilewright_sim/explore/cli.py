@@ -11,7 +11,6 @@ from typing import Any
 
 import click
 
-from tilewright.cli import console
 from tilewright.cycle_model import Bus
 from tilewright.errors import TilewrightError, ToolError
 from tilewright.files import check_folder, write_files
@@ -19,7 +18,7 @@ from tilewright.liberty import read_libraries
 from tilewright.opensta import find_opensta
 from tilewright.products import PRODUCTS
 from tilewright.report_target import TARGETS, ReportTarget
-from tilewright.terminal import Printer
+from tilewright.terminal import Printer, console
 
 from ..cli_options import BANDWIDTH, LATENCY, MHZ, Number, only_with, parse_shape
 from .cache import Cache

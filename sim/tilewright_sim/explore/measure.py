@@ -16,7 +16,6 @@ from tilewright.errors import TilewrightError
 from tilewright.products import PRODUCTS
 from tilewright.report_target import ReportTarget
 
-from .. import report
 from .cycles import Workload, use
 from .knobs import binding
 
@@ -110,6 +109,8 @@ def measure(task: Task) -> Outcome:
         if "cycles" in task.parts:
             parts["cycles"] = _cycles(task)
         if set(task.parts) - {"cycles"}:
+            from .. import report  # it needs packages that the help does without
+
             found = report.measure(
                 PRODUCTS[task.product],
                 task.config,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from tilewright.cli import console
 from tilewright.errors import TilewrightError, ToolError
+from tilewright.terminal import console
 
 from .measure import Outcome, Task
 

@@ -11,12 +11,11 @@ import click
 from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tilewright.accelerator_config import AcceleratorConfig
-from tilewright.cli import console
 from tilewright.config import load_config
 from tilewright.documents import read_text
 from tilewright.errors import TilewrightError
 from tilewright.files import check_output
-from tilewright.terminal import Printer
+from tilewright.terminal import Printer, console
 
 from ..cli_options import Number, options_for
 from ..simulator import Simulator

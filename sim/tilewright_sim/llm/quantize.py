@@ -2,9 +2,9 @@
 
 import hashlib
 import json
-import tempfile
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tilewright.errors import TilewrightError
 
-from ..verilator import cache_folder
+from ..cache import cache_folder, scratch
 from .float_model import FloatModel
 from .gguf_model import GgufModel
 from .host_ops import HostOps, Rotation, quantize_rows
@@ -169,7 +169,8 @@ def load_model(path: Path, progress: Progress | None = None) -> Int8Model:
         open_source(path)
     kept = cache_folder() / "models" / f"int8-{FORMAT}-{_digest(path)}.npz"
     if kept.exists():
-        return _read(kept)
+        with suppress(OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):  # damaged: made again
+            return _read(kept)
     model = quantize_model(open_source(path), progress)
     _write(kept, model)
     return model
@@ -205,9 +206,8 @@ def _write(path: Path, model: Int8Model) -> None:
     about = {"config": asdict(model.config), "tokenizer": model.tokenizer.to_json()}
     arrays["about"] = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".int8-") as temporary:
-            whole = Path(temporary) / path.name
+        with scratch(path.parent, "tilewright-int8") as temporary:
+            whole = temporary / path.name
             np.savez(whole, **arrays)  # type: ignore[arg-type]  # its other arguments are not among the names
             whole.replace(path)
     except OSError as error:
@@ -215,11 +215,8 @@ def _write(path: Path, model: Int8Model) -> None:
 
 
 def _read(path: Path) -> Int8Model:
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return _from_arrays(arrays)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise TilewrightError(f"{path} is damaged ({error}): delete it") from None
+    with np.load(path, allow_pickle=False) as arrays:  # which checks the checksum of each
+        return _from_arrays(arrays)
 
 
 def _from_arrays(arrays: Any) -> Int8Model:
