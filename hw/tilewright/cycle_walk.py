@@ -73,8 +73,8 @@ class Bus:
     def __post_init__(self):
         if not isinstance(self.latency, Real) or not 0 <= float(self.latency) <= 1_000_000:
             raise TilewrightError(f"latency = {self.latency!r}: must be 0 to 1000000 cycles")
-        if not isinstance(self.bandwidth, Real) or not 1e-8 <= float(self.bandwidth) <= 1:
-            raise TilewrightError(f"bandwidth = {self.bandwidth!r}: must be 1e-08 to 1 beats per cycle")
+        if not isinstance(self.bandwidth, Real) or not 1e-8 <= float(self.bandwidth) <= 1024:
+            raise TilewrightError(f"bandwidth = {self.bandwidth!r}: must be 1e-08 to 1024 beats per cycle")
 
 
 class Shape:

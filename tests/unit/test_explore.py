@@ -14,6 +14,7 @@ from tilewright.config import TileConfig
 from tilewright.cycle_model import Bus, Gemm, estimate
 from tilewright.errors import TilewrightError
 from tilewright.report_target import ReportTarget
+from tilewright_sim import report
 from tilewright_sim.explore import knobs, measure
 from tilewright_sim.explore.cache import Cache
 from tilewright_sim.explore.cycles import use
@@ -194,11 +195,9 @@ def test_the_report_is_asked_for_what_the_task_says(monkeypatch):
 
     def report_measure(*_, **options):
         asked.update(options)
-        return measure.report.Report(
-            "tile", {}, "asic", {"total": {}, "modules": []}, {"fmax_mhz": 7}, [], {"total_mw": 1}
-        )
+        return report.Report("tile", {}, "asic", {"total": {}, "modules": []}, {"fmax_mhz": 7}, [], {"total_mw": 1})
 
-    monkeypatch.setattr(measure.report, "measure", report_measure)
+    monkeypatch.setattr(report, "measure", report_measure)
     parts = ("timing", "power")
     found = measure.measure(task(digest="", parts=parts, seeds=2, freq=50.0, power_shape=(1, 2, 3))).parts
     assert found == {"area": {"total": {}}, "timing": {"fmax_mhz": 7}, "power": {"total_mw": 1}}
@@ -243,14 +242,14 @@ def test_a_missing_tool_ends_the_sweep_and_a_misfit_costs_one_point(monkeypatch)
         def fail(*_, message=message, **__):
             raise TilewrightError(message)
 
-        monkeypatch.setattr(measure.report, "measure", fail)
+        monkeypatch.setattr(report, "measure", fail)
         found = measure.measure(task(digest=""))
         assert (found.error, found.fatal, list(found.parts)) == (message, fatal, ["cycles"])
 
 
 def test_a_part_that_the_report_does_not_give_fails_its_point(monkeypatch):
-    found = measure.report.Report("tile", {}, "ice40-up5k", {"total": {"lut4": 3}}, notes=["it does not fit"])
-    monkeypatch.setattr(measure.report, "measure", lambda *_, **__: found)
+    found = report.Report("tile", {}, "ice40-up5k", {"total": {"lut4": 3}}, notes=["it does not fit"])
+    monkeypatch.setattr(report, "measure", lambda *_, **__: found)
     up5k = ReportTarget.parse("ice40-up5k")
     outcome = measure.measure(task(digest="", target=up5k, parts=("area", "timing")))
     assert outcome.parts == {"area": {"total": {"lut4": 3}}}
