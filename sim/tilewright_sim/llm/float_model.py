@@ -1,4 +1,4 @@
-"""The network in float32 as its authors trained it: what int8 is compared with."""
+"""The network in float32, with the weights that its file has: what int8 is compared with."""
 
 from collections.abc import Callable, Iterator
 

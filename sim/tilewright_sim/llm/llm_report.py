@@ -107,7 +107,7 @@ def summary(figures: dict[str, Any]) -> list[str]:
 
 def accuracy_table(found: dict[str, Comparison]) -> FigureTable:
     """What int8 costs, text by text."""
-    table = FigureTable(title="int8 against float32", title_justify="left")
+    table = FigureTable(title="int8 against the weights of the file in float32", title_justify="left")
     table.add_column("text")
     for heading in ("tokens", "perplexity, float", "perplexity, int8", "change", "KL divergence", "equal top token"):
         table.add_column(heading, justify="right")
