@@ -1,6 +1,7 @@
 """Run the tools that come as WebAssembly in wheels."""
 
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -51,8 +52,10 @@ def run_wheel_tool(name: str, package: str, function: str, arguments: list[str],
     module = function.split(".")[0]
     start = f"import sys, {module}; sys.exit({function}(sys.argv[1:]))"
     command = [sys.executable, "-c", start, *arguments]
+    # What it would leave in the temporary folder when it is killed goes with ours.
+    environment = yowasp_environment() | {"TMPDIR": os.path.abspath(folder)}
     done = subprocess.run(
-        command, cwd=folder, env=yowasp_environment(), capture_output=True, text=True, errors="replace", check=False
+        command, cwd=folder, env=environment, capture_output=True, text=True, errors="replace", check=False
     )
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip() or f"exit status {done.returncode}").splitlines()[-1]

@@ -170,6 +170,27 @@ def test_an_interrupt_ends_with_the_summary(folder):
     assert "Traceback" not in errors
 
 
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])
+def test_json_of_what_there_is_comes_after_any_signal_that_ends_it(name, folder):
+    code = (
+        "import os, signal, sys; from tilewright_sim.cli import main; from tilewright_sim.llm.live import LiveAnswer\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "add, texts = LiveAnswer.add, []\n"
+        "def count(self, text):\n"
+        "    add(self, text); texts.append(text)\n"
+        f"    if len(texts) == 3: os.kill(os.getpid(), signal.{name})\n"
+        "LiveAnswer.add = count; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *LLM, "--max-tokens", "30", "--json"],
+        cwd=folder, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 130, done.stderr
+    figures = json.loads(done.stdout)
+    assert figures["interrupted"]
+    assert len(figures["answer_tokens"]) == 3
+
+
 def account():
     made = Account(AcceleratorConfig.preset("nano"))
     run = RunResult(cycles=100, counters={}, utilisation=0, descriptors=1, seconds=0.5)

@@ -64,6 +64,8 @@ def llm(
     Every matrix multiplication is computed by the generated hardware in the simulator, with int8 weights and
     activations; the answer is the likeliest, token by token. Get a model first: `tilewright model fetch smollm2`.
 
+    Exit status 130 after Ctrl-C or SIGTERM; the answer and its figures until then are printed.
+
     \b
     Examples:
       tilewright llm "What is the capital of France?"

@@ -1,0 +1,132 @@
+"""The wheel, installed as users install it: other interpreters, other folders, other versions of the tools."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tilewright.products import PRODUCTS
+from tilewright.verilog import ECP5_MODELS, generate
+from tilewright_sim.cli import COMMANDS
+
+pytestmark = pytest.mark.long
+
+ROOT = Path(__file__).parents[2]
+GENERATE_ALL = """
+import sys
+from pathlib import Path
+from tilewright.products import PRODUCTS
+from tilewright.verilog import generate
+for product in PRODUCTS.values():
+    for preset in product.config.PRESETS:
+        generate(product, product.config.preset(preset), Path(sys.argv[1], product.name, preset))
+"""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wheel")
+    run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, ROOT], folder)
+    (made,) = folder.glob("*.whl")
+    return made
+
+
+def installed(python: str | Path, wheel: Path, extra: str, folder: Path) -> Path:
+    """A virtual environment with the wheel and one extra."""
+    run([python, "-m", "venv", folder / "venv"], folder)
+    requirement = f"{wheel}[{extra}]" if extra else str(wheel)
+    run([folder / "venv" / "bin" / "python", "-m", "pip", "install", "--quiet", requirement], folder)
+    return folder / "venv" / "bin"
+
+
+def run(command, folder: Path, **environment: str) -> str:
+    done = subprocess.run(
+        [str(word) for word in command], cwd=folder, env=os.environ | environment, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("extra", ["", "sim"])
+def test_an_empty_environment_with_one_extra_has_working_commands(extra, wheel, tmp_path):
+    folder = tmp_path / "with blank and ä"
+    folder.mkdir()
+    commands = installed(sys.executable, wheel, extra, folder)
+    tilewright = commands / "tilewright"
+    for name in COMMANDS:
+        assert "Usage: tilewright" in run([tilewright, name, "--help"], folder)
+    run([tilewright, "generate", "accelerator", "-p", "nano"], folder)
+    assert (folder / "build" / "accelerator.v").exists()
+    run([tilewright, "area", "tile", "-p", "nano"], folder)
+    gemm = [tilewright, "gemm", "--random", "4x4x4", "-p", "nano", "--json"]
+    if extra:
+        assert run(gemm, folder, TILEWRIGHT_CACHE=str(folder / "cache")).startswith("{")
+    else:
+        done = subprocess.run(gemm, cwd=folder, capture_output=True, text=True, check=False)
+        error = "tilewright: gemm needs the package numpy: run `pip install 'tilewright[sim]'`\n"
+        assert (done.returncode, done.stdout, done.stderr) == (2, "", error)
+
+
+@pytest.mark.parametrize("minor", [11, 12, 13, 14])
+def test_each_python_writes_the_same_bytes(minor, wheel, tmp_path):
+    python = interpreter(minor)
+    if python is None:
+        pytest.skip(f"there is no Python 3.{minor}")
+    commands = installed(python, wheel, "", tmp_path)
+    run([commands / "python", "-c", GENERATE_ALL, tmp_path / "other"], tmp_path)
+    run([sys.executable, "-c", GENERATE_ALL, tmp_path / "mine"], tmp_path)
+    other, mine = (
+        {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        for folder in (tmp_path / "other", tmp_path / "mine")
+    )
+    assert other == mine
+
+
+def interpreter(minor: int) -> str | None:
+    """A Python that runs, from the path or from pyenv."""
+    found = [shutil.which(f"python3.{minor}")]
+    if shutil.which("pyenv"):
+        root = Path(subprocess.run(["pyenv", "root"], capture_output=True, text=True, check=False).stdout.strip())
+        found += map(str, sorted((root / "versions").glob(f"3.{minor}.*/bin/python3")))
+    return next(filter(lambda python: python and version(python) == f"3.{minor}", found), None)
+
+
+def version(python: str) -> str:
+    code = "import sys; print(*sys.version_info[:2], sep='.')"
+    return subprocess.run([python, "-c", code], capture_output=True, text=True, check=False).stdout.strip()
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_the_verilator_of_debian_12_finds_no_fault(product, tmp_path):
+    verilator = debian_verilator(tmp_path)
+    chosen = PRODUCTS[product]
+    for family in ("generic", "ecp5", "ice40", "xc7"):
+        first = next(iter(chosen.config.PRESETS))
+        generate(chosen, chosen.config.preset(first), tmp_path / family, family)
+        top = tmp_path / family / f"{chosen.module}.v"
+        # Primitives of the iCE40 are described by Yosys alone.
+        sources = [top, *([ECP5_MODELS] if family == "ecp5" else [])]
+        if family == "ice40" and re.search(r"\bSB_", top.read_text(encoding="utf-8")):
+            continue
+        done = subprocess.run(
+            [verilator, "--lint-only", "-Wall", "--top-module", chosen.module, *sources],
+            env=os.environ | {"VERILATOR_ROOT": str(tmp_path / "usr" / "share" / "verilator")},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert (done.returncode, done.stderr) == (0, ""), family
+
+
+def debian_verilator(folder: Path) -> Path:
+    """Debian's package, unpacked but not installed."""
+    if shutil.which("apt-get") is None or "bookworm" not in Path("/etc/os-release").read_text(encoding="utf-8"):
+        pytest.skip("this is not Debian 12")
+    fetched = subprocess.run(["apt-get", "download", "verilator"], cwd=folder, capture_output=True, check=False)
+    if fetched.returncode:
+        pytest.skip("the package cannot be downloaded")
+    run(["dpkg", "-x", next(folder.glob("verilator_*.deb")), folder], folder)
+    return folder / "usr" / "bin" / "verilator_bin"
