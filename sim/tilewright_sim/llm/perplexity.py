@@ -36,7 +36,7 @@ class Mean:
 
     @classmethod
     def of(cls, values: NDArray[np.float64]) -> "Mean":
-        """Return the mean of all; the error leaves out an incomplete batch at the end, and is nan with fewer than two."""
+        """Return the mean of all; the error leaves out an incomplete last batch, and is nan with fewer than two."""
         count = len(values) // BATCH
         error = math.nan
         if count > 1:
