@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from tilewright import cli as hardware_cli
 from tilewright.area import Area
-from tilewright_sim import bench, cli, names
+from tilewright_sim import cli
 from tilewright_sim.cli import COMMANDS
 
 TILEWRIGHT = Path(sys.executable).with_name("tilewright")
@@ -108,10 +108,6 @@ def test_the_list_of_commands_imports_none_of_them(tmp_path):
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_is_where_the_list_says_and_is_called_so(name):
     assert COMMANDS[name].load().name == name
-
-
-def test_the_benches_have_the_names_that_the_command_offers():
-    assert tuple(bench.BENCHES) == names.BENCHES
 
 
 def test_the_schema_describes_every_field(tmp_path):
