@@ -21,12 +21,14 @@ from tilewright.opensta import analyse_power
 from . import digits
 from .activity import replay, wanted_signals
 from .dma_simulator import DmaSimulator, requests_for
-from .names import WORKLOADS
 from .recording import Recording, read_recording
 from .simulator import Simulator
 from .tile_simulator import TileSimulator
 
 __all__ = ["LIMITS", "WORKLOADS", "check_length", "default_shape", "measure_power", "workload"]
+
+WORKLOADS = ("random", "zeros", "digits")
+"""What can be computed while power is measured; see `workload`."""
 
 Matrices = tuple[NDArray[np.signedinteger], NDArray[np.signedinteger]]
 LIMITS = (
