@@ -77,7 +77,8 @@ class Accumulators(SharedComponent):
         m.submodules.added = added = Memory(
             shape=sums_bits, depth=2 * config.acc_rows, init=[], attrs={"no_rw_check": 1}
         )
-        write, read = added.write_port(), added.read_port()
+        write = added.write_port()
+        read = added.read_port()
         if config.compact:
             drain = place(m, "drain", BlockMemory(sums_bits, 2 * config.acc_rows, registered=False), platform)
         else:

@@ -68,7 +68,8 @@ class BlockMemory(SharedComponent):
                 self._place_block(m, low)
             return m
         m.submodules.cells = memory = Memory(shape=self.bits, depth=self.rows, init=[], attrs={"no_rw_check": 1})
-        write, read = memory.write_port(), memory.read_port()
+        write = memory.write_port()
+        read = memory.read_port()
         m.d.comb += [write.addr.eq(self.write_row), write.data.eq(self.data), write.en.eq(self.write)]
         m.d.comb += [read.addr.eq(self.read_row), read.en.eq(self.fetch)]
         if not self.registered:

@@ -92,7 +92,8 @@ class JobOffer(SharedComponent):
                 m.d.sync += [job.eq(self.plan), job.index.eq(self.index), self.job_valid.eq(0b1111)]
 
         m.submodules.flags = flags = Memory(shape=1, depth=2 * INCOMPLETE, init=[])
-        write, read = flags.write_port(), flags.read_port(domain="comb")
+        write = flags.write_port()
+        read = flags.read_port(domain="comb")
         # `index` is none of an incomplete job until `take`; or, `compact`, of the one whose `interrupt` this is.
         m.d.comb += [write.addr.eq(self.index), write.data.eq(self.interrupt), write.en.eq(1)]
         m.d.comb += [read.addr.eq(self.head), self.head_interrupts.eq(read.data)]

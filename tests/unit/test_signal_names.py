@@ -1,6 +1,7 @@
 """Every signal has a name that does not depend on the version of Python."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -8,14 +9,14 @@ import pytest
 import tilewright
 
 SOURCES = sorted(Path(tilewright.__file__).parent.rglob("*.py"))
-MAKERS = {"Signal", "Signal.like", "ClockDomain"}
+MAKERS = re.compile(r"(Signal|Signal\.like|ClockDomain|.*\.(read_port|write_port|create))$")
 
 
 def unnamed(text: str) -> list[int]:
     """Lines with a signal that Amaranth cannot name alike on every Python.
 
     It looks at the instructions behind the call, which differ from version to version unless the call is all that one
-    variable or attribute is set to. Anything else needs ``name=``.
+    variable or attribute is set to. Anything else needs ``name=``, or ``path=`` for an interface.
     """
     tree = ast.parse(text)
     named = {
@@ -28,9 +29,9 @@ def unnamed(text: str) -> list[int]:
         call.lineno
         for call in ast.walk(tree)
         if isinstance(call, ast.Call)
-        and ast.unparse(call.func) in MAKERS
+        and MAKERS.match(ast.unparse(call.func))
         and id(call) not in named
-        and not any(keyword.arg == "name" for keyword in call.keywords)
+        and not any(keyword.arg in ("name", "path") for keyword in call.keywords)
     ]
 
 
@@ -49,6 +50,7 @@ def test_every_signal_is_named_by_a_statement_of_its_own_or_by_name(source):
         ("x = Signal()\nself.x = Signal(3)\nx: Value = Signal.like(y)\nf(Signal(name='x'))", []),
         ("x, y = Signal(), Signal()", [1, 1]),
         ("x = y = Signal()", [1]),
+        ("x = memory.read_port()\nx, y = memory.write_port(), memory.read_port()", [2, 2]),
         ("x = y if z else Signal(3)", [1]),
         ("x = [Signal() for _ in y]\nf(Signal.like(x))\nreturn_ = (z := Signal())", [1, 2, 3]),
     ],

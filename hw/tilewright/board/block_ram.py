@@ -58,7 +58,8 @@ class SinglePortRam(SharedComponent):
             return m
         attributes = {"no_rw_check": 1}
         m.submodules.cells = memory = Memory(shape=self.bits, depth=self.rows, init=[], attrs=attributes)
-        write, read = memory.write_port(granularity=8), memory.read_port()
+        write = memory.write_port(granularity=8)
+        read = memory.read_port()
         m.d.comb += [
             write.addr.eq(self.row), write.data.eq(self.data),
             write.en.eq(Mux(self.access & self.write, self.strobes, 0)),

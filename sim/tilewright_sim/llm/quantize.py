@@ -215,7 +215,7 @@ def _write(path: Path, model: Int8Model) -> None:
 
 
 def _read(path: Path) -> Int8Model:
-    with np.load(path, allow_pickle=False) as arrays:  # which checks the checksum of each
+    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:  # which checks the checksum of each
         return _from_arrays(arrays)
 
 
