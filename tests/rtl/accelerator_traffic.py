@@ -300,14 +300,14 @@ class Chip:
         await self.write("TAIL", (tail + len(jobs)) & 0xFFFF)
 
     async def submit_direct(self, job: "Job") -> None:
-        """Write a descriptor to the registers, in any order."""
+        """Write a descriptor to the registers: word 0 first, the last one last, the others in any order."""
         while not (await self.fields("STATUS"))["direct_ready"]:
             await cycles(self.dut, self.chance.randrange(1, 20))
         job.index = await self.read("TAIL")
         words = list(enumerate(np.frombuffer(job.descriptor.pack(), "<u4").tolist()))
-        first, last = words[:-1], words[-1]
-        self.chance.shuffle(first)
-        for number, word in [*first, last]:
+        first, *others, last = words
+        self.chance.shuffle(others)
+        for number, word in [first, *others, last]:
             assert await self.write(f"DESCRIPTOR_{number}", word) == AxiResp.OKAY
 
     async def feed(self, jobs: list["Job"]) -> None:

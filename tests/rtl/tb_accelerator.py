@@ -269,7 +269,7 @@ async def what_is_behind_a_failure_runs_once(dut, unit):
         address = {"LOAD_A": victim.descriptor.a_address, "STORE_C": victim.descriptor.c_address}[unit]
         chip.memory.errors = [(address, address + 1, AxiResp.SLVERR)]
         await chip.set("CONTROL", "enable")
-        await failure(chip, "SLVERR", unit, victim.index, address)
+        await failure(chip, "SLVERR", unit, victim.index, address // CONFIG.word_bytes * CONFIG.word_bytes)
         chip.memory.errors.clear()
         for job in jobs:
             job.apply(chip.want)
