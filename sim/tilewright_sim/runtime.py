@@ -2,8 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -147,7 +147,7 @@ class Runtime:
         old = _addend(accumulate, (m, n), bias is not None or requant is not None)
         if overflow == "raise" and (count := overflows(a, b, bias, old)):
             raise TilewrightError(f"{count:,} of {m * n:,} sums do not fit into int32: split K, or make values smaller")
-        with self._exclusive(), ExitStack() as stack:
+        with self._turn, ExitStack() as stack:
             plan = ProductPlan(self, stack)
             pieces = [
                 (rows, columns, plan.add(a[rows], b[columns], None if bias is None else bias[columns],
@@ -179,7 +179,7 @@ class Runtime:
                 raise TilewrightError(f"a {type(descriptor).__name__} is not a Descriptor: see `descriptor`")
         if not descriptors:
             raise TilewrightError("no descriptors to run")
-        with self._exclusive():
+        with self._turn:  # no other thread runs anything
             if self._running:
                 raise TilewrightError("a run is under way: a progress callback cannot start another")
             self._running = True
@@ -187,12 +187,6 @@ class Runtime:
                 return self._submit(descriptors, progress)
             finally:
                 self._running = False
-
-    @contextmanager
-    def _exclusive(self) -> Iterator[None]:
-        """Wait until no other thread runs anything."""
-        with self._turn:
-            yield
 
     def _submit(self, descriptors: Sequence[Descriptor], progress: Progress | None) -> RunResult:
         limit = max(self._limit(descriptor) for descriptor in descriptors)
