@@ -3,8 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .requant import Requant
-    from .simulator import Simulator
+    from tilewright_sim.host import Requant, Simulator
 
 __all__ = ["Requant", "Simulator"]
 
@@ -12,11 +11,11 @@ __all__ = ["Requant", "Simulator"]
 def __getattr__(name: str) -> Any:
     """Import the runtime when it is first asked for: the regression needs none of it."""
     if name == "Simulator":
-        from .simulator import Simulator
+        from tilewright_sim.host import Simulator
 
         return Simulator
     if name == "Requant":
-        from .requant import Requant
+        from tilewright_sim.host import Requant
 
         return Requant
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tilewright.errors import TilewrightError
-from tilewright.user_cache import cache_folder
+from tilewright.base import TilewrightError, cache_folder
 
 __all__ = ["cache_folder", "is_whole", "keep", "scratch"]
 

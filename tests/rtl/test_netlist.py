@@ -8,17 +8,18 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from ice40_models import SHARE, ice40_models, untimed
+from support.ice40_primitives import SHARE, ice40_models, untimed
 
-from tilewright.area import SYNTHESIS
-from tilewright.config import TileConfig
-from tilewright.dma_config import DmaConfig
-from tilewright.products import PRODUCTS, Product
-from tilewright.target import Family
-from tilewright.yosys import run_yosys
-from tilewright_sim import regression
+from tilewright.base import Family
+from tilewright.cores import PRODUCTS, Product
+from tilewright.dma import DmaConfig
+from tilewright.flows.fpga.area import SYNTHESIS
+from tilewright.tile import TileConfig
+from tilewright.tools import run_yosys
+from tilewright_sim.testbench import cocotb_runner as regression
 
 HERE = Path(__file__).parent
+BENCHES = {"tile": "tile/tb_tile.py", "dma-reader": "dma/tb_reader.py", "dma-writer": "dma/tb_writer.py"}
 TILE = TileConfig(rows=4, cols=2, dot=2, activation_bits=4, weight_bits=4, multiplier="lut")
 # On iCE40 pairs of multipliers in DSP blocks, and one that is left over.
 DSP = TileConfig(rows=3, cols=2, dot=3, multiplier="dsp")
@@ -55,7 +56,7 @@ def netlist(family: Family, folder: Path, product: Product) -> list[Path]:
 @pytest.mark.parametrize(("name", "config"), [("tile", TILE), ("tile", DSP), ("dma-reader", DMA), ("dma-writer", DMA)])
 def test_the_netlist_passes_the_bench_of_the_rtl(name, config, family, tmp_path):
     product = PRODUCTS[name]
-    bench = HERE / f"tb_{product.module}.py"
+    bench = HERE / BENCHES[name]
     regression.run_bench(
         product, config, bench, simulator="icarus", family=family, folder=tmp_path / "rtl",
         netlist=partial(netlist, family),

@@ -8,25 +8,23 @@ import time
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from ice40_models import ice40_models
+from support.ice40_primitives import ice40_models
 
-from tilewright.board.bitstream import SYNTHESIS, build_bitstream
-from tilewright.board.board_config import BoardConfig
-from tilewright.board.boards import BOARDS
-from tilewright.board.link_protocol import MAGIC, Space
-from tilewright.board.system import BOARD
-from tilewright.config import load_config
-from tilewright.errors import TilewrightError
+from tilewright.base import TilewrightError, load_config
+from tilewright.boards import BOARDS, BoardConfig
+from tilewright.cores import BOARD
+from tilewright.flows.fpga.bitstream import SYNTHESIS, build_bitstream
+from tilewright.link import MAGIC, Space
+from tilewright.tools import run_yosys
 from tilewright.verilog import generate
-from tilewright.yosys import run_yosys
-from tilewright_sim import digits, golden
-from tilewright_sim.board import Board
-from tilewright_sim.board_simulator import BoardSimulator
-from tilewright_sim.cli import cli
-from tilewright_sim.cli_board import simulated_board_config
-from tilewright_sim.digits import on_accelerator
-from tilewright_sim.link import Link
-from tilewright_sim.serial_device import SerialDevice, SerialLine
+from tilewright_sim.cli.main import cli
+from tilewright_sim.host.serial import Board
+from tilewright_sim.host.serial.device import SerialDevice, SerialLine
+from tilewright_sim.host.serial.link import Link
+from tilewright_sim.models import gemm as golden
+from tilewright_sim.nn import digits
+from tilewright_sim.nn.digits import on_accelerator
+from tilewright_sim.verilated import BoardSimulator, simulated_board_config
 
 LINE_CYCLES_PER_BYTE = 120
 NAME = "colorlight-i5"

@@ -9,14 +9,11 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
-from tilewright.config import TileConfig
-from tilewright.cycle_model import Bus
-from tilewright.report_target import ReportTarget
-from tilewright_sim.explore.measure import Task, measure
-from tilewright_sim.explore.page import page
+from tilewright.flows import ReportTarget
+from tilewright.tile import TileConfig
+from tilewright_sim.explore import Exploration, Task, load_sweep, measure, page
 from tilewright_sim.explore.pareto import pareto_front
-from tilewright_sim.explore.sweep import load_sweep
-from tilewright_sim.explore.table import Exploration
+from tilewright_sim.models.cycles import Bus
 
 pytestmark = pytest.mark.long
 BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")

@@ -6,13 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tilewright.accelerator_config import AcceleratorConfig
-from tilewright.errors import ConfigError
-from tilewright.registers import WALKERS
-from tilewright_sim import golden
-from tilewright_sim.hardware_errors import AbortedError, BusError, DescriptorError
-from tilewright_sim.requant import Requant
-from tilewright_sim.simulator import Simulator
+from tilewright.accelerator.contract import AcceleratorConfig
+from tilewright.accelerator.registers import WALKERS
+from tilewright.base import ConfigError
+from tilewright_sim.host import Requant, Simulator
+from tilewright_sim.host.errors import AbortedError, BusError, DescriptorError
+from tilewright_sim.models import gemm as golden
 
 NANO = {"rows": 4, "cols": 4, "dot": 4, "data_bits": 32, "panel_words": 64, "ring_words": 64, "acc_rows": 8,
         "requant_lanes": 1, "outstanding": 4, "max_burst": 8, "chunk_words": 2, "long_chunk_words": 4}  # fmt: skip

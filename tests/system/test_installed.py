@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tilewright.products import PRODUCTS
-from tilewright.verilog import ECP5_MODELS, generate
-from tilewright_sim.cli import COMMANDS
+from tilewright.cores import PRODUCTS
+from tilewright.verilog.writer import ECP5_MODELS, generate
+from tilewright_sim.cli.main import COMMANDS
 
 pytestmark = pytest.mark.long
 
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 GENERATE_ALL = """
 import sys
 from pathlib import Path
-from tilewright.products import PRODUCTS
+from tilewright.cores import PRODUCTS
 from tilewright.verilog import generate
 for product in PRODUCTS.values():
     for preset in product.config.PRESETS:

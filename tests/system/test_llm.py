@@ -4,19 +4,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import tiny_llama
-from test_gemm import CONFIGS
+from support import tiny_llama
+from system.test_gemm import CONFIGS
 
-from tilewright.accelerator_config import AcceleratorConfig
-from tilewright.errors import TilewrightError
-from tilewright_sim.llm.blocks import plan_blocks
-from tilewright_sim.llm.check import CheckedModel, MismatchError
-from tilewright_sim.llm.chip_model import ChipModel
-from tilewright_sim.llm.device_view import DeviceView, Scratch
-from tilewright_sim.llm.generate import generate
-from tilewright_sim.llm.golden_model import GoldenModel
-from tilewright_sim.llm.quantize import open_source, quantize_model
-from tilewright_sim.simulator import Simulator
+from tilewright.accelerator.contract import AcceleratorConfig
+from tilewright.base import TilewrightError
+from tilewright_sim.host import DeviceView, Scratch, Simulator
+from tilewright_sim.nn.llm.check import CheckedModel, MismatchError
+from tilewright_sim.nn.llm.chip_model import ChipModel
+from tilewright_sim.nn.llm.generate import generate
+from tilewright_sim.nn.llm.golden_model import GoldenModel
+from tilewright_sim.nn.llm.prompt_blocks import plan_blocks
+from tilewright_sim.nn.llm.quantize import open_source, quantize_model
 
 SIZE = 1 << 22
 PROMPT = "in the other thing"
@@ -112,7 +111,7 @@ def test_a_model_that_does_not_fit_is_refused_before_anything_is_written(model):
 
 def test_what_fits_is_what_is_said(model):
     """The stated need is enough, and at most a quarter too much."""
-    from tilewright_sim.llm.chip_model import device_bytes
+    from tilewright_sim.nn.llm.chip_model import device_bytes
 
     config = AcceleratorConfig(**CONFIGS["tiny"])
     needed = -(-device_bytes(model, 2000, 32, config.word_bytes) // 4096) * 4096

@@ -2,15 +2,13 @@
 
 import pytest
 
-from tilewright.accelerator_config import AcceleratorConfig
-from tilewright_sim.llm.conversation import Conversation
-from tilewright_sim.llm.fetch import fetch
-from tilewright_sim.llm.float_model import FloatModel
-from tilewright_sim.llm.generate import generate
-from tilewright_sim.llm.golden_model import GoldenModel
-from tilewright_sim.llm.perplexity import compare, public_text
-from tilewright_sim.llm.quantize import load_model, open_source
-from tilewright_sim.simulator import Simulator
+from tilewright.accelerator.contract import AcceleratorConfig
+from tilewright_sim.host import Simulator
+from tilewright_sim.nn.importers import fetch
+from tilewright_sim.nn.llm import Conversation, compare, load_model, open_source, public_text
+from tilewright_sim.nn.llm.float_model import FloatModel
+from tilewright_sim.nn.llm.generate import generate
+from tilewright_sim.nn.llm.golden_model import GoldenModel
 
 pytestmark = pytest.mark.long
 QUESTION = "What is the capital of France?"

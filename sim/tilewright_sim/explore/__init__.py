@@ -4,3 +4,30 @@ A sweep (`sweep`) is cut into tasks (`measure`), which run on Dask (`run`) unles
 results become rows (`table`), a Pareto front (`pareto`) and a page for the browser (`page`). `cycles` and `knobs` say
 what a workload takes on a configuration and what would have to grow for it to take less.
 """
+
+from .cache import Cache
+from .cycles import DEFAULT_SHAPES
+from .html import check_page, page
+from .results import DEFAULT_MHZ, Exploration
+from .run import cluster, run_tasks
+from .sweep import load_sweep
+from .tables import result_table, skipped_table
+from .task import Outcome, Task, generator_digest, measure
+
+__all__ = [
+    "DEFAULT_MHZ",
+    "DEFAULT_SHAPES",
+    "Cache",
+    "Exploration",
+    "Outcome",
+    "Task",
+    "check_page",
+    "cluster",
+    "generator_digest",
+    "load_sweep",
+    "measure",
+    "page",
+    "result_table",
+    "run_tasks",
+    "skipped_table",
+]

@@ -5,12 +5,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tilewright.errors import TilewrightError
-from tilewright.files import write_files
-from tilewright.user_cache import writable
+from tilewright.base import TilewrightError, cache_folder, writable, write_files
 
-from ..cache import cache_folder
-from .measure import Task
+from .task import Task
 
 __all__ = ["Cache"]
 

@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tilewright.accelerator_config import SIZE_BITS, AcceleratorConfig
-from tilewright.config import TileConfig
-from tilewright.cycle_model import Bus, Gemm, estimate
-from tilewright.tile import MatmulTile
+from tilewright.accelerator.contract import SIZE_BITS, AcceleratorConfig
+from tilewright.tile import MatmulTile, TileConfig
+from tilewright_sim.models.cycles import Bus, Gemm, estimate
 
 __all__ = ["DEFAULT_SHAPES", "Use", "Workload", "use"]
 
@@ -27,8 +26,8 @@ class Use:
     ----------
     m, n, k : int
     cycles : int
-        Of an accelerator from the doorbell to the interrupt, by `tilewright.cycle_model`; of a tile from the first
-        weight word to the last result: ``tiles * max(m, cols) + cols + latency`` with ``tiles = ceil(k / rows) *
+        Of an accelerator from the doorbell to the interrupt, by `tilewright_sim.models.cycles`; of a tile from the
+        first weight word to the last result: ``tiles * max(m, cols) + cols + latency``, ``tiles = ceil(k / rows) *
         ceil(n / cols)``.
     multiplier_cycles : int
         In which activations enter the tile: ``tiles * m``. Multipliers without work at ragged edges count as busy.

@@ -17,9 +17,9 @@ Before all that, ``clock`` binds where timing was asked for a clock that place a
 
 from dataclasses import dataclass, replace
 
-from tilewright.accelerator_config import AcceleratorConfig
-from tilewright.config import TileConfig
-from tilewright.cycle_model import Bus
+from tilewright.accelerator.contract import AcceleratorConfig
+from tilewright.tile import TileConfig
+from tilewright_sim.models.cycles import Bus
 
 from .cycles import Use, Workload, use
 

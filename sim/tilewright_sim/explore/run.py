@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from tilewright.errors import TilewrightError, ToolError
-from tilewright.terminal import console
+from tilewright.base import TilewrightError, ToolError
+from tilewright_sim.console import console
 
-from .measure import Outcome, Task
+from .task import Outcome, Task
 
 if TYPE_CHECKING:
     from distributed import Client, Future

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tilewright.config import Config, closest_name
-from tilewright.documents import parse_value, read_toml
-from tilewright.errors import ConfigError, TilewrightError
+from tilewright.base import Config, ConfigError, TilewrightError, closest_name, parse_value, read_toml
 
 __all__ = ["MOST_POINTS", "Point", "Skipped", "Sweep", "load_sweep"]
 

@@ -1,0 +1,7 @@
+"""What the variant ``compact`` has instead of its faster counterparts."""
+
+from .read_arbiter import CompactRouter
+from .serial_requantizer import SerialRequantizer
+from .store import CompactStore
+
+__all__ = ["CompactRouter", "CompactStore", "SerialRequantizer"]

@@ -1,0 +1,78 @@
+"""One `WordReader` for all who read: whose turn it is, and whose words these are."""
+
+from amaranth.hdl import Const, Module, Signal, signed
+
+from tilewright.accelerator.contract import AcceleratorConfig, Unit
+from tilewright.accelerator.load import router_members
+from tilewright.base import SharedComponent
+from tilewright.dma import Cause
+
+__all__ = ["CompactRouter"]
+
+
+class CompactRouter(SharedComponent):
+    """Do what `ReadRouter` does for a reader that works on one request at a time, and accepts it when it is over.
+
+    Who is chosen stays it until then, so that nothing has to be kept of a request. The order is that of `ReadRouter`,
+    but that parameters are always urgent: nobody asks for them ahead.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        With ``variant = compact``.
+
+    Members
+    -------
+    …
+        As of `ReadRouter`, without `parameters_urgent` and `head`.
+    """
+
+    def __init__(self, config: AcceleratorConfig):
+        self.config = config
+        members = router_members(config)
+        super().__init__({name: members[name] for name in members if name not in ("parameters_urgent", "head")})
+
+    def elaborate(self, platform):
+        m = Module()
+        config = self.config
+        # How many chunks A has asked for beyond those of B's first N-tiles.
+        lead = Signal(signed(config.panel_words.bit_length() + 1))
+        a_wants, b_wants = self.a_requests.valid, self.b_requests.valid
+        b_again = Signal()  # B asked in the cycle before, and says only in the next whether it has more
+        takers = {  # the first that wants is next
+            Unit.DESCRIPTOR: (self.descriptor_requests.valid, self.descriptor_requests, self.descriptor_words),
+            Unit.LOAD_C: (self.c_requests.valid, self.c_requests, self.c_words),
+            Unit.PARAMETERS: (self.parameter_requests.valid, self.parameter_requests, self.parameter_words),
+            Unit.LOAD_A: (a_wants & (~b_wants & ~b_again | (lead < 0)), self.a_requests, self.a_words),
+            Unit.LOAD_B: (b_wants, self.b_requests, self.b_words),
+        }
+        chosen = Signal()
+        turn = Signal(len(takers), reset_less=True)  # one of them
+        over = Signal()
+        m.d.comb += [self.requests.valid.eq(chosen), over.eq(self.requests.valid & self.requests.ready)]
+        with m.If(~chosen):
+            before = Const(0)
+            for number, (wants, _, _) in enumerate(takers.values()):
+                m.d.sync += turn[number].eq(wants & ~before)
+                before |= wants
+            m.d.sync += chosen.eq(before)
+        with m.Elif(over):
+            m.d.sync += chosen.eq(0)
+
+        word, failure, status = self.words.payload, self.failure.payload, self.status.payload
+        for number, (unit, (_, source, words)) in enumerate(takers.items()):
+            loads = unit in (Unit.LOAD_A, Unit.LOAD_B)
+            transfer = source.payload.transfer if loads else source.payload
+            m.d.comb += [source.ready.eq(over & turn[number]), words.valid.eq(self.words.valid & turn[number])]
+            m.d.comb += [words.payload[name].eq(word[name]) for name in ("data", "row_last", "last")]
+            if loads:
+                m.d.comb += [words.payload[name].eq(source.payload[name]) for name in ("block_last", "long")]
+            with m.If(turn[number]):
+                m.d.comb += self.requests.payload.eq(transfer.request)
+                m.d.comb += [failure.unit.eq(unit), failure.index.eq(transfer.index)]
+        m.d.comb += [failure.cause.eq(status.cause), failure.address.eq(status.address)]
+        m.d.comb += self.failure.valid.eq(self.status.valid & (status.cause != Cause.NONE))
+
+        asks_a, asks_b = over & turn[3], over & turn[4]
+        m.d.sync += [lead.eq(lead + asks_a - (asks_b & self.b_first_tile)), b_again.eq(asks_b)]
+        return m

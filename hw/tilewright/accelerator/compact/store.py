@@ -1,0 +1,290 @@
+"""The walker that stores, for the variant `compact`: one sum after the other, from the accumulators to memory."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
+from amaranth.hdl._dsl import FSM
+from amaranth.lib import stream
+from amaranth.lib.data import View
+from amaranth.lib.wiring import In, Out
+
+from tilewright.accelerator.contract import ADDEND_BITS, INDEX_BITS, SHIFT_BITS, AcceleratorConfig, Activity, Unit
+from tilewright.base import SharedComponent, place
+from tilewright.dma import Cause
+from tilewright.storage import BlockMemory
+
+from .serial_requantizer import SerialRequantizer
+
+__all__ = ["CompactStore"]
+
+# Rows of a parameter request.
+MULTIPLIERS, SHIFTS = 1, 2
+
+
+class CompactStore(SharedComponent):
+    """Do what `Store` does, for one tile, one row, one column after the other.
+
+    A tile's parameters, or its old C, are read before its sums are waited for; a word is made when the one before has
+    been taken; the next tile begins when this one is in memory. A sum takes 2 cycles, and 106 more if it is requantized
+    (`SerialRequantizer`); a word takes as long as `WordWriter` does::
+
+        words ──►│operands│──┐                         job, row, column
+                             ▼                                ▼
+        sums ──────────► SerialRequantizer ──►│word│──► write_words, write_requests
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        With ``variant = compact``.
+
+    Members
+    -------
+    job : In(stream.Signature(config.job_shape))
+        Accepted when it is complete; it stays until then.
+    head : In(unsigned(INDEX_BITS))
+    sums_ready : In(1)
+    sums_fetch, sums_release : Out(1)
+    sums_row : Out(range(acc_rows))
+    sums_group : Out(range(cols))
+    sums : In(unsigned(32))
+        As of `Accumulators`.
+    parameter_requests, c_requests : Out(stream.Signature(config.transfer_shape))
+        Never both at once.
+    parameter_words, c_words : In(stream.Signature(config.dma.word_shape, always_ready=True))
+    write_requests : Out(stream.Signature(config.transfer_shape))
+    write_words : Out(stream.Signature(unsigned(32)))
+    write_status : In(stream.Signature(config.dma.status_shape, always_ready=True))
+        To and from a `WordWriter`; a request for each tile.
+    completed : Out(1)
+        The last tile of the job has been written, and none of it failed.
+    failure : Out(stream.Signature(config.failure_shape, always_ready=True))
+        The writing of a tile has. Nothing more is done then, as after a read that failed, until reset.
+    activity : Out(Activity)
+    """
+
+    def __init__(self, config: AcceleratorConfig):
+        self.config = config
+        transfers = stream.Signature(config.transfer_shape)
+        words = stream.Signature(config.dma.word_shape, always_ready=True)
+        super().__init__({
+            "job": In(stream.Signature(config.job_shape)),
+            "head": In(unsigned(INDEX_BITS)),
+            "sums_ready": In(1),
+            "sums_fetch": Out(1),
+            "sums_release": Out(1),
+            "sums_row": Out(range(config.acc_rows)),
+            "sums_group": Out(range(config.cols)),
+            "sums": In(unsigned(ADDEND_BITS)),
+            "parameter_requests": Out(transfers),
+            "parameter_words": In(words),
+            "c_requests": Out(transfers),
+            "c_words": In(words),
+            "write_requests": Out(transfers),
+            "write_words": Out(stream.Signature(config.data_bits)),
+            "write_status": In(stream.Signature(config.dma.status_shape, always_ready=True)),
+            "completed": Out(1),
+            "failure": Out(stream.Signature(config.failure_shape, always_ready=True)),
+            "activity": Out(Activity),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        config, job = self.config, self.job.payload
+        scaler = place(m, "scaler", SerialRequantizer(config.rounding), platform)
+        operands = place(m, "operands", BlockMemory(ADDEND_BITS, config.acc_rows * config.cols, False), platform)
+        walk = _Walk(m, config, job)
+        last_came, row_of_operand = self._operands(m, operands, walk)
+        self._requests(m, walk)
+        adds = job.bias | job.requant | job.accumulate
+        packed = Signal(config.data_bits, reset_less=True)
+        shift = Signal(SHIFT_BITS, reset_less=True)
+        m.d.comb += [
+            self.sums_row.eq(walk.row),
+            self.sums_group.eq(walk.column),
+            scaler.sum.eq(self.sums),
+            scaler.addend.eq(Mux(adds, operands.q, 0)),
+            scaler.multiplier.eq(operands.q),
+            scaler.shift.eq(shift),
+            *(scaler.format[name].eq(job[name]) for name in ("zero_point", "minimum", "maximum")),
+            self.write_words.payload.eq(Mux(job.requant, packed, scaler.total)),
+        ]
+        first = Signal()  # all earlier jobs are complete
+        m.d.sync += first.eq(self.head == job.index)
+        with m.FSM() as fsm:
+            self._tile_states(m, walk, first, adds, last_came)
+            with m.State("Fetch"):
+                m.d.comb += [self.sums_fetch.eq(1), operands.fetch.eq(1)]
+                m.d.comb += row_of_operand.eq(Mux(job.accumulate, walk.row, 0))
+                m.next = "Load"
+            with m.State("Load"):
+                m.d.comb += [scaler.load.eq(1), operands.fetch.eq(1), row_of_operand.eq(SHIFTS)]
+                m.next = "Put"
+                with m.If(job.requant):
+                    m.next = "Scale"
+            with m.State("Scale"):
+                m.d.sync += shift.eq(operands.q)
+                m.d.comb += [scaler.start.eq(1), operands.fetch.eq(1), row_of_operand.eq(MULTIPLIERS)]
+                m.next = "Scaled"
+            with m.State("Scaled"), m.If(scaler.done):
+                m.d.sync += packed.word_select(walk.column[:2], 8).eq(scaler.o)
+                with m.If(walk.row_ends | walk.column[:2].all()):
+                    m.next = "Put"
+                with m.Else():
+                    m.d.sync += walk.column.eq(walk.column + 1)
+                    m.next = "Fetch"
+            self._word_states(m, walk)
+        with m.If(self.write_requests.ready):
+            m.d.sync += walk.writing.eq(0)
+        self._report(m, fsm)
+        return m
+
+    def _operands(self, m: Module, operands: BlockMemory, walk: "_Walk") -> tuple[Signal, Signal]:
+        """Take the operands of a tile, rows as they come; whether all have, and the row that is read."""
+        config = self.config
+        came = Signal()
+        last_came = Signal()
+        place_of_word = Signal(range(config.cols))
+        row_of_word = Signal(range(config.acc_rows))
+        taken = Mux(self.c_words.valid, self.c_words.payload.as_value(), self.parameter_words.payload.as_value())
+        word = Signal(config.dma.word_shape)
+        m.d.comb += [came.eq(self.c_words.valid | self.parameter_words.valid), word.as_value().eq(taken)]
+        with m.If(came):
+            m.d.sync += place_of_word.eq(place_of_word + 1)
+            with m.If(word.row_last):
+                m.d.sync += [place_of_word.eq(0), row_of_word.eq(row_of_word + 1)]
+            with m.If(word.last):
+                m.d.sync += [row_of_word.eq(0), last_came.eq(1)]
+        row_of_operand = Signal(range(config.acc_rows))
+        m.d.comb += [
+            operands.write.eq(came),
+            operands.write_row.eq(Cat(place_of_word, row_of_word)),
+            operands.data.eq(word.data),
+            operands.read_row.eq(Cat(walk.column, row_of_operand)),
+        ]
+        return last_came, row_of_operand
+
+    def _requests(self, m: Module, walk: "_Walk"):
+        """What is asked of the DMA: operands and old sums to be read, results to be written."""
+        job = self.job.payload
+        for requests, address_of, rows, stride in (
+            (self.parameter_requests, walk.parameters, Mux(job.requant, 3, 1), job.parameter_pitch),
+            (self.c_requests, walk.address, walk.tile_rows, job.c_stride),
+        ):
+            m.d.comb += [
+                requests.payload.index.eq(job.index),
+                requests.payload.request.address.eq(address_of),
+                requests.payload.request.bytes.eq(walk.tile_columns << 2),
+                requests.payload.request.rows.eq(rows),
+                requests.payload.request.stride.eq(stride),
+            ]
+        request = self.write_requests.payload
+        m.d.comb += [
+            self.write_requests.valid.eq(walk.writing),
+            request.index.eq(job.index),
+            request.request.address.eq(walk.address),
+            request.request.bytes.eq(Mux(job.requant, walk.tile_columns, walk.tile_columns << 2)),
+            request.request.rows.eq(walk.tile_rows),
+            request.request.stride.eq(job.c_stride),
+        ]
+
+    def _tile_states(self, m: Module, walk: "_Walk", first: Signal, adds: Value, last_came: Signal):
+        """From one tile to the next: its operands are read before its sums are waited for."""
+        job = self.job.payload
+        with m.State("Idle"):
+            m.d.sync += [walk.block.eq(job.c_address), walk.rows_left.eq(job.m)]
+            with m.If(self.job.valid):
+                m.next = "Block"
+        with m.State("Block"):
+            m.d.sync += [walk.address.eq(walk.block), walk.columns_left.eq(job.n)]
+            m.d.sync += walk.parameters.eq(job.parameter_address)
+            m.next = "Tile"
+        with m.State("Tile"):
+            m.d.sync += last_came.eq(0)
+            with m.If(~adds):
+                m.next = "Sums"
+            with m.Elif(first | ~job.fence_c):
+                m.next = "Ask"
+        with m.State("Ask"):
+            accumulates = job.accumulate
+            m.d.comb += [self.c_requests.valid.eq(accumulates), self.parameter_requests.valid.eq(~accumulates)]
+            with m.If(self.c_requests.ready | self.parameter_requests.ready):
+                m.next = "Failed"
+                with m.If(last_came):
+                    m.next = "Sums"
+        with m.State("Failed"):
+            pass
+        with m.State("Sums"), m.If(self.sums_ready & first):
+            m.d.sync += walk.writing.eq(1)
+            m.next = "Fetch"
+
+    def _word_states(self, m: Module, walk: "_Walk"):
+        """A word is handed on; after a tile's last, its status is waited for."""
+        config, job = self.config, self.job.payload
+        with m.State("Put"):
+            m.d.comb += self.write_words.valid.eq(1)
+            with m.If(self.write_words.ready):
+                m.d.sync += walk.column.eq(walk.column + 1)
+                m.next = "Fetch"
+                with m.If(walk.row_ends):
+                    m.d.sync += [walk.column.eq(0), walk.row.eq(walk.row + 1)]
+                with m.If(walk.tile_ends):
+                    m.d.comb += self.sums_release.eq(1)
+                    m.d.sync += walk.row.eq(0)
+                    m.next = "Status"
+        with m.State("Status"), m.If(self.write_status.valid & ~self.failure.valid):
+            m.d.sync += [
+                walk.address.eq(walk.address + Mux(job.requant, config.cols, 4 * config.cols)),
+                walk.parameters.eq(walk.parameters + 4 * config.cols),
+                walk.columns_left.eq(walk.columns_left - config.cols),
+            ]
+            m.next = "Tile"
+            with m.If(walk.in_last_tile):
+                m.d.sync += walk.block.eq(walk.block + job.c_block_bytes)
+                m.d.sync += walk.rows_left.eq(walk.rows_left - job.block_rows)
+                m.next = "Block"
+                with m.If(walk.in_last_block):
+                    m.d.comb += [self.completed.eq(1), self.job.ready.eq(1)]
+                    m.next = "Idle"
+
+    def _report(self, m: Module, fsm: FSM):
+        """A write that failed, and what each cycle goes to."""
+        status, failure = self.write_status.payload, self.failure.payload
+        m.d.comb += [
+            self.failure.valid.eq(self.write_status.valid & (status.cause != Cause.NONE)),
+            failure.unit.eq(Unit.STORE_C),
+            failure.index.eq(self.job.payload.index),
+            failure.cause.eq(status.cause),
+            failure.address.eq(status.address),
+        ]
+        with m.If(fsm.ongoing("Idle")):
+            m.d.comb += self.activity.eq(Activity.IDLE)
+        with m.Elif(fsm.ongoing("Sums") | fsm.ongoing("Tile")):
+            m.d.comb += self.activity.eq(Activity.DEPENDENCY)
+        with m.Elif(fsm.ongoing("Ask") | fsm.ongoing("Put") | fsm.ongoing("Status")):
+            m.d.comb += self.activity.eq(Activity.MEMORY)
+        with m.Else():
+            m.d.comb += self.activity.eq(Activity.BUSY)
+
+
+class _Walk:
+    """Where the walk is: the block of C, the tile in it, the row and the column in the tile."""
+
+    def __init__(self, m: Module, config: AcceleratorConfig, job: View):
+        self.block = Signal(config.addr_bits, reset_less=True)  # addresses: of C, of the tile, of its parameters
+        self.address = Signal(config.addr_bits, reset_less=True)
+        self.parameters = Signal(config.addr_bits, reset_less=True)
+        self.rows_left = Signal(config.size_bits, reset_less=True)
+        self.columns_left = Signal(config.size_bits, reset_less=True)
+        self.row = Signal(range(config.acc_rows))
+        self.column = Signal(range(config.cols))
+        self.in_last_block, self.in_last_tile = Signal(name="in_last_block"), Signal(name="in_last_tile")
+        self.tile_rows = Signal.like(job.block_rows)
+        self.tile_columns = Signal(range(config.cols + 1))
+        self.row_ends, self.tile_ends = Signal(name="row_ends"), Signal(name="tile_ends")
+        self.writing = Signal()  # the tile's request is offered
+        m.d.comb += [
+            self.in_last_block.eq(self.rows_left <= job.block_rows),
+            self.in_last_tile.eq(self.columns_left <= config.cols),
+            self.tile_rows.eq(Mux(self.in_last_block, self.rows_left, job.block_rows)),
+            self.tile_columns.eq(Mux(self.in_last_tile, self.columns_left, config.cols)),
+            self.row_ends.eq(self.column + 1 == self.tile_columns),
+            self.tile_ends.eq(self.row_ends & (self.row + 1 == self.tile_rows)),
+        ]

@@ -1,0 +1,45 @@
+"""What all parts of the accelerator agree on: configuration, numbers, payload shapes."""
+
+from .config import AcceleratorConfig
+from .constants import (
+    ADDEND_BITS,
+    DESCRIPTOR_BYTES,
+    INDEX_BITS,
+    PARAMETER_PITCH_BYTES,
+    SIZE_BITS,
+    STRIDE_BITS,
+    Activity,
+    Unit,
+)
+from .shapes import (
+    FORMAT_SHAPE,
+    MAGNITUDE,
+    SHIFT_BITS,
+    arriving_shape,
+    chunk_words,
+    load_shape,
+    loaded_shape,
+    place_shape,
+    tile_shape,
+)
+
+__all__ = [
+    "ADDEND_BITS",
+    "DESCRIPTOR_BYTES",
+    "FORMAT_SHAPE",
+    "INDEX_BITS",
+    "MAGNITUDE",
+    "PARAMETER_PITCH_BYTES",
+    "SHIFT_BITS",
+    "SIZE_BITS",
+    "STRIDE_BITS",
+    "AcceleratorConfig",
+    "Activity",
+    "Unit",
+    "arriving_shape",
+    "chunk_words",
+    "load_shape",
+    "loaded_shape",
+    "place_shape",
+    "tile_shape",
+]

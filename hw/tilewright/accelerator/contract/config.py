@@ -1,0 +1,288 @@
+"""What can be chosen about the accelerator, and the shapes of what its parts hand to each other."""
+
+from typing import Annotated, ClassVar, Literal, Self
+
+from amaranth.hdl import signed, unsigned
+from amaranth.lib import data
+from pydantic import Field, model_validator
+
+from tilewright.base import ConfigError
+from tilewright.dma import Cause, DmaConfig
+from tilewright.tile import TileConfig
+
+from .constants import (
+    ADDEND_BITS,
+    DESCRIPTOR_BYTES,
+    INDEX_BITS,
+    SIZE_BITS,
+    STRIDE_BITS,
+    Unit,
+)
+
+__all__ = ["AcceleratorConfig"]
+
+
+class AcceleratorConfig(TileConfig):
+    """The tile, the buffers around it, the bus and the epilogue of an `Accelerator`."""
+
+    TABLE = "accelerator"
+    UNSAID = frozenset({"size_bits", "stride_bits", "variant"})
+    PRESETS: ClassVar = {
+        "nano": {"rows": 4, "cols": 4, "dot": 4, "data_bits": 32, "panel_words": 1024, "ring_words": 256,
+                 "acc_rows": 32, "requant_lanes": 1, "outstanding": 4, "max_burst": 8, "long_chunk_words": 8},
+        "small": {"rows": 8, "cols": 8, "dot": 8, "data_bits": 64, "panel_words": 4096, "ring_words": 512,
+                  "acc_rows": 64, "requant_lanes": 4, "multiplier": "dsp"},
+        "base": {"rows": 16, "cols": 16, "dot": 16, "data_bits": 128, "panel_words": 4096, "ring_words": 1024,
+                 "acc_rows": 64, "requant_lanes": 4, "chunk_words": 4, "outstanding": 32},
+        "large": {"rows": 32, "cols": 32, "dot": 16, "data_bits": 256, "panel_words": 4096, "ring_words": 2048,
+                  "acc_rows": 64, "requant_lanes": 8, "chunk_words": 4, "outstanding": 32},
+        "giant": {"rows": 64, "cols": 64, "dot": 16, "data_bits": 512, "panel_words": 4096, "ring_words": 4096,
+                  "acc_rows": 128, "requant_lanes": 16, "chunk_words": 4, "outstanding": 32},
+    }  # fmt: skip
+
+    data_bits: Annotated[
+        int,
+        Field(ge=32, le=512, description="Width of the memory bus: a word of `rows` bytes, or a half, a quarter, …"),
+    ] = 64
+    addr_bits: Annotated[int, Field(ge=16, le=64, description="Width of a byte address.")] = 32
+    id_bits: Annotated[
+        int, Field(ge=1, le=16, description="Width of AXI identifiers. All transactions carry identifier 0.")
+    ] = 4
+    max_burst: Annotated[int, Field(ge=1, le=256, description="Beats in the longest burst; a power of two.")] = 16
+    outstanding: Annotated[int, Field(ge=1, le=64, description="Bursts in flight at most, read and written each.")] = 16
+    unaligned: Annotated[
+        bool,
+        Field(
+            description="Take matrices at any byte address and stride; otherwise both are multiples of the bus word."
+        ),
+    ] = False
+    panel_words: Annotated[
+        int,
+        Field(
+            ge=8,
+            le=65536,
+            description="Words of `rows` activations in both halves of the A panel; a power of two. K is at most "
+            "half of them times `rows`.",
+        ),
+    ] = 4096
+    ring_words: Annotated[
+        int, Field(ge=8, le=65536, description="Words of `rows` weights in the B ring; a power of two.")
+    ] = 512
+    acc_rows: Annotated[
+        int, Field(ge=4, le=1024, description="Rows of sums in a bank of accumulators; a power of two.")
+    ] = 64
+    chunk_words: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=64,
+            description="Words along K that are loaded together; a power of two. Short chunks start execution sooner.",
+        ),
+    ] = 2
+    long_chunk_words: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=64,
+            description="The same where M is less than `cols`, so that the bus decides; a power of two. Long chunks "
+            "make longer bursts.",
+        ),
+    ] = 16
+    requant_lanes: Annotated[
+        int,
+        Field(
+            ge=1, le=64, description="Sums that the epilogue takes in a cycle; 1, 2 or 4 for each 32 bits of the bus."
+        ),
+    ] = 2
+    rounding: Annotated[
+        Literal["single", "double"],
+        Field(
+            description="How the epilogue rounds. `single`: once, ties up, as LiteRT's default kernels and its "
+            "reference fully connected layer. `double`: twice, as LiteRT's reference convolution; it is larger."
+        ),
+    ] = "single"
+    size_bits: Annotated[
+        int, Field(ge=8, le=SIZE_BITS, description="Width of M, N and K; what is wider is cut up by the host.")
+    ] = SIZE_BITS
+    stride_bits: Annotated[
+        int, Field(ge=12, le=STRIDE_BITS, description="Width of the distance between rows in bytes.")
+    ] = STRIDE_BITS
+    variant: Annotated[
+        Literal["fast", "compact"],
+        Field(
+            description="`fast`, or `compact`: one descriptor at a time, one word on the bus at a time, an epilogue "
+            "that takes a sum in about 100 cycles, bit by bit, and no counters but COUNT_CYCLES. For chips on which "
+            "`fast` does not fit."
+        ),
+    ] = "fast"
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        for field in ("activation_bits", "weight_bits"):
+            if getattr(self, field) != 8:
+                raise ConfigError(field, getattr(self, field), "the accelerator takes int8 from memory", 8)
+        powers = ("rows", "cols", "data_bits", "panel_words", "ring_words", "acc_rows", "chunk_words",
+                  "long_chunk_words", "requant_lanes", "max_burst")  # fmt: skip
+        for field in powers:
+            value = getattr(self, field)
+            if value & value - 1:
+                raise ConfigError(field, value, "must be a power of two", 1 << round_log2(value))
+        self._check_widths()
+        self._check_buffers()
+        self._check_variant()
+        _ = self.tile, self.dma  # their own rules
+        return self
+
+    def _check_widths(self) -> None:
+        if self.rows < 4:
+            raise ConfigError("rows", self.rows, "must be at least 4: the bus has 32 bits or more", 4)
+        if self.cols < 4:
+            raise ConfigError("cols", self.cols, "must be at least 4: an accumulator takes so long to add", 4)
+        if self.data_bits > 8 * self.rows:
+            reason = f"must be at most the {8 * self.rows} bits of a word of rows = {self.rows}"
+            raise ConfigError("data_bits", self.data_bits, reason, 8 * self.rows)
+        if self.word_bytes > self.cols and not self.unaligned:
+            reason = f"a row of a C tile, cols = {self.cols} bytes, must fill a bus word unless `unaligned`"
+            raise ConfigError("data_bits", self.data_bits, reason, 8 * self.cols)
+        channels = self.data_bits // 32
+        low, high = channels, min(4 * channels, self.cols)
+        if not low <= self.requant_lanes <= high:
+            reason = f"must be {low} to {high} with data_bits = {self.data_bits} and cols = {self.cols}"
+            raise ConfigError("requant_lanes", self.requant_lanes, reason, min(max(self.requant_lanes, low), high))
+
+        least = self.size_bits + 3
+        if self.stride_bits < least:
+            reason = f"must be at least 3 more than size_bits = {self.size_bits}: arrays of parameters are so far apart"
+            raise ConfigError("stride_bits", self.stride_bits, reason, least)
+        if self.addr_bits < self.stride_bits:
+            reason = f"must be at least stride_bits = {self.stride_bits}"
+            raise ConfigError("addr_bits", self.addr_bits, reason, self.stride_bits)
+
+    def _check_variant(self) -> None:
+        if not self.compact:
+            return
+        for field, value in (("data_bits", 32), ("requant_lanes", 1), ("max_burst", 1), ("outstanding", 1),
+                             ("unaligned", False)):  # fmt: skip
+            if getattr(self, field) != value:
+                raise ConfigError(field, getattr(self, field), f"must be {value} with variant = compact", value)
+
+    def _check_buffers(self) -> None:
+        if self.long_chunk_words < self.chunk_words:
+            reason = f"must be at least chunk_words = {self.chunk_words}"
+            raise ConfigError("long_chunk_words", self.long_chunk_words, reason, self.chunk_words)
+        least = 2 * self.cols * self.long_chunk_words
+        if self.ring_words < least:
+            reason = f"must hold two chunks of long_chunk_words * cols, {least} words"
+            raise ConfigError("ring_words", self.ring_words, reason, least)
+        least = 2 * max(self.long_chunk_words, self.chunk_words * self.cols)
+        if self.panel_words < least:
+            reason = f"each half must hold a chunk of `cols` rows, and a long chunk: {least} words"
+            raise ConfigError("panel_words", self.panel_words, reason, least)
+        if self.acc_rows < self.cols:
+            reason = f"fewer rows than cols = {self.cols} would keep multipliers waiting for weights"
+            raise ConfigError("acc_rows", self.acc_rows, reason, self.cols)
+        if self.acc_rows > self.size_limit:
+            reason = f"more than M has, at most {self.size_limit} with size_bits = {self.size_bits}"
+            raise ConfigError("acc_rows", self.acc_rows, reason, 1 << self.size_bits - 1)
+
+    @property
+    def compact(self) -> bool:
+        """The `variant` is ``compact``."""
+        return self.variant == "compact"
+
+    @property
+    def tile(self) -> TileConfig:
+        """The tile's part."""
+        return TileConfig(**{name: getattr(self, name) for name in TileConfig.model_fields})
+
+    @property
+    def dma(self) -> DmaConfig:
+        """What the DMA engines are made from."""
+        longest_row = max(self.long_chunk_words * self.rows, 4 * self.cols, DESCRIPTOR_BYTES)
+        return DmaConfig(
+            data_bits=self.data_bits,
+            addr_bits=self.addr_bits,
+            id_bits=self.id_bits,
+            max_burst=self.max_burst,
+            outstanding=self.outstanding,
+            unaligned=self.unaligned,
+            length_bits=longest_row.bit_length(),
+            rows_bits=max(self.acc_rows, self.cols).bit_length(),
+            stride_bits=self.stride_bits,
+        )
+
+    @property
+    def word_bytes(self) -> int:
+        """Bytes in a word of the bus."""
+        return self.data_bits // 8
+
+    @property
+    def half_words(self) -> int:
+        """Words of ``rows`` activations in one half of the A panel."""
+        return self.panel_words // 2
+
+    @property
+    def k_limit(self) -> int:
+        """Largest K of one descriptor; longer ones are cut up and accumulated."""
+        return min(self.half_words * self.rows, self.size_limit)
+
+    @property
+    def size_limit(self) -> int:
+        """Largest M and N of one descriptor."""
+        return (1 << self.size_bits) - 1
+
+    @property
+    def stride_limit(self) -> int:
+        """Greatest distance between rows in bytes."""
+        return (1 << self.stride_bits) - 1
+
+    @property
+    def job_shape(self) -> data.StructLayout:
+        """A descriptor that has been checked, and what the walkers need to know besides.
+
+        ``index`` is its number since reset. ``k`` is in elements, so bytes; ``k_words`` is ``ceil(k / rows)``.
+        ``block_rows`` are the rows of A in an M-block: ``min(acc_rows, half_words // (chunks * chunk))`` where
+        ``chunk`` is `long_chunk_words` if `long` (M < cols), else `chunk_words`, and ``chunks = ceil(k_words /
+        chunk)``. ``a_block_bytes`` and ``c_block_bytes`` are ``block_rows`` times the stride. `parameter_pitch` is
+        ``4 * n`` rounded up to `PARAMETER_PITCH_BYTES`.
+        """
+        address, stride, size = unsigned(self.addr_bits), unsigned(self.stride_bits), unsigned(self.size_bits)
+        return data.StructLayout({
+            "index": unsigned(INDEX_BITS),
+            "m": size, "n": size, "k": size,
+            "k_words": unsigned(self.half_words.bit_length()),
+            "long": 1,
+            "block_rows": unsigned(self.acc_rows.bit_length()),
+            "requant": 1, "bias": 1, "accumulate": 1,
+            "fence_a": 1, "fence_b": 1, "fence_c": 1,
+            "a_address": address, "b_address": address, "c_address": address, "parameter_address": address,
+            "a_stride": stride, "b_stride": stride, "c_stride": stride, "parameter_pitch": stride,
+            "a_block_bytes": address, "c_block_bytes": address,
+            "zero_point": signed(8), "minimum": signed(8), "maximum": signed(8),
+        })  # fmt: skip
+
+    @property
+    def transfer_shape(self) -> data.StructLayout:
+        """A transfer asked of a DMA engine, and the number of the descriptor that it is for."""
+        return data.StructLayout({"request": self.dma.request_shape, "index": unsigned(INDEX_BITS)})
+
+    @property
+    def failure_shape(self) -> data.StructLayout:
+        """A transfer that failed: whose, for which descriptor, why and where."""
+        return data.StructLayout({
+            "unit": Unit,
+            "index": unsigned(INDEX_BITS),
+            "cause": Cause,
+            "address": unsigned(self.addr_bits),
+        })
+
+    @property
+    def sums_shape(self):
+        """A row of a bank of accumulators: ``cols`` signed sums, column 0 lowest."""
+        return unsigned(self.cols * ADDEND_BITS)
+
+
+def round_log2(value: int) -> int:
+    """The exponent of the power of two closest to ``value``."""
+    low = value.bit_length() - 1
+    return low if value - (1 << low) <= (2 << low) - value else low + 1

@@ -1,0 +1,58 @@
+"""Numbers that every part of the accelerator shares."""
+
+from amaranth.lib import enum
+
+__all__ = [
+    "ADDEND_BITS",
+    "DESCRIPTOR_BYTES",
+    "INDEX_BITS",
+    "PARAMETER_PITCH_BYTES",
+    "SIZE_BITS",
+    "STRIDE_BITS",
+    "Activity",
+    "Unit",
+]
+
+
+DESCRIPTOR_BYTES = 64
+
+
+SIZE_BITS = 16
+"""Greatest width of M, N and K: see `AcceleratorConfig.size_bits`."""
+
+
+STRIDE_BITS = 24
+"""Greatest width of the distance between rows in bytes: see `AcceleratorConfig.stride_bits`."""
+
+
+INDEX_BITS = 16
+"""Width of the number of a descriptor, counted from reset; the ring has at most half as many entries."""
+
+
+ADDEND_BITS = 32
+"""Width of sums, biases, and of a C that is not requantized."""
+
+
+PARAMETER_PITCH_BYTES = 64
+"""The arrays of biases, multipliers and shifts follow each other in memory at multiples of this."""
+
+
+class Unit(enum.Enum, shape=3):  # type: ignore[call-arg]  # Amaranth's keyword
+    """What the memory is read or written for."""
+
+    DESCRIPTOR = 0
+    LOAD_A = 1
+    LOAD_B = 2
+    PARAMETERS = 3
+    LOAD_C = 4
+    STORE_C = 5
+
+
+class Activity(enum.Enum, shape=3):  # type: ignore[call-arg]  # Amaranth's keyword
+    """What a walker does in a cycle, or waits for: each cycle of each walker has exactly one."""
+
+    IDLE = 0
+    BUSY = 1
+    MEMORY = 2
+    SPACE = 3
+    DEPENDENCY = 4

@@ -1,0 +1,167 @@
+"""One lane of the epilogue: a sum and its addend, raw or requantized."""
+
+from typing import Literal
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.lib.wiring import In, Out
+
+from tilewright.accelerator.contract import MAGNITUDE, SHIFT_BITS
+from tilewright.arithmetic import CarryAdder
+from tilewright.base import SharedComponent, place
+from tilewright.storage import DelayLine
+
+from .rounding import right_shift, wrap
+
+__all__ = ["RequantLane"]
+
+LOW = 17
+"""Bits of the lower parts of both factors: with a sign they fill an input of a MULT18X18D."""
+
+
+class RequantLane(SharedComponent):
+    """Add, then scale by ``multiplier * 2**(shift - 31)`` and round; nothing stalls.
+
+    The total ``sum + addend`` wraps as an int32. `scaled` is rounded as `tilewright_sim.models.requantize` does it,
+    and saturated so far that adding any zero point and clamping to any bounds in int8 gives the right result.
+    Throughput is 1 per cycle; the total comes 1 cycle after its sum, the scaled value `latency` cycles::
+
+        sum ────┐
+        addend ─┴─►(+)─│total│─► wrap ─│ │─► 4 products ─│ │─► (+) ─│ │─► (+) ─│ │─► shift ─│ │─► shift ─│o│─►
+
+    The product P is shifted right by ``s = 31 - shift`` in one go. Its bits are inverted if it is negative, so that
+    both signs round alike: up if the bit below the result is 1 (`single`, and s < 32), or if all bits from there
+    down to bit 30 but the first are 1, as the first rounding then carries into it.
+
+    Parameters
+    ----------
+    rounding : str
+        ``single`` or ``double``, as in `AcceleratorConfig`.
+
+    Members
+    -------
+    sum, addend : In(signed(32))
+    add : In(1)
+        Add the addend; otherwise zero.
+    multiplier : In(unsigned(31))
+    shift : In(unsigned(SHIFT_BITS))
+        The lowest bits of a shift of -31 to 30.
+    total : Out(signed(32))
+        ``sum + addend``, 1 cycle later.
+    negative : Out(1)
+        The product is negative. With the next two, `latency` cycles after the sum.
+    magnitude : Out(unsigned(8))
+        Add this to the zero point, or its complement if `negative`,
+    carry : Out(1)
+        and this.
+    """
+
+    def __init__(self, rounding: Literal["single", "double"] = "single"):
+        self.rounding = rounding
+        super().__init__({
+            "sum": In(signed(32)),
+            "addend": In(signed(32)),
+            "add": In(1),
+            "multiplier": In(unsigned(31)),
+            "shift": In(unsigned(SHIFT_BITS)),
+            "total": Out(signed(32)),
+            "negative": Out(1),
+            "magnitude": Out(unsigned(MAGNITUDE)),
+            "carry": Out(1),
+        })
+
+    @staticmethod
+    def latency_of(rounding: str) -> int:
+        """Cycles from a sum to its scaled value."""
+        return 7 if rounding == "double" else 6
+
+    @property
+    def latency(self) -> int:
+        """Cycles from a sum to its scaled value."""
+        return self.latency_of(self.rounding)
+
+    def elaborate(self, platform):
+        m = Module()
+        double = self.rounding == "double"
+
+        def delay(name: str, value: Value, cycles: int) -> Value:
+            line = place(m, name, DelayLine(len(value), cycles), platform)
+            m.d.comb += line.i.eq(value)
+            return line.o
+
+        def register(name: str, value: Value) -> Signal:
+            stage = Signal(value.shape(), name=name, reset_less=True)
+            m.d.sync += stage.eq(value)
+            return stage
+
+        adder = place(m, "adder", CarryAdder(32), platform)
+        m.d.comb += [adder.a.eq(self.sum), adder.b.eq(-1), adder.c.eq(self.addend), adder.d.eq(self.add.replicate(32))]
+        total = register("total_1", adder.total)
+        m.d.comb += self.total.eq(total)
+
+        factor = total.as_signed()
+        if double:
+            factor = register("wrapped", wrap(total, right_shift(delay("shift_to_wrap", self.shift, 1))).as_signed())
+        multiplier = delay("multiplier_to_product", self.multiplier, 2 if double else 1)
+        factors = [factor[:LOW], factor[LOW:].as_signed()]
+        multipliers = [multiplier[:LOW], multiplier[LOW:]]
+        low_low, low_high, high_low, high_high = (
+            register(name, x * y)
+            for name, x, y in zip(
+                ("low_low", "low_high", "high_low", "high_high"),
+                (factors[0], factors[0], factors[1], factors[1]),
+                (multipliers[0], multipliers[1], multipliers[0], multipliers[1]),
+                strict=True,
+            )
+        )
+        # 63 bits hold the product of 32 and 31; its lowest 17 need no addition.
+        middle = register("middle", low_high + high_low)
+        outer = delay("outer", Cat(low_low[: 2 * LOW], high_high[: 63 - 2 * LOW]), 1)
+        upper = register("upper", (outer[LOW:].as_signed() + middle)[: 63 - LOW])
+        lower = delay("lower", outer[:LOW], 1)
+        product = Cat(lower, upper)
+
+        shift = right_shift(delay("shift_to_product", self.shift, self.latency - 2))
+        shifter = _Shifter(Cat(0, product), product[-1])
+        for place_value in (5, 4, 3):
+            shifter.step(place_value, shift[place_value])
+        shifter.register(register, "_coarse")
+        fine = register("shift_fine", shift[:3])
+        for place_value in (2, 1, 0):
+            shifter.step(place_value, fine[place_value])
+        m.d.comb += [
+            self.negative.eq(register("negative_o", shifter.negative)),
+            self.magnitude.eq(register("magnitude_o", shifter.bits[1:] | shifter.overflow.replicate(MAGNITUDE))),
+        ]
+        up = shifter.bits[0] | shifter.ones if double else shifter.bits[0]
+        m.d.comb += self.carry.eq(register("carry_o", up ^ shifter.negative))
+        return m
+
+
+class _Shifter:
+    """Shift right by powers of two, the largest first, keeping only the bits that can still get into the result.
+
+    ``overflow`` says that one of those left out was not 0, ``ones`` that all from bit 31 to below the lowest were 1.
+    """
+
+    def __init__(self, bits: Value, negative: Value):
+        self.negative = negative
+        self.bits = bits
+        self.overflow: Value = Value.cast(0)
+        self.ones: Value = Value.cast(0)
+
+    def step(self, log2: int, shifted: Value):
+        distance = 1 << log2
+        width = MAGNITUDE + distance
+        bits = self.bits
+        if log2 == 5:
+            # Bits of the complement, if it is negative; the lowest is below the product and is never looked at.
+            bits = bits ^ self.negative.replicate(len(bits))
+            self.ones = shifted & bits[distance - 1]
+        else:
+            self.ones = self.ones & (~shifted | bits[:distance].all())
+        self.overflow = self.overflow | (~shifted & bits[width:].any())
+        self.bits = Mux(shifted, bits[distance:], bits[:width])[:width]
+
+    def register(self, register, suffix: str):
+        for name in ("negative", "bits", "overflow", "ones"):
+            setattr(self, name, register(name + suffix, getattr(self, name)))

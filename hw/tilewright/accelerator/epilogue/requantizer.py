@@ -1,0 +1,97 @@
+"""The arithmetic of the epilogue, for a group of sums in every cycle."""
+
+from typing import Literal
+
+from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
+from amaranth.lib import data
+from amaranth.lib.wiring import In, Out
+
+from tilewright.accelerator.contract import FORMAT_SHAPE, MAGNITUDE, SHIFT_BITS
+from tilewright.base import SharedComponent, place
+from tilewright.storage import DelayLine
+
+from .requant_lane import RequantLane
+from .rounding import clamp
+
+__all__ = ["Requantizer"]
+
+
+class Requantizer(SharedComponent):
+    """Add biases or an old C to sums, and requantize them to int8 or pass them on as int32.
+
+    As `tilewright_sim.models.gemm.requantize` computes it. Nothing stalls: what goes in in cycle t comes out in cycle
+    ``t + latency``, raw or not. Throughput is 1 group of `lanes` sums per cycle::
+
+        sums, addends, multipliers, shifts ──► lanes ──► + zero point ──│ │──► clamp, or total ──│o│──►
+
+    Parameters
+    ----------
+    lanes : int
+    rounding : str
+        ``single`` or ``double``, as in `AcceleratorConfig`.
+
+    Members
+    -------
+    sums, addends : In(unsigned(lanes * 32))
+        Lane 0 lowest.
+    add : In(1)
+        Add the addends; otherwise zero.
+    multipliers : In(unsigned(lanes * 31))
+    shifts : In(unsigned(lanes * 6))
+        The lowest bits of each shift, -31 to 30.
+    format : In(FORMAT_SHAPE)
+        ``requant``: int8; and what is added and what clamps then.
+    o : Out(unsigned(lanes * 32))
+        Of each lane the total, an int32; or the int8 in its lowest byte, and anything above.
+    """
+
+    def __init__(self, lanes: int, rounding: Literal["single", "double"] = "single"):
+        self.lanes = lanes
+        self.rounding = rounding
+        super().__init__({
+            "sums": In(unsigned(lanes * 32)),
+            "addends": In(unsigned(lanes * 32)),
+            "add": In(1),
+            "multipliers": In(unsigned(lanes * 31)),
+            "shifts": In(unsigned(lanes * SHIFT_BITS)),
+            "format": In(FORMAT_SHAPE),
+            "o": Out(unsigned(lanes * 32)),
+        })
+
+    @staticmethod
+    def latency_of(rounding: str) -> int:
+        """Cycles from a group to its results."""
+        return RequantLane.latency_of(rounding) + 2
+
+    @property
+    def latency(self) -> int:
+        """Cycles from a group to its results."""
+        return self.latency_of(self.rounding)
+
+    def elaborate(self, platform):
+        m = Module()
+        formats = place(m, "format_to_scaled", DelayLine(len(self.format.as_value()), self.latency - 2), platform)
+        m.d.comb += formats.i.eq(self.format)
+        scaled = data.View(FORMAT_SHAPE, formats.o)
+        offset = data.View(FORMAT_SHAPE, Signal(FORMAT_SHAPE.size, name="format_to_clamp", reset_less=True))
+        m.d.sync += offset.eq(scaled)
+        for number in range(self.lanes):
+            lane = place(m, f"lane_{number}", RequantLane(self.rounding), platform)
+            m.d.comb += [
+                lane.sum.eq(self.sums.word_select(number, 32)),
+                lane.addend.eq(self.addends.word_select(number, 32)),
+                lane.add.eq(self.add),
+                lane.multiplier.eq(self.multipliers.word_select(number, 31)),
+                lane.shift.eq(self.shifts.word_select(number, SHIFT_BITS)),
+            ]
+            total = place(m, f"total_{number}", DelayLine(32, self.latency - 2), platform)
+            m.d.comb += total.i.eq(lane.total)
+            # 10 bits: both have a magnitude of at most 2**8. The lowest bits are there for the carry.
+            signed_magnitude = Cat(lane.carry, lane.magnitude ^ lane.negative.replicate(MAGNITUDE), lane.negative)
+            moved = Signal(signed(10), name=f"moved_{number}", reset_less=True)
+            m.d.sync += moved.eq((Cat(1, scaled.zero_point).as_signed() + signed_magnitude.as_signed()) >> 1)
+            byte = Mux(offset.requant, clamp(moved, offset.minimum, offset.maximum), total.o[:8])
+            result = Signal(32, name=f"result_{number}", reset_less=True)
+            m.d.sync += result.eq(Cat(byte[:8], total.o[8:]))
+            m.d.comb += self.o.word_select(number, 32).eq(result)
+        return m

@@ -1,0 +1,5 @@
+"""Panel and ring in, sums in the accumulators: the feeders around the tile."""
+
+from .execute import Execute
+
+__all__ = ["Execute"]

@@ -1,0 +1,5 @@
+"""Descriptors, registers and errors: from the ring in memory to jobs for the engines."""
+
+from .frontend import Command
+
+__all__ = ["Command"]

@@ -1,0 +1,303 @@
+"""Take a descriptor word by word, check it, and work out the sizes that the walkers need."""
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.lib import data, stream
+from amaranth.lib.wiring import In, Out
+
+from tilewright.accelerator.contract import DESCRIPTOR_BYTES, PARAMETER_PITCH_BYTES, AcceleratorConfig, Unit
+from tilewright.accelerator.registers import DESCRIPTOR, DESCRIPTOR_VERSION, ERRORS, FLAGS
+from tilewright.base import SharedComponent, place
+
+from .narrow_fields import gather_narrow
+from .range_check import RangeCheck
+
+__all__ = ["DESCRIPTOR_SHAPE", "DescriptorPlanner"]
+
+DESCRIPTOR_SHAPE = data.StructLayout({
+    field.name: signed(field.bits) if field.signed else unsigned(field.bits) for field in DESCRIPTOR
+})
+
+
+class DescriptorPlanner(SharedComponent):
+    """Turn the bytes of a descriptor into a job, or an error.
+
+    The rows of an M-block are ``half_words // pitch``, at most ``acc_rows``, by a division of one bit per cycle. The
+    same bits, from the top, build up the products with the strides. Meanwhile the ends of all matrices are found, also
+    bit by bit::
+
+                                                    ┌─► checks, RangeCheck ──────────► error, unit
+        words ──┬──► │descriptor│ (512 bits) ───────┼─► k_words, │pitch│ ─► divide ─┬► o.block_rows
+        direct ─┘                                   └─► strides ─────────────────►  x ─► o.a_block_bytes, …
+
+    `good` or `bad` rises `latency` cycles after the last word, for a descriptor from memory or from the host alike,
+    and stays until `take` or reset. Nothing may come in meanwhile.
+
+    An error is the first of VERSION, FLAGS, SIZE, ALIGNMENT, WRAPPED that is found; the unit is, for the last three,
+    the first of A (with m and k), B (with n), C, parameters that has it. Parameters are not looked at unless they are
+    used. WRAPPED: ``address + (rows - 1) * stride + bytes of a row`` is more than ``2**addr_bits``; or the entry of
+    the ring is past the last address, and nothing else is looked at.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        Limits, alignment, and the sizes of the buffers.
+
+    Attributes
+    ----------
+    latency : int
+        Cycles from the last word, or `beyond`, to `good` or `bad`: 3 more than an address has bits.
+
+    Members
+    -------
+    words : In(stream.Signature(config.dma.word_shape, always_ready=True))
+        The descriptor from memory.
+    direct : In(1)
+        The host writes the word `direct_word` of the descriptor; 15 is the last.
+    direct_word : In(4)
+    direct_data : In(unsigned(32))
+    beyond : In(1)
+        Instead of a descriptor: its entry in the ring is past the last address.
+    good : Out(1)
+        There is a job.
+    bad : Out(1)
+        There is an error instead.
+    error : Out(4)
+        One of `ERRORS`.
+    unit : Out(Unit)
+        In what.
+    job : Out(config.job_shape)
+        Without ``index``.
+    interrupt : Out(1)
+        Its flag INTERRUPT.
+    take : In(1)
+        The job has been taken.
+    """
+
+    def __init__(self, config: AcceleratorConfig):
+        self.config = config
+        self.top_bit = min(config.acc_rows, config.half_words).bit_length() - 1
+        # `k` is in the word before the last, or earlier, unless there is only one.
+        self.lead = 1 if config.word_bytes == DESCRIPTOR_BYTES else 0
+        self.latency = config.addr_bits + 3
+        assert self.latency > self.lead + self.top_bit + 3  # addresses have 16 bits or more, acc_rows 11 or fewer
+        super().__init__({
+            "words": In(stream.Signature(config.dma.word_shape, always_ready=True)),
+            "direct": In(1),
+            "direct_word": In(4),
+            "direct_data": In(unsigned(32)),
+            "beyond": In(1),
+            "good": Out(1),
+            "bad": Out(1),
+            "error": Out(4),
+            "unit": Out(Unit),
+            "job": Out(config.job_shape),
+            "interrupt": Out(1),
+            "take": In(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        config = self.config
+        if config.compact:
+            raw, last = gather_narrow(m, config, self)
+        else:
+            raw = Signal(DESCRIPTOR_SHAPE, reset_less=True)
+            last = self._gather(m, raw.as_value())
+        start = Signal()
+        m.d.comb += start.eq(last | self.beyond)
+        step = Signal(range(self.latency))  # n in the n-th cycle after `start`
+        with m.If(start):
+            m.d.sync += step.eq(1)
+        with m.Elif(step == self.latency - 1):
+            m.d.sync += [step.eq(0), self.good.eq(~self.error.any()), self.bad.eq(self.error.any())]
+        with m.Elif(step != 0):
+            m.d.sync += step.eq(step + 1)
+        with m.If(self.take):
+            m.d.sync += self.good.eq(0)
+        self._check(m, raw, self._ranges(m, raw, start, step, platform))
+        first = self.lead + 1
+        self._plan(m, raw, Cat(step == number for number in range(first, first + self.top_bit + 1)))
+        return m
+
+    def _gather(self, m: Module, raw: Value) -> Value:
+        """Write what comes into the register of the descriptor; return whether it is the last word."""
+        lanes = self.config.data_bits // 32
+        word = self.words.payload.data
+        came = self.words.valid
+        beats = DESCRIPTOR_BYTES // self.config.word_bytes
+        beat = Signal(range(beats))
+        with m.If(came):
+            m.d.sync += beat.eq(beat + 1)
+        place = Mux(self.direct, self.direct_word, Cat(Const(0, (lanes - 1).bit_length()), beat))
+        written = Mux(self.direct, self.direct_data.replicate(lanes), word)
+        for number in range(DESCRIPTOR_BYTES // 4):
+            lane = number % lanes
+            here = (place >> (lanes - 1).bit_length()) == number // lanes
+            direct = self.direct & ((self.direct_word & (lanes - 1)) == lane)
+            with m.If(here & (came | direct)):
+                m.d.sync += raw.word_select(number, 32).eq(written.word_select(lane, 32))
+        return came & (beat == beats - 1) | self.direct & (self.direct_word == 15)
+
+    def _ranges(self, m: Module, raw, start: Value, step: Value, platform) -> Value:
+        """Check the ends of A, B, C and, where they are used, the parameters; return a bit for each that is beyond."""
+        config = self.config
+        flags = flags_of(raw)
+        k, n, rows = (raw[name][: config.size_bits] for name in "knm")
+        four_n = Cat(Const(0, 2), n)
+        ranges = {
+            "a": (rows, raw.a_stride, k),
+            "b": (n, raw.b_stride, k),
+            "c": (rows, raw.c_stride, Mux(flags["REQUANT"], n, four_n)),
+            # Multipliers and shifts follow the biases, each a row.
+            "parameter": (Mux(flags["REQUANT"], 3, 1), self.job.parameter_pitch, four_n),
+        }
+        widths = config.addr_bits, config.size_bits, config.stride_bits, config.size_bits + 2
+        results = []
+        counting = Mux(step <= config.addr_bits, step, 0)
+        for name, (count, stride, row_bytes) in ranges.items():
+            check = place(m, f"{name}_range", RangeCheck(*widths), platform)
+            m.d.comb += [
+                check.start.eq(start),
+                check.step.eq(counting),
+                check.address.eq(raw[f"{name}_address"]),
+                check.rows.eq(count),
+                check.stride.eq(stride),
+                check.row_bytes.eq(row_bytes),
+            ]
+            results.append(check.beyond)
+        results[-1] &= flags["REQUANT"] | flags["BIAS"]
+        return Cat(results)
+
+    def _check(self, m: Module, raw, ranges: Value):
+        """Find errors; ``ranges`` are known in the last cycle before the decision, all others in two cycles."""
+        config = self.config
+        flags = flags_of(raw)
+        used = flags["REQUANT"] | flags["BIAS"]
+
+        def address_over(name: str) -> Value:
+            return raw[f"{name}_address"][config.addr_bits :].any()
+
+        def stride_over(name: str) -> Value:
+            return raw[f"{name}_stride"][config.stride_bits :].any()
+
+        def unaligned(name: str) -> Value:
+            low = slice(0, 0 if config.unaligned else config.dma.word_log2)
+            return raw[name][low].any()
+
+        k_over = over(raw.k, config.k_limit)
+        sizes = {
+            Unit.LOAD_A: over(raw.m, config.size_limit) | k_over | address_over("a") | stride_over("a"),
+            Unit.LOAD_B: over(raw.n, config.size_limit) | address_over("b") | stride_over("b"),
+            Unit.STORE_C: address_over("c") | stride_over("c"),
+            Unit.PARAMETERS: used & address_over("parameter"),
+        }
+        alignments = {
+            Unit.LOAD_A: unaligned("a_address") | unaligned("a_stride"),
+            Unit.LOAD_B: unaligned("b_address") | unaligned("b_stride"),
+            Unit.STORE_C: unaligned("c_address") | unaligned("c_stride"),
+            Unit.PARAMETERS: used & unaligned("parameter_address"),
+        }
+        size = Signal(4)
+        alignment = Signal(4)
+        m.d.sync += [size.eq(Cat(sizes.values())), alignment.eq(Cat(alignments.values()))]
+        version = Signal()
+        contradiction = Signal()
+        m.d.sync += version.eq(raw.version != DESCRIPTOR_VERSION)
+        unknown = raw.flags[len(FLAGS) :].any() | raw.reserved.any() | raw.reserved_2.any()
+        m.d.sync += contradiction.eq(unknown | flags["ACCUMULATE"] & used)
+
+        beyond = Signal()  # of the ring's last entry
+        with m.If(self.beyond | self.words.valid | self.direct):
+            m.d.sync += beyond.eq(self.beyond)
+        unit = Signal(Unit)
+        with m.If(beyond):
+            m.d.sync += self.error.eq(ERRORS["WRAPPED"][0])
+        with m.Elif(version):
+            m.d.sync += self.error.eq(ERRORS["VERSION"][0])
+        with m.Elif(contradiction):
+            m.d.sync += self.error.eq(ERRORS["FLAGS"][0])
+        with m.Elif(size.any()):
+            m.d.sync += self.error.eq(ERRORS["SIZE"][0])
+        with m.Elif(alignment.any()):
+            m.d.sync += self.error.eq(ERRORS["ALIGNMENT"][0])
+        with m.Elif(ranges.any()):
+            m.d.sync += self.error.eq(ERRORS["WRAPPED"][0])
+        with m.Else():
+            m.d.sync += self.error.eq(ERRORS["NONE"][0])
+        for number, candidate in reversed(list(enumerate(sizes))):
+            with m.If(Mux(size.any(), size, Mux(alignment.any(), alignment, ranges))[number]):
+                m.d.comb += unit.eq(candidate)
+        m.d.sync += self.unit.eq(Mux(beyond | version | contradiction, Unit.DESCRIPTOR, unit))
+
+    def _plan(self, m: Module, raw, dividing: Value):
+        """Derive sizes; bit n of ``dividing`` is 1 in the n-th cycle of the division."""
+        config, job = self.config, self.job
+        for name in ("m", "n", "k", "a_stride", "b_stride", "c_stride", "zero_point", "minimum", "maximum",
+                     "a_address", "b_address", "c_address", "parameter_address"):  # fmt: skip
+            m.d.comb += job[name].eq(raw[name])
+        flags = flags_of(raw)
+        for name in ("REQUANT", "ACCUMULATE", "FENCE_A", "FENCE_B", "FENCE_C"):
+            m.d.comb += job[name.lower()].eq(flags[name])
+        bias = Signal(reset_less=True)  # a register keeps `job` free of logic from itself to itself in Verilog
+        m.d.sync += bias.eq(flags["BIAS"] | flags["REQUANT"])
+        m.d.comb += [job.bias.eq(bias), self.interrupt.eq(flags["INTERRUPT"])]
+        columns = PARAMETER_PITCH_BYTES // 4
+        m.d.comb += job.parameter_pitch.eq(rounded_up(raw.n[: config.size_bits], columns) * 4)
+
+        k_words = Signal(range(config.half_words + 1))
+        long = Signal()
+        pitch = Signal(range(config.half_words + 1))
+        m.d.comb += k_words.eq(rounded_up(raw.k[: config.size_bits], config.rows) // config.rows)
+        m.d.comb += long.eq(raw.m[: config.size_bits] < config.cols)
+        m.d.comb += [job.k_words.eq(k_words), job.long.eq(long)]
+        less = Signal.like(pitch)
+        m.d.comb += less.eq(Mux(long, config.long_chunk_words - 1, config.chunk_words - 1))
+        m.d.sync += pitch.eq((k_words + less) & ~less)
+
+        # Restoring division of a power of two: all the bits that follow are 0. Where the quotient would pass
+        # acc_rows, its top bit is 1 already, and the rest is made 0.
+        rest = Signal(range(2 * config.half_words), init=config.half_words >> self.top_bit)
+        difference = Signal(signed(len(rest) + 1))
+        fits = Signal()
+        m.d.comb += [difference.eq(rest - pitch), fits.eq(~difference[-1])]
+        m.d.sync += rest.eq(Mux(fits, difference[:-1], rest) << 1)
+        with m.If(dividing[0] & fits):
+            m.d.sync += rest.eq(0)
+        busy = Signal()
+        m.d.comb += busy.eq(dividing.any())
+        with m.If(~busy):
+            m.d.sync += rest.eq(rest.init)
+        block_rows = Signal.like(job.block_rows)
+        m.d.comb += job.block_rows.eq(block_rows)
+        with m.If(busy):
+            m.d.sync += block_rows.eq(Cat(fits, block_rows & ~dividing[0].replicate(len(block_rows))))
+        building = Signal()
+        m.d.sync += building.eq(busy)
+        for name in ("a", "c"):
+            addend = Signal(config.stride_bits, name=f"{name}_addend")
+            m.d.sync += addend.eq(Mux(fits & busy, raw[f"{name}_stride"][: config.stride_bits], 0))
+            product = Signal(config.addr_bits, name=f"{name}_block_bytes")
+            m.d.comb += job[f"{name}_block_bytes"].eq(product)
+            with m.If(building):
+                m.d.sync += product.eq((product << 1) + addend)
+            with m.If(dividing[0]):
+                m.d.sync += product.eq(0)
+
+
+def flags_of(raw) -> dict[str, Value]:
+    """The flags of a descriptor by name."""
+    return {name: raw.flags[bit] for name, (bit, _) in FLAGS.items()}
+
+
+def over(size: Value, limit: int) -> Value:
+    """Whether a size is 0 or above a limit, a power of two or one less."""
+    if limit & limit + 1 == 0:
+        return size[limit.bit_length() :].any() | ~size.any()
+    power = limit.bit_length() - 1
+    return size[power + 1 :].any() | (size[power] == size[:power].any())
+
+
+def rounded_up(size: Value, step: int) -> Value:
+    """``size`` rounded up to a multiple of a power of two."""
+    log2 = step.bit_length() - 1
+    return Cat(Const(0, log2), size[log2:] + size[:log2].any())

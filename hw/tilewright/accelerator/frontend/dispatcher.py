@@ -1,0 +1,100 @@
+"""Hand one job after the other to all four walkers."""
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from tilewright.accelerator.contract import INDEX_BITS, AcceleratorConfig
+from tilewright.base import SharedComponent
+
+__all__ = ["JobOffer"]
+
+INCOMPLETE = 4
+
+
+class JobOffer(SharedComponent):
+    """Keep a job until all four walkers have taken it; remember which jobs are to interrupt.
+
+    ::
+
+                        ┌─────┬──► load_a
+        planned ──►│job│├─────┼──► load_b
+                        ├─────┼──► execute
+                        └─────┴──► store
+
+    A job planned in cycle t is offered in t + 1. Between the last taking of a job and the next offer passes one
+    cycle. At most 4 jobs are offered and not complete. With the variant ``compact`` nothing is kept: `plan` is offered
+    as it is, and each walker takes it when it has done its part.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        Shape of a job.
+
+    Members
+    -------
+    planned : In(1)
+        There is a job, `plan`, without its ``index``; until `take`.
+    plan : In(config.job_shape)
+    index : In(16)
+        Its number.
+    interrupt : In(1)
+        Its completion is to interrupt.
+    take : Out(1)
+    head : In(16)
+        Number of the oldest incomplete job.
+    head_interrupts : Out(1)
+        Its completion is to interrupt.
+    job : Out(config.job_shape)
+        What is offered; it changes only when all have taken it.
+    job_valid : Out(4)
+        To load A, load B, execute and store: each until its bit of `job_ready` is 1.
+    job_ready : In(4)
+    """
+
+    def __init__(self, config: AcceleratorConfig):
+        self.config = config
+        super().__init__({
+            "planned": In(1),
+            "plan": In(config.job_shape),
+            "index": In(INDEX_BITS),
+            "interrupt": In(1),
+            "take": Out(1),
+            "head": In(INDEX_BITS),
+            "head_interrupts": Out(1),
+            "job": Out(config.job_shape),
+            "job_valid": Out(4),
+            "job_ready": In(4),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        compact = self.config.compact
+        if not compact:
+            job = Signal(self.config.job_shape, reset_less=True)
+            m.d.comb += self.job.eq(job)
+
+        # The next job is at most `INCOMPLETE` ahead of the head, so three bits tell.
+        ahead = Signal(3)
+        m.d.comb += ahead.eq(self.index[:3] - self.head[:3])
+        m.d.sync += self.job_valid.eq(self.job_valid & ~self.job_ready)
+        if compact:  # the job stays where it was planned, until it is done
+            offered = Signal()
+            m.d.comb += [self.job.eq(self.plan), self.job.index.eq(self.index)]
+            m.d.comb += self.take.eq(offered & ~self.job_valid.any())
+            with m.If(self.take):
+                m.d.sync += offered.eq(0)
+            with m.Elif(self.planned & ~offered):
+                m.d.sync += [offered.eq(1), self.job_valid.eq(0b1111)]
+        else:
+            m.d.comb += self.take.eq(self.planned & ~self.job_valid.any() & (ahead != INCOMPLETE))
+            with m.If(self.take):
+                m.d.sync += [job.eq(self.plan), job.index.eq(self.index), self.job_valid.eq(0b1111)]
+
+        m.submodules.flags = flags = Memory(shape=1, depth=2 * INCOMPLETE, init=[])
+        write = flags.write_port()
+        read = flags.read_port(domain="comb")
+        # `index` is none of an incomplete job until `take`; or, `compact`, of the one whose `interrupt` this is.
+        m.d.comb += [write.addr.eq(self.index), write.data.eq(self.interrupt), write.en.eq(1)]
+        m.d.comb += [read.addr.eq(self.head), self.head_interrupts.eq(read.data)]
+        return m

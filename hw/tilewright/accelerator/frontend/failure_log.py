@@ -1,0 +1,77 @@
+"""The oldest failure that a DMA engine has reported."""
+
+from amaranth.hdl import Module, Signal, Value
+from amaranth.lib import stream
+from amaranth.lib.wiring import In, Out
+
+from tilewright.accelerator.contract import AcceleratorConfig, Unit
+from tilewright.base import SharedComponent
+from tilewright.dma import Cause
+
+__all__ = ["NUMBER_BITS", "FailureRecord", "before"]
+
+NUMBER_BITS = 4
+"""Low bits of a descriptor's number that put those in work, at most 5, in order."""
+
+
+class FailureRecord(SharedComponent):
+    """Keep the failure of the oldest descriptor, of one descriptor the first.
+
+    A failure reported in cycle t is kept from t + 1 on. Those with the cause ABORTED are ignored.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        Shape of a failure.
+
+    Members
+    -------
+    failure : In(stream.Signature(config.failure_shape, always_ready=True))
+        What failed.
+    ignore : In(1)
+        There is no failure any more; those that come are ignored.
+    drop : In(1)
+        `address` becomes 0.
+    known : Out(1)
+        There is a failure:
+    number : Out(4)
+        of this descriptor, modulo 16,
+    cause : Out(Cause)
+        for this reason,
+    unit : Out(Unit)
+        in this transfer,
+    address : Out(config.addr_bits)
+        in this burst; it stays until `drop` or another failure.
+    """
+
+    def __init__(self, config: AcceleratorConfig):
+        super().__init__({
+            "failure": In(stream.Signature(config.failure_shape, always_ready=True)),
+            "ignore": In(1),
+            "drop": In(1),
+            "known": Out(1),
+            "number": Out(NUMBER_BITS),
+            "cause": Out(Cause),
+            "unit": Out(Unit),
+            "address": Out(config.addr_bits),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        failure = self.failure.payload
+        number = failure.index[:NUMBER_BITS]
+        counts = Signal()
+        m.d.comb += counts.eq(self.failure.valid & (failure.cause != Cause.ABORTED) & ~self.ignore)
+        with m.If(counts & (~self.known | before(number, self.number))):
+            m.d.sync += [self.known.eq(1), self.number.eq(number), self.cause.eq(failure.cause)]
+            m.d.sync += [self.unit.eq(failure.unit), self.address.eq(failure.address)]
+        with m.If(self.ignore):
+            m.d.sync += self.known.eq(0)
+        with m.If(self.drop):
+            m.d.sync += self.address.eq(0)
+        return m
+
+
+def before(number: Value, other: Value) -> Value:
+    """Whether a descriptor in work is older than another, by the low bits of their numbers."""
+    return (number - other)[NUMBER_BITS - 1]

@@ -1,0 +1,238 @@
+"""The side of the accelerator that the host sees: registers, the ring of descriptors, errors, counters."""
+
+from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.lib import stream
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from tilewright.accelerator.contract import INDEX_BITS, AcceleratorConfig, Activity
+from tilewright.accelerator.registers import REGISTER_ADDRESS_BITS, WALKERS, RegisterFile
+from tilewright.base import SharedComponent, place
+from tilewright.bus import AxiLite
+
+from .counters import ActivityCounters, CycleCounter
+from .decoder import DescriptorPlanner
+from .dispatcher import JobOffer
+from .failure_log import NUMBER_BITS
+from .interrupts import Interrupts
+from .ring import CommandRing
+from .supervisor import Supervisor
+
+__all__ = ["Command"]
+
+
+class Command(SharedComponent):
+    """Take descriptors from the host, offer them as jobs to the walkers, and watch over what becomes of them.
+
+    ::
+
+        s_axil ──► registers ──► ring ──► fetch
+                       │           words ──► planner ──► offer ──► job, job_valid
+                       │                        │
+                       ├─── supervisor ◄── error, failures, completed ──► abort, flush
+                       ├─── interrupts ──► irq
+                       └─── counters ◄── activities
+
+    **Jobs.** A tail that is written (`s_axil`: the later of address and data) in cycle t asks for a descriptor with
+    `fetch` in t + 4. Its last word in cycle t gives a job in t + 36 with 32 `addr_bits` (`DescriptorPlanner.latency` +
+    1). While it is being offered, the next descriptor is fetched and planned; the offer of that follows 2 cycles
+    after the last taking. At most 4 jobs are offered and incomplete.
+
+    **Direct descriptors** are taken when nothing is incomplete and the ring is empty: `direct_ready` is 1. All 16
+    words must be written: word 0 first, the others in any order, the last one submits. A word is refused while
+    `direct_ready` is 0, and if it has been 0 since word 0.
+
+    **Errors.** A bad descriptor, or a transfer that failed, lets the descriptors before it complete; then `abort`
+    ends the DMA engines' transfers, then `flush` empties everything, and STATUS.failed is 1. Everything from the
+    failed descriptor on is back in the ring then; HEAD and ERROR_INDEX are its number. ``resume`` counts it as
+    complete and goes on with the one after it. See `Supervisor` for several failures, aborts and soft resets.
+    `fetch` may be withdrawn in a cycle with `flush`, nowhere else.
+
+    **Counters** count while `STATUS.busy`: as long as there is a descriptor that is not complete, failed, or kept back
+    by `enable` = 0. See `ActivityCounters`.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        Widths and limits.
+
+    Members
+    -------
+    s_axil : In(AxiLite)
+        The registers, as `REGISTERS` lists them; accesses as `RegisterFile`.
+    irq : Out(1)
+        IRQ_STATUS & IRQ_ENABLE is not 0.
+    fetch : Out(stream.Signature(config.transfer_shape))
+        Read a descriptor: one row of 64 bytes.
+    words : In(stream.Signature(config.dma.word_shape, always_ready=True))
+        The descriptor's bytes. If the transfer fails, some words or all are 0 or do not come.
+    job : Out(config.job_shape)
+        A checked descriptor; it stays until all walkers have taken it.
+    job_valid : Out(4)
+        It is offered to load A (bit 0), load B, execute, store, to each until it has taken it.
+    job_ready : In(4)
+        That walker takes the job, if it is offered, at this clock edge.
+    head : Out(16)
+        Descriptors completed since reset; also the number of the oldest incomplete one.
+    completed : In(1)
+        The oldest incomplete descriptor is complete: nothing of it can fail any more.
+    read_failure, write_failure : In(stream.Signature(config.failure_shape, always_ready=True))
+        A transfer of the descriptor ``index`` failed. It comes before `completed` for that descriptor, or in the same
+        cycle; the failure of a `fetch`, at most `DescriptorPlanner.latency` - 2 cycles after its last word. The cause
+        ABORTED is ignored.
+    activity_load_a, activity_load_b, activity_execute, activity_store : In(Activity)
+        What each walker does in this cycle.
+    read_word, write_word : In(1)
+        The bus has delivered, taken, a word in this cycle.
+    engines_busy : In(1)
+        A DMA engine has work. It must show a request at most 6 cycles after its acceptance.
+    abort : Out(1)
+        To both DMA engines; until they have no work, and on to the end of `flush`.
+    flush : Out(1)
+        Hold everything that handles descriptors in reset, for 8 cycles.
+    """
+
+    def __init__(self, config: AcceleratorConfig):
+        self.config = config
+        failures = stream.Signature(config.failure_shape, always_ready=True)
+        super().__init__(
+            {
+                "s_axil": In(AxiLite(addr_bits=REGISTER_ADDRESS_BITS)),
+                "irq": Out(1),
+                "fetch": Out(stream.Signature(config.transfer_shape)),
+                "words": In(stream.Signature(config.dma.word_shape, always_ready=True)),
+                "job": Out(config.job_shape),
+                "job_valid": Out(4),
+                "job_ready": In(4),
+                "head": Out(INDEX_BITS),
+                "completed": In(1),
+                "read_failure": In(failures),
+                "write_failure": In(failures),
+                "read_word": In(1),
+                "write_word": In(1),
+                "engines_busy": In(1),
+                "abort": Out(1),
+                "flush": Out(1),
+            }
+            | {f"activity_{walker}": In(Activity) for walker in WALKERS}
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        config = self.config
+        supervisor = place(m, "supervisor", Supervisor(config), platform)
+        flush, reset = supervisor.flush, supervisor.reset
+        registers = place(m, "registers", RegisterFile(config), platform)
+        ring = place(m, "ring", CommandRing(config), platform, reset=reset)
+        planner = place(m, "planner", DescriptorPlanner(config), platform, reset=flush)
+        offer = place(m, "offer", JobOffer(config), platform, reset=flush)
+        interrupts = place(m, "interrupts", Interrupts(3), platform, reset=reset)
+        counters = place(m, "counters", CycleCounter() if config.compact else ActivityCounters(), platform)
+
+        connect(m, flipped(self.s_axil), registers.s_axil)
+        connect(m, ring.fetch, flipped(self.fetch))
+        connect(m, flipped(self.words), planner.words)
+        connect(m, flipped(self.read_failure), supervisor.read_failure)
+        connect(m, flipped(self.write_failure), supervisor.write_failure)
+
+        submit = Signal()
+        m.d.sync += submit.eq(registers.descriptor_write & registers.descriptor_word.all())
+        m.d.comb += [
+            ring.enable.eq(registers.enable),
+            ring.base.eq(registers.ring_base),
+            ring.log2.eq(registers.ring_log2),
+            ring.tail_write.eq(registers.tail_write),
+            ring.tail_value.eq(registers.data),
+            ring.direct.eq(submit),
+            ring.hold.eq(supervisor.hold),
+            ring.forget.eq(flush),
+            ring.skip.eq(supervisor.skip),
+            ring.completed.eq(supervisor.count),
+            ring.taken.eq(offer.take),
+            self.head.eq(ring.head),
+            planner.direct.eq(registers.descriptor_write),
+            planner.direct_word.eq(registers.descriptor_word),
+            planner.direct_data.eq(registers.data),
+            planner.beyond.eq(ring.beyond),
+            planner.take.eq(offer.take),
+            offer.planned.eq(planner.good & ~supervisor.hold),
+            offer.plan.eq(planner.job),
+            offer.index.eq(ring.index),
+            offer.interrupt.eq(planner.interrupt),
+            offer.head.eq(ring.head),
+            offer.job_ready.eq(self.job_ready),
+            self.job.eq(offer.job),
+            self.job_valid.eq(offer.job_valid),
+        ]
+        self._connect_supervisor(m, supervisor, registers, ring, planner)
+        busy = Signal()
+        direct_ready = Signal()
+        m.d.sync += direct_ready.eq(ring.idle & ring.drained & ~supervisor.stopping & ~supervisor.failed)
+        running = ~ring.idle | registers.enable & ~ring.drained
+        # Registers: the next write, or a read after this one's answer, is 3 cycles away or more.
+        m.d.sync += busy.eq(supervisor.stopping | running & ~supervisor.failed)
+        counted = Signal()
+        m.d.sync += counted.eq(supervisor.count)
+        m.d.comb += [
+            interrupts.events[0].eq(supervisor.count & offer.head_interrupts),
+            interrupts.events[1].eq(supervisor.failure),
+            interrupts.events[2].eq(counted & ring.idle & ring.drained),
+            interrupts.clear.eq(registers.irq_clear),
+            interrupts.enable.eq(registers.irq_enable),
+            self.irq.eq(interrupts.irq),
+            registers.clear.eq(reset),
+            registers.busy.eq(busy),
+            registers.failed.eq(supervisor.failed),
+            registers.stopping.eq(supervisor.stopping),
+            registers.direct_ready.eq(direct_ready),
+            registers.irq_status.eq(interrupts.status),
+            registers.error.eq(Cat(supervisor.error, supervisor.unit)),
+            registers.error_address.eq(supervisor.error_address),
+            registers.head.eq(ring.head),
+            registers.tail.eq(ring.tail),
+        ]
+        self._count(m, registers, counters, busy, reset)
+        return m
+
+    def _count(
+        self, m: Module, registers: RegisterFile, counters: ActivityCounters | CycleCounter, busy: Signal, reset: Value
+    ):
+        """Wire the counters, and WALKERS."""
+        settled = Signal(2)  # after a reset, `busy` falls, and then the last cycle has been counted
+        clear = Signal()
+        m.d.sync += [settled.eq(Cat(reset, settled)), clear.eq(registers.clear_counters | settled[-1])]
+        m.d.comb += [counters.counting.eq(busy), counters.clear.eq(clear)]
+        counts_all = isinstance(counters, ActivityCounters)
+        if counts_all:
+            m.d.comb += [
+                counters.read_word.eq(self.read_word),
+                counters.write_word.eq(self.write_word),
+                counters.request.eq(registers.counter_request),
+                counters.slot.eq(registers.counter_slot),
+                registers.counter_done.eq(counters.done),
+            ]
+        m.d.comb += registers.counter_value.eq(counters.value)
+        for number, walker in enumerate(WALKERS):
+            activity = getattr(self, f"activity_{walker}")
+            if counts_all:
+                m.d.comb += getattr(counters, f"activity_{walker}").eq(activity)
+            m.d.comb += registers.walkers[4 * number : 4 * number + 3].eq(activity)
+
+    def _connect_supervisor(
+        self, m: Module, supervisor: Supervisor, registers: RegisterFile, ring: CommandRing, planner: DescriptorPlanner
+    ):
+        m.d.comb += [
+            supervisor.plan_bad.eq(planner.bad),
+            supervisor.plan_error.eq(planner.error),
+            supervisor.plan_unit.eq(planner.unit),
+            supervisor.plan_number.eq(ring.index[:NUMBER_BITS]),
+            supervisor.plan_address.eq(ring.fetch.payload.request.address),
+            supervisor.head.eq(ring.head[:NUMBER_BITS]),
+            supervisor.idle.eq(ring.idle),
+            supervisor.completed.eq(self.completed),
+            supervisor.abort_command.eq(registers.abort),
+            supervisor.resume_command.eq(registers.resume),
+            supervisor.reset_command.eq(registers.soft_reset),
+            supervisor.engines_busy.eq(self.engines_busy),
+            self.abort.eq(supervisor.abort),
+            self.flush.eq(supervisor.flush),
+        ]

@@ -1,0 +1,81 @@
+"""What is left of a descriptor when its fields have the widths that a configuration needs."""
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+
+from tilewright.accelerator.contract import DESCRIPTOR_BYTES, AcceleratorConfig
+from tilewright.accelerator.registers import DESCRIPTOR, DESCRIPTOR_VERSION, FLAGS
+
+if TYPE_CHECKING:
+    from .decoder import DescriptorPlanner
+
+__all__ = ["Fields", "gather_narrow"]
+
+WORDS = DESCRIPTOR_BYTES // 4
+_OFFSET = {field.name: field.offset for field in DESCRIPTOR}
+
+
+class Fields(SimpleNamespace):
+    """A descriptor's fields by name, as attributes or items.
+
+    Each has as many bits as are kept, and above them, if it has had more, one that says whether any of the others is 1.
+    """
+
+    def __getitem__(self, name: str) -> Any:
+        return getattr(self, name)
+
+
+def gather_narrow(m: Module, config: AcceleratorConfig, planner: "DescriptorPlanner") -> tuple[Fields, Value]:
+    """Write what comes into narrow registers; return the fields, and whether this is the last word.
+
+    The bus is 32 bits wide. A flag for each word says that it has a bit that nobody can use.
+    """
+    came = planner.words.valid
+    beat = Signal(range(WORDS))
+    with m.If(came):
+        m.d.sync += beat.eq(beat + 1)
+    place = Mux(planner.direct, planner.direct_word, beat)
+    word = Signal(32)
+    m.d.comb += word.eq(Mux(planner.direct, planner.direct_data, planner.words.payload.data))
+    writes = came | planner.direct
+
+    # By word of the descriptor: how many of its lowest bits are kept. Flags and the last word are special.
+    address, stride, size = config.addr_bits, config.stride_bits, config.size_bits
+    kept = {_OFFSET[name] // 4: size for name in "mnk"}
+    for name in ("a", "b", "c", "parameter"):
+        kept[_OFFSET[f"{name}_address"] // 4] = min(address, 32)
+        kept[_OFFSET[f"{name}_address"] // 4 + 1] = max(address - 32, 0)
+    kept |= {_OFFSET[f"{name}_stride"] // 4: stride for name in "abc"}
+    values: dict[int, Value] = {}
+    excess = Signal(WORDS, reset_less=True)
+    for number in range(WORDS):
+        with m.If(writes & (place == number)):
+            if number in kept:
+                if kept[number]:
+                    values[number] = Signal(kept[number], name=f"word_{number}", reset_less=True)
+                    m.d.sync += values[number].eq(word)
+                m.d.sync += excess[number].eq(word[kept[number] :].any())
+            elif number == 0:
+                values[0] = Signal(len(FLAGS), name="flags", reset_less=True)
+                known = Signal(reset_less=True)
+                m.d.sync += [values[0].eq(word[16:]), known.eq(word[:8] == DESCRIPTOR_VERSION)]
+                m.d.sync += excess[0].eq(word[8:16].any() | word[16 + len(FLAGS) :].any())
+            else:
+                values[number] = Signal(24, name=f"word_{number}", reset_less=True)
+                m.d.sync += [values[number].eq(word), excess[number].eq(word[24:].any())]
+
+    fields: dict[str, Value] = {name: Cat(values[_OFFSET[name] // 4], excess[_OFFSET[name] // 4]) for name in "mnk"}
+    for name in ("a", "b", "c", "parameter"):
+        low = _OFFSET[f"{name}_address"] // 4
+        parts = [values[n] for n in (low, low + 1) if n in values]
+        fields[f"{name}_address"] = Cat(*parts, excess[low] | excess[low + 1])
+    fields |= {f"{name}_stride": Cat(values[n := _OFFSET[f"{name}_stride"] // 4], excess[n]) for name in "abc"}
+    clamps = values[WORDS - 1]
+    fields |= {
+        name: clamps[8 * n : 8 * n + 8].as_signed() for n, name in enumerate(("zero_point", "minimum", "maximum"))
+    }
+    fields |= {"flags": Cat(values[0], excess[0]), "reserved": Const(0, 1), "reserved_2": excess[WORDS - 1]}
+    fields["version"] = Mux(known, DESCRIPTOR_VERSION, 0)
+    return Fields(**fields), writes & (place == WORDS - 1)

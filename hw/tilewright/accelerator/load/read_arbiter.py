@@ -1,0 +1,186 @@
+"""One DMA reader for all who read: whose turn it is, and whose words these are."""
+
+from typing import Any
+
+from amaranth.hdl import Const, Module, Mux, Signal, signed, unsigned
+from amaranth.lib import data, stream
+from amaranth.lib.wiring import In, Out
+
+from tilewright.accelerator.contract import INDEX_BITS, AcceleratorConfig, Unit, arriving_shape, load_shape
+from tilewright.base import SharedComponent, place
+from tilewright.dma import Cause
+from tilewright.storage import SmallFifo
+
+__all__ = ["ReadRouter"]
+
+
+NUMBER_BITS = 3
+"""Bits of its number that tell a descriptor from the others in work: those are fewer than 2**NUMBER_BITS."""
+
+
+def router_members(config: AcceleratorConfig) -> dict:
+    """The ports of a router, as `ReadRouter` describes them."""
+    dma = config.dma
+    return {
+        **{
+            f"{name}_requests": In(stream.Signature(config.transfer_shape)) for name in ("descriptor", "parameter", "c")
+        },
+        **{f"{name}_requests": In(stream.Signature(load_shape(config))) for name in "ab"},
+        "b_first_tile": In(1),
+        "parameters_urgent": In(1),
+        **{
+            f"{name}_words": Out(stream.Signature(dma.word_shape, always_ready=True))
+            for name in ("descriptor", "parameter", "c")
+        },
+        **{f"{name}_words": Out(stream.Signature(arriving_shape(config), always_ready=True)) for name in "ab"},
+        "requests": Out(stream.Signature(dma.request_shape)),
+        "words": In(stream.Signature(dma.word_shape, always_ready=True)),
+        "status": In(stream.Signature(dma.status_shape, always_ready=True)),
+        "head": In(unsigned(INDEX_BITS)),
+        "failure": Out(stream.Signature(config.failure_shape, always_ready=True)),
+    }
+
+
+class ReadRouter(SharedComponent):
+    """Pass requests on to the reader, and its words back to those who asked.
+
+    Descriptors come first, then old C, and parameters that sums wait for. Then A or B: A where B has asked for a chunk
+    of the first N-tile of an M-block and A not yet for the one that goes with it; else B before A. So the first chunks
+    of B and A come by turns, B before A because weights take ``cols`` cycles to enter the tile, and the next panel is
+    loaded when the ring is full. Parameters that nobody waits for come before B, but after A. Words are never held up:
+    whoever asks has space for them. A request is passed on 2 cycles after it is offered, and one in 2 cycles; after one
+    of B the panel that has time waits for a cycle more, in which B says whether it has another::
+
+        descriptors ─┐
+        parameters  ─┤             ┌─► │whose│ ──────┐ words to each
+        old C       ─┼─► choose ───┼──────────► reader ──► status ──► failure
+        A, B        ─┘             └─► │whose, index│ ──┘
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+
+    Members
+    -------
+    descriptor_requests, parameter_requests, c_requests : In(stream.Signature(config.transfer_shape))
+    a_requests, b_requests : In(stream.Signature(load_shape(config)))
+    b_first_tile : In(1)
+        B's request is for the first N-tile of its M-block.
+    parameters_urgent : In(1)
+        Sums wait for the parameters.
+    descriptor_words, parameter_words, c_words : Out(stream.Signature(config.dma.word_shape, always_ready=True))
+    a_words, b_words : Out(stream.Signature(arriving_shape(config), always_ready=True))
+    requests : Out(stream.Signature(config.dma.request_shape))
+    words : In(stream.Signature(config.dma.word_shape, always_ready=True))
+    status : In(stream.Signature(config.dma.status_shape, always_ready=True))
+        The reader's.
+    head : In(unsigned(INDEX_BITS))
+        Descriptors that are complete.
+    failure : Out(stream.Signature(config.failure_shape, always_ready=True))
+        A transfer that failed.
+    """
+
+    def __init__(self, config: AcceleratorConfig):
+        self.config = config
+        super().__init__(router_members(config))
+
+    def elaborate(self, platform):
+        m = Module()
+        config = self.config
+        # As many as the reader can have begun; more would only wait there.
+        depth = config.outstanding
+        owner_shape = data.StructLayout({"unit": Unit, "block_last": 1, "long": 1})
+        issue_shape = data.StructLayout({"unit": Unit, "index": NUMBER_BITS})
+        owners = place(m, "owners", SmallFifo(owner_shape, depth), platform)
+        issues = place(m, "issues", SmallFifo(issue_shape, depth), platform)
+
+        # How many chunks A has asked for beyond those of B's first N-tiles.
+        lead = Signal(signed(config.panel_words.bit_length() + 1))
+        a_wants, b_wants, parameters_want = (
+            source.valid for source in (self.a_requests, self.b_requests, self.parameter_requests)
+        )
+        b_again = Signal()  # B asked in the cycle before, and says only in the next whether it has more
+        wants = {  # the first of these is next
+            Unit.DESCRIPTOR: self.descriptor_requests.valid,
+            Unit.LOAD_C: self.c_requests.valid,
+            Unit.PARAMETERS: parameters_want & (self.parameters_urgent | ~a_wants),
+            Unit.LOAD_A: a_wants & (~b_wants & ~b_again | (lead < 0)),
+            Unit.LOAD_B: b_wants,
+        }
+        streams = {
+            Unit.DESCRIPTOR: (self.descriptor_requests, self.descriptor_words),
+            Unit.LOAD_C: (self.c_requests, self.c_words),
+            Unit.PARAMETERS: (self.parameter_requests, self.parameter_words),
+            Unit.LOAD_A: (self.a_requests, self.a_words),
+            Unit.LOAD_B: (self.b_requests, self.b_words),
+        }
+        # Chosen in one cycle, taken in the next, passed on from a register: each step compares or adds much.
+        chosen = Signal()
+        turn = Signal(len(wants), reset_less=True)  # one of them
+        room = Signal()
+        accepted = Signal()
+        number = Signal(NUMBER_BITS)
+        unit = Signal(Unit)
+        full = Signal()
+        m.d.comb += room.eq(owners.i.ready & issues.i.ready & ~full)  # from registers alone
+        m.d.comb += accepted.eq(chosen & room)
+        with m.If(~chosen):
+            before = Const(0)
+            for place_in_line, want in enumerate(wants.values()):
+                m.d.sync += turn[place_in_line].eq(want & ~before)
+                before |= want
+            m.d.sync += chosen.eq(before)
+        with m.Elif(accepted):
+            m.d.sync += chosen.eq(0)
+        request = Signal(config.dma.request_shape)
+        for place_in_line, which in enumerate(wants):
+            source, _ = streams[which]
+            transfer = source.payload.transfer if which in (Unit.LOAD_A, Unit.LOAD_B) else source.payload
+            m.d.comb += source.ready.eq(accepted & turn[place_in_line])
+            with m.If(turn[place_in_line]):
+                m.d.comb += [request.eq(transfer.request), unit.eq(which), number.eq(transfer.index[:NUMBER_BITS])]
+        held = Signal(config.dma.request_shape, reset_less=True)
+        with m.If(accepted):
+            m.d.sync += [full.eq(1), held.eq(request)]
+        with m.Elif(self.requests.ready):
+            m.d.sync += full.eq(0)
+        m.d.comb += [self.requests.valid.eq(full), self.requests.payload.eq(held)]
+        asks_a, asks_b = accepted & (unit == Unit.LOAD_A), accepted & (unit == Unit.LOAD_B)
+        m.d.sync += [lead.eq(lead + asks_a - (asks_b & self.b_first_tile)), b_again.eq(asks_b)]
+
+        m.d.comb += [owners.i.valid.eq(accepted), issues.i.valid.eq(accepted)]
+        m.d.comb += [owners.i.payload.unit.eq(unit), issues.i.payload.unit.eq(unit)]
+        m.d.comb += issues.i.payload.index.eq(number)
+        m.d.comb += owners.i.payload.block_last.eq(self.a_requests.payload.block_last)
+        m.d.comb += owners.i.payload.long.eq(
+            Mux(unit == Unit.LOAD_A, self.a_requests.payload.long, self.b_requests.payload.long)
+        )
+
+        self._return_words(m, owners, {which: taker for which, (_, taker) in streams.items()})
+        self._report_failures(m, issues)
+        return m
+
+    def _return_words(self, m: Module, owners: SmallFifo, takers: dict[Any, Any]):
+        """Give each word to whoever asked for it."""
+        owner, word = owners.o.payload, self.words.payload
+        m.d.comb += owners.o.ready.eq(self.words.valid & word.last)
+        for which, taker in takers.items():
+            m.d.comb += taker.valid.eq(self.words.valid & (owner.unit == which))
+            m.d.comb += [taker.payload[name].eq(word[name]) for name in ("data", "row_last", "last")]
+        for taker in (self.a_words, self.b_words):
+            m.d.comb += [taker.payload[name].eq(owner[name]) for name in ("block_last", "long")]
+
+    def _report_failures(self, m: Module, issues: SmallFifo):
+        failure, issue, status = self.failure.payload, issues.o.payload, self.status.payload
+        m.d.comb += [
+            issues.o.ready.eq(self.status.valid),
+            failure.unit.eq(issue.unit),
+            failure.index.eq(nearest(issue.index, self.head)),
+        ]
+        m.d.comb += [failure.cause.eq(status.cause), failure.address.eq(status.address)]
+        m.d.comb += self.failure.valid.eq(self.status.valid & (status.cause != Cause.NONE))
+
+
+def nearest(number, head):
+    """The number of a descriptor, from its lowest bits: the first that is not before ``head``."""
+    return head + (number - head[: len(number)])[: len(number)]

@@ -1,0 +1,32 @@
+"""The one table of registers and descriptor fields, the hardware behind it, and its documentation."""
+
+from .docs import c_header, register_page
+from .register_file import RegisterFile
+from .table import (
+    COUNTERS,
+    DESCRIPTOR,
+    DESCRIPTOR_VERSION,
+    ERRORS,
+    FLAGS,
+    IDENTIFIER,
+    REGISTER_ADDRESS_BITS,
+    REGISTER_MAP_VERSION,
+    REGISTERS,
+    WALKERS,
+)
+
+__all__ = [
+    "COUNTERS",
+    "DESCRIPTOR",
+    "DESCRIPTOR_VERSION",
+    "ERRORS",
+    "FLAGS",
+    "IDENTIFIER",
+    "REGISTERS",
+    "REGISTER_ADDRESS_BITS",
+    "REGISTER_MAP_VERSION",
+    "WALKERS",
+    "RegisterFile",
+    "c_header",
+    "register_page",
+]

@@ -1,0 +1,279 @@
+"""The accelerator's registers behind AXI4-Lite."""
+
+from collections.abc import Iterable
+from math import log2
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, unsigned
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from tilewright.accelerator.contract import INDEX_BITS, SIZE_BITS, STRIDE_BITS, AcceleratorConfig
+from tilewright.base import SharedComponent, place
+from tilewright.bus import AxiLite
+
+from .register_port import RegisterPort
+from .table import (
+    COUNTER_BASE,
+    DESCRIPTOR_BASE,
+    DESCRIPTOR_VERSION,
+    IDENTIFIER,
+    REGISTER_ADDRESS_BITS,
+    REGISTER_MAP_VERSION,
+    REGISTERS,
+    Register,
+    registers_of,
+)
+
+__all__ = ["RegisterFile", "constants"]
+
+REGISTER = {register.name: register for register in REGISTERS}
+
+
+class RegisterFile(SharedComponent):
+    """Answer AXI4-Lite accesses to the registers of `REGISTERS`.
+
+    An access to an address that no register has, a write to a read-only one, a write without all four byte strobes,
+    and a write to DESCRIPTOR_n while `direct_ready` is 0 are answered SLVERR and change nothing. The two least bits
+    of an address are ignored. Bits of no field are read as 0, and may be written anything.
+
+    A write acts 2 cycles after its address and data, and is answered 2 cycles later, when a read will see what it
+    did: one write in 4 cycles. A read is answered 3 cycles after its address, of a counter when it is given. Each
+    register has a copy that is 0 unless it is addressed, so that reading takes an OR::
+
+        words ──►│copy & addressed│──► or ──►│rdata│──► R
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        What the constant registers tell.
+
+    Members
+    -------
+    s_axil : In(AxiLite)
+        The bus; as `RegisterPort`.
+    clear : In(1)
+        The registers kept here are as after reset. Accesses go on.
+    busy, failed, stopping, direct_ready : In(1)
+        STATUS.
+    walkers, irq_status, error, error_address, head, tail : In
+        The registers' values. ERROR_INDEX is read as HEAD, which stays at a descriptor that failed.
+    enable, irq_enable, ring_base, ring_log2 : Out
+        The registers' values, without the low bits of `ring_base` that are 0.
+    data : Out(unsigned(32))
+        What is written in the cycles of the following:
+    tail_write, descriptor_write : Out(1)
+    abort, resume, soft_reset, clear_counters : Out(1)
+        The cycle after a 1 was written to the bit of COMMAND.
+    irq_clear : Out(3)
+        Bits of IRQ_STATUS.
+    descriptor_word : Out(4)
+        Which word of the descriptor is written.
+    counter_request, counter_slot, counter_done, counter_value
+        As of `ActivityCounters`.
+    """
+
+    def __init__(self, config: AcceleratorConfig):
+        self.config = config
+        super().__init__({
+            "s_axil": In(AxiLite(addr_bits=REGISTER_ADDRESS_BITS)),
+            "clear": In(1),
+            "busy": In(1),
+            "failed": In(1),
+            "stopping": In(1),
+            "direct_ready": In(1),
+            "walkers": In(16),
+            "irq_status": In(3),
+            "error": In(7),
+            "error_address": In(config.addr_bits),
+            "head": In(INDEX_BITS),
+            "tail": In(INDEX_BITS),
+            "enable": Out(1),
+            "irq_enable": Out(3),
+            "ring_base": Out(config.addr_bits - 6),
+            "ring_log2": Out(4),
+            "data": Out(unsigned(32)),
+            "tail_write": Out(1),
+            "abort": Out(1),
+            "resume": Out(1),
+            "soft_reset": Out(1),
+            "clear_counters": Out(1),
+            "descriptor_write": Out(1),
+            "irq_clear": Out(3),
+            "descriptor_word": Out(4),
+            "counter_request": Out(1),
+            "counter_slot": Out(5),
+            "counter_done": In(1),
+            "counter_value": In(unsigned(32)),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        port = place(m, "port", RegisterPort(REGISTER_ADDRESS_BITS), platform)
+        connect(m, flipped(self.s_axil), port.s_axil)
+        self._write(m, port)
+        self._read(m, port)
+        return m
+
+    def _write(self, m: Module, port: RegisterPort):
+        word, value = port.write_word, port.write_data
+        writable = _any_word(word, [r for r in REGISTERS if r.access != "ro"])
+        direct = Signal()
+        m.d.sync += direct.eq(_is_descriptor(word))
+        # Words that were written before the ring was at work are gone: what follows begins with word 0 again.
+        assembling = Signal()
+        refused = Mux(word[:4] == 0, ~self.direct_ready, ~assembling)
+        m.d.sync += port.write_error.eq(~port.write_whole | ~writable | _is_descriptor(word) & refused)
+        writing = Signal()
+        m.d.comb += writing.eq(port.write & ~port.write_error)
+        m.d.comb += [self.data.eq(value), self.descriptor_word.eq(word[:4]), self.descriptor_write.eq(writing & direct)]
+        with m.If(~self.direct_ready):
+            m.d.sync += assembling.eq(0)
+        with m.Elif(self.descriptor_write & (word[:4] == 0)):
+            m.d.sync += assembling.eq(1)
+
+        def written(name: str) -> Value:
+            here = Signal(name=f"at_{name.lower()}")
+            m.d.sync += here.eq(word == REGISTER[name].offset // 4)
+            return writing & here
+
+        commands = Cat(self.abort, self.resume, self.soft_reset, self.clear_counters)
+        m.d.sync += commands.eq(Mux(written("COMMAND"), value, 0))
+        with m.If(written("IRQ_STATUS")):
+            m.d.comb += self.irq_clear.eq(value)
+        m.d.comb += self.tail_write.eq(written("TAIL"))
+
+        low = min(self.config.addr_bits, 32)
+        kept = {
+            "CONTROL": (self.enable, value),
+            "IRQ_ENABLE": (self.irq_enable, value),
+            "RING_BASE_LO": (self.ring_base[: low - 6], value[6:low]),
+            "RING_LOG2": (self.ring_log2, value),
+        }
+        if self.config.addr_bits > 32:
+            kept["RING_BASE_HI"] = self.ring_base[26:], value
+        for name, (register, bits) in kept.items():
+            with m.If(written(name)):
+                m.d.sync += register.eq(bits)
+        with m.If(self.clear):
+            m.d.sync += [register.eq(0) for register, _ in kept.values()]
+
+    def _read(self, m: Module, port: RegisterPort):
+        word = port.read_word
+        base = Cat(Const(0, 6), self.ring_base)
+        values = {
+            ("CONTROL",): self.enable,
+            ("STATUS",): Cat(self.busy, self.failed, self.stopping, self.direct_ready),
+            ("WALKERS",): self.walkers,
+            ("IRQ_ENABLE",): self.irq_enable,
+            ("IRQ_STATUS",): self.irq_status,
+            ("RING_BASE_LO",): base[:32],
+            ("RING_LOG2",): self.ring_log2,
+            ("HEAD", "ERROR_INDEX"): self.head,
+            ("TAIL",): self.tail,
+            ("ERROR",): self.error,
+            ("ERROR_ADDRESS_LO",): self.error_address[:32],
+        }
+        if self.config.addr_bits > 32:
+            values |= {("RING_BASE_HI",): base[32:], ("ERROR_ADDRESS_HI",): self.error_address[32:]}
+        if self.config.compact:
+            self._read_at_once(m, port, values)
+            return
+        copies = []
+        for names, value in values.items():
+            copy = Signal(len(value), name=names[0].lower())
+            m.d.sync += copy.eq(Mux(_any_word(word, [REGISTER[name] for name in names]), value, 0))
+            copies.append(copy)
+        constant = Signal(32)
+        copies.append(constant)
+        m.d.sync += constant.eq(0)
+        with m.Switch(word):
+            for name, number in constants(self.config).items():
+                with m.Case(REGISTER[name].offset // 4):
+                    m.d.sync += constant.eq(number)
+
+        # A counter is captured when it comes; whatever else has its copy one cycle after `read`.
+        counter = Signal(32)
+        counted = Signal()
+        copied = Signal()
+        copies.append(counter)
+        listed = Signal()
+        counters = [register for register in REGISTERS if register.offset >= COUNTER_BASE]
+        is_counter = _any_word(word, counters)
+        m.d.comb += [self.counter_request.eq(port.read & is_counter), self.counter_slot.eq(word[:5])]
+        m.d.sync += [counter.eq(Mux(self.counter_done, self.counter_value, 0)), counted.eq(self.counter_done)]
+        m.d.sync += [copied.eq(port.read & ~port.read_done), listed.eq(_any_word(word, registers_of(self.config)))]
+        m.d.comb += port.read_done.eq(Mux(is_counter, counted, copied))
+        m.d.comb += [port.read_data.eq(any_of(copies)), port.read_error.eq(~listed)]
+
+    def _read_at_once(self, m: Module, port: RegisterPort, values: dict[tuple[str, ...], Value]):
+        """Without copies: whatever is addressed goes into `port`'s register. Of the counters there is one."""
+        word = port.read_word
+        m.d.comb += [
+            port.read_done.eq(1),
+            port.read_error.eq(~_any_word(word, registers_of(self.config))),
+            self.counter_request.eq(0),
+        ]
+        with m.Switch(word):
+            for names, value in (values | {("COUNT_CYCLES",): self.counter_value}).items():
+                with m.Case(*(REGISTER[name].offset // 4 for name in names)):
+                    m.d.comb += port.read_data.eq(value)
+            for name, number in constants(self.config).items():
+                with m.Case(REGISTER[name].offset // 4):
+                    m.d.comb += port.read_data.eq(number)
+
+
+def constants(config: AcceleratorConfig) -> dict[str, int]:
+    """The values of the registers that never change."""
+    return {
+        "ID": IDENTIFIER,
+        "VERSION": _pack("VERSION", descriptor=DESCRIPTOR_VERSION, registers=REGISTER_MAP_VERSION),
+        "CAP_TILE": _pack("CAP_TILE", rows=config.rows, cols=config.cols, dot=config.dot, lanes=config.requant_lanes),
+        "CAP_BUS": _pack(
+            "CAP_BUS",
+            data_bytes=config.word_bytes,
+            addr_bits=config.addr_bits,
+            outstanding=config.outstanding,
+            unaligned=config.unaligned,
+            single_rounding=config.rounding == "single",
+            compact=config.compact,
+        ),
+        "CAP_BUFFERS": _pack(
+            "CAP_BUFFERS",
+            half_words=int(log2(config.half_words)),
+            ring_words=int(log2(config.ring_words)),
+            acc_rows=int(log2(config.acc_rows)),
+            chunk_words=int(log2(config.chunk_words)),
+            long_chunk_words=int(log2(config.long_chunk_words)),
+            size_bits_less=SIZE_BITS - config.size_bits,
+            stride_bits_less=STRIDE_BITS - config.stride_bits,
+        ),
+        "K_LIMIT": config.k_limit,
+    }
+
+
+def _pack(name: str, **values: int) -> int:
+    """A register's value from those of all its fields."""
+    fields = {field.name: field for field in REGISTER[name].fields}
+    assert set(fields) == set(values)
+    assert all(value < 1 << fields[key].bits for key, value in values.items())
+    return sum(value << fields[key].low for key, value in values.items())
+
+
+def _any_word(word: Value, registers: Iterable[Register]) -> Value:
+    """Whether a word address is that of one of some registers."""
+    return word.matches(*(register.offset // 4 for register in registers))
+
+
+def _is_descriptor(word: Value) -> Value:
+    return word[4:] == DESCRIPTOR_BASE // 64
+
+
+assert DESCRIPTOR_BASE % 64 == 0
+assert COUNTER_BASE % 128 == 0
+
+
+def any_of(values: list):
+    """The bitwise OR of some values."""
+    result = values[0]
+    for value in values[1:]:
+        result |= value
+    return result

@@ -1,0 +1,264 @@
+"""The registers and the descriptor of the accelerator, in one table.
+
+The hardware, the C header, the Markdown page and the driver are all made from it.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tilewright.accelerator.contract import DESCRIPTOR_BYTES, AcceleratorConfig, Activity, Unit
+
+__all__ = [
+    "COUNTERS",
+    "DESCRIPTOR",
+    "DESCRIPTOR_VERSION",
+    "ERRORS",
+    "FLAGS",
+    "IDENTIFIER",
+    "REGISTERS",
+    "REGISTER_MAP_VERSION",
+    "WALKERS",
+    "DescriptorField",
+    "Field",
+    "Register",
+    "registers_of",
+]
+
+IDENTIFIER = 0x5457_4D4D
+"""Value of the register ID: "TWMM" in ASCII."""
+REGISTER_MAP_VERSION = 1
+DESCRIPTOR_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Field:
+    """Some bits of a register."""
+
+    name: str
+    low: int
+    bits: int
+    about: str
+
+
+@dataclass(frozen=True)
+class Register:
+    """A register of 32 bits.
+
+    ``access`` is ``ro`` (read only), ``rw`` (read and write), ``w1`` (a 1 that is written acts at once and reads as 0),
+    ``w1c`` (a 1 that is written clears the bit) or ``wo`` (write only, reads as 0).
+    """
+
+    name: str
+    offset: int
+    access: Literal["ro", "rw", "w1", "w1c", "wo"]
+    about: str
+    fields: tuple[Field, ...] = ()
+
+
+@dataclass(frozen=True)
+class DescriptorField:
+    """A little-endian field of the descriptor; ``bits`` is a multiple of 8."""
+
+    name: str
+    offset: int
+    bits: int
+    about: str
+    signed: bool = False
+
+
+FLAGS = {
+    "REQUANT": (0, "the result is int8, through the epilogue; needs the parameter array"),
+    "BIAS": (1, "add a bias to each column of an int32 result; needs the parameter array. REQUANT implies it"),
+    "ACCUMULATE": (2, "add the int32 matrix that is at C; not together with REQUANT or BIAS"),
+    "FENCE_A": (3, "load A only when all earlier descriptors are complete"),
+    "FENCE_B": (4, "load B only when all earlier descriptors are complete"),
+    "FENCE_C": (5, "load parameters, and C to accumulate on, only when all earlier descriptors are complete"),
+    "INTERRUPT": (6, "set DONE in IRQ_STATUS on completion"),
+}
+"""Bit and meaning of each flag of a descriptor."""
+
+DESCRIPTOR = (
+    DescriptorField("version", 0, 8, f"format of the descriptor: {DESCRIPTOR_VERSION}"),
+    DescriptorField("reserved", 1, 8, "0"),
+    DescriptorField("flags", 2, 16, "as in the table of flags; the other bits are 0"),
+    DescriptorField("m", 4, 32, "rows of A and C, at least 1"),
+    DescriptorField("n", 8, 32, "rows of B, columns of C, at least 1"),
+    DescriptorField("k", 12, 32, "columns of A and B, at least 1"),
+    DescriptorField("a_address", 16, 64, "of A: int8 [m, k], row-major"),
+    DescriptorField("b_address", 24, 64, "of B: int8 [n, k], row-major"),
+    DescriptorField("c_address", 32, 64, "of C: int8 or int32 [m, n], row-major"),
+    DescriptorField(
+        "parameter_address",
+        40,
+        64,
+        "of three int32 arrays of n: biases, multipliers, shifts, each 4 * n bytes rounded up to 64 after the one "
+        "before. Only with REQUANT or BIAS, which needs the first alone",
+    ),
+    DescriptorField("a_stride", 48, 32, "bytes from a row of A to the next"),
+    DescriptorField("b_stride", 52, 32, "bytes from a row of B to the next"),
+    DescriptorField("c_stride", 56, 32, "bytes from a row of C to the next"),
+    DescriptorField("zero_point", 60, 8, "added to the requantized result", signed=True),
+    DescriptorField("minimum", 61, 8, "least int8 result (activation clamp)", signed=True),
+    DescriptorField("maximum", 62, 8, "greatest int8 result", signed=True),
+    DescriptorField("reserved_2", 63, 8, "0"),
+)
+
+ERRORS = {
+    "NONE": (0, "no error"),
+    "VERSION": (1, "the descriptor's version is not known"),
+    "FLAGS": (2, "unknown or contradicting flags, or a reserved byte is not 0"),
+    "SIZE": (3, "m, n or k is 0 or over its limit, or a stride or an address is"),
+    "ALIGNMENT": (4, "an address or a stride is no multiple of the bus word"),
+    "SLVERR": (5, "the bus answered SLVERR"),
+    "DECERR": (6, "the bus answered DECERR"),
+    "WRAPPED": (7, "a matrix, the parameters or the descriptor's entry go on past the last address"),
+    "ABORTED": (8, "the host aborted"),
+}
+"""Number and meaning of each value of ERROR.code."""
+
+WALKERS = ("load_a", "load_b", "execute", "store")
+_CAUSES = {
+    "load_a": {
+        "BUSY": "a word of A arrives",
+        "MEMORY": "words of A are due from the bus, or wait for their turn on it",
+        "SPACE": "both halves of the A panel are in use",
+        "DEPENDENCY": "fence: earlier descriptors are not complete",
+        "IDLE": "no descriptor to work on",
+    },
+    "load_b": {
+        "BUSY": "a word of B arrives",
+        "MEMORY": "words of B are due from the bus, or wait for their turn on it",
+        "SPACE": "the B ring is full",
+        "DEPENDENCY": "fence: earlier descriptors are not complete",
+        "IDLE": "no descriptor to work on",
+    },
+    "execute": {
+        "BUSY": "a word of activations enters the tile: all multipliers work",
+        "MEMORY": "the next chunk of A or B is not there",
+        "SPACE": "both banks of accumulators are in use",
+        "DEPENDENCY": "the next weights are still entering the tile (blocks of fewer rows than cols)",
+        "IDLE": "no descriptor to work on",
+    },
+    "store": {
+        "BUSY": "sums leave the accumulators",
+        "MEMORY": "parameters or old C are due, the bus does not take more, or the last writes are not answered",
+        "SPACE": "the results before must leave the epilogue first",
+        "DEPENDENCY": "no sums are complete",
+        "IDLE": "no descriptor to work on",
+    },
+}
+
+COUNTERS = (
+    ("cycles", "cycles with STATUS.busy, since the counters were cleared"),
+    *(
+        (f"{walker}_{cause.lower()}", f"{walker.replace('_', ' ')}: {_CAUSES[walker][cause]}")
+        for walker in WALKERS
+        for cause in Activity.__members__
+    ),
+    ("read_words", "words that the bus has delivered"),
+    ("write_words", "words that the bus has taken"),
+)
+"""Name and meaning of each counter, in the order of their registers. For each walker the five add up to `cycles`."""
+
+COUNTER_BASE = 0x100
+DESCRIPTOR_BASE = 0x080
+
+
+def _registers() -> tuple[Register, ...]:
+    walkers = tuple(
+        Field(
+            walker,
+            4 * place,
+            3,
+            "what this walker does: " + ", ".join(f"{a.value} {name}" for name, a in Activity.__members__.items()),
+        )
+        for place, walker in enumerate(WALKERS)
+    )
+    units = ", ".join(f"{unit.value} {name}" for name, unit in Unit.__members__.items())
+    errors = ", ".join(f"{number} {name}" for name, (number, _) in ERRORS.items())
+    fixed = (
+        Register("ID", 0x00, "ro", f"0x{IDENTIFIER:08X}, the letters TWMM"),
+        Register("VERSION", 0x04, "ro", "versions of the interface", (
+            Field("descriptor", 0, 8, "of the descriptor"), Field("registers", 8, 8, "of this map"))),
+        Register("CAP_TILE", 0x08, "ro", "size of the tile", (
+            Field("rows", 0, 8, "multipliers along K"), Field("cols", 8, 8, "multipliers along N"),
+            Field("dot", 16, 8, "products in an adder tree"), Field("lanes", 24, 8, "lanes of the epilogue"))),
+        Register("CAP_BUS", 0x0C, "ro", "the memory bus", (
+            Field("data_bytes", 0, 8, "bytes in a word"), Field("addr_bits", 8, 8, "bits of an address"),
+            Field("outstanding", 16, 8, "bursts in flight"), Field("unaligned", 24, 1, "any address is taken"),
+            Field("single_rounding", 25, 1, "the epilogue rounds once"),
+            Field("compact", 26, 1, "one descriptor and one word at a time; of the counters, COUNT_CYCLES alone"))),
+        Register("CAP_BUFFERS", 0x10, "ro", "logarithms to base 2 of the buffers' sizes", (
+            Field("half_words", 0, 5, "words in a half of the A panel"),
+            Field("ring_words", 5, 5, "words in the B ring"),
+            Field("acc_rows", 10, 5, "rows in a bank of accumulators"),
+            Field("chunk_words", 15, 3, "words in a chunk"),
+            Field("long_chunk_words", 18, 3, "words in a chunk where M < cols"),
+            Field("size_bits_less", 21, 4, "by how many bits m and n are narrower than 16"),
+            Field("stride_bits_less", 25, 4, "by how many bits strides are narrower than 24"))),
+        Register("K_LIMIT", 0x14, "ro", "largest k of a descriptor; CAP_BUFFERS tells the limits of m, n and strides"),
+        Register("CONTROL", 0x20, "rw", "", (
+            Field("enable", 0, 1, "fetch descriptors from the ring while head and tail differ"),)),
+        Register("COMMAND", 0x24, "w1", "what to do at once", (
+            Field("abort", 0, 1, "end the running descriptors; the oldest fails with ABORTED"),
+            Field("resume", 1, 1, "after an error, go on with the descriptor after the one that failed"),
+            Field("soft_reset", 2, 1, "abort, then all registers as after reset, and the error forgotten"),
+            Field("clear_counters", 3, 1, "all counters to 0"))),
+        Register("STATUS", 0x28, "ro", "", (
+            Field("busy", 0, 1, "a descriptor is in work, or the ring holds one and is enabled"),
+            Field("failed", 1, 1, "a descriptor failed: ERROR says why; waits for resume or soft_reset"),
+            Field("stopping", 2, 1, "an error, abort or soft reset waits for the bus to finish"),
+            Field("direct_ready", 3, 1, "a descriptor may be written to DESCRIPTOR"))),
+        Register("WALKERS", 0x2C, "ro", "where every walker stands", walkers),
+        Register("IRQ_ENABLE", 0x30, "rw", "which bits of IRQ_STATUS raise `irq`", (
+            Field("done", 0, 1, ""), Field("error", 1, 1, ""), Field("empty", 2, 1, ""))),
+        Register("IRQ_STATUS", 0x34, "w1c", "", (
+            Field("done", 0, 1, "a descriptor with the flag INTERRUPT is complete"),
+            Field("error", 1, 1, "a descriptor failed"),
+            Field("empty", 2, 1, "the last descriptor of those submitted is complete"))),
+        Register("RING_BASE_LO", 0x40, "rw", f"address of the ring, a multiple of {DESCRIPTOR_BYTES}"),
+        Register("RING_BASE_HI", 0x44, "rw", "its upper half"),
+        Register("RING_LOG2", 0x48, "rw", "the ring has 2**value entries", (Field("value", 0, 4, "0 to 15"),)),
+        Register("HEAD", 0x4C, "ro", "descriptors completed since reset, modulo 2**16, those that failed included", (
+            Field("value", 0, 16, ""),)),
+        Register("TAIL", 0x50, "rw",
+                 "descriptors submitted since reset, modulo 2**16; descriptor i is entry i modulo the ring's size. A "
+                 "write rings the doorbell. A direct descriptor counts too: entry and index are skipped in the ring",
+                 (Field("value", 0, 16, ""),)),
+        Register("ERROR", 0x54, "ro", "how the descriptor failed, 0 without an error", (
+            Field("code", 0, 4, errors), Field("unit", 4, 3, f"in what: {units}"))),
+        Register("ERROR_INDEX", 0x58, "ro", "number of the descriptor that failed, as TAIL counts", (
+            Field("value", 0, 16, ""),)),
+        Register("ERROR_ADDRESS_LO", 0x5C, "ro", "address of the burst that failed, as it was on the bus; of the "
+                 "descriptor's entry if the descriptor is at fault, 0 if it came through the registers"),
+        Register("ERROR_ADDRESS_HI", 0x60, "ro", "its upper half"),
+    )  # fmt: skip
+    words = range(DESCRIPTOR_BYTES // 4)
+    direct = tuple(
+        Register(f"DESCRIPTOR_{word}", DESCRIPTOR_BASE + 4 * word, "wo", f"bytes {4 * word} to {4 * word + 3} of a "
+                 "descriptor" + (
+                     "; write it before the others. Only while STATUS.direct_ready is 1, otherwise SLVERR"
+                     if word == 0 else
+                     "; submits it, and TAIL counts it: read TAIL before the next write to it" if word == 15 else "")
+                 + (". SLVERR, without effect, if direct_ready is or has been 0 since word 0: begin again with word 0"
+                    if word else ""))
+        for word in words
+    )  # fmt: skip
+    counters = tuple(
+        Register(f"COUNT_{name.upper()}", COUNTER_BASE + 4 * place, "ro", about)
+        for place, (name, about) in enumerate(COUNTERS)
+    )
+    return fixed + direct + counters
+
+
+REGISTERS = _registers()
+"""Every register that there can be, in the order of their offsets."""
+
+
+def registers_of(config: AcceleratorConfig) -> tuple[Register, ...]:
+    """The registers that a configuration has; an access elsewhere is answered with SLVERR."""
+    return tuple(r for r in REGISTERS if not config.compact or r.offset <= COUNTER_BASE)  # COUNT_CYCLES is the first
+
+
+REGISTER_ADDRESS_BITS = 9
+"""Width of an address on the AXI4-Lite port."""

@@ -1,0 +1,5 @@
+"""The engine that drains the accumulators and writes C."""
+
+from .store import Store
+
+__all__ = ["Store"]

@@ -1,0 +1,145 @@
+"""Which sums and operands go to the epilogue in a cycle, and which words they end up in."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import stream
+from amaranth.lib.wiring import In, Out
+
+from tilewright.accelerator.contract import ADDEND_BITS, FORMAT_SHAPE, AcceleratorConfig, place_shape, tile_shape
+from tilewright.base import SharedComponent, place
+from tilewright.storage import DelayLine
+
+__all__ = ["StoreDrain"]
+
+
+class StoreDrain(SharedComponent):
+    """Send the sums of each tile through the epilogue, a group of lanes in every cycle.
+
+    A row of a tile has ``ceil(columns / lanes)`` groups; raw, each is sent once for each bus word that it fills. A
+    tile begins when `sums_ready` is 1, in the same cycle if the tile is there. 2 cycles are lost between tiles, none
+    between rows::
+
+        cycle      0               1       2       3
+        sums       fetch           take    group   there; release with the last group
+        operands                   fetch           there
+        word       claim, ends
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+
+    Members
+    -------
+    tiles : In(stream.Signature(tile_shape(config)))
+        Accepted when all sums of the one before have been fetched.
+    sums_ready : In(1)
+    sums_fetch, sums_take, sums_release : Out(1)
+    sums_row : Out(range(acc_rows))
+    sums_group : Out(range(cols // requant_lanes))
+        As of `Store`.
+    fetch : Out(1)
+    row : Out(range(2 * acc_rows * cols // requant_lanes))
+        To `ParameterStore`.
+    add : Out(1)
+    format : Out(FORMAT_SHAPE)
+        Of the sums that are there, to `Requantizer`.
+    room : In(1)
+        A place for a word can be claimed.
+    claim : Out(1)
+        One is, for the word that ends with the sums being fetched.
+    place : Out(place_shape(config))
+        Of the results of the sums being fetched. Without any, that of the next ones.
+    busy : Out(1)
+        Sums are fetched.
+    starved : Out(1)
+        There is a tile, and nothing of its sums yet.
+    present : Out(1)
+        There is a tile.
+    """
+
+    def __init__(self, config: AcceleratorConfig):
+        self.config = config
+        groups = config.cols // config.requant_lanes
+        super().__init__({
+            "tiles": In(stream.Signature(tile_shape(config))),
+            "sums_ready": In(1),
+            "sums_fetch": Out(1),
+            "sums_take": Out(1),
+            "sums_release": Out(1),
+            "sums_row": Out(range(config.acc_rows)),
+            "sums_group": Out(range(max(2, groups))),  # no port without bits
+            "fetch": Out(1),
+            "row": Out(range(2 * config.acc_rows * groups)),
+            "add": Out(1),
+            "format": Out(FORMAT_SHAPE),
+            "room": In(1),
+            "claim": Out(1),
+            "place": Out(place_shape(config)),
+            "busy": Out(1),
+            "starved": Out(1),
+            "present": Out(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        config = self.config
+        channels = config.data_bits // ADDEND_BITS
+        parts = config.requant_lanes // channels
+        parts_log2 = parts.bit_length() - 1
+
+        tile = Signal(tile_shape(config), reset_less=True)
+        last_row = Signal(range(config.acc_rows), reset_less=True)
+        last_chunk = Signal(range(config.cols // channels), reset_less=True)
+        present = Signal()
+        started = Signal()
+        row = Signal(range(config.acc_rows), reset_less=True)
+        chunk = Signal(range(config.cols // channels), reset_less=True)  # as many columns as fill a raw word
+        pointer = Signal(len(self.row) - 1, reset_less=True)
+        m.d.comb += self.tiles.ready.eq(~present)
+        with m.If(self.tiles.valid & self.tiles.ready):
+            taken = self.tiles.payload
+            m.d.sync += [tile.eq(taken), present.eq(1), started.eq(0), row.eq(0), chunk.eq(0), pointer.eq(0)]
+            m.d.sync += [last_row.eq(taken.rows - 1), last_chunk.eq((taken.columns - 1) // channels)]
+
+        # Stage n is n cycles after the fetch.
+        ends = Signal(3)
+        beat = Signal()
+        ends_row = Signal()
+        ends_tile = Signal()
+        part, group = chunk[:parts_log2], chunk[parts_log2:]
+        whole = tile.requant | part.all() if parts > 1 else 1  # the last that is sent of this group
+        m.d.comb += beat.eq(present & self.room & (started | (self.sums_ready & ~ends[1:].any())))
+        m.d.comb += ends_row.eq((group == last_chunk[parts_log2:]) & (tile.requant | (part == last_chunk[:parts_log2])))
+        m.d.comb += ends_tile.eq(ends_row & (row == last_row))
+        with m.If(beat):
+            m.d.sync += started.eq(1)
+            with m.If(ends_row):
+                m.d.sync += [row.eq(row + 1), chunk.eq(0), present.eq(~ends_tile)]
+            with m.Else():
+                m.d.sync += chunk.eq(chunk + Mux(tile.requant, parts, 1))
+            with m.If(ends_row & ~tile.accumulate):
+                m.d.sync += pointer.eq(0)
+            with m.Elif(ends_row | whole):
+                m.d.sync += pointer.eq(pointer + 1)
+
+        first = Signal()  # of a row
+        fetched = Signal()
+        m.d.comb += [ends[0].eq(beat & ends_tile), first.eq(beat & (chunk == 0))]
+        m.d.sync += [ends[1:].eq(ends), self.sums_take.eq(first), fetched.eq(beat)]
+        m.d.comb += [self.sums_fetch.eq(first), self.sums_row.eq(row), self.sums_release.eq(ends[2])]
+        operands = Signal.like(self.row, reset_less=True)
+        m.d.sync += operands.eq(Cat(pointer, tile.bank))
+        m.d.comb += [self.row.eq(operands), self.fetch.eq(fetched)]
+
+        late_group = place(m, "group", DelayLine(len(self.sums_group), 2), platform)
+        m.d.comb += [late_group.i.eq(group), self.sums_group.eq(late_group.o)]
+        late_format = place(m, "format", DelayLine(FORMAT_SHAPE.size + 1, 3), platform)
+        formats = Cat(tile.zero_point, tile.minimum, tile.maximum, tile.requant)
+        m.d.comb += [late_format.i.eq(Cat(formats, tile.add)), Cat(self.format, self.add).eq(late_format.o)]
+
+        here = self.place
+        m.d.comb += [here.requant.eq(tile.requant), here.part.eq(part), here.position.eq(group)]
+        fills = here.position.all() if len(here.position) else 1
+        m.d.comb += self.claim.eq(beat & (~tile.requant | fills | ends_row))
+        m.d.comb += [self.busy.eq(beat), self.present.eq(present)]
+        m.d.comb += self.starved.eq(present & ~started & ~self.sums_ready)
+        return m

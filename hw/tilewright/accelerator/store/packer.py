@@ -1,0 +1,80 @@
+"""The results of the epilogue become words for the bus."""
+
+from amaranth.hdl import Module, Mux, Signal, unsigned
+from amaranth.lib import stream
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from tilewright.accelerator.contract import ADDEND_BITS, AcceleratorConfig, place_shape
+from tilewright.base import SharedComponent, place
+from tilewright.storage import SmallFifo
+
+__all__ = ["StorePacker"]
+
+
+class StorePacker(SharedComponent):
+    """Gather results in words, and queue the words for the bus.
+
+    Results cannot wait: who sends them first claims a place for each word. Bytes of a word that no result was put in
+    have any value. A word can leave 2 cycles after its last results came::
+
+        results ──►│gathered│──►│queue│──► o
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+
+    Members
+    -------
+    claim : In(1)
+        Take a place in the queue, only if there is `room`.
+    room : Out(1)
+        There is a place that nobody has claimed.
+    ends : In(1)
+        The results are the last of their word, for which a place was claimed.
+    place : In(place_shape(config))
+        Of the results; without any, where results will be put before the next word ends.
+    results : In(unsigned(requant_lanes * 32))
+        As of `Requantizer`.
+    o : Out(stream.Signature(unsigned(data_bits)))
+    """
+
+    DEPTH = 16
+    """Places in the queue."""
+
+    def __init__(self, config: AcceleratorConfig):
+        self.config = config
+        super().__init__({
+            "claim": In(1),
+            "room": Out(1),
+            "ends": In(1),
+            "place": In(place_shape(config)),
+            "results": In(unsigned(config.requant_lanes * ADDEND_BITS)),
+            "o": Out(stream.Signature(config.data_bits)),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        config, lanes = self.config, self.config.requant_lanes
+        queue = place(m, "queue", SmallFifo(unsigned(config.data_bits), self.DEPTH), platform)
+        connect(m, queue.o, flipped(self.o))
+
+        word = Signal(config.data_bits, reset_less=True)
+        complete = Signal()
+        raw = self.results.word_select(self.place.part, config.data_bits)
+        for byte in range(config.word_bytes):
+            position, lane = divmod(byte, lanes)
+            here = self.place.position == position
+            with m.If(~self.place.requant | here):
+                small = self.results.word_select(lane, ADDEND_BITS)[:8]
+                m.d.sync += word.word_select(byte, 8).eq(Mux(self.place.requant, small, raw.word_select(byte, 8)))
+        m.d.sync += complete.eq(self.ends)
+        m.d.comb += [queue.i.valid.eq(complete), queue.i.payload.eq(word)]
+
+        free = Signal(range(self.DEPTH + 1), init=self.DEPTH)
+        left = Signal()
+        m.d.comb += [self.room.eq(free.any()), left.eq(self.o.valid & self.o.ready)]
+        with m.If(self.claim & ~left):
+            m.d.sync += free.eq(free - 1)
+        with m.If(~self.claim & left):
+            m.d.sync += free.eq(free + 1)
+        return m

@@ -1,0 +1,175 @@
+"""The walker that stores: sums from the accumulators, through the epilogue, to memory."""
+
+from amaranth.hdl import Module, Mux, Signal, unsigned
+from amaranth.lib import stream
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from tilewright.accelerator.contract import ADDEND_BITS, INDEX_BITS, AcceleratorConfig, Activity
+from tilewright.accelerator.epilogue import ParameterStore, Requantizer
+from tilewright.base import SharedComponent, place
+from tilewright.storage import DelayLine
+
+from .drain import StoreDrain
+from .packer import StorePacker
+from .tile_iterator import StoreWalker
+from .write_requests import StoreWrites
+
+__all__ = ["Store"]
+
+# From the fetch of sums to the epilogue.
+FETCH_CYCLES = 3
+
+
+class Store(SharedComponent):
+    """Store the results of each job, in tiles of ``block_rows`` rows and ``cols`` columns, in the order of the sums.
+
+    Each result is what `tilewright_sim.models.gemm` makes of its sum. Tiles run along N first. Parameters, or old C,
+    are asked for a tile ahead, also into the next job::
+
+        job ──► StoreWalker ──► requests      words ──► ParameterStore ───┐
+                    │ tiles                                               ▼
+                    ├──► StoreDrain ──► sums_…       sums ──────────► Requantizer ──► StorePacker ──► write_words
+                    └──► StoreWrites ──► write_requests        write_status ──► completed, failure
+
+    Requantized, `requant_lanes` sums are taken in a cycle; raw, a bus word is made in a cycle. Between tiles, and
+    jobs, 2 cycles are lost, and what the next operands take longer than the tile before (old C always does: it is as
+    many words as are written). The first word is offered `latency` cycles after its last sums were fetched, which is in
+    the cycle of `sums_ready` at the earliest.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+
+    Members
+    -------
+    job : In(stream.Signature(config.job_shape))
+        Jobs, in order.
+    head : In(unsigned(INDEX_BITS))
+        Descriptors that are complete: before this is its index, a job writes nothing, and with ``fence_c`` asks for
+        nothing.
+    sums_ready : In(1)
+        The oldest tile of sums not yet released can be read: row 0 now, and a further row in each cycle.
+    sums_fetch, sums_take : Out(1)
+    sums_row : Out(range(acc_rows))
+        A row fetched in cycle t is taken in t + 1, and stays until the next is taken.
+    sums_group : Out(range(cols // requant_lanes))
+        Which lanes of the row that was taken.
+    sums : In(unsigned(requant_lanes * 32))
+        Their sums, a cycle after `sums_group`.
+    sums_release : Out(1)
+        With the last `sums_group` of a tile. `sums_ready` then speaks of the next.
+    parameter_requests, c_requests : Out(stream.Signature(config.transfer_shape))
+    parameter_words, c_words : In(stream.Signature(config.dma.word_shape, always_ready=True))
+        What is read: biases, multipliers and shifts of an N-tile, a row each; rows of the old C.
+    write_requests : Out(stream.Signature(config.transfer_shape))
+    write_words : Out(stream.Signature(unsigned(data_bits)))
+    write_status : In(stream.Signature(config.dma.status_shape, always_ready=True))
+        To and from a `DmaWriter`; a request for each tile.
+    completed : Out(1)
+        The last tile of a job has been written, and none of it failed.
+    failure : Out(stream.Signature(config.failure_shape, always_ready=True))
+        The writing of a tile has.
+    activity : Out(Activity)
+        What this walker did in the cycle before.
+    """
+
+    def __init__(self, config: AcceleratorConfig):
+        self.config = config
+        transfers = stream.Signature(config.transfer_shape)
+        words = stream.Signature(config.dma.word_shape, always_ready=True)
+        super().__init__({
+            "job": In(stream.Signature(config.job_shape)),
+            "head": In(unsigned(INDEX_BITS)),
+            "sums_ready": In(1),
+            "sums_fetch": Out(1),
+            "sums_take": Out(1),
+            "sums_release": Out(1),
+            "sums_row": Out(range(config.acc_rows)),
+            "sums_group": Out(range(max(2, config.cols // config.requant_lanes))),  # no port without bits
+            "sums": In(unsigned(config.requant_lanes * ADDEND_BITS)),
+            "parameter_requests": Out(transfers),
+            "parameter_words": In(words),
+            "c_requests": Out(transfers),
+            "c_words": In(words),
+            "write_requests": Out(transfers),
+            "write_words": Out(stream.Signature(config.data_bits)),
+            "write_status": In(stream.Signature(config.dma.status_shape, always_ready=True)),
+            "completed": Out(1),
+            "failure": Out(stream.Signature(config.failure_shape, always_ready=True)),
+            "activity": Out(Activity),
+        })
+
+    @property
+    def latency(self) -> int:
+        """Cycles from the fetch of a word's last sums to its offer."""
+        return FETCH_CYCLES + Requantizer.latency_of(self.config.rounding) + 2
+
+    def elaborate(self, platform):
+        m = Module()
+        config = self.config
+        walker = place(m, "walker", StoreWalker(config), platform)
+        parameters = place(m, "parameters", ParameterStore(config), platform)
+        drain = place(m, "drain", StoreDrain(config), platform)
+        requantizer = place(m, "requantizer", Requantizer(config.requant_lanes, config.rounding), platform)
+        packer = place(m, "packer", StorePacker(config), platform)
+        writes = place(m, "writes", StoreWrites(config), platform)
+
+        connect(m, flipped(self.job), walker.job)
+        connect(m, walker.parameter_requests, flipped(self.parameter_requests))
+        connect(m, walker.c_requests, flipped(self.c_requests))
+        connect(m, flipped(self.parameter_words), parameters.parameter_words)
+        connect(m, flipped(self.c_words), parameters.c_words)
+        connect(m, packer.o, flipped(self.write_words))
+        connect(m, writes.requests, flipped(self.write_requests))
+        connect(m, flipped(self.write_status), writes.status)
+        connect(m, writes.failure, flipped(self.failure))
+        m.d.comb += [walker.head.eq(self.head), writes.head.eq(self.head), self.completed.eq(writes.completed)]
+        m.d.comb += [parameters.bank.eq(walker.bank), walker.arrived.eq(parameters.arrived)]
+
+        # Both take a tile at once.
+        tiles = walker.tiles
+        m.d.comb += [drain.tiles.payload.eq(tiles.payload), writes.tiles.payload.eq(tiles.payload)]
+        m.d.comb += [
+            drain.tiles.valid.eq(tiles.valid & writes.tiles.ready),
+            writes.tiles.valid.eq(tiles.valid & drain.tiles.ready),
+            tiles.ready.eq(drain.tiles.ready & writes.tiles.ready),
+        ]
+
+        m.d.comb += drain.sums_ready.eq(self.sums_ready)
+        for name in ("sums_fetch", "sums_take", "sums_release", "sums_row", "sums_group"):
+            m.d.comb += getattr(self, name).eq(getattr(drain, name))
+        m.d.comb += [parameters.fetch.eq(drain.fetch), parameters.row.eq(drain.row)]
+        m.d.comb += [
+            requantizer.sums.eq(self.sums),
+            requantizer.addends.eq(parameters.addends),
+            requantizer.multipliers.eq(parameters.multipliers),
+            requantizer.shifts.eq(parameters.shifts),
+            requantizer.add.eq(drain.add),
+            requantizer.format.eq(drain.format),
+        ]
+        m.d.comb += [packer.claim.eq(drain.claim), drain.room.eq(packer.room)]
+
+        cycles = FETCH_CYCLES + requantizer.latency
+        ends = Signal(cycles)
+        m.d.sync += ends.eq(ends << 1 | drain.claim)
+        late_place = place(m, "place", DelayLine(len(drain.place.as_value()), cycles), platform)
+        m.d.comb += [late_place.i.eq(drain.place), packer.place.eq(late_place.o), packer.ends.eq(ends[-1])]
+        m.d.comb += packer.results.eq(requantizer.o)
+
+        stalled = Signal()
+        m.d.comb += stalled.eq(self.write_words.valid & ~self.write_words.ready)
+        activity = Signal(Activity)
+        with m.If(drain.busy):
+            m.d.sync += activity.eq(Activity.BUSY)
+        with m.Elif(drain.starved | (~drain.present & tiles.valid & ~self.sums_ready)):
+            m.d.sync += activity.eq(Activity.DEPENDENCY)
+        with m.Elif(drain.present):
+            m.d.sync += activity.eq(Mux(stalled, Activity.MEMORY, Activity.SPACE))
+        with m.Elif(tiles.valid & writes.tiles.ready):
+            m.d.sync += activity.eq(Activity.SPACE)
+        with m.Elif(walker.waiting | tiles.valid | writes.pending):
+            m.d.sync += activity.eq(Activity.MEMORY)
+        with m.Else():
+            m.d.sync += activity.eq(Activity.IDLE)
+        m.d.comb += self.activity.eq(activity)
+        return m

@@ -1,0 +1,8 @@
+"""Multipliers and adders, portable and made of FPGA primitives."""
+
+from .adder_tree import AdderTree
+from .carry_adder import CarryAdder
+from .multiplier import TIMING, Multiplier
+from .multiplier_pair import MultiplierPair
+
+__all__ = ["TIMING", "AdderTree", "CarryAdder", "Multiplier", "MultiplierPair"]

@@ -1,0 +1,83 @@
+"""Add two vectors of partial products in one carry chain, the AND gates inside the carry cells."""
+
+from amaranth.hdl import Cat, Const, Instance, Module, Signal, Value, unsigned
+from amaranth.lib.wiring import In, Out
+
+from tilewright.base import SharedComponent, Target
+
+# One half of a CCU2C is a 4-input LUT that says "propagate" (its output XOR the carry is the sum), and generates
+# a carry from its inputs A and B alone (the same LUT with C = D = 0). With (A·B) ^ (C·D) both are right: where
+# nothing propagates, A·B equals C·D. Inverting A·B inverts both, and they stay right.
+ADD = 0x7888
+ADD_INVERTED = 0x8777
+# With (A·B) ^ (C+D) too.
+ADD_EITHER = 0x7778
+
+
+class CarryAdder(SharedComponent):
+    """Add ``a & b``, its upper bits inverted, and ``c & d`` (or ``c | d``), modulo ``2**width``.
+
+    On ECP5 it is one chain of ``ceil(width / 2)`` CCU2C cells and no other logic; elsewhere an adder behind AND
+    gates. Combinational::
+
+        a, b ──► and ──► invert upper bits ──┐
+                                             ├──► add ──► total
+        c, d ──► and ────────────────────────┘
+
+    Parameters
+    ----------
+    width : int
+        Bits of every port.
+    inverted_from : int or None
+        First bit of ``a & b`` that is inverted, with all above it; none by default.
+    either : bool
+        Add ``c | d`` instead of ``c & d``; then nothing may be inverted.
+
+    Members
+    -------
+    a, b, c, d : In(unsigned(width))
+    total : Out(unsigned(width))
+    """
+
+    def __init__(self, width: int, inverted_from: int | None = None, either: bool = False):
+        if either and inverted_from is not None:
+            raise ValueError("either is not for inverted bits")
+        self.width = width
+        self.either = either
+        self.inverted_from = width if inverted_from is None else inverted_from
+        operand = In(unsigned(width))
+        super().__init__({
+            "a": operand,
+            "b": operand,
+            "c": operand,
+            "d": operand,
+            "total": Out(unsigned(width)),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        if isinstance(platform, Target) and platform.family == "ecp5":
+            self._chain_ccu2c(m)
+        else:
+            at = self.inverted_from
+            plain = self.a[:at] & self.b[:at]
+            inverted = ~(self.a[at:] & self.b[at:])
+            other = self.c | self.d if self.either else self.c & self.d
+            m.d.comb += self.total.eq(Cat(plain, inverted) + other)
+        return m
+
+    def _chain_ccu2c(self, m: Module):
+        carry: Value = Const(0, 1)
+        for low in range(0, self.width, 2):
+            halves = [low, low + 1] if low + 1 < self.width else [low]
+            ports: dict[str, object] = {"i_CIN": carry}
+            for half, bit in enumerate(halves):
+                function = ADD_EITHER if self.either else ADD if bit < self.inverted_from else ADD_INVERTED
+                ports[f"p_INIT{half}"] = Const(function, 16)
+                ports |= {f"i_{name.upper()}{half}": getattr(self, name)[bit] for name in "abcd"}
+                ports[f"o_S{half}"] = self.total[bit]
+            if len(halves) == 1:
+                ports |= {f"i_{name}1": Const(0, 1) for name in "ABCD"}
+            if low + 2 < self.width:
+                carry = ports["o_COUT"] = Signal(name=f"carry_{low + 2}")
+            m.submodules[f"bits_{low}"] = Instance("CCU2C", p_INJECT1_0="NO", p_INJECT1_1="NO", **ports)

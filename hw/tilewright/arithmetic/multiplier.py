@@ -1,0 +1,111 @@
+"""Multiply a stream of activations by a weight that stays: in a DSP block, on carry chains, or as synthesis likes."""
+
+from amaranth.hdl import ClockSignal, Const, Instance, Module, Signal, signed
+from amaranth.lib.wiring import In, Out
+
+from tilewright.base import SharedComponent, Target, place
+
+from .multiplier_lut import LutMultiplier
+
+# Cycles by which a load precedes the first activation that it holds for; then cycles from activation to product.
+TIMING = {"infer": (1, 1), "dsp": (0, 3), "lut": (1, 2)}
+
+
+class Multiplier(SharedComponent):
+    """Multiply one activation each cycle by the weight that was loaded last.
+
+    ``product`` is exact. A weight loaded in cycle t holds for the activations of cycle ``t + weight_lead`` and
+    later, until the next load; the product of the activation of cycle t is there in cycle ``t + latency``. One
+    product a cycle, no stalls, no reset::
+
+        weight ──► load? ──│w│──┐
+                                ├──► × ──│ │──► product         infer: weight_lead 1, latency 1
+        activation ─────────────┘                               lut:   1 and 2, a register inside the ×
+
+        weight ──► load? ──│w│──┐
+                                ├──► × ──│ │──│ │──► product    dsp:   weight_lead 0, latency 3
+        activation ────────│a│──┘
+
+    ===== ==========================================================================================
+    kind  what it becomes
+    ===== ==========================================================================================
+    infer A registered ``*``: synthesis chooses.
+    dsp   ECP5: one MULT18X18D with its own input and output registers. Elsewhere the same three
+          registers around a ``*``, which synthesis for 7-series packs into its DSP block.
+          On iCE40, for at most 8 x 8 bits, a `ProcessingElement` takes a `MultiplierPair` instead.
+          The last register is in the fabric: from a DSP block to the adders the way is long.
+    lut   Carry chains only, see `LutMultiplier`; 36 CCU2C for 8 x 8 bits on ECP5.
+    ===== ==========================================================================================
+
+    Parameters
+    ----------
+    kind : str
+        ``infer``, ``dsp`` or ``lut``.
+    activation_bits, weight_bits : int
+        Widths of the signed operands, 2 to 16.
+
+    Members
+    -------
+    activation : In(signed(activation_bits))
+    weight : In(signed(weight_bits))
+    load : In(1)
+        Take ``weight`` at the end of this cycle.
+    product : Out(signed(activation_bits + weight_bits))
+    """
+
+    def __init__(self, kind: str, activation_bits: int, weight_bits: int):
+        self.kind = kind
+        self.weight_lead, self.latency = TIMING[kind]
+        super().__init__({
+            "activation": In(signed(activation_bits)),
+            "weight": In(signed(weight_bits)),
+            "load": In(1),
+            "product": Out(signed(activation_bits + weight_bits)),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+
+        match self.kind:
+            case "infer":
+                product = self.activation * self._stationary(m)
+            case "lut":
+                lut = place(m, "lut", LutMultiplier(len(self.activation), len(self.weight)), platform)
+                m.d.comb += [lut.a.eq(self.activation), lut.b.eq(self._stationary(m))]
+                product = lut.product
+            case "dsp":
+                product = Signal.like(self.product, name="dsp_product", reset_less=True)
+                if isinstance(platform, Target) and platform.family == "ecp5":
+                    m.submodules.mult18x18d = self._mult18x18d(product)
+                else:
+                    activation = Signal.like(self.activation, name="dsp_activation", reset_less=True)
+                    m.d.sync += activation.eq(self.activation)
+                    m.d.sync += product.eq(activation * self._stationary(m))
+
+        product_register = Signal.like(self.product, reset_less=True)
+        m.d.sync += product_register.eq(product)
+        m.d.comb += self.product.eq(product_register)
+        return m
+
+    def _stationary(self, m: Module) -> Signal:
+        """The register of the weight that stays."""
+        stationary = Signal.like(self.weight, name="stationary", reset_less=True)
+        with m.If(self.load):
+            m.d.sync += stationary.eq(self.weight)
+        return stationary
+
+    def _mult18x18d(self, product: Signal) -> Instance:
+        """The DSP block: its input register B is the weight, enabled by CE1; ``product`` is its output register."""
+        a, b = self.activation, self.weight
+        return Instance(
+            "MULT18X18D",
+            p_REG_INPUTA_CLK="CLK0", p_REG_INPUTA_CE="CE0", p_REG_INPUTA_RST="RST0",
+            p_REG_INPUTB_CLK="CLK0", p_REG_INPUTB_CE="CE1", p_REG_INPUTB_RST="RST0",
+            p_REG_PIPELINE_CLK="NONE", p_REG_OUTPUT_CLK="CLK0", p_REG_OUTPUT_CE="CE0", p_REG_OUTPUT_RST="RST0",
+            p_GSR="DISABLED", p_RESETMODE="SYNC",
+            i_CLK0=ClockSignal(), i_CE0=Const(1, 1), i_CE1=self.load, i_RST0=Const(0, 1),
+            i_SIGNEDA=Const(1, 1), i_SIGNEDB=Const(1, 1), i_SOURCEA=Const(0, 1), i_SOURCEB=Const(0, 1),
+            **{f"i_A{bit}": a[min(bit, len(a) - 1)] for bit in range(18)},
+            **{f"i_B{bit}": b[min(bit, len(b) - 1)] for bit in range(18)},
+            **{f"o_P{bit}": product[bit] for bit in range(len(product))},
+        )  # fmt: skip

@@ -1,0 +1,36 @@
+"""What every room stands on: configurations, components, ports, errors, files."""
+
+from tilewright.errors import ConfigError, TilewrightError, ToolError
+
+from .component import FAMILIES, Family, SharedComponent, Target, place
+from .config import Config, closest_name, load_config
+from .documents import parse_json, parse_value, read_json, read_text, read_toml
+from .files import check_folder, check_output, write_files
+from .port import Port
+from .user_cache import cache_folder, writable, yowasp_environment
+
+__all__ = [
+    "FAMILIES",
+    "Config",
+    "ConfigError",
+    "Family",
+    "Port",
+    "SharedComponent",
+    "Target",
+    "TilewrightError",
+    "ToolError",
+    "cache_folder",
+    "check_folder",
+    "check_output",
+    "closest_name",
+    "load_config",
+    "parse_json",
+    "parse_value",
+    "place",
+    "read_json",
+    "read_text",
+    "read_toml",
+    "writable",
+    "write_files",
+    "yowasp_environment",
+]

@@ -1,0 +1,175 @@
+"""Configurations: what can be chosen about each component, checked when it is made."""
+
+import contextlib
+import difflib
+import json
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tilewright.errors import ConfigError, TilewrightError
+
+from .documents import parse_value, read_toml
+
+__all__ = ["Config", "closest_name", "load_config"]
+
+
+class Config(BaseModel):
+    """A frozen set of fields, checked one by one and against each other when it is made.
+
+    Unknown fields, wrong types and impossible values raise `ConfigError` with the field, the value,
+    the reason and the nearest value that works. ``model_json_schema()`` describes the fields.
+    Subclasses set ``PRESETS`` (name to field values) and ``TABLE``, their table in a TOML file.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    TABLE: ClassVar[str]
+    PRESETS: ClassVar[dict[str, dict[str, Any]]]
+    UNSAID: ClassVar[frozenset[str]] = frozenset()
+
+    def __init__(self, /, **values: Any):
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise _explain(type(self), values, error) from None
+
+    @classmethod
+    def preset(cls, name: str, **changes: Any) -> Self:
+        """Return the preset called ``name``, with some fields changed: ``preset("small", rounding="double")``."""
+        return cls(**cls.preset_values(name) | changes)
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with some fields changed, checked like any other configuration."""
+        return type(self)(**self.model_dump() | changes)
+
+    __replace__ = replace
+
+    @classmethod
+    def preset_values(cls, name: str) -> dict[str, Any]:
+        """Return the field values of the preset called ``name``."""
+        if name not in cls.PRESETS:
+            raise ConfigError(
+                "preset", name, f"must be one of {', '.join(cls.PRESETS)}", closest_name(name, cls.PRESETS)
+            )
+        return dict(cls.PRESETS[name])
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Return the configuration that `to_json` wrote."""
+        return cls(**json.loads(text))
+
+    def to_json(self) -> str:
+        """Return the fields as JSON, in the order of their declaration, as of `described`."""
+        return json.dumps(self.described(), separators=(",", ":"))
+
+    def described(self) -> dict[str, Any]:
+        """Return the fields in the order of their declaration, without those of ``UNSAID`` that have their default.
+
+        So a design that does not use them keeps the text and the identity that it has had.
+        """
+        fields = type(self).model_fields
+        return {
+            name: value
+            for name, value in self.model_dump().items()
+            if name not in self.UNSAID or value != fields[name].default
+        }
+
+
+ConfigT = TypeVar("ConfigT", bound=Config)
+
+
+def load_config(
+    cls: type[ConfigT], preset: str | None = None, path: Path | None = None, settings: Iterable[str] = ()
+) -> ConfigT:
+    """Combine a preset, then a TOML file, then ``field=value`` settings; the later wins.
+
+    Parameters
+    ----------
+    cls : type
+        The `Config` to make; the file's values are in its table ``[cls.TABLE]``.
+    preset : str or None
+        Where to start; the fields' defaults without one.
+    path : Path or None
+        A TOML file.
+    settings : iterable of str
+        ``field=value`` as on the command line; the value is read as TOML, or as a string if it is none.
+    """
+    values = {} if preset is None else cls.preset_values(preset)
+    if path is not None:
+        values |= _read_table(cls, path)
+    for setting in settings:
+        field, equals, text = setting.partition("=")
+        if not equals:
+            raise TilewrightError(f"--set {setting}: write it as FIELD=VALUE, for example --set rows=8")
+        values[field.strip()] = parse_value(text.strip())
+    return cls(**values)
+
+
+def _read_table(cls: type[Config], path: Path) -> Mapping[str, Any]:
+    tables = read_toml(path, cls.TABLE)
+    for name in tables:
+        if name != cls.TABLE:
+            raise TilewrightError(f"{path}: unknown key {name!r}; the fields belong in a table [{cls.TABLE}]")
+    table = tables.get(cls.TABLE)
+    if not isinstance(table, Mapping):
+        raise TilewrightError(f"{path}: has no table [{cls.TABLE}]; put the fields there")
+    return table
+
+
+def closest_name(name: str, names: Iterable[str]) -> str | None:
+    return next(iter(difflib.get_close_matches(str(name), list(names), n=1, cutoff=0.4)), None)
+
+
+def _explain(cls: type[Config], values: Mapping[str, Any], error: ValidationError) -> ConfigError:
+    """Turn the first of pydantic's errors about ``cls(**values)`` into a `ConfigError`."""
+    first = error.errors()[0]
+    context = first.get("ctx", {})
+    cause = context.get("error")
+    if isinstance(cause, ConfigError):
+        prefix = ".".join(map(str, first["loc"]))
+        field = f"{prefix}.{cause.field}" if prefix else cause.field
+        return ConfigError(field, cause.value, cause.reason, cause.nearest)
+    field = ".".join(map(str, first["loc"]))
+    value = first["input"]
+    match first["type"]:
+        case "greater_than_equal" | "less_than_equal":
+            limits = _limits(cls, field)
+            return ConfigError(field, value, f"must be {limits.start} to {limits[-1]}", _nearest(cls, values, field))
+        case "int_type" | "int_from_float":
+            return ConfigError(field, value, "must be a whole number", _nearest(cls, values, field))
+        case "literal_error":
+            choices = context["expected"].replace("'", "").replace(" or ", ", ").split(", ")
+            nearest = closest_name(str(value), choices) or choices[0]
+            return ConfigError(field, value, f"must be one of {', '.join(choices)}", nearest)
+        case "extra_forbidden":
+            fields = list(cls.model_fields)
+            reason = f"there is no such field; the fields are {', '.join(fields)}"
+            return ConfigError(field, value, reason, closest_name(field, fields))
+        case _:
+            return ConfigError(field, value, first["msg"])
+
+
+def _limits(cls: type[Config], field: str) -> range:
+    """The values that an integer field takes by itself."""
+    schema = cls.model_json_schema()["properties"][field]
+    return range(schema["minimum"], schema["maximum"] + 1)
+
+
+def _nearest(cls: type[Config], values: Mapping[str, Any], field: str) -> int | None:
+    """The value of an integer field closest to ``values[field]`` that works, the other fields unchanged."""
+    value = values[field]
+    if not isinstance(value, int | float) or math.isnan(value):
+        return None
+    limits = _limits(cls, field)
+    small = len(limits) <= 4096
+    candidates = limits if small else {limits.start, limits[-1]} | {1 << n for n in range(64) if 1 << n in limits}
+    value = min(max(value, limits.start), limits[-1])
+    for candidate in sorted(candidates, key=lambda n: abs(n - value)):
+        with contextlib.suppress(ConfigError):
+            cls(**{**values, field: candidate})
+            return candidate
+    return None

@@ -1,0 +1,72 @@
+"""What can be generated on its own: each product's configuration, component and Verilog ports."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from amaranth.lib.wiring import Component
+
+from tilewright.accelerator import Accelerator, accelerator_ports
+from tilewright.accelerator.contract import AcceleratorConfig
+from tilewright.accelerator.registers import c_header, register_page
+from tilewright.base import Config, Port
+from tilewright.boards import BoardConfig, BoardSystem, board_ports
+from tilewright.dma import DmaConfig, DmaReader, DmaWriter, reader_ports, writer_ports
+from tilewright.memory.sdram import Sdram, SdramConfig, sdram_ports
+from tilewright.tile import MatmulTile, TileConfig, tile_ports
+
+__all__ = ["BOARD", "PRODUCTS", "Port", "Product"]
+
+
+@dataclass(frozen=True)
+class Product:
+    """A component with a configuration, Verilog, a testbench and a report of its own.
+
+    Parameters
+    ----------
+    name : str
+        Its name on the command line; with underscores also the name of its Verilog module and file.
+    about : str
+        One line of help.
+    config : type
+        The `Config` that describes it.
+    component : callable
+        Makes the component from its configuration.
+    ports : callable
+        Lists the Verilog ports of a component, without ``clk`` and ``rst``.
+    companions : dict of callable
+        Files written beside the Verilog: by name, what makes their text from the configuration.
+    """
+
+    name: str
+    about: str
+    config: type[Config]
+    component: Callable[..., Component]
+    ports: Callable[..., list[Port]]
+    companions: Mapping[str, Callable[..., str]] = field(default_factory=dict)
+
+    @property
+    def module(self) -> str:
+        """Name of the Verilog module."""
+        return self.name.replace("-", "_")
+
+
+PRODUCTS = {
+    product.name: product
+    for product in [
+        Product("tile", "the matrix-multiply tile", TileConfig, MatmulTile, tile_ports),
+        Product("dma-reader", "the DMA engine from AXI4 memory to a stream", DmaConfig, DmaReader, reader_ports),
+        Product("dma-writer", "the DMA engine from a stream to AXI4 memory", DmaConfig, DmaWriter, writer_ports),
+        Product("sdram", "the SDRAM controller behind AXI4", SdramConfig, Sdram, sdram_ports),
+        Product(
+            "accelerator",
+            "the matrix-multiply accelerator",
+            AcceleratorConfig,
+            Accelerator,
+            accelerator_ports,
+            {"tilewright.h": c_header, "registers.md": register_page},
+        ),
+    ]
+}
+
+
+BOARD = Product("board", "an accelerator with memory and a serial host link", BoardConfig, BoardSystem, board_ports)

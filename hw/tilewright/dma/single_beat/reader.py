@@ -1,0 +1,116 @@
+"""Read two-dimensional transfers from AXI4 memory, one word at a time: small, where speed does not matter."""
+
+from amaranth.hdl import Cat, Module, Signal
+from amaranth.lib import stream
+from amaranth.lib.wiring import In, Out
+
+from tilewright.base import SharedComponent, place
+from tilewright.bus import Axi4Read, Burst
+from tilewright.dma import Cause, DmaConfig, response_cause
+
+from .word_iterator import WordWalk
+
+__all__ = ["WordReader", "single_beat"]
+
+
+class WordReader(SharedComponent):
+    """Read rows of bytes from memory and stream them as words, each a burst of one beat, the next after its answer.
+
+    What it gives is what a `DmaReader` gives, in a sixth of the flip-flops, with these differences: a request is
+    accepted at its end, with its status, and must stay unchanged until then; a request that fails gives no words from
+    the failing one on; whoever takes words is always ready; addresses and strides must be multiples of the word, rows
+    and their number at least 1. An address offered in cycle t and answered in t + n gives its word in t + n, and the
+    next address is offered in t + n + 1::
+
+        requests ──► WordWalk ──► AR        R ──► clear tail ──► o, status
+
+    **Errors.** A request fails at the first word past the last address (``WRAPPED``), or with an error response
+    (``SLVERR``, ``DECERR``).
+
+    **Abort.** While `abort` is 1 no request is begun; one that is under way ends without a status when the word under
+    way has come.
+
+    Parameters
+    ----------
+    config : DmaConfig
+        Widths; ``max_burst`` and ``outstanding`` are 1.
+
+    Members
+    -------
+    requests : In(stream.Signature(config.request_shape))
+    o : Out(stream.Signature(config.word_shape, always_ready=True))
+    status : Out(stream.Signature(config.status_shape, always_ready=True))
+        In the cycle of the request's acceptance: the cause, and the address of the last word asked for.
+    abort : In(1)
+    busy : Out(1)
+        A request is under way.
+    m_axi : Out(Axi4Read)
+    """
+
+    def __init__(self, config: DmaConfig):
+        self.config = config
+        axi = Axi4Read(data_bits=config.data_bits, addr_bits=config.addr_bits, id_bits=config.id_bits)
+        super().__init__({
+            "requests": In(stream.Signature(config.request_shape)),
+            "o": Out(stream.Signature(config.word_shape, always_ready=True)),
+            "status": Out(stream.Signature(config.status_shape, always_ready=True)),
+            "abort": In(1),
+            "busy": Out(1),
+            "m_axi": Out(axi),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        config, axi = self.config, self.m_axi
+        walk = place(m, "walk", WordWalk(config), platform)
+        cause = Signal(Cause, reset_less=True)
+        answer = response_cause(axi.rresp)
+        word = self.o.payload
+        m.d.comb += [
+            walk.request.eq(self.requests.payload),
+            *(getattr(axi, f"ar{name}").eq(value) for name, value in single_beat(config, walk.address).items()),
+            word.data.eq(axi.rdata & byte_mask(walk.bytes_of_row)),
+            word.row_last.eq(walk.row_last),
+            word.last.eq(walk.last),
+            self.status.payload.cause.eq(cause),
+            self.status.payload.address.eq(walk.address),
+        ]
+        m.d.comb += self.busy.eq(1)
+        with m.FSM():
+            with m.State("Idle"):
+                m.d.comb += [walk.start.eq(1), self.busy.eq(0)]
+                with m.If(self.requests.valid & ~self.abort):
+                    m.next = "Ask"
+            with m.State("Ask"):
+                m.d.comb += axi.arvalid.eq(~walk.wrapped)
+                m.d.sync += cause.eq(Cause.WRAPPED)
+                with m.If(walk.wrapped):
+                    m.next = "End"
+                with m.Elif(axi.arready):
+                    m.next = "Answer"
+            with m.State("Answer"):
+                m.d.comb += axi.rready.eq(1)
+                with m.If(axi.rvalid):
+                    m.d.sync += cause.eq(answer)
+                    m.d.comb += self.o.valid.eq(~axi.rresp[1] & ~self.abort)
+                    with m.If(self.abort):
+                        m.next = "Idle"
+                    with m.Elif(axi.rresp[1] | walk.last):
+                        m.next = "End"
+                    with m.Else():
+                        m.d.comb += walk.step.eq(1)
+                        m.next = "Ask"
+            with m.State("End"):
+                m.d.comb += [self.status.valid.eq(1), self.requests.ready.eq(1)]
+                m.next = "Idle"
+        return m
+
+
+def single_beat(config: DmaConfig, address) -> dict:
+    """The members of an address channel that ask for one word, by their names without the channel."""
+    return {"addr": address, "len": 0, "size": config.word_log2, "burst": Burst.INCR, "cache": 0b0011}
+
+
+def byte_mask(strobes):
+    """Eight bits for each bit."""
+    return Cat(bit.replicate(8) for bit in strobes)

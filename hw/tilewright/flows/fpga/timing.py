@@ -1,0 +1,22 @@
+"""How fast a design runs on ECP5, from place and route."""
+
+from collections.abc import Iterator
+
+from tilewright.base import Config
+from tilewright.cores import Product
+from tilewright.flows import ReportTarget
+from tilewright.tools import NEXTPNR, find_wheel_tool
+
+from .place_route import place_and_route
+
+__all__ = ["measure_fmax"]
+
+
+def measure_fmax(product: Product, config: Config, seeds: list[int], goal_mhz: int = 250) -> Iterator[float]:
+    """Yield the highest clock frequency in MHz for each placement seed, on ECP5-85k, speed grade 6.
+
+    See `place_and_route`, which says more about each placement.
+    """
+    find_wheel_tool(*NEXTPNR["ecp5"])
+    for placement in place_and_route(product, config, ReportTarget.parse("ecp5"), seeds, goal_mhz):
+        yield placement.mhz

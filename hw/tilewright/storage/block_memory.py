@@ -1,0 +1,102 @@
+"""A block memory with its output register, one side written and the other read."""
+
+from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Signal, unsigned
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from tilewright.base import SharedComponent, Target
+
+__all__ = ["BlockMemory"]
+
+# A block of an ECP5, as wide as it gets: bits and rows.
+PDPW16KD_BITS = 36
+PDPW16KD_ROWS = 512
+
+
+class BlockMemory(SharedComponent):
+    """Store rows, and read them through two registers, each with its own enable.
+
+    A row read with `fetch` in cycle t can be moved to `q` with `take` from cycle t + 1 on. Fetching a row in the very
+    cycle in which it is written gives anything. Nothing is reset.
+
+    On ECP5, 17 to 512 rows are PDPW16KD blocks that use their own output registers: what follows `q` starts 1 ns
+    after the clock instead of 5.8. Elsewhere memory and registers are inferred.
+
+    Parameters
+    ----------
+    bits : int
+    rows : int
+        A power of two, at least 2.
+    registered : bool
+        Otherwise there is no second register: `q` is the row fetched last, and `take` does nothing.
+
+    Members
+    -------
+    write : In(1)
+        Store `data` in row `write_row`.
+    write_row : In(range(rows))
+    data : In(unsigned(bits))
+    fetch : In(1)
+        Read row `read_row`.
+    read_row : In(range(rows))
+    take : In(1)
+        Move the row fetched last to `q`.
+    q : Out(unsigned(bits))
+    """
+
+    def __init__(self, bits: int, rows: int, registered: bool = True):
+        if rows < 2 or rows & rows - 1:
+            raise ValueError(f"rows = {rows} must be a power of two, at least 2")
+        self.bits = bits
+        self.rows = rows
+        self.registered = registered
+        super().__init__({
+            "write": In(1),
+            "write_row": In(range(rows)),
+            "data": In(unsigned(bits)),
+            "fetch": In(1),
+            "read_row": In(range(rows)),
+            "take": In(1),
+            "q": Out(unsigned(bits)),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        ecp5 = isinstance(platform, Target) and platform.family == "ecp5"
+        if ecp5 and self.registered and 16 < self.rows <= PDPW16KD_ROWS:
+            for low in range(0, self.bits, PDPW16KD_BITS):
+                self._place_block(m, low)
+            return m
+        m.submodules.cells = memory = Memory(shape=self.bits, depth=self.rows, init=[], attrs={"no_rw_check": 1})
+        write = memory.write_port()
+        read = memory.read_port()
+        m.d.comb += [write.addr.eq(self.write_row), write.data.eq(self.data), write.en.eq(self.write)]
+        m.d.comb += [read.addr.eq(self.read_row), read.en.eq(self.fetch)]
+        if not self.registered:
+            m.d.comb += self.q.eq(read.data)
+            return m
+        q = Signal(self.bits, reset_less=True)
+        with m.If(self.take):
+            m.d.sync += q.eq(read.data)
+        m.d.comb += self.q.eq(q)
+        return m
+
+    def _place_block(self, m: Module, low: int):
+        """The block of bits ``low`` and up."""
+        bits = min(PDPW16KD_BITS, self.bits - low)
+        q = Signal(PDPW16KD_BITS, name=f"q_{low}")
+        m.d.comb += self.q[low : low + bits].eq(q)
+        data = Cat(self.data[low : low + bits], Const(0, PDPW16KD_BITS - bits))
+        write_row = Cat(self.write_row, Const(0, 9 - len(self.write_row)))
+        read_row = Cat(Const(0, 5), self.read_row, Const(0, 9 - len(self.read_row)))
+        ports = {f"i_DI{n}": data[n] for n in range(PDPW16KD_BITS)}
+        ports |= {f"o_DO{n}": q[n] for n in range(PDPW16KD_BITS)}
+        ports |= {f"i_ADW{n}": write_row[n] for n in range(9)} | {f"i_ADR{n}": read_row[n] for n in range(14)}
+        ports |= {f"i_BE{n}": Const(1, 1) for n in range(4)}
+        ports |= {f"i_CS{side}{n}": Const(0, 1) for side in "WR" for n in range(3)}
+        m.submodules[f"bits_{low}"] = Instance(
+            "PDPW16KD",
+            p_DATA_WIDTH_W=PDPW16KD_BITS, p_DATA_WIDTH_R=PDPW16KD_BITS, p_REGMODE="OUTREG", p_GSR="DISABLED",
+            i_CLKW=ClockSignal(), i_CEW=self.write, i_CLKR=ClockSignal(), i_CER=self.fetch, i_OCER=self.take,
+            i_RST=Const(0, 1), **ports,
+        )  # fmt: skip

@@ -1,0 +1,71 @@
+"""A first-in first-out queue of few entries, in distributed memory."""
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import stream
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from tilewright.base import SharedComponent
+
+__all__ = ["SmallFifo"]
+
+
+class SmallFifo(SharedComponent):
+    """Queue entries in distributed memory.
+
+    Entries leave in the order in which they came. Latency is 1 cycle, throughput 1 entry per cycle on
+    both sides at once. `i.ready` and `o.valid` come from registers alone::
+
+        i ──►│memory│──► o
+
+    Parameters
+    ----------
+    shape : ShapeLike
+        What an entry is.
+    depth : int
+        Entries it holds, at least 1.
+
+    Members
+    -------
+    i : In(stream.Signature(shape))
+        Entries; `i.ready` says that there is space.
+    o : Out(stream.Signature(shape))
+        The oldest entry.
+    """
+
+    def __init__(self, shape, depth: int):
+        self.shape = shape
+        self.depth = depth
+        super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
+
+    def elaborate(self, platform):
+        m = Module()
+        rows = 1 << (self.depth - 1).bit_length()  # a ring whose end needs no logic
+        m.submodules.memory = memory = Memory(shape=self.shape, depth=rows, init=[])
+        write = memory.write_port()
+        read = memory.read_port(domain="comb")
+
+        push = Signal()
+        pop = Signal()
+        m.d.comb += [push.eq(self.i.valid & self.i.ready), pop.eq(self.o.valid & self.o.ready)]
+        m.d.comb += [write.data.eq(self.i.payload), write.en.eq(push), self.o.payload.eq(read.data)]
+
+        # Each pointer is kept together with the row after it; `full_at` is the head at which no row will be free.
+        head = Signal(range(rows))
+        head_next = Signal(range(rows), init=1 % rows)
+        tail = Signal(range(rows))
+        full_at = Signal(range(rows), init=(1 + rows - self.depth) % rows)
+        m.d.comb += [write.addr.eq(tail), read.addr.eq(head)]
+        with m.If(push):
+            m.d.sync += [tail.eq(tail + 1), full_at.eq(full_at + 1)]
+        with m.If(pop):
+            m.d.sync += [head.eq(head_next), head_next.eq(head_next + 1)]
+
+        ready = Signal(init=1)
+        valid = Signal()
+        m.d.comb += [self.i.ready.eq(ready), self.o.valid.eq(valid)]
+        with m.If(push & ~pop):
+            m.d.sync += [valid.eq(1), ready.eq(full_at != head)]
+        with m.If(~push & pop):
+            m.d.sync += [valid.eq(head_next != tail), ready.eq(1)]
+        return m

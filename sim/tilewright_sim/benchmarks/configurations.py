@@ -1,0 +1,84 @@
+"""Measure what configurations of every product cost on every target: the README's table of them."""
+
+import math
+import shutil
+from collections.abc import Iterator
+
+from tilewright.base import ToolError, load_config
+from tilewright.cores import PRODUCTS
+from tilewright.flows import ReportTarget
+from tilewright_sim.cost import measure
+from tilewright_sim.models.cycles import Bus
+
+from .figures import Configuration
+from .libraries import OSU018
+
+__all__ = ["CONFIGURATIONS", "bench_configurations"]
+
+SHAPE = (64, 256, 256)
+LATENCY = 16
+"""Of the memory, in cycles."""
+
+CONFIGURATIONS: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
+    ("tile", "nano", (), "generic"),
+    ("tile", "nano", (), "ice40-hx8k"),
+    ("tile", "nano", ("multiplier=lut",), "ice40-hx8k"),
+    ("tile", "nano", ("dot=1", "multiplier=lut"), "ice40-hx8k"),
+    ("tile", "nano", ("multiplier=dsp",), "ecp5-25k"),
+    ("tile", "small", ("multiplier=dsp",), "ecp5-85k"),
+    ("tile", "small", ("dot=1", "multiplier=dsp"), "ecp5-85k"),
+    ("tile", "small", ("multiplier=lut",), "ecp5-85k"),
+    ("tile", "small", (), "xc7"),
+    ("tile", "small", ("multiplier=lut",), "xc7"),
+    ("tile", "base", (), "xc7"),
+    ("tile", "nano", (), "asic"),
+    ("tile", "nano", ("dot=1",), "asic"),
+    ("tile", "small", (), "asic"),
+    ("dma-reader", "", (), "ecp5-85k"),
+    ("dma-writer", "", (), "ecp5-85k"),
+    ("accelerator", "nano", (), "ecp5-85k"),
+    ("accelerator", "nano", (), "xc7"),
+    ("accelerator", "small", (), "ecp5-85k"),
+)
+"""Product, preset, changed fields and target."""
+
+
+def bench_configurations() -> Iterator[Configuration]:
+    """Synthesize each of `CONFIGURATIONS`; yield it when it is known. Under eight minutes of processor time.
+
+    Raises
+    ------
+    ToolError
+        If the standard cells or OpenSTA are missing: the table would lose lines.
+    """
+    if not OSU018.exists() or not shutil.which("sta"):
+        raise ToolError("the target asic of this table needs Debian's: apt-get install opensta qflow-tech-osu018")
+    for product, preset, settings, target in CONFIGURATIONS:
+        yield _configuration(product, preset, settings, target)
+
+
+def _configuration(product: str, preset: str, settings: tuple[str, ...], target: str) -> Configuration:
+    config = load_config(PRODUCTS[product].config, preset or None, settings=settings)
+    multiplies = hasattr(config, "rows")
+    asic = target == "asic"
+    place = ReportTarget.parse(target, (OSU018,) if asic else ())
+    report = measure(product, config, place, shapes=[SHAPE] if multiplies else [], bus=Bus(latency=LATENCY))
+    total, cycles = report.area["total"], report.cycles[0] if multiplies else None
+    options = [f"--preset {preset}"] * bool(preset) + [f"--set {setting}" for setting in settings]
+    options += [f"--target {target}"] + ["--liberty osu018_stdcells.lib"] * asic
+    if multiplies:
+        options.append(f"--shape {'x'.join(map(str, SHAPE))}")
+    if product == "accelerator":
+        options.append(f"--latency {LATENCY}")
+    return Configuration(
+        name=", ".join(filter(None, (f"{product} {preset}".strip(), *(f"`{setting}`" for setting in settings)))),
+        target="asic, osu018" if asic else target,
+        area=f"{total['cell_um2']:,.0f} µm²" if asic else f"{total['lut4']:,} LUT4",
+        ff=total["ff"],
+        dsp=total.get("dsp"),
+        bram=total.get("bram"),
+        cycles=cycles["cycles"] if cycles else None,
+        macs_per_cycle=math.prod(SHAPE) / cycles["cycles"] if cycles else None,
+        utilisation=cycles["utilisation"] if cycles else None,
+        command=f"tilewright report {product} {' '.join(options)}",
+    )

@@ -1,0 +1,107 @@
+"""Measure what the README promises of the DMA engines."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from tilewright.cores import PRODUCTS
+from tilewright.dma import DmaConfig, DmaReader, DmaWriter
+from tilewright.flows.fpga import measure_area, measure_fmax
+from tilewright_sim.models import Request, read_words, word_count, write_bytes
+from tilewright_sim.testbench import AxiMemory, ReadMemory, WriteMemory, pysim
+
+from .figures import Figure
+
+__all__ = ["bench_dma"]
+
+COMMAND = "tilewright bench dma"
+CONFIG = DmaConfig()  # 64-bit data, 32-bit addresses, aligned, bursts of 16
+SIZE = 1 << 16
+QUEUED = [Request(address, SIZE // 4) for address in range(0, SIZE, SIZE // 4)]
+ROWS = [Request(64 * part, 64, SIZE // 1024, 1024) for part in range(16)]
+LUTS = {"dma-reader": 628, "dma-writer": 900}
+
+
+def bench_dma() -> Iterator[Figure]:
+    """Measure both engines; yield each figure when it is known. About three minutes on two cores."""
+    for write, name in ((False, "read"), (True, "write")):
+        yield _utilisation(f"{name} 64 KiB as 4 queued requests, 64-bit, bursts of 16", "100 %", 1, QUEUED, write)
+    yield _utilisation("read 64 KiB, latency 100 cycles", "≥ 99.9 %", 0.999, [Request(0, SIZE)], False, latency=100)
+    for write, name in ((False, "read"), (True, "write")):
+        yield _utilisation(f"{name} 64 KiB in rows of 64 bytes, stride 1 KiB", "≥ 98 %", 0.98, ROWS, write)
+    for product in LUTS:
+        yield _first_address(product)
+    for product, bar in LUTS.items():
+        luts = measure_area(PRODUCTS[product], CONFIG, "ecp5").lut4
+        command = f"tilewright area {product} --target ecp5"
+        yield Figure(f"area of {product}", f"≤ {bar} LUT4-equivalents", f"{luts}", luts <= bar, command)
+    for product in LUTS:
+        best = max(measure_fmax(PRODUCTS[product], CONFIG, [1, 2, 3]))
+        name = f"Fmax of {product}, ECP5-85k speed 6, ports registered, best of 3 seeds"
+        yield Figure(name, "≥ 140 MHz", f"{best:.1f} MHz", best >= 140, f"tilewright fmax {product} --seeds 3")
+
+
+def _utilisation(name: str, bar: str, least: float, requests: list[Request], write: bool, latency: int = 0) -> Figure:
+    """The share of the cycles from the first beat on the bus to the last in which a beat moves."""
+    memory, _ = _run(requests, write, latency)
+    beats, cycles = len(memory.beat_cycles), memory.beat_cycles[-1] - memory.beat_cycles[0] + 1
+    share = beats / cycles
+    measured = f"{share:.2%} ({beats} beats in {cycles} cycles)"
+    return Figure(f"{name}: cycles with a beat", bar, measured, share >= least, COMMAND)
+
+
+def _first_address(product: str) -> Figure:
+    """The most cycles from the acceptance of a descriptor to its first address.
+
+    To write, the words of its first burst are at hand: fewer than a longest burst's, just those, or more.
+    """
+    cycles = 0
+    for request in (Request(0, 8), Request(120, 16), Request(0, 128), Request(0, 256)):
+        memory, accepted = _run([request], product == "dma-writer", 0, after=40)
+        cycles = max(cycles, memory.bursts[0][0] - accepted)
+    return Figure(f"{product}: descriptor accepted to first address", "≤ 2 cycles", f"{cycles}", cycles <= 2, COMMAND)
+
+
+def _run(requests: list[Request], write: bool, latency: int, after: int = 0) -> tuple[AxiMemory, int]:
+    """Move the requests, offered from cycle ``after`` on, and check every byte.
+
+    Returns the memory, and the cycle in which the first request was accepted.
+    """
+    size, word = SIZE, CONFIG.word_bytes
+    contents = bytearray(n * 181 + (n >> 8) & 0xFF for n in range(size))
+    engine: Any = DmaWriter(CONFIG) if write else DmaReader(CONFIG)
+    memory = (WriteMemory if write else ReadMemory)(engine.m_axi, contents[:], latency=latency)
+    feeder = pysim.Feeder(engine.requests, [asdict(request) for request in requests])
+    statuses = pysim.Taker(engine.status)
+    data = [n * 0x9E3779B97F4A7C15 & (1 << CONFIG.data_bits) - 1 for n in range(_words(requests))]
+    words: Any = pysim.Feeder(engine.i, data) if write else pysim.Taker(engine.o)
+
+    async def offer(ctx):
+        if after:
+            await ctx.tick().repeat(after)
+        await feeder.run(ctx)
+
+    async def finish(ctx):
+        while len(statuses.items) < len(requests):
+            await ctx.tick()
+
+    background = (memory.run, offer, words.run, statuses.run)
+    pysim.run(engine, finish, background=background, limit_cycles=100_000)
+    if write:
+        want = contents[:]
+        for request in requests:
+            count = word_count(request, word_bytes=word)
+            for address, byte in write_bytes(request, data[:count], word_bytes=word):
+                want[address] = byte
+            del data[:count]
+        right = memory.contents == want
+    else:
+        moved = [(item.data, bool(item.row_last), bool(item.last)) for item in words.items]
+        right = moved == [beat for request in requests for beat in read_words(request, contents, word_bytes=word)]
+    if not right or any(status.cause.value for status in statuses.items):
+        raise AssertionError("what the engine moved differs from its model")
+    return memory, feeder.cycles[0] + after
+
+
+def _words(requests: list[Request]) -> int:
+    return sum(word_count(request, word_bytes=CONFIG.word_bytes) for request in requests)

@@ -1,0 +1,21 @@
+"""TODO."""
+
+import os
+from pathlib import Path
+
+__all__ = ["OSU018", "libraries"]
+
+
+OSU018 = Path("/usr/share/qflow/tech/osu018/osu018_stdcells.lib")
+"""Where Debian's `qflow-tech-osu018` puts its library."""
+
+
+def libraries() -> dict[str, tuple[Path, ...]]:
+    """Return the standard cells that are there: Debian's, and those below ``TILEWRIGHT_PDK`` (``../shared/pdk``)."""
+    folder = Path(os.environ.get("TILEWRIGHT_PDK", "../shared/pdk"))
+    found: dict[str, tuple[Path, ...]] = {"osu018": (OSU018,)} if OSU018.exists() else {}
+    for name in ("asap7", "sg13g2"):
+        files = tuple(sorted((folder / name).glob("*.lib*")))
+        if files:
+            found[name] = files
+    return found

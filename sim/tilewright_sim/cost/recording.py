@@ -1,0 +1,76 @@
+"""What signals of the RTL held in each cycle of a run, from its waveform."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tilewright.base import ToolError
+
+__all__ = ["Bits", "Recording", "read_recording"]
+
+Bits = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What registers and ports of the RTL held in each cycle of a run, just before the rising clock edge.
+
+    Parameters
+    ----------
+    cycles : int
+    signals : dict of uint8 arrays of shape [cycles, bits]
+        By name below the top module, its lowest bit first.
+    """
+
+    cycles: int
+    signals: dict[str, Bits]
+
+
+def read_recording(waveform: Path, top: str, wanted: set[str], cycles: range | None = None) -> Recording:
+    """Read the signals in ``wanted`` from an FST or VCD waveform of Verilator's.
+
+    Parameters
+    ----------
+    waveform : Path
+    top : str
+        The top module.
+    wanted : set of str
+        Names below it, with dots.
+    cycles : range or None
+        Rising clock edges to keep, all by default.
+
+    Raises
+    ------
+    ToolError
+        If the reader is missing.
+    """
+    try:
+        import pywellen
+    except ImportError:
+        raise ToolError("pywellen is missing, which reads waveforms: run `pip install pywellen`") from None
+    found: dict[str, Any] = {}
+    for variable in pywellen.Waveform(str(waveform)).all_vars():
+        name = variable.full_name
+        name = re.sub(rf"^(?:TOP\.)?(?:{re.escape(top)}\.)?", "", name)
+        name = re.sub(r"\s*\[\d+:\d+\]$", "", name)
+        if name == "clk" or name in wanted:
+            found.setdefault(name, variable)
+    edges = [time for time, value in found.pop("clk").tv if value == 1]
+    samples = np.array(edges[cycles.start : cycles.stop] if cycles else edges) - 1
+    signals = {name: _sampled(variable, samples) for name, variable in found.items()}
+    return Recording(len(samples), signals)
+
+
+def _sampled(variable: Any, samples: NDArray) -> Bits:
+    changes = [(time, value) for time, value in variable.tv]
+    width = variable.length or 1
+    size = -(-width // 8)
+    # Before the first change nothing is known; an `x` counts as 0.
+    values = [0, *(value if isinstance(value, int) else 0 for _, value in changes)]
+    raw = np.frombuffer(b"".join(value.to_bytes(size, "little") for value in values), dtype=np.uint8)
+    bits = np.unpackbits(raw.reshape(-1, size), axis=1, bitorder="little")[:, :width]
+    return bits[np.searchsorted(np.array([time for time, _ in changes]), samples, side="right")]

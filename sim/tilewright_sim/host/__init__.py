@@ -1,0 +1,37 @@
+"""Drive an accelerator, wherever it is: driver, runtime, arrays in its memory, the simulator."""
+
+from .allocator import ALIGNMENT, Allocator
+from .arrays import DeviceArray, DeviceView, check_bias, check_matrix
+from .check import check_result
+from .descriptor import Descriptor
+from .driver import Capabilities, Driver
+from .matrix_file import load_matrix, write_matrix
+from .requant import Requant
+from .runtime import GemmResult, RunResult, Runtime, overflows
+from .scratch import Scratch
+from .simulator import Simulator
+from .splitting import depth_slices, size_slices
+
+__all__ = [
+    "ALIGNMENT",
+    "Allocator",
+    "Capabilities",
+    "Descriptor",
+    "DeviceArray",
+    "DeviceView",
+    "Driver",
+    "GemmResult",
+    "Requant",
+    "RunResult",
+    "Runtime",
+    "Scratch",
+    "Simulator",
+    "check_bias",
+    "check_matrix",
+    "check_result",
+    "depth_slices",
+    "load_matrix",
+    "overflows",
+    "size_slices",
+    "write_matrix",
+]

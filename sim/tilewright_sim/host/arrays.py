@@ -1,0 +1,215 @@
+"""Arrays in the device's memory, laid out as the accelerator wants them."""
+
+import contextlib
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from tilewright.accelerator.contract import PARAMETER_PITCH_BYTES, STRIDE_BITS
+from tilewright.base import TilewrightError
+from tilewright_sim.closing import Closing
+
+from .allocator import Allocator
+from .device import Device
+from .requant import Requant
+
+__all__ = ["DeviceArray", "DeviceView", "Parameters", "check_bias", "check_matrix"]
+
+
+class _Region(Closing):
+    """Memory of the device, at `address` until `close`."""
+
+    allocator: Allocator
+    _address: int
+
+    @property
+    def address(self) -> int:
+        """Where it begins. `TilewrightError` once it is closed."""
+        if self._address < 0:
+            raise TilewrightError("this array is closed: its memory in the device is given back")
+        return self._address
+
+    def close(self) -> None:
+        """Give the memory back; once more does nothing."""
+        if self._address >= 0:
+            self.allocator.free(self._address)
+            self._address = -1
+
+
+class DeviceArray(_Region):
+    """A matrix in the device's memory, row-major, each row a whole number of bus words apart.
+
+    Use it in a ``with`` statement, or call `close`.
+
+    Parameters
+    ----------
+    device : Device
+    allocator : Allocator
+    shape : (int, int)
+    dtype : int8 or int32
+    word_bytes : int
+        Rows begin at multiples of this.
+    stride_limit : int
+        Greatest distance between rows in bytes.
+    """
+
+    def __init__(
+        self,
+        device: Device,
+        allocator: Allocator,
+        shape: tuple[int, int],
+        dtype: DTypeLike,
+        word_bytes: int,
+        stride_limit: int = (1 << STRIDE_BITS) - 1,
+    ):
+        self.device = device
+        self.allocator = allocator
+        self.shape = shape
+        self.dtype = _dtype(dtype)
+        if len(shape) != 2 or not all(isinstance(size, int | np.integer) and size >= 1 for size in shape):
+            raise TilewrightError(f"an array has the shape {list(shape)}: it must be a matrix of one element or more")
+        self.stride = -(-shape[1] * self.dtype.itemsize // word_bytes) * word_bytes
+        if self.stride > stride_limit:
+            raise TilewrightError(f"a row of {self.stride:,} bytes is too long: strides are below {stride_limit + 1:,}")
+        self._address = allocator.allocate(int(shape[0]) * self.stride)
+
+    def write(self, values: NDArray) -> None:
+        """Copy values of the same shape and type here, whatever their strides; what is between rows becomes 0."""
+        values = np.asarray(values)
+        if values.shape != self.shape or values.dtype.name != self.dtype.name:
+            raise TilewrightError(
+                f"cannot copy {values.dtype} {list(values.shape)} into {self.dtype} {list(self.shape)}"
+            )
+        rows = np.zeros((self.shape[0], self.stride // self.dtype.itemsize), dtype=self.dtype)
+        rows[:, : self.shape[1]] = values
+        self.device.write_memory(self.address, rows.view(np.uint8).reshape(-1))
+
+    def numpy(self) -> NDArray:
+        """Return a copy of the values."""
+        data = self.device.read_memory(self.address, self.shape[0] * self.stride)
+        return np.frombuffer(data, dtype=self.dtype).reshape(self.shape[0], -1)[:, : self.shape[1]].copy()
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray:
+        """So that ``numpy.asarray(array)`` is a copy of the values."""
+        if copy is False:
+            raise ValueError("the values are in the device's memory: they can only be copied")
+        return self.numpy().astype(dtype or self.dtype, copy=False)
+
+
+class Parameters(_Region):
+    """Biases, and multipliers and shifts if there is a `Requant`, in the device's memory.
+
+    Parameters
+    ----------
+    device : Device
+    allocator : Allocator
+    n : int
+        Columns of C.
+    bias : int32 array of shape [n], or None for zeros
+    requant : Requant or None
+    """
+
+    def __init__(
+        self,
+        device: Device,
+        allocator: Allocator,
+        n: int,
+        bias: ArrayLike | None = None,
+        requant: Requant | None = None,
+    ):
+        if not isinstance(n, int | np.integer) or n < 1:
+            raise TilewrightError(f"n = {n!r}: it must be the number of columns of C, at least 1")
+        if requant is not None and not isinstance(requant, Requant):
+            raise TilewrightError(f"requant is a {type(requant).__name__}: it must be a Requant, or None")
+        self.allocator = allocator
+        self.n = int(n)
+        self.requant = requant
+        values = np.zeros((3, -(-4 * n // PARAMETER_PITCH_BYTES) * PARAMETER_PITCH_BYTES // 4), dtype="<i4")
+        if bias is not None:
+            values[0, :n] = check_bias(bias, n)
+        if requant is not None:
+            values[1, :n], values[2, :n] = requant.channels(n)
+        self._address = allocator.allocate(values.nbytes)
+        device.write_memory(self.address, values.view(np.uint8).reshape(-1))
+
+
+def _dtype(dtype: DTypeLike) -> np.dtype:
+    """int8 or int32, little-endian."""
+    kind = None
+    with contextlib.suppress(TypeError, ValueError):
+        kind = np.dtype(dtype)
+    if kind is None or kind.name not in ("int8", "int32"):
+        raise TilewrightError(f"an array of {dtype}: it must be int8 or int32")
+    return kind.newbyteorder("<")
+
+
+def check_bias(bias: ArrayLike, n: int) -> NDArray[np.int32]:
+    """Return a bias for ``n`` columns as int32."""
+    values = None
+    with contextlib.suppress(ValueError, TypeError):
+        values = np.asarray(bias)
+    if values is None or values.dtype.kind not in "iu" or values.shape != (n,):
+        what = "no array" if values is None else f"{values.dtype} {list(values.shape)}"
+        raise TilewrightError(f"bias is {what}: it must be int32 [{n}], one for each column of C")
+    if values.min() < -(1 << 31) or values.max() >= 1 << 31:
+        raise TilewrightError("bias has values beyond int32")
+    return values.astype(np.int32)
+
+
+def check_matrix(values: ArrayLike, name: str) -> NDArray[np.int8]:
+    """Return a matrix of integers as int8, if all fit."""
+    try:
+        array = np.asarray(values)
+    except (ValueError, TypeError):
+        raise TilewrightError(f"{name} is not an array: it must be int8 with two dimensions") from None
+    if array.ndim != 2 or not array.size:
+        raise TilewrightError(f"{name} has the shape {list(array.shape)}: it must be a matrix of one element or more")
+    if array.dtype == np.int8:
+        return array
+    if array.dtype.kind not in "iu":
+        raise TilewrightError(f"{name} is {array.dtype}: it must be int8")
+    if array.min() < -128 or array.max() > 127:
+        raise TilewrightError(f"{name} is {array.dtype} with values from {array.min()} to {array.max()}, beyond int8")
+    return array.astype(np.int8)
+
+
+class DeviceView(DeviceArray):
+    """A matrix that lies in memory which someone else has allocated: `close` does nothing.
+
+    Parameters
+    ----------
+    device : Device
+    address : int
+    shape : (int, int)
+    dtype : int8 or int32
+    stride : int
+        Bytes between rows.
+    """
+
+    def __init__(self, device: Device, address: int, shape: tuple[int, int], dtype: DTypeLike, stride: int):
+        self.device = device
+        self._address = address
+        self.shape = shape
+        self.dtype = np.dtype(dtype).newbyteorder("<")
+        self.stride = stride
+
+    @classmethod
+    def of(cls, array: DeviceArray, rows: slice, columns: slice = slice(None)) -> Self:
+        """Return some rows and columns of an array."""
+        first, end, _ = rows.indices(array.shape[0])
+        left, right, _ = columns.indices(array.shape[1])
+        address = array.address + first * array.stride + left * array.dtype.itemsize
+        return cls(array.device, address, (end - first, right - left), array.dtype, array.stride)
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def write(self, values: NDArray) -> None:
+        """Copy values of the same shape and type here, row by row; what is between rows stays as it is."""
+        if values.shape != self.shape or values.dtype.name != self.dtype.name:
+            raise TilewrightError(
+                f"cannot copy {values.dtype} {list(values.shape)} into {self.dtype} {list(self.shape)}"
+            )
+        for row, part in enumerate(np.ascontiguousarray(values, dtype=self.dtype).view(np.uint8)):
+            self.device.write_memory(self.address + row * self.stride, part)

@@ -1,0 +1,69 @@
+"""A descriptor as the host writes it into memory."""
+
+from dataclasses import dataclass, fields
+from typing import Self
+
+from tilewright.accelerator.contract import DESCRIPTOR_BYTES
+from tilewright.accelerator.registers import DESCRIPTOR, DESCRIPTOR_VERSION, FLAGS
+
+__all__ = ["Descriptor", "flag_bits"]
+
+_FIELDS = {field.name: field for field in DESCRIPTOR}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Descriptor:
+    """One GEMM: the fields of `DESCRIPTOR`, in bytes and elements.
+
+    ``flags`` is a number; `flag_bits` makes it from names. Nothing is checked but that values fit their fields: the
+    accelerator checks.
+    """
+
+    m: int
+    n: int
+    k: int
+    a_address: int
+    b_address: int
+    c_address: int
+    a_stride: int
+    b_stride: int
+    c_stride: int
+    flags: int = 0
+    parameter_address: int = 0
+    zero_point: int = 0
+    minimum: int = -128
+    maximum: int = 127
+    version: int = DESCRIPTOR_VERSION
+    reserved: int = 0
+    reserved_2: int = 0
+
+    def pack(self) -> bytes:
+        """Return the 64 bytes. ValueError if a value does not fit its field."""
+        data = bytearray(DESCRIPTOR_BYTES)
+        for name, field in _FIELDS.items():
+            value = getattr(self, name)
+            size = field.bits // 8
+            try:
+                data[field.offset : field.offset + size] = value.to_bytes(size, "little", signed=field.signed)
+            except OverflowError:
+                sign = "signed" if field.signed else "unsigned"
+                raise ValueError(f"{name} = {value} does not fit into {field.bits} {sign} bits") from None
+        return bytes(data)
+
+    @classmethod
+    def unpack(cls, data: bytes) -> Self:
+        """Return the descriptor in 64 bytes."""
+        if len(data) != DESCRIPTOR_BYTES:
+            raise ValueError(f"a descriptor has {DESCRIPTOR_BYTES} bytes, not {len(data)}")
+        return cls(**{
+            name: int.from_bytes(data[f.offset : f.offset + f.bits // 8], "little", signed=f.signed)
+            for name, f in _FIELDS.items()
+        })
+
+
+def flag_bits(*names: str) -> int:
+    """Return the value of ``flags`` with these flags of `FLAGS`."""
+    return sum(1 << FLAGS[name][0] for name in set(names))
+
+
+assert {field.name for field in fields(Descriptor)} == set(_FIELDS)

@@ -1,0 +1,275 @@
+"""Drive an accelerator through its registers and memory, in a simulator or on a board alike."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tilewright.accelerator.contract import DESCRIPTOR_BYTES, SIZE_BITS, STRIDE_BITS, AcceleratorConfig, Activity
+from tilewright.accelerator.registers import (
+    COUNTERS,
+    DESCRIPTOR_VERSION,
+    FLAGS,
+    IDENTIFIER,
+    REGISTER_MAP_VERSION,
+    REGISTERS,
+    WALKERS,
+)
+from tilewright.base import TilewrightError
+
+from .allocator import Allocator
+from .descriptor import Descriptor
+from .device import Device
+from .errors import HardwareError, StuckError, hardware_error
+
+__all__ = ["Capabilities", "Driver"]
+
+INDICES = 1 << 16
+"""HEAD, TAIL and ERROR_INDEX count modulo this."""
+_REGISTERS = {register.name: register for register in REGISTERS}
+_INTERRUPT = 1 << FLAGS["INTERRUPT"][0]
+_STOP_CYCLES = 1_000_000
+_SLICE_CYCLES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What the hardware says about itself; the fields are those of the registers CAP_*."""
+
+    rows: int
+    cols: int
+    dot: int
+    lanes: int
+    data_bytes: int
+    addr_bits: int
+    outstanding: int
+    unaligned: bool
+    single_rounding: bool
+    half_words: int
+    ring_words: int
+    acc_rows: int
+    chunk_words: int
+    long_chunk_words: int
+    k_limit: int
+    compact: bool
+    size_bits: int
+    stride_bits: int
+
+    @classmethod
+    def of(cls, config: AcceleratorConfig) -> "Capabilities":
+        """Return what hardware of this configuration says."""
+        return cls(
+            config.rows, config.cols, config.dot, config.requant_lanes, config.word_bytes, config.addr_bits,
+            config.outstanding, config.unaligned, config.rounding == "single", config.half_words, config.ring_words,
+            config.acc_rows, config.chunk_words, config.long_chunk_words, config.k_limit, config.compact,
+            config.size_bits, config.stride_bits,
+        )  # fmt: skip
+
+
+class Driver:
+    """Identify the hardware, submit descriptors, wait for them, and tell what went wrong.
+
+    Parameters
+    ----------
+    device : Device
+    allocator : Allocator
+        Of the device's memory; the ring is taken from it.
+    ring_log2 : int
+        The ring has ``2**ring_log2`` entries. Longer queues are fed in as entries become free.
+
+    Raises
+    ------
+    TilewrightError
+        If there is no accelerator, or one of a version that this driver does not know.
+    """
+
+    def __init__(self, device: Device, allocator: Allocator, ring_log2: int = 8):
+        if not 1 <= ring_log2 <= 15:
+            raise TilewrightError(f"ring_log2 = {ring_log2}: must be 1 to 15")
+        self.device = device
+        self.entries = 1 << ring_log2
+        self.capabilities = self._identify()
+        self.ring = allocator.allocate(self.entries * DESCRIPTOR_BYTES)
+        self._set_up()
+
+    def read(self, name: str) -> int:
+        """Return a register."""
+        return self.device.read_register(_REGISTERS[name].offset)
+
+    def write(self, name: str, value: int) -> None:
+        """Write a register."""
+        self.device.write_register(_REGISTERS[name].offset, value)
+
+    def read_fields(self, name: str) -> dict[str, int]:
+        """Return the fields of a register."""
+        value = self.read(name)
+        return {field.name: value >> field.low & (1 << field.bits) - 1 for field in _REGISTERS[name].fields}
+
+    def submit(self, descriptors: Sequence[Descriptor]) -> int:
+        """Put descriptors into the ring and ring the doorbell; return for how many it had room."""
+        tail = self.read("TAIL")
+        taken = descriptors[: self.entries - (tail - self.read("HEAD")) % INDICES]
+        for place, descriptor in enumerate(taken):
+            entry = (tail + place) % self.entries
+            self.device.write_memory(self.ring + entry * DESCRIPTOR_BYTES, descriptor.pack())
+        if taken:
+            self.write("TAIL", (tail + len(taken)) % INDICES)
+        return len(taken)
+
+    def run(
+        self,
+        descriptors: Sequence[Descriptor],
+        limit: int,
+        progress: Callable[[int], None] | None = None,
+        step: int = _SLICE_CYCLES,
+    ) -> None:
+        """Run descriptors to their end.
+
+        Parameters
+        ----------
+        descriptors : sequence of Descriptor
+        limit : int
+            Clock cycles without a completed descriptor after which the accelerator must be stuck.
+        progress : callable or None
+            Is told every ``step`` cycles how many descriptors are complete.
+        step : int
+
+        Raises
+        ------
+        HardwareError
+            If one fails, or one of an earlier call has; none after it has run. See `resume` and `soft_reset`.
+        StuckError
+            If the limit is passed.
+        """
+        if self.read("STATUS") & _bits("STATUS", "failed"):
+            raise self.failure()
+        self.write("IRQ_STATUS", _bits("IRQ_STATUS", "done", "error", "empty"))
+        head = self.read("HEAD")
+        completed = -((self.read("TAIL") - head) % INDICES)  # after `resume`, earlier ones may be left
+        sent = waited = 0
+        while True:
+            sent += self._feed(descriptors[sent:]) if sent < len(descriptors) else 0
+            raised = self.device.wait(min(step, limit - waited))
+            if raised and self._acknowledge() & _bits("IRQ_STATUS", "error"):
+                raise self.failure()
+            moved = (self.read("HEAD") - head) % INDICES
+            head, completed = (head + moved) % INDICES, completed + moved
+            if progress:
+                progress(max(completed, 0))
+            if completed == len(descriptors):
+                return
+            waited = 0 if moved else waited + step
+            if waited >= limit:
+                raise self._stuck(limit)
+
+    def _feed(self, descriptors: Sequence[Descriptor]) -> int:
+        """Submit as many as there is room for; if not all, ask for an interrupt when half of them are complete."""
+        room = self.entries - (self.read("TAIL") - self.read("HEAD")) % INDICES
+        batch = list(descriptors[:room])
+        more = len(batch) < len(descriptors)
+        if more and batch:
+            middle = len(batch) // 2
+            batch[middle] = replace(batch[middle], flags=batch[middle].flags | _INTERRUPT)
+        self.write("IRQ_ENABLE", _bits("IRQ_STATUS", "error", *(["done"] if more else ["empty"])))
+        return self.submit(batch)
+
+    def _acknowledge(self) -> int:
+        status = self.read("IRQ_STATUS")
+        self.write("IRQ_STATUS", status)
+        return status
+
+    def failure(self) -> HardwareError:
+        """Return what the error registers say, as an exception to raise."""
+        error = self.read_fields("ERROR")
+        address = self.read("ERROR_ADDRESS_LO") | self.read("ERROR_ADDRESS_HI") << 32
+        return hardware_error(error["code"], error["unit"], self.read("ERROR_INDEX"), address)
+
+    def resume(self) -> None:
+        """After a failure, go on with the descriptor after the one that failed."""
+        self._acknowledge()
+        self.write("COMMAND", _bits("COMMAND", "resume"))
+
+    def abort(self) -> None:
+        """End the running descriptors: the oldest fails with ABORTED."""
+        self.write("COMMAND", _bits("COMMAND", "abort"))
+        self._until_stopped()
+
+    def soft_reset(self) -> None:
+        """End everything, forget the error, and set the hardware up again."""
+        self.write("COMMAND", _bits("COMMAND", "soft_reset"))
+        self._until_stopped()
+        self._set_up()
+
+    def clear_counters(self) -> None:
+        """Set all counters to 0."""
+        self.write("COMMAND", _bits("COMMAND", "clear_counters"))
+
+    def raw_counters(self) -> dict[str, int]:
+        """Return the counters as they are, each in a cycle of its own; of the variant `compact`, only ``cycles``."""
+        names = ["cycles"] if self.capabilities.compact else [name for name, _ in COUNTERS]
+        return {name: self.read(f"COUNT_{name.upper()}") for name in names}
+
+    def counters(self) -> dict[str, int]:
+        """Return the counters of hardware that is idle, as they were when the first was read.
+
+        Only the idle cycles have gone on since, so they are what the others leave of `cycles`.
+        """
+        counters = self.raw_counters()
+        for walker in [] if self.capabilities.compact else WALKERS:
+            causes = [f"{walker}_{cause.lower()}" for cause in Activity.__members__]
+            counters[f"{walker}_idle"] -= sum(counters[cause] for cause in causes) - counters["cycles"]
+        return counters
+
+    def walkers(self) -> dict[str, str]:
+        """Return what each walker does in this cycle."""
+        names = {activity.value: name for name, activity in Activity.__members__.items()}
+        return {walker: names.get(value, "?") for walker, value in self.read_fields("WALKERS").items()}
+
+    def _stuck(self, limit: int) -> StuckError:
+        walkers = ", ".join(f"{walker} {activity}" for walker, activity in self.walkers().items())
+        status = ", ".join(name for name, value in self.read_fields("STATUS").items() if value) or "nothing"
+        counts = ", ".join(f"{name} {value}" for name, value in self.raw_counters().items() if value)
+        return StuckError(
+            f"no descriptor was completed in {limit:,} cycles; walkers: {walkers}; status: {status}; "
+            f"head {self.read('HEAD')}, tail {self.read('TAIL')}; counters: {counts}"
+        )
+
+    def _identify(self) -> Capabilities:
+        identifier = self.read("ID")
+        if identifier != IDENTIFIER:
+            raise TilewrightError(f"no accelerator here: ID is {identifier:#010x}, not {IDENTIFIER:#010x}")
+        versions = self.read_fields("VERSION")
+        if (versions["descriptor"], versions["registers"]) != (DESCRIPTOR_VERSION, REGISTER_MAP_VERSION):
+            raise TilewrightError(
+                f"the accelerator has versions {versions}; this driver knows descriptor {DESCRIPTOR_VERSION}, "
+                f"registers {REGISTER_MAP_VERSION}"
+            )
+        values: dict[str, Any] = {"k_limit": self.read("K_LIMIT")}
+        for name in ("CAP_TILE", "CAP_BUS", "CAP_BUFFERS"):
+            values |= self.read_fields(name)
+        for name in ("half_words", "ring_words", "acc_rows", "chunk_words", "long_chunk_words"):
+            values[name] = 1 << values[name]
+        for name in ("unaligned", "single_rounding", "compact"):
+            values[name] = bool(values[name])
+        for name, most in (("size_bits", SIZE_BITS), ("stride_bits", STRIDE_BITS)):
+            values[name] = most - values.pop(f"{name}_less")
+        return Capabilities(**values)
+
+    def _set_up(self) -> None:
+        self.write("RING_BASE_LO", self.ring & 0xFFFF_FFFF)
+        self.write("RING_BASE_HI", self.ring >> 32)
+        self.write("RING_LOG2", self.entries.bit_length() - 1)
+        self.write("IRQ_ENABLE", _bits("IRQ_STATUS", "error", "empty"))
+        self.write("CONTROL", _bits("CONTROL", "enable"))
+
+    def _until_stopped(self) -> None:
+        for _ in range(_STOP_CYCLES // 64):
+            if not self.read("STATUS") & _bits("STATUS", "stopping"):
+                return
+            self.device.wait(64)
+        raise self._stuck(_STOP_CYCLES)
+
+
+def _bits(register: str, *names: str) -> int:
+    """Ones in the fields of a register, each of one bit."""
+    places = {field.name: field.low for field in _REGISTERS[register].fields}
+    return sum(1 << places[name] for name in names)

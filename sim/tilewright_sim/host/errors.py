@@ -1,0 +1,54 @@
+"""What can go wrong with a descriptor, as exceptions."""
+
+from tilewright.accelerator.contract import Unit
+from tilewright.accelerator.registers import ERRORS
+from tilewright.base import TilewrightError
+
+__all__ = ["AbortedError", "BusError", "DescriptorError", "HardwareError", "StuckError", "hardware_error"]
+
+
+class HardwareError(TilewrightError):
+    """A descriptor failed.
+
+    Parameters
+    ----------
+    code : str
+        A name in the table of errors.
+    unit : str
+        What it failed in: a name of `Unit`.
+    index : int
+        Which descriptor, as TAIL counts.
+    address : int
+        Of the burst that failed, or of the descriptor.
+    """
+
+    def __init__(self, code: str, unit: str, index: int, address: int):
+        self.code, self.unit, self.index, self.address = code, unit, index, address
+        about = ERRORS[code][1] if code in ERRORS else "an error that this driver does not know"
+        super().__init__(f"descriptor {index} failed: {about} ({code} in {unit}, address {address:#x})")
+
+
+class DescriptorError(HardwareError):
+    """The descriptor itself is at fault."""
+
+
+class BusError(HardwareError):
+    """The memory answered with an error."""
+
+
+class AbortedError(HardwareError):
+    """The host aborted."""
+
+
+class StuckError(TilewrightError):
+    """The accelerator did not finish within the limit; the message says where every walker stands."""
+
+
+_KINDS = {"SLVERR": BusError, "DECERR": BusError, "ABORTED": AbortedError}
+
+
+def hardware_error(code: int, unit: int, index: int, address: int) -> HardwareError:
+    """Return the exception for what the registers ERROR, ERROR_INDEX and ERROR_ADDRESS hold."""
+    name = next((name for name, (number, _) in ERRORS.items() if number == code), f"code {code}")
+    where = next((name for name, member in Unit.__members__.items() if member.value == unit), f"unit {unit}")
+    return _KINDS.get(name, DescriptorError)(name, where, index, address)

@@ -1,0 +1,51 @@
+"""Cycles of the variant `compact`, without simulating."""
+
+import math
+
+from tilewright.accelerator.compact import SerialRequantizer
+from tilewright.accelerator.contract import DESCRIPTOR_BYTES, AcceleratorConfig
+
+from .queue_model import Bus, Gemm, Shape
+
+__all__ = ["compact_cycles"]
+
+READ, WRITE = 2, 2
+"""Cycles from word to word on the bus, besides the memory's latency."""
+REQUEST = 6
+"""Cycles from a request's last word to the first of the next."""
+START = 35
+"""From the descriptor's last word to the first load, besides `addr_bits`, and from the last answer to the interrupt."""
+SUM = 2
+"""From sum to sum, besides scaling it and writing it."""
+
+
+def compact_cycles(config: AcceleratorConfig, queue: list[Gemm], bus: Bus) -> int:
+    """Return the cycles of a queue: one descriptor after the other.
+
+    Within a descriptor a tile of sums is stored while the next one is loaded and multiplied, the slower of both
+    decides; the operands of the epilogue are read when the tile before has been stored. Coarser than `Walk`: off by
+    up to 13 % in 40 random products of up to 68 rows and columns without latency.
+    """
+    return sum(_cycles(config, gemm, bus) for gemm in queue)
+
+
+def _cycles(config: AcceleratorConfig, gemm: Gemm, bus: Bus) -> int:
+    read = READ + bus.latency
+    words = math.ceil(gemm.k / config.word_bytes)
+    total = START + config.addr_bits + DESCRIPTOR_BYTES // config.word_bytes * read
+    before = 0  # what storing the tile before takes
+    shape = Shape(config, gemm)
+    for rows in shape.blocks:
+        tiles = [min(config.cols, gemm.n - first) for first in range(0, gemm.n, config.cols)]
+        for number, columns in enumerate(tiles):
+            requests = shape.chunks * (2 if number == 0 else 1)
+            load = (columns + (rows if number == 0 else 0)) * words * read + requests * REQUEST
+            execute = math.ceil(gemm.k / config.rows) * max(rows, config.cols)
+            total += max(load, execute, before)
+            results = rows * columns
+            written = rows * math.ceil((1 if gemm.requant else 4) * columns / config.word_bytes)
+            operands = columns * gemm.parameter_rows + (results if gemm.accumulate else 0)
+            scaling = SerialRequantizer.CYCLES + 1 if gemm.requant else 0
+            asked = REQUEST if operands else 0
+            before = operands * read + asked + results * (SUM + scaling) + written * (WRITE + bus.latency)
+    return round(total + before)

@@ -1,0 +1,148 @@
+"""How many cycles the accelerator takes, worked out chunk by chunk without simulating a cycle.
+
+`cycle_walk` walks the loop nest of the hardware (M-block, N-tile, K-chunk) once. Where a loop is long, some of its
+rounds are walked and the rest follow in a straight line.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from tilewright.accelerator.contract import DESCRIPTOR_BYTES, AcceleratorConfig
+from tilewright.base import TilewrightError
+
+from .compact import compact_cycles
+from .queue_model import Bus, Gemm, Shape, Walk
+
+__all__ = ["Bus", "Estimate", "Gemm", "estimate", "traffic"]
+
+_WALKED_BLOCKS = 6
+_WALKED_TILES = 24
+_WALKED_STEPS = 100_000
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Cycles from the doorbell to the interrupt, and what they would be if only one thing took time.
+
+    Parameters
+    ----------
+    cycles : int
+    multiplier_cycles : float
+        With all multipliers busy in each: ``m * n * k / (rows * cols)``.
+    bus_cycles : float
+        With a beat in each, on the busier of the read and the write channel.
+    utilisation : float
+        Share of the cycles in which a multiplier works, of all multipliers.
+    """
+
+    cycles: int
+    multiplier_cycles: float
+    bus_cycles: float
+    utilisation: float
+
+    @property
+    def bound(self) -> str:
+        """Which of the two is the tighter: ``"multipliers"`` or ``"bus"``."""
+        return "multipliers" if self.multiplier_cycles >= self.bus_cycles else "bus"
+
+
+def estimate(config: AcceleratorConfig, gemms: Iterable[Gemm], bus: Bus = Bus()) -> Estimate:  # noqa: B008  # frozen
+    """Estimate the cycles of products that are queued together.
+
+    Raises
+    ------
+    TilewrightError
+        If a size is not one that a descriptor takes.
+    """
+    queue = list(gemms)
+    if not queue:
+        raise TilewrightError("nothing to estimate")
+    for gemm in queue:
+        _check(config, gemm)
+    cycles = compact_cycles(config, queue, bus) if config.compact else _queue_cycles(config, queue, bus)
+    macs = sum(gemm.macs for gemm in queue)
+    cells = config.rows * config.cols
+    reads = sum(_read_beats(config, gemm) for gemm in queue)
+    writes = sum(_write_beats(config, gemm) for gemm in queue)
+    beats = reads + writes if bus.shared else max(reads, writes)
+    return Estimate(cycles, macs / cells, beats / bus.bandwidth, macs / (cells * cycles))
+
+
+def _check(config: AcceleratorConfig, gemm: Gemm) -> None:
+    for name, limit in (("m", config.size_limit), ("n", config.size_limit), ("k", config.k_limit)):
+        if not isinstance(getattr(gemm, name), int) or not 1 <= getattr(gemm, name) <= limit:
+            raise TilewrightError(f"{name.upper()} = {getattr(gemm, name)}: must be 1 to {limit} with one descriptor")
+
+
+def _queue_cycles(config: AcceleratorConfig, queue: list[Gemm], bus: Bus) -> int:
+    """Walk the queue, or shorter ones of the same kind and lengthen the result."""
+    if sum(Shape(config, gemm).steps for gemm in queue) <= _WALKED_STEPS:
+        return round(Walk(config, bus, queue).run())
+    if len(queue) > 16:
+        few = _queue_cycles(config, queue[:8], bus)
+        more = _queue_cycles(config, queue[:16], bus)
+        share = sum(gemm.macs for gemm in queue[16:]) / sum(gemm.macs for gemm in queue[8:16])
+        return round(more + (more - few) * share)
+    short = [_shortened(config, gemm) for gemm in queue]
+    long = [place for place, gemm in enumerate(queue) if gemm != short[place]]
+    if not long:
+        return round(Walk(config, bus, queue).run())
+    if len(long) == 1:
+        return _lengthened(config, queue, long[0], bus)
+    # Each by itself among short ones: all together would take four walks to the power of their number.
+    base = _queue_cycles(config, short, bus)
+    extra: dict[tuple[Gemm, bool], int] = {}
+    for place in long:
+        key = (queue[place], place == 0)  # only the first has none before it
+        if key not in extra:
+            one = [*short[:place], queue[place], *short[place + 1 :]]
+            extra[key] = _queue_cycles(config, one, bus) - base
+    return base + sum(extra[queue[place], place == 0] for place in long)
+
+
+def _rounds(config: AcceleratorConfig, gemm: Gemm) -> list[tuple[str, int, int, int]]:
+    """Of the loops over M and N that are worth cutting short: field, length of a round, rounds, and those walked."""
+    loops = (("m", Shape(config, gemm).block_rows, _WALKED_BLOCKS), ("n", config.cols, _WALKED_TILES))
+    counted = [(field, unit, math.ceil(getattr(gemm, field) / unit), walked) for field, unit, walked in loops]
+    return [loop for loop in counted if loop[2] > 2 * loop[3]]
+
+
+def _cut(gemm: Gemm, field: str, unit: int, rounds: int, kept: int) -> Gemm:
+    """Leave out whole rounds of the middle: the first and the last keep their sizes."""
+    size = getattr(gemm, field) - (rounds - kept) * unit
+    return replace(gemm, m=size) if field == "m" else replace(gemm, n=size)
+
+
+def _shortened(config: AcceleratorConfig, gemm: Gemm) -> Gemm:
+    for field, unit, rounds, walked in _rounds(config, gemm):
+        gemm = _cut(gemm, field, unit, rounds, 2 * walked)
+    return gemm
+
+
+def _lengthened(config: AcceleratorConfig, queue: list[Gemm], place: int, bus: Bus) -> int:
+    field, unit, rounds, walked = _rounds(config, queue[place])[0]
+    fewer, more = (
+        _queue_cycles(config, [*queue[:place], _cut(queue[place], field, unit, rounds, kept), *queue[place + 1 :]], bus)
+        for kept in (walked, 2 * walked)
+    )
+    return round(more + (rounds - 2 * walked) * (more - fewer) / walked)
+
+
+def _read_beats(config: AcceleratorConfig, gemm: Gemm) -> int:
+    shape, word = Shape(config, gemm), config.word_bytes
+    row = math.ceil(gemm.k / word)
+    parameters = gemm.parameter_rows * math.ceil(4 * gemm.n / word)
+    old = gemm.m * math.ceil(4 * gemm.n / word) if gemm.accumulate else 0
+    blocks = len(shape.blocks)
+    return gemm.m * row + blocks * (gemm.n * row + parameters) + old + DESCRIPTOR_BYTES // word
+
+
+def _write_beats(config: AcceleratorConfig, gemm: Gemm) -> int:
+    return gemm.m * math.ceil((1 if gemm.requant else 4) * gemm.n / config.word_bytes)
+
+
+def traffic(config: AcceleratorConfig, gemm: Gemm) -> tuple[int, int]:
+    """Return the words of the bus that a product reads and writes, its descriptor included."""
+    _check(config, gemm)
+    return _read_beats(config, gemm), _write_beats(config, gemm)

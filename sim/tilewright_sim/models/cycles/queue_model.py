@@ -1,0 +1,319 @@
+"""One walk through a queue of products, burst by burst and packet by packet, for `cycle_model`.
+
+Nothing is simulated cycle by cycle: for each thing that a cycle's work needs (an address on the bus, the weights, a
+bank of accumulators, a place among the bursts in flight) only the cycle is kept in which it is free again.
+"""
+
+import math
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from numbers import Real
+
+from tilewright.accelerator.contract import DESCRIPTOR_BYTES, AcceleratorConfig
+from tilewright.base import TilewrightError
+from tilewright.tile import MatmulTile
+
+__all__ = ["Bus", "Gemm", "Shape", "Walk"]
+
+# Cycles through parts of the hardware, from its datasheets and from measurement.
+PLAN = 9  # from the last word of a descriptor to the first request for A and B, besides `addr_bits`
+ASK = 3  # from the tail to the address of the descriptor
+ADDRESS = 4  # from a request to its first address
+SLOT = 4  # from a burst's last beat until another may be in flight
+ARRIVE = 4  # from a chunk's last beat until it is used
+TILE = 8  # from the first activations of a packet to its sums, besides the pipeline of the tile
+HAND = 11  # between a tile's parameters and its first sums leaving
+LEAVE = 17  # from sums to a word on the bus
+SINGLE = 3  # between bursts of one beat that are written
+ANSWER = 3  # from a write's response until another burst may be in flight
+FINISH = 5  # from the last response to the interrupt
+AHEAD = 1  # from handing over a tile to the request for parameters of the next
+BETWEEN = 2  # between two tiles of sums
+QUEUE = 16  # words between the epilogue and the writer
+
+NEVER = math.inf
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gemm:
+    """One product ``C[m, n] = A[m, k] · B[n, k]ᵀ``: its sizes, and whether C is int8 (`requant`) or int32."""
+
+    m: int
+    n: int
+    k: int
+    requant: bool = True
+    bias: bool = False
+    accumulate: bool = False
+
+    @property
+    def macs(self) -> int:
+        """Products of two elements."""
+        return self.m * self.n * self.k
+
+    @property
+    def parameter_rows(self) -> int:
+        """Arrays of parameters that are read for each N-tile."""
+        return 3 if self.requant else int(self.bias)
+
+    @property
+    def result_bytes(self) -> int:
+        """Bytes of an element of C."""
+        return 1 if self.requant else 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bus:
+    """What the memory is capable of: latency in cycles, and beats per cycle, of reads and of writes each."""
+
+    latency: int = 0
+    bandwidth: float = 1.0
+    shared: bool = False
+
+    def __post_init__(self):
+        if not isinstance(self.latency, Real) or not 0 <= float(self.latency) <= 1_000_000:
+            raise TilewrightError(f"latency = {self.latency!r}: must be 0 to 1000000 cycles")
+        if not isinstance(self.bandwidth, Real) or not 1e-8 <= float(self.bandwidth) <= 1024:
+            raise TilewrightError(f"bandwidth = {self.bandwidth!r}: must be 1e-08 to 1024 beats per cycle")
+
+
+class Shape:
+    """How the hardware cuts a product up; see `AcceleratorConfig.job_shape`."""
+
+    def __init__(self, config: AcceleratorConfig, gemm: Gemm):
+        self.chunk = config.long_chunk_words if gemm.m < config.cols else config.chunk_words
+        self.k_words = math.ceil(gemm.k / config.rows)
+        self.chunks = math.ceil(self.k_words / self.chunk)
+        self.block_rows = min(config.acc_rows, config.half_words // (self.chunks * self.chunk))
+        self.blocks = list(_cut(gemm.m, self.block_rows))
+        self.tiles = list(_cut(gemm.n, config.cols))
+        self.chunk_words = list(_cut(self.k_words, self.chunk))
+        self.chunk_bytes = [words * config.rows for words in self.chunk_words]
+        self.chunk_bytes[-1] -= self.k_words * config.rows - gemm.k
+        self.stride = math.ceil(gemm.k / config.word_bytes)
+
+    @property
+    def steps(self) -> int:
+        """Chunks that are executed."""
+        return len(self.blocks) * len(self.tiles) * self.chunks
+
+
+def _cut(size: int, part: int) -> Iterator[int]:
+    for start in range(0, size, part):
+        yield min(part, size - start)
+
+
+class _Bursts:
+    """A direction of the bus: addresses, beats, and so many bursts in flight."""
+
+    def __init__(self, config: AcceleratorConfig, bus: Bus, slot: float):
+        self.most = min(config.max_burst, 4096 // config.word_bytes)
+        self.latency = bus.latency
+        self.beat = 1 / bus.bandwidth
+        self.slot = slot
+        self.address = 0.0
+        self.data = 0.0
+        self.flights = deque([-NEVER] * config.outstanding)
+
+    def row(self, start: int, beats: int, ready: float) -> float:
+        """Read a row that begins at this word; return when its last beat comes."""
+        while beats:
+            size = min(beats, self.most - start % self.most)
+            self.address = max(self.address + 1, ready, self.flights.popleft() + self.slot)
+            self.data = max(self.address + 1 + self.latency, self.data + self.beat) + (size - 1) * self.beat
+            self.flights.append(self.data)
+            start += size
+            beats -= size
+        return self.data
+
+    def write(self, start: int, beats: int, ready: float) -> float:
+        """Write a row whose last word is there; return when its last beat goes."""
+        while beats:
+            size = min(beats, self.most - start % self.most)
+            self.address = max(self.address + (1 if size > 1 else SINGLE), ready, self.flights.popleft() + self.slot)
+            self.data = max(self.address, self.data + self.beat) + (size - 1) * self.beat
+            self.flights.append(self.data + 1 + self.latency)
+            start += size
+            beats -= size
+        return self.data
+
+
+class _Block:
+    """An M-block of a product: its rows, and when each chunk of its panel is there."""
+
+    def __init__(self, job: int, gemm: Gemm, shape: Shape, m: int, row: int):
+        self.job, self.gemm, self.shape, self.m, self.row = job, gemm, shape, m, row
+        self.panel: list[float] = []
+        self.done = NEVER
+
+
+class Walk:
+    """All products of a queue; `run` returns the cycle in which the last is complete."""
+
+    def __init__(self, config: AcceleratorConfig, bus: Bus, queue: list[Gemm]):
+        self.config = config
+        self.word = config.word_bytes
+        self.tile_latency = MatmulTile.latency_of(config.tile)
+        self.reads = _Bursts(config, bus, SLOT)
+        self.writes = _Bursts(config, bus, ANSWER)
+        if bus.shared:
+            self.writes.beat *= 2
+        self.blocks = []
+        self.jobs: list[float] = []
+        for job, gemm in enumerate(queue):
+            shape, row = Shape(config, gemm), 0
+            for m in shape.blocks:
+                self.blocks.append(_Block(job, gemm, shape, m, row))
+                row += m
+        self.accepted = deque([0.0] * 3, maxlen=3)  # the last requests are at their last rows
+        self.steps = [(place, tile, chunk) for place, block in enumerate(self.blocks)
+                      for tile in range(len(block.shape.tiles)) for chunk in range(block.shape.chunks)]  # fmt: skip
+        self.b_next = 0  # of the steps
+        self.loaded: deque[float] = deque()  # of the steps from the one that is executed to `b_next`
+        # Execution: the start and the end of the last packet.
+        self.start, self.end = -NEVER, 0.0
+        self.ring: deque[tuple[float, int]] = deque()  # when words of B leave the ring, and how many
+        self.ring_free = config.ring_words
+        self.ring_freed = 0.0
+        self.drained = deque([0.0, 0.0], maxlen=2)
+        self.handed = 0.0
+        self.wanted: tuple[float, int, int] | None = None  # parameters: asked for when, rows, beats of each
+        self.parameters = 0.0
+        self.a_next = (0, 0)  # block and chunk
+        room = QUEUE + max(16, 4 * config.max_burst)
+        self.sent = deque([0.0] * room, maxlen=room)  # words on their way to the bus
+
+    def run(self) -> float:
+        """Return the cycle of the interrupt, counted from the doorbell."""
+        self._fetch()
+        self._load_a(NEVER)
+        for place, tile, chunk in self.steps:
+            block = self.blocks[place]
+            if not chunk:
+                self._ask_parameters(block, tile)
+            while not self.loaded:
+                self._load_b()
+            self._execute(block, tile, chunk, self.loaded.popleft())
+            if chunk == block.shape.chunks - 1:
+                self._drain(block, tile, self._parameters())
+                if tile == len(block.shape.tiles) - 1:
+                    block.done = self.start
+        return self.writes.flights[-1] + FINISH
+
+    def _fetch(self) -> None:
+        """Descriptors follow each other; that of the first product holds all up."""
+        time = float(ASK)
+        plan = PLAN + self.config.addr_bits
+        for block in self.blocks:
+            if block.job == len(self.jobs):
+                if not self.jobs:
+                    time = self._read(0, 1, DESCRIPTOR_BYTES // self.word, 0, time) + plan
+                else:
+                    time += plan + ASK + 10 + self.reads.latency
+                self.jobs.append(time)
+
+    def _read(self, start: int, rows: int, beats: int, stride: int, ready: float) -> float:
+        """A request to the reader; the one after the next is taken when only addresses of its last row are left."""
+        ready = max(ready, self.accepted[1]) + ADDRESS
+        last = 0.0
+        for row in range(rows):
+            left = self.reads.address
+            last = self.reads.row(start + row * stride, beats, ready)
+        self.accepted.append(left)
+        return last
+
+    def _ask_parameters(self, block: _Block, tile: int) -> None:
+        """Of the tile after the one that was handed over last; of old C as many rows as the tile has."""
+        self.wanted = None
+        self.parameters = 0.0
+        rows = block.m if block.gemm.accumulate else block.gemm.parameter_rows
+        if rows:
+            asked = max(self.handed + AHEAD, self.jobs[block.job])
+            self.wanted = (asked, rows, math.ceil(4 * block.shape.tiles[tile] / self.word))
+
+    def _read_parameters(self, before: float) -> None:
+        """Read those that are asked for by then."""
+        if self.wanted and self.wanted[0] <= before:
+            asked, rows, beats = self.wanted
+            self.wanted = None
+            self.parameters = self._read(0, rows, beats, self.reads.most, asked)
+
+    def _parameters(self) -> float:
+        """When those of the tile are there, after all of B that was asked for before them; 0 if there are none."""
+        while self.wanted and self.b_next < len(self.steps) and self._b_ready(self.accepted[0]) < self.wanted[0]:
+            self._load_b()
+        self._read_parameters(NEVER)
+        return self.parameters
+
+    def _load_a(self, ready: float) -> bool:
+        """Load the next chunk of A, if there is one that can be asked for by then."""
+        place, chunk = self.a_next
+        if place == len(self.blocks):
+            return False
+        block = self.blocks[place]
+        free = max(self.jobs[block.job], self.blocks[place - 2].done if place >= 2 else 0.0)
+        if free > ready or free == NEVER:
+            return False
+        shape = block.shape
+        start = block.row * shape.stride + chunk * shape.chunk * self.config.rows // self.word
+        beats = math.ceil(shape.chunk_bytes[chunk] / self.word)
+        block.panel.append(self._read(start, block.m, beats, shape.stride, free))
+        self.a_next = (place, chunk + 1) if chunk + 1 < shape.chunks else (place + 1, 0)
+        return True
+
+    def _b_ready(self, turn: float) -> float:
+        """When the next chunk of B may be asked for, as far as that is known, and from when on there is a turn."""
+        place, _, _ = self.steps[self.b_next]
+        block = self.blocks[place]
+        while self.ring_free < self.config.cols * block.shape.chunk:
+            if not self.ring:
+                return NEVER
+            freed, words = self.ring.popleft()
+            self.ring_freed = max(self.ring_freed, freed)
+            self.ring_free += words
+        return max(self.jobs[block.job], self.ring_freed, turn)
+
+    def _load_b(self) -> None:
+        """Load the next chunk of B, chunks of A while there is no space for it, and the one of A that goes with it."""
+        # Whose turn it is, is decided one request before it is taken.
+        self._read_parameters(self._b_ready(self.accepted[0]))
+        ready = self._b_ready(self.accepted[1])
+        while self.accepted[1] < ready and self._load_a(ready):
+            pass
+        place, tile, chunk = self.steps[self.b_next]
+        block = self.blocks[place]
+        shape = block.shape
+        self.b_next += 1
+        self.ring_free -= self.config.cols * shape.chunk
+        start = tile * self.config.cols * shape.stride + chunk * shape.chunk * self.config.rows // self.word
+        beats = math.ceil(shape.chunk_bytes[chunk] / self.word)
+        self.loaded.append(self._read(start, shape.tiles[tile], beats, shape.stride, ready))
+        while len(block.panel) <= chunk and self._load_a(NEVER):
+            pass
+
+    def _execute(self, block: _Block, tile: int, chunk: int, loaded: float) -> None:
+        cols, words = self.config.cols, block.shape.chunk_words[chunk]
+        weights = max(loaded + ARRIVE, self.start) + cols
+        bank = self.drained[0] if not chunk else 0.0
+        while len(block.panel) <= chunk:
+            self._load_a(NEVER)
+        start = max(self.end, weights, block.panel[chunk] + ARRIVE, bank + 2)
+        self.start = start + (words - 1) * max(block.m, cols)
+        self.end = self.start + block.m
+        # The last weights of the chunk enter the tile during the packet before the last.
+        self.ring.append((max(self.start - max(block.m, cols), weights - cols) + cols, cols * block.shape.chunk))
+
+    def _drain(self, block: _Block, tile: int, parameters: float) -> None:
+        gemm, columns = block.gemm, block.shape.tiles[tile]
+        beats = math.ceil(columns * gemm.result_bytes / self.word)
+        pace = math.ceil(columns / self.config.requant_lanes) if gemm.requant else beats
+        latency = self.tile_latency + TILE
+        # Handed to the drain as soon as the tile before has left, with sums or without.
+        self.handed = max(self.drained[1] + BETWEEN, parameters + HAND if parameters else 0.0)
+        time = max(self.handed, self.start + latency)
+        stride = math.ceil(gemm.n * gemm.result_bytes / self.word)
+        first = block.row * stride + tile * self.config.cols * gemm.result_bytes // self.word
+        for row in range(block.m):
+            time = max(time, self.start + latency + row, self.sent[0] - LEAVE) + pace
+            self.sent.extend([self.writes.write(first + row * stride, beats, time + LEAVE)] * beats)
+        self.drained.append(time)

@@ -1,0 +1,19 @@
+"""Read models from files."""
+
+from .download import PUBLISHED, fetch, model_path
+from .gguf import GgufModel
+from .safetensors import SafetensorsModel
+from .source import Source, describe_kinds
+from .tokenizer import TextStream, Tokenizer
+
+__all__ = [
+    "PUBLISHED",
+    "GgufModel",
+    "SafetensorsModel",
+    "Source",
+    "TextStream",
+    "Tokenizer",
+    "describe_kinds",
+    "fetch",
+    "model_path",
+]

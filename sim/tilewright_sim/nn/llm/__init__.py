@@ -1,0 +1,36 @@
+"""Language models of the Llama architecture on the accelerator.
+
+To read it, follow a model: `llama` (what it is), `gguf_model` and `safetensors_model` (its files), `smooth` and
+`quantize` (into int8), `golden_model` (what the int8 network computes), `chip_model` (the same on the accelerator),
+`check` (one against the other), `conversation` and `cli_llm` (a question and its answer).
+"""
+
+from .answer_report import accuracy_table, live_line, report, summary, table, where_the_cycles_went
+from .clocks import clock_of
+from .conversation import Conversation
+from .generate import check_length
+from .live import LiveAnswer
+from .perplexity import BATCH, TEXTS, compare, public_text
+from .quantize import Int8Model, load_model, open_source
+from .trace import EVENTS
+
+__all__ = [
+    "BATCH",
+    "EVENTS",
+    "TEXTS",
+    "Conversation",
+    "Int8Model",
+    "LiveAnswer",
+    "accuracy_table",
+    "check_length",
+    "clock_of",
+    "compare",
+    "live_line",
+    "load_model",
+    "open_source",
+    "public_text",
+    "report",
+    "summary",
+    "table",
+    "where_the_cycles_went",
+]

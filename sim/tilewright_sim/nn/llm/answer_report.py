@@ -1,0 +1,124 @@
+"""What ``tilewright llm`` says about an answer, as tables and as JSON."""
+
+from typing import Any
+
+from tilewright_sim.console import FigureTable
+
+from .clocks import Clock
+from .cycle_accounting import KINDS, LINEAR, Account, Tally
+from .perplexity import Comparison
+
+__all__ = ["accuracy_table", "live_line", "report", "summary", "table", "where_the_cycles_went"]
+
+PHASES = ("prefill", "decode")
+
+
+def report(account: Account, clock: Clock) -> dict[str, Any]:
+    """Return the figures of both phases and of every kind of layer."""
+    phases = {phase: _phase(account, phase, clock) for phase in PHASES if account.tokens.get(phase)}
+    return {
+        "config": account.config.model_dump(),
+        "clock": {"mhz": clock.mhz, "origin": clock.origin, "measured": clock.measured},
+        "phases": phases,
+        "cycles": account.total().cycles,
+        "simulator_seconds": account.total().seconds,
+    }
+
+
+def _phase(account: Account, phase: str, clock: Clock) -> dict[str, Any]:
+    tokens = account.tokens[phase]
+    per_token = account.total(phase).cycles / tokens
+    kinds = {kind: _tally(account, account.total(phase, (kind,))) for kind in KINDS}
+    return {
+        "tokens": tokens,
+        "cycles_per_token": per_token,
+        "tokens_per_second": clock.mhz * 1e6 / max(per_token, 1),
+        "simulated_seconds_per_token": account.seconds[phase] / tokens,
+        **_tally(account, account.total(phase)),
+        "linear_layers": _tally(account, account.total(phase, LINEAR)),
+        "kinds": {kind: figures for kind, figures in kinds.items() if figures["cycles"]},
+    }
+
+
+def _tally(account: Account, tally: Tally) -> dict[str, Any]:
+    return {
+        "cycles": tally.cycles,
+        "bus_share": account.bus_share(tally),
+        "multipliers_busy": account.busy(tally),
+        "submissions": tally.submissions,
+        "descriptors": tally.descriptors,
+    }
+
+
+def live_line(account: Account, clock: Clock, answered: int, running: int = 0) -> str:
+    """Return where things stand, in a line; ``running`` cycles are not in the account yet."""
+    total = account.total()
+    cycles = total.cycles + running
+    return (
+        f"{answered} tokens   {cycles:,} cycles = {cycles / clock.mhz / 1e6:.3f} s at {clock.mhz:g} MHz   "
+        f"multipliers {account.busy(total):.1%}   bus {account.bus_share(total):.1%}"
+    )
+
+
+def table(figures: dict[str, Any]) -> FigureTable:
+    """Return the figures of both phases as a table."""
+    made = FigureTable()
+    for heading in ("", *figures["phases"]):
+        made.add_column(heading, justify="right" if heading else "left")
+    rows = {
+        "tokens read": lambda phase: f"{phase['tokens']}",
+        "cycles per token": lambda phase: f"{phase['cycles_per_token']:,.0f}",
+        "share of the bus roofline": lambda phase: f"{phase['bus_share']:.2%}",
+        "multipliers busy": lambda phase: f"{phase['multipliers_busy']:.2%}",
+        "multipliers busy in the linear layers": lambda phase: f"{phase['linear_layers']['multipliers_busy']:.2%}",
+        f"tokens per second at {figures['clock']['mhz']:g} MHz": lambda phase: f"{phase['tokens_per_second']:,.2f}",
+        "seconds per token in the simulator": lambda phase: f"{phase['simulated_seconds_per_token']:.2f}",
+    }
+    for name, cell in rows.items():
+        made.add_row(name, *(cell(phase) for phase in figures["phases"].values()))
+    return made
+
+
+def where_the_cycles_went(figures: dict[str, Any]) -> FigureTable:
+    """Return a table with a row for each kind of layer: its share of the cycles in both phases."""
+    made = FigureTable(title="where the cycles went", title_justify="left")
+    for heading in ("", *figures["phases"]):
+        made.add_column(heading, justify="right" if heading else "left")
+    for kind, name in KINDS.items():
+        shares = [
+            phase["kinds"].get(kind, {"cycles": 0})["cycles"] / phase["cycles"] for phase in figures["phases"].values()
+        ]
+        made.add_row(name, *(f"{share:.1%}" for share in shares))
+    return made
+
+
+def summary(figures: dict[str, Any]) -> list[str]:
+    """Return what is said below the tables."""
+    clock, compared = figures["clock"], figures.get("compared")
+    lines = [f"clock: {clock['mhz']:g} MHz, {clock['origin']}"]
+    if compared is not None:
+        lines.append(f"all {compared:,} sums of the hardware equal the golden model's")
+    lines.append(
+        f"{figures['cycles']:,} cycles from doorbells to interrupts, simulated in {figures['simulator_seconds']:.0f} "
+        f"s; {figures['seconds']:.0f} s in all, {figures['peak_bytes'] / 1e9:.2f} GB of memory"
+    )
+    return lines
+
+
+def accuracy_table(found: dict[str, Comparison]) -> FigureTable:
+    """What int8 costs, text by text."""
+    table = FigureTable(title="int8 against the weights of the file in float32", title_justify="left")
+    table.add_column("text")
+    for heading in ("tokens", "perplexity, float", "perplexity, int8", "change", "KL divergence", "equal top token"):
+        table.add_column(heading, justify="right")
+    for name, one in found.items():
+        table.add_row(
+            name,
+            f"{one.tokens:,}",
+            f"{one.of_float.value:.2f} ± {one.of_float.error:.2f}",
+            f"{one.of_int8.value:.2f} ± {one.of_int8.error:.2f}",
+            f"{one.cost:+.1%} ± {one.ratio.error:.1%}",
+            f"{one.divergence.value:.4f} ± {one.divergence.error:.4f}",
+            f"{one.equal_top.value:.1%} ± {one.equal_top.error:.1%}",
+        )
+    return table

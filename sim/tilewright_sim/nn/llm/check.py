@@ -1,0 +1,69 @@
+"""Compare what the chip computes with the golden model, tensor by tensor, while it runs."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tilewright.base import TilewrightError
+
+from .chip_model import ChipModel
+from .golden_model import GoldenModel
+
+__all__ = ["CheckedModel", "MismatchError"]
+
+
+class MismatchError(TilewrightError):
+    """The hardware and the golden model differ."""
+
+
+class CheckedModel:
+    """A chip whose every tensor is compared with the golden model's as soon as it is there.
+
+    Parameters
+    ----------
+    chip : ChipModel
+        Its ``observe`` is taken.
+
+    Members
+    -------
+    compared : int
+        Sums that have been compared, and were equal.
+    """
+
+    def __init__(self, chip: ChipModel):
+        self.chip = chip
+        self.golden = GoldenModel(chip.model, chip.context, self._keep)
+        self.compared = 0
+        self._wanted: dict[tuple[int, str], NDArray] = {}
+        chip.observe = self._compare
+
+    def forward(self, tokens: list[int], *, logits: str = "last") -> NDArray[np.float32]:
+        """As `ChipModel.forward`, after the golden model.
+
+        Raises
+        ------
+        MismatchError
+            On the first tensor that differs: it names the layer, the operation, the position and the values.
+        """
+        self._wanted.clear()
+        self.golden.forward(tokens, logits=logits)
+        result = self.chip.forward(tokens, logits=logits)
+        if self._wanted:
+            layer, name = next(iter(self._wanted))
+            raise MismatchError(f"layer {layer}, {name}: the hardware was never asked for it")
+        return result
+
+    def _keep(self, layer: int, name: str, sums: NDArray) -> None:
+        self._wanted[layer, name] = sums.copy()
+
+    def _compare(self, layer: int, name: str, sums: NDArray) -> None:
+        wanted = self._wanted.pop((layer, name))
+        if sums.shape != wanted.shape:
+            raise MismatchError(f"layer {layer}, {name}: it is {list(sums.shape)}, and should be {list(wanted.shape)}")
+        wrong = np.argwhere(sums != wanted)
+        if len(wrong):
+            place = tuple(map(int, wrong[0]))
+            raise MismatchError(
+                f"layer {layer}, {name}, position {list(place)}: the hardware gave {sums[place]}, the golden model "
+                f"{wanted[place]}; {len(wrong):,} of {sums.size:,} differ"
+            )
+        self.compared += sums.size

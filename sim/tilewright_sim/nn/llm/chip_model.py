@@ -1,0 +1,287 @@
+"""The network on the accelerator: weights, keys and values in the device's memory, products as queued descriptors."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tilewright.base import TilewrightError
+from tilewright_sim.host import (
+    ALIGNMENT,
+    Descriptor,
+    DeviceArray,
+    DeviceView,
+    RunResult,
+    Runtime,
+    Scratch,
+    depth_slices,
+    size_slices,
+)
+from tilewright_sim.nn import LlamaConfig
+
+from .cycle_accounting import Account
+from .golden_model import Observe
+from .host_ops import VectorOps, scaled
+from .prompt_blocks import MOST
+from .quantize import Int8Model
+
+__all__ = ["ChipModel", "device_bytes"]
+
+_MARGIN = 1 << 17  # for the ring
+Ran = Callable[[str, int, RunResult], None]
+"""Is told of every submission: its kind, the layer, the result."""
+_Trio = tuple[DeviceArray, DeviceArray, DeviceArray]
+
+
+class ChipModel:
+    """A model on the chip, with the keys and values of what it has read.
+
+    A layer takes six submissions, one wherever something depends on results: queries, keys and values; scores of all
+    heads; probabilities by values of all heads; the output; gate and up; down. The products that the values come
+    from have their operands swapped, weights as A and activations as B: so they arrive transposed, as the last
+    product of attention needs them. Heads of queries that share one of keys are rows of one product.
+
+    Parameters
+    ----------
+    chip : Runtime
+    model : Int8Model
+    context : int
+        Most tokens that it will read.
+    block : int
+        Most tokens that it reads together.
+    ops : VectorOps or None
+        What is done between the products; numpy on the host if None.
+    observe : Observe or None
+        Is told of every tensor that the hardware computes.
+    ran : callable or None
+        Is told of every submission.
+
+    Raises
+    ------
+    TilewrightError
+        If it does not fit into the device's memory.
+    """
+
+    def __init__(
+        self,
+        chip: Runtime,
+        model: Int8Model,
+        context: int,
+        block: int = MOST,
+        ops: VectorOps | None = None,
+        observe: Observe | None = None,
+        ran: Ran | None = None,
+    ):
+        config, block = model.config, min(block, context)
+        needed, there = device_bytes(model, context, block, chip.config.word_bytes), len(chip.device.memory)
+        if needed > there:
+            raise TilewrightError(
+                f"the model and {context} tokens of context need {needed:,} bytes on the device, whose memory has "
+                f"{there:,}: give it more memory, or use a smaller model or fewer tokens"
+            )
+        self.chip, self.model, self.context, self.block = chip, model, context, block
+        self.observe, self.ran = observe, ran
+        self.progress: Callable[[int, int], None] | None = None
+        self.account = Account(chip.config)
+        self.length = 0
+        self._ops = ops or model.host_ops()
+        self._phase = "prefill"
+        self._weights = [
+            {part: chip.array(linear.weight) for part, linear in layer.linears.items()} for layer in model.layers
+        ]
+        self._logits_weight = chip.array(model.output.weight)
+        self._keys = [chip.empty((config.kv_heads * context, config.head_width), np.int8) for _ in model.layers]
+        self._values = [chip.empty((config.kv_width, context), np.int8) for _ in model.layers]
+        self._key_scales = np.zeros((config.layers, config.kv_heads, context), dtype=np.float32)
+        self._value_scales = np.zeros_like(self._key_scales)
+        self._operands = Scratch(chip, *_operand_shape(config, context, block), np.int8)
+        self._results = Scratch(chip, *_result_shape(config, context, block), np.int32)
+
+    def forward(self, tokens: list[int], *, logits: str = "last") -> NDArray[np.float32]:
+        """Read tokens and return logits [rows, vocabulary], of the ``last`` token or of ``none``.
+
+        Raises
+        ------
+        TilewrightError
+            If the sequence becomes longer than the context, or the hardware fails.
+        """
+        if not 0 < len(tokens) <= self.block or self.length + len(tokens) > self.context:
+            raise TilewrightError(
+                f"cannot read {len(tokens)} tokens: at most {self.block} at once, and {self.context} in all"
+            )
+        self._phase = "decode" if len(tokens) == 1 and self.length else "prefill"
+        start = time.perf_counter()
+        x = self._layers(tokens)
+        self.length += len(tokens)
+        if logits == "none":
+            result = np.empty((0, self.model.config.vocabulary), dtype=np.float32)
+        else:
+            result = self._last(self._ops.norm(x[-1:], self.model.output_norm))
+        self.account.read(self._phase, len(tokens), time.perf_counter() - start)
+        return result
+
+    def _layers(self, tokens: list[int]) -> NDArray[np.float32]:
+        """All layers, up to the last norm."""
+        ops = self._ops
+        positions = np.arange(self.length, self.length + len(tokens))
+        x = self.model.embed(tokens)
+        for number, layer in enumerate(self.model.layers):
+            attended = self._attention(number, ops.norm(x, layer.attention_norm), positions)
+            x = ops.add(x, self._linear("output", number, attended))
+            gate, up = np.split(self._linear("gate_up", number, ops.norm(x, layer.feed_forward_norm)), 2, axis=1)
+            x = ops.add(x, self._linear("down", number, ops.gate(gate, up)))
+        return x
+
+    def _linear(self, kind: str, number: int, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """A layer with all its outputs in one product."""
+        values, scale = self._ops.quantize(x)
+        weight = self._weights[number][kind]
+        c = self._results.view(len(x), weight.shape[0])
+        self._run(kind, number, [(self._operands.put(values), weight, c)])
+        sums = c.numpy()
+        names = ("gate", "up") if kind == "gate_up" else (kind,)
+        for name, part in zip(names, np.split(sums, len(names), axis=1), strict=True):
+            self._tell(number, name, part)
+        return scaled(sums, scale, self.model.layers[number].linears[kind].scale)
+
+    def _last(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        values, scale = self._ops.quantize(x)
+        c = self._results.view(1, self.model.config.vocabulary)
+        self._run("logits", len(self.model.layers), [(self._operands.put(values), self._logits_weight, c)])
+        sums = c.numpy()
+        self._tell(len(self.model.layers), "logits", sums)
+        return scaled(sums, scale, self.model.output.scale)
+
+    def _attention(self, number: int, x: NDArray[np.float32], positions: NDArray[np.int64]) -> NDArray[np.float32]:
+        config, ops = self.model.config, self._ops
+        q, k, v = self._queries_keys_values(number, x)
+        heads = (len(x), -1, config.head_width)
+        q8, q_scale = ops.quantize(ops.rotate(q.reshape(heads), positions))
+        k8, k_scale = ops.quantize(ops.rotate(k.reshape(heads), positions))
+        v8, v_scale = ops.quantize(v.reshape(heads))
+        self._keep(number, positions, k8, v8)
+        self._key_scales[number][:, positions] = k_scale[:, :, 0].T
+        self._value_scales[number][:, positions] = v_scale[:, :, 0].T
+
+        end = int(positions[-1]) + 1
+        scores = self._by_head("scores", number, q8.swapaxes(0, 1), self._key_head, end)
+        key_scales, value_scales = (
+            np.repeat(kept[number][:, :end], config.group, axis=0)[:, None, :]
+            for kept in (self._key_scales, self._value_scales)
+        )
+        floats = scaled(scores, q_scale.swapaxes(0, 1), key_scales, np.float32(config.head_width**-0.5))
+        p8, p_scale = ops.quantize(ops.softmax(floats, positions) * value_scales)
+        mixed = self._by_head("mixed", number, p8, self._value_head, end)
+        return scaled(mixed, p_scale).swapaxes(0, 1).reshape(len(x), config.q_width)
+
+    def _queries_keys_values(self, number: int, x: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
+        config, weight = self.model.config, self._weights[number]["qkv"]
+        cut = config.q_width + config.kv_width
+        values, scale = self._ops.quantize(x)
+        a = self._operands.put(values)
+        room = self._results.view(len(x) + config.kv_width, max(cut, len(x)))
+        qk = DeviceView.of(room, slice(len(x)), slice(cut))
+        v = DeviceView.of(room, slice(len(x), None), slice(len(x)))
+        # The values first: their rows are written one by one, which the longer product behind them hides.
+        self._run("qkv", number, [(DeviceView.of(weight, slice(cut, None)), a, v),
+                                  (a, DeviceView.of(weight, slice(cut)), qk)])  # fmt: skip
+        parts = {
+            "queries": qk.numpy()[:, : config.q_width],
+            "keys": qk.numpy()[:, config.q_width :],
+            "values": v.numpy().T,
+        }
+        for name, part in parts.items():
+            self._tell(number, name, part)
+        scales = np.split(self.model.layers[number].qkv.scale, (config.q_width, cut))
+        return tuple(scaled(part, scale, by) for part, by in zip(parts.values(), scales, strict=True))
+
+    def _keep(
+        self, number: int, positions: NDArray[np.int64], keys: NDArray[np.int8], values: NDArray[np.int8]
+    ) -> None:
+        """Put keys and values [tokens, kv_heads, head_width] into the device's memory."""
+        first, end = int(positions[0]), int(positions[-1]) + 1
+        for head in range(self.model.config.kv_heads):
+            rows = slice(head * self.context + first, head * self.context + end)
+            DeviceView.of(self._keys[number], rows).write(keys[:, head])
+        columns = DeviceView.of(self._values[number], slice(None), slice(first, end))
+        columns.write(values.reshape(len(values), -1).T)
+
+    def _key_head(self, number: int, head: int, end: int) -> DeviceView:
+        """Keys [end, head_width]."""
+        return DeviceView.of(self._keys[number], slice(head * self.context, head * self.context + end))
+
+    def _value_head(self, number: int, head: int, end: int) -> DeviceView:
+        """Values [head_width, end]."""
+        width = self.model.config.head_width
+        return DeviceView.of(self._values[number], slice(head * width, (head + 1) * width), slice(end))
+
+    def _by_head(
+        self, kind: str, number: int, a: NDArray[np.int8], kept: Callable[[int, int, int], DeviceView], end: int
+    ) -> NDArray[np.int32]:
+        """Products [heads, tokens, …] of all heads, those that share keys and values in one."""
+        config = self.model.config
+        heads, tokens, k = a.shape
+        left = self._operands.put(a.reshape(-1, k))
+        right = [kept(number, head, end) for head in range(config.kv_heads)]
+        c = self._results.view(heads * tokens, right[0].shape[0])
+        rows = config.group * tokens
+        parts = [slice(head * rows, (head + 1) * rows) for head in range(config.kv_heads)]
+        self._run(
+            kind,
+            number,
+            [(DeviceView.of(left, part), b, DeviceView.of(c, part)) for part, b in zip(parts, right, strict=True)],
+        )
+        sums = c.numpy().reshape(heads, tokens, -1)
+        self._tell(number, kind, sums)
+        return sums
+
+    def _run(self, kind: str, number: int, products: Sequence[_Trio]) -> None:
+        descriptors = [descriptor for a, b, c in products for descriptor in self._descriptors(a, b, c)]
+        run = self.chip.submit(descriptors, self.progress)
+        self.account.add(self._phase, kind, [(*a.shape[:1], *b.shape) for a, b, _ in products], run)
+        if self.ran:
+            self.ran(kind, number, run)
+
+    def _descriptors(self, a: DeviceArray, b: DeviceArray, c: DeviceArray) -> Iterator[Descriptor]:
+        """One, or several where a size is more than one takes."""
+        config = self.chip.config
+        for rows, columns in product(size_slices(config, a.shape[0]), size_slices(config, b.shape[0])):
+            for part in depth_slices(config, b.shape[1]):
+                later = part.start > 0
+                yield self.chip.descriptor(
+                    DeviceView.of(a, rows, part),
+                    DeviceView.of(b, columns, part),
+                    DeviceView.of(c, rows, columns),
+                    accumulate=later,
+                    fences="c" if later else "",
+                )
+
+    def _tell(self, layer: int, name: str, sums: NDArray) -> None:
+        if self.observe:
+            self.observe(layer, name, sums)
+
+
+def device_bytes(model: Int8Model, context: int, block: int = MOST, word_bytes: int = 64) -> int:
+    """Return how much of the device's memory a model takes at most, with room for so many tokens."""
+    config, block = model.config, min(block, context)
+
+    def size(rows: int, row_bytes: int) -> int:
+        return rows * -(-row_bytes // word_bytes) * word_bytes + ALIGNMENT
+
+    weights = sum(size(*linear.weight.shape) for layer in model.layers for linear in layer.linears.values())
+    kept = config.layers * (size(config.kv_heads * context, config.head_width) + size(config.kv_width, context))
+    operands, (rows, columns) = _operand_shape(config, context, block), _result_shape(config, context, block)
+    return weights + kept + size(*model.output.weight.shape) + size(*operands) + size(rows, 4 * columns) + _MARGIN
+
+
+def _operand_shape(config: LlamaConfig, context: int, block: int) -> tuple[int, int]:
+    """Room for activations of a block, and for its probabilities."""
+    return config.heads * block, max(context, config.width, config.q_width, config.hidden, config.head_width)
+
+
+def _result_shape(config: LlamaConfig, context: int, block: int) -> tuple[int, int]:
+    """Room for the sums of a block, or for the logits of one token."""
+    widest = max(context, config.q_width + config.kv_width, 2 * config.hidden, config.width, block)
+    return max(config.heads * block, block + config.kv_width, -(-config.vocabulary // widest)), widest

@@ -1,0 +1,112 @@
+"""A prompt, and its answer from the chip."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tilewright_sim.host import RunResult, Simulator
+from tilewright_sim.nn.importers import TextStream
+
+from .check import CheckedModel
+from .chip_model import ChipModel
+from .cycle_accounting import Account
+from .generate import generate
+from .prompt_blocks import plan_blocks
+from .quantize import Int8Model
+from .trace import TokenTrace
+
+__all__ = ["Conversation"]
+
+
+class Conversation:
+    """Iterate over it to get the answer's text piece by piece.
+
+    Parameters
+    ----------
+    chip : Simulator
+    model : Int8Model
+    prompt : list of int
+    most : int
+        Tokens of the longest answer.
+    check : bool
+        Compare every tensor with the golden model.
+    trace : bool
+        Collect a `TokenTrace`; the chip must keep events.
+
+    Members
+    -------
+    answer : list of int
+        The tokens so far.
+    text : str
+        All of what they say.
+    doing : str
+        What is going on.
+    running : int
+        Cycles of the submission that runs now.
+
+    Raises
+    ------
+    TilewrightError
+        If the model does not fit into the device's memory; and while it runs, if the hardware fails or is wrong.
+    """
+
+    def __init__(
+        self,
+        chip: Simulator,
+        model: Int8Model,
+        prompt: list[int],
+        most: int,
+        check: bool = False,
+        trace: bool = False,
+    ):
+        self.answer: list[int] = []
+        self.doing = "reading the prompt"
+        self.running = 0
+        self.trace = TokenTrace(chip) if trace else None
+        self._prompt = plan_blocks(chip.config, model.config, prompt)
+        longest = max(map(len, self._prompt))
+        self._chip_model = ChipModel(chip, model, len(prompt) + most, longest, ran=self._ran)
+        self._chip_model.progress = self._progress
+        self._checked = CheckedModel(self._chip_model) if check else None
+        self._most, self._end = most, model.tokenizer.end
+        self._stream = TextStream(model.tokenizer)
+
+    def __iter__(self) -> Iterator[str]:
+        for token in generate(self, self._prompt, self._most, self._end):
+            self.answer.append(token)
+            yield self._stream.push(token)
+        yield self._stream.rest()
+
+    def forward(self, tokens: list[int], *, logits: str = "last") -> NDArray[np.float32]:
+        """Have the chip read tokens; see `ChipModel.forward`."""
+        result = (self._checked or self._chip_model).forward(tokens, logits=logits)
+        if self.trace:
+            self.trace.end_of_step(decoding=len(tokens) == 1)
+        return result
+
+    @property
+    def account(self) -> Account:
+        """Where the cycles went."""
+        return self._chip_model.account
+
+    @property
+    def compared(self) -> int | None:
+        """Sums that were compared and are equal, if they are compared."""
+        return self._checked.compared if self._checked else None
+
+    @property
+    def text(self) -> str:
+        """The answer so far."""
+        return self._stream.text
+
+    def _progress(self, _: int, cycles: int) -> None:
+        self.running = cycles
+
+    def _ran(self, kind: str, layer: int, run: RunResult) -> None:
+        self.running = 0
+        what = "answering" if self.answer else "reading the prompt"
+        layers = self._chip_model.model.config.layers
+        self.doing = f"{what}, layer {min(layer + 1, layers)} of {layers}" if kind != "logits" else what
+        if self.trace:
+            self.trace.ran(kind, layer, run)

@@ -1,0 +1,116 @@
+"""Where the chip's cycles went: by phase and kind of layer."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tilewright.accelerator.contract import DESCRIPTOR_BYTES, AcceleratorConfig
+from tilewright_sim.host import RunResult
+
+__all__ = ["KINDS", "LINEAR", "Account", "Product", "Tally"]
+
+KINDS = {
+    "qkv": "queries, keys, values",
+    "scores": "queries · keys",
+    "mixed": "probabilities · values",
+    "output": "attention output",
+    "gate_up": "gate and up",
+    "down": "down",
+    "logits": "output layer",
+}
+"""Kinds of submission, and what they are called."""
+LINEAR = ("qkv", "output", "gate_up", "down")
+"""The linear layers, which multiply weights with all tokens."""
+Product = tuple[int, int, int]
+"""M, N and K."""
+
+
+@dataclass
+class Tally:
+    """Sums over submissions.
+
+    Parameters
+    ----------
+    cycles : int
+        From doorbell to interrupt.
+    words : int
+        Words of the bus that had to be read: A, B and descriptors, each once.
+    macs : int
+    submissions, descriptors : int
+    seconds : float
+        In the simulator.
+    """
+
+    cycles: int = 0
+    words: int = 0
+    macs: int = 0
+    submissions: int = 0
+    descriptors: int = 0
+    seconds: float = 0.0
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
+
+    def __sub__(self, other: "Tally") -> "Tally":
+        return Tally(*(getattr(self, name) - getattr(other, name) for name in self.__dataclass_fields__))
+
+
+@dataclass
+class Account:
+    """All submissions of a conversation.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+    tallies : dict
+        By phase (``"prefill"`` or ``"decode"``) and kind (of `KINDS`).
+    tokens : dict
+        Tokens read, by phase.
+    seconds : dict
+        Wall-clock time by phase, with what the host does.
+    """
+
+    config: AcceleratorConfig
+    tallies: dict[tuple[str, str], Tally] = field(default_factory=dict)
+    tokens: dict[str, int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    _unfinished: list[tuple[tuple[str, str], Tally]] = field(default_factory=list)
+
+    def read(self, phase: str, tokens: int, seconds: float) -> None:
+        """Count tokens that have been read, to which all submissions so far belong."""
+        self._unfinished.clear()
+        self.tokens[phase] = self.tokens.get(phase, 0) + tokens
+        self.seconds[phase] = self.seconds.get(phase, 0.0) + seconds
+
+    def add(self, phase: str, kind: str, products: Sequence[Product], run: RunResult) -> None:
+        """Count one submission."""
+        word = self.config.word_bytes
+        tally = Tally(
+            run.cycles,
+            sum((m + n) * math.ceil(k / word) + math.ceil(DESCRIPTOR_BYTES / word) for m, n, k in products),
+            sum(m * n * k for m, n, k in products),
+            1,
+            run.descriptors,
+            run.seconds,
+        )
+        self.tallies[phase, kind] = self.tallies.get((phase, kind), Tally()) + tally
+        self._unfinished.append(((phase, kind), tally))
+
+    def drop_unfinished(self) -> None:
+        """Forget the submissions of tokens that have not been read to their end."""
+        for key, tally in self._unfinished:
+            self.tallies[key] -= tally
+        self._unfinished.clear()
+
+    def total(self, phase: str | None = None, kinds: Sequence[str] = tuple(KINDS)) -> Tally:
+        """Return the sum over kinds, of one phase or both."""
+        chosen = (tally for (of, kind), tally in self.tallies.items() if kind in kinds and phase in (None, of))
+        return sum(chosen, Tally())
+
+    def bus_share(self, tally: Tally) -> float:
+        """Share of the cycles in which a word came that had to come: the bus roofline is 1."""
+        return tally.words / max(tally.cycles, 1)
+
+    def busy(self, tally: Tally) -> float:
+        """Share of all multipliers' cycles in which they worked: the multipliers' peak is 1."""
+        return tally.macs / (self.config.rows * self.config.cols * max(tally.cycles, 1))

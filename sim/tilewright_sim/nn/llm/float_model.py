@@ -1,0 +1,79 @@
+"""The network in float32, with the weights that its file has: what int8 is compared with."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tilewright_sim.nn.importers import Source
+
+from .host_ops import HostOps, Rotation
+
+__all__ = ["LAYER_TENSORS", "FloatModel"]
+
+LAYER_TENSORS = ("attn_norm", "attn_q", "attn_k", "attn_v", "attn_output", "ffn_norm", "ffn_gate", "ffn_up", "ffn_down")
+Weights = dict[str, NDArray[np.float32]]
+
+
+class FloatModel:
+    """A model in float32, which reads whole texts.
+
+    Parameters
+    ----------
+    source : llama.Source
+        Its tensors are read and dequantized when they are needed, so that little memory is.
+    """
+
+    def __init__(self, source: Source):
+        config = source.config
+        self.source = source
+        self.config = config
+        self._ops = HostOps(config.epsilon, Rotation(config.head_width, config.rope_base, source.rope_factors()))
+
+    def forward(
+        self, texts: list[list[int]], progress: Callable[[int, int], None] | None = None
+    ) -> Iterator[NDArray[np.float32]]:
+        """Yield the logits [tokens, vocabulary] after each token, text by text.
+
+        All texts go through a layer before the next is read; ``progress`` is told how many layers are done.
+        """
+        embedding = self.source.tensor("token_embd.weight")
+        states = [embedding[text] for text in texts]
+        for number in range(self.config.layers):
+            weights = self.weights(number)
+            states = [self.layer(x, weights) for x in states]
+            if progress:
+                progress(number + 1, self.config.layers)
+        norm = self.source.tensor("output_norm.weight")
+        output = embedding if self.config.tied else self.source.tensor("output.weight")
+        for x in states:
+            yield self._ops.norm(x, norm) @ output.T
+
+    def weights(self, number: int) -> Weights:
+        """Return the tensors of a layer, by the names of `LAYER_TENSORS`."""
+        return {name: self.source.tensor(f"blk.{number}.{name}.weight") for name in LAYER_TENSORS}
+
+    def layer(
+        self, x: NDArray[np.float32], weights: Weights, observe: Callable[[str, NDArray], None] | None = None
+    ) -> NDArray[np.float32]:
+        """Return what a layer makes of a text [tokens, width].
+
+        ``observe`` is told what goes into ``attn_q``, ``ffn_gate`` and ``ffn_down``, [tokens, inputs].
+        """
+        config, ops, told = self.config, self._ops, observe or (lambda name, values: None)
+        positions = np.arange(len(x))
+        normed = ops.norm(x, weights["attn_norm"])
+        told("attn_q", normed)
+        q, k, v = (
+            (normed @ weights[name].T).reshape(len(x), -1, config.head_width) for name in ("attn_q", "attn_k", "attn_v")
+        )
+        q, k = ops.rotate(q, positions), ops.rotate(k, positions)
+        k, v = (np.repeat(part, config.group, axis=1).swapaxes(0, 1) for part in (k, v))
+        scores = q.swapaxes(0, 1) @ k.swapaxes(1, 2) * np.float32(config.head_width**-0.5)
+        mixed = (ops.softmax(scores, positions) @ v).swapaxes(0, 1).reshape(len(x), config.q_width)
+        x = ops.add(x, mixed @ weights["attn_output"].T)
+        normed = ops.norm(x, weights["ffn_norm"])
+        told("ffn_gate", normed)
+        gated = ops.gate(normed @ weights["ffn_gate"].T, normed @ weights["ffn_up"].T)
+        told("ffn_down", gated)
+        return ops.add(x, gated @ weights["ffn_down"].T)

@@ -1,0 +1,50 @@
+"""Answer a prompt, token by token."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tilewright.base import TilewrightError
+from tilewright_sim.nn import LlamaConfig
+
+__all__ = ["Forward", "check_length", "generate"]
+
+
+class Forward(Protocol):
+    """A model that remembers what it has read: on the chip, checked, or golden."""
+
+    def forward(self, tokens: list[int], *, logits: str = "last") -> NDArray[np.float32]:
+        """Read tokens and return logits [rows, vocabulary], of the ``last`` token or of ``none``."""
+
+
+def check_length(config: LlamaConfig, prompt: list[int], most: int) -> None:
+    """Raise `TilewrightError` if a prompt, and ``most`` tokens after it, are more than the model's context."""
+    if not prompt:
+        raise TilewrightError("the prompt is empty")
+    if len(prompt) >= config.context:
+        raise TilewrightError(
+            f"the prompt has {len(prompt):,} tokens, and the model's context only {config.context:,}: shorten it"
+        )
+    if len(prompt) + most > config.context:
+        raise TilewrightError(
+            f"a prompt of {len(prompt):,} tokens and --max-tokens {most} are more than the model's context of "
+            f"{config.context:,}: use --max-tokens {config.context - len(prompt)}"
+        )
+
+
+def generate(model: Forward, prompt: list[list[int]], most: int, end: int | None) -> Iterator[int]:
+    """Yield the likeliest tokens one after the other, up to ``most`` or before ``end``.
+
+    The prompt comes in the blocks in which it is read; only its last token goes through the output layer.
+    """
+    for place, part in enumerate(prompt, start=1):
+        logits = model.forward(part, logits="last" if place == len(prompt) else "none")
+    for count in range(1, most + 1):
+        token = int(logits[0].argmax())
+        if token == end:
+            return
+        yield token
+        if count < most:
+            logits = model.forward([token])

@@ -1,0 +1,244 @@
+"""Weights as int8, one scale for each output channel, made once for a file, and kept in the user's cache."""
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tilewright.base import TilewrightError, cache_folder
+from tilewright_sim.cache import scratch
+from tilewright_sim.nn import LlamaConfig
+from tilewright_sim.nn.importers import GgufModel, SafetensorsModel, Source, Tokenizer
+
+from .float_model import FloatModel
+from .host_ops import HostOps, Rotation, quantize_rows
+from .smooth import MOST_TOKENS, calibration_text, smooth
+
+__all__ = ["Int8Layer", "Int8Model", "Linear", "load_model", "open_source", "quantize_model"]
+
+FORMAT = 3
+"""Of what is kept in the cache: counts up whenever that changes."""
+Progress = Callable[[int, int], None]
+"""Is told how many layers are done, and how many there are."""
+_PARTS = ("qkv", "output", "gate_up", "down")
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A linear layer: ``weight`` int8 [outputs, inputs] and ``scale`` float32 [outputs]."""
+
+    weight: NDArray[np.int8]
+    scale: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, *weights: NDArray[np.float32]) -> "Linear":
+        """Quantize one weight, or several with the same inputs, one below the other."""
+        values, scales = quantize_rows(np.concatenate(weights))
+        return cls(values, scales[:, 0])
+
+
+@dataclass(frozen=True)
+class Int8Layer:
+    """A layer: queries, keys and values in one, and so the gate and what it lets through."""
+
+    attention_norm: NDArray[np.float32]
+    feed_forward_norm: NDArray[np.float32]
+    qkv: Linear
+    output: Linear
+    gate_up: Linear
+    down: Linear
+
+    @property
+    def linears(self) -> dict[str, Linear]:
+        """The linear layers by name."""
+        return {part: getattr(self, part) for part in _PARTS}
+
+
+@dataclass(frozen=True)
+class Int8Model:
+    """A model with int8 weights.
+
+    Parameters
+    ----------
+    config : LlamaConfig
+    tokenizer : Tokenizer
+    embedding : Linear
+        ``weight`` [vocabulary, width]: a row is the start of a token.
+    layers : list of Int8Layer
+    output_norm : float32 array [width]
+    output : Linear
+        The last layer; the same object as ``embedding`` if they are tied.
+    rope_factors : float32 array [head_width / 2] or None
+    """
+
+    config: LlamaConfig
+    tokenizer: Tokenizer
+    embedding: Linear
+    layers: list[Int8Layer]
+    output_norm: NDArray[np.float32]
+    output: Linear
+    rope_factors: NDArray[np.float32] | None
+
+    def embed(self, tokens: list[int]) -> NDArray[np.float32]:
+        """Return the start of each token, [tokens, width]."""
+        return self.embedding.weight[tokens].astype(np.float32) * self.embedding.scale[tokens][:, None]
+
+    def host_ops(self) -> HostOps:
+        """Return what the host does for this model."""
+        return HostOps(self.config.epsilon, Rotation(self.config.head_width, self.config.rope_base, self.rope_factors))
+
+
+def open_source(path: Path) -> Source:
+    """Open a GGUF file, or a folder or file of safetensors.
+
+    Raises
+    ------
+    TilewrightError
+        If there is none, or it is not what it should be.
+    """
+    if not path.exists():
+        raise TilewrightError(f"there is no file {path}: give a GGUF file, or run `tilewright model fetch smollm2`")
+    if path.is_dir() or path.suffix == ".safetensors":
+        return SafetensorsModel(path)
+    return GgufModel(path)
+
+
+def quantize_model(source: Source, progress: Progress | None = None) -> Int8Model:
+    """Quantize all weights of a model, layer by layer.
+
+    The float model reads `smooth.calibration_text` meanwhile, and each layer is smoothed for what it saw.
+    """
+    config = source.config
+    tokenizer = Tokenizer.build(source.tokenizer())
+    if tokenizer.inner.get_vocab_size() > config.vocabulary:
+        raise TilewrightError(
+            f"the model's tokenizer has {tokenizer.inner.get_vocab_size():,} tokens, the model only "
+            f"{config.vocabulary:,}: they do not belong together"
+        )
+    floats, embeddings = FloatModel(source), source.tensor("token_embd.weight")
+    x = embeddings[tokenizer.encode(calibration_text())[: min(MOST_TOKENS, config.context)]]
+    embedding = Linear.of(embeddings)
+    layers = []
+    for number in range(config.layers):
+        weights = floats.weights(number)
+        largest: dict[str, NDArray[np.float32]] = {}
+
+        def observe(name: str, values: NDArray, largest: dict[str, NDArray] = largest) -> None:
+            largest[name] = np.abs(values).max(axis=0)
+
+        x = floats.layer(x, weights, observe)
+        layers.append(_int8_layer(smooth(weights, largest)))
+        if progress:
+            progress(number + 1, config.layers)
+    output = embedding if config.tied else Linear.of(source.tensor("output.weight"))
+    norm = source.tensor("output_norm.weight")
+    return Int8Model(config, tokenizer, embedding, layers, norm, output, source.rope_factors())
+
+
+def _int8_layer(weights: dict[str, NDArray[np.float32]]) -> Int8Layer:
+    return Int8Layer(
+        weights["attn_norm"],
+        weights["ffn_norm"],
+        Linear.of(weights["attn_q"], weights["attn_k"], weights["attn_v"]),
+        Linear.of(weights["attn_output"]),
+        Linear.of(weights["ffn_gate"], weights["ffn_up"]),
+        Linear.of(weights["ffn_down"]),
+    )
+
+
+def load_model(path: Path, progress: Progress | None = None) -> Int8Model:
+    """Return the quantized model of a file, from the cache if it was quantized before.
+
+    What is kept is found by the content of the file, so a file that changes is quantized again.
+
+    Raises
+    ------
+    TilewrightError
+        If the file is not what it should be.
+    """
+    if not path.exists():
+        open_source(path)
+    kept = cache_folder() / "models" / f"int8-{FORMAT}-{_digest(path)}.npz"
+    if kept.exists():
+        with suppress(OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):  # damaged: made again
+            return _read(kept)
+    model = quantize_model(open_source(path), progress)
+    _write(kept, model)
+    return model
+
+
+def _digest(path: Path) -> str:
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    if path.suffix == ".safetensors" and path.is_file():
+        files = [*sorted(path.parent.glob("*.json")), path]
+    content = hashlib.sha256()
+    try:
+        for file in files:
+            if file.suffix in (".json", ".safetensors", ".gguf") or len(files) == 1:
+                content.update(file.name.encode() if len(files) > 1 else b"")
+                with file.open("rb") as stream:
+                    content.update(hashlib.file_digest(stream, "sha256").digest())
+    except OSError as error:
+        raise TilewrightError(f"cannot read {error.filename or path}: {error.strerror}") from None
+    return content.hexdigest()[:24]
+
+
+def _write(path: Path, model: Int8Model) -> None:
+    arrays: dict[str, NDArray] = {"output_norm": model.output_norm}
+    linears = {"embedding": model.embedding} | ({} if model.config.tied else {"output": model.output})
+    for number, layer in enumerate(model.layers):
+        linears |= {f"{number}.{part}": linear for part, linear in layer.linears.items()}
+        arrays[f"{number}.attention_norm"] = layer.attention_norm
+        arrays[f"{number}.feed_forward_norm"] = layer.feed_forward_norm
+    for name, linear in linears.items():
+        arrays |= {f"{name}.weight": linear.weight, f"{name}.scale": linear.scale}
+    if model.rope_factors is not None:
+        arrays["rope_factors"] = model.rope_factors
+    about = {"config": asdict(model.config), "tokenizer": model.tokenizer.to_json()}
+    arrays["about"] = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
+    try:
+        with scratch(path.parent, "tilewright-int8") as temporary:
+            whole = temporary / path.name
+            np.savez(whole, **arrays)  # type: ignore[arg-type]  # its other arguments are not among the names
+            whole.replace(path)
+    except OSError as error:
+        raise TilewrightError(f"cannot keep the quantized model in {path.parent}: {error.strerror}") from None
+
+
+def _read(path: Path) -> Int8Model:
+    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:  # which checks the checksum of each
+        return _from_arrays(arrays)
+
+
+def _from_arrays(arrays: Any) -> Int8Model:
+    about = json.loads(arrays["about"].tobytes())
+    config = LlamaConfig(**about["config"])
+
+    def linear(name: str) -> Linear:
+        return Linear(arrays[f"{name}.weight"], arrays[f"{name}.scale"])
+
+    layers = [
+        Int8Layer(
+            arrays[f"{number}.attention_norm"],
+            arrays[f"{number}.feed_forward_norm"],
+            *(linear(f"{number}.{part}") for part in _PARTS),
+        )
+        for number in range(config.layers)
+    ]
+    embedding = linear("embedding")
+    return Int8Model(
+        config,
+        Tokenizer.from_json(about["tokenizer"]),
+        embedding,
+        layers,
+        arrays["output_norm"],
+        embedding if config.tied else linear("output"),
+        arrays.get("rope_factors", None),
+    )

@@ -1,0 +1,67 @@
+"""A token as a picture: what walkers and bus did, and for which layer, for Perfetto."""
+
+import json
+from pathlib import Path
+
+from tilewright.base import write_files
+from tilewright_sim.host import RunResult, Simulator
+from tilewright_sim.verilated import trace_json
+
+from .cycle_accounting import KINDS
+
+__all__ = ["TokenTrace"]
+
+EVENTS = 400_000
+"""Most events of a token; what comes later is left out, but for the layers."""
+
+
+class TokenTrace:
+    """Collects the events of one token: the first that is decoded, or the prompt if there is none.
+
+    Parameters
+    ----------
+    chip : Simulator
+        With ``events``.
+    """
+
+    def __init__(self, chip: Simulator):
+        self.chip = chip
+        self._spans: list[tuple[str, int, int]] = []
+        self._content: dict | None = None
+        self._complete = False
+
+    def ran(self, kind: str, layer: int, run: RunResult) -> None:
+        """To be told of every submission."""
+        start = self.chip.simulated.doorbells[0]
+        self._spans.append((f"layer {layer}: {KINDS[kind]}", start, start + run.cycles))
+
+    def end_of_step(self, decoding: bool) -> None:
+        """To be told after every block of tokens."""
+        events = self.chip.simulated.take_events()
+        spans, self._spans = self._spans, []
+        if self._complete or not spans:
+            return
+        self._complete = decoding
+        start = spans[0][1]
+        self._content = trace_json(events, start)
+        lane = 1 + max(event["tid"] for event in self._content["traceEvents"])
+        common = {"pid": 0, "tid": lane}
+        self._content["traceEvents"] += [
+            {**common, "ph": "M", "name": "thread_name", "args": {"name": "layers"}},
+            {**common, "ph": "M", "name": "thread_sort_index", "args": {"sort_index": -1}},
+            *(
+                {**common, "ph": "X", "name": name, "ts": begin - start, "dur": end - begin}
+                for name, begin, end in spans
+            ),
+        ]
+
+    def write(self, path: Path) -> None:
+        """Write it.
+
+        Raises
+        ------
+        TilewrightError
+            If the file cannot be written.
+        """
+        content = self._content or {"traceEvents": []}
+        write_files(path.parent, {path.name: json.dumps(content, separators=(",", ":"))})

@@ -1,0 +1,224 @@
+"""How long a workload takes on a machine, layer kind by layer kind, and what binds each.
+
+One product on the tiles of a chip: N is cut into columns of ``cols``, and these are dealt out evenly, so ``columns =
+ceil(ceil(N / cols) / tiles)`` for the busiest tile. Of several independent products each tile takes whole ones, or, if
+there are fewer of them than tiles, each gets an equal share of the tiles. The busiest tile decides::
+
+    share   = memory_gbs / (active tiles * bytes of a bus word * clock), at most 1 beat per cycle
+    cycles  = cycle model of that tile's products, queued, behind a memory of that bandwidth and latency
+    seconds = max(cycles / clock, bytes of all tiles / memory_gbs) + link
+
+The cycle model is the one that is compared with the RTL. It takes reads and writes to be separate channels; a chip's
+memory carries both, which the second term accounts for. Links work while tiles wait: ``link = bytes sent / link_gbs``.
+
+What binds is the largest of: ``compute``, all multipliers busy in each cycle; ``port``, a beat in each cycle on the
+busier channel of the busiest tile's own bus; ``memory``, bytes over bandwidth; ``link``. If link aside none of them is
+half of the time, it is ``latency``.
+"""
+
+import math
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Any
+
+from tilewright.accelerator.contract import SIZE_BITS, AcceleratorConfig
+from tilewright_sim.models.cycles import Bus, Gemm, estimate, traffic
+
+from .machine import Machine
+from .workload import Layer
+
+__all__ = ["EXCHANGED_BYTES", "Phase", "Row", "phase", "pieces"]
+
+EXCHANGED_BYTES = 4
+"""Of an element that crosses a link: an int32 sum, or a float32 of the residual stream."""
+_PIECE = 1 << SIZE_BITS - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One layer kind, all its repetitions in a pass together.
+
+    Parameters
+    ----------
+    kind, m, n, k, count, repeat
+        As in `Layer`: on one chip.
+    cycles : int
+        From doorbell to interrupt of the busiest tile, once.
+    compute_s, port_s, memory_s, link_s : float
+        Seconds if only that took time.
+    seconds : float
+        That it takes.
+    bound : str
+        ``compute``, ``port``, ``memory``, ``link`` or ``latency``.
+    utilisation : float
+        Share of all multipliers of a chip that work, over ``seconds``.
+    macs, memory_bytes, link_bytes : float
+        On one chip.
+    weight_bytes : int
+        That one group of chips' member holds for it.
+    """
+
+    kind: str
+    m: int
+    n: int
+    k: int
+    count: int
+    repeat: int
+    cycles: int
+    compute_s: float
+    port_s: float
+    memory_s: float
+    link_s: float
+    seconds: float
+    bound: str
+    utilisation: float
+    macs: int
+    memory_bytes: int
+    link_bytes: float
+    weight_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Phase:
+    """One pass: prefill, decode, or a list of shapes.
+
+    Parameters
+    ----------
+    name : str
+    tokens : int
+        That a pass reads or gives; 0 for a list of shapes.
+    rows : list of Row
+    seconds : float
+        Of one pass through all stages: the rows, and the hops between stages.
+    interval_s : float
+        Between two passes if every stage is busy with one of its own, which needs as many independent batches as there
+        are stages.
+    hop_s : float
+        All hops of a pass.
+    joules : float or None
+        Of one pass, all chips: products, and memory if its energy is known. None if that of a product is not.
+    """
+
+    name: str
+    tokens: int
+    rows: list[Row]
+    seconds: float
+    interval_s: float
+    hop_s: float
+    joules: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as what JSON can hold."""
+        return asdict(self) | {
+            "tokens_per_s": self.tokens / self.interval_s,
+            "tokens_per_s_alone": self.tokens / self.seconds,
+            "joules_per_token": self.joules / self.tokens if self.joules is not None and self.tokens else None,
+        }
+
+
+def pieces(config: AcceleratorConfig, gemm: Gemm) -> list[Gemm]:
+    """Cut a product into what descriptors take; parts along K are added up in memory, as int32."""
+    deep = gemm.k if gemm.k <= config.k_limit else config.k_limit // config.rows * config.rows
+    return [
+        Gemm(
+            m=min(_PIECE, gemm.m - row), n=min(_PIECE, gemm.n - column), k=min(deep, gemm.k - start),
+            requant=gemm.requant and deep == gemm.k, accumulate=start > 0,
+        )
+        for row in range(0, gemm.m, _PIECE)
+        for column in range(0, gemm.n, _PIECE)
+        for start in range(0, gemm.k, deep)
+    ]  # fmt: skip
+
+
+def phase(machine: Machine, name: str, layers: list[Layer], tokens: int, int8: bool = False, stream: int = 0) -> Phase:
+    """Work out one pass.
+
+    Parameters
+    ----------
+    machine : Machine
+    name : str
+    layers : list of Layer
+        On one chip of those that share layers.
+    tokens : int
+    int8 : bool
+        Results are int8 where they are not partial sums; otherwise int32.
+    stream : int
+        Elements that go from one stage to the next.
+    """
+    rows = [_row(machine, layer, int8) for layer in layers]
+    stages = machine.pipeline_parallel
+    hop = stream * EXCHANGED_BYTES / (machine.link_gbs * 1e9) if stages > 1 else 0.0
+    once = sum(row.seconds for row in rows)
+    depth = max(layer.repeat for layer in layers)
+    each = sum(row.seconds for row in rows if row.repeat == depth) / depth if stages > 1 else 0.0
+    # The last stage, which has the output layer, is never given more layers than the others.
+    rest = once - each * depth
+    slowest = max(math.ceil(depth / stages) * each, depth // stages * each + rest) + hop
+    return Phase(
+        name=name, tokens=tokens, rows=rows, seconds=once + (stages - 1) * hop,
+        interval_s=slowest if stages > 1 else once, hop_s=(stages - 1) * hop, joules=_joules(machine, rows),
+    )  # fmt: skip
+
+
+def _joules(machine: Machine, rows: list[Row]) -> float | None:
+    if machine.cost.pj_per_mac is None:
+        return None
+    macs, moved = (sum(getattr(row, name) for row in rows) for name in ("macs", "memory_bytes"))
+    pj = macs * machine.cost.pj_per_mac + moved * (machine.memory_pj_per_byte or 0)
+    return pj * 1e-12 * machine.tensor_parallel
+
+
+def _row(machine: Machine, layer: Layer, int8: bool) -> Row:
+    config, clock = machine.config, machine.mhz * 1e6
+    requant = int8 and not layer.partial
+    whole, each, beats, active = _deal(machine, layer, requant)
+    share = min(1.0, machine.memory_gbs / (active * machine.port_gbs))
+    cycles, port = _tile_cycles(config, whole, each, share, machine.latency)
+    macs = layer.m * layer.n * layer.k * layer.count
+    moved = beats * config.word_bytes
+    sent = layer.exchanged * EXCHANGED_BYTES
+    limits = {
+        "compute": macs / (machine.tiles * config.rows * config.cols * clock),
+        "port": port / clock,
+        "memory": moved / (machine.memory_gbs * 1e9),
+        "link": sent / (machine.link_gbs * 1e9),
+    }
+    here = max(cycles / clock, limits["memory"])
+    seconds = here + limits["link"]
+    bound = max(limits, key=lambda name: limits[name])
+    if bound != "link" and limits[bound] < here / 2:
+        bound = "latency"
+    r = layer.repeat
+    return Row(
+        kind=layer.kind, m=layer.m, n=layer.n, k=layer.k, count=layer.count, repeat=r, cycles=cycles,
+        compute_s=r * limits["compute"], port_s=r * limits["port"], memory_s=r * limits["memory"],
+        link_s=r * limits["link"], seconds=r * seconds, bound=bound, utilisation=limits["compute"] / seconds,
+        macs=r * macs, memory_bytes=r * moved, link_bytes=r * sent,
+        weight_bytes=r * layer.n * layer.k if layer.weights else 0,
+    )  # fmt: skip
+
+
+def _deal(machine: Machine, layer: Layer, requant: bool) -> tuple[Gemm, int, int, int]:
+    """Return the busiest tile's product and how many of it, the words that all tiles move, and how many tiles work."""
+    config, cols = machine.config, machine.config.cols
+    sharing = max(1, machine.tiles // layer.count)  # tiles for each product
+    units = math.ceil(layer.n / cols)
+    wide = min(math.ceil(units / sharing) * cols, layer.n)
+    parts = math.ceil(layer.n / wide)
+    whole = Gemm(m=layer.m, n=wide, k=layer.k, requant=requant)
+    last = Gemm(m=layer.m, n=layer.n - (parts - 1) * wide, k=layer.k, requant=requant)
+    each = math.ceil(layer.count / (machine.tiles // sharing))
+    beats = layer.count * ((parts - 1) * _beats(config, whole) + _beats(config, last))
+    return whole, each, beats, math.ceil(layer.count / each) * parts
+
+
+def _beats(config: AcceleratorConfig, gemm: Gemm) -> int:
+    return sum(sum(traffic(config, piece)) for piece in pieces(config, gemm))
+
+
+@lru_cache(maxsize=4096)
+def _tile_cycles(config: AcceleratorConfig, gemm: Gemm, count: int, share: float, latency: int) -> tuple[int, float]:
+    """Cycles of one tile, and those of its bus at one beat a cycle."""
+    queue = pieces(config, gemm) * count
+    guess = estimate(config, queue, Bus(latency=latency, bandwidth=share))
+    return guess.cycles, guess.bus_cycles * share

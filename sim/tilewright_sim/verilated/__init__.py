@@ -1,0 +1,29 @@
+"""The generated Verilog compiled by Verilator into libraries."""
+
+from .board import LINK_CYCLES, BoardSimulator, simulated_board_config
+from .build import shared_objects, verilator_environment
+from .compiling import plain_paths, plain_scratch, run_group
+from .device import SimulatedDevice
+from .dma import DmaSimulator, requests_for
+from .memory_model import MemoryModel
+from .tile import TileResult, TileSimulator
+from .trace import trace_json, write_trace
+
+__all__ = [
+    "LINK_CYCLES",
+    "BoardSimulator",
+    "DmaSimulator",
+    "MemoryModel",
+    "SimulatedDevice",
+    "TileResult",
+    "TileSimulator",
+    "plain_paths",
+    "plain_scratch",
+    "requests_for",
+    "run_group",
+    "shared_objects",
+    "simulated_board_config",
+    "trace_json",
+    "verilator_environment",
+    "write_trace",
+]

@@ -1,0 +1,107 @@
+"""A board on this computer: the Verilog of its top level in Verilator, its serial line a pseudo-terminal."""
+
+import contextlib
+import ctypes
+import os
+import threading
+import tty
+from pathlib import Path
+
+from tilewright.base import TilewrightError, load_config
+from tilewright.boards import BoardConfig
+from tilewright.cores import BOARD
+from tilewright_sim.closing import Closing
+
+from .build import build_library, cached_verilog
+
+__all__ = ["LINK_CYCLES", "BoardSimulator", "simulated_board_config"]
+
+DRIVER = Path(__file__).parent / "cpp" / "board.cpp"
+
+
+class BoardSimulator(Closing):
+    """Run a board's top level, everything but its clock generation, behind a serial port of this computer.
+
+    The port works as that of a board does: any program may open it. It has no baud rate of its own; bytes take as many
+    clock cycles as on the board. The first use of a configuration compiles it, which takes up to a minute. Use it in a
+    ``with`` statement.
+
+    Parameters
+    ----------
+    config : BoardConfig
+    verilog : list of Path or None
+        Files to simulate instead of what is generated from the configuration: a netlist of it, for example.
+
+    Raises
+    ------
+    ToolError
+        If Verilator or what it needs is missing.
+
+    Members
+    -------
+    port : str
+        Name of the serial port.
+    """
+
+    def __init__(self, config: BoardConfig, verilog: list[Path] | None = None):
+        self.config = config
+        library = build_library(verilog or [cached_verilog(BOARD, config)], DRIVER, BOARD.module)
+        self._library = ctypes.CDLL(str(library))
+        self._library.board_new.restype = ctypes.c_void_p
+        self._library.board_cycle.restype = ctypes.c_uint64
+        self._library.board_violation.restype = ctypes.c_char_p
+        try:
+            self._host, self._slave = os.openpty()
+        except OSError as error:
+            raise TilewrightError(f"this computer has no pseudo-terminals: {error.strerror}") from None
+        tty.setraw(self._slave)
+        os.set_blocking(self._host, False)
+        self.port = os.ttyname(self._slave)
+        self._board = ctypes.c_void_p(
+            self._library.board_new(
+                ctypes.c_uint32(config.divisor),
+                ctypes.c_uint32(config.clock_hz // 1000),
+                ctypes.c_uint32(config.sdram.burst_length if config.memory == "sdram" else 1),
+            )
+        )
+        self._closed = False
+        self._thread = threading.Thread(
+            target=self._library.board_serve, args=(self._board, ctypes.c_int(self._host)), daemon=True
+        )
+        self._thread.start()
+
+    @property
+    def cycles(self) -> int:
+        """Clock cycles so far."""
+        return int(self._library.board_cycle(self._board))
+
+    def close(self) -> None:
+        """Switch the board off.
+
+        Raises
+        ------
+        TilewrightError
+            If a rule of the SDRAM chip was broken, a defect of the hardware.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        self._library.board_stop(self._board)
+        self._thread.join()
+        violation = self._library.board_violation(self._board).decode()
+        self._library.board_delete(self._board)
+        for descriptor in (self._host, self._slave):
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+        if violation:
+            raise TilewrightError(f"the controller broke a rule of the SDRAM: {violation}")
+
+
+LINK_CYCLES = 12
+"""Clock cycles in a bit of a simulated serial line: the fewest."""
+
+
+def simulated_board_config(name: str, settings: tuple[str, ...] = ()) -> BoardConfig:
+    """Return a board's configuration with the fastest serial line, for simulation."""
+    config = load_config(BoardConfig, name, None, settings)
+    return load_config(BoardConfig, name, None, (*settings, f"baud={config.clock_hz // LINK_CYCLES}"))

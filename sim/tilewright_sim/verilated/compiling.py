@@ -1,0 +1,107 @@
+"""What compilers need: paths that they can read, and an end to all their processes."""
+
+import os
+import re
+import signal
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO
+
+from tilewright.base import ToolError, writable
+from tilewright_sim.cache import scratch
+
+__all__ = ["plain_paths", "plain_scratch", "run_group"]
+
+_PLAIN = re.compile(r"[A-Za-z0-9_./+-]+")
+"""Paths that mean themselves to make, to the shell and in Verilator's rules, which break at a blank."""
+
+
+@contextmanager
+def plain_paths(folders: Sequence[Path]) -> Iterator[list[Path]]:
+    """Lend names without blanks and other odd characters to folders: their own, or symbolic links to them.
+
+    Raises
+    ------
+    ToolError
+        If no temporary folder has a name that is plain itself.
+    """
+    absolute = [Path(os.path.abspath(folder)) for folder in folders]
+    with ExitStack() as stack:
+        place = None
+        named = []
+        for number, folder in enumerate(absolute):
+            if _PLAIN.fullmatch(str(folder)):
+                named.append(folder)
+                continue
+            if place is None:
+                place = stack.enter_context(scratch(_plain_temporary(), "tilewright-links"))
+            named.append(place / str(number))
+            named[-1].symlink_to(folder)
+        yield named
+
+
+@contextmanager
+def plain_scratch(parent: Path, purpose: str) -> Iterator[Path]:
+    """Lend a folder as `scratch` does, elsewhere if the path of ``parent`` is not plain: make works nowhere else.
+
+    Raises
+    ------
+    ToolError
+        As of `plain_paths`.
+    """
+    place = parent if _PLAIN.fullmatch(os.path.realpath(parent)) else _plain_temporary()
+    with scratch(place, purpose) as folder:
+        yield folder
+
+
+def _plain_temporary() -> Path:
+    for name in (tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm"):
+        if _PLAIN.fullmatch(name) and not writable(Path(name)):
+            return Path(name)
+    raise ToolError("Verilator needs a temporary folder without blanks in its path: set TMPDIR to one")
+
+
+def run_group(
+    command: Sequence[str], environment: Mapping[str, str], folder: Path | None = None, output: IO | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end; whatever ends this call earlier ends the command and all that it started.
+
+    SIGTERM does so too, unless the program handles it already: it counts as Ctrl-C meanwhile.
+
+    Parameters
+    ----------
+    command : sequence of str
+    environment : mapping
+    folder : Path or None
+        Where it runs.
+    output : file or None
+        Gets all it says, instead of the result.
+    """
+    with _terminate_as_interrupt():
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=output or subprocess.PIPE,
+            stderr=subprocess.STDOUT if output else subprocess.PIPE, text=True, errors="replace", process_group=0,
+        )  # fmt: skip
+        try:
+            out, err = process.communicate()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            raise
+    return subprocess.CompletedProcess(command, process.returncode, out or "", err or "")
+
+
+@contextmanager
+def _terminate_as_interrupt() -> Iterator[None]:
+    ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    if ours:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        if ours:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)

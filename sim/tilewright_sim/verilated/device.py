@@ -1,0 +1,240 @@
+"""The generated accelerator in Verilator as a `Device`: no Python runs per cycle."""
+
+import ctypes
+import os
+import threading
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tilewright.accelerator.contract import AcceleratorConfig
+from tilewright.accelerator.registers import REGISTERS
+from tilewright.base import TilewrightError
+from tilewright.cores import PRODUCTS
+
+from .build import build_library, cached_verilog
+from .memory_model import CHANNELS, MemoryModel
+
+__all__ = ["EVENT", "SimulatedDevice", "SimulatorStatus"]
+
+DRIVER = Path(__file__).parent / "cpp" / "accelerator.cpp"
+EVENT = np.dtype([("start", "<u8"), ("end", "<u8"), ("lane", "<u4"), ("state", "<u4")])
+"""A lane's state from one cycle to before another; see ``Event`` in ``accelerator_driver.cpp``."""
+TIMED_OUT = 4
+_RESPONSES = {2: "SLVERR", 3: "DECERR"}
+_OFFSETS = {register.name: register.offset for register in REGISTERS}
+
+
+@dataclass(frozen=True)
+class SimulatorStatus:
+    """Where the simulation stands: all in cycles since its start, and the beats of each channel."""
+
+    cycle: int
+    interrupt: bool
+    interrupt_cycle: int
+    doorbell_cycle: int
+    dropped_events: int
+    beats: dict[str, int]
+
+
+class _Settings(ctypes.Structure):
+    _fields_ = (
+        *((name, ctypes.c_uint64) for name in ("base", "size", "read_latency", "write_latency", "numerator",
+                                               "denominator", "shared", "capacity", "seed")),
+        ("stall", ctypes.c_uint64 * len(CHANNELS)),
+        *((name, ctypes.c_uint64) for name in ("walkers_register", "most_events", "dump_from", "dump_to")),
+    )  # fmt: skip
+
+
+class _Status(ctypes.Structure):
+    _fields_ = (
+        *((name, ctypes.c_uint64) for name in ("cycle", "interrupt", "interrupt_cycle", "doorbell_cycle",
+                                               "dropped_events")),
+        ("beats", ctypes.c_uint64 * len(CHANNELS)),
+    )  # fmt: skip
+
+
+class SimulatedDevice:
+    """The Verilog of an accelerator, compiled by Verilator, and its memory. One call at a time: others wait.
+
+    The first use of a configuration generates and compiles it, which takes some tens of seconds; then it comes from
+    the user's cache. `close` it in the end.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+    model : MemoryModel
+    waveform : Path or None
+        Write an FST waveform of the cycles in `window`. This takes a build of its own, and time.
+    window : range
+        Cycles since the start that the waveform shows.
+    events : int
+        Most events to keep for a trace, 0 for none. See `take_events`.
+
+    Raises
+    ------
+    ToolError
+        If Verilator or what it needs is missing.
+
+    Members
+    -------
+    doorbells : list of int
+        The cycle of each write to TAIL.
+    """
+
+    def __init__(
+        self,
+        config: AcceleratorConfig,
+        model: MemoryModel,
+        waveform: Path | None = None,
+        window: range = range(1 << 62),
+        events: int = 0,
+    ):
+        if model.base + model.size > 1 << config.addr_bits:
+            raise TilewrightError(
+                f"a memory of {model.size:,} bytes at {model.base:#x} is out of reach of addr_bits = {config.addr_bits}"
+            )
+        self.config = config
+        self.model = model
+        self.memory = range(model.base, model.base + model.size)
+        self.doorbells: list[int] = []
+        self._lock = threading.RLock()  # ctypes lets other threads run
+        self._library = load_library(config, trace=waveform is not None)
+        self._bytes: NDArray[np.uint8] = np.zeros(model.size, dtype=np.uint8)
+        self._settings = _settings(model, window, events)
+        path = os.fsencode(waveform) if waveform else None
+        self._handle: int | None = self._library.accelerator_new(
+            ctypes.byref(self._settings), ctypes.c_void_p(self._bytes.ctypes.data), path
+        )
+
+    def close(self) -> None:
+        """End the simulation and finish the waveform."""
+        with self._lock:
+            if self._handle is not None:
+                self._library.accelerator_delete(self._open)
+                self._handle = None
+
+    def read_register(self, offset: int) -> int:
+        value = ctypes.c_uint32()
+        with self._lock:
+            response = self._library.accelerator_read(self._open, ctypes.c_uint32(offset), ctypes.byref(value))
+        self._check_access(response, f"reading the register at {offset:#x}")
+        return value.value
+
+    def write_register(self, offset: int, value: int) -> None:
+        with self._lock:
+            response = self._library.accelerator_write(self._open, ctypes.c_uint32(offset), ctypes.c_uint32(value))
+        self._check_access(response, f"writing {value:#x} to the register at {offset:#x}")
+        if offset == _OFFSETS["TAIL"]:
+            self.doorbells.append(self.status.doorbell_cycle)
+
+    def read_memory(self, address: int, size: int) -> bytes:
+        return self._bytes[self._place(address, size)].tobytes()
+
+    def write_memory(self, address: int, data: bytes | bytearray | memoryview | NDArray) -> None:
+        array = np.frombuffer(data, dtype=np.uint8)
+        self._bytes[self._place(address, len(array))] = array
+
+    def wait(self, cycles: int) -> bool:
+        with self._lock:
+            raised = self._library.accelerator_run(self._open, ctypes.c_uint64(cycles), 1)
+            self._check_bus()
+        return bool(raised)
+
+    def run(self, cycles: int) -> None:
+        """Let so many cycles pass, whatever happens."""
+        with self._lock:
+            self._library.accelerator_run(self._open, ctypes.c_uint64(cycles), 0)
+            self._check_bus()
+
+    def reset(self) -> None:
+        """Reset the hardware by its port ``rst`` and forget what is on the bus; the memory keeps its contents."""
+        self._library.accelerator_reset(self._open)
+
+    def add_fault(self, addresses: range, response: int, *, reads: bool = True, writes: bool = True) -> None:
+        """Answer accesses to these addresses with an error, 2 for SLVERR or 3 for DECERR; failed writes do nothing."""
+        if response not in _RESPONSES:
+            raise ValueError(f"a faulty memory answers 2 (SLVERR) or 3 (DECERR), not {response}")
+        limits = (ctypes.c_uint64(addresses.start), ctypes.c_uint64(addresses.stop))
+        self._library.accelerator_add_fault(self._open, *limits, int(reads), int(writes), response)
+
+    def clear_faults(self) -> None:
+        """All addresses answer again."""
+        self._library.accelerator_clear_faults(self._open)
+
+    @property
+    def status(self) -> SimulatorStatus:
+        """Cycles, interrupt and beats so far."""
+        status = _Status()
+        with self._lock:
+            self._library.accelerator_status(self._open, ctypes.byref(status))
+        return SimulatorStatus(
+            status.cycle, bool(status.interrupt), status.interrupt_cycle, status.doorbell_cycle,
+            status.dropped_events, dict(zip(CHANNELS, status.beats, strict=True)),
+        )  # fmt: skip
+
+    def take_events(self) -> NDArray[np.void]:
+        """Return what happened since the last call as an array of `EVENT`, in the order of the ends."""
+        events = ctypes.c_void_p()
+        count = self._library.accelerator_events(self._open, ctypes.byref(events))
+        if not count:
+            return np.zeros(0, dtype=EVENT)
+        return np.frombuffer(ctypes.string_at(events.value or 0, count * EVENT.itemsize), dtype=EVENT)
+
+    @property
+    def _open(self) -> ctypes.c_void_p:
+        if self._handle is None:
+            raise TilewrightError("the simulator is closed")
+        return ctypes.c_void_p(self._handle)
+
+    def _place(self, address: int, size: int) -> slice:
+        if address not in self.memory or address + size > self.memory.stop:
+            raise TilewrightError(f"{size} bytes at {address:#x} are outside the device's memory")
+        start = address - self.memory.start
+        return slice(start, start + size)
+
+    def _check_access(self, response: int, what: str) -> None:
+        self._check_bus()
+        if response == TIMED_OUT:
+            raise TilewrightError(f"{what} was never answered, a defect of the hardware")
+        if response:
+            raise TilewrightError(f"{what} was answered with {_RESPONSES.get(response, response)}")
+
+    def _check_bus(self) -> None:
+        violation = self._library.accelerator_violation(self._open).decode()
+        if violation:
+            raise TilewrightError(f"the accelerator broke the rules of AXI: {violation}")
+
+
+def load_library(config: AcceleratorConfig, *, trace: bool = False) -> ctypes.CDLL:
+    """Generate and compile the accelerator unless the cache has it; return the library."""
+    verilog = cached_verilog(PRODUCTS["accelerator"], config)
+    library = ctypes.CDLL(str(build_library([verilog], DRIVER, "accelerator", trace=trace)))
+    library.accelerator_new.restype = ctypes.c_void_p
+    library.accelerator_violation.restype = ctypes.c_char_p
+    library.accelerator_events.restype = ctypes.c_uint64
+    return library
+
+
+def _settings(model: MemoryModel, window: range, events: int) -> _Settings:
+    bandwidth = Fraction(model.bandwidth).limit_denominator(1 << 16)
+    stalls = model.stalls
+    return _Settings(
+        base=model.base,
+        size=model.size,
+        read_latency=model.latency,
+        write_latency=model.latency if model.write_latency is None else model.write_latency,
+        numerator=bandwidth.numerator,
+        denominator=bandwidth.denominator,
+        shared=model.shared,
+        capacity=model.outstanding,
+        seed=model.seed,
+        stall=(ctypes.c_uint64 * len(CHANNELS))(*(int(stalls.get(name, 0) * 2**32) for name in CHANNELS)),
+        walkers_register=_OFFSETS["WALKERS"],
+        most_events=events,
+        dump_from=window.start,
+        dump_to=window.stop,
+    )

@@ -1,0 +1,580 @@
+"""The parts of the accelerator that are proven, in their smallest shapes, with what is around them."""
+
+from amaranth.hdl import Array, Assert, Assume, Cat, Elaboratable, Module, Mux, ResetInserter, Signal, Value
+from amaranth.lib.data import View
+from formal.dma.proofs import Fair
+from support.formal.invariants import opened
+from support.formal.prove import Proof
+from support.formal.watchers import KeepsMoving
+
+from tilewright.accelerator.contract import AcceleratorConfig
+from tilewright.accelerator.execute.accumulators import Accumulators
+from tilewright.accelerator.execute.activation_feeder import ActivationFeeder
+from tilewright.accelerator.execute.weight_feeder import WeightFeeder
+from tilewright.accelerator.frontend.dispatcher import INCOMPLETE, JobOffer
+from tilewright.accelerator.frontend.range_check import RangeCheck
+from tilewright.accelerator.frontend.ring import CommandRing
+from tilewright.accelerator.load import LoadA, LoadB, ReadRouter
+from tilewright.accelerator.store.write_requests import StoreWrites
+from tilewright.tile.feeder import TileFeeder
+
+BEATS_LATE = 2
+"""Requests that the reader has taken and not answered, at most."""
+
+
+class TinyConfig(AcceleratorConfig):
+    """A configuration below the limits of `AcceleratorConfig`, which are there for users."""
+
+    tile = property(lambda self: self)
+    result_bits = property(lambda self: 18)
+
+
+def tiny(**fields):
+    """Panel halves and ring of 8 words, chunks of 1 and 2 words, 2 columns, M-blocks of 2 rows."""
+    small = dict.fromkeys(AcceleratorConfig.model_fields) | AcceleratorConfig.preset("nano").model_dump()
+    small |= {"cols": 2, "panel_words": 8, "ring_words": 8, "acc_rows": 2, "chunk_words": 1, "long_chunk_words": 2}
+    return TinyConfig.model_construct(**(small | {"outstanding": 2, "max_burst": 2, "requant_lanes": 1} | fields))
+
+
+class Jobs(Elaboratable):
+    """Two jobs of free sizes, offered in turn: the next when all walkers have taken the one before, as by `JobOffer`.
+
+    M and N are 1 to ``most``, N a multiple of the columns if ``whole``.
+    """
+
+    def __init__(self, config, walkers, *, most=3, whole=True):
+        self.config, self.walkers, self.most, self.whole = config, walkers, most, whole
+        self.sizes = [[Signal(5, name=f"{size}_{turn}") for size in "mnk"] for turn in range(2)]
+        self.start = Signal()
+        self.free = [self.start, *(size for sizes in self.sizes for size in sizes)]
+
+    def elaborate(self, platform):
+        m = Module()
+        config = self.config
+        begun, turn = Signal(), Signal()
+        waiting = Signal(len(self.walkers))
+        m.d.sync += begun.eq(1)
+        for sizes in self.sizes:
+            for size, most in zip(sizes, (self.most, self.most, config.half_words * config.rows), strict=True):
+                before = Signal.like(size, name=f"{size.name}_before")
+                m.d.sync += before.eq(size)
+                m.d.comb += Assume((size >= 1) & (size <= most) & (~begun | (size == before)))
+            if self.whole:
+                m.d.comb += Assume((sizes[1] & config.cols - 1) == 0)
+        rows, columns, depth = (Mux(turn, second, first) for first, second in zip(*self.sizes, strict=True))
+        k_words, pitch, block_rows = Signal(5), Signal(5), Signal(5)
+        long = Signal()
+        less = Mux(long, config.long_chunk_words, config.chunk_words) - 1
+        m.d.comb += [long.eq(rows < config.cols), k_words.eq((depth + config.rows - 1) // config.rows)]
+        m.d.comb += pitch.eq((k_words + less) & ~less)
+        with m.Switch(pitch):
+            for value in range(1, config.half_words + 1):
+                with m.Case(value):
+                    m.d.comb += block_rows.eq(min(config.acc_rows, config.half_words // value))
+        taken = Signal(len(self.walkers))
+        for number, walker in enumerate(self.walkers):
+            job = walker.job
+            m.d.comb += [job.valid.eq(waiting[number]), taken[number].eq(job.ready)]
+            m.d.comb += [job.payload.m.eq(rows), job.payload.n.eq(columns), job.payload.k.eq(depth)]
+            m.d.comb += [job.payload.k_words.eq(k_words), job.payload.long.eq(long)]
+            m.d.comb += job.payload.block_rows.eq(block_rows)
+        m.d.sync += waiting.eq(waiting & ~taken)
+        with m.If(~waiting.any() & self.start):
+            m.d.sync += [waiting.eq(-1), turn.eq(turn ^ begun)]
+        return m
+
+
+class Supply(Elaboratable):
+    """A reader: it takes up to two requests, at any time, and answers with all of their words, in order."""
+
+    def __init__(self, config, requests, payload, words, *, fair=False):
+        self.config, self.requests, self.payload, self.words, self.fair = config, requests, payload, words, fair
+        self.free = [requests.ready, words.valid]
+        self.level = Signal(range(BEATS_LATE + 1))
+        self.whole = Signal()  # a request is complete
+
+    def elaborate(self, platform):
+        m = Module()
+        requests, words, level = self.requests, self.words, self.level
+        request = self.payload
+        queue = [Array(Signal(8, name=f"{name}_{n}") for n in range(BEATS_LATE)) for name in ("rows", "beats")]
+        asked, done = requests.valid & requests.ready, self.whole
+        beats = (request.bytes + self.config.word_bytes - 1) // self.config.word_bytes
+        row, beat = Signal(8), Signal(8)
+        m.d.comb += [Assume(~requests.ready | (level < BEATS_LATE)), Assume(~words.valid | (level > 0))]
+        m.d.comb += [words.payload.row_last.eq(beat == queue[1][0] - 1)]
+        m.d.comb += [words.payload.last.eq(words.payload.row_last & (row == queue[0][0] - 1))]
+        m.d.comb += done.eq(words.valid & words.payload.last)
+        m.d.sync += level.eq(level + asked - done)
+        with m.If(words.valid):
+            m.d.sync += beat.eq(Mux(words.payload.row_last, 0, beat + 1))
+            with m.If(words.payload.row_last):
+                m.d.sync += row.eq(Mux(words.payload.last, 0, row + 1))
+        with m.If(done):
+            m.d.sync += [entries[0].eq(entries[1]) for entries in queue]
+        with m.If(asked):
+            m.d.comb += Assert((request.rows > 0) & (beats > 0))
+            m.d.sync += [queue[0][level - done].eq(request.rows), queue[1][level - done].eq(beats)]
+        if self.fair:
+            m.submodules.fair_requests = Fair(requests.valid & (level < BEATS_LATE), requests.ready)
+            m.submodules.fair_words = Fair(level > 0, words.valid)
+        return m
+
+
+class LoadFlags(Elaboratable):
+    """What a router adds to the words of one loader: `block_last` and `long` of the request they answer."""
+
+    def __init__(self, loader, supply):
+        self.loader, self.supply = loader, supply
+
+    def elaborate(self, platform):
+        m = Module()
+        loader, supply = self.loader, self.supply
+        entries = Array(Signal(2, name=f"flags_{n}") for n in range(BEATS_LATE))
+        payload = loader.requests.payload
+        with m.If(supply.whole):
+            m.d.sync += entries[0].eq(entries[1])
+        with m.If(loader.requests.valid & loader.requests.ready):
+            m.d.sync += entries[supply.level - supply.whole].eq(payload.block_last | payload.long << 1)
+        m.d.comb += loader.words.payload.block_last.eq(entries[0][0])
+        m.d.comb += loader.words.payload.long.eq(entries[0][1])
+        return m
+
+
+class ReadsWhatWasWritten(Elaboratable):
+    """Of any one row of a memory: what a feeder gives was written before it was read; nothing is written over it.
+
+    ``freed`` says that the row may be written again.
+    """
+
+    def __init__(self, loader, feeder, rows, freed):
+        self.loader, self.feeder, self.freed = loader, feeder, freed
+        self.watched = Signal(range(rows))
+        self.free = [self.watched]
+
+    def elaborate(self, platform):
+        m = Module()
+        loader, feeder, watched = self.loader, self.feeder, self.watched
+        before, begun, full = Signal.like(watched), Signal(), Signal()
+        m.d.sync += [before.eq(watched), begun.eq(1)]
+        m.d.comb += Assume(~begun | (watched == before))
+        wrote = Signal()
+        m.d.comb += wrote.eq(loader.write & (loader.write_row == watched))
+        m.d.comb += Assert(~wrote | ~full)
+        m.d.sync += full.eq((full | wrote) & ~self.freed(m, watched))
+        fetched, q = Signal(), Signal()  # of this row, and it is not what was written
+        with m.If(feeder.fetch):
+            m.d.sync += fetched.eq((feeder.row == watched) & ~full)
+        with m.If(feeder.take):
+            m.d.sync += q.eq(fetched)
+        m.d.comb += Assert(~feeder.o.valid | ~q)
+        return m
+
+
+def panel(config, *, most=3, loader=LoadA, feeder=ActivationFeeder):
+    """Load A and its feeder: the panel, its credits, and packets without gaps."""
+    load, feed = loader(config), feeder(config)
+    jobs = Jobs(config, [load, feed], most=most)
+    supply = Supply(config, load.requests, load.requests.payload.transfer.request, load.words)
+    oldest = Signal()
+
+    def freed(m, watched):
+        m.d.sync += oldest.eq(oldest ^ feed.half_freed)
+        return feed.half_freed & (watched[-1] == oldest)
+
+    memory = ReadsWhatWasWritten(load, feed, config.panel_words, freed)
+    load_part, load_inside = opened(load)
+    feed_part, feed_inside = opened(feed)
+    modules = {
+        "load": load_part,
+        "feed": feed_part,
+        "jobs": jobs,
+        "supply": supply,
+        "flags": LoadFlags(load, supply),
+        "wires": Wires([(load.half_freed, feed.half_freed), (feed.chunk_loaded, load.chunk_loaded)]),
+        "memory": memory,
+        "credits": PanelCredits(config, load, load_inside, feed, feed_inside),
+        "packets": PacketsWithoutGaps(feed),
+    }
+    return Proof(**modules), [*jobs.free, *supply.free, *memory.free, feed.o.ready, feed.bank_freed]
+
+
+class Wires(Elaboratable):
+    """Connections."""
+
+    def __init__(self, pairs):
+        self.pairs = pairs
+
+    def elaborate(self, platform):
+        m = Module()
+        m.d.comb += [to.eq(source) for to, source in self.pairs]
+        return m
+
+
+class PanelCredits(Elaboratable):
+    """Halves, chunks and banks: none is freed that is not in use, none is used that is not there."""
+
+    def __init__(self, config, load, load_inside, feed, feed_inside):
+        self.config, self.load, self.inside, self.feed, self.fed = config, load, load_inside, feed, feed_inside
+
+    def elaborate(self, platform):
+        m = Module()
+        halves, due = self.inside["halves"], self.inside["due"]
+        chunks, banks = self.fed["chunks"], self.fed["banks"]
+        m.d.comb += Assert((halves <= 2) & ((halves < 2) | ~self.load.half_freed))
+        m.d.comb += Assert((halves > 0) | ~self.inside["take_half"])
+        # `due` falls a few cycles after the reader has answered.
+        m.d.comb += Assert(due <= BEATS_LATE + 2)
+        most = 2 * self.config.half_words // self.config.chunk_words
+        m.d.comb += Assert((chunks <= most) & ((chunks < most) | ~self.feed.chunk_loaded))
+        m.d.comb += Assert((chunks > 0) | ~(self.fed["issue"] & self.fed["needs_chunk"]))
+        m.d.comb += Assume((banks < 2) | ~self.feed.bank_freed)  # `Accumulators` gives back what it has
+        m.d.comb += Assert((banks <= 2) & ((banks > 0) | ~(self.fed["issue"] & self.fed["needs_bank"])))
+        return m
+
+
+class PacketsWithoutGaps(Elaboratable):
+    """Within a packet there is a word in every cycle, so the rows of sums become complete one a cycle.
+
+    The tile accepts all words of a packet whose first it has accepted.
+    """
+
+    def __init__(self, feed):
+        self.feed = feed
+
+    def elaborate(self, platform):
+        m = Module()
+        within = Signal()
+        with m.If(self.feed.o.valid & self.feed.o.ready):
+            m.d.sync += within.eq(~self.feed.o.payload.last)
+        m.d.comb += [Assume(~within | self.feed.o.ready), Assert(~within | self.feed.o.valid)]
+        return m
+
+
+def ring(config, *, most=4, whole=True, loader=LoadB, feeder=WeightFeeder):
+    """Load B and its feeder: the ring and its credits."""
+    load, feed = loader(config), feeder(config)
+    jobs = Jobs(config, [load, feed], most=most, whole=whole)
+    supply = Supply(config, load.requests, load.requests.payload.transfer.request, load.words)
+    oldest = Signal(range(config.ring_words))
+    chunk = Mux(feed.long_chunk_freed, config.long_chunk_words, config.chunk_words) * config.cols
+
+    def freed(m, watched):
+        with m.If(feed.chunk_freed):
+            m.d.sync += oldest.eq(oldest + chunk)
+        return feed.chunk_freed & ((watched - oldest)[: len(oldest)] < chunk)
+
+    memory = ReadsWhatWasWritten(load, feed, config.ring_words, freed)
+    load_part, load_inside = opened(load)
+    feed_part, feed_inside = opened(feed)
+    wires = [(feed.chunk_loaded, load.chunk_loaded)]
+    wires += [(load.chunk_freed, feed.chunk_freed), (load.long_chunk_freed, feed.long_chunk_freed)]
+    modules = {
+        "load": load_part,
+        "feed": feed_part,
+        "jobs": jobs,
+        "supply": supply,
+        "flags": LoadFlags(load, supply),
+        "wires": Wires(wires),
+        "memory": memory,
+        "credits": RingCredits(config, load, load_inside, feed, feed_inside),
+    }
+    return Proof(**modules), [*jobs.free, *supply.free, *memory.free, feed.o.ready]
+
+
+class RingCredits(Elaboratable):
+    """Slots and chunks: none is freed that is not in use, none is used that is not there."""
+
+    def __init__(self, config, load, load_inside, feed, feed_inside):
+        self.config, self.load, self.inside, self.feed, self.fed = config, load, load_inside, feed, feed_inside
+
+    def elaborate(self, platform):
+        m = Module()
+        config = self.config
+        slots, chunks = self.inside["slots"], self.fed["chunks"]
+        most = config.ring_words // config.cols
+        given = Mux(self.feed.long_chunk_freed, config.long_chunk_words, config.chunk_words)
+        words = Mux(View(config.job_shape, self.inside["job"]).long, config.long_chunk_words, config.chunk_words)
+        m.d.comb += Assert((slots <= most) & (~self.feed.chunk_freed | (slots + given <= most)))
+        m.d.comb += Assert(~self.inside["asked"] | (slots >= words))
+        m.d.comb += Assert(self.inside["due"] <= BEATS_LATE + 2)
+        most //= config.chunk_words
+        m.d.comb += Assert((chunks <= most) & ((chunks < most) | ~self.feed.chunk_loaded))
+        m.d.comb += Assert((chunks > 0) | ~(self.fed["issue"] & self.fed["chunk_start"]))
+        return m
+
+
+def accumulators(config, cls=Accumulators):
+    """The accumulators between packets without gaps and a store that reads as fast as it may."""
+    dut = cls(config)
+    part, inside = opened(dut)
+    rules = AccumulatorRules(config, dut, inside)
+    free = [dut.coming, rules.rows, rules.packets, rules.watched, dut.fetch, dut.row, dut.release]
+    return Proof(dut=part, rules=rules), free
+
+
+class AccumulatorRules(Elaboratable):
+    """Tiles of sums of 1 or 2 rows and 1 to 3 packets come; each row read is the last of its tile, and not yet lost.
+
+    Rows are read from `ready` on, at least one cycle apart; the last with, or before, `release`. A packet starts 4
+    cycles or more after the one before. No more tiles come than there are banks.
+    """
+
+    def __init__(self, config, dut, inside):
+        self.config, self.dut, self.inside = config, dut, inside
+        self.rows, self.packets = Signal(2), Signal(2)  # of the coming tile
+        self.watched = Signal(range(2 * config.acc_rows))
+
+    def elaborate(self, platform):
+        m = Module()
+        dut, inside = self.dut, self.inside
+        # What comes.
+        row, packet, pause, begun, opened_tiles = Signal(2), Signal(2), Signal(3), Signal(), Signal(2)
+        rows, packets = Signal(2), Signal(2)
+        before, started = Signal.like(self.watched), Signal()
+        m.d.sync += [before.eq(self.watched), started.eq(1)]
+        m.d.comb += Assume(~started | (self.watched == before))
+        start = dut.coming & (row == 0) & (packet == 0)
+        rows_begun, packets_begun = Signal(2), Signal(2)
+        m.d.comb += [rows.eq(Mux(begun, rows_begun, self.rows)), packets.eq(Mux(begun, packets_begun, self.packets))]
+        m.d.comb += Assume((self.rows >= 1) & (self.rows <= self.config.acc_rows) & (self.packets >= 1))
+        last, final = row == rows - 1, packet == packets - 1
+        m.d.comb += [dut.coming_last.eq(last), dut.coming_first.eq(packet == 0), dut.coming_final.eq(final)]
+        m.d.comb += [Assume((row == 0) | dut.coming), Assume(~dut.coming | (row != 0) | (pause == 0))]
+        m.d.comb += Assume(~start | (opened_tiles < 2))
+        m.d.sync += [pause.eq(Mux(dut.coming & (row == 0), 3, pause - pause.any()))]
+        with m.If(dut.coming):
+            m.d.sync += [begun.eq(~(last & final)), rows_begun.eq(rows), packets_begun.eq(packets)]
+            m.d.sync += [row.eq(Mux(last, 0, row + 1))]
+            with m.If(last):
+                m.d.sync += packet.eq(Mux(final, 0, packet + 1))
+        m.d.sync += opened_tiles.eq(opened_tiles + start - dut.release)
+
+        # What is read: each row once, in order; the rows of the two tiles that there may be.
+        sizes = [Signal(2, name=f"size_{n}") for n in range(2)]
+        come, gone, fetched = Signal(), Signal(), Signal(2)
+        with m.If(start):
+            m.d.sync += come.eq(~come)
+            for n, size in enumerate(sizes):
+                with m.If(come == n):
+                    m.d.sync += size.eq(rows)
+        size = Mux(gone, sizes[1], sizes[0])
+        m.d.comb += Assume(~dut.fetch | (dut.ready & (dut.row == fetched) & (fetched < size)))
+        m.d.comb += Assume(~dut.release | (dut.ready & (fetched + dut.fetch == size)))
+        m.d.sync += fetched.eq(Mux(dut.release, 0, fetched + dut.fetch))
+        m.d.sync += gone.eq(gone ^ dut.release)
+
+        # What is promised.
+        complete, full = inside["complete"], Signal()
+        m.d.comb += Assert((complete <= opened_tiles) & ~(dut.release & (complete == 0)))
+        m.d.comb += Assert(opened_tiles <= 2)
+        # A result is written 3 cycles after it was announced.
+        finals = Signal(3)
+        m.d.sync += finals.eq(finals << 1 | dut.coming & final)
+        wrote = inside["write"] & (inside["write_row"] == self.watched)
+        m.d.comb += Assert(~wrote | ~full)
+        read = dut.fetch & (inside["read_row"] == self.watched)
+        m.d.comb += Assert(~read | full)
+        frees = dut.release & (inside["drained"] == self.watched[-1])
+        m.d.sync += full.eq((full | wrote & finals[-1]) & ~frees)
+        return m
+
+
+def pointers(config, *, ring_cls=CommandRing, offer_cls=JobOffer):
+    """The ring of descriptors and the offer of jobs: pointers in order, each job to each walker once."""
+    ring_, offer = ring_cls(config), offer_cls(config)
+    ring_part, inside = opened(ring_)
+    flush = Signal()
+    rules = PointerRules(ring_, offer, inside, flush)
+    modules = {"ring": ring_part, "offer": ResetInserter(flush)(offer), "rules": rules}
+    free = [flush, ring_.enable, ring_.base, ring_.log2, ring_.tail_write, ring_.tail_value, ring_.direct, ring_.hold]
+    free += [ring_.skip, ring_.completed, ring_.fetch.ready, offer.planned, offer.job_ready, offer.interrupt]
+    return Proof(**modules), free
+
+
+class PointerRules(Elaboratable):
+    """What comes from host, supervisor, planner and store is as they promise; the pointers keep their order."""
+
+    def __init__(self, ring_, offer, inside, flush):
+        self.ring, self.offer, self.inside, self.flush = ring_, offer, inside, flush
+
+    def elaborate(self, platform):
+        m = Module()
+        dut, offer, flush = self.ring, self.offer, self.flush
+        fetched, occupied = self.inside["fetched"], self.inside["occupied"]
+        m.d.comb += [dut.forget.eq(flush), dut.taken.eq(offer.take)]
+        m.d.comb += [offer.index.eq(dut.index), offer.head.eq(dut.head)]
+        waiting = Signal(16)
+        incomplete = Signal(16)
+        m.d.comb += [waiting.eq(dut.tail - fetched), incomplete.eq(fetched - dut.head)]
+        # The host moves the tail on, by a ring at most; a direct descriptor comes when there is no other.
+        moved = (dut.tail_value - fetched)[:16]
+        m.d.comb += Assume(~dut.tail_write | (moved >= waiting) & (moved < 1 << 15) & ~(dut.direct | flush | dut.skip))
+        m.d.comb += Assume(~dut.direct | dut.idle & dut.drained & ~occupied & ~dut.hold & ~flush)
+        # The store completes what all walkers have taken; nothing during a flush, which lasts until all is forgotten.
+        held = offer.job_valid.any()
+        m.d.comb += Assume(~dut.completed | (incomplete > occupied) & ~(held & (incomplete == 1 + occupied)))
+        m.d.comb += Assume(~dut.completed | ~flush & ~dut.skip)
+        flushing = Signal(4)
+        m.d.sync += flushing.eq(Mux(flush, Mux(flushing == 8, 8, flushing + 1), 0))
+        m.d.comb += Assume(flush | (flushing == 0) | (flushing == 8))
+        held_before = Signal()
+        m.d.sync += held_before.eq(dut.hold)
+        m.d.comb += Assume(~flush | dut.hold & held_before)
+        m.d.comb += Assume(~dut.skip | dut.idle & (waiting > 0) & dut.hold & held_before & ~occupied & ~flush)
+        # The planner has a job from a descriptor that was fetched.
+        m.d.comb += Assume(~offer.planned | occupied & ~dut.fetch.valid & ~flush)
+
+        # head ≤ fetched ≤ tail: from each to the next are few, and from head to tail about half of all numbers at most.
+        submitted = (dut.tail - dut.head)[:16]
+        m.d.comb += Assert((incomplete <= INCOMPLETE + 1) & (incomplete <= submitted))
+        m.d.comb += Assert(submitted <= (1 << 15) + INCOMPLETE + 1)
+        m.d.comb += Assert((flushing == 0) | ~occupied & ~held & (incomplete <= Mux(flushing < 5, 5 - flushing, 0)))
+        m.d.comb += Assert(~occupied | (incomplete > 0) & (dut.index == (fetched - 1)[:16]))
+        m.d.comb += Assert((incomplete - occupied)[:16] <= INCOMPLETE)
+        m.d.comb += Assert(~dut.fetch.valid | occupied)
+
+        # Each job in turn, to each walker once.
+        expected = Signal(16)
+        m.d.comb += expected.eq(fetched - occupied)
+        job = View(offer.job.shape(), Value.cast(offer.job))
+        m.d.comb += Assert(~offer.take | (offer.index == expected) & ~held)
+        m.d.comb += Assert(~held | (incomplete > occupied) & (job.index == (expected - 1)[:16]))
+        for walker in range(4):
+            had = Signal(init=1, name=f"had_{walker}")
+            takes = offer.job_valid[walker] & offer.job_ready[walker]
+            m.d.comb += [Assert(~takes | ~had), Assert(had == ~offer.job_valid[walker])]
+            m.d.sync += had.eq((had | takes) & ~offer.take | flush)
+        return m
+
+
+def ranges(widths, *, cls=RangeCheck):
+    """The check of any range: `beyond` is what the sum in the datasheet says."""
+    dut = cls(*widths)
+    return Proof(check=dut, rules=RangeRules(dut)), [dut.start, dut.address, dut.rows, dut.stride, dut.row_bytes]
+
+
+class RangeRules(Elaboratable):
+    """Checks follow each other at any time; operands stay from the cycle after a start on."""
+
+    def __init__(self, check):
+        self.check = check
+
+    def elaborate(self, platform):
+        m = Module()
+        dut = self.check
+        bits = len(dut.address)
+        started = Signal()  # there has been a start
+        since = Signal(range(bits + 2))  # cycles since the last, at most one more than an address has bits
+        with m.If(dut.start):
+            m.d.sync += [started.eq(1), since.eq(0)]
+        with m.Elif(since <= bits):
+            m.d.sync += since.eq(since + 1)
+        m.d.comb += dut.step.eq(Mux(started & (since < bits), since + 1, 0))
+        operands = Cat(dut.address, dut.rows, dut.stride, dut.row_bytes)
+        before = Signal.like(operands)
+        m.d.sync += before.eq(operands)
+        m.d.comb += Assume((dut.rows > 0) & (dut.row_bytes > 0))
+        m.d.comb += Assume(~started | (since == 0) | (operands == before))
+        end = dut.address + (dut.rows - 1) * dut.stride + dut.row_bytes
+        m.d.comb += Assert(~started | (since < bits) | (dut.beyond == (end > 1 << bits)))
+        return m
+
+
+def whole_path(config, *, loader=LoadB, limit=6, most=3):
+    """Both loaders, router, feeders and the tile's feeder: something moves as long as there is work."""
+    a, b, router = LoadA(config), loader(config), ReadRouter(config)
+    feed_a, feed_b, tile = ActivationFeeder(config), WeightFeeder(config), TileFeeder(config)
+    jobs = Jobs(config, [a, b, feed_a, feed_b], most=most, whole=False)
+    supply = Supply(config, router.requests, router.requests.payload, router.words, fair=True)
+    wires = [(router.b_first_tile, b.first_tile), (a.half_freed, feed_a.half_freed)]
+    wires += [(b.chunk_freed, feed_b.chunk_freed), (b.long_chunk_freed, feed_b.long_chunk_freed)]
+    wires += [(feed_a.chunk_loaded, a.chunk_loaded), (feed_b.chunk_loaded, b.chunk_loaded)]
+    wires += [(router.status.valid, supply.whole)]
+    for load, requests, words in ((a, router.a_requests, router.a_words), (b, router.b_requests, router.b_words)):
+        wires += [(requests.valid, load.requests.valid), (requests.payload, load.requests.payload)]
+        wires += [(load.requests.ready, requests.ready)]
+        wires += [(load.words.valid, words.valid), (load.words.payload, words.payload)]
+    for feed, to in ((feed_a, tile.i), (feed_b, tile.i_weights)):
+        wires += [(to.valid, feed.o.valid), (to.payload, feed.o.payload), (feed.o.ready, to.ready)]
+    router_part, inside = opened(router)
+    feed_part, feed_inside = opened(feed_a)
+    banks = feed_inside["banks"]
+    working = Signal()
+    events = [load.job.valid & load.job.ready for load in jobs.walkers]
+    events += [router.requests.valid & router.requests.ready, router.words.valid]
+    events += [feed.o.valid & feed.o.ready for feed in (feed_a, feed_b)]
+    wires += [(working, Value.cast(a.activity).any() | Value.cast(b.activity).any() | feed_a.active)]
+    modules = {
+        "a": a, "b": b, "router": router_part, "feed_a": feed_part, "feed_b": feed_b, "tile": tile, "jobs": jobs,
+        "supply": supply, "wires": Wires([(Value.cast(to), Value.cast(source)) for to, source in wires]),
+        "owners": RouterRules(router, inside), "banks": Banks(feed_a, banks),
+        "fair_banks": Fair(banks < 2, feed_a.bank_freed),
+        "moving": KeepsMoving(working, events, limit),
+    }  # fmt: skip
+    return Proof(**modules), [*jobs.free, *supply.free, feed_a.bank_freed]
+
+
+class Banks(Elaboratable):
+    """A bank is given back only if one is in use."""
+
+    def __init__(self, feed, banks):
+        self.feed, self.banks = feed, banks
+
+    def elaborate(self, platform):
+        m = Module()
+        m.d.comb += Assume((self.banks < 2) | ~self.feed.bank_freed)
+        return m
+
+
+class RouterRules(Elaboratable):
+    """Every word has one owner who asked for it, and every status."""
+
+    def __init__(self, router, inside):
+        self.router, self.inside = router, inside
+
+    def elaborate(self, platform):
+        m = Module()
+        router = self.router
+        takers = [getattr(router, f"{name}_words").valid for name in ("descriptor", "parameter", "c", "a", "b")]
+        m.d.comb += Assert(~router.words.valid | (sum(takers) == 1))
+        m.d.comb += Assert(~router.words.valid | self.inside["owners.valid"])
+        m.d.comb += Assert(~router.status.valid | self.inside["issues.valid"])
+        return m
+
+
+def writes(config, cls=StoreWrites):
+    """The write requests: none before the jobs before are complete, each held until it is taken, one status each."""
+    dut = cls(config)
+    return Proof(dut=dut, rules=WriteRules(config, dut)), [
+        dut.tiles.valid, Value.cast(dut.tiles.payload), dut.requests.ready, dut.status.valid, dut.head,
+    ]  # fmt: skip
+
+
+class WriteRules(Elaboratable):
+    """Tiles come in the order of their jobs, the head follows `completed`; see `writes`."""
+
+    def __init__(self, config, dut):
+        self.config, self.dut = config, dut
+
+    def elaborate(self, platform):
+        m = Module()
+        dut = self.dut
+        requests, tile = dut.requests, dut.tiles.payload
+        head, index = Signal(16), Signal(16)
+        m.d.comb += [Assume(dut.head == head), Assume(tile.index == index)]
+        m.d.sync += head.eq(head + dut.completed)
+        with m.If(dut.tiles.valid & dut.tiles.ready):
+            m.d.sync += index.eq(index + tile.last)
+        m.d.comb += Assume((index - head)[:16] <= INCOMPLETE)
+        due = Signal(6)
+        taken = requests.valid & requests.ready
+        m.d.sync += due.eq(due + taken - dut.status.valid)
+        m.d.comb += [Assume(~dut.status.valid | (due > 0)), Assume(dut.status.payload.cause.as_value() == 0)]
+        m.d.comb += Assert(due <= dut.TILES)
+        m.d.comb += Assert(~requests.valid | (requests.payload.index == head))
+        held, before = Signal(), Signal.like(Value.cast(requests.payload))
+        m.d.sync += [held.eq(requests.valid & ~requests.ready), before.eq(requests.payload)]
+        m.d.comb += Assert(~held | requests.valid & (Value.cast(requests.payload) == before))
+        m.d.comb += Assert((index - head)[:16] < 1 << 15)
+        return m

@@ -1,0 +1,378 @@
+"""Proofs of the DMA engines, and for each rule a bug that its proof finds. The table is in README.md."""
+
+import pytest
+from amaranth.hdl import Cat, Signal
+from formal.dma.proofs import planner, reader, reader_rules, tiny, writer, writer_rules
+from support.formal.prove import prove
+
+from tilewright.dma import DmaConfig, DmaReader, DmaWriter, read_aligner, write_aligner
+from tilewright.dma import reader as dma_reader
+from tilewright.dma import writer as dma_writer
+from tilewright.dma.request_status import DmaVerdict
+from tilewright.storage import SmallFifo
+
+WIDE = {"addr_bits": 14, "data_bits": 512, "max_burst": 256, "length_bits": 13, "stride_bits": 13}
+LONG = {
+    "addr_bits": 32,
+    "data_bits": 64,
+    "max_burst": 16,
+    "length_bits": 20,
+    "rows_bits": 4,
+    "stride_bits": 20,
+}
+SINGLE = {"max_burst": 1, "outstanding": 1}
+FAULTS = {"data": False, "faulty": True, "errors": True, "abort": True}
+QUIET = {reader: 10, writer: 12}
+"""Cycles in which nothing moves, at most, in the small aligned engines with two bursts outstanding."""
+ENGINES = [pytest.param(reader, id="read"), pytest.param(writer, id="write")]
+
+
+def late(*values, **options):
+    return pytest.param(*values, marks=pytest.mark.long, **options)
+
+
+@pytest.mark.parametrize("fields", [WIDE, LONG, {**LONG, "unaligned": True}], ids=["wide", "long", "unaligned"])
+def test_no_burst_passes_4_kib(fields, tmp_path):
+    proof, free = planner(tiny(**fields))
+    prove(proof, tmp_path, free=free, depth=3, mode="prove")
+
+
+@pytest.mark.parametrize("unaligned", [False, True])
+@pytest.mark.parametrize("engine", [reader_rules, writer_rules])
+def test_offers_are_held_and_bursts_are_legal(engine, unaligned, tmp_path):
+    proof, free = engine(tiny(unaligned=unaligned))
+    prove(proof, tmp_path, free=free, depth=4, mode="prove")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param(LONG, id="long"),
+        pytest.param({"unaligned": True, "outstanding": 3}, id="three"),
+        late({"unaligned": True, "outstanding": 1}, id="one"),
+        late({"unaligned": True, "outstanding": 2}, id="two"),
+        late({"unaligned": True, "outstanding": 4}, id="four"),
+    ],
+)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_never_has_too_much_outstanding_and_loses_no_request(engine, fields, tmp_path):
+    """For ever, with faulty requests, error responses and an abort; the reader's buffer is never full for a beat."""
+    proof, free = engine(tiny(**fields), **FAULTS, inductive=True)
+    prove(proof, tmp_path, free=free, depth=3, mode="prove")
+
+
+@pytest.mark.parametrize(
+    ("engine", "fields", "quiet"),
+    [
+        pytest.param(reader, {}, QUIET[reader], id="read"),
+        pytest.param(writer, {}, 18, id="write"),  # solved sooner than 12
+        late(writer, {}, QUIET[writer], id="write-closely"),
+        late(reader, {"outstanding": 1}, 10, id="read-one"),
+        late(reader, {"outstanding": 3}, 10, id="read-three"),
+        late(writer, {"outstanding": 1}, 18, id="write-one"),
+        late(writer, {"outstanding": 3}, 18, id="write-three"),
+        late(writer, {"unaligned": True}, 18, id="write-unaligned"),
+    ],
+)
+def test_keeps_moving_through_faults_errors_and_aborts(engine, fields, quiet, tmp_path):
+    """For ever, under a fair environment: the induction is longer than the longest quiet."""
+    proof, free = engine(tiny(**fields), **FAULTS, fair=quiet, inductive=True)
+    prove(proof, tmp_path, free=free, depth=quiet + 2, mode="prove", timeout=300)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("engine", "fields", "depth"),
+    [
+        (reader, {}, 14),
+        (reader, {"unaligned": True}, 12),
+        (writer, {}, 11),
+        (writer, {"unaligned": True}, 10),
+    ],
+    ids=["read", "read-unaligned", "write", "write-unaligned"],
+)
+def test_moves_every_byte_once_and_in_order(engine, fields, depth, tmp_path):
+    proof, free = engine(tiny(**fields))
+    prove(proof, tmp_path, free=free, depth=depth, timeout=600)
+
+
+@pytest.mark.parametrize(("engine", "fields", "depth"), [(reader, {}, 12), (writer, SINGLE, 12)], ids=["read", "write"])
+def test_moves_every_byte_after_an_abort(engine, fields, depth, tmp_path):
+    proof, free = engine(tiny(**fields), abort=True)
+    prove(proof, tmp_path, free=free, depth=depth)
+
+
+@pytest.mark.parametrize(("engine", "fields", "depth"), [(reader, {}, 16), (writer, SINGLE, 18)], ids=["read", "write"])
+def test_moves_every_byte_after_an_error(engine, fields, depth, tmp_path):
+    """While the error is in hand, the reader keeps the number of words, all zero or right."""
+    proof, free = engine(tiny(**fields), errors=True, brisk=True)
+    prove(proof, tmp_path, free=free, depth=depth)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("engine", "fields", "depth", "options"),
+    [
+        (reader, {}, 13, {"abort": True}),
+        (reader, {}, 13, {"errors": True, "inductive": True}),
+        (reader, {}, 20, {"errors": True, "brisk": True}),
+        (writer, SINGLE, 14, {"abort": True}),
+        (writer, SINGLE, 24, {"errors": True, "brisk": True}),
+        (writer, {}, 9, {"abort": True}),
+        (writer, {}, 11, {"errors": True}),
+    ],
+    ids=[
+        "read-abort",
+        "read-error",
+        "read-error-brisk",
+        "write-abort-single",
+        "write-error-brisk-single",
+        "write-abort",
+        "write-error",
+    ],
+)
+def test_moves_every_byte_for_longer(engine, fields, depth, options, tmp_path):
+    proof, free = engine(tiny(**fields), **options)
+    prove(proof, tmp_path, free=free, depth=depth, timeout=600)
+
+
+class LongBursts(DmaConfig):
+    """Seeded bug: the longest burst is not cut to 4 KiB."""
+
+    burst_words = property(lambda self: self.max_burst)
+
+
+def test_finds_a_burst_past_4_kib(tmp_path):
+    proof, free = planner(LongBursts.model_construct(**tiny(**WIDE).model_dump()))
+    fails(proof, free, tmp_path, 6, "bursts")
+
+
+class WithdrawsAddress(DmaReader):
+    """Seeded bug: `abort` withdraws an address on offer."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        with m.If(self.abort):
+            m.d.comb += self.m_axi.arvalid.eq(0)
+        return m
+
+
+class WithdrawsData(DmaWriter):
+    """Seeded bug: `abort` withdraws data on offer."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        with m.If(self.abort):
+            m.d.comb += self.m_axi.wvalid.eq(0)
+        return m
+
+
+@pytest.mark.parametrize(
+    ("engine", "cls", "rule"), [(reader_rules, WithdrawsAddress, "ar"), (writer_rules, WithdrawsData, "w")]
+)
+def test_finds_an_offer_withdrawn(engine, cls, rule, tmp_path):
+    proof, free = engine(tiny(), cls=cls)
+    fails(proof, free, tmp_path, 12, rule)
+
+
+class Deaf(DmaWriter):
+    """Seeded bug: responses are never accepted."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        m.d.comb += [self.m_axi.bready.eq(0), m.submodules.responses.bvalid.eq(0)]
+        return m
+
+
+class Forgetful(DmaReader):
+    """Seeded bug: a request is taken, and lost, while another is on its way."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        m.d.comb += self.requests.ready.eq(1)
+        return m
+
+
+@pytest.mark.parametrize(
+    ("engine", "cls", "depth", "rule"), [(writer, Deaf, 24, "moving"), (reader, Forgetful, 16, "statuses")]
+)
+def test_finds_a_hang_and_a_lost_request(engine, cls, depth, rule, tmp_path):
+    proof, free = engine(tiny(), cls=cls, **FAULTS, fair=QUIET[engine])
+    fails(proof, free, tmp_path, depth, rule)
+
+
+@pytest.mark.parametrize(("engine", "module"), [(reader, dma_reader), (writer, dma_writer)], ids=["read", "write"])
+def test_finds_too_much_outstanding(engine, module, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "SmallFifo", lambda shape, depth: SmallFifo(shape, depth + 2))
+    proof, free = engine(tiny(length_bits=4), data=False)
+    fails(proof, free, tmp_path, 18, "memory")
+
+
+def test_finds_bytes_beyond_the_row_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(read_aligner, "clear_tail", lambda config, value, *_: value)
+    proof, free = reader(tiny())
+    fails(proof, free, tmp_path, 10, "bytes")
+
+
+def test_finds_bytes_beyond_the_row_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(write_aligner, "up_to", lambda config, *_: (1 << config.word_bytes) - 1)
+    proof, free = writer(tiny())
+    fails(proof, free, tmp_path, 10, "bytes")
+
+
+class SwapsBytesRead(DmaReader):
+    """Seeded bug: the bytes of a word are in the wrong order."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        word = m.submodules.aligner.o.payload.data
+        m.d.comb += self.o.payload.data.eq(Cat(word[8:], word[:8]))
+        return m
+
+
+class SwapsBytesWritten(DmaWriter):
+    """Seeded bug: the bytes of a beat are in the wrong order."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        word = m.submodules.aligner.o.payload.data
+        m.d.comb += self.m_axi.wdata.eq(Cat(word[8:], word[:8]))
+        return m
+
+
+class RepeatsWord(DmaReader):
+    """Seeded bug: the first word stays when it is taken, and leaves twice."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        repeat_first(m, self.o.valid & self.o.ready, m.submodules.aligner.o.ready)
+        return m
+
+
+class RepeatsBeat(DmaWriter):
+    """Seeded bug: the first beat stays when it is taken, and is written twice."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        repeat_first(m, self.m_axi.wvalid & self.m_axi.wready, m.submodules.aligner.o.ready)
+        return m
+
+
+@pytest.mark.parametrize(
+    ("engine", "cls"),
+    [(reader, SwapsBytesRead), (writer, SwapsBytesWritten), (reader, RepeatsWord), (writer, RepeatsBeat)],
+)
+def test_finds_bytes_out_of_order_or_moved_twice(engine, cls, tmp_path):
+    proof, free = engine(tiny(), cls=cls)
+    fails(proof, free, tmp_path, 12, "bytes")
+
+
+class KeepsBeat(DmaReader):
+    """Seeded bug: an abort leaves one beat more in the buffer than will be taken off, and the next request gets it."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        with m.If(self.abort & self.busy & ~self.m_axi.rvalid):
+            m.d.comb += m.submodules.buffer.i.valid.eq(1)
+        return m
+
+
+class KeepsWord(DmaWriter):
+    """Seeded bug: a word is left in the buffer by an abort, and the next request gets it."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        buffer, cleared = m.submodules.buffer, Signal()
+        m.d.sync += cleared.eq(buffer.clear)
+        with m.If(cleared):
+            m.d.comb += buffer.i.valid.eq(1)
+        return m
+
+
+class KeepsClaims(DmaWriter):
+    """Seeded bug: words that an abort has thrown away still count as there."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        m.d.comb += m.submodules.claims.clear.eq(0)
+        return m
+
+
+class KeepsDropped(DmaWriter):
+    """Seeded bug: the words that a failed request does not write are not taken, and the next request gets them."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        with m.If(m.submodules.forming.i.payload.dropped):
+            m.d.comb += m.submodules.forming.i.valid.eq(0)
+        return m
+
+
+class LosesBeats(DmaReader):
+    """Seeded bug: an abort empties the buffer of beats that are still waited for."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        m.d.comb += m.submodules.buffer.clear.eq(self.abort)
+        return m
+
+
+class LosesWords(DmaWriter):
+    """Seeded bug: an abort empties the buffer of words that bursts on their way need."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        with m.If(self.abort):
+            m.d.comb += m.submodules.buffer.clear.eq(1)
+        return m
+
+
+@pytest.mark.parametrize(
+    ("engine", "fields", "cls", "depth"),
+    [(reader, {}, KeepsBeat, 18), (writer, SINGLE, KeepsWord, 14), (writer, SINGLE, KeepsClaims, 12)],
+)
+def test_finds_data_left_over_from_an_abort(engine, fields, cls, depth, tmp_path):
+    proof, free = engine(tiny(**fields), abort=True, cls=cls, brisk=cls is KeepsBeat)
+    fails(proof, free, tmp_path, depth, "bytes")
+
+
+@pytest.mark.parametrize(("engine", "cls"), [(reader, LosesBeats), (writer, LosesWords)])
+def test_finds_a_hang_after_an_abort(engine, cls, tmp_path):
+    proof, free = engine(tiny(), data=False, abort=True, fair=QUIET[engine], cls=cls)
+    fails(proof, free, tmp_path, 24, "moving")
+
+
+class StaysFailing(DmaVerdict):
+    """Seeded bug: a request that failed makes those after it fail."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        with m.If(self.failing):
+            m.d.sync += self.failing.eq(1)
+        return m
+
+
+def test_finds_a_request_hurt_by_an_earlier_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(dma_reader, "DmaVerdict", StaysFailing)
+    proof, free = reader(tiny(), errors=True, brisk=True)
+    fails(proof, free, tmp_path, 20, "bytes")
+
+
+def test_finds_words_left_over_from_an_error(tmp_path):
+    proof, free = writer(tiny(**SINGLE), errors=True, brisk=True, cls=KeepsDropped)
+    fails(proof, free, tmp_path, 20, "bytes")
+
+
+def repeat_first(m, leaves, ready):
+    """Hide from the aligner that its first word leaves."""
+    once = Signal()
+    with m.If(leaves):
+        m.d.sync += once.eq(1)
+        with m.If(~once):
+            m.d.comb += ready.eq(0)
+
+
+def fails(proof, free, folder, depth, rule):
+    """The solver finds a counterexample to the rule of this name, not merely no proof."""
+    with pytest.raises(AssertionError, match=rf"Assert failed in top: \S*flatten_{rule}_"):
+        prove(proof, folder, free=free, depth=depth)

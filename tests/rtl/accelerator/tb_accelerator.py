@@ -1,0 +1,361 @@
+"""The whole accelerator through its ports: every byte of memory, interrupts, counters, errors, aborts, resets."""
+
+import itertools
+import os
+import random
+
+import cocotb
+from cocotbext.axi import AxiResp
+from support.accelerator_traffic import MANNERS, Author, Chip, Job, spoiled
+
+from tilewright.accelerator.contract import AcceleratorConfig, Unit
+from tilewright.accelerator.registers import ERRORS, FLAGS
+from tilewright_sim.testbench.cocotb_streams import cycles
+
+CONFIG = AcceleratorConfig.from_json(os.environ["HW_CONFIG"])
+LONG = "HW_LONG" in os.environ
+ICARUS = cocotb.SIM_NAME.startswith("Icarus")
+"""Slow: fewer and smaller jobs."""
+LONGEST = (40 if LONG else 12 if ICARUS else 24) // (2 if CONFIG.compact else 1)
+UNITS = {unit.name: unit.value for unit in Unit}
+CODES = {name: number for name, (number, _) in ERRORS.items()}
+KINDS = ("plain", "bias", "requant", "accumulate")
+
+each_test = cocotb.test(timeout_time=20, timeout_unit="ms")
+
+
+async def begin(dut, manners: str = "prompt", ring_log2: int = 3) -> tuple[Chip, Author]:
+    """A chip that runs, and someone who writes jobs for it."""
+    chip = Chip(dut, CONFIG, random.getrandbits(32))
+    await chip.start(MANNERS[manners])
+    await chip.set_up(ring_log2)
+    return chip, Author(chip, longest=LONGEST)
+
+
+@each_test
+@cocotb.parametrize(manners=list(MANNERS))
+async def random_queues_write_what_golden_says(dut, manners):
+    """Rings of all sizes wrap, results are operands of later jobs behind fences; counters count exactly."""
+    chip, author = await begin(dut, manners)
+    chance = chip.chance
+    for ring_log2 in [chance.randrange(2)] if ICARUS else [3, 1, 0]:
+        await chip.set("CONTROL")
+        await chip.set_up(ring_log2)
+        await chip.set("COMMAND", "clear_counters")
+        chip.memory.read_words = chip.memory.written_words = 0
+        author.clear()
+        jobs = [author.job() for _ in range(chance.randint(5, 9) if LONG else chance.randint(2, 4))]
+        await chip.feed(jobs)
+        await chip.finish(jobs)
+        counts = await chip.check_counters()
+        if CONFIG.compact:
+            continue
+        assert counts["execute_busy"] == sum(job.busy_cycles for job in jobs)
+        assert (counts["read_words"], counts["write_words"]) == (chip.memory.read_words, chip.memory.written_words)
+
+
+@each_test
+async def direct_descriptors_and_the_ring_take_turns(dut):
+    """A direct descriptor counts as submitted, and its entry is skipped in the ring; none is taken while others run."""
+    chip, author = await begin(dut, "uneven", ring_log2=2)
+    for _ in range(5 if LONG else 1 if ICARUS else 2):
+        author.clear()
+        jobs = [author.job(kind=chip.chance.choice(KINDS)) for _ in range(2)]
+        await chip.submit_direct(jobs[0])
+        if (await chip.fields("STATUS"))["busy"]:
+            assert await chip.write("DESCRIPTOR_0", 0) == AxiResp.SLVERR
+        await chip.feed(jobs[1:])
+        await chip.finish(jobs)
+
+
+@each_test
+async def interrupts_come_when_they_should(dut):
+    """DONE for a job with the flag, EMPTY after the last; raised only if enabled, cleared only by a 1."""
+    chip, author = await begin(dut)
+    author.longest = 9
+    cases = list(itertools.product(((), ("done",), ("empty",), ("done", "empty")), (False, True)))
+    for enabled, flagged in chip.chance.sample(cases, 2) if ICARUS else cases:
+        await chip.set("IRQ_ENABLE", *enabled)
+        jobs = [author.job(flags=("INTERRUPT",) if flagged and place == 0 else ()) for place in range(2)]
+        await chip.submit(jobs)
+        while await chip.read("HEAD") != (jobs[-1].index + 1) & 0xFFFF:
+            raised = bool(int(dut.irq.value))
+            assert not raised or set(enabled) - ({"done"} if not flagged else set())
+        await cycles(dut, 4)
+        status = await chip.fields("IRQ_STATUS")
+        assert status == {"done": int(flagged), "error": 0, "empty": 1}
+        assert int(dut.irq.value) == any(status[name] for name in enabled)
+        await chip.set("IRQ_STATUS", "error")
+        assert await chip.fields("IRQ_STATUS") == status
+        await chip.set("IRQ_STATUS", "empty")
+        assert await chip.fields("IRQ_STATUS") == status | {"empty": 0}
+        assert int(dut.irq.value) == ("done" in enabled and flagged)
+        await chip.set("IRQ_STATUS", "done")
+        assert not int(dut.irq.value)
+        for job in jobs:
+            job.apply(chip.want)
+    chip.compare()
+
+
+def faults(job: Job) -> list[tuple[str, str, dict[str, int]]]:
+    """Code and unit of what is wrong, and the fields that make it so."""
+    d = job.descriptor
+    flag = {name: 1 << bit for name, (bit, _) in FLAGS.items()}
+    top, word = 1 << CONFIG.addr_bits, CONFIG.word_bytes
+    found = [
+        ("VERSION", "DESCRIPTOR", {"version": 0}),
+        ("VERSION", "DESCRIPTOR", {"version": 2, "reserved": 1, "m": 0}),
+        ("FLAGS", "DESCRIPTOR", {"flags": 1 << len(FLAGS)}),
+        ("FLAGS", "DESCRIPTOR", {"flags": 1 << 15, "k": 0}),
+        ("FLAGS", "DESCRIPTOR", {"reserved": 128}),
+        ("FLAGS", "DESCRIPTOR", {"reserved_2": 1}),
+        ("FLAGS", "DESCRIPTOR", {"flags": flag["ACCUMULATE"] | flag["REQUANT"]}),
+        ("FLAGS", "DESCRIPTOR", {"flags": flag["ACCUMULATE"] | flag["BIAS"]}),
+        ("SIZE", "LOAD_A", {"m": 0, "n": 0}),
+        ("SIZE", "LOAD_A", {"m": 1 << CONFIG.size_bits}),
+        ("SIZE", "LOAD_B", {"n": 0}),
+        ("SIZE", "LOAD_B", {"n": (1 << 31) + 1}),
+        ("SIZE", "LOAD_A", {"k": 0}),
+        ("SIZE", "LOAD_A", {"k": CONFIG.k_limit + 1}),
+        ("SIZE", "LOAD_A", {"a_stride": 1 << CONFIG.stride_bits}),
+        ("SIZE", "LOAD_B", {"b_stride": 1 << 31}),
+        ("SIZE", "STORE_C", {"c_stride": 1 << CONFIG.stride_bits}),
+        ("SIZE", "LOAD_B", {"b_address": d.b_address | 1 << CONFIG.addr_bits}),
+        ("SIZE", "STORE_C", {"c_address": d.c_address | 1 << 63, "c_stride": d.c_stride | 1}),
+        ("SIZE", "PARAMETERS", {"flags": flag["BIAS"], "parameter_address": 1 << CONFIG.addr_bits}),
+        ("WRAPPED", "LOAD_A", {"a_address": top - word, "m": 1, "k": word + 1}),
+        ("WRAPPED", "LOAD_A", {"a_address": top - d.m * word, "a_stride": word, "m": d.m + 1, "k": 1}),
+        ("WRAPPED", "LOAD_B", {"b_address": top - word, "b_stride": 1 << 10, "n": 2, "k": 4}),
+        ("WRAPPED", "LOAD_B", {"b_address": top - 8 * word, "b_stride": word, "m": 2, "n": 10, "k": word}),
+        ("WRAPPED", "STORE_C", {"c_address": top - word, "m": 1, "n": word // 4 + 1}),
+        ("WRAPPED", "STORE_C", {"c_address": top - d.m * word, "c_stride": word, "m": d.m + 1, "n": 1}),
+        ("WRAPPED", "PARAMETERS", {"flags": flag["BIAS"], "parameter_address": top - word, "n": word // 4 + 1}),
+    ]  # fmt: skip
+    if not CONFIG.unaligned:
+        found += [
+            ("ALIGNMENT", "LOAD_A", {"a_address": d.a_address | 1, "b_stride": d.b_stride | 2}),
+            ("ALIGNMENT", "LOAD_A", {"a_stride": d.a_stride | 2}),
+            ("ALIGNMENT", "LOAD_B", {"b_address": d.b_address | 2, "c_address": d.c_address | 1}),
+            ("ALIGNMENT", "STORE_C", {"c_stride": d.c_stride | 1}),
+            ("ALIGNMENT", "PARAMETERS", {"flags": flag["BIAS"], "parameter_address": d.c_address | 2}),
+        ]
+    return found
+
+
+async def failure(chip: Chip, code: str, unit: str, index: int, address: int | None) -> None:
+    """Wait for a failure, which must be this one."""
+    while not (status := await chip.interrupt())["error"]:
+        assert status["empty"] == 0, "nothing failed"
+    assert await chip.fields("STATUS") == {"busy": 0, "failed": 1, "stopping": 0, "direct_ready": 0}
+    names = {number: name for name, number in CODES.items()}, {number: name for name, number in UNITS.items()}
+    error = await chip.fields("ERROR")
+    assert (names[0][error["code"]], names[1][error["unit"]]) == (code, unit)
+    assert await chip.read("ERROR_INDEX") == await chip.read("HEAD") == index
+    if address is not None:
+        told = await chip.read("ERROR_ADDRESS_LO") | await chip.read("ERROR_ADDRESS_HI") << 32
+        assert told == address, f"{code} in {unit} at {told:#x}, not {address:#x}"
+
+
+async def resume(chip: Chip) -> None:
+    """Nothing has run since the failure; go on."""
+    before = bytes(chip.memory.contents)
+    await cycles(chip.dut, 40)
+    assert chip.memory.contents == before
+    await chip.set("COMMAND", "resume")
+
+
+@each_test
+async def bad_descriptors_fail_alone(dut):
+    """Each kind of fault has its code, unit, index and address; what is before is complete, what is after waits."""
+    chip, author = await begin(dut)
+    author.longest = 6
+    chance = chip.chance
+    cases = faults(author.job(kind="plain", alone=True))
+    for code, unit, fields in cases if LONG else chance.sample(cases, 3 if ICARUS else 10):
+        chip.set_manners(MANNERS[chance.choice(list(MANNERS))])
+        author.clear()
+        jobs = [author.job() for _ in range(chance.randrange(3))]
+        good = author.job(kind="plain", alone=True)
+        bad = spoiled(good, **fields)
+        later = [author.job() for _ in range(chance.randrange(3))]
+        after = Job(CONFIG, good.descriptor)
+        direct = not jobs and chance.random() < 0.3 and (await chip.fields("STATUS"))["direct_ready"]
+        if direct:
+            await chip.submit_direct(bad)
+        else:
+            await chip.submit([*jobs, bad, *later, after][: 1 << chip.ring_log2])
+        await failure(chip, code, unit, bad.index, chip.entry(bad.index) if not direct else 0)
+        for job in jobs:
+            job.apply(chip.want)
+        chip.compare()
+        await resume(chip)
+        if direct:
+            await chip.submit([*later, after])
+        for job in later:
+            job.apply(chip.want)
+        await chip.finish([after])
+
+
+def somewhere(chip: Chip, job: Job, unit: str) -> int:
+    """The address of a byte that this unit touches for the job."""
+    d, chance = job.descriptor, chip.chance
+    match unit:
+        case "DESCRIPTOR":
+            return chip.entry(job.index) + chance.randrange(64)
+        case "LOAD_A":
+            return d.a_address + chance.randrange(d.m) * d.a_stride + chance.randrange(d.k)
+        case "LOAD_B":
+            return d.b_address + chance.randrange(d.n) * d.b_stride + chance.randrange(d.k)
+        case "PARAMETERS":
+            row = chance.randrange(3 if job.flag("REQUANT") else 1)
+            return d.parameter_address + row * job.pitch + chance.randrange(4 * d.n)
+    return chance.choice(sorted(job.places()))
+
+
+@each_test
+@cocotb.parametrize(unit=["DESCRIPTOR", "LOAD_A", "LOAD_B", "PARAMETERS", "LOAD_C", "STORE_C"])
+async def bus_errors_fail_alone(dut, unit):
+    """SLVERR and DECERR on each kind of access: no byte outside that C changes, and what is after runs on resume."""
+    chip, author = await begin(dut)
+    chance = chip.chance
+    author.longest = LONGEST // 2
+    kinds = {
+        "PARAMETERS": ("bias", "requant"),
+        "LOAD_C": ("accumulate",),
+        "STORE_C": ("plain", "bias", "requant"),  # the old C would be read first
+    }.get(unit, KINDS)
+    cases = list(itertools.product((AxiResp.SLVERR, AxiResp.DECERR), MANNERS.values()))
+    for answer, manners in cases if LONG else chance.sample(cases, 1 if ICARUS else 3):
+        chip.set_manners(manners)
+        author.clear()
+        jobs = [author.job(alone=True) for _ in range(5)]
+        place = chance.randrange(3)
+        victim = jobs[place] = author.job(kind=chance.choice(kinds), alone=True)
+        await chip.set("CONTROL")
+        await chip.submit(jobs)
+        address = somewhere(chip, victim, unit)
+        chip.memory.failed.clear()
+        word = address // CONFIG.word_bytes * CONFIG.word_bytes
+        chip.memory.errors = [(word, word + 1, answer)]
+        await chip.set("CONTROL", "enable")
+        await failure(chip, answer.name, unit, victim.index, None)
+        told = await chip.read("ERROR_ADDRESS_LO") | await chip.read("ERROR_ADDRESS_HI") << 32
+        burst = chip.memory.failed[0][0]
+        assert told == burst, f"{unit}: {told:#x} is not {burst:#x}"
+        chip.memory.errors.clear()
+        for job in jobs[:place]:
+            job.apply(chip.want)
+        chip.accept(victim)
+        chip.compare()
+        await resume(chip)
+        for job in jobs[place + 1 : -1]:
+            job.apply(chip.want)
+        await chip.finish([jobs[-1]])
+
+
+@each_test
+@cocotb.parametrize(unit=["LOAD_A", "STORE_C"])
+async def what_is_behind_a_failure_runs_once(dut, unit):
+    """Short jobs behind one that fails, whose writes are answered late, add to their C once: after resume."""
+    chip, author = await begin(dut, "late_answers")
+    author.longest = 3
+    for place in [1] if ICARUS else range(3):
+        author.clear()
+        jobs = [author.job(kind="plain", alone=True) for _ in range(place)]
+        victim = author.job(kind="plain", alone=True)
+        later = [author.job(kind="accumulate", alone=True) for _ in range(3)]
+        await chip.set("CONTROL")
+        await chip.submit([*jobs, victim, *later])
+        address = {"LOAD_A": victim.descriptor.a_address, "STORE_C": victim.descriptor.c_address}[unit]
+        chip.memory.errors = [(address, address + 1, AxiResp.SLVERR)]
+        await chip.set("CONTROL", "enable")
+        await failure(chip, "SLVERR", unit, victim.index, address // CONFIG.word_bytes * CONFIG.word_bytes)
+        chip.memory.errors.clear()
+        for job in jobs:
+            job.apply(chip.want)
+        chip.accept(victim)
+        chip.compare()
+        await resume(chip)
+        await chip.finish(later)
+
+
+@each_test
+@cocotb.parametrize(manners=["prompt", "late", "uneven"])
+async def aborts_at_any_time_leave_the_rest_right(dut, manners):
+    """The oldest incomplete descriptor fails with ABORTED; after resume those behind it run as if nothing was."""
+    chip, author = await begin(dut, manners)
+    chance = chip.chance
+    for _ in range(6 if LONG else 1 if ICARUS else 2):
+        author.clear()
+        jobs = [author.job(alone=True) for _ in range(4)]
+        await chip.submit(jobs)
+        await cycles(dut, chance.randrange(1, chance.choice([30, 300, 1500])))
+        await chip.set("COMMAND", "abort")
+        left = jobs
+        for _ in range(200):
+            status = await chip.fields("STATUS")
+            if not status["stopping"]:
+                break
+        assert not status["stopping"]
+        if status["failed"]:
+            assert await chip.fields("ERROR") == {"code": CODES["ABORTED"], "unit": 0}
+            index = await chip.read("ERROR_INDEX")
+            assert index == await chip.read("HEAD")
+            place = [job.index for job in jobs].index(index)
+            for job in jobs[:place]:
+                job.apply(chip.want)
+            chip.accept(jobs[place])
+            chip.compare()
+            left = jobs[place + 1 :]
+            await chip.interrupt()
+            await resume(chip)
+        await settle(chip)
+        for job in left:
+            job.apply(chip.want)
+        chip.compare()
+        await chip.check_counters()
+
+
+async def settle(chip: Chip) -> None:
+    """Wait until nothing runs any more, and clear the interrupts."""
+    for _ in range(20_000 if CONFIG.compact else 2000):
+        if not (await chip.fields("STATUS"))["busy"]:
+            break
+        await cycles(chip.dut, 20)
+    else:
+        raise AssertionError(f"it hangs; walkers: {await chip.fields('WALKERS')}")
+    await chip.set("IRQ_STATUS", "done", "error", "empty")
+
+
+@each_test
+@cocotb.parametrize(manners=["prompt", "late", "stalled"])
+@cocotb.parametrize(kind=["soft", "hard"])
+async def resets_at_any_time_forget_all(dut, manners, kind):
+    """Whatever was running, after a reset all registers are as at first, only C's have changed, and new jobs run."""
+    chip, author = await begin(dut, manners)
+    chance = chip.chance
+    for _ in range(4 if LONG else 1 if ICARUS else 2):
+        author.clear()
+        jobs = [author.job(alone=True) for _ in range(4)]
+        await chip.submit(jobs)
+        await cycles(dut, chance.randrange(1, chance.choice([30, 300, 1500])))
+        if kind == "hard":
+            await chip.hard_reset()
+        else:
+            await chip.set("COMMAND", "soft_reset")
+            for _ in range(200):
+                if not (await chip.fields("STATUS"))["stopping"]:
+                    break
+        for job in jobs:
+            chip.accept(job)
+        chip.compare()
+        status = {"busy": 0, "failed": 0, "stopping": 0, "direct_ready": 1}
+        assert await chip.fields("STATUS") == status
+        for name in ("HEAD", "TAIL", "CONTROL", "IRQ_ENABLE", "IRQ_STATUS", "RING_LOG2", "ERROR", "COUNT_CYCLES"):
+            assert await chip.read(name) == 0, f"{name} is not 0 after a {kind} reset"
+        assert not int(dut.irq.value)
+        await chip.set_up()
+        author.clear()
+        jobs = [author.job() for _ in range(2)]
+        await chip.feed(jobs)
+        await chip.finish(jobs)

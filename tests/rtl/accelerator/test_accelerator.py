@@ -1,0 +1,78 @@
+"""Run the bench of the accelerator on its generated Verilog, in both simulators."""
+
+from pathlib import Path
+
+import pytest
+
+from tilewright.accelerator.contract import AcceleratorConfig
+from tilewright.cores import PRODUCTS
+from tilewright_sim.testbench import cocotb_runner as regression
+
+BENCH = Path(__file__).parent / "tb_accelerator.py"
+
+TINY = {
+    "rows": 4, "cols": 4, "dot": 2, "data_bits": 32, "panel_words": 64, "ring_words": 64, "acc_rows": 8,
+    "chunk_words": 2, "long_chunk_words": 8, "requant_lanes": 1, "outstanding": 4, "max_burst": 4,
+}  # fmt: skip
+HALF_BUS = {
+    "rows": 8, "cols": 8, "dot": 8, "data_bits": 32, "panel_words": 64, "ring_words": 128, "acc_rows": 16,
+    "chunk_words": 1, "long_chunk_words": 4, "requant_lanes": 2, "outstanding": 3,
+}  # fmt: skip
+FULL_BUS = {
+    "rows": 8, "cols": 8, "dot": 8, "data_bits": 64, "panel_words": 128, "ring_words": 128, "acc_rows": 16,
+    "chunk_words": 2, "long_chunk_words": 8, "requant_lanes": 4, "outstanding": 8,
+}  # fmt: skip
+UNALIGNED = HALF_BUS | {"addr_bits": 40, "unaligned": True, "rounding": "single"}
+NARROW = {
+    "rows": 8, "cols": 4, "dot": 4, "data_bits": 64, "panel_words": 64, "ring_words": 64, "acc_rows": 8,
+    "chunk_words": 1, "long_chunk_words": 8, "requant_lanes": 4, "outstanding": 4, "unaligned": True,
+}  # fmt: skip
+COMPACT = TINY | {
+    "dot": 4, "chunk_words": 8, "max_burst": 1, "outstanding": 1, "addr_bits": 18, "size_bits": 9, "stride_bits": 14,
+    "variant": "compact",
+}  # fmt: skip
+COMPACT_8 = COMPACT | {
+    "rows": 8, "cols": 8, "dot": 8, "ring_words": 128, "panel_words": 128, "chunk_words": 2, "acc_rows": 16,
+    "addr_bits": 40, "size_bits": 16, "stride_bits": 24, "rounding": "single",
+}  # fmt: skip
+CONFIGS = {
+    "tiny": TINY, "half-bus": HALF_BUS, "full-bus": FULL_BUS, "unaligned": UNALIGNED, "narrow": NARROW,
+    "compact": COMPACT, "compact-8": COMPACT_8,
+}  # fmt: skip
+# To compile for Verilator takes half a minute each; Icarus needs seconds, and is slow.
+ON_VERILATOR, ON_ICARUS = ["unaligned", "compact"], ["tiny"]
+
+
+@pytest.mark.parametrize("name", ON_VERILATOR)
+def test_accelerator_keeps_its_promises_on_verilator(name):
+    run(name, simulator="verilator")
+
+
+@pytest.mark.parametrize("name", ON_ICARUS)
+def test_accelerator_keeps_its_promises_on_icarus(name):
+    run(name, simulator="icarus")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(2, 5))
+@pytest.mark.parametrize("name", list(CONFIGS))
+def test_accelerator_keeps_its_promises_for_longer(name, seed, monkeypatch):
+    monkeypatch.setenv("HW_LONG", "1")
+    run(name, simulator="verilator", seed=seed)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("simulator", regression.SIMULATORS)
+@pytest.mark.parametrize("name", ["tiny", "full-bus"])
+def test_accelerator_for_ecp5_keeps_its_promises(name, simulator):
+    run(name, simulator=simulator, family="ecp5")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", [name for name in CONFIGS if name not in ON_ICARUS])
+def test_other_accelerators_keep_their_promises_on_icarus(name):
+    run(name, simulator="icarus")
+
+
+def run(name, **options):
+    regression.run_bench(PRODUCTS["accelerator"], AcceleratorConfig(**CONFIGS[name]), BENCH, **options)

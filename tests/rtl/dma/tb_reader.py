@@ -1,0 +1,135 @@
+"""`DmaReader` through its ports, on a memory that checks every rule of the bus."""
+
+import os
+import random
+
+import cocotb
+from cocotb.triggers import ClockCycles
+from support.dma_traffic import ABORTED, ERRORS, MANNERS, Manners, ReadTraffic, consumed, expected_read, random_request
+
+from tilewright.dma import DmaConfig
+
+CONFIG = DmaConfig.from_json(os.environ["HW_CONFIG"])
+
+
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+@cocotb.parametrize(manners=list(MANNERS))
+async def reads_what_was_asked(dut, manners):
+    """Random requests under random pauses give the model's words, in order, and the counters add up."""
+    traffic = ReadTraffic(dut, CONFIG, MANNERS[manners], seed=random.getrandbits(32))
+    await traffic.start()
+    await traffic.clear_counters()
+    traffic.asked += [random_request(traffic.chance, CONFIG) for _ in range(60)]
+    await traffic.all_done(len(traffic.asked))
+    check(traffic, traffic.asked)
+    traffic.check_counters()
+
+
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+@cocotb.parametrize(manners=["prompt", "uneven"])
+async def reports_faults_and_bus_errors_and_goes_on(dut, manners):
+    """Empty, misaligned and wrapping requests, SLVERR and DECERR: each request ends as the model says."""
+    style = MANNERS[manners]
+    style = Manners(**(vars(style) | {"errors": ERRORS}))
+    traffic = ReadTraffic(dut, CONFIG, style, seed=random.getrandbits(32))
+    await traffic.start()
+    places = [None, None, 0x2800, 0x5FC0, 0x9000]
+    traffic.asked += [
+        random_request(traffic.chance, CONFIG, faulty=True, where=traffic.chance.choice(places)) for _ in range(60)
+    ]
+    await traffic.all_done(len(traffic.asked))
+    check(traffic, traffic.asked)
+    assert len({cause for cause, *_ in traffic.statuses}) >= 4, "the traffic has too few faults"
+
+
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+@cocotb.parametrize(manners=["prompt", "late", "uneven"])
+async def recovers_from_aborts(dut, manners):
+    """An abort at a random cycle ends what was accepted before it, and touches nothing that is accepted after it."""
+    style = Manners(**(vars(MANNERS[manners]) | {"errors": ERRORS}))
+    traffic = ReadTraffic(dut, CONFIG, style, seed=random.getrandbits(32))
+    chance = traffic.chance
+    await traffic.start()
+    for _ in range(16):
+        first = len(traffic.asked)
+        traffic.statuses.clear()
+        traffic.words.clear()
+        traffic.addresses.clear()
+        traffic.asked += [random_request(chance, CONFIG, faulty=True) for _ in range(5)]
+        await ClockCycles(dut.clk, 2 + int(2 ** (chance.random() * 7)))
+        dut.abort.value = 1
+        # No request is accepted from the next edge on; what the traffic sees before that is settled then.
+        await ClockCycles(dut.clk, 1)
+        while not int(dut.abort.value):
+            await ClockCycles(dut.clk, 1)
+        await ClockCycles(dut.clk, chance.choice([1, 2, 9]))
+        cut = traffic.accepted
+        dut.abort.value = 0
+        await traffic.all_done(len(traffic.asked) - first)
+        cut -= first
+        check(traffic, traffic.asked[first:], cut)
+
+
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+async def starts_anew_after_a_reset(dut):
+    """A reset at a random cycle, with bursts and words under way, leaves nothing behind."""
+    traffic = ReadTraffic(dut, CONFIG, MANNERS["uneven"], seed=random.getrandbits(32))
+    chance = traffic.chance
+    await traffic.start()
+    for _ in range(12):
+        traffic.asked += [random_request(chance, CONFIG) for _ in range(3)]
+        await ClockCycles(dut.clk, 2 + int(2 ** (chance.random() * 8)))
+        dut.abort.value = chance.random() < 0.3
+        dut.rst.value = 1
+        await ClockCycles(dut.clk, 1)
+        dut.abort.value = 0
+        await ClockCycles(dut.clk, chance.choice([1, 2]))
+        dut.rst.value = 0
+        await ClockCycles(dut.clk, 2)
+        traffic.statuses.clear()
+        fresh = [random_request(chance, CONFIG) for _ in range(2)]
+        traffic.asked += fresh
+        await traffic.all_done(2)
+        check(traffic, fresh)
+
+
+def check(traffic, asked, cut=0):
+    """Compare words, statuses and bursts with the model's; the first ``cut`` requests met an abort."""
+    first = len(traffic.asked) - len(asked)
+    words, addresses = traffic.marks.get(first + cut, (len(traffic.words), len(traffic.addresses)))
+    model = [expected_read(request, CONFIG, traffic.contents, traffic.manners.errors) for request in asked]
+    check_aborted(traffic.words[:words], traffic.addresses[:addresses], traffic.statuses[:cut], model[:cut])
+    model, statuses = model[cut:], traffic.statuses[cut:]
+    assert traffic.words[words:] == [word for moved in model for word in moved.words]
+    assert [status[:2] for status in statuses] == [(moved.cause, moved.address) for moved in model]
+    for moved, (_, _, taken) in zip(model, statuses, strict=True):
+        words += len(moved.words)
+        assert taken >= words, "a status came before the last word was taken"
+    parts = []
+    for moved in model:
+        wanted = bus_addresses(moved)
+        # After a failure, no more than what was in hand.
+        most = min(len(wanted), moved.alive + CONFIG.outstanding + 1) if moved.alive else 0
+        parts.append((wanted, moved.alive, most if moved.cause else len(wanted)))
+    assert consumed(traffic.addresses[addresses:], parts), "bursts are missing, or nobody asked for them"
+
+
+def check_aborted(words, addresses, statuses, model):
+    """Of requests that met an abort, the first ones are done, one is cut short, and nothing moves for the others."""
+    parts, bursts = [], []
+    ended = False
+    for (cause, *_), moved in zip(statuses, model, strict=True):
+        assert cause in (moved.cause, ABORTED)
+        assert not (ended and cause == 0), "a request is done after one that was aborted"
+        count = len(moved.words)
+        parts.append((moved.words, count if cause == 0 else 0, 0 if ended else count - (cause == ABORTED)))
+        wanted = bus_addresses(moved)
+        bursts.append((wanted, len(wanted) if cause == 0 else 0, len(wanted)))
+        ended |= cause == ABORTED
+    assert consumed(words, parts), "words are not a beginning of those asked for"
+    assert consumed(addresses, bursts), "bursts are missing, or nobody asked for them"
+
+
+def bus_addresses(moved):
+    """The addresses of a request's bursts on the bus, up to the end of the address space."""
+    return [a // CONFIG.word_bytes * CONFIG.word_bytes for a, *_ in moved.bursts if a < 1 << CONFIG.addr_bits]

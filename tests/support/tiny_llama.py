@@ -1,0 +1,125 @@
+"""A small random model of the Llama architecture, as a GGUF file and as a folder with safetensors."""
+
+import json
+from pathlib import Path
+
+import gguf
+import numpy as np
+from safetensors.numpy import save_file
+from tokenizers import pre_tokenizers
+
+from tilewright_sim.nn import LlamaConfig
+from tilewright_sim.nn.importers import GgufModel
+from tilewright_sim.nn.importers.source import tensor_shapes
+
+CONFIG = LlamaConfig(
+    layers=2, width=64, hidden=160, vocabulary=264, heads=4, kv_heads=2, head_width=16, context=64, rope_base=10000.0,
+    epsilon=1e-5, tied=True,
+)  # fmt: skip
+TEMPLATE = "{% for m in messages %}<|{{ m['role'] }}|>{{ m['content'] }}{% endfor %}{{ eos_token }}"
+KINDS = {
+    "attn_q": "Q8_0", "attn_k": "F16", "attn_v": "Q4_0", "attn_output": "Q4_1", "ffn_gate": "Q5_0", "ffn_up": "BF16",
+    "ffn_down": "Q8_0", "token_embd": "Q8_0",
+}  # fmt: skip
+
+
+def vocabulary() -> tuple[list[str], list[str], list[int]]:
+    """All bytes, five pairs and three tokens that are no text: tokens, merges, types."""
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    pairs = ["t h", "th e", "Ġ the", "i n", "e r"]
+    tokens = [*letters, *(pair.replace(" ", "") for pair in pairs), "<|end|>", "<|user|>", "<|pad|>"]
+    return tokens, pairs, [1] * (len(tokens) - 3) + [3] * 3
+
+
+def weights(config: LlamaConfig = CONFIG, seed: int = 1) -> dict[str, np.ndarray]:
+    """Random tensors, of various magnitudes in each row, as a GGUF file has them."""
+    rng = np.random.default_rng(seed)
+    made = {}
+    for name, shape in tensor_shapes(config):
+        if len(shape) == 1:
+            made[name] = rng.uniform(0.5, 1.5, shape).astype(np.float32)
+        else:
+            rows = 2.0 ** rng.uniform(-2, 1, (shape[0], 1))
+            made[name] = (rng.standard_normal(shape) * rows * shape[1] ** -0.5).astype(np.float32)
+    return made
+
+
+def write_gguf(
+    path: Path, config: LlamaConfig = CONFIG, kinds: dict[str, str] | None = None, raw=None, **changes
+) -> Path:
+    """Write it.
+
+    ``kinds`` are tensor types by part of a name; ``raw`` are the bytes of a tensor whose type the package cannot
+    make; ``changes`` replace metadata or remove it (None).
+    """
+    kinds = KINDS if kinds is None else kinds
+    tokens, merges, types = vocabulary()
+    fields = {
+        "llama.block_count": config.layers, "llama.context_length": config.context,
+        "llama.embedding_length": config.width, "llama.feed_forward_length": config.hidden,
+        "llama.attention.head_count": config.heads, "llama.attention.head_count_kv": config.kv_heads,
+        "llama.rope.freq_base": config.rope_base, "llama.attention.layer_norm_rms_epsilon": config.epsilon,
+        "llama.rope.dimension_count": config.head_width,
+        "tokenizer.ggml.model": "gpt2", "tokenizer.ggml.pre": "smollm", "tokenizer.ggml.tokens": tokens,
+        "tokenizer.ggml.token_type": types, "tokenizer.ggml.merges": merges, "tokenizer.ggml.eos_token_id": 261,
+        "tokenizer.chat_template": TEMPLATE,
+    } | {name.replace("__", "."): value for name, value in changes.items()}  # fmt: skip
+    writer = gguf.GGUFWriter(path, fields.pop("general.architecture", "llama"))
+    for name, value in fields.items():
+        match value:
+            case None:
+                pass
+            case list():
+                writer.add_array(name, value)
+            case str():
+                writer.add_string(name, value)
+            case float():
+                writer.add_float32(name, value)
+            case _:
+                writer.add_uint32(name, value)
+    for name, values in weights(config).items():
+        kind = next((kind for part, kind in kinds.items() if part in name), "F32")
+        number = gguf.GGMLQuantizationType[kind]
+        data = raw if raw is not None and kind != "F32" else gguf.quants.quantize(values, number)
+        writer.add_tensor(name, data, raw_dtype=number)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+def write_safetensors(folder: Path, source: GgufModel, **changes) -> Path:
+    """Write what is in a GGUF file as it is published: halves of heads rather than pairs."""
+    config = source.config
+    folder.mkdir()
+    names = {"attn_norm": "input_layernorm", "attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj",
+             "attn_v": "self_attn.v_proj", "attn_output": "self_attn.o_proj", "ffn_norm": "post_attention_layernorm",
+             "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj"}  # fmt: skip
+    tensors = {
+        "model.embed_tokens.weight": source.tensor("token_embd.weight"),
+        "model.norm.weight": source.tensor("output_norm.weight"),
+    }
+    for layer in range(config.layers):
+        for name, published in names.items():
+            values = source.tensor(f"blk.{layer}.{name}.weight")
+            if name in ("attn_q", "attn_k"):
+                heads = config.heads if name == "attn_q" else config.kv_heads
+                pairs = values.reshape(heads, config.head_width // 2, 2, -1)
+                values = np.ascontiguousarray(pairs.swapaxes(1, 2)).reshape(values.shape)
+            tensors[f"model.layers.{layer}.{published}.weight"] = values
+    save_file(tensors, folder / "model.safetensors")
+    settings = {
+        "model_type": "llama", "num_hidden_layers": config.layers, "hidden_size": config.width,
+        "intermediate_size": config.hidden, "vocab_size": config.vocabulary, "num_attention_heads": config.heads,
+        "num_key_value_heads": config.kv_heads, "max_position_embeddings": config.context,
+        "rope_theta": config.rope_base, "rms_norm_eps": config.epsilon, "tie_word_embeddings": True,
+        "eos_token_id": 261,
+    } | changes  # fmt: skip
+    (folder / "config.json").write_text(json.dumps(settings))
+    from tilewright_sim.nn.importers import Tokenizer
+
+    tokenizer = Tokenizer.build(source.tokenizer())
+    (folder / "tokenizer.json").write_text(tokenizer.inner.to_str())
+    (folder / "tokenizer_config.json").write_text(json.dumps({"chat_template": TEMPLATE}))
+    return folder

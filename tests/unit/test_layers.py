@@ -1,0 +1,78 @@
+"""Who may import whom, and through which door.
+
+Hardware knows nothing of tools, tools nothing of simulation, simulation nothing of commands.
+"""
+
+import ast
+from pathlib import Path
+
+import tilewright
+import tilewright_sim
+
+# A room may import the rooms of earlier rows, by their faces. Rooms of the same row do not know each other.
+ORDER = {
+    tilewright: [
+        "errors", "base", "formats", "bus storage arithmetic tools", "tile dma memory", "dma.single_beat memory.sdram",
+        "accelerator.contract", "accelerator.registers accelerator.load accelerator.execute accelerator.epilogue",
+        "accelerator.frontend accelerator.store accelerator.compact", "accelerator", "link", "boards", "cores",
+        "verilog", "flows", "flows.fpga flows.asic",
+    ],
+    tilewright_sim: [
+        "packing closing console cache", "models", "models.cycles", "verilated", "testbench host", "host.serial",
+        "nn", "nn.importers", "nn.digits nn.llm", "cost scaling", "explore benchmarks", "cli",
+    ],
+}  # fmt: skip
+RANK = {
+    f"{package.__name__}.{room}": (package is tilewright_sim, row)
+    for package, rows in ORDER.items()
+    for row, rooms in enumerate(rows)
+    for room in rooms.split()
+}
+NOT_IN_HARDWARE = {"click", "rich", "numpy", "tilewright_sim"}
+
+
+def room(module: str) -> str:
+    while module and module not in RANK:
+        module = module.rpartition(".")[0]
+    return module
+
+
+def imports():
+    """Yield (importing module, imported module or name) for every import of both packages."""
+    for package in ORDER:
+        root = Path(package.__file__).parent.parent
+        for path in sorted(Path(package.__file__).parent.rglob("*.py")):
+            module = ".".join(path.relative_to(root).with_suffix("").parts)
+            here = module.split(".")[:-1]
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Import):
+                    yield from ((module, name.name) for name in node.names)
+                elif isinstance(node, ast.ImportFrom):
+                    above = here[: len(here) - node.level + 1] if node.level else []
+                    target = ".".join([*above, *([node.module] if node.module else [])])
+                    whole = target in ("tilewright", "tilewright_sim")
+                    yield from ((module, f"{target}.{name.name}" if whole else target) for name in node.names)
+
+
+def test_rooms_import_only_rooms_below():
+    for module, target in imports():
+        source, wanted = room(module), room(target)
+        if source and wanted and source != wanted:
+            assert RANK[wanted] < RANK[source], f"{module} imports {target}"
+
+
+def test_rooms_are_entered_by_their_face():
+    for module, target in imports():
+        if room(target) and room(module) and room(module) != room(target):
+            assert target == room(target), f"{module} imports {target}: import it from {room(target)}"
+
+
+def test_every_file_has_a_room():
+    for module, _ in imports():
+        assert room(module) or module.endswith(".__init__"), module
+
+
+def test_hardware_needs_no_simulation_and_no_console():
+    for module, target in imports():
+        if module.startswith("tilewright."):
+            assert target.split(".")[0] not in NOT_IN_HARDWARE, f"{module} imports {target}"

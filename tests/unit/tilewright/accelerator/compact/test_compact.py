@@ -1,0 +1,84 @@
+"""The variant `compact` and narrow fields: what is refused, what the driver is told, and how long a product takes."""
+
+import numpy as np
+import pytest
+
+from tilewright.accelerator.contract import AcceleratorConfig
+from tilewright.accelerator.registers import REGISTERS
+from tilewright.accelerator.registers.register_file import constants
+from tilewright.base import ConfigError, TilewrightError
+from tilewright.boards import BoardConfig
+from tilewright_sim.host import Capabilities, DeviceArray
+from tilewright_sim.host.serial.board import configuration
+from tilewright_sim.models.cycles import Bus, Gemm, estimate
+
+NANO = AcceleratorConfig.PRESETS["nano"]
+COMPACT = NANO | {"variant": "compact", "max_burst": 1, "outstanding": 1}
+NARROW = AcceleratorConfig(**COMPACT, addr_bits=17, size_bits=11, stride_bits=14)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (COMPACT | {"outstanding": 2}, r"outstanding = 2: must be 1 with variant = compact; nearest that works: 1$"),
+        (COMPACT | {"max_burst": 8}, r"max_burst = 8: must be 1 with variant = compact; nearest that works: 1$"),
+        (
+            COMPACT | {"requant_lanes": 2},
+            r"requant_lanes = 2: must be 1 with variant = compact; nearest that works",
+        ),
+        (COMPACT | {"unaligned": True}, r"unaligned = True: must be False with variant = compact"),
+        (NANO | {"variant": "tiny"}, r"variant = 'tiny': must be one of fast, compact"),
+        (NANO | {"stride_bits": 12}, r"stride_bits = 12: must be at least 3 more than size_bits = 16.*works: 19$"),
+        (NANO | {"addr_bits": 20}, r"addr_bits = 20: must be at least stride_bits = 24; nearest that works: 24$"),
+        (
+            NANO | {"size_bits": 8, "acc_rows": 256},
+            r"acc_rows = 256: more than M has, at most 255 with size_bits = 8; nearest that works: 128$",
+        ),
+        (NANO | {"size_bits": 7}, r"size_bits = 7: must be 8 to 16; nearest that works: 8$"),
+    ],
+)
+def test_what_cannot_be_built_is_refused_with_the_nearest(values, message):
+    with pytest.raises(ConfigError, match=message):
+        AcceleratorConfig(**values)
+
+
+def test_fields_that_are_not_used_leave_text_and_identity_as_they_were():
+    said = AcceleratorConfig(**NANO).described()
+    assert set(AcceleratorConfig.model_fields) - set(said) == {"variant", "size_bits", "stride_bits"}
+    assert "variant" in NARROW.described()
+    assert AcceleratorConfig.from_json(NARROW.to_json()) == NARROW
+    assert BoardConfig.from_json(BoardConfig.preset("icebreaker").to_json()) == BoardConfig.preset("icebreaker")
+
+
+def test_limits_follow_the_widths():
+    assert (NARROW.size_limit, NARROW.stride_limit, NARROW.k_limit) == (2047, 16383, 2047)
+    assert AcceleratorConfig(**COMPACT, size_bits=16).k_limit == 2048
+    with pytest.raises(TilewrightError, match=r"M = 2048: must be 1 to 2047"):
+        estimate(NARROW, [Gemm(m=2048, n=1, k=1)])
+
+
+@pytest.mark.parametrize("config", [AcceleratorConfig(**NANO), NARROW])
+def test_registers_tell_the_driver(config):
+    fields = {}
+    for register in REGISTERS:
+        if register.name in ("CAP_BUS", "CAP_BUFFERS"):
+            value = constants(config)[register.name]
+            fields |= {field.name: value >> field.low & (1 << field.bits) - 1 for field in register.fields}
+    told = Capabilities.of(config)
+    assert (bool(fields["compact"]), 16 - fields["size_bits_less"], 24 - fields["stride_bits_less"]) == (
+        told.compact, told.size_bits, told.stride_bits,
+    )  # fmt: skip
+    assert Capabilities.of(configuration(told)) == told
+
+
+def test_a_row_that_is_too_long_is_refused():
+    with pytest.raises(TilewrightError, match=r"a row of 16,384 bytes is too long: strides are below 16,384"):
+        DeviceArray(None, None, (1, 4096), np.int32, 4, NARROW.stride_limit)
+
+
+def test_estimate_grows_with_everything():
+    plain = estimate(NARROW, [Gemm(m=20, n=10, k=40, requant=False)]).cycles
+    for change in ({"m": 24}, {"n": 14}, {"k": 44}, {"bias": True}, {"accumulate": True}, {"requant": True}):
+        assert estimate(NARROW, [Gemm(**{"m": 20, "n": 10, "k": 40, "requant": False} | change)]).cycles > plain
+    assert estimate(NARROW, [Gemm(m=20, n=10, k=40, requant=False)], Bus(latency=9)).cycles > plain
+    assert estimate(NARROW, [Gemm(m=20, n=10, k=40, requant=False)] * 3).cycles == 3 * plain

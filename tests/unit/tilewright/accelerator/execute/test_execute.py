@@ -1,0 +1,198 @@
+"""The loaders, the router and execution together, in Amaranth's simulator, with a reader made of Python."""
+
+import random
+from collections import deque
+
+import numpy as np
+import pytest
+from amaranth.hdl import Elaboratable, Module
+from amaranth.lib.wiring import connect
+
+from tilewright.accelerator.contract import AcceleratorConfig
+from tilewright.accelerator.execute import Execute
+from tilewright.accelerator.load import LoadA, LoadB, ReadRouter
+from tilewright_sim.models import gemm as golden
+from tilewright_sim.testbench import pysim
+
+TINY = AcceleratorConfig(
+    rows=4, cols=4, dot=2, data_bits=32, panel_words=64, ring_words=64, acc_rows=8, chunk_words=2, long_chunk_words=8,
+    requant_lanes=1, outstanding=4,
+)  # fmt: skip
+HALF_BUS = AcceleratorConfig(
+    rows=8, cols=8, dot=8, data_bits=32, panel_words=64, ring_words=128, acc_rows=16, chunk_words=1, long_chunk_words=4,
+    requant_lanes=2, outstanding=4,
+)  # fmt: skip
+SMALL = AcceleratorConfig.preset("small")
+
+
+class Core(Elaboratable):
+    """What lies between the command unit and the store."""
+
+    def __init__(self, config):
+        self.router, self.a, self.b, self.execute = ReadRouter(config), LoadA(config), LoadB(config), Execute(config)
+
+    def elaborate(self, platform):
+        m = Module()
+        router, a, b, execute = self.router, self.a, self.b, self.execute
+        m.submodules += [router, a, b, execute]
+        connect(m, a.requests, router.a_requests)
+        connect(m, b.requests, router.b_requests)
+        connect(m, router.a_words, a.words)
+        connect(m, router.b_words, b.words)
+        m.d.comb += router.b_first_tile.eq(b.first_tile)
+        for letter, loader in (("a", a), ("b", b)):
+            for name in ("write", "write_row", "data", "chunk_loaded"):
+                m.d.comb += getattr(execute, f"{letter}_{name}").eq(getattr(loader, name))
+        m.d.comb += [a.half_freed.eq(execute.half_freed), b.chunk_freed.eq(execute.chunk_freed)]
+        m.d.comb += b.long_chunk_freed.eq(execute.long_chunk_freed)
+        return m
+
+
+def plan(config, index, m, n, k, a_address, b_address, a_stride, b_stride):
+    """The job of a descriptor, from the formulas in `AcceleratorConfig.job_shape`."""
+    k_words = -(-k // config.rows)
+    long = m < config.cols
+    chunk = config.long_chunk_words if long else config.chunk_words
+    pitch = -(-k_words // chunk) * chunk
+    block_rows = min(config.acc_rows, config.half_words // pitch)
+    return {
+        "index": index, "m": m, "n": n, "k": k, "k_words": k_words, "long": long, "block_rows": block_rows,
+        "a_address": a_address, "b_address": b_address, "a_stride": a_stride, "b_stride": b_stride,
+        "a_block_bytes": block_rows * a_stride,
+    }  # fmt: skip
+
+
+class Bench:
+    """Some jobs, their matrices in memory, and all that the core is connected to."""
+
+    def __init__(self, config, shapes, *, latency=3, stall=0.0, drain_gap=0, seed=0):
+        self.config, self.latency, self.stall, self.drain_gap = config, latency, stall, drain_gap
+        self.random = random.Random(seed)
+        values = np.random.default_rng(seed)
+        self.memory = bytearray(values.bytes(1 << 12))
+        self.jobs, self.expected = [], []
+        word = config.word_bytes
+        for index, (m, n, k) in enumerate(shapes):
+            a, b = (values.integers(-128, 128, (size, k), dtype=np.int8) for size in (m, n))
+            places = []
+            for matrix in (a, b):
+                stride = (-(-k // word) + self.random.randrange(3)) * word
+                places.append((len(self.memory), stride))
+                padded = np.zeros((len(matrix), stride), dtype=np.int8)
+                padded[:] = values.integers(-128, 128, padded.shape)
+                padded[:, :k] = matrix
+                self.memory += padded.tobytes()
+            (a_address, a_stride), (b_address, b_stride) = places
+            job = plan(config, index, m, n, k, a_address, b_address, a_stride, b_stride)
+            self.jobs.append(job)
+            product = golden.matmul(a, b)
+            for row in range(0, m, job["block_rows"]):
+                for column in range(0, n, config.cols):
+                    self.expected.append(product[row : row + job["block_rows"], column : column + config.cols])
+        self.core = Core(config)
+        self.cycles = 0
+
+    def run(self, limit_cycles=20_000):
+        core = self.core
+        benches = [pysim.feeder(walker.job, self.jobs) for walker in (core.a, core.b, core.execute)]
+        pysim.run(core, *benches, self.reader, self.drain, limit_cycles=limit_cycles)
+        return self
+
+    async def reader(self, ctx):
+        """Take requests, and give their words after some cycles, like a `DmaReader`."""
+        router = self.core.router
+        due = deque()
+        todo = sum(len(list(self.words(job))) for job in self.loads())
+        cycle = done = 0
+        while done < todo:
+            ctx.set(router.requests.ready, ready := self.random.random() >= self.stall and len(due) < 200)
+            give = bool(due) and due[0][0] <= cycle and self.random.random() >= self.stall
+            ctx.set(router.words.valid, give)
+            if give:
+                _, value, row_last, last = due.popleft()
+                ctx.set(router.words.payload, {"data": value, "row_last": row_last, "last": last})
+                done += 1
+            _, _, valid, request = await ctx.tick().sample(router.requests.valid, router.requests.payload)
+            if valid and ready:
+                fields = {name: request[name] for name in ("address", "bytes", "rows", "stride")}
+                due.extend((cycle + self.latency, *word) for word in self.words(fields))
+            ctx.set(router.status.valid, give and last)
+            cycle += 1
+        ctx.set(router.words.valid, 0)
+        ctx.set(router.status.valid, 0)
+
+    def loads(self):
+        """The transfers that all jobs need."""
+        for job in self.jobs:
+            for block in range(0, job["m"], job["block_rows"]):
+                rows = min(job["block_rows"], job["m"] - block)
+                yield {"address": job["a_address"], "bytes": job["k"], "rows": rows, "stride": job["a_stride"]}
+                yield {"address": job["b_address"], "bytes": job["k"], "rows": job["n"], "stride": job["b_stride"]}
+
+    def words(self, request):
+        """What a reader gives for a request."""
+        size = self.config.word_bytes
+        for row in range(request["rows"]):
+            start = request["address"] + row * request["stride"]
+            line = self.memory[start : start + request["bytes"]]
+            pieces = [line[first : first + size] for first in range(0, len(line), size)]
+            for number, piece in enumerate(pieces):
+                row_last = number == len(pieces) - 1
+                yield int.from_bytes(piece, "little"), row_last, row_last and row == request["rows"] - 1
+
+    async def drain(self, ctx):
+        """Read every tile of sums as fast as is allowed, plus a gap, and compare."""
+        execute, config = self.core.execute, self.config
+        groups = config.cols // config.requant_lanes
+        cycle = 0
+        for number, want in enumerate(self.expected):
+            while not ctx.get(execute.ready):
+                await ctx.tick()
+                cycle += 1
+            for _ in range(self.drain_gap):
+                await ctx.tick()
+            got = np.zeros((len(want), config.cols), dtype=np.int64)
+            for row in range(len(want)):
+                ctx.set(execute.row, row)
+                ctx.set(execute.fetch, 1)
+                await ctx.tick()
+                ctx.set(execute.fetch, 0)
+                ctx.set(execute.take, 1)
+                await ctx.tick()
+                ctx.set(execute.take, 0)
+                for group in range(groups):
+                    ctx.set(execute.group, group)
+                    ctx.set(execute.release, row == len(want) - 1 and group == groups - 1)
+                    await ctx.tick()
+                    ctx.set(execute.release, 0)
+                    sums = ctx.get(execute.sums)
+                    lanes = [sums >> 32 * lane & 0xFFFF_FFFF for lane in range(config.requant_lanes)]
+                    first = group * config.requant_lanes
+                    got[row, first : first + config.requant_lanes] = np.array(lanes, dtype=np.uint32).astype(np.int32)
+            assert np.array_equal(got[:, : want.shape[1]], want), f"tile of sums {number}:\n{got}\nnot\n{want}"
+
+
+SHAPES = [(1, 1, 1), (5, 3, 7), (20, 9, 13), (3, 9, 70), (1, 8, 128), (2, 2, 33)]
+
+
+@pytest.mark.parametrize(
+    "config", [TINY, HALF_BUS, pytest.param(SMALL, marks=pytest.mark.long)], ids=["tiny", "half-bus", "small"]
+)
+@pytest.mark.parametrize("stall", [0.0, 0.5])
+def test_multiplies_jobs_of_every_shape(config, stall):
+    Bench(config, SHAPES, stall=stall).run()
+
+
+def test_multiplies_jobs_of_the_greatest_sizes():
+    config = AcceleratorConfig(**TINY.model_dump() | {"size_bits": 8, "stride_bits": 12, "addr_bits": 16})
+    most = config.size_limit
+    Bench(config, [(most, 1, 1), (1, most, 1), (1, 1, config.k_limit)]).run()
+
+
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 12))])
+def test_multiplies_random_jobs(seed):
+    rng = random.Random(seed)
+    config = rng.choice([TINY, HALF_BUS])
+    shapes = [tuple(rng.randint(1, 2 ** rng.randint(0, most)) for most in (5, 5, 6)) for _ in range(4)]
+    latency, stall, gap = rng.choice([0, 5, 40]), rng.choice([0, 0.3, 0.7]), rng.choice([0, 30])
+    Bench(config, shapes, latency=latency, stall=stall, drain_gap=gap, seed=seed).run(60_000)

@@ -1,0 +1,256 @@
+"""TileConfig: what it refuses and how it says so, and the ways to make one."""
+
+import json
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from tilewright.base import ConfigError, TilewrightError, load_config
+from tilewright.formats import product_sum_bits
+from tilewright.tile import TileConfig
+
+LIMITS = {"rows": (1, 64), "cols": (1, 64), "dot": (1, 64), "activation_bits": (2, 16), "weight_bits": (2, 16)}
+ANY_INT = st.one_of(st.integers(-70, 140), st.integers(), st.sampled_from([0, 1, 2, 16, 17, 64, 65]))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"rows": 0, "dot": 1}, "rows = 0: must be 1 to 64; nearest that works: 1"),
+        ({"rows": 65}, "rows = 65: must be 1 to 64; nearest that works: 64"),
+        ({"rows": 0}, "rows = 0: must be 1 to 64; nearest that works: 8"),  # dot is 8
+        ({"rows": 100, "dot": 48}, "rows = 100: must be 1 to 64; nearest that works: 48"),
+        ({"rows": -7, "dot": 5}, "rows = -7: must be 1 to 64; nearest that works: 5"),
+        ({"cols": 0}, "cols = 0: must be 1 to 64; nearest that works: 1"),
+        ({"cols": 65}, "cols = 65: must be 1 to 64; nearest that works: 64"),
+        ({"dot": 0}, "dot = 0: must be 1 to 64; nearest that works: 1"),
+        ({"dot": 65, "rows": 12}, "dot = 65: must be 1 to 64; nearest that works: 12"),
+        ({"dot": 5, "rows": 12}, "dot = 5: must divide rows = 12; nearest that works: 4"),
+        ({"dot": 64, "rows": 12}, "dot = 64: must divide rows = 12; nearest that works: 12"),
+        ({"rows": 7}, "dot = 8: must divide rows = 7; nearest that works: 7"),
+        ({"activation_bits": 1}, "activation_bits = 1: must be 2 to 16; nearest that works: 2"),
+        ({"activation_bits": 17}, "activation_bits = 17: must be 2 to 16; nearest that works: 16"),
+        ({"weight_bits": 1}, "weight_bits = 1: must be 2 to 16; nearest that works: 2"),
+        ({"weight_bits": 17}, "weight_bits = 17: must be 2 to 16; nearest that works: 16"),
+        ({"cols": 8.4}, "cols = 8.4: must be a whole number; nearest that works: 8"),
+        ({"cols": 3.6}, "cols = 3.6: must be a whole number; nearest that works: 4"),
+        ({"cols": float("nan")}, "cols = nan: must be a whole number"),
+        ({"cols": "eight"}, "cols = 'eight': must be a whole number"),
+        ({"cols": None}, "cols = None: must be a whole number"),
+        ({"cols": True}, "cols = True: must be a whole number; nearest that works: 1"),
+        ({"multiplier": "dps"}, "multiplier = 'dps': must be one of infer, dsp, lut; nearest that works: dsp"),
+        ({"multiplier": "?"}, "multiplier = '?': must be one of infer, dsp, lut; nearest that works: infer"),
+        ({"multiplier": 3}, "multiplier = 3: must be one of infer, dsp, lut; nearest that works: infer"),
+        (
+            {"row": 3},
+            "row = 3: there is no such field; the fields are rows, cols, dot, activation_bits, weight_bits, "
+            "multiplier; nearest that works: rows",
+        ),
+    ],
+)
+def test_a_bad_value_is_refused_with_field_value_reason_and_nearest(values, message):
+    with pytest.raises(ConfigError) as failure:
+        TileConfig(**values)
+    assert str(failure.value) == message
+    assert failure.value.field in (set(values) | {"dot"})
+
+
+@pytest.mark.parametrize("field", LIMITS)
+def test_both_bounds_of_each_field_work(field):
+    for value in LIMITS[field]:
+        config = TileConfig(**{"rows": 64, "dot": 1, field: value})
+        assert getattr(config, field) == value
+
+
+@given(field=st.sampled_from(list(LIMITS)), value=ANY_INT, rows=st.integers(1, 64), data=st.data())
+def test_the_nearest_value_works_and_none_is_nearer(field, value, rows, data):
+    dot = data.draw(st.sampled_from([n for n in range(1, rows + 1) if rows % n == 0]))
+    others = {"rows": rows, "dot": dot, "cols": 3}
+    values = others | {field: value}
+    if fits(values):
+        assert getattr(TileConfig(**values), field) == value
+        return
+    with pytest.raises(ConfigError) as failure:
+        TileConfig(**values)
+    error = failure.value
+    # A bad pair of rows and dot is blamed on dot.
+    blamed = "dot" if field == "rows" and 1 <= value <= 64 else field
+    assert (error.field, error.value) == (blamed, values[blamed])
+    low, high = LIMITS[blamed]
+    works = [n for n in range(low, high + 1) if fits(values | {blamed: n})]
+    assert error.nearest in works
+    assert abs(error.nearest - error.value) == min(abs(n - error.value) for n in works)
+    assert TileConfig(**values | {blamed: error.nearest})
+    assert str(error).startswith(f"{blamed} = {error.value}: ")
+    assert str(error).endswith(f"; nearest that works: {error.nearest}")
+
+
+def fits(values):
+    within = all(LIMITS[field][0] <= value <= LIMITS[field][1] for field, value in values.items())
+    return within and values["rows"] % values["dot"] == 0
+
+
+def test_no_nearest_value_is_named_where_no_value_of_the_field_works():
+    with pytest.raises(ConfigError) as failure:
+        TileConfig(rows=100, dot=100)
+    assert str(failure.value) == "rows = 100: must be 1 to 64"
+
+
+def test_a_config_is_frozen_hashable_and_compares_by_value():
+    config = TileConfig(rows=4, dot=2)
+    with pytest.raises(ValidationError, match="frozen"):
+        config.rows = 8
+    assert config == TileConfig(dot=2, rows=4)
+    assert len({config, TileConfig(rows=4, dot=2), TileConfig(rows=4, dot=4)}) == 2
+
+
+@pytest.mark.parametrize("name", ["nano", "small", "base", "large", "giant"])
+def test_every_preset_works(name):
+    assert name in TileConfig.PRESETS
+    assert TileConfig.preset(name) == TileConfig(**TileConfig.PRESETS[name])
+
+
+def test_presets_go_from_4x4_to_64x64():
+    sizes = [(config["rows"], config["cols"]) for config in TileConfig.PRESETS.values()]
+    assert sizes == sorted(sizes)
+    assert (sizes[0], sizes[-1]) == ((4, 4), (64, 64))
+
+
+def test_preset_values_are_a_copy():
+    TileConfig.preset_values("nano")["rows"] = 99
+    assert TileConfig.preset("nano").rows == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (
+            "nanno",
+            "preset = 'nanno': must be one of nano, small, base, large, giant; nearest that works: nano",
+        ),
+        ("zzz", "preset = 'zzz': must be one of nano, small, base, large, giant"),
+    ],
+)
+def test_an_unknown_preset_is_refused_with_the_names(name, message):
+    with pytest.raises(ConfigError, match=f"^{re.escape(message)}$"):
+        TileConfig.preset(name)
+
+
+def test_json_goes_there_and_back():
+    config = TileConfig(rows=6, cols=3, dot=2, activation_bits=5, weight_bits=16, multiplier="lut")
+    assert TileConfig.from_json(config.to_json()) == config
+    assert list(json.loads(config.to_json())) == list(TileConfig.model_fields)
+
+
+def test_the_json_schema_has_bounds_and_descriptions():
+    properties = TileConfig.model_json_schema()["properties"]
+    assert list(properties) == list(TileConfig.model_fields)
+    for field, (low, high) in LIMITS.items():
+        assert (properties[field]["minimum"], properties[field]["maximum"]) == (low, high)
+    assert properties["multiplier"]["enum"] == ["infer", "dsp", "lut"]
+    assert all(len(field["description"]) > 15 for field in properties.values())
+
+
+@pytest.mark.parametrize(
+    ("widths", "products", "bits"),
+    [((8, 8), 1, 16), ((8, 8), 2, 17), ((8, 8), 3, 17), ((8, 8), 4, 18), ((2, 2), 1, 4), ((16, 16), 64, 38)],
+)
+def test_sums_are_exactly_as_wide_as_the_largest_needs(widths, products, bits):
+    assert product_sum_bits(*widths, products) == bits
+    largest = products << sum(widths) - 2
+    assert 1 << bits - 2 <= largest < 1 << bits - 1
+
+
+def test_derived_sizes():
+    config = TileConfig(rows=12, cols=5, dot=4, activation_bits=8, weight_bits=4)
+    assert (config.groups, config.product_bits, config.result_bits) == (3, 12, 15)
+    assert config.sum_bits(2) == 13
+
+
+def test_settings_win_over_the_file_and_the_file_over_the_preset(tmp_path):
+    path = tmp_path / "my.toml"
+    path.write_text('[tile]\ncols = 5\nweight_bits = 4\nmultiplier = "lut"\n')
+    assert load_config(TileConfig) == TileConfig()
+    assert load_config(TileConfig, "nano") == TileConfig(rows=4, cols=4, dot=4)
+    assert load_config(TileConfig, "nano", path) == TileConfig(rows=4, cols=5, dot=4, weight_bits=4, multiplier="lut")
+    settings = ["weight_bits=9", "rows = 2", "dot=1", "multiplier=dsp", "dot=2"]
+    assert load_config(TileConfig, "nano", path, settings) == TileConfig(
+        rows=2, cols=5, dot=2, weight_bits=9, multiplier="dsp"
+    )
+
+
+@pytest.mark.parametrize(
+    ("setting", "field", "value"),
+    [
+        ("rows=16", "rows", 16),
+        (" rows = 0x10 ", "rows", 16),
+        ("multiplier=lut", "multiplier", "lut"),
+        ('multiplier="lut"', "multiplier", "lut"),
+    ],
+)
+def test_a_setting_is_read_as_toml_or_as_a_string(setting, field, value):
+    assert getattr(load_config(TileConfig, settings=[setting]), field) == value
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("rows", "--set rows: write it as FIELD=VALUE, for example --set rows=8"),
+        ("", "--set : write it as FIELD=VALUE, for example --set rows=8"),
+        ("rows=", "rows = '': must be a whole number"),
+        ("rows=many", "rows = 'many': must be a whole number"),
+        ("rows=[8]", "rows = [8]: must be a whole number"),
+        ("rows=8=8", "rows = '8=8': must be a whole number"),
+        ("rows=65", "rows = 65: must be 1 to 64; nearest that works: 64"),
+        ("Rows=8", "Rows = 8: there is no such field; the fields are rows, cols, dot, activation_bits, weight_bits, "
+         "multiplier; nearest that works: rows"),
+    ],
+)  # fmt: skip
+def test_a_bad_setting_is_refused_in_one_line(setting, message):
+    with pytest.raises(TilewrightError, match=f"^{re.escape(message)}$"):
+        load_config(TileConfig, settings=[setting])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"[tile\n", r".* is not valid TOML: Expected ']'.*"),
+        (b"[tile]\nrows = 1\nrows = 2\n", r".* is not valid TOML: Cannot overwrite a value.*"),
+        (b"\xff\xfe", r"cannot read .*: it is not UTF-8 text; expected TOML with a \[tile\] table"),
+        (b"", r".*: has no table \[tile\]; put the fields there"),
+        (b"tile = 3\n", r".*: has no table \[tile\]; put the fields there"),
+        (b"rows = 3\n", r".*: unknown key 'rows'; the fields belong in a table \[tile\]"),
+        (b"[tile]\n[dma]\n", r".*: unknown key 'dma'; the fields belong in a table \[tile\]"),
+        (b"[tile]\nrow = 3\n", r"row = 3: there is no such field; .*; nearest that works: rows"),
+        (b"[tile]\nrows = 3.5\ndot = 1", r"rows = 3\.5: must be a whole number; nearest that works: 3"),
+    ],
+)
+def test_a_bad_file_is_refused_in_one_line(tmp_path, content, message):
+    path = tmp_path / "my.toml"
+    path.write_bytes(content)
+    with pytest.raises(TilewrightError) as failure:
+        load_config(TileConfig, path=path)
+    assert re.fullmatch(message, str(failure.value))
+    assert str(path) in str(failure.value) or isinstance(failure.value, ConfigError)
+
+
+def test_a_file_that_cannot_be_read_is_refused(tmp_path):
+    for path, reason in [(tmp_path / "none.toml", "No such file or directory"), (tmp_path, "it is a folder")]:
+        with pytest.raises(TilewrightError, match=f"^cannot read {re.escape(str(path))}: {reason}$"):
+            load_config(TileConfig, path=path)
+
+
+@pytest.mark.parametrize("setting", ["self=1", f"rows={'9' * 5000}", "rows=8\ncols=9"])
+def test_odd_settings_are_refused_in_one_line(setting):
+    with pytest.raises(TilewrightError) as caught:
+        load_config(TileConfig, settings=[setting])
+    assert caught.type is ConfigError
+
+
+def test_the_nearest_of_infinity_is_the_largest_that_works():
+    with pytest.raises(ConfigError) as caught:
+        TileConfig(rows=float("inf"))
+    assert caught.value.nearest == 64

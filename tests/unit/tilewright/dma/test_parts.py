@@ -1,0 +1,390 @@
+"""The parts of the DMA engines: queues, planner, beat counter, aligners, verdict, counters."""
+
+import random
+from dataclasses import asdict, replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tilewright.dma import Cause, DmaConfig
+from tilewright.dma.beat_counter import BeatCounter
+from tilewright.dma.burst_planner import DmaPlanner
+from tilewright.dma.counters import DmaCounters
+from tilewright.dma.read_aligner import ReadAligner
+from tilewright.dma.request_status import DmaVerdict
+from tilewright.dma.word_credits import WordClaims
+from tilewright.dma.write_aligner import WriteAligner
+from tilewright.storage import BlockFifo, SmallFifo
+from tilewright_sim.models import Request
+from tilewright_sim.models import dma as dma_model
+from tilewright_sim.testbench import pysim
+
+ALIGNED = DmaConfig(data_bits=32, max_burst=4)
+UNALIGNED = DmaConfig(data_bits=32, max_burst=4, unaligned=True)
+SINGLE = DmaConfig(data_bits=32, max_burst=1, unaligned=True)
+WHOLE = DmaConfig(data_bits=512, max_burst=256)
+GAPS = st.lists(st.integers(0, 4), max_size=12)
+
+
+@pytest.mark.parametrize(
+    ("kind", "depth"), [*((SmallFifo, n) for n in (1, 2, 3, 4, 5, 15, 16)), *((BlockFifo, n) for n in (2, 4, 16))]
+)
+@settings(max_examples=6, deadline=None)
+@given(gaps_in=GAPS, gaps_out=GAPS)
+def test_fifo_keeps_every_entry_in_order(kind, depth, gaps_in, gaps_out):
+    items = random.Random(depth).sample(range(256), 40)
+    fifo = kind(8, depth)
+    pysim.run(fifo, pysim.feeder(fifo.i, items, gaps_in), pysim.checker(fifo.o, items, gaps_out))
+
+
+@pytest.mark.parametrize(("kind", "depth", "extra"), [(SmallFifo, 1, 0), (SmallFifo, 5, 0), (SmallFifo, 8, 0),
+                                                      (BlockFifo, 2, 2), (BlockFifo, 8, 2)])  # fmt: skip
+def test_fifo_holds_its_depth_and_no_more(kind, depth, extra):
+    fifo = kind(8, depth)
+
+    async def bench(ctx):
+        ctx.set(fifo.i.valid, 1)
+        accepted = 0
+        for _ in range(depth + 20):
+            _, _, ready = await ctx.tick().sample(fifo.i.ready)
+            accepted += ready
+        # The two registers behind the memory hold entries too.
+        assert accepted == depth + extra
+
+    pysim.run(fifo, bench)
+
+
+@pytest.mark.parametrize(("kind", "latency"), [(SmallFifo, 1), (BlockFifo, 3)])
+def test_fifo_has_its_latency_and_passes_an_entry_in_every_cycle(kind, latency):
+    fifo = kind(8, 8)
+
+    async def bench(ctx):
+        ctx.set(fifo.i.valid, 1)
+        ctx.set(fifo.o.ready, 1)
+        seen = []
+        for cycle in range(30):
+            ctx.set(fifo.i.payload, cycle)
+            _, _, ready, valid, payload = await ctx.tick().sample(fifo.i.ready, fifo.o.valid, fifo.o.payload)
+            assert ready
+            seen.append(payload if valid else None)
+        assert seen == [None] * latency + list(range(30 - latency))
+
+    pysim.run(fifo, bench)
+
+
+def test_block_fifo_forgets_when_cleared():
+    fifo = BlockFifo(8, 4)
+
+    async def bench(ctx):
+        for cycle in range(12):
+            ctx.set(fifo.i.valid, 1)
+            ctx.set(fifo.i.payload, cycle)
+            ctx.set(fifo.clear, cycle == 11)
+            await ctx.tick()
+        ctx.set(fifo.clear, 0)
+        ctx.set(fifo.i.payload, 99)
+        ctx.set(fifo.o.ready, 1)
+        seen = []
+        for _ in range(8):
+            _, _, valid, payload = await ctx.tick().sample(fifo.o.valid, fifo.o.payload)
+            ctx.set(fifo.i.valid, 0)
+            seen += [payload] if valid else []
+        assert seen == [99]
+
+    pysim.run(fifo, bench)
+
+
+@pytest.mark.parametrize("depth", [0, 1, 3, 12])
+def test_block_fifo_refuses_other_depths(depth):
+    with pytest.raises(ValueError, match="must be a power of two, at least 2"):
+        BlockFifo(8, depth)
+
+
+def plan(config, request):
+    """The planner's bursts of a request on a memory without errors, by the model."""
+    word, end = config.word_bytes, 1 << config.addr_bits
+    cause = dma_model.failure(request, word_bytes=word, addr_bits=config.addr_bits, unaligned=config.unaligned)
+    if cause == "EMPTY":
+        return [(Cause.EMPTY, request.address, None, 1, 1)]
+    wanted, found = [], Cause.NONE
+    if cause == "MISALIGNED":  # its words count as if it were aligned
+        found = Cause.MISALIGNED
+        request = replace(request, address=request.address // word * word, stride=request.stride // word * word)
+    bursts = list(dma_model.bursts(request, word_bytes=word, burst_words=config.burst_words))
+    for number, (address, size, row_last) in enumerate(bursts):
+        if found == Cause.NONE and address >= end:
+            found = Cause.WRAPPED
+        beats = (address % word + size + word - 1) // word
+        wanted.append((found, address % end, beats - 1, int(row_last), int(number == len(bursts) - 1)))
+    return wanted
+
+
+REQUESTS = [
+    Request(0, 1),
+    Request(0, 4),
+    Request(0, 16),
+    Request(0, 17),
+    Request(0x0FFC, 8),
+    Request(0x0FF8, 8),
+    Request(0x0FF4, 100, 3, 0x1000),
+    Request(0x100, 5, 4, 8),
+    Request(0x100, 64, 2),
+    Request(0, 0),
+    Request(0, 4, 0),
+    Request(0xFFFF_FFF0, 16),
+    Request(0xFFFF_FFF0, 17),
+    Request(0xFFFF_FF00, 16, 3, 0x100),
+    Request(0x102, 8),
+    Request(0x100, 8, 2, 6),
+    Request(0x103, 30, 3, 37),
+]
+
+
+@pytest.mark.parametrize("config", [ALIGNED, UNALIGNED, SINGLE, WHOLE], ids=["aligned", "unaligned", "single", "wide"])
+@pytest.mark.parametrize("gaps", [(), (3, 0, 1, 2, 0, 0, 4)], ids=["full", "slow"])
+def test_planner_splits_requests_as_the_model_does(config, gaps):
+    planner = DmaPlanner(config)
+    wanted = [burst for request in REQUESTS for burst in plan(config, request)]
+
+    async def check(ctx):
+        for number, want in enumerate(wanted):
+            ctx.set(planner.bursts.ready, 0)
+            for _ in range(gaps[number % len(gaps)] if gaps else 0):
+                await ctx.tick()
+            ctx.set(planner.bursts.ready, 1)
+            valid = 0
+            while not valid:
+                _, _, valid, burst = await ctx.tick().sample(planner.bursts.valid, planner.bursts.payload)
+            beats = burst.beats_less_1 if want[2] is not None else None
+            address = want[1] if burst.cause == Cause.MISALIGNED else burst.address
+            assert (burst.cause, address, beats, burst.row_last, burst.last) == want, f"burst {number}"
+
+    feed = pysim.feeder(planner.requests, [asdict(request) for request in REQUESTS])
+    pysim.run(planner, feed, check)
+
+
+def test_planner_is_two_cycles_from_request_to_burst():
+    planner = DmaPlanner(ALIGNED)
+
+    async def bench(ctx):
+        ctx.set(planner.requests.payload, asdict(Request(0, 8)))
+        ctx.set(planner.requests.valid, 1)
+        await ctx.tick()
+        ctx.set(planner.requests.valid, 0)
+        seen = [(await ctx.tick().sample(planner.bursts.valid))[2] for _ in range(2)]
+        assert seen == [0, 1]
+
+    pysim.run(planner, bench)
+
+
+def test_planner_ends_a_request_when_stopped():
+    planner = DmaPlanner(ALIGNED)
+
+    async def bench(ctx):
+        ctx.set(planner.requests.payload, asdict(Request(0, 400, 5, 0x400)))
+        ctx.set(planner.requests.valid, 1)
+        await ctx.tick().until(planner.requests.ready)
+        await ctx.tick().repeat(3)
+        ctx.set(planner.stop, 1)
+        await ctx.tick()
+        ctx.set(planner.bursts.ready, 1)
+        _, _, valid, burst, ready = await ctx.tick().sample(
+            planner.bursts.valid, planner.bursts.payload, planner.requests.ready
+        )
+        assert valid
+        assert not ready
+        assert (burst.cause, burst.last) == (Cause.ABORTED, 1)
+        _, _, valid, busy = await ctx.tick().sample(planner.bursts.valid, planner.busy)
+        assert not valid
+        assert not busy
+
+    pysim.run(planner, bench)
+
+
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=6), GAPS)
+@settings(max_examples=10, deadline=None)
+def test_beat_counter_repeats_each_burst(lengths, gaps):
+    counter = BeatCounter(ALIGNED)
+    burst = {"address": 0, "shift": 0, "tail": 3, "row_last": 1, "last": 1, "cause": Cause.NONE}
+    bursts = [burst | {"beats_less_1": n - 1, "address": 16 * k} for k, n in enumerate(lengths)]
+    beats = [
+        burst | {"address": 16 * k, "row_last": last, "last": last, "hollow": 0, "dead": 0}
+        for k, n in enumerate(lengths)
+        for last in [0] * (n - 1) + [1]
+    ]
+    pysim.run(counter, pysim.feeder(counter.bursts, bursts), pysim.checker(counter.o, beats, gaps))
+
+
+@pytest.mark.parametrize(("cause", "hollow"), [(Cause.EMPTY, 1), (Cause.ABORTED, 1), (Cause.WRAPPED, 0)])
+def test_beat_counter_gives_a_burst_without_beats_once(cause, hollow):
+    counter = BeatCounter(ALIGNED)
+    burst = {"address": 4, "shift": 0, "tail": 0, "row_last": 1, "last": 1, "cause": cause}
+    count = 1 if hollow else 4
+    beats = [
+        burst | {"row_last": n == count - 1, "last": n == count - 1, "hollow": hollow, "dead": 1} for n in range(count)
+    ]
+    pysim.run(counter, pysim.feeder(counter.bursts, [burst | {"beats_less_1": 3}]), pysim.checker(counter.o, beats))
+
+
+ROWS = [(0, 1), (0, 4), (0, 5), (1, 3), (1, 4), (3, 1), (3, 2), (3, 9), (2, 6), (2, 7), (0, 8)]
+
+
+@pytest.mark.parametrize("config", [ALIGNED, UNALIGNED], ids=["aligned", "unaligned"])
+@settings(max_examples=8, deadline=None)
+@given(gaps_in=GAPS, gaps_out=GAPS)
+def test_read_aligner_moves_rows_to_the_start_of_words(config, gaps_in, gaps_out):
+    aligner = ReadAligner(config)
+    chance = random.Random(1)
+    beats, words = [], []
+    for place, size in ROWS:
+        shift = place if config.unaligned else 0
+        lanes = chance.randbytes(-(-(shift + size) // 4) * 4)
+        row = lanes[shift : shift + size]
+        for start in range(0, len(lanes), 4):
+            final = start + 4 >= len(lanes)
+            value = int.from_bytes(lanes[start : start + 4], "little")
+            where = {"shift": shift, "tail": (size - 1) % 4}
+            beats.append(where | {"data": value, "blank": 0, "row_last": final, "last": final})
+        for start in range(0, size, 4):
+            final = start + 4 >= size
+            word = int.from_bytes(row[start : start + 4], "little")
+            words.append({"data": word, "row_last": final, "last": final})
+    pysim.run(aligner, pysim.feeder(aligner.i, beats, gaps_in), pysim.checker(aligner.o, words, gaps_out))
+
+
+@pytest.mark.parametrize("config", [ALIGNED, UNALIGNED], ids=["aligned", "unaligned"])
+@settings(max_examples=8, deadline=None)
+@given(gaps_in=GAPS, gaps_out=GAPS)
+def test_write_aligner_places_rows_and_strobes_their_bytes_alone(config, gaps_in, gaps_out):
+    aligner = WriteAligner(config)
+    chance = random.Random(2)
+    bursts, words, lanes = [], [], []
+    for number, (place, size) in enumerate(ROWS):
+        shift = place if config.unaligned else 0
+        dropped = number % 4 == 3
+        given_ = chance.randbytes(-(-size // 4) * 4)
+        words += [int.from_bytes(given_[n : n + 4], "little") for n in range(0, len(given_), 4)]
+        beats = -(-(shift + size) // 4)
+        where = {"shift": shift, "tail": (size - 1) % 4, "row_last": 1, "dropped": dropped}
+        bursts.append(where | {"beats_less_1": beats - 1})
+        if not dropped:
+            row = [None] * shift + list(given_[:size]) + [None] * (4 * beats - shift - size)
+            lanes += [(row[4 * n : 4 * n + 4], n == beats - 1) for n in range(beats)]
+
+    async def check(ctx):
+        for number, (want, last) in enumerate(lanes):
+            ctx.set(aligner.o.ready, 0)
+            for _ in range(gaps_out[number] if number < len(gaps_out) else 0):
+                await ctx.tick()
+            ctx.set(aligner.o.ready, 1)
+            valid = 0
+            while not valid:
+                _, _, valid, beat = await ctx.tick().sample(aligner.o.valid, aligner.o.payload)
+            got = [beat.data >> 8 * n & 0xFF if beat.strobes >> n & 1 else None for n in range(4)]
+            assert (got, beat.last) == (want, last), f"beat {number}"
+
+    pysim.run(aligner, pysim.feeder(aligner.bursts, bursts), pysim.feeder(aligner.i, words, gaps_in), check)
+
+
+STEP = {"cause": Cause.NONE, "address": 0, "closes": 0, "waits": 0}
+
+
+def statuses(steps, *, left_after=None):
+    """Give a verdict its steps, one in two cycles; return the cycle and payload of each status, taken at once."""
+    verdict = DmaVerdict(ALIGNED)
+    seen = []
+
+    async def bench(ctx):
+        seen.clear()
+        ctx.set(verdict.status.ready, 1)
+        queue = list(steps)
+        for cycle in range(2 * len(steps) + 20):
+            step = queue.pop(0) if queue and cycle % 2 == 0 else None
+            for name, value in (step or STEP).items():
+                ctx.set(getattr(verdict, name), value)
+            ctx.set(verdict.step, step is not None)
+            ctx.set(verdict.planned, step is not None and step["closes"])
+            ctx.set(verdict.left, cycle == left_after)
+            _, _, valid, status = await ctx.tick().sample(verdict.status.valid, verdict.status.payload)
+            if valid:
+                seen.append((cycle, status.cause, status.address))
+        assert not ctx.get(verdict.busy)
+
+    pysim.run(verdict, bench)
+    return seen
+
+
+def test_verdict_keeps_the_first_failure_and_forgets_it_for_the_next_request():
+    steps = [
+        STEP | {"address": 1},
+        STEP | {"address": 2, "cause": Cause.DECERR},
+        STEP | {"address": 3, "cause": Cause.SLVERR},
+        STEP | {"address": 4, "closes": 1},
+        STEP | {"address": 5, "closes": 1},
+    ]
+    assert statuses(steps) == [(7, Cause.DECERR, 2), (9, Cause.NONE, 5)]
+
+
+def test_verdict_waits_for_the_last_word():
+    assert statuses([STEP | {"closes": 1, "waits": 1, "address": 8}], left_after=7) == [(8, Cause.NONE, 8)]
+    assert statuses([STEP | {"closes": 1, "address": 8}]) == [(1, Cause.NONE, 8)]
+
+
+def test_counters_give_every_cycle_one_cause():
+    counters = DmaCounters(ALIGNED)
+    chance = random.Random(3)
+    names = ("beat", "waiting_stream", "busy", "burst", "clear")
+    cycles = [{name: chance.random() < (0.4 if name != "clear" else 0.02) for name in names} for _ in range(200)]
+
+    async def bench(ctx):
+        want = dict.fromkeys(("beats", "bursts", "waiting_memory", "waiting_stream", "idle"), 0)
+        for cycle in cycles:
+            for name, value in cycle.items():
+                ctx.set(getattr(counters, name), value)
+            _, _, now = await ctx.tick().sample(counters.counters)
+            assert {name: now[name] for name in want} == want
+            causes = {"beats": "beat", "waiting_stream": "waiting_stream", "waiting_memory": "busy"}
+            want[next((name for name, flag in causes.items() if cycle[flag]), "idle")] += 1
+            want["bursts"] += cycle["burst"]
+            if cycle["clear"]:
+                want = dict.fromkeys(want, 0)
+
+    pysim.run(counters, bench)
+
+
+@pytest.mark.parametrize("flow", [0.2, 0.6, 1.0])
+def test_claims_are_granted_when_all_words_are_there_and_soon(flow):
+    """Bursts that are announced in the cycle before, as a row's first ones, and others, with pauses between them."""
+    claims = WordClaims(ALIGNED)
+
+    async def bench(ctx):
+        chance = random.Random(int(10 * flow))
+        there = waited = done = 0  # words before this cycle that no burst has claimed
+        words = pause = None
+        while done < 150:
+            arrives = there < ALIGNED.write_buffer_words and chance.random() < flow
+            begins = words is None and not pause and chance.random() < 0.5
+            coming = chance.randint(1, 4) if words is None and not pause else None
+            ctx.set(claims.arrived, arrives)
+            ctx.set(claims.begins, begins)
+            ctx.set(claims.row_words_less_1, coming - 1 if begins and coming < 4 else 20)
+            ctx.set(claims.span_words_less_1, coming - 1 if begins else 0)
+            ctx.set(claims.waiting, words is not None)
+            ctx.set(claims.words_less_1, (words or 0) - 1)
+            claim = words is not None and ctx.get(claims.granted) and chance.random() < 0.8
+            ctx.set(claims.claim, claim)
+            if words is not None:
+                waited = waited + 1 if there >= words else 0
+                assert waited < 12, "a burst is not granted whose words are there"
+            if claim:
+                assert there >= words, f"{words} words are claimed of {there}"
+                there -= words
+                done += 1
+                words, pause, waited = None, chance.choice([0, 0, 1, 3]), 0
+            elif words is None:
+                words, pause = (coming, None) if not pause else (None, pause - 1)
+            there += arrives
+            await ctx.tick()
+
+    pysim.run(claims, bench)

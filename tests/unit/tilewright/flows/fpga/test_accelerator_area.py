@@ -1,0 +1,63 @@
+"""Area of the accelerator on ECP5: its memories are block memories, all of them, and small is small."""
+
+import pytest
+from amaranth.hdl import Shape
+
+from tilewright.accelerator.contract import ADDEND_BITS, DESCRIPTOR_BYTES, AcceleratorConfig
+from tilewright.cores import PRODUCTS
+from tilewright.flows.fpga import measure_area
+
+TOTALS = (32, 32)
+"""Bits and rows of the counters' memory."""
+FEWEST_ROWS = 32
+RESPONSE_BITS = 2
+
+
+def memories(config):
+    """Bits and rows of each memory, as the docstrings of their owners say."""
+    groups = config.cols // config.requant_lanes
+    channels = config.data_bits // 32
+    parts = config.requant_lanes // channels
+    sums = (config.cols * ADDEND_BITS, 2 * config.acc_rows)
+    few = max(FEWEST_ROWS, 2 * groups)
+    return [
+        (8 * config.rows, config.panel_words),
+        (8 * config.rows, config.ring_words),
+        sums,  # added up
+        sums,  # drained
+        (config.data_bits + RESPONSE_BITS, config.dma.read_buffer_words),
+        (config.data_bits, config.dma.write_buffer_words),
+        *[(channels * ADDEND_BITS, 2 * config.acc_rows * groups)] * parts,
+        *[(channels * 31, few)] * parts,  # multipliers
+        *[(channels * 6, few)] * parts,  # shifts
+        TOTALS,
+    ]
+
+
+def blocks(bits, rows):
+    """Block memories of an ECP5: 512 rows of 36 bits, 1024 of 18, 2048 of 9, 4096 of 4."""
+    width = next(width for depth, width in ((512, 36), (1024, 18), (2048, 9), (4096, 4)) if rows <= depth)
+    return -(-bits // width)
+
+
+def most_registers(config):
+    """Flip-flops that the docstrings account for, and some for control; no buffer would fit into the difference."""
+    job = Shape.cast(config.job_shape).width
+    return (
+        8 * DESCRIPTOR_BYTES  # the descriptor being checked
+        + 8 * job  # offered, in both loaders, execution, both feeders, store; a tile and the requests to write it
+        + 2 * config.cols * ADDEND_BITS  # the sums before and after
+        + 48 * config.rows * config.cols  # two weights and a share of the sums in each cell
+        + 700 * config.requant_lanes  # the stages of the epilogue
+        + 12 * config.data_bits  # words on their way through engines, widener and packer
+        + 1500  # addresses and counts of the engines, counters, registers of the host
+    )
+
+
+@pytest.mark.parametrize(("preset", "bar"), [("nano", 5500), ("small", 8000)])
+def test_no_memory_ends_up_in_flip_flops(preset, bar):
+    config = AcceleratorConfig.preset(preset)
+    area = measure_area(PRODUCTS["accelerator"], config, "ecp5")
+    assert area.bram == sum(blocks(*memory) for memory in memories(config))
+    assert area.ff <= most_registers(config), f"{area.ff} flip-flops, {most_registers(config)} accounted for"
+    assert area.lut4 <= bar

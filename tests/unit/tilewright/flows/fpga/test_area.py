@@ -1,0 +1,65 @@
+"""Area: what each cell counts, and a measurement of the smallest tile for each family."""
+
+import pytest
+
+from tilewright.base import FAMILIES
+from tilewright.cores import PRODUCTS
+from tilewright.flows.fpga import LUT4_EQUIVALENTS, Area, area, measure_area
+from tilewright.tile import TileConfig
+
+NARROW = {"multiplier": "lut", "activation_bits": 4, "weight_bits": 4}  # in half a minute less
+
+
+@pytest.mark.parametrize(
+    ("family", "cells", "want"),
+    [
+        ("generic", {"$lut": 7, "$_DFF_P_": 2, "$_SDFFCE_PP0P_": 3, "$scopeinfo": 9}, (7, 0, 5, 0, 0)),
+        ("ecp5", {"LUT4": 5, "CCU2C": 3, "TRELLIS_DPR16X4": 2, "PFUMX": 4, "L6MUX21": 1}, (5 + 6 + 12, 3, 0, 0, 0)),
+        ("ecp5", {"TRELLIS_FF": 8, "MULT18X18D": 2, "ALU54B": 1, "DP16KD": 3, "PDPW16KD": 1}, (0, 0, 8, 3, 4)),
+        ("ice40", {"SB_LUT4": 5, "SB_CARRY": 3, "SB_DFF": 1, "SB_DFFESR": 2, "SB_MAC16": 1}, (5, 3, 3, 1, 0)),
+        ("ice40", {"SB_RAM40_4K": 2, "SB_RAM40_4KNR": 1}, (0, 0, 0, 0, 3)),
+        ("xc7", {"LUT1": 1, "LUT2": 1, "LUT4": 1, "LUT5": 1, "LUT6": 1, "INV": 1, "MUXF7": 5}, (10, 0, 0, 0, 0)),
+        ("xc7", {"SRL16E": 2, "SRLC32E": 1, "RAM32M": 1, "CARRY4": 3}, (16, 3, 0, 0, 0)),
+        ("xc7", {"FDRE": 1, "FDSE": 2, "FDCE": 3, "FDPE": 4, "DSP48E1": 2, "RAMB18E1": 1, "RAMB36E1": 2, "BUFG": 1},
+         (0, 0, 10, 2, 5)),
+        ("generic", {}, (0, 0, 0, 0, 0)),
+    ],
+)  # fmt: skip
+def test_cells_count_as_the_help_says(family, cells, want):
+    assert area._count(cells, family, 16) == Area(*want, multipliers=16)
+
+
+@pytest.mark.parametrize(
+    ("family", "cell"),
+    [("generic", "$add"), ("ecp5", "LUT5"), ("ecp5", "CCU2"), ("ice40", "SB_LUT"), ("xc7", "LUT7"), ("xc7", "XLUT4")],
+)
+def test_an_unknown_cell_is_never_counted_as_nothing(family, cell):
+    with pytest.raises(AssertionError, match=r"does not know the cell "):
+        area._count({cell: 1}, family, 0)
+
+
+def test_the_help_defines_the_equivalents_of_each_family():
+    lines = LUT4_EQUIVALENTS.splitlines()
+    assert [line.split()[0] for line in lines if line.startswith("  ") and line[2] != " "] == list(FAMILIES)
+    assert max(map(len, lines)) <= 120
+
+
+@pytest.mark.parametrize(
+    ("family", "settings", "dsp", "luts"),
+    [
+        ("generic", NARROW, 0, (300, 3000)),
+        ("ecp5", {"multiplier": "dsp"}, 16, (100, 600)),
+        ("ecp5", {"multiplier": "lut"}, 0, (600, 1800)),
+        ("ice40", NARROW, 0, (200, 3000)),
+        ("xc7", {"multiplier": "dsp"}, 16, (10, 400)),
+    ],
+)
+def test_the_nano_tile_takes_what_its_multipliers_take(family, settings, dsp, luts):
+    found = measure_area(PRODUCTS["tile"], TileConfig(**TileConfig.preset_values("nano") | settings), family)
+    assert found.multipliers == 16
+    assert found.dsp == dsp
+    assert found.bram == 0
+    assert luts[0] <= found.lut4 <= luts[1]
+    # At least the held weight word and its flags, the weights' shadows, the activations and the sums' first level.
+    assert found.ff >= 4 * 4 + 16 * 4
+    assert (found.carry > 0) == (family != "generic")

@@ -1,0 +1,107 @@
+"""The commands gemm and estimate: mistakes are one line, results are files, tables and JSON."""
+
+import json
+
+import numpy as np
+import pytest
+from unit.tilewright_sim.cli.test_main import tilewright
+
+from tilewright.accelerator.contract import AcceleratorConfig
+from tilewright_sim.models.cycles import Bus, Gemm, estimate
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["gemm", "A.npy"], "two matrices are needed"),
+        (["gemm", "A.npy", "B.npy", "--random", "2x2x2"], "not both"),
+        (["gemm", "missing.npy", "B.npy"], "cannot read missing.npy"),
+        (["gemm", "text.npy", "B.npy"], "text.npy is not a .npy file"),
+        (["gemm", "object.npy", "B.npy"], "object.npy holds object"),
+        (["gemm", "float.npy", "B.npy"], "float.npy is float32: it must be int8"),
+        (["gemm", "cube.npy", "B.npy"], "it must be a matrix"),
+        (["gemm", "A.npy", "wide.npy"], "A.npy is [4, 8] and wide.npy [3, 9]"),
+        (["gemm", "A.npy", "B.npy", "-o", "nowhere/C.npy"], "there is no folder nowhere"),
+        (["gemm", "A.npy", "B.npy", "-o", "folder"], "folder"),
+        (["gemm", "A.npy", "B.npy", "--bias", "A.npy"], "bias is int8 [4, 8]"),
+        (["gemm", "A.npy", "B.npy", "--scale", "nan"], "a scale must be"),
+        (["gemm", "A.npy", "B.npy", "--scale", "missing.npy"], "cannot read missing.npy"),
+        (["gemm", "A.npy", "B.npy", "--zero-point", "3"], "--zero-point is of an int8 result"),
+        (["gemm", "A.npy", "B.npy", "--int8", "--zero-point", "300"], "300 is not in the range"),
+        (["gemm", "--random", "4x4"], "write it as MxNxK"),
+        (["gemm", "--random", "0x4x4"], "write it as MxNxK"),
+        (["gemm", "--random", "9999999x9999999x4"], "1 to 268,435,456 elements"),
+        (["gemm", "--latency", "-1"], "-1 is not in the range"),
+        (["gemm", "--bandwidth", "2"], "2.0 is not in the range"),
+        (["gemm", "--stall", "1.5"], "1.5 is not in the range"),
+        (["gemm", "--window", "x", "--waveform", "w.fst"], "FROM:TO"),
+        (["gemm", "--preset", "smal"], "nearest that works: small"),
+        (["gemm", "--set", "rows=3"], "rows = 3"),
+        (["estimate", "1", "2"], "takes 3 values"),
+        (["estimate", "0", "2", "3"], "0"),
+        (["estimate", "1", "1", "99999"], "K = 99999: must be 1 to 16384"),
+        (["estimate", "1", "1", "1", "--bandwidth", "0"], "0.0 is not in the range"),
+    ],
+)
+def test_a_mistake_is_one_line_and_status_2(arguments, says, tmp_path):
+    for name, values in {
+        "A": np.zeros((4, 8), np.int8),
+        "B": np.zeros((3, 8), np.int8),
+        "wide": np.zeros((3, 9), np.int8),
+        "float": np.full((4, 8), np.nan, np.float32),
+        "cube": np.zeros((2, 2, 2), np.int8),
+        "object": np.array([None, "x"], dtype=object),
+    }.items():
+        np.save(tmp_path / f"{name}.npy", values)
+    (tmp_path / "text.npy").write_text("text")
+    (tmp_path / "folder").mkdir()
+    done = tilewright(*arguments, folder=tmp_path)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("tilewright: ")
+    assert says in done.stderr
+
+
+def test_a_missing_compiler_is_named(tmp_path):
+    done = tilewright("gemm", folder=tmp_path, PATH=str(tmp_path))
+    assert done.returncode == 2
+    assert (
+        done.stderr.splitlines()[-1] == "tilewright: g++ is missing, which Verilator needs: run `apt-get install g++`"
+    )
+
+
+def test_estimate_says_cycles_and_what_bounds_them(tmp_path):
+    arguments = ["estimate", "512", "512", "512", "--preset", "base", "--latency", "64"]
+    want = estimate(AcceleratorConfig.preset("base"), [Gemm(m=512, n=512, k=512)], Bus(latency=64))
+    plain, as_json = (tilewright(*arguments, *more, folder=tmp_path) for more in ([], ["--json"]))
+    assert f"{want.cycles:,} cycles" in plain.stdout
+    assert "because of the multipliers" in plain.stdout
+    assert json.loads(as_json.stdout)["cycles"] == want.cycles
+
+
+def test_gemm_multiplies_files_and_shows_where_the_time_went(tmp_path):
+    rng = np.random.default_rng(1)
+    a, b = (rng.integers(-128, 128, shape, dtype=np.int8) for shape in ((9, 20), (7, 20)))
+    np.save(tmp_path / "A.npy", a)
+    np.save(tmp_path / "B.npy", b)
+    done = tilewright("gemm", "A.npy", "B.npy", "-o", "C", "--json", "--trace", "run.json", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert np.array_equal(np.load(tmp_path / "C"), a.astype(int) @ b.T.astype(int))
+    figures = json.loads(done.stdout)
+    assert (figures["m"], figures["n"], figures["k"], figures["result"]) == (9, 7, 20, "int32")
+    assert figures["counters"]["cycles"] == figures["cycles"]
+    events = json.loads((tmp_path / "run.json").read_text())["traceEvents"]
+    lanes = {event["args"]["name"] for event in events if event["name"] == "thread_name"}
+    assert lanes == {"load a", "load b", "execute", "store", "bus AR", "bus R", "bus AW", "bus W", "bus B"}
+    reads = sum(event["dur"] for event in events if event["tid"] == 5 and event["name"] == "transfer")
+    assert reads == figures["counters"]["read_words"]
+
+
+def test_gemm_alone_runs_a_small_one_and_says_what_could_be_asked(tmp_path):
+    done = tilewright("gemm", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "C[64, 64] int32, K = 64:" in done.stdout
+    assert "all 4,096 results equal numpy's" in done.stdout
+    assert "where the time went" in done.stdout
+    assert "--random 512x512x512" in done.stdout

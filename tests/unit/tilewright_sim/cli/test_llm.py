@@ -1,0 +1,233 @@
+"""The commands llm and model: mistakes are one line, answers are text, tables, JSON and traces."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from itertools import pairwise
+
+import pytest
+from support import tiny_llama
+from unit.tilewright_sim.cli.test_main import TILEWRIGHT, tilewright
+
+from tilewright.accelerator.contract import AcceleratorConfig
+from tilewright.base import load_config
+from tilewright_sim.cli.main import main
+from tilewright_sim.host import RunResult
+from tilewright_sim.nn.llm import clock_of, live_line, report, table, where_the_cycles_went
+from tilewright_sim.nn.llm.cycle_accounting import KINDS, Account, Tally
+
+LLM = ["llm", "in the other", "--model", "tiny.gguf", "--preset", "small", "--latency", "3"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    tiny_llama.write_gguf(folder / "tiny.gguf")
+    tiny_llama.write_gguf(folder / "mamba.gguf", general__architecture="mamba")
+    (folder / "text.gguf").write_text("text")
+    (folder / "half.gguf").write_bytes((folder / "tiny.gguf").read_bytes()[:3000])
+    (folder / "empty").mkdir()
+    (folder / "latin.txt").write_bytes(b"\xff\xfe\xff")
+    (folder / "short.txt").write_text("a")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["llm"], "Missing argument 'PROMPT'"),
+        ([*LLM, "--model", "missing.gguf"], "there is no file missing.gguf"),
+        ([*LLM, "--model", "text.gguf"], "text.gguf is no GGUF file"),
+        ([*LLM, "--model", "half.gguf"], "half.gguf is damaged or incomplete"),
+        ([*LLM, "--model", "mamba.gguf"], "architecture 'mamba'"),
+        ([*LLM, "--model", "empty"], "there is no file *.safetensors in empty"),
+        ([*LLM, "--max-tokens", "60"], "more than the model's context of 64: use --max-tokens"),
+        (["llm", "x" * 100, *LLM[2:]], "the model's context only 64: shorten it"),
+        (["llm", "", *LLM[2:], "--raw"], "the prompt is empty"),
+        ([*LLM, "--max-tokens", "0"], "0 is not in the range"),
+        ([*LLM, "--set", "addr_bits=12"], "addr_bits = 12: must be 16 to 64"),
+        (
+            [*LLM, "--max-tokens", "5", "--memory", "2", "--set", "addr_bits=20", "--set", "stride_bits=19"],
+            "out of reach",
+        ),
+        ([*LLM, "--freq", "0"], "0.0 is not in the range"),
+        ([*LLM, "--trace", "nowhere/t.json"], "there is no folder nowhere"),
+        ([*LLM, "--preset", "smal"], "nearest that works: small"),
+        (["model", "fetch", "gpt5"], "'gpt5' is not 'smollm2'"),
+        (["model", "perplexity", "--model", "missing.gguf"], "there is no file missing.gguf"),
+        (["model", "perplexity", "--model", "tiny.gguf", "--window", "65"], "more than the model's context of 64"),
+        (["model", "perplexity", "--model", "tiny.gguf", "--window", "8", "--text", "latin.txt"], "it is not UTF-8"),
+        (["model", "perplexity", "--model", "tiny.gguf", "--window", "8", "--text", "short.txt"], "too short"),
+    ],
+)
+def test_a_mistake_is_one_line_and_status_2(arguments, says, folder, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["tilewright", *arguments])
+    monkeypatch.chdir(folder)
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    said, errors = capsys.readouterr()
+    assert (exit_.value.code, said) == (2, "")
+    assert says in errors
+    assert len(errors.splitlines()) == 1
+
+
+def test_a_model_larger_than_the_devices_memory_is_refused(folder, tmp_path):
+    path = tiny_llama.write_gguf(tmp_path / "long.gguf", llama__context_length=8192)
+    done = tilewright("llm", "x" * 6000, *LLM[2:3], str(path), *LLM[4:], "--memory", "1", folder=folder)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "bytes on the device, whose memory has 1,048,576: give it more memory" in done.stderr
+
+
+def test_a_model_that_was_never_fetched_says_how(folder, tmp_path):
+    done = tilewright("llm", "x", folder=folder, TILEWRIGHT_CACHE=str(tmp_path))
+    assert done.returncode == 2
+    assert "the model smollm2 is not here yet: run `tilewright model fetch smollm2`" in done.stderr
+
+
+@pytest.mark.parametrize("package", ["gguf", "tokenizers", "jinja2"])
+def test_a_missing_package_is_named(package, folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("TILEWRIGHT_CACHE", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["tilewright", *LLM])
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.chdir(folder)
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    assert exit_.value.code == 2
+    assert capsys.readouterr().err == (
+        f"tilewright: the package {package} is missing: run `pip install 'tilewright[llm]'`\n"
+    )
+
+
+def test_an_answer_is_streamed_and_followed_by_its_cost(folder):
+    done = tilewright(*LLM, "--max-tokens", "3", "--check", folder=folder)
+    assert done.returncode == 0, done.stderr
+    for said in (
+        "cycles per token",
+        "share of the bus roofline",
+        "queries, keys, values",
+        "output layer",
+        "sums of the hardware equal the golden model's",
+        "tilewright fmax accelerator --preset small",
+    ):
+        assert said in " ".join(done.stdout.split())
+
+
+def test_json_and_trace_hold_all_figures(folder):
+    done = tilewright(*LLM, "--max-tokens", "3", "--json", "--freq", "50", "--trace", "run.json", folder=folder)
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)
+    assert len(figures["answer_tokens"]) == 3
+    assert figures["compared"] is None
+    assert not figures["interrupted"]
+    prefill, decode = figures["phases"]["prefill"], figures["phases"]["decode"]
+    assert (prefill["tokens"], decode["tokens"]) == (figures["prompt_tokens"], 2)
+    assert figures["cycles"] == prefill["cycles"] + decode["cycles"]
+    assert decode["cycles"] == sum(kind["cycles"] for kind in decode["kinds"].values())
+    assert decode["tokens_per_second"] == pytest.approx(50e6 * 2 / decode["cycles"])
+    assert figures["clock"] == {"mhz": 50.0, "origin": "as asked for", "measured": False}
+    events = json.loads((folder / "run.json").read_text())["traceEvents"]
+    layers = [event for event in events if event["name"].startswith("layer ")]
+    assert len(layers) == 6 * tiny_llama.CONFIG.layers + 1  # one token that was decoded
+    assert all(one["ts"] + one["dur"] <= other["ts"] for one, other in pairwise(layers))
+    assert {"BUSY", "transfer"} <= {event["name"] for event in events}
+
+
+def test_perplexities_are_compared(folder):
+    done = tilewright(
+        "model", "perplexity", "--model", "tiny.gguf", "--window", "16", "--tokens", "40", "--json", folder=folder
+    )
+    figures = json.loads(done.stdout)
+    assert figures["weights"]["F32"] == 5
+    for found in figures["texts"].values():
+        assert found["tokens"] == 40 - 3
+        assert found["of_int8"]["value"] == pytest.approx(found["of_float"]["value"] * found["ratio"]["value"])
+        assert found["divergence"]["value"] > 0
+    assert set(figures["texts"]) == {"memorised", "unseen"}
+
+
+def test_an_interrupt_ends_with_the_summary(folder):
+    """Ctrl-C, while an answer is under way that would take minutes."""
+    tiny_llama.write_gguf(folder / "long.gguf", llama__context_length=100_000)
+    command = [TILEWRIGHT, "llm", "the", "--model", "long.gguf", "--preset", "small"]
+    # Tests in the background of a shell ignore it, and so would their children.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    running = subprocess.Popen(
+        [*command, "--max-tokens", "5000"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    signal.signal(signal.SIGINT, before)
+    assert running.stdout.read(1)  # the answer begins
+    time.sleep(0.5)
+    running.send_signal(signal.SIGINT)
+    said, errors = (stream.decode() for stream in running.communicate(timeout=120))
+    assert running.returncode == 130, errors
+    assert "interrupted; until then" in said
+    assert "cycles per token" in said
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])
+def test_json_of_what_there_is_comes_after_any_signal_that_ends_it(name, folder):
+    code = (
+        "import os, signal, sys; from tilewright_sim.cli.main import main\n"
+        "from tilewright_sim.nn.llm.live import LiveAnswer\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "add, texts = LiveAnswer.add, []\n"
+        "def count(self, text):\n"
+        "    add(self, text); texts.append(text)\n"
+        f"    if len(texts) == 3: os.kill(os.getpid(), signal.{name})\n"
+        "LiveAnswer.add = count; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *LLM, "--max-tokens", "30", "--json"],
+        cwd=folder, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 130, done.stderr
+    figures = json.loads(done.stdout)
+    assert figures["interrupted"]
+    assert len(figures["answer_tokens"]) == 3
+
+
+def account():
+    made = Account(AcceleratorConfig.preset("nano"))
+    run = RunResult(cycles=100, counters={}, utilisation=0, descriptors=1, seconds=0.5)
+    made.add("prefill", "qkv", [(4, 8, 10)], run)
+    made.add("prefill", "scores", [(1, 1, 3), (1, 1, 4)], run)
+    made.read("prefill", 5, 2.0)
+    return made, run
+
+
+def test_words_are_those_that_must_be_read_once():
+    """By hand, on a bus of 4 bytes: (4 + 8) rows of 3 words and a descriptor of 16; 2 · (1 + 1) words and 2 · 16."""
+    made, _ = account()
+    assert made.total(kinds=("qkv",)) == Tally(100, 36 + 16, 320, 1, 1, 0.5)
+    assert made.total(kinds=("scores",)).words == 4 + 32
+    assert made.bus_share(made.total()) == (52 + 36) / 200
+    assert made.busy(made.total()) == (320 + 7) / (16 * 200)
+
+
+def test_a_token_that_was_not_finished_is_not_counted():
+    made, run = account()
+    before = made.total()
+    made.add("decode", "qkv", [(1, 8, 10)], run)
+    assert made.total() != before
+    made.drop_unfinished()
+    assert made.total() == before
+    figures = report(made, clock_of(made.config, 200.0))
+    assert list(figures["phases"]) == ["prefill"]
+    assert figures["phases"]["prefill"]["tokens_per_second"] == 200e6 / (200 / 5)
+    assert "0 tokens   200 cycles = 0.000 s at 200 MHz" in live_line(made, clock_of(made.config, 200.0), 0)
+    assert table(figures).row_count > 4
+    assert where_the_cycles_went(figures).row_count == len(KINDS)
+
+
+def test_a_clock_says_where_it_comes_from():
+    small, odd = AcceleratorConfig.preset("small"), load_config(AcceleratorConfig, "small", settings=("dot=4",))
+    assert clock_of(small).measured
+    assert "tilewright fmax accelerator --preset small" in str(clock_of(small))
+    assert not clock_of(odd).measured
+    assert "assumed" in str(clock_of(odd))
+    assert clock_of(small, 42.0).mhz == 42

@@ -1,0 +1,104 @@
+"""Text into tokens and back, as the model's file says."""
+
+import pytest
+from support import tiny_llama
+
+from tilewright.base import TilewrightError
+from tilewright_sim.nn.importers import GgufModel, TextStream, Tokenizer
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return GgufModel(tiny_llama.write_gguf(tmp_path_factory.mktemp("model") / "tiny.gguf")).tokenizer()
+
+
+@pytest.fixture
+def tokenizer(data):
+    return Tokenizer.build(data)
+
+
+def test_pairs_are_merged_in_their_order(tokenizer, data):
+    tokens = [data["tokens"][token] for token in tokenizer.encode("in the end")]
+    assert tokens == ["in", "Ġthe", "Ġ", "e", "n", "d"]
+
+
+@pytest.mark.parametrize("text", ["", "the thing", " 12 345", "über\n\tTokyo 東京 🙂", "a  b"])
+def test_every_text_comes_back(tokenizer, text):
+    assert tokenizer.decode(tokenizer.encode(text)) == text
+
+
+def test_digits_stand_alone_for_smollm_only(data):
+    """As the file says: `smollm` splits digits before anything else, so pairs of digits are never merged."""
+    tokens = [*data["tokens"], "12"]
+    merges, types = [*data["merges"], "1 2"], [*data["types"], 1]
+    for splitter, count in (("smollm", 2), ("gpt-2", 1), ("llama-bpe", 1)):
+        tokenizer = Tokenizer.build(data | {"tokens": tokens, "merges": merges, "types": types, "splitter": splitter})
+        assert len(tokenizer.encode("12")) == count
+
+
+def test_a_question_goes_through_the_template(tokenizer):
+    tokens = tokenizer.chat("the")
+    assert tokenizer.decode(tokens, special=True) == "<|user|>the<|end|>"
+    assert tokenizer.decode(tokens) == "the"
+    assert tokens[0] == 262  # a token of its own, not its letters
+    assert tokens[-1] == tokenizer.end == 261
+
+
+def test_without_a_template_the_text_is_continued(data):
+    tokenizer = Tokenizer.build(data | {"template": ""})
+    assert tokenizer.chat("the") == tokenizer.encode("the")
+
+
+def test_a_first_token_is_added_if_the_file_says_so(data):
+    tokenizer = Tokenizer.build(data | {"begin": 263, "add_begin": True})
+    assert tokenizer.encode("the")[0] == 263
+
+
+def test_it_survives_the_cache(tokenizer):
+    again = Tokenizer.from_json(tokenizer.to_json())
+    for text in ("the <|end|> 12", "über"):
+        assert again.encode(text) == tokenizer.encode(text)
+    assert (again.chat("x"), again.end) == (tokenizer.chat("x"), tokenizer.end)
+
+
+def test_a_character_of_several_tokens_is_streamed_whole(tokenizer):
+    stream = TextStream(tokenizer)
+    tokens = tokenizer.encode("a🙂b")
+    pieces = [stream.push(token) for token in tokens]
+    assert pieces == ["a", "", "", "", "🙂", "b"]
+    assert stream.push(tokens[1]) == ""
+    assert stream.rest() == "\N{REPLACEMENT CHARACTER}"
+    assert stream.text == "a🙂b\N{REPLACEMENT CHARACTER}"
+
+
+def test_what_never_becomes_a_character_is_not_held_back_forever(tokenizer):
+    stream = TextStream(tokenizer)
+    first = tokenizer.encode("🙂")[0]
+    assert [stream.push(first) for _ in range(5)] == ["", "", "", 4 * "\N{REPLACEMENT CHARACTER}", ""]
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"splitter": "klingon"}, "splits text as 'klingon', which is not known here"),
+        ({"merges": ["q q"]}, "the model's tokenizer cannot be used"),
+        ({"merges": ["qq"]}, "the model's tokenizer cannot be used"),
+        ({"types": [1, 2]}, "has 264 tokens, and says of 2 what they are"),
+    ],
+)
+def test_what_is_not_understood_is_named(data, changes, says):
+    with pytest.raises(TilewrightError, match=says):
+        Tokenizer.build(data | changes)
+
+
+@pytest.mark.parametrize("template", ["{{ nothing.at.all }}", "{% if %}", "{{ raise_exception('no') }}",
+                                      "{{ ''.__class__.__mro__ }}{{ messages.append(1) }}"])  # fmt: skip
+def test_a_template_that_fails_is_one_line(data, template):
+    with pytest.raises(TilewrightError, match="the model's chat template cannot be used"):
+        Tokenizer.build(data | {"template": template}).chat("x")
+
+
+def test_another_kind_of_tokenizer_is_refused(tmp_path):
+    path = tiny_llama.write_gguf(tmp_path / "tiny.gguf", tokenizer__ggml__model="llama")
+    with pytest.raises(TilewrightError, match="a tokenizer of the type 'llama': only 'gpt2'"):
+        GgufModel(path).tokenizer()
