@@ -108,6 +108,7 @@ def test_whatever_ends_a_build_ends_all_its_processes_and_leaves_nothing(number,
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stderr=subprocess.DEVNULL)
     while not list(tmp_path.glob("*/ready")):
+        assert process.poll() is None, "the build ended before it began"
         time.sleep(0.02)
     child = int(next(tmp_path.glob("*/child")).read_text())
     process.send_signal(number)
