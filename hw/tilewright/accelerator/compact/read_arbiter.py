@@ -24,13 +24,12 @@ class CompactRouter(SharedComponent):
     Members
     -------
     …
-        As of `ReadRouter`, without `parameters_urgent` and `head`.
+        See `ReadRouter`; `parameters_urgent` and `head` are not used.
     """
 
     def __init__(self, config: AcceleratorConfig):
         self.config = config
-        members = router_members(config)
-        super().__init__({name: members[name] for name in members if name not in ("parameters_urgent", "head")})
+        super().__init__(router_members(config))
 
     def elaborate(self, platform):
         m = Module()

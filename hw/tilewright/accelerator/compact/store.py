@@ -6,7 +6,15 @@ from amaranth.lib import stream
 from amaranth.lib.data import View
 from amaranth.lib.wiring import In, Out
 
-from tilewright.accelerator.contract import ADDEND_BITS, INDEX_BITS, SHIFT_BITS, AcceleratorConfig, Activity, Unit
+from tilewright.accelerator.contract import (
+    ADDEND_BITS,
+    INDEX_BITS,
+    SHIFT_BITS,
+    AcceleratorConfig,
+    Activity,
+    SumsPort,
+    Unit,
+)
 from tilewright.base import SharedComponent, place
 from tilewright.dma import Cause
 from tilewright.storage import BlockMemory
@@ -40,12 +48,7 @@ class CompactStore(SharedComponent):
     job : In(stream.Signature(config.job_shape))
         Accepted when it is complete; it stays until then.
     head : In(unsigned(INDEX_BITS))
-    sums_ready : In(1)
-    sums_fetch, sums_release : Out(1)
-    sums_row : Out(range(acc_rows))
-    sums_group : Out(range(cols))
-    sums : In(unsigned(32))
-        As of `Accumulators`.
+    sums : Out(SumsPort(config))
     parameter_requests, c_requests : Out(stream.Signature(config.transfer_shape))
         Never both at once.
     parameter_words, c_words : In(stream.Signature(config.dma.word_shape, always_ready=True))
@@ -67,12 +70,7 @@ class CompactStore(SharedComponent):
         super().__init__({
             "job": In(stream.Signature(config.job_shape)),
             "head": In(unsigned(INDEX_BITS)),
-            "sums_ready": In(1),
-            "sums_fetch": Out(1),
-            "sums_release": Out(1),
-            "sums_row": Out(range(config.acc_rows)),
-            "sums_group": Out(range(config.cols)),
-            "sums": In(unsigned(ADDEND_BITS)),
+            "sums": Out(SumsPort(config)),
             "parameter_requests": Out(transfers),
             "parameter_words": In(words),
             "c_requests": Out(transfers),
@@ -97,9 +95,9 @@ class CompactStore(SharedComponent):
         packed = Signal(config.data_bits, reset_less=True)
         shift = Signal(SHIFT_BITS, reset_less=True)
         m.d.comb += [
-            self.sums_row.eq(walk.row),
-            self.sums_group.eq(walk.column),
-            scaler.sum.eq(self.sums),
+            self.sums.row.eq(walk.row),
+            self.sums.group.eq(walk.column),
+            scaler.sum.eq(self.sums.sums),
             scaler.addend.eq(Mux(adds, operands.q, 0)),
             scaler.multiplier.eq(operands.q),
             scaler.shift.eq(shift),
@@ -111,7 +109,7 @@ class CompactStore(SharedComponent):
         with m.FSM() as fsm:
             self._tile_states(m, walk, first, adds, last_came)
             with m.State("Fetch"):
-                m.d.comb += [self.sums_fetch.eq(1), operands.fetch.eq(1)]
+                m.d.comb += [self.sums.fetch.eq(1), operands.fetch.eq(1)]
                 m.d.comb += row_of_operand.eq(Mux(job.accumulate, walk.row, 0))
                 m.next = "Load"
             with m.State("Load"):
@@ -211,7 +209,7 @@ class CompactStore(SharedComponent):
                     m.next = "Sums"
         with m.State("Failed"):
             pass
-        with m.State("Sums"), m.If(self.sums_ready & first):
+        with m.State("Sums"), m.If(self.sums.ready & first):
             m.d.sync += walk.writing.eq(1)
             m.next = "Fetch"
 
@@ -226,7 +224,7 @@ class CompactStore(SharedComponent):
                 with m.If(walk.row_ends):
                     m.d.sync += [walk.column.eq(0), walk.row.eq(walk.row + 1)]
                 with m.If(walk.tile_ends):
-                    m.d.comb += self.sums_release.eq(1)
+                    m.d.comb += self.sums.release.eq(1)
                     m.d.sync += walk.row.eq(0)
                     m.next = "Status"
         with m.State("Status"), m.If(self.write_status.valid & ~self.failure.valid):

@@ -1,10 +1,10 @@
 """Where execution takes its activations: the A panel, read in the order of the multiplications."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
-from tilewright.accelerator.contract import AcceleratorConfig, chunk_words
+from tilewright.accelerator.contract import AcceleratorConfig, JobSlot, PanelReader, chunk_words
 from tilewright.base import SharedComponent
 from tilewright.tile import activation_word
 
@@ -27,16 +27,11 @@ class ActivationFeeder(SharedComponent):
     Members
     -------
     job : In(stream.Signature(config.job_shape))
-    chunk_loaded : In(1)
-        A further chunk is in the panel.
-    half_freed : Out(1)
-        The older half of the panel is not read any more.
-    bank_freed : In(1)
-        A bank of accumulators is free again.
-    fetch, take : Out(1)
-    row : Out(range(panel_words))
-    q : In(unsigned(8 * rows))
-        The panel's memory, read as `BlockMemory` is.
+    panel : Out(PanelReader(config))
+    has_bank : In(1)
+        A bank of accumulators is free for a further tile of sums.
+    take_bank : Out(1)
+        It is taken, with the fetch of the first word of a tile of sums.
     o : Out(stream.Signature(activation_word(config.tile)))
         To the tile; `last` ends a packet.
     first, final : Out(1)
@@ -51,13 +46,9 @@ class ActivationFeeder(SharedComponent):
         self.config = config
         super().__init__({
             "job": In(stream.Signature(config.job_shape)),
-            "chunk_loaded": In(1),
-            "half_freed": Out(1),
-            "bank_freed": In(1),
-            "fetch": Out(1),
-            "take": Out(1),
-            "row": Out(range(config.panel_words)),
-            "q": In(unsigned(8 * config.rows)),
+            "panel": Out(PanelReader(config)),
+            "has_bank": In(1),
+            "take_bank": Out(1),
             "o": Out(stream.Signature(activation_word(config.tile))),
             "first": Out(1),
             "final": Out(1),
@@ -69,15 +60,20 @@ class ActivationFeeder(SharedComponent):
     def elaborate(self, platform):
         m = Module()
         config = self.config
-        job = self.job.payload if config.compact else Signal(config.job_shape, reset_less=True, name="job")
+        slot = JobSlot(config, self.job)
+        job = slot.job
         half, running, issue = (Signal(name=name) for name in ("half", "running", "issue"))
         needs_chunk = Signal()  # the next word is the first of a chunk that may not be loaded
         needs_bank = Signal()  # … of a tile of sums
-        has_chunk, has_bank = self._credits(m, issue & needs_chunk, issue & needs_bank)
-        m.d.comb += [self.wants_chunk.eq(needs_chunk & ~has_chunk), self.wants_bank.eq(needs_bank & ~has_bank)]
-        m.d.comb += issue.eq(running & ~self.wants_chunk & ~self.wants_bank & self.fetch)
+        m.d.comb += [
+            self.wants_chunk.eq(needs_chunk & ~self.panel.has_chunk),
+            self.wants_bank.eq(needs_bank & ~self.has_bank),
+            issue.eq(running & ~self.wants_chunk & ~self.wants_bank & self.panel.fetch),
+            self.panel.take_chunk.eq(issue & needs_chunk),
+            self.take_bank.eq(issue & needs_bank),
+        ]
 
-        # Where the walk is. What ends with the next word is kept in registers, each one step ahead of its counter.
+        # Where the loops are. What ends with the next word is kept in registers, each one step ahead of its counter.
         m_left = Signal.like(job.m, reset_less=True)
         tiles_left = Signal(range(max(1, config.size_limit // config.cols)), reset_less=True)  # after this one
         words_left = Signal.like(job.k_words, reset_less=True)  # along K, with this one
@@ -119,9 +115,7 @@ class ActivationFeeder(SharedComponent):
         m.d.sync += last_block.eq(m_left <= job.block_rows)
         with m.FSM() as fsm:
             with m.State("Idle"):
-                if not config.compact:
-                    m.d.comb += self.job.ready.eq(1)
-                    m.d.sync += job.eq(self.job.payload)
+                slot.accept(m)
                 m.d.sync += m_left.eq(self.job.payload.m)
                 with m.If(self.job.valid):
                     m.next = "Block"
@@ -138,33 +132,18 @@ class ActivationFeeder(SharedComponent):
             with m.State("Run"):
                 m.d.comb += running.eq(1)
                 with m.If(issue & last_row & tile_end & last_tile):
-                    m.d.comb += self.half_freed.eq(1)
+                    m.d.comb += self.panel.free_half.eq(1)
                     m.d.sync += [half.eq(~half), m_left.eq(m_left - job.block_rows)]
                     m.d.sync += [needs_bank.eq(0), needs_chunk.eq(0)]
                     m.next = "Block"
                     with m.If(last_block):
-                        if config.compact:
-                            m.d.comb += self.job.ready.eq(1)
+                        slot.finish(m)
                         m.next = "Idle"
 
-        m.d.comb += self.row.eq(Cat(place, half))
+        m.d.comb += self.panel.row.eq(Cat(place, half))
         fetched = self._read(m, issue, Cat(last_row, first_word, tile_end))
         m.d.comb += self.active.eq(~fsm.ongoing("Idle") | fetched | self.o.valid)
         return m
-
-    def _credits(self, m: Module, takes_chunk: Value, takes_bank: Value) -> tuple[Signal, Signal]:
-        """Whether there are chunks that are loaded and not yet begun by the first N-tile, and free banks of sums."""
-        chunks = Signal(range(self.config.panel_words + 1))
-        banks = Signal(range(3), init=2)
-        has_chunk = Signal()
-        has_bank = Signal(init=1)
-        m.d.sync += [
-            chunks.eq(chunks + self.chunk_loaded - takes_chunk),
-            banks.eq(banks + self.bank_freed - takes_bank),
-        ]
-        m.d.sync += has_chunk.eq(Mux(takes_chunk, chunks[1:].any(), chunks.any()))
-        m.d.sync += has_bank.eq(Mux(takes_bank, banks[1], banks.any()))
-        return has_chunk, has_bank
 
     def _read(self, m: Module, issue: Signal, issued_tags: Value) -> Signal:
         """The word at `row` through the memory's two stages, and with it what it ends and begins.
@@ -173,14 +152,17 @@ class ActivationFeeder(SharedComponent):
         """
         fetched = Signal()
         # A bubble in the pipeline is filled whatever the tile does.
-        m.d.comb += [self.take.eq(~self.o.valid | self.o.ready), self.fetch.eq(~fetched | self.take)]
+        m.d.comb += [
+            self.panel.take.eq(~self.o.valid | self.o.ready),
+            self.panel.fetch.eq(~fetched | self.panel.take),
+        ]
         tags = Signal(3)
         fetched_tags = Signal(3, reset_less=True)
         o_tags = Signal(3, reset_less=True)
         m.d.comb += tags.eq(issued_tags)
-        with m.If(self.fetch):
+        with m.If(self.panel.fetch):
             m.d.sync += [fetched.eq(issue), fetched_tags.eq(tags)]
-        with m.If(self.take):
+        with m.If(self.panel.take):
             m.d.sync += [self.o.valid.eq(fetched), o_tags.eq(fetched_tags)]
-        m.d.comb += [self.o.payload.data.eq(self.q), Cat(self.o.payload.last, self.first, self.final).eq(o_tags)]
+        m.d.comb += [self.o.payload.data.eq(self.panel.q), Cat(self.o.payload.last, self.first, self.final).eq(o_tags)]
         return fetched

@@ -1,10 +1,10 @@
 """Where execution takes its weights: the B ring, read a column after the other."""
 
-from amaranth.hdl import Module, Mux, Signal, unsigned
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
-from tilewright.accelerator.contract import AcceleratorConfig, chunk_words
+from tilewright.accelerator.contract import AcceleratorConfig, JobSlot, RingReader, chunk_words
 from tilewright.base import SharedComponent
 from tilewright.tile import weight_word
 
@@ -25,14 +25,7 @@ class WeightFeeder(SharedComponent):
     Members
     -------
     job : In(stream.Signature(config.job_shape))
-    chunk_loaded : In(1)
-        A further chunk is in the ring.
-    chunk_freed, long_chunk_freed : Out(1)
-        The oldest chunk is not read any more; it is a long one.
-    fetch, take : Out(1)
-    row : Out(range(ring_words))
-    q : In(unsigned(8 * rows))
-        The ring's memory, read as `BlockMemory` is.
+    ring : Out(RingReader(config))
     o : Out(stream.Signature(weight_word(config.tile)))
         To the tile.
     wants_chunk : Out(1)
@@ -43,13 +36,7 @@ class WeightFeeder(SharedComponent):
         self.config = config
         super().__init__({
             "job": In(stream.Signature(config.job_shape)),
-            "chunk_loaded": In(1),
-            "chunk_freed": Out(1),
-            "long_chunk_freed": Out(1),
-            "fetch": Out(1),
-            "take": Out(1),
-            "row": Out(range(config.ring_words)),
-            "q": In(unsigned(8 * config.rows)),
+            "ring": Out(RingReader(config)),
             "o": Out(stream.Signature(weight_word(config.tile))),
             "wants_chunk": Out(1),
         })
@@ -57,22 +44,22 @@ class WeightFeeder(SharedComponent):
     def elaborate(self, platform):
         m = Module()
         config = self.config
-        job = self.job.payload if config.compact else Signal(config.job_shape, reset_less=True, name="job")
+        slot = JobSlot(config, self.job)
+        job, ring = slot.job, self.ring
         running = Signal()
         issue = Signal()
         advance = Signal()
         refill = Signal()
         fetched = Signal()
         m.d.comb += [advance.eq(~self.o.valid | self.o.ready), refill.eq(~fetched | advance)]
-        m.d.comb += [self.fetch.eq(refill), self.take.eq(advance)]
         chunk_start = Signal()
-        takes_chunk = issue & chunk_start
-        chunks = Signal(range(config.ring_words // (config.cols * config.chunk_words) + 1))
-        has_chunk = Signal()
-        m.d.sync += chunks.eq(chunks + self.chunk_loaded - takes_chunk)
-        m.d.sync += has_chunk.eq(Mux(takes_chunk, chunks[1:].any(), chunks.any()))
-        m.d.comb += self.wants_chunk.eq(running & chunk_start & ~has_chunk)
-        m.d.comb += issue.eq(running & ~(chunk_start & ~has_chunk) & refill)
+        m.d.comb += [
+            ring.fetch.eq(refill),
+            ring.take.eq(advance),
+            self.wants_chunk.eq(running & chunk_start & ~ring.has_chunk),
+            issue.eq(running & ~(chunk_start & ~ring.has_chunk) & refill),
+            ring.take_chunk.eq(issue & chunk_start),
+        ]
 
         m_left = Signal.like(job.m, reset_less=True)
         tiles_left = Signal(range(max(1, config.size_limit // config.cols)), reset_less=True)  # after this one
@@ -97,7 +84,7 @@ class WeightFeeder(SharedComponent):
             last_tile.eq(~tiles_left.any()),
             last_block.eq(m_left <= job.block_rows),
         ]
-        m.d.comb += [self.chunk_freed.eq(issue & last_column & chunk_end), self.long_chunk_freed.eq(job.long)]
+        m.d.comb += [ring.free_chunk.eq(issue & last_column & chunk_end), ring.free_long.eq(job.long)]
         with m.If(issue):
             m.d.sync += [chunk_start.eq(0), column.eq(column + 1), place.eq(place + chunk_words(config, job.long))]
         with m.If(issue & last_column):
@@ -111,9 +98,7 @@ class WeightFeeder(SharedComponent):
 
         with m.FSM():
             with m.State("Idle"):
-                if not config.compact:
-                    m.d.comb += self.job.ready.eq(1)
-                    m.d.sync += job.eq(self.job.payload)
+                slot.accept(m)
                 m.d.sync += m_left.eq(self.job.payload.m)
                 with m.If(self.job.valid):
                     m.next = "Start"
@@ -124,13 +109,12 @@ class WeightFeeder(SharedComponent):
             with m.State("Run"):
                 m.d.comb += running.eq(1)
                 with m.If(issue & last_column & tile_end & last_tile & last_block):
-                    if config.compact:
-                        m.d.comb += self.job.ready.eq(1)
+                    slot.finish(m)
                     m.next = "Idle"
 
         with m.If(refill):
             m.d.sync += fetched.eq(issue)
         with m.If(advance):
             m.d.sync += self.o.valid.eq(fetched)
-        m.d.comb += [self.row.eq(place), self.o.payload.data.eq(self.q)]
+        m.d.comb += [ring.row.eq(place), self.o.payload.data.eq(ring.q)]
         return m

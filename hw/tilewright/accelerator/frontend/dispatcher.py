@@ -69,8 +69,7 @@ class JobOffer(SharedComponent):
 
     def elaborate(self, platform):
         m = Module()
-        compact = self.config.compact
-        if not compact:
+        if self.config.job_register:
             job = Signal(self.config.job_shape, reset_less=True)
             m.d.comb += self.job.eq(job)
 
@@ -78,7 +77,11 @@ class JobOffer(SharedComponent):
         ahead = Signal(3)
         m.d.comb += ahead.eq(self.index[:3] - self.head[:3])
         m.d.sync += self.job_valid.eq(self.job_valid & ~self.job_ready)
-        if compact:  # the job stays where it was planned, until it is done
+        if self.config.job_register:
+            m.d.comb += self.take.eq(self.planned & ~self.job_valid.any() & (ahead != INCOMPLETE))
+            with m.If(self.take):
+                m.d.sync += [job.eq(self.plan), job.index.eq(self.index), self.job_valid.eq(0b1111)]
+        else:  # the job stays where it was planned, until it is done
             offered = Signal()
             m.d.comb += [self.job.eq(self.plan), self.job.index.eq(self.index)]
             m.d.comb += self.take.eq(offered & ~self.job_valid.any())
@@ -86,10 +89,6 @@ class JobOffer(SharedComponent):
                 m.d.sync += offered.eq(0)
             with m.Elif(self.planned & ~offered):
                 m.d.sync += [offered.eq(1), self.job_valid.eq(0b1111)]
-        else:
-            m.d.comb += self.take.eq(self.planned & ~self.job_valid.any() & (ahead != INCOMPLETE))
-            with m.If(self.take):
-                m.d.sync += [job.eq(self.plan), job.index.eq(self.index), self.job_valid.eq(0b1111)]
 
         m.submodules.flags = flags = Memory(shape=1, depth=2 * INCOMPLETE, init=[])
         write = flags.write_port()

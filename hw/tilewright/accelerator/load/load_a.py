@@ -1,4 +1,4 @@
-"""The walker that loads activations into the A panel."""
+"""The engine that loads activations into the A panel."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import stream
@@ -8,12 +8,15 @@ from tilewright.accelerator.contract import (
     INDEX_BITS,
     AcceleratorConfig,
     Activity,
+    JobSlot,
+    PanelWriter,
     arriving_shape,
     chunk_words,
     load_shape,
 )
 from tilewright.base import SharedComponent, place
 
+from .due import count_due
 from .upsizer import Widener
 
 __all__ = ["LoadA"]
@@ -29,9 +32,9 @@ class LoadA(SharedComponent):
         │ chunk 0           │ chunk 1        │  │ the next M-block, perhaps of the next job …
         │ row 0 │ row 1 │ … │ row 0 │ row 1 …│
 
-    The walk is (M-block, chunk). A half is taken when the first chunk of a block is asked for, and free again after
-    `half_freed`. A job with `fence_a` waits until all before it are complete. A request is offered 2 cycles after
-    its job; `chunk_loaded` comes 2 cycles after the chunk's last bus word, or 1 (see `Widener`).
+    The loops are (M-block, chunk). A half is taken when the first chunk of a block is requested. A job with `fence_a`
+    waits until all before it are complete. A request is offered 2 cycles after its job; `chunk_loaded` comes 2 cycles
+    after the chunk's last bus word, or 1 (see `Widener`).
 
     Parameters
     ----------
@@ -45,14 +48,7 @@ class LoadA(SharedComponent):
     requests : Out(stream.Signature(load_shape(config)))
     words : In(stream.Signature(arriving_shape(config), always_ready=True))
         The words of the requests, in order.
-    write : Out(1)
-    write_row : Out(range(panel_words))
-    data : Out(unsigned(8 * rows))
-        To the panel's memory.
-    chunk_loaded : Out(1)
-        A chunk is complete in the panel, and may be read.
-    half_freed : In(1)
-        The older half is not read any more.
+    panel : Out(PanelWriter(config))
     activity : Out(Activity)
     """
 
@@ -63,26 +59,20 @@ class LoadA(SharedComponent):
             "head": In(unsigned(INDEX_BITS)),
             "requests": Out(stream.Signature(load_shape(config))),
             "words": In(stream.Signature(arriving_shape(config), always_ready=True)),
-            "write": Out(1),
-            "write_row": Out(range(config.panel_words)),
-            "data": Out(unsigned(8 * config.rows)),
-            "chunk_loaded": Out(1),
-            "half_freed": In(1),
+            "panel": Out(PanelWriter(config)),
             "activity": Out(Activity),
         })
 
     def elaborate(self, platform):
         m = Module()
         config = self.config
-        job = self.job.payload if config.compact else Signal(config.job_shape, reset_less=True, name="job")
+        slot = JobSlot(config, self.job)
+        job = slot.job
         base = Signal(config.addr_bits, reset_less=True)  # row 0 of the M-block
         address = Signal(config.addr_bits, reset_less=True)
         m_left = Signal.like(job.m, reset_less=True)
         k_left = Signal.like(job.k, reset_less=True)
         rows = Signal.like(job.block_rows, reset_less=True)
-        halves = Signal(range(3), init=2)
-        take_half = Signal()
-        m.d.sync += halves.eq(halves + self.half_freed - take_half)
         fenced = Signal(reset_less=True)  # a cycle late
         m.d.sync += fenced.eq(job.fence_a & (self.head != job.index))
 
@@ -103,9 +93,7 @@ class LoadA(SharedComponent):
         m.d.sync += last_block.eq(m_left <= job.block_rows)
         with m.FSM() as fsm:
             with m.State("Idle"):
-                if not config.compact:
-                    m.d.comb += self.job.ready.eq(1)
-                    m.d.sync += job.eq(self.job.payload)
+                slot.accept(m)
                 m.d.sync += base.eq(self.job.payload.a_address)
                 m.d.sync += [m_left.eq(self.job.payload.m), fenced.eq(self.job.payload.fence_a)]
                 with m.If(self.job.valid):
@@ -116,8 +104,8 @@ class LoadA(SharedComponent):
                     k_left.eq(job.k),
                     rows.eq(Mux(m_left < job.block_rows, m_left, job.block_rows)),
                 ]
-                with m.If(halves.any() & ~fenced):
-                    m.d.comb += take_half.eq(1)
+                with m.If(self.panel.half_free & ~fenced):
+                    m.d.comb += self.panel.take_half.eq(1)
                     m.next = "Chunk"
             with m.State("Chunk"):
                 m.d.comb += self.requests.valid.eq(1)
@@ -127,21 +115,18 @@ class LoadA(SharedComponent):
                         m.d.sync += [base.eq(base + job.a_block_bytes), m_left.eq(m_left - job.block_rows)]
                         m.next = "Block"
                         with m.If(last_block):
-                            if config.compact:
-                                m.d.comb += self.job.ready.eq(1)
+                            slot.finish(m)
                             m.next = "Idle"
 
         self._store_words(m, platform)
-        due = Signal(6)  # chunks asked for and not loaded: never more than the router takes
-        if not config.compact:  # a request is accepted when all of it has come
-            m.d.sync += due.eq(due + (self.requests.valid & self.requests.ready) - self.chunk_loaded)
+        due = count_due(m, config, self.requests.valid & self.requests.ready, self.panel.chunk_loaded)
         with m.If(self.words.valid):
             m.d.comb += self.activity.eq(Activity.BUSY)
         with m.Elif(due.any() | fsm.ongoing("Chunk")):
             m.d.comb += self.activity.eq(Activity.MEMORY)
         with m.Elif(fsm.ongoing("Block")):
             m.d.comb += self.activity.eq(
-                Mux(fenced, Activity.DEPENDENCY, Mux(halves.any(), Activity.MEMORY, Activity.SPACE))
+                Mux(fenced, Activity.DEPENDENCY, Mux(self.panel.half_free, Activity.MEMORY, Activity.SPACE))
             )
         return m
 
@@ -154,12 +139,16 @@ class LoadA(SharedComponent):
         row_start = Signal(range(config.half_words))
         offset = Signal(range(config.long_chunk_words))
         row = Signal(range(config.half_words))
-        m.d.comb += [row.eq(row_start + offset), self.write_row.eq(Cat(row, half))]
-        m.d.comb += [self.write.eq(widener.o.valid), self.data.eq(word.data)]
+        m.d.comb += [
+            row.eq(row_start + offset),
+            self.panel.write.eq(widener.o.valid),
+            self.panel.write_row.eq(Cat(row, half)),
+            self.panel.data.eq(word.data),
+        ]
         with m.If(widener.o.valid):
             m.d.sync += offset.eq(offset + 1)
             with m.If(word.row_last):
                 m.d.sync += [offset.eq(0), row_start.eq(row_start + chunk_words(config, word.long))]
             with m.If(word.last & word.block_last):
                 m.d.sync += [row_start.eq(0), half.eq(~half)]
-        m.d.sync += self.chunk_loaded.eq(widener.o.valid & word.last)
+        m.d.sync += self.panel.chunk_loaded.eq(widener.o.valid & word.last)

@@ -4,7 +4,14 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
-from tilewright.accelerator.contract import ADDEND_BITS, FORMAT_SHAPE, AcceleratorConfig, place_shape, tile_shape
+from tilewright.accelerator.contract import (
+    ADDEND_BITS,
+    FORMAT_SHAPE,
+    AcceleratorConfig,
+    SumsPort,
+    place_shape,
+    tile_shape,
+)
 from tilewright.base import SharedComponent, place
 from tilewright.storage import DelayLine
 
@@ -15,7 +22,7 @@ class StoreDrain(SharedComponent):
     """Send the sums of each tile through the epilogue, a group of lanes in every cycle.
 
     A row of a tile has ``ceil(columns / lanes)`` groups; raw, each is sent once for each bus word that it fills. A
-    tile begins when `sums_ready` is 1, in the same cycle if the tile is there. 2 cycles are lost between tiles, none
+    tile begins when `sums.ready` is 1, in the same cycle if the tile is there. 2 cycles are lost between tiles, none
     between rows::
 
         cycle      0               1       2       3
@@ -31,11 +38,8 @@ class StoreDrain(SharedComponent):
     -------
     tiles : In(stream.Signature(tile_shape(config)))
         Accepted when all sums of the one before have been fetched.
-    sums_ready : In(1)
-    sums_fetch, sums_take, sums_release : Out(1)
-    sums_row : Out(range(acc_rows))
-    sums_group : Out(range(cols // requant_lanes))
-        As of `Store`.
+    sums : Out(SumsPort(config))
+        The sums themselves go to `Requantizer`.
     fetch : Out(1)
     row : Out(range(2 * acc_rows * cols // requant_lanes))
         To `ParameterStore`.
@@ -61,12 +65,7 @@ class StoreDrain(SharedComponent):
         groups = config.cols // config.requant_lanes
         super().__init__({
             "tiles": In(stream.Signature(tile_shape(config))),
-            "sums_ready": In(1),
-            "sums_fetch": Out(1),
-            "sums_take": Out(1),
-            "sums_release": Out(1),
-            "sums_row": Out(range(config.acc_rows)),
-            "sums_group": Out(range(max(2, groups))),  # no port without bits
+            "sums": Out(SumsPort(config)),
             "fetch": Out(1),
             "row": Out(range(2 * config.acc_rows * groups)),
             "add": Out(1),
@@ -107,7 +106,7 @@ class StoreDrain(SharedComponent):
         ends_tile = Signal()
         part, group = chunk[:parts_log2], chunk[parts_log2:]
         whole = tile.requant | part.all() if parts > 1 else 1  # the last that is sent of this group
-        m.d.comb += beat.eq(present & self.room & (started | (self.sums_ready & ~ends[1:].any())))
+        m.d.comb += beat.eq(present & self.room & (started | (self.sums.ready & ~ends[1:].any())))
         m.d.comb += ends_row.eq((group == last_chunk[parts_log2:]) & (tile.requant | (part == last_chunk[:parts_log2])))
         m.d.comb += ends_tile.eq(ends_row & (row == last_row))
         with m.If(beat):
@@ -124,14 +123,14 @@ class StoreDrain(SharedComponent):
         first = Signal()  # of a row
         fetched = Signal()
         m.d.comb += [ends[0].eq(beat & ends_tile), first.eq(beat & (chunk == 0))]
-        m.d.sync += [ends[1:].eq(ends), self.sums_take.eq(first), fetched.eq(beat)]
-        m.d.comb += [self.sums_fetch.eq(first), self.sums_row.eq(row), self.sums_release.eq(ends[2])]
+        m.d.sync += [ends[1:].eq(ends), self.sums.take.eq(first), fetched.eq(beat)]
+        m.d.comb += [self.sums.fetch.eq(first), self.sums.row.eq(row), self.sums.release.eq(ends[2])]
         operands = Signal.like(self.row, reset_less=True)
         m.d.sync += operands.eq(Cat(pointer, tile.bank))
         m.d.comb += [self.row.eq(operands), self.fetch.eq(fetched)]
 
-        late_group = place(m, "group", DelayLine(len(self.sums_group), 2), platform)
-        m.d.comb += [late_group.i.eq(group), self.sums_group.eq(late_group.o)]
+        late_group = place(m, "group", DelayLine(len(self.sums.group), 2), platform)
+        m.d.comb += [late_group.i.eq(group), self.sums.group.eq(late_group.o)]
         late_format = place(m, "format", DelayLine(FORMAT_SHAPE.size + 1, 3), platform)
         formats = Cat(tile.zero_point, tile.minimum, tile.maximum, tile.requant)
         m.d.comb += [late_format.i.eq(Cat(formats, tile.add)), Cat(self.format, self.add).eq(late_format.o)]
@@ -141,5 +140,5 @@ class StoreDrain(SharedComponent):
         fills = here.position.all() if len(here.position) else 1
         m.d.comb += self.claim.eq(beat & (~tile.requant | fills | ends_row))
         m.d.comb += [self.busy.eq(beat), self.present.eq(present)]
-        m.d.comb += self.starved.eq(present & ~started & ~self.sums_ready)
+        m.d.comb += self.starved.eq(present & ~started & ~self.sums.ready)
         return m
