@@ -45,7 +45,7 @@ class DescriptorPlanner(SharedComponent):
     Attributes
     ----------
     latency : int
-        Cycles from the last word, or `beyond`, to `good` or `bad`: 3 more than an address has bits.
+        Cycles from the last word, or `beyond`, to `good` or `bad`: 4 more than an address has bits.
 
     Members
     -------
@@ -76,10 +76,8 @@ class DescriptorPlanner(SharedComponent):
     def __init__(self, config: AcceleratorConfig):
         self.config = config
         self.top_bit = min(config.acc_rows, config.half_words).bit_length() - 1
-        # `k` is in the word before the last, or earlier, unless there is only one.
-        self.lead = 1 if config.word_bytes == DESCRIPTOR_BYTES else 0
-        self.latency = config.addr_bits + 3
-        assert self.latency > self.lead + self.top_bit + 3  # addresses have 16 bits or more, acc_rows 11 or fewer
+        self.latency = config.addr_bits + 4
+        assert self.latency > self.top_bit + 4  # addresses have 16 bits or more, acc_rows 11 or fewer
         super().__init__({
             "words": In(stream.Signature(config.dma.word_shape, always_ready=True)),
             "direct": In(1),
@@ -104,19 +102,18 @@ class DescriptorPlanner(SharedComponent):
             raw = Signal(DESCRIPTOR_SHAPE, reset_less=True)
             last = self._gather(m, raw.as_value())
         start = Signal()
-        m.d.comb += start.eq(last | self.beyond)
-        step = Signal(range(self.latency))  # n in the n-th cycle after `start`
+        m.d.sync += start.eq(last | self.beyond)  # registered: who a word is for is decided late in a cycle
+        step = Signal(range(self.latency - 1))  # n in the n-th cycle after `start`
         with m.If(start):
             m.d.sync += step.eq(1)
-        with m.Elif(step == self.latency - 1):
+        with m.Elif(step == self.latency - 2):
             m.d.sync += [step.eq(0), self.good.eq(~self.error.any()), self.bad.eq(self.error.any())]
         with m.Elif(step != 0):
             m.d.sync += step.eq(step + 1)
         with m.If(self.take):
             m.d.sync += self.good.eq(0)
         self._check(m, raw, self._ranges(m, raw, start, step, platform))
-        first = self.lead + 1
-        self._plan(m, raw, Cat(step == number for number in range(first, first + self.top_bit + 1)))
+        self._plan(m, raw, Cat(step == number for number in range(1, self.top_bit + 2)))
         return m
 
     def _gather(self, m: Module, raw: Value) -> Value:
