@@ -45,9 +45,9 @@ class Accelerator(SharedComponent):
     Members
     -------
     s_axil : In(AxiLite)
-        Registers.
+        Registers, as `tilewright.accelerator.registers` lists them; single 32-bit accesses, see `RegisterFile`.
     m_axi : Out(Axi4)
-        Memory.
+        Memory: INCR bursts of whole words, all with identifier 0. Reads and writes are not ordered among each other.
     irq : Out(1)
         High while an enabled interrupt is pending.
     """

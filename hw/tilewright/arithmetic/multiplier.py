@@ -47,10 +47,13 @@ class Multiplier(SharedComponent):
     Members
     -------
     activation : In(signed(activation_bits))
+        The activation of this cycle, a new one in each.
     weight : In(signed(weight_bits))
+        The weight to load, sampled with ``load``.
     load : In(1)
         Take ``weight`` at the end of this cycle.
     product : Out(signed(activation_bits + weight_bits))
+        The exact product of the activation ``latency`` cycles before.
     """
 
     def __init__(self, kind: str, activation_bits: int, weight_bits: int):

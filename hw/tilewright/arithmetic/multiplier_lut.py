@@ -27,8 +27,11 @@ class LutMultiplier(SharedComponent):
     Members
     -------
     a : In(signed(a_bits))
+        The operand that is shifted and added: a row for each bit of ``b``.
     b : In(signed(b_bits))
+        The operand whose bits are the rows.
     product : Out(signed(a_bits + b_bits))
+        The exact product of the operands of the cycle before.
     """
 
     def __init__(self, a_bits: int, b_bits: int):
@@ -81,8 +84,11 @@ class RowSum(SharedComponent):
     Members
     -------
     a : In(signed(a_bits))
+        The number that each row is a multiple of.
     b : In(unsigned(rows))
+        A bit for each row, the lowest first: whether ``a`` is added at its place.
     total : Out(signed(a_bits + rows))
+        The sum of the rows, in the same cycle; with ``subtract_last`` its upper ``a_bits + 1`` bits complemented.
     """
 
     def __init__(self, a_bits: int, rows: int, subtract_last: bool = False):

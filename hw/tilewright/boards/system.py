@@ -38,13 +38,14 @@ class BoardSystem(SharedComponent):
     Members
     -------
     rx : In(1)
+        The serial line from the host, asynchronous, high when idle.
     tx : Out(1)
-        The serial line.
+        The serial line to the host, from a register, high when idle.
     lamps : Out(4)
         From bit 0 on: blinks (about once a second at 16 MHz); a request of the host is in work; the accelerator's
         interrupt is raised; the memory is ready.
     pins : Out(sdram_pins(config.sdram))
-        Only with an SDRAM.
+        The pins of the SDRAM chip; only on a board with one.
     """
 
     def __init__(self, config: BoardConfig):

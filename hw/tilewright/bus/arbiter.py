@@ -28,9 +28,9 @@ class Arbiter(SharedComponent):
     Members
     -------
     s_axi_0, s_axi_1 : In(Axi4(data_bits, addr_bits, id_bits))
-        From the managers.
+        The two managers. An address that is offered must stay until it is accepted.
     m_axi : Out(Axi4(data_bits, addr_bits, id_bits + 1))
-        To the memory.
+        The memory. The highest bit of an identifier is the number of the manager.
     """
 
     def __init__(self, data_bits: int, addr_bits: int, id_bits: int):

@@ -40,7 +40,7 @@ class DmaPlanner(SharedComponent):
     Members
     -------
     requests : In(stream.Signature(config.request_shape))
-        Transfers.
+        Transfers, in order; copied when accepted.
     bursts : Out(stream.Signature(config.burst_shape))
         Their bursts. The payload may change before it is accepted, unless `held`.
     held : In(1)

@@ -45,9 +45,9 @@ class ReadAligner(SharedComponent):
     Members
     -------
     i : In(stream.Signature(beat_shape(config)))
-        Bus words.
+        Bus words of the rows, in order of their addresses.
     o : Out(stream.Signature(config.word_shape))
-        Words of the rows.
+        Words of the rows, the row's first byte lowest. A word stays until it is accepted.
     cancel : In(1)
         Forget the begun row; its next bus word will not come. What has been offered stays.
     empty : Out(1)

@@ -69,7 +69,7 @@ class DmaReader(SharedComponent):
         Without a failure it is the address of the last burst. It must be
         taken for the next request to end.
     abort : In(1)
-        End all requests.
+        End all requests; a level, see above.
     busy : Out(1)
         A request is not finished: its status has not been taken.
     counters : Out(config.counters_shape)

@@ -31,15 +31,15 @@ class DmaVerdict(SharedComponent):
     step : In(1)
         A step is taken, with `cause`, `address`, `closes` and `waits`.
     cause : In(Cause)
-        Why it failed.
+        Why the step fails; NONE if it does not.
     address : In(addr_bits)
-        Of its burst.
+        Address of the step's burst.
     closes : In(1)
         It is the last step of its request.
     waits : In(1)
         It closes a request whose last word has not left yet.
     left : In(1)
-        That word has left.
+        In this cycle that word leaves.
     settled : Out(1)
         There is room for a status.
     failing : Out(1)

@@ -46,13 +46,13 @@ class DmaRows(SharedComponent):
     Members
     -------
     requests : In(stream.Signature(config.request_shape))
-        Transfers.
+        Transfers, in order; copied when accepted.
     o : Out(stream.Signature(row_shape(config)))
         Their rows. What is offered may be withdrawn with `drop`.
     drop : In(1)
         Leave out the rows that are left of the request whose row is taken, or was taken last.
     stop : In(1)
-        Accept no request.
+        While 1, no request is accepted.
     """
 
     def __init__(self, config: DmaConfig):

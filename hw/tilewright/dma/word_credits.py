@@ -26,13 +26,13 @@ class WordClaims(SharedComponent):
     Members
     -------
     clear : In(1)
-        Forget all words.
+        Forget all words at the end of this cycle.
     arrived : In(1)
         A word is put into the buffer.
     waiting : In(1)
         A burst waits that has not claimed its words.
     words_less_1 : In(range(-1, burst_words))
-        Its words, less one.
+        Number of the burst's words, less one; -1 if it has none. Valid with `waiting` and `claim`.
     begins, row_words_less_1, span_words_less_1 : In
         The burst of the next cycle, as the `DmaPlanner` announces it.
     claim : In(1)

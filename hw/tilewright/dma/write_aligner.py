@@ -46,9 +46,9 @@ class WriteAligner(SharedComponent):
     bursts : In(stream.Signature(write_burst_shape(config)))
         The bursts to make; taken with their last beat.
     i : In(stream.Signature(unsigned(data_bits)))
-        Words of the rows.
+        Words of the rows, the row's first byte lowest.
     o : Out(stream.Signature(write_beat_shape(config)))
-        Beats.
+        Beats for the W channel, in order. A beat stays until it is accepted.
     """
 
     def __init__(self, config: DmaConfig):

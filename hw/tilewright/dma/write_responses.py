@@ -31,9 +31,9 @@ class WriteResponses(SharedComponent):
     Members
     -------
     flights : In(stream.Signature(flight_shape(config)))
-        Bursts in flight.
+        The bursts in flight, in the order in which they were requested.
     bvalid, bresp : In
-        A response of the bus.
+        A response of the bus: there is one, and its `Response`.
     bready : Out(1)
         It is accepted; does not depend on `bvalid`.
     settled : In(1)

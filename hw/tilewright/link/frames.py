@@ -31,11 +31,13 @@ class Crc32(SharedComponent):
     clear : In(1)
         Begin a sequence. Wins over `push`.
     push : In(1)
+        Take the byte `data`.
     data : In(unsigned(8))
-        Of `push`.
+        The byte, sampled with `push`.
     shift : In(1)
         Drop the lowest byte: to send the four one after the other.
     busy : Out(1)
+        Bits of the byte taken last are still to be counted.
     crc : Out(unsigned(32))
         The register, which is the complement of the CRC.
     """
@@ -79,6 +81,7 @@ class FrameReceiver(SharedComponent):
     Members
     -------
     rx : In(1)
+        The line, asynchronous, high when idle.
     frame : Out(1)
         There is a frame, until `release`.
     good : Out(1)
@@ -90,6 +93,7 @@ class FrameReceiver(SharedComponent):
     row : In(unsigned(8))
         Which byte of the frame is read; `data` has it two cycles later.
     data : Out(unsigned(8))
+        The byte of row `row` of the oldest frame, two cycles later.
     """
 
     def __init__(self, divisor: int):
@@ -184,12 +188,13 @@ class FrameTransmitter(SharedComponent):
     Members
     -------
     i : In(stream.Signature(unsigned(8)))
-        At most 250 bytes for each frame.
+        The bytes of the frames, without a CRC: at most 250 for each frame.
     last : In(1)
         The byte offered is the last of its frame.
     tx : Out(1)
+        The line, from a register, high when idle.
     busy : Out(1)
-        Something is being sent.
+        A frame is being sent.
     """
 
     def __init__(self, divisor: int):

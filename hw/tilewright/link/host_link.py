@@ -40,15 +40,17 @@ class HostLink(SharedComponent):
     Members
     -------
     rx : In(1)
+        The line from the host, asynchronous, high when idle.
     tx : Out(1)
+        The line to the host, from a register, high when idle.
     irq : In(1)
-        For the status.
+        The accelerator's interrupt, reported in each response's status.
     busy : Out(1)
         A request is in work, or a response is being sent.
     m_axi : Out(Axi4(data_bits, addr_bits, id_bits))
-        Memory.
+        Memory: bursts of one beat, one at a time, with identifier 0.
     m_axil : Out(AxiLite(addr_bits=REGISTER_ADDRESS_BITS))
-        Registers.
+        The registers of the accelerator, one access at a time.
     """
 
     def __init__(

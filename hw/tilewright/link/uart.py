@@ -28,6 +28,7 @@ class UartReceiver(SharedComponent):
     rx : In(1)
         The line, asynchronous, high when idle.
     data : Out(unsigned(8))
+        The byte that has come, valid with `done`.
     done : Out(1)
         `data` has come, in this cycle.
     broken : Out(1)
@@ -77,6 +78,7 @@ class UartTransmitter(SharedComponent):
     Members
     -------
     i : In(stream.Signature(unsigned(8)))
+        Bytes to send; a byte is copied when it is accepted, at the start of its start bit.
     tx : Out(1)
         The line, from a register, high when idle.
     """

@@ -31,10 +31,13 @@ class SinglePortRam(SharedComponent):
     access : In(1)
         Read row `row`, or write it.
     write : In(1)
+        With `access`: write, otherwise read.
     row : In(range(rows))
+        Row to read or write, sampled with `access`.
     data : In(unsigned(bits))
+        The row's new value, sampled with `access` and `write`.
     strobes : In(unsigned(bits // 8))
-        Which bytes are written.
+        Which bytes of `data` are written.
     q : Out(unsigned(bits))
         The row read last, from the cycle after that on.
     """
@@ -115,6 +118,7 @@ class BlockRam(SharedComponent):
     Members
     -------
     s_axi : In(Axi4(data_bits, addr_bits, id_bits))
+        The bus. One burst of each direction is accepted at a time; write data are accepted only after their address.
     """
 
     def __init__(self, data_bits: int, addr_bits: int, id_bits: int, size_bytes: int):

@@ -28,6 +28,7 @@ class WordRam(SharedComponent):
     Members
     -------
     s_axi : In(Axi4(data_bits, addr_bits, id_bits))
+        The bus. One access is accepted at a time; write data are accepted only after their address.
     """
 
     def __init__(self, data_bits: int, addr_bits: int, id_bits: int, size_bytes: int):

@@ -35,7 +35,7 @@ class BlockFifo(SharedComponent):
     i : In(stream.Signature(shape))
         Entries; `i.ready` says that there is space for one.
     o : Out(stream.Signature(shape))
-        The oldest entry.
+        The oldest entry; it stays until it is accepted or `clear` is 1.
     """
 
     def __init__(self, shape, depth: int):

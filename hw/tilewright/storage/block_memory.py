@@ -35,13 +35,17 @@ class BlockMemory(SharedComponent):
     write : In(1)
         Store `data` in row `write_row`.
     write_row : In(range(rows))
+        Row to write, sampled with `write`.
     data : In(unsigned(bits))
+        The row's new value, sampled with `write`.
     fetch : In(1)
-        Read row `read_row`.
+        Read row `read_row` at the end of this cycle.
     read_row : In(range(rows))
+        Row to read, sampled with `fetch`.
     take : In(1)
-        Move the row fetched last to `q`.
+        Move the row fetched last to `q`, at the end of this cycle.
     q : Out(unsigned(bits))
+        The row taken last; undefined before the first.
     """
 
     def __init__(self, bits: int, rows: int, registered: bool = True):

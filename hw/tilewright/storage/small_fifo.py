@@ -30,7 +30,7 @@ class SmallFifo(SharedComponent):
     i : In(stream.Signature(shape))
         Entries; `i.ready` says that there is space.
     o : Out(stream.Signature(shape))
-        The oldest entry.
+        The oldest entry; it stays until it is accepted.
     """
 
     def __init__(self, shape, depth: int):

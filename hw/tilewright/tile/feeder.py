@@ -37,7 +37,9 @@ class TileFeeder(SharedComponent):
     Members
     -------
     i : In(stream.Signature(activation_word(config)))
+        Activations, in packets. A word may wait for the weights of its packet.
     i_weights : In(stream.Signature(weight_word(config)))
+        Weights, in tiles, column 0 first. A word may wait for the swap before its tile.
     activations : Out(unsigned(rows * activation_bits))
         Valid while ``valid`` is 1.
     valid, last : Out(1)
@@ -45,6 +47,7 @@ class TileFeeder(SharedComponent):
     swap : Out(1)
         The word is the first of its packet: the weights loaded by now hold from here on.
     weights : Out(unsigned(rows * weight_bits))
+        A weight word; valid while a bit of ``load`` is set.
     load : Out(unsigned(cols))
         Bit c is set while ``weights`` is to be loaded into column c.
     """

@@ -23,8 +23,25 @@ class CompactRouter(SharedComponent):
 
     Members
     -------
-    …
-        As of `ReadRouter`, without `parameters_urgent` and `head`.
+    descriptor_requests, parameter_requests, c_requests : In(stream.Signature(config.transfer_shape))
+        Transfers, each with the number of its descriptor. A request must stay until it is accepted, when all of it
+        has been read.
+    a_requests, b_requests : In(stream.Signature(load_shape(config)))
+        Chunks of A and B, likewise.
+    b_first_tile : In(1)
+        B's request is for the first N-tile of its M-block. Valid with the request.
+    descriptor_words, parameter_words, c_words : Out(stream.Signature(config.dma.word_shape, always_ready=True))
+        The words of the request under way, in order. They must be taken in the cycle in which they come.
+    a_words, b_words : Out(stream.Signature(arriving_shape(config), always_ready=True))
+        The same for chunks, with `block_last` and `long` of their request.
+    requests : Out(stream.Signature(config.dma.request_shape))
+        The chosen transfer, to a `WordReader`; stays until it is accepted.
+    words : In(stream.Signature(config.dma.word_shape, always_ready=True))
+        The words of that transfer, in order.
+    status : In(stream.Signature(config.dma.status_shape, always_ready=True))
+        How that transfer ended, in the cycle of its acceptance.
+    failure : Out(stream.Signature(config.failure_shape, always_ready=True))
+        A transfer that failed, in the cycle of its status.
     """
 
     def __init__(self, config: AcceleratorConfig):

@@ -43,20 +43,24 @@ class SerialRequantizer(SharedComponent):
     Members
     -------
     load : In(1)
-        Take ``sum + addend``.
+        Take ``sum + addend`` at the end of this cycle; not between `start` and `done`.
     sum, addend : In(signed(32))
+        The int32 sum and what is added to it, modulo ``2**32``. Sampled with `load`.
     total : Out(signed(32))
         The sum that was taken, from the cycle after `load` to `start`.
     start : In(1)
-        Begin. The four that follow stay until `done`.
+        Begin with the sum that was taken. `multiplier`, `shift` and `format` must not change from the next cycle to
+        `done`.
     multiplier : In(unsigned(31))
+        The multiplier, in units of ``2**-31``.
     shift : In(unsigned(6))
-        The lowest bits of a shift of -31 to 30.
+        The lowest 6 bits of the shift, which is -31 to 30: the sum is scaled by ``multiplier * 2**(shift - 31)``.
     format : In(FORMAT_SHAPE)
-        Of it, what is added and what clamps.
+        Zero point and clamp limits of the result; `requant` is ignored.
     done : Out(1)
         For one cycle: `o` is the result.
     o : Out(signed(8))
+        The int8 result; valid only while `done`.
     """
 
     CYCLES = 105

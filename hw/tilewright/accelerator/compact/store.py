@@ -40,24 +40,38 @@ class CompactStore(SharedComponent):
     job : In(stream.Signature(config.job_shape))
         Accepted when it is complete; it stays until then.
     head : In(unsigned(INDEX_BITS))
+        Number of descriptors that are complete, modulo ``2**16``. Before it equals the job's ``index``, the job
+        writes nothing, and with ``fence_c`` reads nothing.
     sums_ready : In(1)
+        The oldest tile of sums can be read. This and the next five are connected to the ports of `Accumulators` of
+        the same name.
     sums_fetch, sums_release : Out(1)
+        Read row `sums_row`; the tile of sums is not read any more.
     sums_row : Out(range(acc_rows))
+        Row of the tile of sums, valid with `sums_fetch`.
     sums_group : Out(range(cols))
+        Column of the row that was fetched.
     sums : In(unsigned(32))
-        As of `Accumulators`.
+        The int32 sum of that column, in the same cycle; the row is there from the cycle after `sums_fetch` on.
     parameter_requests, c_requests : Out(stream.Signature(config.transfer_shape))
-        Never both at once.
+        The operands of a tile: parameters, a row for each array, or rows of the old C. Never both at once; each is
+        offered until it is accepted, after its last word.
     parameter_words, c_words : In(stream.Signature(config.dma.word_shape, always_ready=True))
+        The words of the request under way, in order, each an int32. They are taken in the cycle in which they come.
     write_requests : Out(stream.Signature(config.transfer_shape))
+        The rows of a tile, to a `WordWriter`; offered until it accepts, which is when the tile is in memory.
     write_words : Out(stream.Signature(unsigned(32)))
+        The words of that tile, row by row: an int32 each, or four int8 of which the first column is lowest. A word
+        stays until it is accepted.
     write_status : In(stream.Signature(config.dma.status_shape, always_ready=True))
-        To and from a `WordWriter`; a request for each tile.
+        How the request ended, from the `WordWriter`; one for each tile.
     completed : Out(1)
         The last tile of the job has been written, and none of it failed.
     failure : Out(stream.Signature(config.failure_shape, always_ready=True))
-        The writing of a tile has. Nothing more is done then, as after a read that failed, until reset.
+        Writing a tile has failed, in the cycle of its status. Nothing more is done then, as after a read that failed,
+        until reset.
     activity : Out(Activity)
+        What the engine does in this cycle, or waits for.
     """
 
     def __init__(self, config: AcceleratorConfig):

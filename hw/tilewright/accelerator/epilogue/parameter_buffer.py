@@ -39,10 +39,12 @@ class ParameterStore(SharedComponent):
     arrived : Out(1)
         The last word of a request comes.
     fetch : In(1)
+        Read the group `row`. No group may be read in the cycle in which it is written.
     row : In(range(2 * acc_rows * cols // requant_lanes))
         Which group of the tile, the bank its uppermost bit. Multipliers and shifts take its lowest bits.
     addends, multipliers, shifts : Out(unsigned)
-        Of 32, 31 and 6 bits a lane. They stay until 2 cycles after the next `fetch`.
+        The operands of the group, lane 0 lowest: 32, 31 and 6 bits a lane. They come 2 cycles after `fetch` and stay
+        until 2 cycles after the next one.
     """
 
     def __init__(self, config: AcceleratorConfig):

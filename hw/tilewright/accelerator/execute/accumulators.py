@@ -34,19 +34,21 @@ class Accumulators(SharedComponent):
     Members
     -------
     coming, coming_last, coming_first, coming_final : In(1)
-        2 cycles ahead of a result: there will be one, it ends its packet, it is of the first packet of its tile of
-        sums, of the last.
+        There will be a result in 2 cycles; it ends its packet; it belongs to the first packet of its tile of sums; to
+        the last. The last three are valid with `coming`.
     results : In(unsigned(cols * result_bits))
-        A row of results, as of `MatmulTile`.
+        A row of signed results, column 0 lowest, from `MatmulTile`. Valid 2 cycles after `coming`.
     ready : Out(1)
         The oldest tile of sums not yet released can be read: row 0 now, and a further row in each cycle.
     fetch, take : In(1)
+        Read row `row` of the oldest tile of sums; hold the row fetched last for `group`, from the next cycle on.
     row : In(range(acc_rows))
-        A row fetched in cycle t can be taken from t + 1 on; it stays until the next is taken.
+        Row of the tile, sampled with `fetch`. A row fetched in cycle t can be taken from t + 1 on; it stays until the
+        next is taken.
     group : In(range(cols // requant_lanes))
-        Which columns of the row that was taken.
+        Selects ``requant_lanes`` neighbouring columns of the row that was taken.
     sums : Out(unsigned(requant_lanes * 32))
-        Their sums, a cycle after `group`.
+        The int32 sums of those columns, the first lowest, a cycle after `group`.
     release : In(1)
         The tile of sums is not read any more; in the cycle of its last `fetch` at the earliest. `ready` then speaks
         of the next tile, and `fetch` is for that.

@@ -27,24 +27,28 @@ class ActivationFeeder(SharedComponent):
     Members
     -------
     job : In(stream.Signature(config.job_shape))
+        Jobs, in order. A job is copied when it is accepted; with the variant ``compact`` it is accepted with its last
+        word, and must not change until then.
     chunk_loaded : In(1)
-        A further chunk is in the panel.
+        In this cycle a further chunk becomes complete in the panel.
     half_freed : Out(1)
-        The older half of the panel is not read any more.
+        In this cycle the older half of the panel is read for the last time.
     bank_freed : In(1)
-        A bank of accumulators is free again.
+        In this cycle a bank of accumulators becomes free.
     fetch, take : Out(1)
+        Enables of the two registers of the panel's memory, as `BlockMemory` takes them.
     row : Out(range(panel_words))
+        Row of the panel to read, valid with `fetch`; the half is its highest bit.
     q : In(unsigned(8 * rows))
-        The panel's memory, read as `BlockMemory` is.
+        The row that was taken, from the panel's `BlockMemory`.
     o : Out(stream.Signature(activation_word(config.tile)))
-        To the tile; `last` ends a packet.
+        The words, to the tile; `last` ends a packet. A word stays until it is accepted.
     first, final : Out(1)
-        The word is of the first packet of its tile of sums, and of the last.
+        The word on `o` is of the first packet of its tile of sums; of the last. Valid with `o`.
     wants_chunk, wants_bank : Out(1)
-        What it waits for.
+        The next word waits for a chunk to be loaded; for a free bank of accumulators.
     active : Out(1)
-        There is a job, or there are words of one.
+        There is a job, or words of one are on their way to `o`.
     """
 
     def __init__(self, config: AcceleratorConfig):

@@ -33,21 +33,34 @@ class Execute(SharedComponent):
     Members
     -------
     job : In(stream.Signature(config.job_shape))
+        Jobs, in order. A job is copied when it is accepted; with the variant ``compact`` it is accepted when both
+        feeders have done it, and must not change until then.
     a_write, b_write : In(1)
+        Store `a_data` in the panel, `b_data` in the ring, in this cycle.
     a_write_row : In(range(panel_words))
+        Row of the panel, sampled with `a_write`; the half is its highest bit.
     b_write_row : In(range(ring_words))
+        Row of the ring, sampled with `b_write`.
     a_data, b_data : In(unsigned(8 * rows))
-        From the loaders to panel and ring.
+        A word of ``rows`` int8 along K, the first lowest. Sampled with `a_write`, `b_write`.
     a_chunk_loaded, b_chunk_loaded : In(1)
+        In this cycle a further chunk becomes complete in the panel, in the ring.
     half_freed, chunk_freed, long_chunk_freed : Out(1)
-        Credits, as of `LoadA` and `LoadB`.
+        In this cycle the older half of the panel is freed, or the oldest chunk of the ring; with `chunk_freed`,
+        whether that is a long one. Each is a credit for `LoadA` or `LoadB`.
     ready : Out(1)
+        The oldest tile of sums can be read. This and the next five are the ports of `Accumulators` of the same name.
     fetch, take, release : In(1)
+        Read row `row` of that tile; hold the row fetched last for `group`; free the tile.
     row : In(range(acc_rows))
+        Row of the tile of sums, sampled with `fetch`.
     group : In(range(cols // requant_lanes))
+        Selects ``requant_lanes`` neighbouring columns of the row that was taken.
     sums : Out(unsigned(requant_lanes * 32))
-        The sums, as of `Accumulators`.
+        The int32 sums of those columns, the first lowest, a cycle after `group`; in the same cycle with the variant
+        ``compact``.
     activity : Out(Activity)
+        What the engine does in this cycle, or waits for.
     """
 
     def __init__(self, config: AcceleratorConfig):

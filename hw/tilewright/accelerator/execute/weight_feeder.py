@@ -25,18 +25,23 @@ class WeightFeeder(SharedComponent):
     Members
     -------
     job : In(stream.Signature(config.job_shape))
+        Jobs, in order. A job is copied when it is accepted; with the variant ``compact`` it is accepted with its last
+        word, and must not change until then.
     chunk_loaded : In(1)
-        A further chunk is in the ring.
+        In this cycle a further chunk becomes complete in the ring.
     chunk_freed, long_chunk_freed : Out(1)
-        The oldest chunk is not read any more; it is a long one.
+        In this cycle the oldest chunk is read for the last time; with `chunk_freed`, whether it is a long one.
     fetch, take : Out(1)
+        Enables of the two registers of the ring's memory, as `BlockMemory` takes them.
     row : Out(range(ring_words))
+        Row of the ring to read, valid with `fetch`.
     q : In(unsigned(8 * rows))
-        The ring's memory, read as `BlockMemory` is.
+        The row that was taken, from the ring's `BlockMemory`.
     o : Out(stream.Signature(weight_word(config.tile)))
-        To the tile.
+        The words, to the tile, column 0 first; `last` is always 0, as each tile has ``cols`` words. A word stays
+        until it is accepted.
     wants_chunk : Out(1)
-        It waits for a chunk.
+        The next word is the first of a chunk that has not been loaded.
     """
 
     def __init__(self, config: AcceleratorConfig):

@@ -39,9 +39,9 @@ class ActivityCounters(SharedComponent):
     Members
     -------
     activity_load_a, activity_load_b, activity_execute, activity_store : In(Activity)
-        What each walker does.
+        What each engine does in this cycle.
     counting : In(1)
-        Count this cycle, and the walkers' causes in it.
+        Count this cycle, and the engines' activities in it.
     read_word, write_word : In(1)
         The bus has delivered, or taken, a word.
     clear : In(1)
@@ -49,10 +49,11 @@ class ActivityCounters(SharedComponent):
     request : In(1)
         The counter `slot` is to be read; both stay until `done`, and `request` falls at most 20 cycles later.
     slot : In(range(32))
-        Place in `COUNTERS`.
+        Index of the counter in `COUNTERS`.
     done : Out(1)
         For one cycle: `value` is the counter.
     value : Out(unsigned(32))
+        The counter, modulo ``2**32``; valid only while `done`.
     """
 
     def __init__(self):
@@ -142,10 +143,11 @@ class CycleCounter(SharedComponent):
     Members
     -------
     counting : In(1)
-        Count this cycle.
+        Count this cycle, unless `clear` is 1.
     clear : In(1)
-        0 in the next cycle.
+        `value` is 0 in the next cycle.
     value : Out(unsigned(32))
+        Cycles counted since `clear` or reset, modulo ``2**32``. From a register.
     """
 
     def __init__(self):

@@ -50,27 +50,30 @@ class DescriptorPlanner(SharedComponent):
     Members
     -------
     words : In(stream.Signature(config.dma.word_shape, always_ready=True))
-        The descriptor from memory.
+        The descriptor from memory: 64 bytes in bus words, the first byte lowest. Taken in the cycle in which they
+        come.
     direct : In(1)
         The host writes the word `direct_word` of the descriptor; 15 is the last.
     direct_word : In(4)
+        Number of the 32-bit word, 0 to 15. Sampled with `direct`.
     direct_data : In(unsigned(32))
+        The value of that word. Sampled with `direct`.
     beyond : In(1)
         Instead of a descriptor: its entry in the ring is past the last address.
     good : Out(1)
-        There is a job.
+        There is a job, until `take`.
     bad : Out(1)
-        There is an error instead.
+        There is an error instead, until reset.
     error : Out(4)
-        One of `ERRORS`.
+        What is wrong, one of `ERRORS`. Valid with `bad`.
     unit : Out(Unit)
-        In what.
+        The transfer whose fields are wrong; DESCRIPTOR if it is none of them. Valid with `bad`.
     job : Out(config.job_shape)
-        Without ``index``.
+        The job, except for its ``index``. Valid with `good`, and unchanged until the next descriptor begins to come.
     interrupt : Out(1)
-        Its flag INTERRUPT.
+        The descriptor's flag INTERRUPT. Valid with `good`.
     take : In(1)
-        The job has been taken.
+        The job has been taken: `good` is 0 in the next cycle.
     """
 
     def __init__(self, config: AcceleratorConfig):

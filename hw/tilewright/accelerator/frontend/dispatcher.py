@@ -36,20 +36,23 @@ class JobOffer(SharedComponent):
     planned : In(1)
         There is a job, `plan`, without its ``index``; until `take`.
     plan : In(config.job_shape)
+        The job. It must not change while `planned` is 1.
     index : In(16)
-        Its number.
+        Number of the job's descriptor, modulo ``2**16``; valid with `planned`.
     interrupt : In(1)
-        Its completion is to interrupt.
+        Completion of the job must interrupt; valid with `planned`.
     take : Out(1)
+        `plan` is taken in this cycle; from the next on, `planned` is for another job.
     head : In(16)
-        Number of the oldest incomplete job.
+        Number of the oldest incomplete job, modulo ``2**16``.
     head_interrupts : Out(1)
-        Its completion is to interrupt.
+        Completion of that job must interrupt. Undefined if none is incomplete.
     job : Out(config.job_shape)
         What is offered; it changes only when all have taken it.
     job_valid : Out(4)
         To load A, load B, execute and store: each until its bit of `job_ready` is 1.
     job_ready : In(4)
+        The engine of the same bit takes the job at the end of this cycle, if it is offered to it.
     """
 
     def __init__(self, config: AcceleratorConfig):

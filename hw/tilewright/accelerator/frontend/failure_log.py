@@ -27,21 +27,21 @@ class FailureRecord(SharedComponent):
     Members
     -------
     failure : In(stream.Signature(config.failure_shape, always_ready=True))
-        What failed.
+        A transfer that failed; at most one in a cycle.
     ignore : In(1)
         There is no failure any more; those that come are ignored.
     drop : In(1)
-        `address` becomes 0.
+        Set `address` to 0 at the end of this cycle.
     known : Out(1)
-        There is a failure:
+        There is a failure. The four that follow are its properties and valid with it; all come from registers.
     number : Out(4)
-        of this descriptor, modulo 16,
+        Number of its descriptor, modulo 16.
     cause : Out(Cause)
-        for this reason,
+        Why the transfer failed.
     unit : Out(Unit)
-        in this transfer,
+        What the transfer was for.
     address : Out(config.addr_bits)
-        in this burst; it stays until `drop` or another failure.
+        Address of the burst that failed; it stays until `drop` or another failure.
     """
 
     def __init__(self, config: AcceleratorConfig):

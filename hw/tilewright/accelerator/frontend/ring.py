@@ -31,7 +31,7 @@ class CommandRing(SharedComponent):
     Members
     -------
     enable : In(1)
-        Fetch from the ring.
+        Descriptors may be fetched from the ring.
     base : In(config.addr_bits - 6)
         Address of the ring, in descriptors.
     log2 : In(4)
@@ -39,10 +39,11 @@ class CommandRing(SharedComponent):
     tail_write : In(1)
         The host sets the tail to `tail_value`.
     tail_value : In(16)
+        Number of the first descriptor that is not submitted, modulo ``2**16``. Sampled with `tail_write`.
     direct : In(1)
         The host has submitted a descriptor through the registers; only when `idle` and `drained`.
     hold : In(1)
-        Fetch nothing.
+        No further descriptor is fetched while this is 1.
     forget : In(1)
         The offer of `fetch` is withdrawn, and what was fetched and is not complete is put back into the ring: for as
         many cycles at least as there are such descriptors, and one more.
@@ -59,6 +60,8 @@ class CommandRing(SharedComponent):
     index : Out(16)
         Number of the descriptor fetched last.
     head, tail : Out(16)
+        Numbers of the oldest incomplete descriptor, and of the first that is not submitted, modulo ``2**16``. From
+        registers.
     idle : Out(1)
         All that was fetched is complete.
     drained : Out(1)

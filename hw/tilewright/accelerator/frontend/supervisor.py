@@ -51,39 +51,39 @@ class Supervisor(SharedComponent):
         descriptor's own fetch at most `DescriptorPlanner.latency` - 2 cycles after its last word. The cause ABORTED is
         ignored.
     plan_bad : In(1)
-        The descriptor fetched last is bad.
+        The descriptor fetched last is bad, until `flush`.
     plan_error : In(4)
-        One of `ERRORS`.
+        What is wrong with it, one of `ERRORS`. Valid with `plan_bad`.
     plan_unit : In(Unit)
-        In what.
+        The transfer whose fields are wrong. Valid with `plan_bad`.
     plan_number : In(4)
         Number of the descriptor fetched last, modulo 16.
     plan_address : In(config.addr_bits)
-        Its address.
+        Address of that descriptor; 0 if it came through the registers.
     head : In(4)
         Number of the oldest incomplete descriptor, modulo 16.
     idle : In(1)
-        None is incomplete.
+        No descriptor is incomplete.
     completed : In(1)
-        The oldest incomplete descriptor is complete.
+        In this cycle the oldest incomplete descriptor completes.
     count : Out(1)
-        The same a cycle later, unless the descriptor has failed.
+        `completed` of the cycle before, unless that descriptor has failed.
     abort_command, resume_command, reset_command : In(1)
-        The host's, for one cycle.
+        The host's commands, each for one cycle.
     engines_busy : In(1)
         A DMA engine has work.
     hold : Out(1)
         Fetch and offer nothing. From a register: a cycle after a failure is known.
     abort : Out(1)
-        To the DMA engines.
+        To the DMA engines: end all transfers. From a register.
     flush : Out(1)
         Reset all that handles descriptors.
     reset : Out(1)
         Last cycle of the Flush of a soft reset.
     skip : Out(1)
-        Go on behind the descriptor that failed.
+        In this cycle the descriptor that failed counts as complete, and the ones after it go on.
     failed : Out(1)
-        In Failed.
+        The state is Failed: everything stands still until `resume_command` or `reset_command`.
     failure : Out(1)
         For one cycle: Failed is entered.
     stopping : Out(1)
@@ -91,8 +91,9 @@ class Supervisor(SharedComponent):
     error : Out(4)
         One of `ERRORS`, from Flush to the end of Failed, otherwise 0.
     unit : Out(Unit)
+        The transfer that failed, with `error`; DESCRIPTOR if it is none.
     error_address : Out(config.addr_bits)
-        Of the burst, of the bad descriptor, or 0. Holds while `failed`.
+        Address of the burst that failed or of the bad descriptor, or 0. Stable while `failed`.
     """
 
     def __init__(self, config: AcceleratorConfig):

@@ -40,20 +40,27 @@ class LoadA(SharedComponent):
     Members
     -------
     job : In(stream.Signature(config.job_shape))
+        Jobs, in order. A job is copied when it is accepted; with the variant ``compact`` it is accepted with its last
+        request, and must not change until then.
     head : In(unsigned(INDEX_BITS))
-        Descriptors that are complete.
+        Number of descriptors that are complete, modulo ``2**16``; a fence compares it with the job's ``index``.
     requests : Out(stream.Signature(load_shape(config)))
+        A chunk of the M-block's rows; offered only if a half of the panel is free for it. It stays until it is
+        accepted.
     words : In(stream.Signature(arriving_shape(config), always_ready=True))
         The words of the requests, in order.
     write : Out(1)
+        Store `data` in row `write_row` of the panel's `BlockMemory`, in this cycle.
     write_row : Out(range(panel_words))
+        Row of the panel; the half is its highest bit. Valid with `write`.
     data : Out(unsigned(8 * rows))
-        To the panel's memory.
+        ``rows`` activations along K, the first lowest, zero beyond K. Valid with `write`.
     chunk_loaded : Out(1)
         A chunk is complete in the panel, and may be read.
     half_freed : In(1)
-        The older half is not read any more.
+        In this cycle the older half of the panel becomes free.
     activity : Out(Activity)
+        What the engine does in this cycle, or waits for.
     """
 
     def __init__(self, config: AcceleratorConfig):

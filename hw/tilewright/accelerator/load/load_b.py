@@ -38,23 +38,29 @@ class LoadB(SharedComponent):
     Members
     -------
     job : In(stream.Signature(config.job_shape))
+        Jobs, in order. A job is copied when it is accepted; with the variant ``compact`` it is accepted with its last
+        request, and must not change until then.
     head : In(unsigned(INDEX_BITS))
-        Descriptors that are complete.
+        Number of descriptors that are complete, modulo ``2**16``; a fence compares it with the job's ``index``.
     requests : Out(stream.Signature(load_shape(config)))
-        `block_last` means nothing here.
+        A chunk of the N-tile's rows; offered only if the ring has space for all of it. It stays until it is accepted.
+        `block_last` is undefined.
     first_tile : Out(1)
-        The request is for the first N-tile of an M-block, whose activations come with it.
+        The request is for the first N-tile of an M-block, whose activations come with it. Valid with `requests`.
     words : In(stream.Signature(arriving_shape(config), always_ready=True))
         The words of the requests, in order.
     write : Out(1)
+        Store `data` in row `write_row` of the ring's `BlockMemory`, in this cycle.
     write_row : Out(range(ring_words))
+        Row of the ring, valid with `write`.
     data : Out(unsigned(8 * rows))
-        To the ring's memory.
+        ``rows`` weights along K, the first lowest, zero beyond K. Valid with `write`.
     chunk_loaded : Out(1)
         A chunk is complete in the ring, and may be read.
     chunk_freed, long_chunk_freed : In(1)
-        The oldest chunk is not read any more; it is a long one.
+        In this cycle the oldest chunk becomes free; with `chunk_freed`, whether it is a long one.
     activity : Out(Activity)
+        What the engine does in this cycle, or waits for.
     """
 
     def __init__(self, config: AcceleratorConfig):

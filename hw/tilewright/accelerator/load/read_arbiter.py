@@ -63,21 +63,28 @@ class ReadRouter(SharedComponent):
     Members
     -------
     descriptor_requests, parameter_requests, c_requests : In(stream.Signature(config.transfer_shape))
+        Transfers, each with the number of its descriptor. A request must stay until it is accepted, and its source
+        must have space for all of its words.
     a_requests, b_requests : In(stream.Signature(load_shape(config)))
+        Chunks of A and B, likewise.
     b_first_tile : In(1)
-        B's request is for the first N-tile of its M-block.
+        B's request is for the first N-tile of its M-block. Valid with the request.
     parameters_urgent : In(1)
-        Sums wait for the parameters.
+        A tile of sums waits for its parameters.
     descriptor_words, parameter_words, c_words : Out(stream.Signature(config.dma.word_shape, always_ready=True))
+        The words of the requests of the same name, in order. They must be taken in the cycle in which they come.
     a_words, b_words : Out(stream.Signature(arriving_shape(config), always_ready=True))
+        The same for chunks, with `block_last` and `long` of their request.
     requests : Out(stream.Signature(config.dma.request_shape))
+        The chosen transfers, to the reader. From a register; a request stays until it is accepted.
     words : In(stream.Signature(config.dma.word_shape, always_ready=True))
+        The reader's words of all these transfers, in their order.
     status : In(stream.Signature(config.dma.status_shape, always_ready=True))
-        The reader's.
+        How each transfer ended, in their order, from the reader.
     head : In(unsigned(INDEX_BITS))
-        Descriptors that are complete.
+        Number of descriptors that are complete, modulo ``2**16``: completes the number of a failure's descriptor.
     failure : Out(stream.Signature(config.failure_shape, always_ready=True))
-        A transfer that failed.
+        A transfer that failed, in the cycle of its status.
     """
 
     def __init__(self, config: AcceleratorConfig):

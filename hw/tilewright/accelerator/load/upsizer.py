@@ -23,7 +23,9 @@ class Widener(SharedComponent):
     Members
     -------
     i : In(stream.Signature(arriving_shape(config), always_ready=True))
+        Bus words of a row, in order; zero beyond the row's end. One may come in every cycle.
     o : Out(stream.Signature(loaded_shape(config), always_ready=True))
+        Words of ``rows`` bytes, the first byte lowest, with the flags of their last bus word. For one cycle each.
     """
 
     def __init__(self, config: AcceleratorConfig):

@@ -49,26 +49,34 @@ class RegisterFile(SharedComponent):
     Members
     -------
     s_axil : In(AxiLite)
-        The bus; as `RegisterPort`.
+        The bus, with the timing of `RegisterPort`.
     clear : In(1)
-        The registers kept here are as after reset. Accesses go on.
+        Set the registers that are kept here to their reset values. Accesses go on.
     busy, failed, stopping, direct_ready : In(1)
-        STATUS.
+        The bits of STATUS of the same name, as levels.
     walkers, irq_status, error, error_address, head, tail : In
-        The registers' values. ERROR_INDEX is read as HEAD, which stays at a descriptor that failed.
+        The values of the registers of the same name. ERROR_INDEX is read as HEAD, which stays at a descriptor that
+        failed.
     enable, irq_enable, ring_base, ring_log2 : Out
-        The registers' values, without the low bits of `ring_base` that are 0.
+        The values that the host wrote, from registers; `ring_base` without its 6 low bits, which are 0.
     data : Out(unsigned(32))
-        What is written in the cycles of the following:
+        The value that is written; valid with `tail_write`, `descriptor_write` and `irq_clear`.
     tail_write, descriptor_write : Out(1)
+        In this cycle `data` is written to TAIL; to the word `descriptor_word` of the direct descriptor.
     abort, resume, soft_reset, clear_counters : Out(1)
         The cycle after a 1 was written to the bit of COMMAND.
     irq_clear : Out(3)
-        Bits of IRQ_STATUS.
+        The bits of IRQ_STATUS that the host clears in this cycle.
     descriptor_word : Out(4)
-        Which word of the descriptor is written.
-    counter_request, counter_slot, counter_done, counter_value
-        As of `ActivityCounters`.
+        Number of the 32-bit word of the descriptor, 0 to 15; valid with `descriptor_write`.
+    counter_request : Out(1)
+        The counter `counter_slot` is read; both stay until `counter_done`, see `ActivityCounters`.
+    counter_slot : Out(5)
+        Index of the counter in `COUNTERS`.
+    counter_done : In(1)
+        For one cycle: `counter_value` is the counter.
+    counter_value : In(unsigned(32))
+        The counter; with the variant ``compact`` always that of cycles, and valid in each cycle.
     """
 
     def __init__(self, config: AcceleratorConfig):

@@ -29,13 +29,14 @@ class RegisterPort(SharedComponent):
     Members
     -------
     s_axil : In(AxiLite)
-        The bus.
+        The bus. One read and one write may be under way.
     write : Out(1)
-        In this cycle, write `write_data` to the register `write_word`. All three that follow hold in the cycle before,
-        too.
+        In this cycle, write `write_data` to the register `write_word`. The three that follow are valid in the cycle
+        before, too.
     write_word : Out(addr_bits - 2)
-        A byte address divided by 4.
+        The byte address divided by 4.
     write_data : Out(32)
+        The value to write; bytes without a strobe are undefined, see `write_whole`.
     write_whole : Out(1)
         All four byte strobes are 1.
     write_error : In(1)
@@ -43,11 +44,13 @@ class RegisterPort(SharedComponent):
     read : Out(1)
         `read_word` is to be read, until `read_done`.
     read_word : Out(addr_bits - 2)
+        The byte address divided by 4; stable while `read`.
     read_done : In(1)
         During `read`: `read_data` and `read_error` hold in this cycle.
     read_data : In(32)
+        The value that was read, sampled with `read_done`.
     read_error : In(1)
-        The answer is SLVERR.
+        The answer is SLVERR; sampled with `read_done`.
     """
 
     def __init__(self, addr_bits: int):

@@ -30,30 +30,38 @@ class StoreDrain(SharedComponent):
     Members
     -------
     tiles : In(stream.Signature(tile_shape(config)))
-        Accepted when all sums of the one before have been fetched.
+        Tiles in the order of their sums. Copied when accepted, which is when all sums of the one before have been
+        fetched.
     sums_ready : In(1)
+        The oldest tile of sums can be read. This and the next three are the ports of `Store` of the same name.
     sums_fetch, sums_take, sums_release : Out(1)
+        Read row `sums_row`; hold the row fetched last for `sums_group`; free the tile of sums.
     sums_row : Out(range(acc_rows))
+        Row of the tile of sums, valid with `sums_fetch`.
     sums_group : Out(range(cols // requant_lanes))
-        As of `Store`.
+        Which ``requant_lanes`` columns of the row that was taken are sent, from the lowest.
     fetch : Out(1)
+        Read the group `row` of operands, from `ParameterStore`.
     row : Out(range(2 * acc_rows * cols // requant_lanes))
-        To `ParameterStore`.
+        Group of the operands; the bank is its highest bit. Valid with `fetch`.
     add : Out(1)
+        The operands are added to the sums. Like `format`, it belongs to the sums that arrive in this cycle, 3 cycles
+        after their fetch.
     format : Out(FORMAT_SHAPE)
-        Of the sums that are there, to `Requantizer`.
+        What the `Requantizer` does to those sums.
     room : In(1)
-        A place for a word can be claimed.
+        There is a free slot for a word; nothing is sent without one.
     claim : Out(1)
-        One is, for the word that ends with the sums being fetched.
+        The slot is taken, for the word that ends with the sums being fetched.
     place : Out(place_shape(config))
-        Of the results of the sums being fetched. Without any, that of the next ones.
+        Where the results of the sums being fetched go in their word. While no sums are fetched, that of the next
+        ones.
     busy : Out(1)
-        Sums are fetched.
+        Sums are fetched in this cycle.
     starved : Out(1)
-        There is a tile, and nothing of its sums yet.
+        There is a tile, and none of its sums can be read yet.
     present : Out(1)
-        There is a tile.
+        A tile has been accepted, and not all of its sums have been fetched.
     """
 
     def __init__(self, config: AcceleratorConfig):

@@ -26,16 +26,18 @@ class StorePacker(SharedComponent):
     Members
     -------
     claim : In(1)
-        Take a place in the queue, only if there is `room`.
+        Reserve a slot of the queue; only if there is `room`.
     room : Out(1)
-        There is a place that nobody has claimed.
+        There is a slot that is not reserved. From registers alone.
     ends : In(1)
-        The results are the last of their word, for which a place was claimed.
+        The results are the last of their word, for which a slot was reserved.
     place : In(place_shape(config))
-        Of the results; without any, where results will be put before the next word ends.
+        Where the results go in their word. In cycles without results, where results will go before the next word
+        ends.
     results : In(unsigned(requant_lanes * 32))
-        As of `Requantizer`.
+        What `Requantizer` gives: 32 bits a lane, lane 0 lowest. The last before `ends` count.
     o : Out(stream.Signature(unsigned(data_bits)))
+        The words, in order, column 0 lowest. A word stays until it is accepted.
     """
 
     DEPTH = 16

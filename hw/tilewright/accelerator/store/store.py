@@ -43,34 +43,41 @@ class Store(SharedComponent):
     Members
     -------
     job : In(stream.Signature(config.job_shape))
-        Jobs, in order.
+        Jobs, in order; copied when accepted.
     head : In(unsigned(INDEX_BITS))
-        Descriptors that are complete: before this is its index, a job writes nothing, and with ``fence_c`` asks for
-        nothing.
+        Number of descriptors that are complete, modulo ``2**16``. Before it equals the job's ``index``, the job
+        writes nothing, and with ``fence_c`` reads nothing.
     sums_ready : In(1)
         The oldest tile of sums not yet released can be read: row 0 now, and a further row in each cycle.
     sums_fetch, sums_take : Out(1)
+        Read row `sums_row`; hold the row fetched last for `sums_group`, from the next cycle on.
     sums_row : Out(range(acc_rows))
-        A row fetched in cycle t is taken in t + 1, and stays until the next is taken.
+        Row of the tile of sums, valid with `sums_fetch`. A row fetched in cycle t is taken in t + 1, and stays until
+        the next is taken.
     sums_group : Out(range(cols // requant_lanes))
-        Which lanes of the row that was taken.
+        Selects ``requant_lanes`` neighbouring columns of the row that was taken.
     sums : In(unsigned(requant_lanes * 32))
-        Their sums, a cycle after `sums_group`.
+        The int32 sums of those columns, the first lowest, a cycle after `sums_group`.
     sums_release : Out(1)
         With the last `sums_group` of a tile. `sums_ready` then speaks of the next.
     parameter_requests, c_requests : Out(stream.Signature(config.transfer_shape))
+        The operands of a tile: parameters, a row for each array, or rows of the old C. A request stays until it is
+        accepted.
     parameter_words, c_words : In(stream.Signature(config.dma.word_shape, always_ready=True))
-        What is read: biases, multipliers and shifts of an N-tile, a row each; rows of the old C.
+        The words of those requests, in order: biases, multipliers and shifts of an N-tile, a row each; rows of the
+        old C. Taken in the cycle in which they come.
     write_requests : Out(stream.Signature(config.transfer_shape))
+        The rows of a tile, to a `DmaWriter`. A request stays until it is accepted.
     write_words : Out(stream.Signature(unsigned(data_bits)))
+        The words of the tiles, in order. They may come before their request, and stay until they are accepted.
     write_status : In(stream.Signature(config.dma.status_shape, always_ready=True))
-        To and from a `DmaWriter`; a request for each tile.
+        How each write request ended, in order.
     completed : Out(1)
         The last tile of a job has been written, and none of it failed.
     failure : Out(stream.Signature(config.failure_shape, always_ready=True))
-        The writing of a tile has.
+        Writing a tile has failed, in the cycle of its status.
     activity : Out(Activity)
-        What this walker did in the cycle before.
+        What the engine did in the cycle before, or waited for. From a register.
     """
 
     def __init__(self, config: AcceleratorConfig):

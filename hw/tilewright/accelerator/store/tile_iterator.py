@@ -31,6 +31,7 @@ class StoreWalker(SharedComponent):
     Members
     -------
     job : In(stream.Signature(config.job_shape))
+        Jobs, in order; copied when accepted, which is when the last tile of the one before has been accepted.
     head : In(unsigned(INDEX_BITS))
         Descriptors that are complete: a job with ``fence_c`` asks for nothing before this is its index.
     parameter_requests : Out(stream.Signature(config.transfer_shape))
@@ -38,10 +39,11 @@ class StoreWalker(SharedComponent):
     c_requests : Out(stream.Signature(config.transfer_shape))
         Old C: rows of the tile.
     arrived : In(1)
-        The last word of the request has come.
+        In this cycle the last word of the request comes.
     tiles : Out(stream.Signature(tile_shape(config)))
+        Tiles, in order, each with its operands in the bank it names. A tile stays until it is accepted.
     bank : Out(1)
-        Where the words belong that come.
+        Bank of the operands that are on their way.
     waiting : Out(1)
         There is a job, but no tile is offered.
     """

@@ -32,17 +32,20 @@ class StoreWrites(SharedComponent):
     Members
     -------
     tiles : In(stream.Signature(tile_shape(config)))
+        The tiles to write, in order; copied when accepted.
     head : In(unsigned(INDEX_BITS))
-        Descriptors that are complete.
+        Number of descriptors that are complete, modulo ``2**16``; its lowest bits are compared with the tile's
+        ``index``.
     requests : Out(stream.Signature(config.transfer_shape))
+        The rows of a tile. A request stays until it is accepted.
     status : In(stream.Signature(config.dma.status_shape, always_ready=True))
         How each request ended, in order.
     completed : Out(1)
         The last tile of a job has been written, and none of it failed.
     failure : Out(stream.Signature(config.failure_shape, always_ready=True))
-        A tile's has.
+        Writing a tile has failed, in the cycle of its status.
     pending : Out(1)
-        The status of a tile is due.
+        There is a tile whose status has not come.
     """
 
     TILES = 16

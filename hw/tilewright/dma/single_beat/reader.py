@@ -38,13 +38,18 @@ class WordReader(SharedComponent):
     Members
     -------
     requests : In(stream.Signature(config.request_shape))
+        What to read. A request must stay unchanged until it is accepted, in the cycle of its status.
     o : Out(stream.Signature(config.word_shape, always_ready=True))
+        The words, in order, in the cycle of the bus's answer; `row_last` and `last` as in `DmaReader`. They must be
+        taken in the cycle in which they come.
     status : Out(stream.Signature(config.status_shape, always_ready=True))
         In the cycle of the request's acceptance: the cause, and the address of the last word asked for.
     abort : In(1)
+        End the request under way and begin no other; a level, see above.
     busy : Out(1)
         A request is under way.
     m_axi : Out(Axi4Read)
+        The bus. All bursts have one beat and identifier 0.
     """
 
     def __init__(self, config: DmaConfig):

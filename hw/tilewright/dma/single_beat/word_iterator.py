@@ -26,13 +26,13 @@ class WordWalk(SharedComponent):
     step : In(1)
         Go to the next; not after the last.
     address : Out(unsigned(addr_bits))
-        Of the word.
+        Address of the word's first byte.
     wrapped : Out(1)
         The word is past the last address, `address` after the wrap.
     bytes_of_row : Out(unsigned(word_bytes))
         Which bytes of the word belong to the row: a 1 for each, from the lowest.
     row_last, last : Out(1)
-        The word ends its row, the request.
+        The word ends its row; it ends the request.
     """
 
     def __init__(self, config: DmaConfig):

@@ -39,13 +39,17 @@ class WordWriter(SharedComponent):
     Members
     -------
     requests : In(stream.Signature(config.request_shape))
+        Where to write. A request must stay unchanged until it is accepted, in the cycle of its status.
     i : In(stream.Signature(unsigned(data_bits)))
+        The words, row after row. A word must stay unchanged until it is accepted.
     status : Out(stream.Signature(config.status_shape, always_ready=True))
         In the cycle of the request's acceptance: the cause, and the address of the last word.
     abort : In(1)
+        End the request under way and begin no other; a level, see above.
     busy : Out(1)
         A request is under way.
     m_axi : Out(Axi4Write)
+        The bus. All bursts have one beat and identifier 0.
     """
 
     def __init__(self, config: DmaConfig):

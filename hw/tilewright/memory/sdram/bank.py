@@ -25,8 +25,9 @@ class Cooldown(SharedComponent):
     Members
     -------
     start : In(1)
-        May come again before `done`.
+        Start to count. It may come again before `done`.
     done : Out(1)
+        ``cycles`` cycles or more have passed since the last `start`, or there was none since reset.
     """
 
     def __init__(self, cycles: int):
@@ -54,10 +55,11 @@ class SdramBank(SharedComponent):
     activate, read, write, precharge : In(1)
         The command that is chosen in this cycle for the bank, if there is one.
     row : In(unsigned(row_bits))
-        With `activate`.
+        The row to open, sampled with `activate`.
     open : Out(1)
+        A row is open: from the cycle after `activate` to that of `precharge`.
     open_row : Out(unsigned(row_bits))
-        Holds with `open`.
+        Which row is open. Valid with `open`.
     can_activate, can_move, can_precharge : Out(1)
         The time that must pass before such a command has passed; `can_move` is for READ and WRITE. Whether the bank is
         open is not looked at.
@@ -116,9 +118,9 @@ class SdramBanks(SharedComponent):
     Members
     -------
     head, next : In(config.place_shape)
-        What is asked about.
+        The bank and row that are asked about, and that the commands of the same name are for.
     head_row, next_row : Out(row_shape())
-        The answers.
+        What is known of that row and its bank; `hit` and `open` are a cycle late.
     read, write, head_activate, head_precharge, next_activate, next_precharge, precharge_all : In(1)
         The command that is chosen in this cycle. READ and WRITE are of `head`.
     can_precharge, can_activate : Out(1)

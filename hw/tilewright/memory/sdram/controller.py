@@ -65,7 +65,7 @@ class Sdram(SharedComponent):
     s_axi : In(Axi4)
         Accepts ``outstanding`` bursts of each direction, and the data of four pieces before their addresses.
     pins : Out(sdram_pins(config))
-        To the chip.
+        The pins of the chip, from registers; see `sdram_pins`.
     started : Out(1)
         The chip is ready; until then bursts wait.
     """

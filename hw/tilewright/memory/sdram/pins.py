@@ -22,11 +22,13 @@ def sdram_pins(config: SdramConfig) -> Signature:
     cke, cs_n, ras_n, cas_n, we_n : Out(1)
         Clock enable, chip select, and the command.
     ba : Out(unsigned(bank_bits))
+        Bank of the command.
     a : Out(unsigned(row_bits))
-        At least 11 bits.
+        Row of ACTIVATE, column of READ and WRITE, mode of SET MODE; 11 bits or more.
     dqm : Out(unsigned(dq_bits / 8))
-        Bytes not to write.
+        A bit for each byte that is not to be written.
     dq_o, dq_i : Out, In(unsigned(dq_bits))
+        Data to the chip, valid while `dq_oe` is 1; data from it.
     dq_oe : Out(1)
         The controller drives the data pins.
     """
@@ -59,15 +61,17 @@ class SdramPins(SharedComponent):
     Members
     -------
     command, move : In(command_shape(config)), In(move_shape())
-        From the sequencer.
+        The command of this cycle and what it moves, from the sequencer.
     started : In(1)
-        The mask is up until then.
+        The chip has been started; before, `dqm` masks all bytes.
     write_word, write_strobes : In(unsigned(data_bits)), In(unsigned(data_bits / 8))
-        What is written, with the command.
+        The word to write and which of its bytes, sampled in the cycle of a WRITE.
     read_word : Out(unsigned(data_bits))
+        The word that was read; valid with `read_valid`.
     read_valid, read_last : Out(1)
-        There is a word; it is its burst's last.
+        There is a word in this cycle; it is its burst's last.
     pins : Out(sdram_pins(config))
+        The pins of the chip, from registers; see `sdram_pins`.
     """
 
     def __init__(self, config: SdramConfig):

@@ -25,8 +25,9 @@ class SdramCutter(SharedComponent):
     Members
     -------
     i : In(stream.Signature(config.burst_shape))
+        Bursts, in order; copied when accepted.
     o : Out(stream.Signature(config.piece_shape))
-        From registers.
+        Their pieces, in order, from registers. A piece stays until it is accepted.
     """
 
     def __init__(self, config: SdramConfig):
@@ -78,9 +79,11 @@ class PieceGate(SharedComponent):
     Members
     -------
     more : In(1)
-        There is another one.
+        In this cycle one more word, or free place for one, becomes available.
     i : In(stream.Signature(config.piece_shape))
+        Pieces, in order. A piece must stay until it is accepted.
     o : Out(stream.Signature(config.piece_shape))
+        The same pieces, each offered when there is enough for all of its words.
     """
 
     def __init__(self, config: SdramConfig, start: int):
