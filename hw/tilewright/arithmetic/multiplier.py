@@ -74,7 +74,8 @@ class Multiplier(SharedComponent):
                 product = self.activation * self._stationary(m)
             case "lut":
                 lut = place(m, "lut", LutMultiplier(len(self.activation), len(self.weight)), platform)
-                m.d.comb += [lut.a.eq(self.activation), lut.b.eq(self._stationary(m))]
+                m.d.comb += lut.a.eq(self.activation)
+                m.d.comb += lut.b.eq(self._stationary(m))
                 product = lut.product
             case "dsp":
                 product = Signal.like(self.product, name="dsp_product", reset_less=True)

@@ -49,16 +49,24 @@ class LutMultiplier(SharedComponent):
         high_rows = rows - low_rows
         low_sum = place(m, "low_rows", RowSum(a_bits, low_rows), platform)
         high_sum = place(m, "high_rows", RowSum(a_bits, high_rows, subtract_last=True), platform)
-        m.d.comb += [low_sum.a.eq(self.a), low_sum.b.eq(self.b[:low_rows])]
-        m.d.comb += [high_sum.a.eq(self.a), high_sum.b.eq(self.b[low_rows:])]
+        m.d.comb += low_sum.a.eq(self.a)
+        m.d.comb += low_sum.b.eq(self.b[:low_rows])
+        m.d.comb += high_sum.a.eq(self.a)
+        m.d.comb += high_sum.b.eq(self.b[low_rows:])
 
         low = Signal.like(low_sum.total, reset_less=True)
         high = Signal.like(high_sum.total, reset_less=True)
-        m.d.sync += [low.eq(low_sum.total), high.eq(high_sum.total)]
+        m.d.sync += low.eq(low_sum.total)
+        m.d.sync += high.eq(high_sum.total)
 
         width = len(high)
         join = place(m, "join", CarryAdder(width, high_rows - 1), platform)
-        m.d.comb += [join.a.eq(high), join.b.eq(-1), join.c.eq(low[low_rows:].as_signed()), join.d.eq(-1)]
+        m.d.comb += [
+            join.a.eq(high),
+            join.b.eq(-1),
+            join.c.eq(low[low_rows:].as_signed()),
+            join.d.eq(-1),
+        ]
         m.d.comb += self.product.eq(Cat(low[:low_rows], join.total))
 
         return m
@@ -112,8 +120,10 @@ class RowSum(SharedComponent):
             m.d.comb += row_0.eq(a & self.b[0].replicate(len(a)))
         elif added >= 2:
             pair = place(m, "rows_0_1", CarryAdder(len(a) + 2), platform)
-            m.d.comb += [pair.a.eq(a), pair.b.eq(self.b[0].replicate(len(a) + 2))]
-            m.d.comb += [pair.c.eq(a << 1), pair.d.eq(self.b[1].replicate(len(a) + 2))]
+            m.d.comb += pair.a.eq(a)
+            m.d.comb += pair.b.eq(self.b[0].replicate(len(a) + 2))
+            m.d.comb += pair.c.eq(a << 1)
+            m.d.comb += pair.d.eq(self.b[1].replicate(len(a) + 2))
             total = pair.total
 
         for row in range(min(added, 2), self.rows):

@@ -64,7 +64,9 @@ class BoardSystem(SharedComponent):
         host = HostLink(config.divisor, *widths, config.id_bits, config.information, reach)
         link = place(m, "link", host, platform)
         arbiter = place(m, "arbiter", Arbiter(*widths, config.id_bits), platform)
-        m.d.comb += [link.rx.eq(self.rx), self.tx.eq(link.tx), link.irq.eq(accelerator.irq)]
+        m.d.comb += link.rx.eq(self.rx)
+        m.d.comb += self.tx.eq(link.tx)
+        m.d.comb += link.irq.eq(accelerator.irq)
         connect(m, link.m_axil, accelerator.s_axil)
         connect(m, accelerator.m_axi, arbiter.s_axi_0)
         connect(m, link.m_axi, arbiter.s_axi_1)

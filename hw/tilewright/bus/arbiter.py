@@ -51,10 +51,12 @@ class Arbiter(SharedComponent):
         self._address(m, "ar", reader, 1)
         for number, manager in enumerate(managers):
             mine = memory.rid[self.id_bits] == number
-            m.d.comb += [manager.rvalid.eq(memory.rvalid & mine), manager.rid.eq(memory.rid)]
+            m.d.comb += manager.rvalid.eq(memory.rvalid & mine)
+            m.d.comb += manager.rid.eq(memory.rid)
             m.d.comb += [getattr(manager, name).eq(getattr(memory, name)) for name in ("rdata", "rresp", "rlast")]
             mine = memory.bid[self.id_bits] == number
-            m.d.comb += [manager.bvalid.eq(memory.bvalid & mine), manager.bid.eq(memory.bid)]
+            m.d.comb += manager.bvalid.eq(memory.bvalid & mine)
+            m.d.comb += manager.bid.eq(memory.bid)
             m.d.comb += manager.bresp.eq(memory.bresp)
         m.d.comb += [
             memory.rready.eq(Mux(memory.rid[self.id_bits], managers[1].rready, managers[0].rready)),

@@ -62,15 +62,24 @@ class BeatCounter(SharedComponent):
         with m.If(take):
             none = (burst.cause == Cause.EMPTY) | (burst.cause == Cause.ABORTED)
             single = none | (burst.beats_less_1 == 0)
-            m.d.sync += [self.o.valid.eq(self.bursts.valid), kept.eq(burst), hollow.eq(none)]
-            m.d.sync += [dead.eq(burst.cause != Cause.NONE), left.eq(burst.beats_less_1), final.eq(single)]
-            m.d.sync += [row_last.eq(single & burst.row_last), last.eq(single & burst.last)]
+            m.d.sync += self.o.valid.eq(self.bursts.valid)
+            m.d.sync += kept.eq(burst)
+            m.d.sync += hollow.eq(none)
+            m.d.sync += dead.eq(burst.cause != Cause.NONE)
+            m.d.sync += left.eq(burst.beats_less_1)
+            m.d.sync += final.eq(single)
+            m.d.sync += row_last.eq(single & burst.row_last)
+            m.d.sync += last.eq(single & burst.last)
         with m.Elif(self.o.ready):
-            m.d.sync += [left.eq(left - 1), final.eq(left == 1)]
-            m.d.sync += [row_last.eq((left == 1) & kept.row_last), last.eq((left == 1) & kept.last)]
+            m.d.sync += left.eq(left - 1)
+            m.d.sync += final.eq(left == 1)
+            m.d.sync += row_last.eq((left == 1) & kept.row_last)
+            m.d.sync += last.eq((left == 1) & kept.last)
 
         beat = self.o.payload
         m.d.comb += [beat[name].eq(kept[name]) for name in ("address", "shift", "tail", "cause")]
-        m.d.comb += [beat.row_last.eq(row_last), beat.last.eq(last)]
-        m.d.comb += [beat.hollow.eq(hollow), beat.dead.eq(dead)]
+        m.d.comb += beat.row_last.eq(row_last)
+        m.d.comb += beat.last.eq(last)
+        m.d.comb += beat.hollow.eq(hollow)
+        m.d.comb += beat.dead.eq(dead)
         return m

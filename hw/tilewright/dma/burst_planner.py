@@ -93,7 +93,8 @@ class DmaPlanner(SharedComponent):
         left = Signal(max(1, max(config.length_bits, span) + 1 - span), reset_less=True)
         some_left = Signal()  # only if `valid`
         last_word = Signal(max(1, config.burst_log2), reset_less=True)
-        m.d.comb += [self.bursts.valid.eq(valid), self.bursts.payload.eq(burst)]
+        m.d.comb += self.bursts.valid.eq(valid)
+        m.d.comb += self.bursts.payload.eq(burst)
         m.d.comb += self.bursts.payload.row_last.eq(~some_left)
         m.d.comb += self.bursts.payload.last.eq(~some_left & final_row)
         m.d.comb += self.busy.eq(row_valid | valid)
@@ -108,8 +109,11 @@ class DmaPlanner(SharedComponent):
         m.d.comb += load.eq(go & row_valid & ~more)
         m.d.comb += ends.eq(self.stop & Mux(go, more | row_valid, ~self.held))
 
-        m.d.comb += [rows.o.ready.eq(go & ~more), rows.drop.eq(ends), rows.stop.eq(self.stop)]
-        m.d.comb += [self.begins.eq(load), self.row_words_less_1.eq(row.bytes_less_1[word:])]
+        m.d.comb += rows.o.ready.eq(go & ~more)
+        m.d.comb += rows.drop.eq(ends)
+        m.d.comb += rows.stop.eq(self.stop)
+        m.d.comb += self.begins.eq(load)
+        m.d.comb += self.row_words_less_1.eq(row.bytes_less_1[word:])
         m.d.comb += self.span_words_less_1.eq(~row_address[word:span])
 
         # A row's bursts follow from the place of its last byte in the span of its first burst.
@@ -133,28 +137,36 @@ class DmaPlanner(SharedComponent):
                 m.d.sync += burst.beats_less_1.eq(Mux(left == 1, last_word, config.burst_words - 1))
                 m.d.sync += some_left.eq(left != 1)
             with m.Elif(row_valid):
-                m.d.sync += [last_word.eq(end[word:span]), some_left.eq(~single)]
+                m.d.sync += last_word.eq(end[word:span])
+                m.d.sync += some_left.eq(~single)
                 beats_less_1 = Mux(single, words_less_1, ~row_address[word:span])
                 m.d.sync += burst.beats_less_1.eq(beats_less_1 if config.burst_log2 else 0)
                 m.d.sync += burst.shift.eq(row_address if config.unaligned else Const(0, 0))
-                m.d.sync += [burst.tail.eq(row.bytes_less_1), final_row.eq(row.final)]
+                m.d.sync += burst.tail.eq(row.bytes_less_1)
+                m.d.sync += final_row.eq(row.final)
         with m.If(ends):
-            m.d.sync += [burst.cause.eq(Cause.ABORTED), some_left.eq(0), final_row.eq(1)]
+            m.d.sync += burst.cause.eq(Cause.ABORTED)
+            m.d.sync += some_left.eq(0)
+            m.d.sync += final_row.eq(1)
         return m
 
     def _next_address(self, m: Module, more: Value, first: Value, before: Value, platform) -> Value:
         """``before + 1`` if ``more``, else ``first``: choice and sum in one carry chain."""
         adder = place(m, "next_address", CarryAdder(len(first) + 1), platform)
         # The lowest bits of both operands are there for the carry.
-        m.d.comb += [adder.a.eq(Cat(1, first)), adder.b.eq(Cat(more, (~more).replicate(len(first))))]
-        m.d.comb += [adder.c.eq(Cat(1, before)), adder.d.eq(more.replicate(len(first) + 1))]
+        m.d.comb += adder.a.eq(Cat(1, first))
+        m.d.comb += adder.b.eq(Cat(more, (~more).replicate(len(first))))
+        m.d.comb += adder.c.eq(Cat(1, before))
+        m.d.comb += adder.d.eq(more.replicate(len(first) + 1))
         return adder.total[1:]
 
     def _next_left(self, m: Module, more: Value, first: Value, before: Value, platform) -> Value:
         """``before - 1`` if ``more``, else ``first``: choice and difference in one carry chain."""
         adder = place(m, "next_left", CarryAdder(len(before), either=True), platform)
-        m.d.comb += [adder.a.eq(before), adder.b.eq(more.replicate(len(before)))]
-        m.d.comb += [adder.c.eq(first), adder.d.eq(more.replicate(len(before)))]
+        m.d.comb += adder.a.eq(before)
+        m.d.comb += adder.b.eq(more.replicate(len(before)))
+        m.d.comb += adder.c.eq(first)
+        m.d.comb += adder.d.eq(more.replicate(len(before)))
         return adder.total
 
 

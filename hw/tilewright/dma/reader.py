@@ -124,8 +124,10 @@ class DmaReader(SharedComponent):
             burst.ready.eq(room & (~alive | axi.arready)),
             planner.held.eq(axi.arvalid),
         ]
-        m.d.comb += [axi.rready.eq(1), buffer.i.valid.eq(axi.rvalid)]
-        m.d.comb += [buffer.i.payload.data.eq(axi.rdata), buffer.i.payload.resp.eq(axi.rresp)]
+        m.d.comb += axi.rready.eq(1)
+        m.d.comb += buffer.i.valid.eq(axi.rvalid)
+        m.d.comb += buffer.i.payload.data.eq(axi.rdata)
+        m.d.comb += buffer.i.payload.resp.eq(axi.rresp)
 
         # The oldest burst's next beat is prepared in a register. One with a cause needs no data, one without
         # beats (`hollow`) gives no word.
@@ -157,22 +159,31 @@ class DmaReader(SharedComponent):
         silent = hollow | aborting
         may_step = Mux(silent, aligner.empty | ~verdict.closes, aligner.i.ready)
         m.d.comb += step.eq(present & settled & may_step)
-        m.d.comb += [buffer.o.ready.eq(step & ~dead), beats.o.ready.eq(step)]
+        m.d.comb += buffer.o.ready.eq(step & ~dead)
+        m.d.comb += beats.o.ready.eq(step)
         word = aligner.i.payload
-        m.d.comb += [word.data.eq(beat.data), word.blank.eq(verdict.failing | fails)]
-        m.d.comb += [word.row_last.eq(head.row_last), word.last.eq(verdict.closes)]
-        m.d.comb += [word.shift.eq(head.shift), word.tail.eq(head.tail), aligner.cancel.eq(aborting)]
+        m.d.comb += word.data.eq(beat.data)
+        m.d.comb += word.blank.eq(verdict.failing | fails)
+        m.d.comb += word.row_last.eq(head.row_last)
+        m.d.comb += word.last.eq(verdict.closes)
+        m.d.comb += word.shift.eq(head.shift)
+        m.d.comb += word.tail.eq(head.tail)
+        m.d.comb += aligner.cancel.eq(aborting)
 
-        m.d.comb += [verdict.step.eq(step), verdict.waits.eq(~silent)]
+        m.d.comb += verdict.step.eq(step)
+        m.d.comb += verdict.waits.eq(~silent)
         m.d.comb += verdict.left.eq(self.o.valid & self.o.ready & self.o.payload.last)
         m.d.comb += verdict.planned.eq(flights.i.valid & flights.i.payload.last)
         m.d.comb += planner.failed.eq(verdict.stop_planning)
-        m.d.comb += [self.busy.eq(planner.busy | verdict.busy), planner.stop.eq(self.abort | aborting)]
+        m.d.comb += self.busy.eq(planner.busy | verdict.busy)
+        m.d.comb += planner.stop.eq(self.abort | aborting)
         with m.If(self.abort | ~self.busy):
             m.d.sync += aborting.eq(self.abort)
 
-        m.d.comb += [counters.beat.eq(step & ~dead), counters.burst.eq(axi.arvalid & axi.arready)]
+        m.d.comb += counters.beat.eq(step & ~dead)
+        m.d.comb += counters.burst.eq(axi.arvalid & axi.arready)
         m.d.comb += counters.waiting_stream.eq(present & ~step | verdict.ending & ~planner.busy)
-        m.d.comb += [counters.busy.eq(self.busy), counters.clear.eq(self.clear_counters)]
+        m.d.comb += counters.busy.eq(self.busy)
+        m.d.comb += counters.clear.eq(self.clear_counters)
         m.d.comb += self.counters.eq(counters.counters)
         return m

@@ -76,18 +76,22 @@ class DmaVerdict(SharedComponent):
         m = Module()
         waiting = Signal()
         status = Signal(self.config.status_shape, reset_less=True)
-        m.d.comb += [self.status.payload.eq(status), self.settled.eq(~(waiting | self.status.valid))]
+        m.d.comb += self.status.payload.eq(status)
+        m.d.comb += self.settled.eq(~(waiting | self.status.valid))
         fails = self.cause.as_value().any()
         closed = self.step & self.closes
 
         with m.If(self.step):
             m.d.sync += self.failing.eq((self.failing | fails) & ~self.closes)
             with m.If(self.settled & ~self.failing & (self.closes | fails)):
-                m.d.sync += [status.cause.eq(self.cause), status.address.eq(self.address)]
+                m.d.sync += status.cause.eq(self.cause)
+                m.d.sync += status.address.eq(self.address)
         with m.If(closed):
-            m.d.sync += [waiting.eq(self.waits), self.status.valid.eq(~self.waits)]
+            m.d.sync += waiting.eq(self.waits)
+            m.d.sync += self.status.valid.eq(~self.waits)
         with m.Elif(waiting & self.left):
-            m.d.sync += [waiting.eq(0), self.status.valid.eq(1)]
+            m.d.sync += waiting.eq(0)
+            m.d.sync += self.status.valid.eq(1)
         with m.Elif(self.status.ready):
             m.d.sync += self.status.valid.eq(0)
 

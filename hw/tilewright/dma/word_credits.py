@@ -75,9 +75,11 @@ class WordClaims(SharedComponent):
         # Plus the word that came, minus the claimed ones: -n = ~(n - 1), and a carry adds the one that came.
         arrived = Signal()
         claimed_words = Signal(signed(len(self.words_less_1) + 1))
-        m.d.sync += [claiming.eq(self.claim), arrived.eq(self.arrived)]
+        m.d.sync += claiming.eq(self.claim)
+        m.d.sync += arrived.eq(self.arrived)
         m.d.sync += claimed_words.eq(Mux(self.claim, ~self.words_less_1, 0))
         m.d.sync += unclaimed.eq((Cat(1, unclaimed) + Cat(arrived, claimed_words).as_signed()) >> 1)
         with m.If(self.clear):
-            m.d.sync += [unclaimed.eq(0), plenty.eq(0)]
+            m.d.sync += unclaimed.eq(0)
+            m.d.sync += plenty.eq(0)
         return m

@@ -66,11 +66,14 @@ class WriteResponses(SharedComponent):
         present = Signal()
         m.d.comb += self.flights.ready.eq(~present | self.step)
         with m.If(self.flights.ready):
-            m.d.sync += [present.eq(self.flights.valid), burst.eq(self.flights.payload)]
+            m.d.sync += present.eq(self.flights.valid)
+            m.d.sync += burst.eq(self.flights.payload)
             m.d.sync += dead.eq(self.flights.payload.cause != Cause.NONE)
-        m.d.comb += [self.busy.eq(present), self.bready.eq(present & ~dead & self.settled)]
+        m.d.comb += self.busy.eq(present)
+        m.d.comb += self.bready.eq(present & ~dead & self.settled)
         m.d.comb += self.step.eq(present & self.settled & (dead | self.bvalid))
         on_bus = bus_address(self.config, burst) if self.config.unaligned else burst.address
-        m.d.comb += [self.address.eq(Mux(dead, burst.address, on_bus)), self.closes.eq(burst.last)]
+        m.d.comb += self.address.eq(Mux(dead, burst.address, on_bus))
+        m.d.comb += self.closes.eq(burst.last)
         m.d.comb += self.cause.eq(Mux(dead, burst.cause, response_cause(self.bresp)))
         return m

@@ -115,9 +115,11 @@ class DmaWriter(SharedComponent):
 
         aborting = Signal()
         halted = Signal()
-        m.d.comb += [halted.eq(self.abort | aborting), planner.stop.eq(halted)]
+        m.d.comb += halted.eq(self.abort | aborting)
+        m.d.comb += planner.stop.eq(halted)
         m.d.comb += buffer.i.payload.eq(self.i.payload)
-        m.d.comb += [buffer.i.valid.eq(self.i.valid & ~halted), self.i.ready.eq(buffer.i.ready & ~halted)]
+        m.d.comb += buffer.i.valid.eq(self.i.valid & ~halted)
+        m.d.comb += self.i.ready.eq(buffer.i.ready & ~halted)
 
         # A burst claims its words, and its places in both queues, when it goes to AW, where it may wait.
         burst, part = planner.bursts, planner.bursts.payload
@@ -127,8 +129,10 @@ class DmaWriter(SharedComponent):
         claimed = Signal()
         room = Signal()  # in both queues
         spare = part.row_last & (part.shift + part.tail)[config.word_log2 :].any() if config.unaligned else 0
-        m.d.comb += [alive.eq(part.cause == Cause.NONE), hollow.eq(part.cause.as_value()[1:].all())]
-        m.d.comb += [claims.waiting.eq(burst.valid & ~claimed), claims.claim.eq(claim)]
+        m.d.comb += alive.eq(part.cause == Cause.NONE)
+        m.d.comb += hollow.eq(part.cause.as_value()[1:].all())
+        m.d.comb += claims.waiting.eq(burst.valid & ~claimed)
+        m.d.comb += claims.claim.eq(claim)
         m.d.comb += claims.words_less_1.eq(Mux(hollow, -1, part.beats_less_1 - spare))
         m.d.comb += [
             getattr(claims, name).eq(getattr(planner, name))
@@ -138,38 +142,48 @@ class DmaWriter(SharedComponent):
         m.d.comb += claim.eq(claims.waiting & claims.granted & room)
         m.d.comb += burst.ready.eq((claim | claimed) & (~alive | axi.awready))
         m.d.sync += claimed.eq((claim | claimed) & ~burst.ready)
-        m.d.comb += [forming.i.valid.eq(claim & ~hollow), forming.i.payload.dropped.eq(~alive)]
+        m.d.comb += forming.i.valid.eq(claim & ~hollow)
+        m.d.comb += forming.i.payload.dropped.eq(~alive)
         m.d.comb += [forming.i.payload[name].eq(part[name]) for name in ("beats_less_1", "shift", "tail", "row_last")]
         m.d.comb += flights.i.valid.eq(claim)
         m.d.comb += [flights.i.payload[name].eq(part[name]) for name in ("address", "last", "cause")]
         m.d.comb += axi.awvalid.eq(burst.valid & alive & (claim | claimed))
         m.d.comb += [getattr(axi, f"aw{name}").eq(value) for name, value in address_fields(config, part).items()]
-        m.d.comb += [planner.held.eq(axi.awvalid), planner.failed.eq(verdict.stop_planning)]
-        m.d.comb += [axi.wvalid.eq(aligner.o.valid), aligner.o.ready.eq(axi.wready)]
-        m.d.comb += [axi.wdata.eq(aligner.o.payload.data), axi.wstrb.eq(aligner.o.payload.strobes)]
+        m.d.comb += planner.held.eq(axi.awvalid)
+        m.d.comb += planner.failed.eq(verdict.stop_planning)
+        m.d.comb += axi.wvalid.eq(aligner.o.valid)
+        m.d.comb += aligner.o.ready.eq(axi.wready)
+        m.d.comb += axi.wdata.eq(aligner.o.payload.data)
+        m.d.comb += axi.wstrb.eq(aligner.o.payload.strobes)
         m.d.comb += axi.wlast.eq(aligner.o.payload.last)
 
         connect(m, flights.o, responses.flights)
-        m.d.comb += [responses.bvalid.eq(axi.bvalid), responses.bresp.eq(axi.bresp), axi.bready.eq(responses.bready)]
+        m.d.comb += responses.bvalid.eq(axi.bvalid)
+        m.d.comb += responses.bresp.eq(axi.bresp)
+        m.d.comb += axi.bready.eq(responses.bready)
         m.d.comb += room.eq(
             forming.i.ready & (flights.i.ready if config.outstanding > 1 else ~flights.o.valid & ~responses.busy)
         )
-        m.d.comb += [responses.settled.eq(verdict.settled), verdict.planned.eq(claim & part.last)]
+        m.d.comb += responses.settled.eq(verdict.settled)
+        m.d.comb += verdict.planned.eq(claim & part.last)
         m.d.comb += [
             getattr(verdict, name).eq(getattr(responses, name)) for name in ("step", "cause", "address", "closes")
         ]
 
         m.d.comb += self.busy.eq(planner.busy | verdict.busy)
         m.d.comb += buffer.clear.eq(aborting & ~self.abort & ~self.busy & ~forming.o.valid)
-        m.d.comb += [aligner.clear.eq(buffer.clear), claims.clear.eq(buffer.clear)]
+        m.d.comb += aligner.clear.eq(buffer.clear)
+        m.d.comb += claims.clear.eq(buffer.clear)
         with m.If(self.abort):
             m.d.sync += aborting.eq(1)
         with m.Elif(buffer.clear):
             m.d.sync += aborting.eq(0)
 
-        m.d.comb += [counters.beat.eq(axi.wvalid & axi.wready), counters.burst.eq(axi.awvalid & axi.awready)]
+        m.d.comb += counters.beat.eq(axi.wvalid & axi.wready)
+        m.d.comb += counters.burst.eq(axi.awvalid & axi.awready)
         starved = claims.waiting & ~claims.granted
         m.d.comb += counters.waiting_stream.eq(~axi.wvalid & (starved | verdict.ending & ~planner.busy))
-        m.d.comb += [counters.busy.eq(self.busy), counters.clear.eq(self.clear_counters)]
+        m.d.comb += counters.busy.eq(self.busy)
+        m.d.comb += counters.clear.eq(self.clear_counters)
         m.d.comb += self.counters.eq(counters.counters)
         return m

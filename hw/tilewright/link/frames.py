@@ -54,13 +54,15 @@ class Crc32(SharedComponent):
         m.d.comb += self.busy.eq(bits[1:].any())
         with m.If(self.busy):
             feedback = self.crc[0] ^ bits[0]
-            m.d.sync += [self.crc.eq((self.crc >> 1) ^ Mux(feedback, POLYNOMIAL, 0)), bits.eq(bits >> 1)]
+            m.d.sync += self.crc.eq((self.crc >> 1) ^ Mux(feedback, POLYNOMIAL, 0))
+            m.d.sync += bits.eq(bits >> 1)
         with m.If(self.shift):
             m.d.sync += self.crc.eq(self.crc >> 8)
         with m.If(self.push):
             m.d.sync += bits.eq(Cat(self.data, 1))
         with m.If(self.clear):
-            m.d.sync += [self.crc.eq(0xFFFF_FFFF), bits.eq(0)]
+            m.d.sync += self.crc.eq(0xFFFF_FFFF)
+            m.d.sync += bits.eq(0)
         return m
 
 
@@ -119,11 +121,15 @@ class FrameReceiver(SharedComponent):
         oldest = Signal(range(SLOTS))
         held = Signal(range(SLOTS + 1))
         full = Signal()
-        m.d.comb += [full.eq(held == SLOTS), self.frame.eq(held != 0)]
+        m.d.comb += full.eq(held == SLOTS)
+        m.d.comb += self.frame.eq(held != 0)
         lengths = Array(Signal(ROW_BITS, name=f"length_{n}") for n in range(SLOTS))
         goods = Array(Signal(name=f"good_{n}") for n in range(SLOTS))
-        m.d.comb += [self.length.eq(lengths[oldest]), self.good.eq(goods[oldest])]
-        m.d.comb += [memory.fetch.eq(1), memory.take.eq(1), memory.read_row.eq(Cat(self.row, oldest))]
+        m.d.comb += self.length.eq(lengths[oldest])
+        m.d.comb += self.good.eq(goods[oldest])
+        m.d.comb += memory.fetch.eq(1)
+        m.d.comb += memory.take.eq(1)
+        m.d.comb += memory.read_row.eq(Cat(self.row, oldest))
         m.d.comb += self.data.eq(memory.q)
 
         count = Signal(ROW_BITS)
@@ -133,35 +139,48 @@ class FrameReceiver(SharedComponent):
         byte = Signal(8)
         emit = Signal()
         is_code = Signal()
-        m.d.comb += [is_code.eq(left == 0), byte.eq(Mux(is_code, 0, uart.data))]
+        m.d.comb += is_code.eq(left == 0)
+        m.d.comb += byte.eq(Mux(is_code, 0, uart.data))
         ends = Signal()
         m.d.comb += ends.eq(uart.done & (uart.data == 0))
         with m.If(uart.done & ~ends):
             # The first code stands for no byte; every other one for the zero before its run.
             m.d.comb += emit.eq((~is_code | begun) & ~bad & ~full)
-            m.d.sync += [begun.eq(1), left.eq(Mux(is_code, uart.data, left) - 1)]
+            m.d.sync += begun.eq(1)
+            m.d.sync += left.eq(Mux(is_code, uart.data, left) - 1)
         m.d.comb += [
-            memory.write.eq(emit), memory.write_row.eq(Cat(count, slot)), memory.data.eq(byte),
-            crc.push.eq(emit), crc.data.eq(byte),
-        ]  # fmt: skip
+            memory.write.eq(emit),
+            memory.write_row.eq(Cat(count, slot)),
+            memory.data.eq(byte),
+            crc.push.eq(emit),
+            crc.data.eq(byte),
+        ]
         with m.If(emit):
             m.d.sync += count.eq(count + 1)
             with m.If(count == MOST_FRAME):
                 m.d.sync += bad.eq(1)
         with m.If(uart.broken):
-            m.d.sync += [bad.eq(1), begun.eq(1)]
+            m.d.sync += bad.eq(1)
+            m.d.sync += begun.eq(1)
 
         whole = Signal()
         m.d.comb += whole.eq(~bad & is_code & (crc.crc == RESIDUE) & (count >= CRC_BYTES))
         kept = Signal()
         m.d.comb += kept.eq(ends & begun & ~full)
         with m.If(ends):
-            m.d.sync += [count.eq(0), left.eq(0), begun.eq(0), bad.eq(0)]
+            m.d.sync += [
+                count.eq(0),
+                left.eq(0),
+                begun.eq(0),
+                bad.eq(0),
+            ]
             m.d.comb += crc.clear.eq(1)
         with m.Elif(uart.done & full):
             m.d.sync += bad.eq(1)
         with m.If(kept):
-            m.d.sync += [lengths[slot].eq(count - CRC_BYTES), goods[slot].eq(whole), slot.eq(slot + 1)]
+            m.d.sync += lengths[slot].eq(count - CRC_BYTES)
+            m.d.sync += goods[slot].eq(whole)
+            m.d.sync += slot.eq(slot + 1)
         with m.If(self.release):
             m.d.sync += oldest.eq(oldest + 1)
         m.d.sync += held.eq(held + kept - self.release)
@@ -220,17 +239,25 @@ class FrameTransmitter(SharedComponent):
         byte = Signal(8)
         put = Signal()
         finish = Signal()
-        m.d.comb += [memory.write.eq(put | finish)]
+        m.d.comb += memory.write.eq(put | finish)
         with m.If(finish | (byte == 0)):
-            m.d.comb += [memory.write_row.eq(Cat(open_row, half)), memory.data.eq(row - open_row)]
+            m.d.comb += memory.write_row.eq(Cat(open_row, half))
+            m.d.comb += memory.data.eq(row - open_row)
         with m.Else():
-            m.d.comb += [memory.write_row.eq(Cat(row, half)), memory.data.eq(byte)]
+            m.d.comb += memory.write_row.eq(Cat(row, half))
+            m.d.comb += memory.data.eq(byte)
         with m.If(put):
             m.d.sync += row.eq(row + 1)
             with m.If(byte == 0):
                 m.d.sync += open_row.eq(row)
         with m.If(finish):
-            m.d.sync += [ready.eq(1), length.eq(row), half.eq(~half), row.eq(1), open_row.eq(0)]
+            m.d.sync += [
+                ready.eq(1),
+                length.eq(row),
+                half.eq(~half),
+                row.eq(1),
+                open_row.eq(0),
+            ]
 
         left = Signal(range(CRC_BYTES + 1))
         with m.FSM():
@@ -238,15 +265,19 @@ class FrameTransmitter(SharedComponent):
                 m.d.comb += crc.clear.eq(1)
                 m.next = "Data"
             with m.State("Data"):
-                m.d.comb += [byte.eq(self.i.payload), self.i.ready.eq(~crc.busy)]
-                m.d.comb += [put.eq(self.i.valid & self.i.ready), crc.push.eq(put), crc.data.eq(byte)]
+                m.d.comb += byte.eq(self.i.payload)
+                m.d.comb += self.i.ready.eq(~crc.busy)
+                m.d.comb += put.eq(self.i.valid & self.i.ready)
+                m.d.comb += crc.push.eq(put)
+                m.d.comb += crc.data.eq(byte)
                 m.d.sync += left.eq(CRC_BYTES)
                 with m.If(put & self.last):
                     m.next = "Crc"
             with m.State("Crc"):
                 m.d.comb += byte.eq(~crc.crc[:8])
                 with m.If(~crc.busy):
-                    m.d.comb += [put.eq(1), crc.shift.eq(1)]
+                    m.d.comb += put.eq(1)
+                    m.d.comb += crc.shift.eq(1)
                     m.d.sync += left.eq(left - 1)
                     with m.If(left == 1):
                         m.next = "Finish"
@@ -258,19 +289,23 @@ class FrameTransmitter(SharedComponent):
     def _send(self, m: Module, memory: BlockMemory, uart: UartTransmitter, ready: Signal, length: Signal, half: Signal):
         """Send rows 0 to ``length - 1`` of the other half while ``ready``, then clear it."""
         place_ = Signal(ROW_BITS)
-        m.d.comb += [memory.fetch.eq(1), memory.take.eq(1), memory.read_row.eq(Cat(place_, ~half))]
+        m.d.comb += memory.fetch.eq(1)
+        m.d.comb += memory.take.eq(1)
+        m.d.comb += memory.read_row.eq(Cat(place_, ~half))
         offer = stream.Signature(unsigned(8)).create(path=("offer",))
         connect(m, offer, uart.i)
         m.d.comb += self.busy.eq(ready)
         with m.FSM(name="sending"):
             with m.State("Before"):
                 m.d.sync += place_.eq(0)
-                m.d.comb += [offer.valid.eq(ready), offer.payload.eq(0)]
+                m.d.comb += offer.valid.eq(ready)
+                m.d.comb += offer.payload.eq(0)
                 with m.If(offer.ready & ready):
                     m.next = "Data"
             with m.State("Data"):
                 # A byte lasts longer than the memory's two cycles.
-                m.d.comb += [offer.valid.eq(1), offer.payload.eq(memory.q)]
+                m.d.comb += offer.valid.eq(1)
+                m.d.comb += offer.payload.eq(memory.q)
                 with m.If(offer.ready):
                     m.d.sync += place_.eq(place_ + 1)
                     with m.If(place_ + 1 == length):

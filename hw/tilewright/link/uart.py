@@ -51,11 +51,14 @@ class UartReceiver(SharedComponent):
         sample = Signal()
         m.d.comb += sample.eq((left != 0) & (timer == 0))
         m.d.sync += timer.eq(Mux(timer == 0, self.divisor - 1, timer - 1))
-        m.d.sync += [self.done.eq(0), self.broken.eq(0)]
+        m.d.sync += self.done.eq(0)
+        m.d.sync += self.broken.eq(0)
         with m.If(left == 0):
             m.d.sync += armed.eq(level)
             with m.If(armed & ~level):
-                m.d.sync += [left.eq(10), timer.eq(self.divisor // 2 - 1), armed.eq(0)]
+                m.d.sync += left.eq(10)
+                m.d.sync += timer.eq(self.divisor // 2 - 1)
+                m.d.sync += armed.eq(0)
         with m.Elif(sample):
             m.d.sync += left.eq(left - 1)
             with m.If((left == 10) & level):
@@ -63,7 +66,8 @@ class UartReceiver(SharedComponent):
             with m.If(left != 1):
                 m.d.sync += self.data.eq(Cat(self.data[1:], level))
             with m.Else():
-                m.d.sync += [self.done.eq(level), self.broken.eq(~level)]
+                m.d.sync += self.done.eq(level)
+                m.d.sync += self.broken.eq(~level)
         return m
 
 
@@ -97,7 +101,11 @@ class UartTransmitter(SharedComponent):
         with m.If(~tick):
             m.d.sync += timer.eq(timer - 1)
         with m.Elif(bits != 0):
-            m.d.sync += [self.tx.eq(bits[0]), bits.eq(bits[1:]), timer.eq(self.divisor - 1)]
+            m.d.sync += self.tx.eq(bits[0])
+            m.d.sync += bits.eq(bits[1:])
+            m.d.sync += timer.eq(self.divisor - 1)
         with m.Elif(self.i.valid):
-            m.d.sync += [self.tx.eq(0), bits.eq(Cat(self.i.payload, Const(1, 1))), timer.eq(self.divisor - 1)]
+            m.d.sync += self.tx.eq(0)
+            m.d.sync += bits.eq(Cat(self.i.payload, Const(1, 1)))
+            m.d.sync += timer.eq(self.divisor - 1)
         return m

@@ -64,10 +64,13 @@ class SinglePortRam(SharedComponent):
         write = memory.write_port(granularity=8)
         read = memory.read_port()
         m.d.comb += [
-            write.addr.eq(self.row), write.data.eq(self.data),
+            write.addr.eq(self.row),
+            write.data.eq(self.data),
             write.en.eq(Mux(self.access & self.write, self.strobes, 0)),
-            read.addr.eq(self.row), read.en.eq(self.access & ~self.write), self.q.eq(read.data),
-        ]  # fmt: skip
+            read.addr.eq(self.row),
+            read.en.eq(self.access & ~self.write),
+            self.q.eq(read.data),
+        ]
         return m
 
     def _place_blocks(self, m: Module):
@@ -145,33 +148,46 @@ class BlockRam(SharedComponent):
         room = Signal(init=1)
         wants_read = Signal()
         read = Signal()
-        m.d.comb += [wants_read.eq(reading & room), read.eq(wants_read & ~(writing & turn))]
+        m.d.comb += wants_read.eq(reading & room)
+        m.d.comb += read.eq(wants_read & ~(writing & turn))
         m.d.comb += axi.arready.eq(~reading)
         with m.If(axi.arready):
-            m.d.sync += [reading.eq(axi.arvalid), read_row.eq(axi.araddr[low:]), read_left.eq(axi.arlen)]
+            m.d.sync += reading.eq(axi.arvalid)
+            m.d.sync += read_row.eq(axi.araddr[low:])
+            m.d.sync += read_left.eq(axi.arlen)
             m.d.sync += read_about.eq(Cat(axi.araddr[high:].any(), axi.arid))
         with m.If(read):
-            m.d.sync += [read_row.eq(read_row + 1), read_left.eq(read_left - 1), reading.eq(read_left != 0)]
+            m.d.sync += read_row.eq(read_row + 1)
+            m.d.sync += read_left.eq(read_left - 1)
+            m.d.sync += reading.eq(read_left != 0)
 
         write_row = Signal(range(self.rows), reset_less=True)
         write_bad = Signal(reset_less=True)
         write = Signal()
         m.d.comb += axi.awready.eq(~writing & ~axi.bvalid)
-        m.d.comb += [axi.wready.eq(writing & (~wants_read | turn)), write.eq(axi.wvalid & axi.wready)]
+        m.d.comb += axi.wready.eq(writing & (~wants_read | turn))
+        m.d.comb += write.eq(axi.wvalid & axi.wready)
         with m.If(axi.bready):
             m.d.sync += axi.bvalid.eq(0)
         with m.If(axi.awready):
-            m.d.sync += [writing.eq(axi.awvalid), write_row.eq(axi.awaddr[low:]), axi.bid.eq(axi.awid)]
+            m.d.sync += writing.eq(axi.awvalid)
+            m.d.sync += write_row.eq(axi.awaddr[low:])
+            m.d.sync += axi.bid.eq(axi.awid)
             m.d.sync += write_bad.eq(axi.awaddr[high:].any())
         with m.If(write):
             m.d.sync += write_row.eq(write_row + 1)
             with m.If(axi.wlast):
-                m.d.sync += [writing.eq(0), axi.bvalid.eq(1), axi.bresp.eq(Mux(write_bad, Response.DECERR, 0))]
+                m.d.sync += writing.eq(0)
+                m.d.sync += axi.bvalid.eq(1)
+                m.d.sync += axi.bresp.eq(Mux(write_bad, Response.DECERR, 0))
 
         m.d.sync += [
-            ram.access.eq(read | write), ram.write.eq(write & ~write_bad), ram.row.eq(Mux(read, read_row, write_row)),
-            ram.data.eq(axi.wdata), ram.strobes.eq(axi.wstrb),
-        ]  # fmt: skip
+            ram.access.eq(read | write),
+            ram.write.eq(write & ~write_bad),
+            ram.row.eq(Mux(read, read_row, write_row)),
+            ram.data.eq(axi.wdata),
+            ram.strobes.eq(axi.wstrb),
+        ]
 
         # A beat read is in the command's register, then in the memory's, then in the word's, then in the queue.
         queue = place(m, "queue", SmallFifo(unsigned(bits + len(read_about) + 1), QUEUE), platform)
@@ -179,15 +195,18 @@ class BlockRam(SharedComponent):
         for number in range(3):
             valid, about = stages[-1]
             next_valid, next_about = Signal(name=f"valid_{number}"), Signal(len(about), name=f"about_{number}")
-            m.d.sync += [next_valid.eq(valid), next_about.eq(about)]
+            m.d.sync += next_valid.eq(valid)
+            m.d.sync += next_about.eq(about)
             stages.append((next_valid, next_about))
         word = Signal(bits, reset_less=True)
         m.d.sync += word.eq(ram.q)
         valid, about = stages[-1]
-        m.d.comb += [queue.i.valid.eq(valid), queue.i.payload.eq(Cat(word, about))]
+        m.d.comb += queue.i.valid.eq(valid)
+        m.d.comb += queue.i.payload.eq(Cat(word, about))
         bad = Signal()
         m.d.comb += Cat(axi.rdata, bad, axi.rid, axi.rlast).eq(queue.o.payload)
-        m.d.comb += [axi.rvalid.eq(queue.o.valid), queue.o.ready.eq(axi.rready)]
+        m.d.comb += axi.rvalid.eq(queue.o.valid)
+        m.d.comb += queue.o.ready.eq(axi.rready)
         m.d.comb += axi.rresp.eq(Mux(bad, Response.DECERR, Response.OKAY))
         taken = axi.rvalid & axi.rready
         held = Signal(range(QUEUE + 1))  # places of the queue that are taken or promised

@@ -49,18 +49,29 @@ class WordRam(SharedComponent):
         has_read = Signal()  # last
         response = Mux(bad, Response.DECERR, Response.OKAY)
         m.d.comb += [
-            ram.row.eq(row), ram.data.eq(axi.wdata), ram.strobes.eq(axi.wstrb), axi.rdata.eq(ram.q), axi.rlast.eq(1),
-            axi.rid.eq(identifier), axi.bid.eq(identifier), axi.rresp.eq(response), axi.bresp.eq(response),
-        ]  # fmt: skip
+            ram.row.eq(row),
+            ram.data.eq(axi.wdata),
+            ram.strobes.eq(axi.wstrb),
+            axi.rdata.eq(ram.q),
+            axi.rlast.eq(1),
+            axi.rid.eq(identifier),
+            axi.bid.eq(identifier),
+            axi.rresp.eq(response),
+            axi.bresp.eq(response),
+        ]
         with m.FSM():
             with m.State("Idle"):
                 reads = Signal()
                 m.d.comb += reads.eq(axi.arvalid & ~(axi.awvalid & has_read))
-                m.d.comb += [axi.arready.eq(reads), axi.awready.eq(~reads)]
-                m.d.comb += [ram.row.eq(axi.araddr[low:]), ram.access.eq(reads)]
+                m.d.comb += axi.arready.eq(reads)
+                m.d.comb += axi.awready.eq(~reads)
+                m.d.comb += ram.row.eq(axi.araddr[low:])
+                m.d.comb += ram.access.eq(reads)
                 address = Mux(reads, axi.araddr, axi.awaddr)
-                m.d.sync += [identifier.eq(Mux(reads, axi.arid, axi.awid)), bad.eq(address[high:].any())]
-                m.d.sync += [row.eq(axi.awaddr[low:]), has_read.eq(reads)]
+                m.d.sync += identifier.eq(Mux(reads, axi.arid, axi.awid))
+                m.d.sync += bad.eq(address[high:].any())
+                m.d.sync += row.eq(axi.awaddr[low:])
+                m.d.sync += has_read.eq(reads)
                 with m.If(reads):
                     m.next = "Read"
                 with m.Elif(axi.awvalid):
@@ -70,7 +81,9 @@ class WordRam(SharedComponent):
                 with m.If(axi.rready):
                     m.next = "Idle"
             with m.State("Write"):
-                m.d.comb += [axi.wready.eq(1), ram.access.eq(axi.wvalid & ~bad), ram.write.eq(1)]
+                m.d.comb += axi.wready.eq(1)
+                m.d.comb += ram.access.eq(axi.wvalid & ~bad)
+                m.d.comb += ram.write.eq(1)
                 with m.If(axi.wvalid):
                     m.next = "Written"
             with m.State("Written"):

@@ -56,7 +56,9 @@ class BlockFifo(SharedComponent):
         write = Signal()
         m.d.comb += self.i.ready.eq((head ^ tail) != self.depth)
         m.d.comb += write.eq(self.i.valid & self.i.ready)
-        m.d.comb += [memory.write.eq(write), memory.write_row.eq(tail[:-1]), memory.data.eq(self.i.payload)]
+        m.d.comb += memory.write.eq(write)
+        m.d.comb += memory.write_row.eq(tail[:-1])
+        m.d.comb += memory.data.eq(self.i.payload)
         with m.If(write):
             m.d.sync += tail.eq(tail + 1)
 
@@ -69,14 +71,22 @@ class BlockFifo(SharedComponent):
         m.d.comb += refill.eq(~fetched | take)
         m.d.comb += fetch.eq((head != tail) & refill)
         # Without an entry the row fetched may be the one being written, and nobody looks at it.
-        m.d.comb += [memory.fetch.eq(refill), memory.read_row.eq(head[:-1]), memory.take.eq(take)]
+        m.d.comb += memory.fetch.eq(refill)
+        m.d.comb += memory.read_row.eq(head[:-1])
+        m.d.comb += memory.take.eq(take)
         with m.If(fetch):
             m.d.sync += head.eq(head + 1)
         with m.If(refill):
             m.d.sync += fetched.eq(head != tail)
         with m.If(take):
             m.d.sync += valid.eq(fetched)
-        m.d.comb += [self.o.valid.eq(valid), self.o.payload.eq(memory.q)]
+        m.d.comb += self.o.valid.eq(valid)
+        m.d.comb += self.o.payload.eq(memory.q)
         with m.If(self.clear):
-            m.d.sync += [head.eq(0), tail.eq(0), fetched.eq(0), valid.eq(0)]
+            m.d.sync += [
+                head.eq(0),
+                tail.eq(0),
+                fetched.eq(0),
+                valid.eq(0),
+            ]
         return m

@@ -74,8 +74,11 @@ class BlockMemory(SharedComponent):
         m.submodules.cells = memory = Memory(shape=self.bits, depth=self.rows, init=[], attrs={"no_rw_check": 1})
         write = memory.write_port()
         read = memory.read_port()
-        m.d.comb += [write.addr.eq(self.write_row), write.data.eq(self.data), write.en.eq(self.write)]
-        m.d.comb += [read.addr.eq(self.read_row), read.en.eq(self.fetch)]
+        m.d.comb += write.addr.eq(self.write_row)
+        m.d.comb += write.data.eq(self.data)
+        m.d.comb += write.en.eq(self.write)
+        m.d.comb += read.addr.eq(self.read_row)
+        m.d.comb += read.en.eq(self.fetch)
         if not self.registered:
             m.d.comb += self.q.eq(read.data)
             return m

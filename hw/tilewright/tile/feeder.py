@@ -89,9 +89,12 @@ class TileFeeder(SharedComponent):
 
         activations = Signal.like(self.activations, reset_less=True)
         last = Signal(reset_less=True)
-        m.d.sync += [self.valid.eq(accept), self.swap.eq(swapping)]
-        m.d.sync += [activations.eq(self.i.payload.data), last.eq(self.i.payload.last)]
-        m.d.comb += [self.activations.eq(activations), self.last.eq(last)]
+        m.d.sync += self.valid.eq(accept)
+        m.d.sync += self.swap.eq(swapping)
+        m.d.sync += activations.eq(self.i.payload.data)
+        m.d.sync += last.eq(self.i.payload.last)
+        m.d.comb += self.activations.eq(activations)
+        m.d.comb += self.last.eq(last)
 
         # Weights. A bit of `load` enables `rows * weight_bits` registers, so it is one gate behind registers.
         next_held = Signal()
@@ -99,7 +102,9 @@ class TileFeeder(SharedComponent):
         m.d.comb += self.i_weights.ready.eq(~held | loading)
         m.d.comb += next_held.eq(Mux(self.i_weights.ready, self.i_weights.valid, held))
         m.d.comb += next_loaded.eq(~swapping & (ends | loaded))
-        m.d.sync += [held.eq(next_held), loaded.eq(next_loaded), loading.eq(next_held & ~next_loaded)]
+        m.d.sync += held.eq(next_held)
+        m.d.sync += loaded.eq(next_loaded)
+        m.d.sync += loading.eq(next_held & ~next_loaded)
         m.d.sync += column.eq(Mux(ends, 1, Mux(loading, column << 1, column)))
         m.d.comb += self.load.eq(column & loading.replicate(len(column)))
         with m.If(self.i_weights.ready):

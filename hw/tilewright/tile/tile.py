@@ -143,8 +143,10 @@ class MatmulTile(SharedComponent):
 
         valid = Signal(self.latency - 1)
         last = Signal(self.latency - 1, reset_less=True)
-        m.d.sync += [valid.eq(Cat(feeder.valid, valid)), last.eq(Cat(feeder.last, last))]
-        m.d.comb += [self.o.valid.eq(valid[-1]), self.o.payload.last.eq(last[-1])]
+        m.d.sync += valid.eq(Cat(feeder.valid, valid))
+        m.d.sync += last.eq(Cat(feeder.last, last))
+        m.d.comb += self.o.valid.eq(valid[-1])
+        m.d.comb += self.o.payload.last.eq(last[-1])
         m.d.comb += self.o.payload.data.eq(Cat(totals))
 
         return m

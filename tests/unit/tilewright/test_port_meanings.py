@@ -1,9 +1,11 @@
-"""A component's docstring says what each of its ports means."""
+"""A component's docstring says what each of its ports means; each assignment has a line of its own."""
 
+import ast
 import importlib
 import inspect
 import pkgutil
 import re
+from pathlib import Path
 
 import pytest
 from amaranth.hdl import Fragment
@@ -19,6 +21,12 @@ from tilewright.memory import BlockRam
 from tilewright.memory.sdram import SdramConfig, sdram_pins
 from tilewright.tile import MatmulTile, TileConfig
 
+PACKAGE = Path(tilewright.__file__).parent
+# Being rebuilt: its parts are still to be brought into this form.
+PENDING = ("accelerator/execute/", "accelerator/load/", "accelerator/accelerator.py")
+SOURCES = [
+    source for source in sorted(PACKAGE.rglob("*.py")) if not source.relative_to(PACKAGE).as_posix().startswith(PENDING)
+]
 BUS = {"data_bits": 32, "addr_bits": 16}
 # Together these contain every component of the package.
 DESIGNS = {
@@ -114,3 +122,42 @@ def test_every_signal_of_an_interface_has_a_meaning():
 )
 def test_the_rule_knows_a_meaning_from_a_shape(text, names):
     assert unclear(f"X.\n\nMembers\n-------\n{text}\n", ["a", "b", "c"]) == names
+
+
+def crowded(text: str) -> list[int]:
+    """Lines with a list or tuple of which more than one element is, or begins, there, if it has an assignment.
+
+    `ruff` finds statements that are joined by semicolons.
+    """
+    return [
+        display.lineno
+        for display in ast.walk(ast.parse(text))
+        if isinstance(display, ast.List | ast.Tuple)
+        and any(assigns(element) for element in display.elts)
+        and len({element.lineno for element in display.elts}) < len(display.elts)
+    ]
+
+
+def assigns(element: ast.expr) -> bool:
+    """Whether an expression is an assignment to a signal, ``signal.eq(value)``."""
+    call = element.body if isinstance(element, ast.IfExp) else element
+    return isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "eq"
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.relative_to(PACKAGE).as_posix())
+def test_each_assignment_has_a_line_of_its_own(source):
+    assert crowded(source.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("m.d.comb += a.eq(b)\nm.d.comb += [\n    c.eq(d),\n    e.eq(f),\n]", []),
+        ("m.d.comb += [a.eq(b) for a, b in pairs]\nrow, before = before, row", []),
+        ("m.d.comb += [a.eq(b), c.eq(d)]", [1]),
+        ("m.d.comb += [\n    a.eq(b), *rest,\n    c.eq(d),\n]", [1]),
+        ("pass\nm.d.sync += a.eq(b), c.eq(d)\nreturn_ = [a.eq(b) if c else d.eq(e), f()]", [2, 3]),
+    ],
+)
+def test_the_rule_knows_assignments_that_share_a_line(text, lines):
+    assert crowded(text) == lines

@@ -66,7 +66,8 @@ class CompactRouter(SharedComponent):
         chosen = Signal()
         turn = Signal(len(takers), reset_less=True)  # one of them
         over = Signal()
-        m.d.comb += [self.requests.valid.eq(chosen), over.eq(self.requests.valid & self.requests.ready)]
+        m.d.comb += self.requests.valid.eq(chosen)
+        m.d.comb += over.eq(self.requests.valid & self.requests.ready)
         with m.If(~chosen):
             before = Const(0)
             for number, (wants, _, _) in enumerate(takers.values()):
@@ -80,16 +81,20 @@ class CompactRouter(SharedComponent):
         for number, (unit, (_, source, words)) in enumerate(takers.items()):
             loads = unit in (Unit.LOAD_A, Unit.LOAD_B)
             transfer = source.payload.transfer if loads else source.payload
-            m.d.comb += [source.ready.eq(over & turn[number]), words.valid.eq(self.words.valid & turn[number])]
+            m.d.comb += source.ready.eq(over & turn[number])
+            m.d.comb += words.valid.eq(self.words.valid & turn[number])
             m.d.comb += [words.payload[name].eq(word[name]) for name in ("data", "row_last", "last")]
             if loads:
                 m.d.comb += [words.payload[name].eq(source.payload[name]) for name in ("block_last", "long")]
             with m.If(turn[number]):
                 m.d.comb += self.requests.payload.eq(transfer.request)
-                m.d.comb += [failure.unit.eq(unit), failure.index.eq(transfer.index)]
-        m.d.comb += [failure.cause.eq(status.cause), failure.address.eq(status.address)]
+                m.d.comb += failure.unit.eq(unit)
+                m.d.comb += failure.index.eq(transfer.index)
+        m.d.comb += failure.cause.eq(status.cause)
+        m.d.comb += failure.address.eq(status.address)
         m.d.comb += self.failure.valid.eq(self.status.valid & (status.cause != Cause.NONE))
 
         asks_a, asks_b = over & turn[3], over & turn[4]
-        m.d.sync += [lead.eq(lead + asks_a - (asks_b & self.b_first_tile)), b_again.eq(asks_b)]
+        m.d.sync += lead.eq(lead + asks_a - (asks_b & self.b_first_tile))
+        m.d.sync += b_again.eq(asks_b)
         return m

@@ -104,7 +104,8 @@ class SerialRequantizer(SharedComponent):
 
         with m.FSM():
             with m.State("Idle"):
-                m.d.sync += [count.eq(0), passed.eq(0)]
+                m.d.sync += count.eq(0)
+                m.d.sync += passed.eq(0)
                 with m.If(self.start):
                     m.next = "Around"
             with m.State("Around"):
@@ -115,11 +116,13 @@ class SerialRequantizer(SharedComponent):
                 if double:
                     m.d.sync += passed.eq(passed | at_right)
                 with m.If(count == 31):
-                    m.d.sync += [count.eq(0), passed.eq(0)]
+                    m.d.sync += count.eq(0)
+                    m.d.sync += passed.eq(0)
                     m.next = "Work"
             with m.State("Work"):
                 m.d.comb += working.eq(1)
-                m.d.sync += [count.eq(count + 1), passed.eq(passed | at_right)]
+                m.d.sync += count.eq(count + 1)
+                m.d.sync += passed.eq(passed | at_right)
                 with m.If(count == LAST):
                     m.next = "Done"
             with m.State("Done"):
@@ -137,17 +140,23 @@ class SerialRequantizer(SharedComponent):
         rounded = lower ^ carry
         rounds = at_right & ~passed | ((count == ROUNDING_BIT + 1) & right[5] if double else 0)
         with m.If(working):
-            m.d.sync += [upper.eq(left[1:]), product.eq(left[0]), seen.eq(seen | total[0])]
-            m.d.sync += [borrow.eq(borrow & ~product), carry.eq(Mux(rounds, lower | carry, lower & carry))]
+            m.d.sync += upper.eq(left[1:])
+            m.d.sync += product.eq(left[0])
+            m.d.sync += seen.eq(seen | total[0])
+            m.d.sync += borrow.eq(borrow & ~product)
+            m.d.sync += carry.eq(Mux(rounds, lower | carry, lower & carry))
             with m.If(passed):
                 with m.If(~magnitude[0]):
                     m.d.sync += magnitude.eq(Cat(magnitude[1:], rounded))
                 with m.Elif(rounded):
                     m.d.sync += overflow.eq(1)
             with m.If(count == 0):
-                m.d.sync += [borrow.eq(negative & self.multiplier.any()), carry.eq(0)]
+                m.d.sync += borrow.eq(negative & self.multiplier.any())
+                m.d.sync += carry.eq(0)
         with m.Else():
-            m.d.sync += [upper.eq(0), seen.eq(0), overflow.eq(overflow & ~around)]
+            m.d.sync += upper.eq(0)
+            m.d.sync += seen.eq(0)
+            m.d.sync += overflow.eq(overflow & ~around)
             with m.If(around):
                 m.d.sync += magnitude.eq(1 << MAGNITUDE)
 

@@ -125,17 +125,22 @@ class CompactStore(SharedComponent):
         with m.FSM() as fsm:
             self._tile_states(m, walk, first, adds, last_came)
             with m.State("Fetch"):
-                m.d.comb += [self.sums_fetch.eq(1), operands.fetch.eq(1)]
+                m.d.comb += self.sums_fetch.eq(1)
+                m.d.comb += operands.fetch.eq(1)
                 m.d.comb += row_of_operand.eq(Mux(job.accumulate, walk.row, 0))
                 m.next = "Load"
             with m.State("Load"):
-                m.d.comb += [scaler.load.eq(1), operands.fetch.eq(1), row_of_operand.eq(SHIFTS)]
+                m.d.comb += scaler.load.eq(1)
+                m.d.comb += operands.fetch.eq(1)
+                m.d.comb += row_of_operand.eq(SHIFTS)
                 m.next = "Put"
                 with m.If(job.requant):
                     m.next = "Scale"
             with m.State("Scale"):
                 m.d.sync += shift.eq(operands.q)
-                m.d.comb += [scaler.start.eq(1), operands.fetch.eq(1), row_of_operand.eq(MULTIPLIERS)]
+                m.d.comb += scaler.start.eq(1)
+                m.d.comb += operands.fetch.eq(1)
+                m.d.comb += row_of_operand.eq(MULTIPLIERS)
                 m.next = "Scaled"
             with m.State("Scaled"), m.If(scaler.done):
                 m.d.sync += packed.word_select(walk.column[:2], 8).eq(scaler.o)
@@ -159,13 +164,16 @@ class CompactStore(SharedComponent):
         row_of_word = Signal(range(config.acc_rows))
         taken = Mux(self.c_words.valid, self.c_words.payload.as_value(), self.parameter_words.payload.as_value())
         word = Signal(config.dma.word_shape)
-        m.d.comb += [came.eq(self.c_words.valid | self.parameter_words.valid), word.as_value().eq(taken)]
+        m.d.comb += came.eq(self.c_words.valid | self.parameter_words.valid)
+        m.d.comb += word.as_value().eq(taken)
         with m.If(came):
             m.d.sync += place_of_word.eq(place_of_word + 1)
             with m.If(word.row_last):
-                m.d.sync += [place_of_word.eq(0), row_of_word.eq(row_of_word + 1)]
+                m.d.sync += place_of_word.eq(0)
+                m.d.sync += row_of_word.eq(row_of_word + 1)
             with m.If(word.last):
-                m.d.sync += [row_of_word.eq(0), last_came.eq(1)]
+                m.d.sync += row_of_word.eq(0)
+                m.d.sync += last_came.eq(1)
         row_of_operand = Signal(range(config.acc_rows))
         m.d.comb += [
             operands.write.eq(came),
@@ -203,11 +211,13 @@ class CompactStore(SharedComponent):
         """From one tile to the next: its operands are read before its sums are waited for."""
         job = self.job.payload
         with m.State("Idle"):
-            m.d.sync += [walk.block.eq(job.c_address), walk.rows_left.eq(job.m)]
+            m.d.sync += walk.block.eq(job.c_address)
+            m.d.sync += walk.rows_left.eq(job.m)
             with m.If(self.job.valid):
                 m.next = "Block"
         with m.State("Block"):
-            m.d.sync += [walk.address.eq(walk.block), walk.columns_left.eq(job.n)]
+            m.d.sync += walk.address.eq(walk.block)
+            m.d.sync += walk.columns_left.eq(job.n)
             m.d.sync += walk.parameters.eq(job.parameter_address)
             m.next = "Tile"
         with m.State("Tile"):
@@ -218,7 +228,8 @@ class CompactStore(SharedComponent):
                 m.next = "Ask"
         with m.State("Ask"):
             accumulates = job.accumulate
-            m.d.comb += [self.c_requests.valid.eq(accumulates), self.parameter_requests.valid.eq(~accumulates)]
+            m.d.comb += self.c_requests.valid.eq(accumulates)
+            m.d.comb += self.parameter_requests.valid.eq(~accumulates)
             with m.If(self.c_requests.ready | self.parameter_requests.ready):
                 m.next = "Failed"
                 with m.If(last_came):
@@ -238,7 +249,8 @@ class CompactStore(SharedComponent):
                 m.d.sync += walk.column.eq(walk.column + 1)
                 m.next = "Fetch"
                 with m.If(walk.row_ends):
-                    m.d.sync += [walk.column.eq(0), walk.row.eq(walk.row + 1)]
+                    m.d.sync += walk.column.eq(0)
+                    m.d.sync += walk.row.eq(walk.row + 1)
                 with m.If(walk.tile_ends):
                     m.d.comb += self.sums_release.eq(1)
                     m.d.sync += walk.row.eq(0)
@@ -255,7 +267,8 @@ class CompactStore(SharedComponent):
                 m.d.sync += walk.rows_left.eq(walk.rows_left - job.block_rows)
                 m.next = "Block"
                 with m.If(walk.in_last_block):
-                    m.d.comb += [self.completed.eq(1), self.job.ready.eq(1)]
+                    m.d.comb += self.completed.eq(1)
+                    m.d.comb += self.job.ready.eq(1)
                     m.next = "Idle"
 
     def _report(self, m: Module, fsm: FSM):

@@ -73,7 +73,9 @@ class ParameterStore(SharedComponent):
         valid = Signal()
         taken = Signal(config.dma.word_shape, reset_less=True)
         c_taken = Signal(reset_less=True)
-        m.d.sync += [valid.eq(is_c | self.parameter_words.valid), taken.as_value().eq(word), c_taken.eq(is_c)]
+        m.d.sync += valid.eq(is_c | self.parameter_words.valid)
+        m.d.sync += taken.as_value().eq(word)
+        m.d.sync += c_taken.eq(is_c)
         m.d.comb += self.arrived.eq(valid & taken.last)
 
         kind = Signal(range(3))  # of parameters: the row

@@ -97,7 +97,12 @@ class RequantLane(SharedComponent):
             return stage
 
         adder = place(m, "adder", CarryAdder(32), platform)
-        m.d.comb += [adder.a.eq(self.sum), adder.b.eq(-1), adder.c.eq(self.addend), adder.d.eq(self.add.replicate(32))]
+        m.d.comb += [
+            adder.a.eq(self.sum),
+            adder.b.eq(-1),
+            adder.c.eq(self.addend),
+            adder.d.eq(self.add.replicate(32)),
+        ]
         total = register("total_1", adder.total)
         m.d.comb += self.total.eq(total)
 

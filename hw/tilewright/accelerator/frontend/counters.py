@@ -78,7 +78,8 @@ class ActivityCounters(SharedComponent):
         # `visit` has one 1, at the counter whose turn it is; `slot` is its number.
         visit = Signal(slots, init=1)
         slot = Signal(range(slots))
-        m.d.sync += [visit.eq(visit.rotate_left(1)), slot.eq(slot + 1)]
+        m.d.sync += visit.eq(visit.rotate_left(1))
+        m.d.sync += slot.eq(slot + 1)
         with m.If(visit[-1]):
             m.d.sync += slot.eq(0)
 
@@ -87,7 +88,8 @@ class ActivityCounters(SharedComponent):
         cleared = Signal(range(slots), init=slots - 1)  # where the round was
         m.d.sync += fresh.eq(Cat(fresh[0] & (slot != cleared), fresh))
         with m.If(self.clear):
-            m.d.sync += [fresh[0].eq(1), cleared.eq(slot)]
+            m.d.sync += fresh[0].eq(1)
+            m.d.sync += cleared.eq(slot)
 
         # Bit n of `states[b]` is bit b of the state of tally n.
         events = Cat(self._events(m))
@@ -102,20 +104,26 @@ class ActivityCounters(SharedComponent):
         code = Signal(TALLY_BITS)
         delta = Signal(TALLY_BITS)
         addend = Signal(TALLY_BITS)
-        m.d.sync += [code.eq(Cat((state & visit).any() for state in states)), addend.eq(delta)]
+        m.d.sync += code.eq(Cat((state & visit).any() for state in states))
+        m.d.sync += addend.eq(delta)
         with m.Switch(code):
             for number, state in enumerate(tally_codes()):
                 with m.Case(state):
                     m.d.sync += delta.eq(number)
         totals = place(m, "totals", BlockMemory(32, 1 << TALLY_BITS), platform)
         total = Signal(32)
-        m.d.comb += [totals.fetch.eq(1), totals.read_row.eq(slot), totals.take.eq(1)]
-        m.d.sync += [total.eq(Mux(fresh[2], 0, totals.q)), self.value.eq(total + addend)]
+        m.d.comb += totals.fetch.eq(1)
+        m.d.comb += totals.read_row.eq(slot)
+        m.d.comb += totals.take.eq(1)
+        m.d.sync += total.eq(Mux(fresh[2], 0, totals.q))
+        m.d.sync += self.value.eq(total + addend)
         row = slot
         for age in range(1, 5):
             row, before = Signal(range(slots), name=f"slot_{age}"), row
             m.d.sync += row.eq(before)
-        m.d.comb += [totals.write.eq(1), totals.write_row.eq(row), totals.data.eq(self.value)]
+        m.d.comb += totals.write.eq(1)
+        m.d.comb += totals.write_row.eq(row)
+        m.d.comb += totals.data.eq(self.value)
 
         found = Signal(3)
         m.d.sync += Cat(found, self.done).eq(Cat(self.request & (self.slot == slot), found))

@@ -112,7 +112,9 @@ class DescriptorPlanner(SharedComponent):
         with m.If(start):
             m.d.sync += step.eq(1)
         with m.Elif(step == self.latency - 1):
-            m.d.sync += [step.eq(0), self.good.eq(~self.error.any()), self.bad.eq(self.error.any())]
+            m.d.sync += step.eq(0)
+            m.d.sync += self.good.eq(~self.error.any())
+            m.d.sync += self.bad.eq(self.error.any())
         with m.Elif(step != 0):
             m.d.sync += step.eq(step + 1)
         with m.If(self.take):
@@ -202,7 +204,8 @@ class DescriptorPlanner(SharedComponent):
         }
         size = Signal(4)
         alignment = Signal(4)
-        m.d.sync += [size.eq(Cat(sizes.values())), alignment.eq(Cat(alignments.values()))]
+        m.d.sync += size.eq(Cat(sizes.values()))
+        m.d.sync += alignment.eq(Cat(alignments.values()))
         version = Signal()
         contradiction = Signal()
         m.d.sync += version.eq(raw.version != DESCRIPTOR_VERSION)
@@ -243,7 +246,8 @@ class DescriptorPlanner(SharedComponent):
             m.d.comb += job[name.lower()].eq(flags[name])
         bias = Signal(reset_less=True)  # a register keeps `job` free of logic from itself to itself in Verilog
         m.d.sync += bias.eq(flags["BIAS"] | flags["REQUANT"])
-        m.d.comb += [job.bias.eq(bias), self.interrupt.eq(flags["INTERRUPT"])]
+        m.d.comb += job.bias.eq(bias)
+        m.d.comb += self.interrupt.eq(flags["INTERRUPT"])
         columns = PARAMETER_PITCH_BYTES // 4
         m.d.comb += job.parameter_pitch.eq(rounded_up(raw.n[: config.size_bits], columns) * 4)
 
@@ -252,7 +256,8 @@ class DescriptorPlanner(SharedComponent):
         pitch = Signal(range(config.half_words + 1))
         m.d.comb += k_words.eq(rounded_up(raw.k[: config.size_bits], config.rows) // config.rows)
         m.d.comb += long.eq(raw.m[: config.size_bits] < config.cols)
-        m.d.comb += [job.k_words.eq(k_words), job.long.eq(long)]
+        m.d.comb += job.k_words.eq(k_words)
+        m.d.comb += job.long.eq(long)
         less = Signal.like(pitch)
         m.d.comb += less.eq(Mux(long, config.long_chunk_words - 1, config.chunk_words - 1))
         m.d.sync += pitch.eq((k_words + less) & ~less)
@@ -262,7 +267,8 @@ class DescriptorPlanner(SharedComponent):
         rest = Signal(range(2 * config.half_words), init=config.half_words >> self.top_bit)
         difference = Signal(signed(len(rest) + 1))
         fits = Signal()
-        m.d.comb += [difference.eq(rest - pitch), fits.eq(~difference[-1])]
+        m.d.comb += difference.eq(rest - pitch)
+        m.d.comb += fits.eq(~difference[-1])
         m.d.sync += rest.eq(Mux(fits, difference[:-1], rest) << 1)
         with m.If(dividing[0] & fits):
             m.d.sync += rest.eq(0)

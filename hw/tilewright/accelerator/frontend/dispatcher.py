@@ -83,21 +83,28 @@ class JobOffer(SharedComponent):
         m.d.sync += self.job_valid.eq(self.job_valid & ~self.job_ready)
         if compact:  # the job stays where it was planned, until it is done
             offered = Signal()
-            m.d.comb += [self.job.eq(self.plan), self.job.index.eq(self.index)]
+            m.d.comb += self.job.eq(self.plan)
+            m.d.comb += self.job.index.eq(self.index)
             m.d.comb += self.take.eq(offered & ~self.job_valid.any())
             with m.If(self.take):
                 m.d.sync += offered.eq(0)
             with m.Elif(self.planned & ~offered):
-                m.d.sync += [offered.eq(1), self.job_valid.eq(0b1111)]
+                m.d.sync += offered.eq(1)
+                m.d.sync += self.job_valid.eq(0b1111)
         else:
             m.d.comb += self.take.eq(self.planned & ~self.job_valid.any() & (ahead != INCOMPLETE))
             with m.If(self.take):
-                m.d.sync += [job.eq(self.plan), job.index.eq(self.index), self.job_valid.eq(0b1111)]
+                m.d.sync += job.eq(self.plan)
+                m.d.sync += job.index.eq(self.index)
+                m.d.sync += self.job_valid.eq(0b1111)
 
         m.submodules.flags = flags = Memory(shape=1, depth=2 * INCOMPLETE, init=[])
         write = flags.write_port()
         read = flags.read_port(domain="comb")
         # `index` is none of an incomplete job until `take`; or, `compact`, of the one whose `interrupt` this is.
-        m.d.comb += [write.addr.eq(self.index), write.data.eq(self.interrupt), write.en.eq(1)]
-        m.d.comb += [read.addr.eq(self.head), self.head_interrupts.eq(read.data)]
+        m.d.comb += write.addr.eq(self.index)
+        m.d.comb += write.data.eq(self.interrupt)
+        m.d.comb += write.en.eq(1)
+        m.d.comb += read.addr.eq(self.head)
+        m.d.comb += self.head_interrupts.eq(read.data)
         return m

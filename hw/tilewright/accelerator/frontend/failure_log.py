@@ -63,8 +63,11 @@ class FailureRecord(SharedComponent):
         counts = Signal()
         m.d.comb += counts.eq(self.failure.valid & (failure.cause != Cause.ABORTED) & ~self.ignore)
         with m.If(counts & (~self.known | before(number, self.number))):
-            m.d.sync += [self.known.eq(1), self.number.eq(number), self.cause.eq(failure.cause)]
-            m.d.sync += [self.unit.eq(failure.unit), self.address.eq(failure.address)]
+            m.d.sync += self.known.eq(1)
+            m.d.sync += self.number.eq(number)
+            m.d.sync += self.cause.eq(failure.cause)
+            m.d.sync += self.unit.eq(failure.unit)
+            m.d.sync += self.address.eq(failure.address)
         with m.If(self.ignore):
             m.d.sync += self.known.eq(0)
         with m.If(self.drop):

@@ -199,8 +199,10 @@ class Command(SharedComponent):
         """Wire the counters, and WALKERS."""
         settled = Signal(2)  # after a reset, `busy` falls, and then the last cycle has been counted
         clear = Signal()
-        m.d.sync += [settled.eq(Cat(reset, settled)), clear.eq(registers.clear_counters | settled[-1])]
-        m.d.comb += [counters.counting.eq(busy), counters.clear.eq(clear)]
+        m.d.sync += settled.eq(Cat(reset, settled))
+        m.d.sync += clear.eq(registers.clear_counters | settled[-1])
+        m.d.comb += counters.counting.eq(busy)
+        m.d.comb += counters.clear.eq(clear)
         counts_all = isinstance(counters, ActivityCounters)
         if counts_all:
             m.d.comb += [

@@ -60,11 +60,13 @@ def gather_narrow(m: Module, config: AcceleratorConfig, planner: "DescriptorPlan
             elif number == 0:
                 values[0] = Signal(len(FLAGS), name="flags", reset_less=True)
                 known = Signal(reset_less=True)
-                m.d.sync += [values[0].eq(word[16:]), known.eq(word[:8] == DESCRIPTOR_VERSION)]
+                m.d.sync += values[0].eq(word[16:])
+                m.d.sync += known.eq(word[:8] == DESCRIPTOR_VERSION)
                 m.d.sync += excess[0].eq(word[8:16].any() | word[16 + len(FLAGS) :].any())
             else:
                 values[number] = Signal(24, name=f"word_{number}", reset_less=True)
-                m.d.sync += [values[number].eq(word), excess[number].eq(word[24:].any())]
+                m.d.sync += values[number].eq(word)
+                m.d.sync += excess[number].eq(word[24:].any())
 
     fields: dict[str, Value] = {name: Cat(values[_OFFSET[name] // 4], excess[_OFFSET[name] // 4]) for name in "mnk"}
     for name in ("a", "b", "c", "parameter"):

@@ -75,7 +75,12 @@ class RangeCheck(SharedComponent):
         m.d.comb += total.eq(product[0] + address + row_bytes + carry)
         some = Signal()
         with m.If(self.start):
-            m.d.sync += [borrow.eq(1), upper.eq(0), carry.eq(0), some.eq(0)]
+            m.d.sync += [
+                borrow.eq(1),
+                upper.eq(0),
+                carry.eq(0),
+                some.eq(0),
+            ]
         with m.Elif(self.step != 0):
             m.d.sync += [
                 borrow.eq(borrow & ~rows),

@@ -98,7 +98,8 @@ class CommandRing(SharedComponent):
         fetched = Signal(INDEX_BITS)
         moved = Signal(INDEX_BITS)
         # At most 4 are offered and 1 is fetched, so three bits tell whether any is incomplete.
-        m.d.comb += [self.idle.eq(fetched[:3] == self.head[:3]), self.drained.eq(fetched == self.tail)]
+        m.d.comb += self.idle.eq(fetched[:3] == self.head[:3])
+        m.d.comb += self.drained.eq(fetched == self.tail)
         m.d.comb += moved.eq(fetched + Cat(1, self.forget.replicate(INDEX_BITS - 1)))  # plus or minus 1
 
         occupied = Signal()
@@ -118,15 +119,20 @@ class CommandRing(SharedComponent):
         beyond = Signal()
         m.d.comb += beyond.eq(entry[len(self.base) :].any())
         m.d.comb += entry.eq(self.base + (fetched[:-1] & mask))
-        m.d.comb += [request.bytes.eq(DESCRIPTOR_BYTES), request.rows.eq(1), self.fetch.payload.index.eq(self.index)]
+        m.d.comb += request.bytes.eq(DESCRIPTOR_BYTES)
+        m.d.comb += request.rows.eq(1)
+        m.d.comb += self.fetch.payload.index.eq(self.index)
         with m.If(self.fetch.ready):
             m.d.sync += self.fetch.valid.eq(0)
         with m.If(self.taken):
             m.d.sync += occupied.eq(0)
         m.d.sync += self.beyond.eq(start & ~self.direct & ~self.forget & beyond)
         with m.If(start | self.direct):
-            m.d.sync += [occupied.eq(1), self.fetch.valid.eq(~self.direct & ~beyond), self.index.eq(fetched)]
+            m.d.sync += occupied.eq(1)
+            m.d.sync += self.fetch.valid.eq(~self.direct & ~beyond)
+            m.d.sync += self.index.eq(fetched)
             m.d.sync += request.address.eq(Mux(self.direct, 0, Cat(Const(0, 6), entry[: len(self.base)])))
         with m.If(self.forget):
-            m.d.sync += [occupied.eq(0), self.fetch.valid.eq(0)]
+            m.d.sync += occupied.eq(0)
+            m.d.sync += self.fetch.valid.eq(0)
         return m

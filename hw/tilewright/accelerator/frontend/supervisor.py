@@ -142,11 +142,14 @@ class Supervisor(SharedComponent):
         resetting = Signal()
         conclude = Signal()  # first cycle of Flush: the records still show what was known
         forget = Signal()
-        m.d.sync += [completed.eq(self.completed), aborting.eq(self.abort_command), conclude.eq(0)]
+        m.d.sync += completed.eq(self.completed)
+        m.d.sync += aborting.eq(self.abort_command)
+        m.d.sync += conclude.eq(0)
         aborts = Signal()
         m.d.sync += self.abort.eq(aborts)  # it goes far
         holding = Signal(init=1)
-        m.d.comb += [holding.eq(1), self.stopping.eq(1)]
+        m.d.comb += holding.eq(1)
+        m.d.comb += self.stopping.eq(1)
         m.d.sync += self.hold.eq(holding)
         with m.If(self.reset_command):
             m.d.sync += resetting.eq(1)
@@ -154,7 +157,8 @@ class Supervisor(SharedComponent):
         wait = Signal(3)
         with m.FSM():
             with m.State("Run"):
-                m.d.comb += [holding.eq(known), self.stopping.eq(known | resetting | aborting & ~self.idle)]
+                m.d.comb += holding.eq(known)
+                m.d.comb += self.stopping.eq(known | resetting | aborting & ~self.idle)
                 m.d.comb += self.count.eq(completed & ~reached)
                 # A descriptor that has just completed leaves `idle` undecided for a cycle.
                 m.d.sync += aborting.eq(self.abort_command | aborting & self.count)
@@ -168,34 +172,45 @@ class Supervisor(SharedComponent):
                 with m.If(~wait.all()):
                     m.d.sync += wait.eq(wait + 1)
                 with m.Elif(~self.engines_busy):
-                    m.d.sync += [wait.eq(0), conclude.eq(1)]
+                    m.d.sync += wait.eq(0)
+                    m.d.sync += conclude.eq(1)
                     m.next = "Flush"
             with m.State("Flush"):
-                m.d.comb += [aborts.eq(1), self.flush.eq(1)]
+                m.d.comb += aborts.eq(1)
+                m.d.comb += self.flush.eq(1)
                 m.d.sync += wait.eq(wait + 1)
                 with m.If(wait.all()):
-                    m.d.comb += [self.reset.eq(resetting), self.failure.eq(~resetting)]
+                    m.d.comb += self.reset.eq(resetting)
+                    m.d.comb += self.failure.eq(~resetting)
                     m.next = "Failed"
                     with m.If(resetting):
                         m.d.comb += forget.eq(1)
                         m.d.sync += resetting.eq(0)
                         m.next = "Run"
             with m.State("Failed"):
-                m.d.comb += [self.failed.eq(1), self.stopping.eq(resetting)]
+                m.d.comb += self.failed.eq(1)
+                m.d.comb += self.stopping.eq(resetting)
                 with m.If(resetting):
                     m.next = "Abort"
                 with m.Elif(self.resume_command):
-                    m.d.comb += [self.skip.eq(1), forget.eq(1)]
+                    m.d.comb += self.skip.eq(1)
+                    m.d.comb += forget.eq(1)
                     m.next = "Run"
 
         bad = conclude & ~aborted & ~transfer
         address = Signal(self.config.addr_bits)  # of the bad descriptor; of the three addresses two are 0
-        m.d.comb += [reads.ignore.eq(self.flush | self.failed), writes.ignore.eq(reads.ignore)]
+        m.d.comb += reads.ignore.eq(self.flush | self.failed)
+        m.d.comb += writes.ignore.eq(reads.ignore)
         m.d.comb += reads.drop.eq(forget | conclude & (aborted | by_write | ~transfer))
         m.d.comb += writes.drop.eq(forget | conclude & (aborted | ~by_write))
         m.d.comb += self.error_address.eq(reads.address | writes.address | address)
         with m.If(forget | conclude):
-            m.d.sync += [self.error.eq(0), self.unit.eq(0), address.eq(0), aborted.eq(0)]
+            m.d.sync += [
+                self.error.eq(0),
+                self.unit.eq(0),
+                address.eq(0),
+                aborted.eq(0),
+            ]
         with m.If(conclude & aborted):
             m.d.sync += self.error.eq(ERRORS["ABORTED"][0])
         with m.Elif(conclude & transfer):
@@ -203,7 +218,9 @@ class Supervisor(SharedComponent):
             m.d.sync += self.error.eq(cause + CODE_OF_CAUSE)
             m.d.sync += self.unit.eq(Mux(by_write, writes.unit, reads.unit))
         with m.Elif(bad):
-            m.d.sync += [self.error.eq(self.plan_error), self.unit.eq(self.plan_unit), address.eq(self.plan_address)]
+            m.d.sync += self.error.eq(self.plan_error)
+            m.d.sync += self.unit.eq(self.plan_unit)
+            m.d.sync += address.eq(self.plan_address)
         return m
 
     def _oldest_failure(self, m: Module, reads: FailureRecord, writes: FailureRecord) -> tuple[Value, ...]:

@@ -132,7 +132,9 @@ class RegisterFile(SharedComponent):
         m.d.sync += port.write_error.eq(~port.write_whole | ~writable | _is_descriptor(word) & refused)
         writing = Signal()
         m.d.comb += writing.eq(port.write & ~port.write_error)
-        m.d.comb += [self.data.eq(value), self.descriptor_word.eq(word[:4]), self.descriptor_write.eq(writing & direct)]
+        m.d.comb += self.data.eq(value)
+        m.d.comb += self.descriptor_word.eq(word[:4])
+        m.d.comb += self.descriptor_write.eq(writing & direct)
         with m.If(~self.direct_ready):
             m.d.sync += assembling.eq(0)
         with m.Elif(self.descriptor_write & (word[:4] == 0)):
@@ -206,11 +208,15 @@ class RegisterFile(SharedComponent):
         listed = Signal()
         counters = [register for register in REGISTERS if register.offset >= COUNTER_BASE]
         is_counter = _any_word(word, counters)
-        m.d.comb += [self.counter_request.eq(port.read & is_counter), self.counter_slot.eq(word[:5])]
-        m.d.sync += [counter.eq(Mux(self.counter_done, self.counter_value, 0)), counted.eq(self.counter_done)]
-        m.d.sync += [copied.eq(port.read & ~port.read_done), listed.eq(_any_word(word, registers_of(self.config)))]
+        m.d.comb += self.counter_request.eq(port.read & is_counter)
+        m.d.comb += self.counter_slot.eq(word[:5])
+        m.d.sync += counter.eq(Mux(self.counter_done, self.counter_value, 0))
+        m.d.sync += counted.eq(self.counter_done)
+        m.d.sync += copied.eq(port.read & ~port.read_done)
+        m.d.sync += listed.eq(_any_word(word, registers_of(self.config)))
         m.d.comb += port.read_done.eq(Mux(is_counter, counted, copied))
-        m.d.comb += [port.read_data.eq(any_of(copies)), port.read_error.eq(~listed)]
+        m.d.comb += port.read_data.eq(any_of(copies))
+        m.d.comb += port.read_error.eq(~listed)
 
     def _read_at_once(self, m: Module, port: RegisterPort, values: dict[tuple[str, ...], Value]):
         """Without copies: whatever is addressed goes into `port`'s register. Of the counters there is one."""

@@ -74,11 +74,15 @@ class RegisterPort(SharedComponent):
 
         addressed = Signal()
         given = Signal()
-        m.d.comb += [axi.awready.eq(~addressed), axi.wready.eq(~given)]
+        m.d.comb += axi.awready.eq(~addressed)
+        m.d.comb += axi.wready.eq(~given)
         with m.If(axi.awready):
-            m.d.sync += [addressed.eq(axi.awvalid), self.write_word.eq(axi.awaddr[2:])]
+            m.d.sync += addressed.eq(axi.awvalid)
+            m.d.sync += self.write_word.eq(axi.awaddr[2:])
         with m.If(axi.wready):
-            m.d.sync += [given.eq(axi.wvalid), self.write_data.eq(axi.wdata), self.write_whole.eq(axi.wstrb.all())]
+            m.d.sync += given.eq(axi.wvalid)
+            m.d.sync += self.write_data.eq(axi.wdata)
+            m.d.sync += self.write_whole.eq(axi.wstrb.all())
         m.d.sync += self.write.eq(addressed & given & ~axi.bvalid & ~self.write)
         written = Signal()
         m.d.sync += written.eq(self.write)
@@ -87,15 +91,19 @@ class RegisterPort(SharedComponent):
         with m.Elif(axi.bready):
             m.d.sync += axi.bvalid.eq(0)
         with m.If(self.write):
-            m.d.sync += [addressed.eq(0), given.eq(0)]
+            m.d.sync += addressed.eq(0)
+            m.d.sync += given.eq(0)
             m.d.sync += axi.bresp.eq(Mux(self.write_error, Response.SLVERR, Response.OKAY))
 
         m.d.comb += axi.arready.eq(~self.read & ~axi.rvalid)
         with m.If(axi.arready):
-            m.d.sync += [self.read.eq(axi.arvalid), self.read_word.eq(axi.araddr[2:])]
+            m.d.sync += self.read.eq(axi.arvalid)
+            m.d.sync += self.read_word.eq(axi.araddr[2:])
         with m.If(axi.rready):
             m.d.sync += axi.rvalid.eq(0)
         with m.If(self.read & self.read_done):
-            m.d.sync += [self.read.eq(0), axi.rvalid.eq(1), axi.rdata.eq(self.read_data)]
+            m.d.sync += self.read.eq(0)
+            m.d.sync += axi.rvalid.eq(1)
+            m.d.sync += axi.rdata.eq(self.read_data)
             m.d.sync += axi.rresp.eq(Mux(self.read_error, Response.SLVERR, Response.OKAY))
         return m

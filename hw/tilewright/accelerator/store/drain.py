@@ -105,8 +105,16 @@ class StoreDrain(SharedComponent):
         m.d.comb += self.tiles.ready.eq(~present)
         with m.If(self.tiles.valid & self.tiles.ready):
             taken = self.tiles.payload
-            m.d.sync += [tile.eq(taken), present.eq(1), started.eq(0), row.eq(0), chunk.eq(0), pointer.eq(0)]
-            m.d.sync += [last_row.eq(taken.rows - 1), last_chunk.eq((taken.columns - 1) // channels)]
+            m.d.sync += [
+                tile.eq(taken),
+                present.eq(1),
+                started.eq(0),
+                row.eq(0),
+                chunk.eq(0),
+                pointer.eq(0),
+            ]
+            m.d.sync += last_row.eq(taken.rows - 1)
+            m.d.sync += last_chunk.eq((taken.columns - 1) // channels)
 
         # Stage n is n cycles after the fetch.
         ends = Signal(3)
@@ -121,7 +129,9 @@ class StoreDrain(SharedComponent):
         with m.If(beat):
             m.d.sync += started.eq(1)
             with m.If(ends_row):
-                m.d.sync += [row.eq(row + 1), chunk.eq(0), present.eq(~ends_tile)]
+                m.d.sync += row.eq(row + 1)
+                m.d.sync += chunk.eq(0)
+                m.d.sync += present.eq(~ends_tile)
             with m.Else():
                 m.d.sync += chunk.eq(chunk + Mux(tile.requant, parts, 1))
             with m.If(ends_row & ~tile.accumulate):
@@ -131,23 +141,34 @@ class StoreDrain(SharedComponent):
 
         first = Signal()  # of a row
         fetched = Signal()
-        m.d.comb += [ends[0].eq(beat & ends_tile), first.eq(beat & (chunk == 0))]
-        m.d.sync += [ends[1:].eq(ends), self.sums_take.eq(first), fetched.eq(beat)]
-        m.d.comb += [self.sums_fetch.eq(first), self.sums_row.eq(row), self.sums_release.eq(ends[2])]
+        m.d.comb += ends[0].eq(beat & ends_tile)
+        m.d.comb += first.eq(beat & (chunk == 0))
+        m.d.sync += ends[1:].eq(ends)
+        m.d.sync += self.sums_take.eq(first)
+        m.d.sync += fetched.eq(beat)
+        m.d.comb += self.sums_fetch.eq(first)
+        m.d.comb += self.sums_row.eq(row)
+        m.d.comb += self.sums_release.eq(ends[2])
         operands = Signal.like(self.row, reset_less=True)
         m.d.sync += operands.eq(Cat(pointer, tile.bank))
-        m.d.comb += [self.row.eq(operands), self.fetch.eq(fetched)]
+        m.d.comb += self.row.eq(operands)
+        m.d.comb += self.fetch.eq(fetched)
 
         late_group = place(m, "group", DelayLine(len(self.sums_group), 2), platform)
-        m.d.comb += [late_group.i.eq(group), self.sums_group.eq(late_group.o)]
+        m.d.comb += late_group.i.eq(group)
+        m.d.comb += self.sums_group.eq(late_group.o)
         late_format = place(m, "format", DelayLine(FORMAT_SHAPE.size + 1, 3), platform)
         formats = Cat(tile.zero_point, tile.minimum, tile.maximum, tile.requant)
-        m.d.comb += [late_format.i.eq(Cat(formats, tile.add)), Cat(self.format, self.add).eq(late_format.o)]
+        m.d.comb += late_format.i.eq(Cat(formats, tile.add))
+        m.d.comb += Cat(self.format, self.add).eq(late_format.o)
 
         here = self.place
-        m.d.comb += [here.requant.eq(tile.requant), here.part.eq(part), here.position.eq(group)]
+        m.d.comb += here.requant.eq(tile.requant)
+        m.d.comb += here.part.eq(part)
+        m.d.comb += here.position.eq(group)
         fills = here.position.all() if len(here.position) else 1
         m.d.comb += self.claim.eq(beat & (~tile.requant | fills | ends_row))
-        m.d.comb += [self.busy.eq(beat), self.present.eq(present)]
+        m.d.comb += self.busy.eq(beat)
+        m.d.comb += self.present.eq(present)
         m.d.comb += self.starved.eq(present & ~started & ~self.sums_ready)
         return m

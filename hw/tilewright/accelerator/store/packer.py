@@ -70,11 +70,13 @@ class StorePacker(SharedComponent):
                 small = self.results.word_select(lane, ADDEND_BITS)[:8]
                 m.d.sync += word.word_select(byte, 8).eq(Mux(self.place.requant, small, raw.word_select(byte, 8)))
         m.d.sync += complete.eq(self.ends)
-        m.d.comb += [queue.i.valid.eq(complete), queue.i.payload.eq(word)]
+        m.d.comb += queue.i.valid.eq(complete)
+        m.d.comb += queue.i.payload.eq(word)
 
         free = Signal(range(self.DEPTH + 1), init=self.DEPTH)
         left = Signal()
-        m.d.comb += [self.room.eq(free.any()), left.eq(self.o.valid & self.o.ready)]
+        m.d.comb += self.room.eq(free.any())
+        m.d.comb += left.eq(self.o.valid & self.o.ready)
         with m.If(self.claim & ~left):
             m.d.sync += free.eq(free - 1)
         with m.If(~self.claim & left):

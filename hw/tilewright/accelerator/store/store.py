@@ -130,12 +130,16 @@ class Store(SharedComponent):
         connect(m, writes.requests, flipped(self.write_requests))
         connect(m, flipped(self.write_status), writes.status)
         connect(m, writes.failure, flipped(self.failure))
-        m.d.comb += [walker.head.eq(self.head), writes.head.eq(self.head), self.completed.eq(writes.completed)]
-        m.d.comb += [parameters.bank.eq(walker.bank), walker.arrived.eq(parameters.arrived)]
+        m.d.comb += walker.head.eq(self.head)
+        m.d.comb += writes.head.eq(self.head)
+        m.d.comb += self.completed.eq(writes.completed)
+        m.d.comb += parameters.bank.eq(walker.bank)
+        m.d.comb += walker.arrived.eq(parameters.arrived)
 
         # Both take a tile at once.
         tiles = walker.tiles
-        m.d.comb += [drain.tiles.payload.eq(tiles.payload), writes.tiles.payload.eq(tiles.payload)]
+        m.d.comb += drain.tiles.payload.eq(tiles.payload)
+        m.d.comb += writes.tiles.payload.eq(tiles.payload)
         m.d.comb += [
             drain.tiles.valid.eq(tiles.valid & writes.tiles.ready),
             writes.tiles.valid.eq(tiles.valid & drain.tiles.ready),
@@ -145,7 +149,8 @@ class Store(SharedComponent):
         m.d.comb += drain.sums_ready.eq(self.sums_ready)
         for name in ("sums_fetch", "sums_take", "sums_release", "sums_row", "sums_group"):
             m.d.comb += getattr(self, name).eq(getattr(drain, name))
-        m.d.comb += [parameters.fetch.eq(drain.fetch), parameters.row.eq(drain.row)]
+        m.d.comb += parameters.fetch.eq(drain.fetch)
+        m.d.comb += parameters.row.eq(drain.row)
         m.d.comb += [
             requantizer.sums.eq(self.sums),
             requantizer.addends.eq(parameters.addends),
@@ -154,13 +159,16 @@ class Store(SharedComponent):
             requantizer.add.eq(drain.add),
             requantizer.format.eq(drain.format),
         ]
-        m.d.comb += [packer.claim.eq(drain.claim), drain.room.eq(packer.room)]
+        m.d.comb += packer.claim.eq(drain.claim)
+        m.d.comb += drain.room.eq(packer.room)
 
         cycles = FETCH_CYCLES + requantizer.latency
         ends = Signal(cycles)
         m.d.sync += ends.eq(ends << 1 | drain.claim)
         late_place = place(m, "place", DelayLine(len(drain.place.as_value()), cycles), platform)
-        m.d.comb += [late_place.i.eq(drain.place), packer.place.eq(late_place.o), packer.ends.eq(ends[-1])]
+        m.d.comb += late_place.i.eq(drain.place)
+        m.d.comb += packer.place.eq(late_place.o)
+        m.d.comb += packer.ends.eq(ends[-1])
         m.d.comb += packer.results.eq(requantizer.o)
 
         stalled = Signal()

@@ -86,7 +86,8 @@ class StoreWalker(SharedComponent):
         handed = Signal()
         job_ends = Signal()
         row_ends = handed & last_column & ~last_row
-        m.d.comb += [handed.eq(offer.valid & offer.ready), job_ends.eq(handed & last_column & last_row)]
+        m.d.comb += handed.eq(offer.valid & offer.ready)
+        m.d.comb += job_ends.eq(handed & last_column & last_row)
         m.d.comb += self.job.ready.eq(empty)
         accepted = self.job.valid & self.job.ready
         m.d.sync += [
@@ -97,7 +98,8 @@ class StoreWalker(SharedComponent):
         ]
 
         with m.If(accepted):
-            m.d.sync += [job.eq(self.job.payload), rows_left.eq(self.job.payload.m)]
+            m.d.sync += job.eq(self.job.payload)
+            m.d.sync += rows_left.eq(self.job.payload.m)
             m.d.sync += block.eq(self.job.payload.c_address)
         with m.If(begin):
             m.d.sync += block.eq(block + job.c_block_bytes)
@@ -116,7 +118,8 @@ class StoreWalker(SharedComponent):
         with m.If(row_ends):
             m.d.sync += rows_left.eq(beyond)
         with m.If(settle):
-            m.d.sync += [last_row.eq(in_last_row), last_column.eq(in_last_column)]
+            m.d.sync += last_row.eq(in_last_row)
+            m.d.sync += last_column.eq(in_last_column)
             m.d.sync += tile_rows.eq(Mux(in_last_row, rows_left, job.block_rows))
             m.d.sync += tile_columns.eq(Mux(in_last_column, columns_left, config.cols))
         with m.If(handed):
@@ -150,9 +153,11 @@ class StoreWalker(SharedComponent):
         m.d.sync += free.eq(~job.fence_c | (self.head == job.index))
         m.d.comb += ask.eq(settled & free & ~asked)
         by_row, by_array = self.c_requests, self.parameter_requests
-        m.d.comb += [by_row.valid.eq(ask & job.accumulate), by_array.valid.eq(ask & tile.add & ~job.accumulate)]
+        m.d.comb += by_row.valid.eq(ask & job.accumulate)
+        m.d.comb += by_array.valid.eq(ask & tile.add & ~job.accumulate)
         for requests in (by_row, by_array):
-            m.d.comb += [requests.payload.index.eq(job.index), requests.payload.request.bytes.eq(tile.columns << 2)]
+            m.d.comb += requests.payload.index.eq(job.index)
+            m.d.comb += requests.payload.request.bytes.eq(tile.columns << 2)
         m.d.comb += [
             by_row.payload.request.address.eq(tile.address),
             by_row.payload.request.rows.eq(tile.rows),
@@ -162,10 +167,12 @@ class StoreWalker(SharedComponent):
             by_array.payload.request.stride.eq(job.parameter_pitch),
         ]
         with m.If(handed):
-            m.d.sync += [asked.eq(0), there.eq(0)]
+            m.d.sync += asked.eq(0)
+            m.d.sync += there.eq(0)
         with m.Else():
             taken = (by_row.valid & by_row.ready) | (by_array.valid & by_array.ready)
-            m.d.sync += [asked.eq(asked | taken), there.eq(there | self.arrived)]
+            m.d.sync += asked.eq(asked | taken)
+            m.d.sync += there.eq(there | self.arrived)
         offered = Signal()
         m.d.sync += offered.eq((settle & ~tile.add | settled & there | offered) & ~handed)
         m.d.comb += self.tiles.valid.eq(offered)
@@ -177,10 +184,13 @@ class StoreWalker(SharedComponent):
         step = {log2: requant, log2 + 2: ~requant}
         for bit in range(len(address)):
             if bit in step:
-                m.d.comb += [adder.a[bit].eq(Mux(begin, block[bit], step[bit])), adder.b[bit].eq(1)]
+                m.d.comb += adder.a[bit].eq(Mux(begin, block[bit], step[bit]))
+                m.d.comb += adder.b[bit].eq(1)
             else:
-                m.d.comb += [adder.a[bit].eq(block[bit]), adder.b[bit].eq(begin)]
-        m.d.comb += [adder.c.eq(address), adder.d.eq((~begin).replicate(len(address)))]
+                m.d.comb += adder.a[bit].eq(block[bit])
+                m.d.comb += adder.b[bit].eq(begin)
+        m.d.comb += adder.c.eq(address)
+        m.d.comb += adder.d.eq((~begin).replicate(len(address)))
         return adder.total
 
     def _next_parameters(self, m: Module, begin: Value, first: Value, before: Value, platform) -> Value:
@@ -188,8 +198,10 @@ class StoreWalker(SharedComponent):
         low = self.config.cols.bit_length() + 1
         adder = place(m, "next_parameters", CarryAdder(len(first) - low + 1), platform)
         # The lowest bits of both operands are there for the carry.
-        m.d.comb += [adder.a.eq(Cat(1, first[low:])), adder.b.eq(Cat(~begin, begin.replicate(len(first) - low)))]
-        m.d.comb += [adder.c.eq(Cat(1, before[low:])), adder.d.eq((~begin).replicate(len(adder.d)))]
+        m.d.comb += adder.a.eq(Cat(1, first[low:]))
+        m.d.comb += adder.b.eq(Cat(~begin, begin.replicate(len(first) - low)))
+        m.d.comb += adder.c.eq(Cat(1, before[low:]))
+        m.d.comb += adder.d.eq((~begin).replicate(len(adder.d)))
         return Cat(first[:low], adder.total[1:])
 
     def _next_columns(self, m: Module, begin: Value, first: Value, before: Value, platform) -> Value:
@@ -197,5 +209,10 @@ class StoreWalker(SharedComponent):
         log2 = self.config.cols.bit_length() - 1
         adder = place(m, "next_columns", CarryAdder(len(first) - log2, either=True), platform)
         more = (~begin).replicate(len(adder.a))
-        m.d.comb += [adder.a.eq(before[log2:]), adder.b.eq(more), adder.c.eq(first[log2:]), adder.d.eq(more)]
+        m.d.comb += [
+            adder.a.eq(before[log2:]),
+            adder.b.eq(more),
+            adder.c.eq(first[log2:]),
+            adder.d.eq(more),
+        ]
         return Cat(first[:log2], adder.total)

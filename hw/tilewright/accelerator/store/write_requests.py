@@ -74,9 +74,11 @@ class StoreWrites(SharedComponent):
         first = Signal(reset_less=True)  # all earlier jobs are complete
         index = Mux(self.tiles.ready, tile.index, request.index)[:NUMBER_BITS]
         m.d.sync += first.eq(index == self.head[:NUMBER_BITS])
-        m.d.comb += [self.requests.valid.eq(valid & first), self.requests.payload.eq(request)]
+        m.d.comb += self.requests.valid.eq(valid & first)
+        m.d.comb += self.requests.payload.eq(request)
         m.d.comb += self.tiles.ready.eq(~valid & owners.i.ready)
-        m.d.comb += [owners.i.valid.eq(self.tiles.valid & ~valid), owners.i.payload.index.eq(tile.index)]
+        m.d.comb += owners.i.valid.eq(self.tiles.valid & ~valid)
+        m.d.comb += owners.i.payload.index.eq(tile.index)
         m.d.comb += owners.i.payload.last.eq(tile.last)
         with m.If(self.tiles.valid & self.tiles.ready):
             m.d.sync += [
@@ -93,7 +95,8 @@ class StoreWrites(SharedComponent):
         status, owner = self.status.payload, owners.o.payload
         failed = Signal()
         fails = Signal()
-        m.d.comb += [fails.eq(status.cause != Cause.NONE), owners.o.ready.eq(self.status.valid)]
+        m.d.comb += fails.eq(status.cause != Cause.NONE)
+        m.d.comb += owners.o.ready.eq(self.status.valid)
         with m.If(self.status.valid):
             m.d.sync += failed.eq((failed | fails) & ~owner.last)
         m.d.comb += [

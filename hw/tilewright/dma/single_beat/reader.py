@@ -83,7 +83,8 @@ class WordReader(SharedComponent):
         m.d.comb += self.busy.eq(1)
         with m.FSM():
             with m.State("Idle"):
-                m.d.comb += [walk.start.eq(1), self.busy.eq(0)]
+                m.d.comb += walk.start.eq(1)
+                m.d.comb += self.busy.eq(0)
                 with m.If(self.requests.valid & ~self.abort):
                     m.next = "Ask"
             with m.State("Ask"):
@@ -106,7 +107,8 @@ class WordReader(SharedComponent):
                         m.d.comb += walk.step.eq(1)
                         m.next = "Ask"
             with m.State("End"):
-                m.d.comb += [self.status.valid.eq(1), self.requests.ready.eq(1)]
+                m.d.comb += self.status.valid.eq(1)
+                m.d.comb += self.requests.ready.eq(1)
                 m.next = "Idle"
         return m
 

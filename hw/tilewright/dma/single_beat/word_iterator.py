@@ -69,8 +69,11 @@ class WordWalk(SharedComponent):
         next_row = Signal(bits)
         m.d.comb += next_row.eq(Mux(self.start, request.address[log2:], row + request.stride[log2:]))
         with m.If(self.start | self.step & self.row_last):
-            m.d.sync += [row.eq(next_row), word.eq(next_row), left.eq(request.bytes)]
+            m.d.sync += row.eq(next_row)
+            m.d.sync += word.eq(next_row)
+            m.d.sync += left.eq(request.bytes)
             m.d.sync += rows_left.eq(Mux(self.start, request.rows, rows_left - 1))
         with m.Elif(self.step):
-            m.d.sync += [word.eq(word + 1), left.eq(left - config.word_bytes)]
+            m.d.sync += word.eq(word + 1)
+            m.d.sync += left.eq(left - config.word_bytes)
         return m

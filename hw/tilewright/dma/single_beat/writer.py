@@ -83,11 +83,14 @@ class WordWriter(SharedComponent):
         m.d.comb += self.busy.eq(1)
         with m.FSM():
             with m.State("Idle"):
-                m.d.comb += [walk.start.eq(1), self.busy.eq(0)]
+                m.d.comb += walk.start.eq(1)
+                m.d.comb += self.busy.eq(0)
                 with m.If(self.requests.valid & ~self.abort):
                     m.next = "Wait"
             with m.State("Wait"):
-                m.d.sync += [cause.eq(Cause.WRAPPED), addressed.eq(0), given.eq(0)]
+                m.d.sync += cause.eq(Cause.WRAPPED)
+                m.d.sync += addressed.eq(0)
+                m.d.sync += given.eq(0)
                 with m.If(self.abort):
                     m.next = "Idle"
                 with m.Elif(walk.wrapped):
@@ -95,8 +98,10 @@ class WordWriter(SharedComponent):
                 with m.Elif(self.i.valid):
                     m.next = "Send"
             with m.State("Send"):
-                m.d.comb += [axi.awvalid.eq(~addressed), axi.wvalid.eq(~given)]
-                m.d.sync += [addressed.eq(addressed | axi.awready), given.eq(given | axi.wready)]
+                m.d.comb += axi.awvalid.eq(~addressed)
+                m.d.comb += axi.wvalid.eq(~given)
+                m.d.sync += addressed.eq(addressed | axi.awready)
+                m.d.sync += given.eq(given | axi.wready)
                 with m.If((addressed | axi.awready) & (given | axi.wready)):
                     m.d.comb += self.i.ready.eq(1)
                     m.next = "Answer"
@@ -112,6 +117,7 @@ class WordWriter(SharedComponent):
                         m.d.comb += walk.step.eq(1)
                         m.next = "Wait"
             with m.State("End"):
-                m.d.comb += [self.status.valid.eq(1), self.requests.ready.eq(1)]
+                m.d.comb += self.status.valid.eq(1)
+                m.d.comb += self.requests.ready.eq(1)
                 m.next = "Idle"
         return m

@@ -37,9 +37,11 @@ class Cooldown(SharedComponent):
     def elaborate(self, platform):
         m = Module()
         left = Signal(range(max(2, self.cycles - 1)))
-        m.d.sync += [left.eq(left - left.any()), self.done.eq(left == 0)]
+        m.d.sync += left.eq(left - left.any())
+        m.d.sync += self.done.eq(left == 0)
         with m.If(self.start):
-            m.d.sync += [left.eq(max(0, self.cycles - 2)), self.done.eq(self.cycles < 2)]
+            m.d.sync += left.eq(max(0, self.cycles - 2))
+            m.d.sync += self.done.eq(self.cycles < 2)
         return m
 
 
@@ -93,7 +95,8 @@ class SdramBank(SharedComponent):
         open_row = Signal(config.row_bits, reset_less=True)
         m.d.comb += self.open_row.eq(open_row)
         with m.If(self.activate):
-            m.d.sync += [self.open.eq(1), open_row.eq(self.row)]
+            m.d.sync += self.open.eq(1)
+            m.d.sync += open_row.eq(self.row)
         with m.If(self.precharge):
             m.d.sync += self.open.eq(0)
         return m
@@ -152,8 +155,10 @@ class SdramBanks(SharedComponent):
                 name: Array(getattr(bank, name) for bank in banks)[asked.bank]
                 for name in ("open", "open_row", "can_activate", "can_move", "can_precharge")
             }
-            m.d.sync += [row.open.eq(seen["open"]), row.hit.eq(seen["open"] & (seen["open_row"] == asked.row))]
-            m.d.comb += [row.can_activate.eq(seen["can_activate"] & apart.done), row.can_move.eq(seen["can_move"])]
+            m.d.sync += row.open.eq(seen["open"])
+            m.d.sync += row.hit.eq(seen["open"] & (seen["open_row"] == asked.row))
+            m.d.comb += row.can_activate.eq(seen["can_activate"] & apart.done)
+            m.d.comb += row.can_move.eq(seen["can_move"])
             m.d.comb += row.can_precharge.eq(seen["can_precharge"])
         for n, bank in enumerate(banks):
             here, there = self.head.bank == n, self.next.bank == n
@@ -162,7 +167,8 @@ class SdramBanks(SharedComponent):
             m.d.comb += bank.precharge.eq(
                 (self.head_precharge & here) | (self.next_precharge & there) | self.precharge_all
             )
-            m.d.comb += [bank.read.eq(self.read & here), bank.write.eq(self.write & here)]
+            m.d.comb += bank.read.eq(self.read & here)
+            m.d.comb += bank.write.eq(self.write & here)
         m.d.sync += self.can_precharge.eq(Cat(bank.can_precharge for bank in banks).all())
         m.d.sync += self.can_activate.eq(Cat(bank.can_activate for bank in banks).all())
         return m

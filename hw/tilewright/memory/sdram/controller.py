@@ -81,7 +81,9 @@ class Sdram(SharedComponent):
         sequencer = place(m, "sequencer", SdramSequencer(config), platform)
         pins = place(m, "pin_registers", SdramPins(config), platform)
         m.d.comb += self.started.eq(sequencer.started)
-        m.d.comb += [pins.command.eq(sequencer.command), pins.move.eq(sequencer.move), pins.started.eq(self.started)]
+        m.d.comb += pins.command.eq(sequencer.command)
+        m.d.comb += pins.move.eq(sequencer.move)
+        m.d.comb += pins.started.eq(self.started)
         connect(m, pins.pins, flipped(self.pins))
 
         gates, answers = {}, {}
@@ -100,26 +102,38 @@ class Sdram(SharedComponent):
             connect(m, gate.o, pieces)
             # A burst that is not answered has a place in `answers`, and so there is one in `bursts`.
             valid, ready = getattr(axi, f"{prefix}valid"), getattr(axi, f"{prefix}ready")
-            m.d.comb += [ready.eq(answer.i.ready), answer.i.valid.eq(valid), bursts.i.valid.eq(valid & answer.i.ready)]
+            m.d.comb += ready.eq(answer.i.ready)
+            m.d.comb += answer.i.valid.eq(valid)
+            m.d.comb += bursts.i.valid.eq(valid & answer.i.ready)
             m.d.comb += _accept(config, axi, prefix, bursts.i.payload, answer.i.payload)
 
         words = place(m, "write_words", BlockFifo(_write_shape(config), config.buffer_words), platform)
-        m.d.comb += [words.i.valid.eq(axi.wvalid), axi.wready.eq(words.i.ready)]
-        m.d.comb += [words.i.payload.data.eq(axi.wdata), words.i.payload.strobes.eq(axi.wstrb)]
-        m.d.comb += [gates["write"].more.eq(axi.wvalid & axi.wready), words.o.ready.eq(sequencer.move.write)]
-        m.d.comb += [pins.write_word.eq(words.o.payload.data), pins.write_strobes.eq(words.o.payload.strobes)]
+        m.d.comb += words.i.valid.eq(axi.wvalid)
+        m.d.comb += axi.wready.eq(words.i.ready)
+        m.d.comb += words.i.payload.data.eq(axi.wdata)
+        m.d.comb += words.i.payload.strobes.eq(axi.wstrb)
+        m.d.comb += gates["write"].more.eq(axi.wvalid & axi.wready)
+        m.d.comb += words.o.ready.eq(sequencer.move.write)
+        m.d.comb += pins.write_word.eq(words.o.payload.data)
+        m.d.comb += pins.write_strobes.eq(words.o.payload.strobes)
         finished = Signal(range(config.outstanding + 1))
         ends, taken = sequencer.move.write & sequencer.move.last, axi.bvalid & axi.bready
         m.d.sync += finished.eq(finished + ends - taken)
-        m.d.comb += [axi.bvalid.eq(finished.any()), answers["write"].o.ready.eq(taken)]
-        m.d.comb += [axi.bid.eq(answers["write"].o.payload.id), axi.bresp.eq(answers["write"].o.payload.response)]
+        m.d.comb += axi.bvalid.eq(finished.any())
+        m.d.comb += answers["write"].o.ready.eq(taken)
+        m.d.comb += axi.bid.eq(answers["write"].o.payload.id)
+        m.d.comb += axi.bresp.eq(answers["write"].o.payload.response)
 
         read = place(m, "read_words", BlockFifo(_read_shape(config), config.buffer_words), platform)
-        m.d.comb += [read.i.valid.eq(pins.read_valid), read.i.payload.last.eq(pins.read_last)]
+        m.d.comb += read.i.valid.eq(pins.read_valid)
+        m.d.comb += read.i.payload.last.eq(pins.read_last)
         m.d.comb += read.i.payload.data.eq(pins.read_word)
-        m.d.comb += [axi.rvalid.eq(read.o.valid), read.o.ready.eq(axi.rready)]
-        m.d.comb += [axi.rdata.eq(read.o.payload.data), axi.rlast.eq(read.o.payload.last)]
-        m.d.comb += [axi.rid.eq(answers["read"].o.payload.id), axi.rresp.eq(answers["read"].o.payload.response)]
+        m.d.comb += axi.rvalid.eq(read.o.valid)
+        m.d.comb += read.o.ready.eq(axi.rready)
+        m.d.comb += axi.rdata.eq(read.o.payload.data)
+        m.d.comb += axi.rlast.eq(read.o.payload.last)
+        m.d.comb += axi.rid.eq(answers["read"].o.payload.id)
+        m.d.comb += axi.rresp.eq(answers["read"].o.payload.response)
         m.d.comb += gates["read"].more.eq(axi.rvalid & axi.rready)
         m.d.comb += answers["read"].o.ready.eq(axi.rvalid & axi.rready & axi.rlast)
         return m

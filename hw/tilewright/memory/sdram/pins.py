@@ -91,7 +91,12 @@ class SdramPins(SharedComponent):
     def elaborate(self, platform):
         m = Module()
         config, pins, command = self.config, self.pins, self.command
-        m.d.sync += [pins.cke.eq(1), pins.cs_n.eq(0), pins.ba.eq(command.bank), pins.a.eq(command.address)]
+        m.d.sync += [
+            pins.cke.eq(1),
+            pins.cs_n.eq(0),
+            pins.ba.eq(command.bank),
+            pins.a.eq(command.address),
+        ]
         m.d.sync += Cat(pins.we_n, pins.cas_n, pins.ras_n).eq(command.kind)
 
         writes = Signal()
@@ -108,16 +113,20 @@ class SdramPins(SharedComponent):
             width = len(pin)
             shifted = Mux(writes, load, remaining)
             first = shifted[:width] if idle is None else shifted[:width] | idle.replicate(width)
-            m.d.sync += [pin.eq(first), remaining.eq(shifted[width:])]
+            m.d.sync += pin.eq(first)
+            m.d.sync += remaining.eq(shifted[width:])
 
         captured = Signal(config.dq_bits, reset_less=True)
         word = Signal(config.data_bits, reset_less=True)
-        m.d.sync += [captured.eq(pins.dq_i), word.eq(Cat(word[config.dq_bits :], captured))]
+        m.d.sync += captured.eq(pins.dq_i)
+        m.d.sync += word.eq(Cat(word[config.dq_bits :], captured))
         m.d.comb += self.read_word.eq(word)
         # From `move`: 1 to the pins, then to `captured`, and through `word`.
         delay = 1 + config.cas_latency + config.capture_cycles + 1 + config.burst_length
         valid = Signal(delay)
         last = Signal(delay, reset_less=True)
-        m.d.sync += [valid.eq(Cat(self.move.read, valid)), last.eq(Cat(self.move.last, last))]
-        m.d.comb += [self.read_valid.eq(valid[-1]), self.read_last.eq(last[-1])]
+        m.d.sync += valid.eq(Cat(self.move.read, valid))
+        m.d.sync += last.eq(Cat(self.move.last, last))
+        m.d.comb += self.read_valid.eq(valid[-1])
+        m.d.comb += self.read_last.eq(last[-1])
         return m

@@ -81,7 +81,8 @@ class SdramUpkeep(SharedComponent):
                 m.next = "Refresh"
             with m.State("Refresh"), m.If(elapsed & self.can_activate):
                 m.d.comb += self.refresh.eq(1)
-                m.d.sync += [wait(config.rfc_cycles), more.eq(more - 1)]
+                m.d.sync += wait(config.rfc_cycles)
+                m.d.sync += more.eq(more - 1)
                 with m.If(more == 0):
                     m.d.sync += more.eq(0)
                     m.next = "Resume"
@@ -92,10 +93,13 @@ class SdramUpkeep(SharedComponent):
                 m.d.sync += wait(config.mrd_cycles)
                 m.next = "Resume"
             with m.State("Resume"), m.If(elapsed):
-                m.d.sync += [self.hold.eq(0), self.started.eq(1)]
+                m.d.sync += self.hold.eq(0)
+                m.d.sync += self.started.eq(1)
                 m.next = "Run"
             with m.State("Run"), m.If(until_due[-1]):
-                m.d.sync += [self.hold.eq(1), wait(2)]  # `can_precharge` tells of a command of this cycle after 2
+                # `can_precharge` tells of a command of this cycle after 2
+                m.d.sync += self.hold.eq(1)
+                m.d.sync += wait(2)
                 m.next = "Quiet"
             with m.State("Quiet"), m.If(elapsed & self.can_precharge):
                 m.d.comb += self.precharge_all.eq(1)

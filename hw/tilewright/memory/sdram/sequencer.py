@@ -96,8 +96,10 @@ class SdramSequencer(SharedComponent):
         upkeep = place(m, "upkeep", SdramUpkeep(config), platform)
         gap = place(m, "gap", Cooldown(config.burst_length), platform)
         turn = place(m, "turn", Cooldown(config.turn_cycles), platform)
-        m.d.comb += [upkeep.can_precharge.eq(banks.can_precharge), upkeep.can_activate.eq(banks.can_activate)]
-        m.d.comb += [banks.precharge_all.eq(upkeep.precharge_all), self.started.eq(upkeep.started)]
+        m.d.comb += upkeep.can_precharge.eq(banks.can_precharge)
+        m.d.comb += upkeep.can_activate.eq(banks.can_activate)
+        m.d.comb += banks.precharge_all.eq(upkeep.precharge_all)
+        m.d.comb += self.started.eq(upkeep.started)
 
         # Two pieces. What is known of their rows is a cycle old: `known` is 0 in the cycle after anything changed.
         head, following = Signal(config.piece_shape, name="head"), Signal(config.piece_shape, name="next")
@@ -107,7 +109,8 @@ class SdramSequencer(SharedComponent):
         next_valid = Signal()
         next_known = Signal()
         next_write = Signal()
-        m.d.comb += [banks.head.eq(head.place), banks.next.eq(following.place)]
+        m.d.comb += banks.head.eq(head.place)
+        m.d.comb += banks.next.eq(following.place)
         row, next_row = banks.head_row, banks.next_row
 
         go = Signal()  # a word of the head
@@ -122,8 +125,10 @@ class SdramSequencer(SharedComponent):
         apart = (head.place.bank != following.place.bank) & ~(go | banks.head_activate | banks.head_precharge)
         m.d.comb += banks.next_activate.eq(spare & apart & ~next_row.open & next_row.can_activate)
         m.d.comb += banks.next_precharge.eq(spare & apart & next_row.open & next_row.can_precharge)
-        m.d.comb += [banks.read.eq(go & ~head.error & ~head_write), banks.write.eq(go & ~head.error & head_write)]
-        m.d.comb += [gap.start.eq(go), turn.start.eq(banks.read)]
+        m.d.comb += banks.read.eq(go & ~head.error & ~head_write)
+        m.d.comb += banks.write.eq(go & ~head.error & head_write)
+        m.d.comb += gap.start.eq(go)
+        m.d.comb += turn.start.eq(banks.read)
 
         # The pieces move up.
         advance = Signal()
@@ -134,20 +139,29 @@ class SdramSequencer(SharedComponent):
         m.d.sync += head_known.eq(~(advance | changed))
         m.d.sync += next_known.eq(next_valid & ~(advance | changed | banks.next_activate | banks.next_precharge))
         with m.If(go):
-            m.d.sync += [head.place.word.eq(head.place.word + 1), head.words_less_1.eq(head.words_less_1 - 1)]
+            m.d.sync += head.place.word.eq(head.place.word + 1)
+            m.d.sync += head.words_less_1.eq(head.words_less_1 - 1)
         with m.If(advance):
-            m.d.sync += [head_valid.eq(next_valid), head.eq(following), head_write.eq(next_write), next_valid.eq(0)]
+            m.d.sync += [
+                head_valid.eq(next_valid),
+                head.eq(following),
+                head_write.eq(next_write),
+                next_valid.eq(0),
+            ]
         takes_write = Signal()
         m.d.comb += takes_write.eq(self.i_writes.valid & (~self.i_reads.valid | ~next_write))
         m.d.comb += self.i_writes.ready.eq(~next_valid & takes_write)
         m.d.comb += self.i_reads.ready.eq(~next_valid & ~takes_write)
         with m.If(~next_valid & (self.i_reads.valid | self.i_writes.valid)):
-            m.d.sync += [next_valid.eq(1), next_write.eq(takes_write)]
+            m.d.sync += next_valid.eq(1)
+            m.d.sync += next_write.eq(takes_write)
             m.d.sync += following.eq(Mux(takes_write, self.i_writes.payload, self.i_reads.payload))
 
         move = self.move
-        m.d.sync += [move.read.eq(go & ~head_write), move.write.eq(go & head_write)]
-        m.d.sync += [move.error.eq(head.error), move.last.eq(head.last & last)]
+        m.d.sync += move.read.eq(go & ~head_write)
+        m.d.sync += move.write.eq(go & head_write)
+        m.d.sync += move.error.eq(head.error)
+        m.d.sync += move.last.eq(head.last & last)
         m.d.sync += self.command.eq(_command(m, config, banks, upkeep))
         return m
 

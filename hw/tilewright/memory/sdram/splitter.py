@@ -49,15 +49,23 @@ class SdramCutter(SharedComponent):
         busy = Signal()
         room_less_1 = Signal(within)  # words up to the next multiple
         last = Signal()
-        m.d.comb += [room_less_1.eq(~low[:within]), last.eq(words_less_1 <= room_less_1)]
+        m.d.comb += room_less_1.eq(~low[:within])
+        m.d.comb += last.eq(words_less_1 <= room_less_1)
         m.d.comb += self.i.ready.eq(~busy)
         with m.If(self.i.ready):
-            m.d.sync += [busy.eq(self.i.valid), Cat(low, high).eq(self.i.payload.place)]
-            m.d.sync += [words_less_1.eq(self.i.payload.words_less_1), error.eq(self.i.payload.error)]
+            m.d.sync += busy.eq(self.i.valid)
+            m.d.sync += Cat(low, high).eq(self.i.payload.place)
+            m.d.sync += words_less_1.eq(self.i.payload.words_less_1)
+            m.d.sync += error.eq(self.i.payload.error)
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
         with m.If(busy & (~self.o.valid | self.o.ready)):
-            m.d.sync += [self.o.valid.eq(1), o.place.as_value().eq(Cat(low, high)), o.last.eq(last), o.error.eq(error)]
+            m.d.sync += [
+                self.o.valid.eq(1),
+                o.place.as_value().eq(Cat(low, high)),
+                o.last.eq(last),
+                o.error.eq(error),
+            ]
             m.d.sync += o.words_less_1.eq(Mux(last, words_less_1, room_less_1))
             m.d.sync += low.eq(Cat(Const(0, within), low[within:] + 1))
             m.d.sync += words_less_1.eq(words_less_1 - room_less_1 - 1)
@@ -101,7 +109,9 @@ class PieceGate(SharedComponent):
         # The queue behind the port holds two more than its memory, and so does `free`.
         free = Signal(range(self.config.buffer_words + 4), init=self.start)
         passes = Signal()
-        m.d.comb += [o.payload.eq(i.payload), passes.eq(o.valid & o.ready), i.ready.eq(passes)]
+        m.d.comb += o.payload.eq(i.payload)
+        m.d.comb += passes.eq(o.valid & o.ready)
+        m.d.comb += i.ready.eq(passes)
         m.d.sync += o.valid.eq(i.valid & (free > i.payload.words_less_1) & ~passes)
         taken = Mux(passes, i.payload.words_less_1 + 1, Const(0, unsigned(1)))
         m.d.sync += free.eq(free + self.more - taken)
