@@ -90,13 +90,13 @@ class DmaPlanner(SharedComponent):
         burst = Signal(config.burst_shape, reset_less=True)
         valid = Signal()
         final_row = Signal(reset_less=True)
-        left = Signal(max(1, max(config.length_bits, span) + 1 - span), reset_less=True)
-        some_left = Signal()  # only if `valid`
+        remaining = Signal(max(1, max(config.length_bits, span) + 1 - span), reset_less=True)
+        some_remaining = Signal()  # only if `valid`
         last_word = Signal(max(1, config.burst_log2), reset_less=True)
         m.d.comb += self.bursts.valid.eq(valid)
         m.d.comb += self.bursts.payload.eq(burst)
-        m.d.comb += self.bursts.payload.row_last.eq(~some_left)
-        m.d.comb += self.bursts.payload.last.eq(~some_left & final_row)
+        m.d.comb += self.bursts.payload.row_last.eq(~some_remaining)
+        m.d.comb += self.bursts.payload.last.eq(~some_remaining & final_row)
         m.d.comb += self.busy.eq(row_valid | valid)
 
         # What comes next is known before it is known whether the burst on offer goes.
@@ -104,7 +104,7 @@ class DmaPlanner(SharedComponent):
         go = Signal()
         load = Signal()
         ends = Signal()
-        m.d.comb += more.eq(some_left)
+        m.d.comb += more.eq(some_remaining)
         m.d.comb += go.eq(~valid | self.bursts.ready)
         m.d.comb += load.eq(go & row_valid & ~more)
         m.d.comb += ends.eq(self.stop & Mux(go, more | row_valid, ~self.held))
@@ -124,7 +124,7 @@ class DmaPlanner(SharedComponent):
         single = (row.bytes_less_1[span:] == 0) & ~end[span]  # sooner known than that no upper bit of the sum is 1
         address = Signal(config.addr_bits - span + 1)  # and whether it is past the last address
         m.d.comb += address.eq(self._next_address(m, more, row_address[span:], burst.address[span:], platform))
-        following = self._next_left(m, more, end[span:], left, platform)
+        following = self._next_remaining(m, more, end[span:], remaining, platform)
         inherited = Mux((burst.cause.as_value() == 0) & self.failed, Cause.SLVERR, burst.cause)
         cause = Mux(row.first & ~more, Mux(row.misaligned, Cause.MISALIGNED, Cause.NONE), inherited)
         cause = Mux(~cause.any() & address[-1], Cause.WRAPPED, cause)
@@ -132,13 +132,13 @@ class DmaPlanner(SharedComponent):
             m.d.sync += valid.eq(more | row_valid)
             m.d.sync += burst.address.eq(Cat(Mux(more, 0, row_address[:span]), address[:-1]))
             m.d.sync += burst.cause.eq(Mux(row.empty & ~more, Cause.EMPTY, cause))
-            m.d.sync += left.eq(following)
+            m.d.sync += remaining.eq(following)
             with m.If(more):
-                m.d.sync += burst.beats_less_1.eq(Mux(left == 1, last_word, config.burst_words - 1))
-                m.d.sync += some_left.eq(left != 1)
+                m.d.sync += burst.beats_less_1.eq(Mux(remaining == 1, last_word, config.burst_words - 1))
+                m.d.sync += some_remaining.eq(remaining != 1)
             with m.Elif(row_valid):
                 m.d.sync += last_word.eq(end[word:span])
-                m.d.sync += some_left.eq(~single)
+                m.d.sync += some_remaining.eq(~single)
                 beats_less_1 = Mux(single, words_less_1, ~row_address[word:span])
                 m.d.sync += burst.beats_less_1.eq(beats_less_1 if config.burst_log2 else 0)
                 m.d.sync += burst.shift.eq(row_address if config.unaligned else Const(0, 0))
@@ -146,7 +146,7 @@ class DmaPlanner(SharedComponent):
                 m.d.sync += final_row.eq(row.final)
         with m.If(ends):
             m.d.sync += burst.cause.eq(Cause.ABORTED)
-            m.d.sync += some_left.eq(0)
+            m.d.sync += some_remaining.eq(0)
             m.d.sync += final_row.eq(1)
         return m
 
@@ -160,9 +160,9 @@ class DmaPlanner(SharedComponent):
         m.d.comb += adder.d.eq(more.replicate(len(first) + 1))
         return adder.total[1:]
 
-    def _next_left(self, m: Module, more: Value, first: Value, before: Value, platform) -> Value:
+    def _next_remaining(self, m: Module, more: Value, first: Value, before: Value, platform) -> Value:
         """``before - 1`` if ``more``, else ``first``: choice and difference in one carry chain."""
-        adder = place(m, "next_left", CarryAdder(len(before), either=True), platform)
+        adder = place(m, "next_remaining", CarryAdder(len(before), either=True), platform)
         m.d.comb += adder.a.eq(before)
         m.d.comb += adder.b.eq(more.replicate(len(before)))
         m.d.comb += adder.c.eq(first)

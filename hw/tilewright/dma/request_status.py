@@ -8,14 +8,14 @@ from tilewright.base import SharedComponent
 
 from .config import Cause, DmaConfig
 
-__all__ = ["DmaVerdict"]
+__all__ = ["RequestStatus"]
 
 
-class DmaVerdict(SharedComponent):
+class RequestStatus(SharedComponent):
     """Keep the first failure of each request, and offer it as the request's status.
 
     A request is a sequence of steps, the last of which `closes` it. Its status is that of its first step
-    with a cause, or of the closing step. It is offered in the cycle after the closing step, or after `left`
+    with a cause, or of the closing step. It is offered in the cycle after the closing step, or after `leaves`
     if that step `waits`. One status is kept at a time: `settled` says that a step with a cause, or one that
     closes, may be taken.
 
@@ -38,7 +38,7 @@ class DmaVerdict(SharedComponent):
         It is the last step of its request.
     waits : In(1)
         It closes a request whose last word has not left yet.
-    left : In(1)
+    leaves : In(1)
         In this cycle that word leaves.
     settled : Out(1)
         There is room for a status.
@@ -63,7 +63,7 @@ class DmaVerdict(SharedComponent):
             "address": In(config.addr_bits),
             "closes": In(1),
             "waits": In(1),
-            "left": In(1),
+            "leaves": In(1),
             "settled": Out(1),
             "failing": Out(1),
             "stop_planning": Out(1),
@@ -89,7 +89,7 @@ class DmaVerdict(SharedComponent):
         with m.If(closed):
             m.d.sync += waiting.eq(self.waits)
             m.d.sync += self.status.valid.eq(~self.waits)
-        with m.Elif(waiting & self.left):
+        with m.Elif(waiting & self.leaves):
             m.d.sync += waiting.eq(0)
             m.d.sync += self.status.valid.eq(1)
         with m.Elif(self.status.ready):

@@ -7,10 +7,10 @@ from tilewright.base import SharedComponent
 
 from .config import DmaConfig
 
-__all__ = ["WordClaims"]
+__all__ = ["WordCredits"]
 
 
-class WordClaims(SharedComponent):
+class WordCredits(SharedComponent):
     """Say when all words of a burst are in the writer's buffer, and keep them from other bursts.
 
     Words belong to bursts in order. A burst that comes to wait in cycle t is `granted` in t if one of the

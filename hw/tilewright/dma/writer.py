@@ -11,8 +11,8 @@ from tilewright.storage import BlockFifo, SmallFifo
 from .burst_planner import DmaPlanner, address_fields
 from .config import Cause, DmaConfig
 from .counters import DmaCounters
-from .request_status import DmaVerdict
-from .word_credits import WordClaims
+from .request_status import RequestStatus
+from .word_credits import WordCredits
 from .write_aligner import WriteAligner, write_burst_shape
 from .write_responses import WriteResponses, flight_shape
 
@@ -103,15 +103,15 @@ class DmaWriter(SharedComponent):
         flights = place(m, "flights", SmallFifo(flight_shape(config), max(1, config.outstanding - 1)), platform)
         forming = place(m, "forming", SmallFifo(write_burst_shape(config), config.outstanding), platform)
         buffer = place(m, "buffer", BlockFifo(config.data_bits, config.write_buffer_words), platform)
-        claims = place(m, "claims", WordClaims(config), platform)
+        word_credits = place(m, "word_credits", WordCredits(config), platform)
         aligner = place(m, "aligner", WriteAligner(config), platform)
         responses = place(m, "responses", WriteResponses(config), platform)
-        verdict = place(m, "verdict", DmaVerdict(config), platform)
+        request_status = place(m, "request_status", RequestStatus(config), platform)
         counters = place(m, "counters", DmaCounters(config), platform)
         connect(m, flipped(self.requests), planner.requests)
         connect(m, forming.o, aligner.bursts)
         connect(m, buffer.o, aligner.i)
-        connect(m, verdict.status, flipped(self.status))
+        connect(m, request_status.status, flipped(self.status))
 
         aborting = Signal()
         halted = Signal()
@@ -124,25 +124,25 @@ class DmaWriter(SharedComponent):
         # A burst claims its words, and its places in both queues, when it goes to AW, where it may wait.
         burst, part = planner.bursts, planner.bursts.payload
         alive = Signal()
-        hollow = Signal()
+        empty = Signal()
         claim = Signal()
         claimed = Signal()
         room = Signal()  # in both queues
         spare = part.row_last & (part.shift + part.tail)[config.word_log2 :].any() if config.unaligned else 0
         m.d.comb += alive.eq(part.cause == Cause.NONE)
-        m.d.comb += hollow.eq(part.cause.as_value()[1:].all())
-        m.d.comb += claims.waiting.eq(burst.valid & ~claimed)
-        m.d.comb += claims.claim.eq(claim)
-        m.d.comb += claims.words_less_1.eq(Mux(hollow, -1, part.beats_less_1 - spare))
+        m.d.comb += empty.eq(part.cause.as_value()[1:].all())
+        m.d.comb += word_credits.waiting.eq(burst.valid & ~claimed)
+        m.d.comb += word_credits.claim.eq(claim)
+        m.d.comb += word_credits.words_less_1.eq(Mux(empty, -1, part.beats_less_1 - spare))
         m.d.comb += [
-            getattr(claims, name).eq(getattr(planner, name))
+            getattr(word_credits, name).eq(getattr(planner, name))
             for name in ("begins", "row_words_less_1", "span_words_less_1")
         ]
-        m.d.comb += claims.arrived.eq(buffer.i.valid & buffer.i.ready)
-        m.d.comb += claim.eq(claims.waiting & claims.granted & room)
+        m.d.comb += word_credits.arrived.eq(buffer.i.valid & buffer.i.ready)
+        m.d.comb += claim.eq(word_credits.waiting & word_credits.granted & room)
         m.d.comb += burst.ready.eq((claim | claimed) & (~alive | axi.awready))
         m.d.sync += claimed.eq((claim | claimed) & ~burst.ready)
-        m.d.comb += forming.i.valid.eq(claim & ~hollow)
+        m.d.comb += forming.i.valid.eq(claim & ~empty)
         m.d.comb += forming.i.payload.dropped.eq(~alive)
         m.d.comb += [forming.i.payload[name].eq(part[name]) for name in ("beats_less_1", "shift", "tail", "row_last")]
         m.d.comb += flights.i.valid.eq(claim)
@@ -150,7 +150,7 @@ class DmaWriter(SharedComponent):
         m.d.comb += axi.awvalid.eq(burst.valid & alive & (claim | claimed))
         m.d.comb += [getattr(axi, f"aw{name}").eq(value) for name, value in address_fields(config, part).items()]
         m.d.comb += planner.held.eq(axi.awvalid)
-        m.d.comb += planner.failed.eq(verdict.stop_planning)
+        m.d.comb += planner.failed.eq(request_status.stop_planning)
         m.d.comb += axi.wvalid.eq(aligner.o.valid)
         m.d.comb += aligner.o.ready.eq(axi.wready)
         m.d.comb += axi.wdata.eq(aligner.o.payload.data)
@@ -164,16 +164,17 @@ class DmaWriter(SharedComponent):
         m.d.comb += room.eq(
             forming.i.ready & (flights.i.ready if config.outstanding > 1 else ~flights.o.valid & ~responses.busy)
         )
-        m.d.comb += responses.settled.eq(verdict.settled)
-        m.d.comb += verdict.planned.eq(claim & part.last)
+        m.d.comb += responses.settled.eq(request_status.settled)
+        m.d.comb += request_status.planned.eq(claim & part.last)
         m.d.comb += [
-            getattr(verdict, name).eq(getattr(responses, name)) for name in ("step", "cause", "address", "closes")
+            getattr(request_status, name).eq(getattr(responses, name))
+            for name in ("step", "cause", "address", "closes")
         ]
 
-        m.d.comb += self.busy.eq(planner.busy | verdict.busy)
+        m.d.comb += self.busy.eq(planner.busy | request_status.busy)
         m.d.comb += buffer.clear.eq(aborting & ~self.abort & ~self.busy & ~forming.o.valid)
         m.d.comb += aligner.clear.eq(buffer.clear)
-        m.d.comb += claims.clear.eq(buffer.clear)
+        m.d.comb += word_credits.clear.eq(buffer.clear)
         with m.If(self.abort):
             m.d.sync += aborting.eq(1)
         with m.Elif(buffer.clear):
@@ -181,8 +182,8 @@ class DmaWriter(SharedComponent):
 
         m.d.comb += counters.beat.eq(axi.wvalid & axi.wready)
         m.d.comb += counters.burst.eq(axi.awvalid & axi.awready)
-        starved = claims.waiting & ~claims.granted
-        m.d.comb += counters.waiting_stream.eq(~axi.wvalid & (starved | verdict.ending & ~planner.busy))
+        starved = word_credits.waiting & ~word_credits.granted
+        m.d.comb += counters.waiting_stream.eq(~axi.wvalid & (starved | request_status.ending & ~planner.busy))
         m.d.comb += counters.busy.eq(self.busy)
         m.d.comb += counters.clear.eq(self.clear_counters)
         m.d.comb += self.counters.eq(counters.counters)

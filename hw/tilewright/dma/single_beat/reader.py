@@ -8,7 +8,7 @@ from tilewright.base import SharedComponent, place
 from tilewright.bus import Axi4Read, Burst
 from tilewright.dma import Cause, DmaConfig, response_cause
 
-from .word_iterator import WordWalk
+from .word_iterator import WordIterator
 
 __all__ = ["WordReader", "single_beat"]
 
@@ -22,7 +22,7 @@ class WordReader(SharedComponent):
     and their number at least 1. An address offered in cycle t and answered in t + n gives its word in t + n, and the
     next address is offered in t + n + 1::
 
-        requests ──► WordWalk ──► AR        R ──► clear tail ──► o, status
+        requests ──► WordIterator ──► AR        R ──► clear tail ──► o, status
 
     **Errors.** A request fails at the first word past the last address (``WRAPPED``), or with an error response
     (``SLVERR``, ``DECERR``).
@@ -67,30 +67,30 @@ class WordReader(SharedComponent):
     def elaborate(self, platform):
         m = Module()
         config, axi = self.config, self.m_axi
-        walk = place(m, "walk", WordWalk(config), platform)
+        iterator = place(m, "iterator", WordIterator(config), platform)
         cause = Signal(Cause, reset_less=True)
         answer = response_cause(axi.rresp)
         word = self.o.payload
         m.d.comb += [
-            walk.request.eq(self.requests.payload),
-            *(getattr(axi, f"ar{name}").eq(value) for name, value in single_beat(config, walk.address).items()),
-            word.data.eq(axi.rdata & byte_mask(walk.bytes_of_row)),
-            word.row_last.eq(walk.row_last),
-            word.last.eq(walk.last),
+            iterator.request.eq(self.requests.payload),
+            *(getattr(axi, f"ar{name}").eq(value) for name, value in single_beat(config, iterator.address).items()),
+            word.data.eq(axi.rdata & byte_mask(iterator.bytes_of_row)),
+            word.row_last.eq(iterator.row_last),
+            word.last.eq(iterator.last),
             self.status.payload.cause.eq(cause),
-            self.status.payload.address.eq(walk.address),
+            self.status.payload.address.eq(iterator.address),
         ]
         m.d.comb += self.busy.eq(1)
         with m.FSM():
             with m.State("Idle"):
-                m.d.comb += walk.start.eq(1)
+                m.d.comb += iterator.start.eq(1)
                 m.d.comb += self.busy.eq(0)
                 with m.If(self.requests.valid & ~self.abort):
                     m.next = "Ask"
             with m.State("Ask"):
-                m.d.comb += axi.arvalid.eq(~walk.wrapped)
+                m.d.comb += axi.arvalid.eq(~iterator.wrapped)
                 m.d.sync += cause.eq(Cause.WRAPPED)
-                with m.If(walk.wrapped):
+                with m.If(iterator.wrapped):
                     m.next = "End"
                 with m.Elif(axi.arready):
                     m.next = "Answer"
@@ -101,10 +101,10 @@ class WordReader(SharedComponent):
                     m.d.comb += self.o.valid.eq(~axi.rresp[1] & ~self.abort)
                     with m.If(self.abort):
                         m.next = "Idle"
-                    with m.Elif(axi.rresp[1] | walk.last):
+                    with m.Elif(axi.rresp[1] | iterator.last):
                         m.next = "End"
                     with m.Else():
-                        m.d.comb += walk.step.eq(1)
+                        m.d.comb += iterator.step.eq(1)
                         m.next = "Ask"
             with m.State("End"):
                 m.d.comb += self.status.valid.eq(1)

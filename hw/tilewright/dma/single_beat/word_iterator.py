@@ -6,10 +6,10 @@ from amaranth.lib.wiring import In, Out
 from tilewright.base import SharedComponent
 from tilewright.dma import DmaConfig
 
-__all__ = ["WordWalk"]
+__all__ = ["WordIterator"]
 
 
-class WordWalk(SharedComponent):
+class WordIterator(SharedComponent):
     """Go through the words of a request, row by row, from registers of two addresses and two counts.
 
     Parameters
@@ -55,15 +55,15 @@ class WordWalk(SharedComponent):
         bits = config.addr_bits - log2 + 1  # one more for the wrap
         row = Signal(bits, reset_less=True)
         word = Signal(bits, reset_less=True)
-        left = Signal(config.length_bits, reset_less=True)  # bytes of the row, with this word
-        rows_left = Signal(config.rows_bits, reset_less=True)  # with this one
+        remaining = Signal(config.length_bits, reset_less=True)  # bytes of the row, with this word
+        rows_remaining = Signal(config.rows_bits, reset_less=True)  # with this one
         m.d.comb += [
             self.address.eq(Cat(Const(0, log2), word[:-1])),
             self.wrapped.eq(word[-1]),
-            self.row_last.eq(left <= config.word_bytes),
-            self.last.eq(self.row_last & (rows_left == 1)),
+            self.row_last.eq(remaining <= config.word_bytes),
+            self.last.eq(self.row_last & (rows_remaining == 1)),
             self.bytes_of_row.eq(
-                Cat(Const(1, 1), (~self.row_last | (left > byte) for byte in range(1, config.word_bytes)))
+                Cat(Const(1, 1), (~self.row_last | (remaining > byte) for byte in range(1, config.word_bytes)))
             ),
         ]
         next_row = Signal(bits)
@@ -71,9 +71,9 @@ class WordWalk(SharedComponent):
         with m.If(self.start | self.step & self.row_last):
             m.d.sync += row.eq(next_row)
             m.d.sync += word.eq(next_row)
-            m.d.sync += left.eq(request.bytes)
-            m.d.sync += rows_left.eq(Mux(self.start, request.rows, rows_left - 1))
+            m.d.sync += remaining.eq(request.bytes)
+            m.d.sync += rows_remaining.eq(Mux(self.start, request.rows, rows_remaining - 1))
         with m.Elif(self.step):
             m.d.sync += word.eq(word + 1)
-            m.d.sync += left.eq(left - config.word_bytes)
+            m.d.sync += remaining.eq(remaining - config.word_bytes)
         return m

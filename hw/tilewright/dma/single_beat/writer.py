@@ -9,7 +9,7 @@ from tilewright.bus import Axi4Write
 from tilewright.dma import Cause, DmaConfig, response_cause
 
 from .reader import single_beat
-from .word_iterator import WordWalk
+from .word_iterator import WordIterator
 
 __all__ = ["WordWriter"]
 
@@ -22,7 +22,7 @@ class WordWriter(SharedComponent):
     failing one on; addresses and strides must be multiples of the word, rows and their number at least 1. Address and
     data are offered in the cycle after that in which a word is offered::
 
-        requests ──► WordWalk ──► AW
+        requests ──► WordIterator ──► AW
         i ───────────────────────► W        B ──► status
 
     **Errors.** A request fails at the first word past the last address (``WRAPPED``), or with an error response
@@ -67,23 +67,23 @@ class WordWriter(SharedComponent):
     def elaborate(self, platform):
         m = Module()
         config, axi = self.config, self.m_axi
-        walk = place(m, "walk", WordWalk(config), platform)
+        iterator = place(m, "iterator", WordIterator(config), platform)
         cause = Signal(Cause, reset_less=True)
         addressed = Signal()  # of the word under way, the address has been accepted
         given = Signal()  # … the data
         m.d.comb += [
-            walk.request.eq(self.requests.payload),
-            *(getattr(axi, f"aw{name}").eq(value) for name, value in single_beat(config, walk.address).items()),
+            iterator.request.eq(self.requests.payload),
+            *(getattr(axi, f"aw{name}").eq(value) for name, value in single_beat(config, iterator.address).items()),
             axi.wdata.eq(self.i.payload),
-            axi.wstrb.eq(walk.bytes_of_row),
+            axi.wstrb.eq(iterator.bytes_of_row),
             axi.wlast.eq(1),
             self.status.payload.cause.eq(cause),
-            self.status.payload.address.eq(walk.address),
+            self.status.payload.address.eq(iterator.address),
         ]
         m.d.comb += self.busy.eq(1)
         with m.FSM():
             with m.State("Idle"):
-                m.d.comb += walk.start.eq(1)
+                m.d.comb += iterator.start.eq(1)
                 m.d.comb += self.busy.eq(0)
                 with m.If(self.requests.valid & ~self.abort):
                     m.next = "Wait"
@@ -93,7 +93,7 @@ class WordWriter(SharedComponent):
                 m.d.sync += given.eq(0)
                 with m.If(self.abort):
                     m.next = "Idle"
-                with m.Elif(walk.wrapped):
+                with m.Elif(iterator.wrapped):
                     m.next = "End"
                 with m.Elif(self.i.valid):
                     m.next = "Send"
@@ -111,10 +111,10 @@ class WordWriter(SharedComponent):
                     m.d.sync += cause.eq(response_cause(axi.bresp))
                     with m.If(self.abort):
                         m.next = "Idle"
-                    with m.Elif(axi.bresp[1] | walk.last):
+                    with m.Elif(axi.bresp[1] | iterator.last):
                         m.next = "End"
                     with m.Else():
-                        m.d.comb += walk.step.eq(1)
+                        m.d.comb += iterator.step.eq(1)
                         m.next = "Wait"
             with m.State("End"):
                 m.d.comb += self.status.valid.eq(1)
