@@ -8,7 +8,7 @@ from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.accelerator.execute import Execute
 from tilewright.accelerator.frontend import Command
 from tilewright.accelerator.load import LoadA, LoadB, ReadRouter
-from tilewright.accelerator.registers import REGISTER_ADDRESS_BITS, WALKERS
+from tilewright.accelerator.registers import ENGINES, REGISTER_ADDRESS_BITS
 from tilewright.accelerator.store import Store
 from tilewright.base import SharedComponent, place
 from tilewright.bus import Axi4, AxiLite
@@ -78,7 +78,7 @@ class Accelerator(SharedComponent):
         m.d.comb += [flush.eq(command.flush), self.irq.eq(command.irq)]
 
         # Jobs and credits.
-        walkers = dict(zip(WALKERS, (load_a, load_b, execute, store), strict=True))
+        walkers = dict(zip(ENGINES, (load_a, load_b, execute, store), strict=True))
         for number, (name, walker) in enumerate(walkers.items()):
             m.d.comb += [
                 walker.job.valid.eq(command.job_valid[number]),

@@ -64,14 +64,14 @@ class CompactRouter(SharedComponent):
             Unit.LOAD_B: (b_wants, self.b_requests, self.b_words),
         }
         chosen = Signal()
-        turn = Signal(len(takers), reset_less=True)  # one of them
+        grant = Signal(len(takers), reset_less=True)  # one of them
         over = Signal()
         m.d.comb += self.requests.valid.eq(chosen)
         m.d.comb += over.eq(self.requests.valid & self.requests.ready)
         with m.If(~chosen):
             before = Const(0)
             for number, (wants, _, _) in enumerate(takers.values()):
-                m.d.sync += turn[number].eq(wants & ~before)
+                m.d.sync += grant[number].eq(wants & ~before)
                 before |= wants
             m.d.sync += chosen.eq(before)
         with m.Elif(over):
@@ -81,12 +81,12 @@ class CompactRouter(SharedComponent):
         for number, (unit, (_, source, words)) in enumerate(takers.items()):
             loads = unit in (Unit.LOAD_A, Unit.LOAD_B)
             transfer = source.payload.transfer if loads else source.payload
-            m.d.comb += source.ready.eq(over & turn[number])
-            m.d.comb += words.valid.eq(self.words.valid & turn[number])
+            m.d.comb += source.ready.eq(over & grant[number])
+            m.d.comb += words.valid.eq(self.words.valid & grant[number])
             m.d.comb += [words.payload[name].eq(word[name]) for name in ("data", "row_last", "last")]
             if loads:
                 m.d.comb += [words.payload[name].eq(source.payload[name]) for name in ("block_last", "long")]
-            with m.If(turn[number]):
+            with m.If(grant[number]):
                 m.d.comb += self.requests.payload.eq(transfer.request)
                 m.d.comb += failure.unit.eq(unit)
                 m.d.comb += failure.index.eq(transfer.index)
@@ -94,7 +94,7 @@ class CompactRouter(SharedComponent):
         m.d.comb += failure.address.eq(status.address)
         m.d.comb += self.failure.valid.eq(self.status.valid & (status.cause != Cause.NONE))
 
-        asks_a, asks_b = over & turn[3], over & turn[4]
+        asks_a, asks_b = over & grant[3], over & grant[4]
         m.d.sync += lead.eq(lead + asks_a - (asks_b & self.b_first_tile))
         m.d.sync += b_again.eq(asks_b)
         return m

@@ -132,16 +132,16 @@ class SerialRequantizer(SharedComponent):
         # One bit of the sum's magnitude goes in, one of the product comes out. All that follows the first 1 of a
         # negative number is inverted, and the copies of its sign become zeros.
         bit = Signal()
-        left = Signal(32)
+        partial = Signal(32)
         m.d.comb += bit.eq((total[0] ^ (negative & seen)) & ~count[5:].any() & (~passed if double else 1))
-        m.d.comb += left.eq(Mux(bit, upper + self.multiplier, upper))
+        m.d.comb += partial.eq(Mux(bit, upper + self.multiplier, upper))
         # The bit before it, of the product's magnitude less 1 if negative, is rounded or goes into the result.
         lower = product ^ borrow
         rounded = lower ^ carry
         rounds = at_right & ~passed | ((count == ROUNDING_BIT + 1) & right[5] if double else 0)
         with m.If(working):
-            m.d.sync += upper.eq(left[1:])
-            m.d.sync += product.eq(left[0])
+            m.d.sync += upper.eq(partial[1:])
+            m.d.sync += product.eq(partial[0])
             m.d.sync += seen.eq(seen | total[0])
             m.d.sync += borrow.eq(borrow & ~product)
             m.d.sync += carry.eq(Mux(rounds, lower | carry, lower & carry))

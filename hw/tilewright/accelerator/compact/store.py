@@ -1,4 +1,4 @@
-"""The walker that stores, for the variant `compact`: one sum after the other, from the accumulators to memory."""
+"""The engine that stores, for the variant `compact`: one sum after the other, from the accumulators to memory."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.hdl._dsl import FSM
@@ -212,12 +212,12 @@ class CompactStore(SharedComponent):
         job = self.job.payload
         with m.State("Idle"):
             m.d.sync += walk.block.eq(job.c_address)
-            m.d.sync += walk.rows_left.eq(job.m)
+            m.d.sync += walk.rows_remaining.eq(job.m)
             with m.If(self.job.valid):
                 m.next = "Block"
         with m.State("Block"):
             m.d.sync += walk.address.eq(walk.block)
-            m.d.sync += walk.columns_left.eq(job.n)
+            m.d.sync += walk.columns_remaining.eq(job.n)
             m.d.sync += walk.parameters.eq(job.parameter_address)
             m.next = "Tile"
         with m.State("Tile"):
@@ -259,12 +259,12 @@ class CompactStore(SharedComponent):
             m.d.sync += [
                 walk.address.eq(walk.address + Mux(job.requant, config.cols, 4 * config.cols)),
                 walk.parameters.eq(walk.parameters + 4 * config.cols),
-                walk.columns_left.eq(walk.columns_left - config.cols),
+                walk.columns_remaining.eq(walk.columns_remaining - config.cols),
             ]
             m.next = "Tile"
             with m.If(walk.in_last_tile):
                 m.d.sync += walk.block.eq(walk.block + job.c_block_bytes)
-                m.d.sync += walk.rows_left.eq(walk.rows_left - job.block_rows)
+                m.d.sync += walk.rows_remaining.eq(walk.rows_remaining - job.block_rows)
                 m.next = "Block"
                 with m.If(walk.in_last_block):
                     m.d.comb += self.completed.eq(1)
@@ -298,8 +298,8 @@ class _Walk:
         self.block = Signal(config.addr_bits, reset_less=True)  # addresses: of C, of the tile, of its parameters
         self.address = Signal(config.addr_bits, reset_less=True)
         self.parameters = Signal(config.addr_bits, reset_less=True)
-        self.rows_left = Signal(config.size_bits, reset_less=True)
-        self.columns_left = Signal(config.size_bits, reset_less=True)
+        self.rows_remaining = Signal(config.size_bits, reset_less=True)
+        self.columns_remaining = Signal(config.size_bits, reset_less=True)
         self.row = Signal(range(config.acc_rows))
         self.column = Signal(range(config.cols))
         self.in_last_block, self.in_last_tile = Signal(name="in_last_block"), Signal(name="in_last_tile")
@@ -308,10 +308,10 @@ class _Walk:
         self.row_ends, self.tile_ends = Signal(name="row_ends"), Signal(name="tile_ends")
         self.writing = Signal()  # the tile's request is offered
         m.d.comb += [
-            self.in_last_block.eq(self.rows_left <= job.block_rows),
-            self.in_last_tile.eq(self.columns_left <= config.cols),
-            self.tile_rows.eq(Mux(self.in_last_block, self.rows_left, job.block_rows)),
-            self.tile_columns.eq(Mux(self.in_last_tile, self.columns_left, config.cols)),
+            self.in_last_block.eq(self.rows_remaining <= job.block_rows),
+            self.in_last_tile.eq(self.columns_remaining <= config.cols),
+            self.tile_rows.eq(Mux(self.in_last_block, self.rows_remaining, job.block_rows)),
+            self.tile_columns.eq(Mux(self.in_last_tile, self.columns_remaining, config.cols)),
             self.row_ends.eq(self.column + 1 == self.tile_columns),
             self.tile_ends.eq(self.row_ends & (self.row + 1 == self.tile_rows)),
         ]

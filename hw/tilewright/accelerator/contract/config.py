@@ -238,7 +238,7 @@ class AcceleratorConfig(TileConfig):
 
     @property
     def job_shape(self) -> data.StructLayout:
-        """A descriptor that has been checked, and what the walkers need to know besides.
+        """A descriptor that has been checked, and what the engines need to know besides.
 
         ``index`` is its number since reset. ``k`` is in elements, so bytes; ``k_words`` is ``ceil(k / rows)``.
         ``block_rows`` are the rows of A in an M-block: ``min(acc_rows, half_words // (chunks * chunk))`` where

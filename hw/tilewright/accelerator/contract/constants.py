@@ -49,7 +49,7 @@ class Unit(enum.Enum, shape=3):  # type: ignore[call-arg]  # Amaranth's keyword
 
 
 class Activity(enum.Enum, shape=3):  # type: ignore[call-arg]  # Amaranth's keyword
-    """What a walker does in a cycle, or waits for: each cycle of each walker has exactly one."""
+    """What an engine does in a cycle, or waits for: each cycle of each engine has exactly one."""
 
     IDLE = 0
     BUSY = 1

@@ -1,10 +1,10 @@
-"""What every walker did with its time, in one memory of totals."""
+"""What every engine did with its time, in one memory of totals."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
 from amaranth.lib.wiring import In, Out
 
 from tilewright.accelerator.contract import Activity
-from tilewright.accelerator.registers import COUNTERS, WALKERS
+from tilewright.accelerator.registers import COUNTERS, ENGINES
 from tilewright.base import SharedComponent, place
 from tilewright.storage import BlockMemory
 
@@ -14,7 +14,7 @@ TALLY_BITS = 5
 
 
 class ActivityCounters(SharedComponent):
-    """Count cycles, each cause of each walker, and words on the bus: 32 bits each, as `COUNTERS` lists them.
+    """Count cycles, each cause of each engine, and words on the bus: 32 bits each, as `COUNTERS` lists them.
 
     What happens in a cycle goes into small tallies, one for each counter. A round visits them one after the other,
     adds what each holds to its total in a memory, and starts it again, without missing a cycle::
@@ -26,7 +26,7 @@ class ActivityCounters(SharedComponent):
 
     A round takes as many cycles as there are counters, 23. A counter is given when the round next passes, `done` being
     4 to 26 cycles after the request, and holds everything up to two cycles before the request. As all causes of a
-    walker and ``cycles`` are counted in the very same cycles, those with `counting`, they add up when read while
+    engine and ``cycles`` are counted in the very same cycles, those with `counting`, they add up when read while
     nothing is counted. A clear acts at once on all counters, in the midst of counting too.
 
     A tally is a shift register with feedback (x⁵ + x³ + 1), which counts to 30 with no carry: it takes a third of the
@@ -58,7 +58,7 @@ class ActivityCounters(SharedComponent):
 
     def __init__(self):
         super().__init__(
-            {f"activity_{walker}": In(Activity) for walker in WALKERS}
+            {f"activity_{engine}": In(Activity) for engine in ENGINES}
             | {
                 "counting": In(1),
                 "read_word": In(1),
@@ -134,9 +134,9 @@ class ActivityCounters(SharedComponent):
         counted = Signal()
         m.d.sync += counted.eq(self.counting)
         events = [counted]
-        for walker in WALKERS:
-            activity = Signal(Activity, name=f"activity_{walker}_before")
-            m.d.sync += activity.eq(getattr(self, f"activity_{walker}"))
+        for engine in ENGINES:
+            activity = Signal(Activity, name=f"activity_{engine}_before")
+            m.d.sync += activity.eq(getattr(self, f"activity_{engine}"))
             events += [counted & (activity == cause) for cause in Activity.__members__.values()]
         for word in ("read_word", "write_word"):
             moved = Signal(name=f"{word}_before")
@@ -181,5 +181,5 @@ def tally_codes() -> list[int]:
 
 assert len(COUNTERS) < 1 << TALLY_BITS, "a round must be shorter than what a tally counts"
 assert [name for name, _ in COUNTERS][1:-2] == [
-    f"{walker}_{cause.lower()}" for walker in WALKERS for cause in Activity.__members__
+    f"{engine}_{cause.lower()}" for engine in ENGINES for cause in Activity.__members__
 ]

@@ -1,4 +1,4 @@
-"""Take a descriptor word by word, check it, and work out the sizes that the walkers need."""
+"""Take a descriptor word by word, check it, and work out the sizes that the engines need."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, stream
@@ -11,14 +11,14 @@ from tilewright.base import SharedComponent, place
 from .narrow_fields import gather_narrow
 from .range_check import RangeCheck
 
-__all__ = ["DESCRIPTOR_SHAPE", "DescriptorPlanner"]
+__all__ = ["DESCRIPTOR_SHAPE", "DescriptorDecoder"]
 
 DESCRIPTOR_SHAPE = data.StructLayout({
     field.name: signed(field.bits) if field.signed else unsigned(field.bits) for field in DESCRIPTOR
 })
 
 
-class DescriptorPlanner(SharedComponent):
+class DescriptorDecoder(SharedComponent):
     """Turn the bytes of a descriptor into a job, or an error.
 
     The rows of an M-block are ``half_words // pitch``, at most ``acc_rows``, by a division of one bit per cycle. The

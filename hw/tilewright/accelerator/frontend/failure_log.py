@@ -8,13 +8,13 @@ from tilewright.accelerator.contract import AcceleratorConfig, Unit
 from tilewright.base import SharedComponent
 from tilewright.dma import Cause
 
-__all__ = ["NUMBER_BITS", "FailureRecord", "before"]
+__all__ = ["NUMBER_BITS", "FailureLog", "before"]
 
 NUMBER_BITS = 4
 """Low bits of a descriptor's number that put those in work, at most 5, in order."""
 
 
-class FailureRecord(SharedComponent):
+class FailureLog(SharedComponent):
     """Keep the failure of the oldest descriptor, of one descriptor the first.
 
     A failure reported in cycle t is kept from t + 1 on. Those with the cause ABORTED are ignored.

@@ -9,7 +9,7 @@ from tilewright.accelerator.contract import DESCRIPTOR_BYTES, AcceleratorConfig
 from tilewright.accelerator.registers import DESCRIPTOR, DESCRIPTOR_VERSION, FLAGS
 
 if TYPE_CHECKING:
-    from .decoder import DescriptorPlanner
+    from .decoder import DescriptorDecoder
 
 __all__ = ["Fields", "gather_narrow"]
 
@@ -27,19 +27,19 @@ class Fields(SimpleNamespace):
         return getattr(self, name)
 
 
-def gather_narrow(m: Module, config: AcceleratorConfig, planner: "DescriptorPlanner") -> tuple[Fields, Value]:
+def gather_narrow(m: Module, config: AcceleratorConfig, decoder: "DescriptorDecoder") -> tuple[Fields, Value]:
     """Write what comes into narrow registers; return the fields, and whether this is the last word.
 
     The bus is 32 bits wide. A flag for each word says that it has a bit that nobody can use.
     """
-    came = planner.words.valid
+    came = decoder.words.valid
     beat = Signal(range(WORDS))
     with m.If(came):
         m.d.sync += beat.eq(beat + 1)
-    place = Mux(planner.direct, planner.direct_word, beat)
+    place = Mux(decoder.direct, decoder.direct_word, beat)
     word = Signal(32)
-    m.d.comb += word.eq(Mux(planner.direct, planner.direct_data, planner.words.payload.data))
-    writes = came | planner.direct
+    m.d.comb += word.eq(Mux(decoder.direct, decoder.direct_data, decoder.words.payload.data))
+    writes = came | decoder.direct
 
     # By word of the descriptor: how many of its lowest bits are kept. Flags and the last word are special.
     address, stride, size = config.addr_bits, config.stride_bits, config.size_bits

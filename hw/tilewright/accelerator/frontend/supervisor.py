@@ -9,7 +9,7 @@ from tilewright.accelerator.registers import ERRORS
 from tilewright.base import SharedComponent, place
 from tilewright.dma import Cause
 
-from .failure_log import NUMBER_BITS, FailureRecord, before
+from .failure_log import NUMBER_BITS, FailureLog, before
 
 __all__ = ["Supervisor"]
 
@@ -48,17 +48,17 @@ class Supervisor(SharedComponent):
     -------
     read_failure, write_failure : In(stream.Signature(config.failure_shape, always_ready=True))
         A transfer failed. It must come before the descriptor's completion, or in the same cycle; that of a
-        descriptor's own fetch at most `DescriptorPlanner.latency` - 2 cycles after its last word. The cause ABORTED is
+        descriptor's own fetch at most `DescriptorDecoder.latency` - 2 cycles after its last word. The cause ABORTED is
         ignored.
-    plan_bad : In(1)
+    decoder_bad : In(1)
         The descriptor fetched last is bad, until `flush`.
-    plan_error : In(4)
-        What is wrong with it, one of `ERRORS`. Valid with `plan_bad`.
-    plan_unit : In(Unit)
-        The transfer whose fields are wrong. Valid with `plan_bad`.
-    plan_number : In(4)
+    decoder_error : In(4)
+        What is wrong with it, one of `ERRORS`. Valid with `decoder_bad`.
+    decoder_unit : In(Unit)
+        The transfer whose fields are wrong. Valid with `decoder_bad`.
+    decoder_number : In(4)
         Number of the descriptor fetched last, modulo 16.
-    plan_address : In(config.addr_bits)
+    decoder_address : In(config.addr_bits)
         Address of that descriptor; 0 if it came through the registers.
     head : In(4)
         Number of the oldest incomplete descriptor, modulo 16.
@@ -102,11 +102,11 @@ class Supervisor(SharedComponent):
         super().__init__({
             "read_failure": In(failures),
             "write_failure": In(failures),
-            "plan_bad": In(1),
-            "plan_error": In(4),
-            "plan_unit": In(Unit),
-            "plan_number": In(NUMBER_BITS),
-            "plan_address": In(config.addr_bits),
+            "decoder_bad": In(1),
+            "decoder_error": In(4),
+            "decoder_unit": In(Unit),
+            "decoder_number": In(NUMBER_BITS),
+            "decoder_address": In(config.addr_bits),
             "head": In(NUMBER_BITS),
             "idle": In(1),
             "completed": In(1),
@@ -130,8 +130,8 @@ class Supervisor(SharedComponent):
 
     def elaborate(self, platform):
         m = Module()
-        reads = place(m, "reads", FailureRecord(self.config), platform)
-        writes = place(m, "writes", FailureRecord(self.config), platform)
+        reads = place(m, "reads", FailureLog(self.config), platform)
+        writes = place(m, "writes", FailureLog(self.config), platform)
         connect(m, flipped(self.read_failure), reads.failure)
         connect(m, flipped(self.write_failure), writes.failure)
 
@@ -218,12 +218,12 @@ class Supervisor(SharedComponent):
             m.d.sync += self.error.eq(cause + CODE_OF_CAUSE)
             m.d.sync += self.unit.eq(Mux(by_write, writes.unit, reads.unit))
         with m.Elif(bad):
-            m.d.sync += self.error.eq(self.plan_error)
-            m.d.sync += self.unit.eq(self.plan_unit)
-            m.d.sync += address.eq(self.plan_address)
+            m.d.sync += self.error.eq(self.decoder_error)
+            m.d.sync += self.unit.eq(self.decoder_unit)
+            m.d.sync += address.eq(self.decoder_address)
         return m
 
-    def _oldest_failure(self, m: Module, reads: FailureRecord, writes: FailureRecord) -> tuple[Value, ...]:
+    def _oldest_failure(self, m: Module, reads: FailureLog, writes: FailureLog) -> tuple[Value, ...]:
         """Whether a transfer failed, the oldest that did was a write, anything failed, and all before it is done."""
         # A bad descriptor is the youngest of all in work.
         transfer = reads.known | writes.known
@@ -231,9 +231,9 @@ class Supervisor(SharedComponent):
         known = Signal()
         reached = Signal()
         m.d.comb += by_write.eq(writes.known & (~reads.known | before(writes.number, reads.number)))
-        m.d.comb += known.eq(transfer | self.plan_bad)
+        m.d.comb += known.eq(transfer | self.decoder_bad)
         # Where the head has reached any that failed, it has reached the oldest.
-        failures = ((reads.known, reads.number), (writes.known, writes.number), (self.plan_bad, self.plan_number))
+        failures = ((reads.known, reads.number), (writes.known, writes.number), (self.decoder_bad, self.decoder_number))
         m.d.comb += reached.eq(Cat(there & ~before(self.head, number) for there, number in failures).any())
         return transfer, by_write, known, reached
 

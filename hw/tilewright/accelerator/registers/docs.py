@@ -58,7 +58,7 @@ def c_header(config: AcceleratorConfig) -> str:
     lines += _defines((f"TILEWRIGHT_ERROR_{name}", number, about) for name, (number, about) in ERRORS.items())
     lines += ["", "/* Values of ERROR.unit */"]
     lines += _defines((f"TILEWRIGHT_UNIT_{name}", unit.value, "") for name, unit in Unit.__members__.items())
-    lines += ["", "/* Values of the fields of WALKERS */"]
+    lines += ["", "/* Values of the fields of ENGINES */"]
     lines += _defines((f"TILEWRIGHT_ACTIVITY_{name}", a.value, "") for name, a in Activity.__members__.items())
     lines += ["", "/* Bits of a descriptor's flags */"]
     flags = ((f"TILEWRIGHT_FLAG_{name}", 1 << bit, about) for name, (bit, about) in FLAGS.items())
@@ -126,8 +126,8 @@ def register_page(config: AcceleratorConfig) -> str:
             ]
             if config.compact
             else [
-                "`COUNT_CYCLES` counts the cycles in which STATUS.busy is 1, and in the same cycles each walker's",
-                "activity is counted, so for each walker the five counts add up to it, whenever STATUS.busy is 0. They",
+                "`COUNT_CYCLES` counts the cycles in which STATUS.busy is 1, and in the same cycles each engine's",
+                "activity is counted, so for each engine the five counts add up to it, whenever STATUS.busy is 0. They",
                 "wrap at 2**32. COMMAND.clear_counters sets all to 0 at once.",
             ]
         ),

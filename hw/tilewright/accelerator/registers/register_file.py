@@ -54,7 +54,7 @@ class RegisterFile(SharedComponent):
         Set the registers that are kept here to their reset values. Accesses go on.
     busy, failed, stopping, direct_ready : In(1)
         The bits of STATUS of the same name, as levels.
-    walkers, irq_status, error, error_address, head, tail : In
+    engines, irq_status, error, error_address, head, tail : In
         The values of the registers of the same name. ERROR_INDEX is read as HEAD, which stays at a descriptor that
         failed.
     enable, irq_enable, ring_base, ring_log2 : Out
@@ -88,7 +88,7 @@ class RegisterFile(SharedComponent):
             "failed": In(1),
             "stopping": In(1),
             "direct_ready": In(1),
-            "walkers": In(16),
+            "engines": In(16),
             "irq_status": In(3),
             "error": In(7),
             "error_address": In(config.addr_bits),
@@ -172,7 +172,7 @@ class RegisterFile(SharedComponent):
         values = {
             ("CONTROL",): self.enable,
             ("STATUS",): Cat(self.busy, self.failed, self.stopping, self.direct_ready),
-            ("WALKERS",): self.walkers,
+            ("ENGINES",): self.engines,
             ("IRQ_ENABLE",): self.irq_enable,
             ("IRQ_STATUS",): self.irq_status,
             ("RING_BASE_LO",): base[:32],

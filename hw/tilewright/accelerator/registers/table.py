@@ -12,12 +12,12 @@ __all__ = [
     "COUNTERS",
     "DESCRIPTOR",
     "DESCRIPTOR_VERSION",
+    "ENGINES",
     "ERRORS",
     "FLAGS",
     "IDENTIFIER",
     "REGISTERS",
     "REGISTER_MAP_VERSION",
-    "WALKERS",
     "DescriptorField",
     "Field",
     "Register",
@@ -116,7 +116,7 @@ ERRORS = {
 }
 """Number and meaning of each value of ERROR.code."""
 
-WALKERS = ("load_a", "load_b", "execute", "store")
+ENGINES = ("load_a", "load_b", "execute", "store")
 _CAUSES = {
     "load_a": {
         "BUSY": "a word of A arrives",
@@ -151,28 +151,28 @@ _CAUSES = {
 COUNTERS = (
     ("cycles", "cycles with STATUS.busy, since the counters were cleared"),
     *(
-        (f"{walker}_{cause.lower()}", f"{walker.replace('_', ' ')}: {_CAUSES[walker][cause]}")
-        for walker in WALKERS
+        (f"{engine}_{cause.lower()}", f"{engine.replace('_', ' ')}: {_CAUSES[engine][cause]}")
+        for engine in ENGINES
         for cause in Activity.__members__
     ),
     ("read_words", "words that the bus has delivered"),
     ("write_words", "words that the bus has taken"),
 )
-"""Name and meaning of each counter, in the order of their registers. For each walker the five add up to `cycles`."""
+"""Name and meaning of each counter, in the order of their registers. For each engine the five add up to `cycles`."""
 
 COUNTER_BASE = 0x100
 DESCRIPTOR_BASE = 0x080
 
 
 def _registers() -> tuple[Register, ...]:
-    walkers = tuple(
+    engines = tuple(
         Field(
-            walker,
+            engine,
             4 * place,
             3,
-            "what this walker does: " + ", ".join(f"{a.value} {name}" for name, a in Activity.__members__.items()),
+            "what this engine does: " + ", ".join(f"{a.value} {name}" for name, a in Activity.__members__.items()),
         )
-        for place, walker in enumerate(WALKERS)
+        for place, engine in enumerate(ENGINES)
     )
     units = ", ".join(f"{unit.value} {name}" for name, unit in Unit.__members__.items())
     errors = ", ".join(f"{number} {name}" for name, (number, _) in ERRORS.items())
@@ -209,7 +209,7 @@ def _registers() -> tuple[Register, ...]:
             Field("failed", 1, 1, "a descriptor failed: ERROR says why; waits for resume or soft_reset"),
             Field("stopping", 2, 1, "an error, abort or soft reset waits for the bus to finish"),
             Field("direct_ready", 3, 1, "a descriptor may be written to DESCRIPTOR"))),
-        Register("WALKERS", 0x2C, "ro", "where every walker stands", walkers),
+        Register("ENGINES", 0x2C, "ro", "where every engine stands", engines),
         Register("IRQ_ENABLE", 0x30, "rw", "which bits of IRQ_STATUS raise `irq`", (
             Field("done", 0, 1, ""), Field("error", 1, 1, ""), Field("empty", 2, 1, ""))),
         Register("IRQ_STATUS", 0x34, "w1c", "", (

@@ -74,11 +74,11 @@ class StorePacker(SharedComponent):
         m.d.comb += queue.i.payload.eq(word)
 
         free = Signal(range(self.DEPTH + 1), init=self.DEPTH)
-        left = Signal()
+        leaves = Signal()
         m.d.comb += self.room.eq(free.any())
-        m.d.comb += left.eq(self.o.valid & self.o.ready)
-        with m.If(self.claim & ~left):
+        m.d.comb += leaves.eq(self.o.valid & self.o.ready)
+        with m.If(self.claim & ~leaves):
             m.d.sync += free.eq(free - 1)
-        with m.If(~self.claim & left):
+        with m.If(~self.claim & leaves):
             m.d.sync += free.eq(free + 1)
         return m

@@ -1,4 +1,4 @@
-"""The walker that stores: sums from the accumulators, through the epilogue, to memory."""
+"""The engine that stores: sums from the accumulators, through the epilogue, to memory."""
 
 from amaranth.hdl import Module, Mux, Signal, unsigned
 from amaranth.lib import stream
@@ -11,7 +11,7 @@ from tilewright.storage import DelayLine
 
 from .drain import StoreDrain
 from .packer import StorePacker
-from .tile_iterator import StoreWalker
+from .tile_iterator import TileIterator
 from .write_requests import StoreWrites
 
 __all__ = ["Store"]
@@ -26,7 +26,7 @@ class Store(SharedComponent):
     Each result is what `tilewright_sim.models.gemm` makes of its sum. Tiles run along N first. Parameters, or old C,
     are asked for a tile ahead, also into the next job::
 
-        job ──► StoreWalker ──► requests      words ──► ParameterStore ───┐
+        job ──► TileIterator ──► requests      words ──► ParameterStore ───┐
                     │ tiles                                               ▼
                     ├──► StoreDrain ──► sums_…       sums ──────────► Requantizer ──► StorePacker ──► write_words
                     └──► StoreWrites ──► write_requests        write_status ──► completed, failure
@@ -114,30 +114,30 @@ class Store(SharedComponent):
     def elaborate(self, platform):
         m = Module()
         config = self.config
-        walker = place(m, "walker", StoreWalker(config), platform)
+        iterator = place(m, "iterator", TileIterator(config), platform)
         parameters = place(m, "parameters", ParameterStore(config), platform)
         drain = place(m, "drain", StoreDrain(config), platform)
         requantizer = place(m, "requantizer", Requantizer(config.requant_lanes, config.rounding), platform)
         packer = place(m, "packer", StorePacker(config), platform)
         writes = place(m, "writes", StoreWrites(config), platform)
 
-        connect(m, flipped(self.job), walker.job)
-        connect(m, walker.parameter_requests, flipped(self.parameter_requests))
-        connect(m, walker.c_requests, flipped(self.c_requests))
+        connect(m, flipped(self.job), iterator.job)
+        connect(m, iterator.parameter_requests, flipped(self.parameter_requests))
+        connect(m, iterator.c_requests, flipped(self.c_requests))
         connect(m, flipped(self.parameter_words), parameters.parameter_words)
         connect(m, flipped(self.c_words), parameters.c_words)
         connect(m, packer.o, flipped(self.write_words))
         connect(m, writes.requests, flipped(self.write_requests))
         connect(m, flipped(self.write_status), writes.status)
         connect(m, writes.failure, flipped(self.failure))
-        m.d.comb += walker.head.eq(self.head)
+        m.d.comb += iterator.head.eq(self.head)
         m.d.comb += writes.head.eq(self.head)
         m.d.comb += self.completed.eq(writes.completed)
-        m.d.comb += parameters.bank.eq(walker.bank)
-        m.d.comb += walker.arrived.eq(parameters.arrived)
+        m.d.comb += parameters.bank.eq(iterator.bank)
+        m.d.comb += iterator.arrived.eq(parameters.arrived)
 
         # Both take a tile at once.
-        tiles = walker.tiles
+        tiles = iterator.tiles
         m.d.comb += drain.tiles.payload.eq(tiles.payload)
         m.d.comb += writes.tiles.payload.eq(tiles.payload)
         m.d.comb += [
@@ -182,7 +182,7 @@ class Store(SharedComponent):
             m.d.sync += activity.eq(Mux(stalled, Activity.MEMORY, Activity.SPACE))
         with m.Elif(tiles.valid & writes.tiles.ready):
             m.d.sync += activity.eq(Activity.SPACE)
-        with m.Elif(walker.waiting | tiles.valid | writes.pending):
+        with m.Elif(iterator.waiting | tiles.valid | writes.pending):
             m.d.sync += activity.eq(Activity.MEMORY)
         with m.Else():
             m.d.sync += activity.eq(Activity.IDLE)

@@ -8,10 +8,10 @@ from tilewright.accelerator.contract import INDEX_BITS, AcceleratorConfig, tile_
 from tilewright.arithmetic import CarryAdder
 from tilewright.base import SharedComponent, place
 
-__all__ = ["StoreWalker"]
+__all__ = ["TileIterator"]
 
 
-class StoreWalker(SharedComponent):
+class TileIterator(SharedComponent):
     """Walk the tiles of each job, and ask for their parameters, or old C, a tile ahead.
 
     For each M-block of ``block_rows`` rows, for each N-tile of ``cols`` columns; the last of either may be short. A
@@ -69,10 +69,10 @@ class StoreWalker(SharedComponent):
 
         job = Signal(config.job_shape, reset_less=True)
         block = Signal(config.addr_bits, reset_less=True)  # of C, after this one
-        rows_left = Signal(config.size_bits, reset_less=True)
+        rows_remaining = Signal(config.size_bits, reset_less=True)
         address = Signal(config.addr_bits, reset_less=True)
         parameters = Signal(config.addr_bits, reset_less=True)
-        columns_left = Signal(config.size_bits, reset_less=True)
+        columns_remaining = Signal(config.size_bits, reset_less=True)
         last_column = Signal(reset_less=True)
         last_row = Signal(reset_less=True)
         tile_rows = Signal.like(tile.rows, reset_less=True)
@@ -99,29 +99,29 @@ class StoreWalker(SharedComponent):
 
         with m.If(accepted):
             m.d.sync += job.eq(self.job.payload)
-            m.d.sync += rows_left.eq(self.job.payload.m)
+            m.d.sync += rows_remaining.eq(self.job.payload.m)
             m.d.sync += block.eq(self.job.payload.c_address)
         with m.If(begin):
             m.d.sync += block.eq(block + job.c_block_bytes)
         with m.If(begin | handed):
             m.d.sync += address.eq(self._next_address(m, begin, block, address, job.requant, platform))
             m.d.sync += parameters.eq(self._next_parameters(m, begin, job.parameter_address, parameters, platform))
-            m.d.sync += columns_left.eq(self._next_columns(m, begin, job.n, columns_left, platform))
+            m.d.sync += columns_remaining.eq(self._next_columns(m, begin, job.n, columns_remaining, platform))
 
         beyond = Signal(signed(config.size_bits + 1))  # rows below this block
         in_last_row = Signal()
         in_last_column = Signal()
-        m.d.comb += beyond.eq(rows_left - job.block_rows)
+        m.d.comb += beyond.eq(rows_remaining - job.block_rows)
         m.d.comb += in_last_row.eq((beyond < 0) | (beyond == 0))
-        others = columns_left[log2:]
-        m.d.comb += in_last_column.eq((others == 0) | (others == 1) & (columns_left[:log2] == 0))
+        others = columns_remaining[log2:]
+        m.d.comb += in_last_column.eq((others == 0) | (others == 1) & (columns_remaining[:log2] == 0))
         with m.If(row_ends):
-            m.d.sync += rows_left.eq(beyond)
+            m.d.sync += rows_remaining.eq(beyond)
         with m.If(settle):
             m.d.sync += last_row.eq(in_last_row)
             m.d.sync += last_column.eq(in_last_column)
-            m.d.sync += tile_rows.eq(Mux(in_last_row, rows_left, job.block_rows))
-            m.d.sync += tile_columns.eq(Mux(in_last_column, columns_left, config.cols))
+            m.d.sync += tile_rows.eq(Mux(in_last_row, rows_remaining, job.block_rows))
+            m.d.sync += tile_columns.eq(Mux(in_last_column, columns_remaining, config.cols))
         with m.If(handed):
             m.d.sync += bank.eq(~bank)
 
