@@ -1,4 +1,4 @@
-"""The accelerator as a whole system: with memory, host link and lamps."""
+"""The accelerator as a whole system: with memory, host link and LEDs."""
 
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib.wiring import In, Out, connect, flipped
@@ -12,9 +12,9 @@ from tilewright.memory.sdram import Sdram, sdram_pins
 
 from .config import BoardConfig
 
-__all__ = ["LAMPS", "BoardSystem", "board_ports"]
+__all__ = ["LEDS", "BoardSystem", "board_ports"]
 
-LAMPS = ("heartbeat", "link", "accelerator", "ready")
+LEDS = ("heartbeat", "link", "accelerator", "ready")
 HEARTBEAT_BITS = 24
 
 
@@ -41,7 +41,7 @@ class BoardSystem(SharedComponent):
         The serial line from the host, asynchronous, high when idle.
     tx : Out(1)
         The serial line to the host, from a register, high when idle.
-    lamps : Out(4)
+    leds : Out(4)
         From bit 0 on: blinks (about once a second at 16 MHz); a request of the host is in work; the accelerator's
         interrupt is raised; the memory is ready.
     pins : Out(sdram_pins(config.sdram))
@@ -50,7 +50,7 @@ class BoardSystem(SharedComponent):
 
     def __init__(self, config: BoardConfig):
         self.config = config
-        members = {"rx": In(1), "tx": Out(1), "lamps": Out(len(LAMPS))}
+        members = {"rx": In(1), "tx": Out(1), "leds": Out(len(LEDS))}
         if config.memory == "sdram":
             members["pins"] = Out(sdram_pins(config.sdram))
         super().__init__(members)
@@ -85,16 +85,16 @@ class BoardSystem(SharedComponent):
 
         heartbeat = Signal(HEARTBEAT_BITS)
         m.d.sync += heartbeat.eq(heartbeat + 1)
-        m.d.comb += self.lamps.eq(Cat(heartbeat[-1], link.busy, accelerator.irq, ready))
+        m.d.comb += self.leds.eq(Cat(heartbeat[-1], link.busy, accelerator.irq, ready))
         return m
 
 
 def board_ports(system: BoardSystem) -> list[Port]:
-    """The serial line, lamps, and the SDRAM chip's pins."""
+    """The serial line, LEDs, and the SDRAM chip's pins."""
     ports = [
         Port("input", "rx", system.rx, "serial line from the host"),
         Port("output", "tx", system.tx, "serial line to the host"),
-        Port("output", "lamps", system.lamps, f"from bit 0: {', '.join(LAMPS)}"),
+        Port("output", "leds", system.leds, f"from bit 0: {', '.join(LEDS)}"),
     ]
     if system.config.memory == "sdram":
         ports += [

@@ -23,12 +23,12 @@ _ECP_PORTS = """\
 def top_level(board: Board, config: BoardConfig, ports: list[Port]) -> str:
     """Return the Verilog of the module ``top``; its ports are those of the board's constraint file."""
     sdram = [port for port in ports if port.name.startswith("sdram_")]
-    pins = ["input clk", "input rx", "output tx", f"output [{len(board.lamps) - 1}:0] led"]
+    pins = ["input clk", "input rx", "output tx", f"output [{len(board.leds) - 1}:0] led"]
     pins += [f"output {name}" for name, _ in board.tied]
     body = [f"assign {name} = 1'd{value};" for name, value in board.tied]
-    lamp = "~" if board.lamps_inverted else ""
-    body += [f"assign led[{n}] = {lamp}lamps[{bit}];" for n, bit in enumerate(board.lamps)]
-    wires = [".clk(clock)", ".rst(reset)", ".rx(rx)", ".tx(tx)", ".lamps(lamps)"]
+    inverted = "~" if board.leds_inverted else ""
+    body += [f"assign led[{n}] = {inverted}leds[{bit}];" for n, bit in enumerate(board.leds)]
+    wires = [".clk(clock)", ".rst(reset)", ".rx(rx)", ".tx(tx)", ".leds(leds)"]
     if sdram:
         pins += ["output sdram_clk", *(_pin(port) for port in sdram if port.name[6:] not in ("dq_o", "dq_i", "dq_oe"))]
         width = next(len(port.value) for port in sdram if port.name == "sdram_dq_o")
@@ -45,7 +45,7 @@ def top_level(board: Board, config: BoardConfig, ports: list[Port]) -> str:
         f"// {board.title}: clock generator, reset and pins. Made by `tilewright bitstream`.",
         f"module top({', '.join(pins)});",
         "wire clock, chip_clock, locked;",
-        f"wire [{max(3, 1)}:0] lamps;",
+        f"wire [{max(3, 1)}:0] leds;",
         _clocks(board, config, second=bool(sdram)),
         "// 64 cycles of reset once the clock is stable.",
         "reg [1:0] stable = 0; reg [6:0] pause = 0; reg reset = 1;",
