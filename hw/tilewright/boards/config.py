@@ -11,9 +11,9 @@ from tilewright.memory.sdram import SdramConfig
 
 __all__ = ["BoardConfig"]
 
-LEAST_DIVISOR = 12
+MIN_DIVISOR = 12
 """Cycles per bit from which on the device builds a response faster than requests for more of them can come."""
-MOST_BAUD_ERROR = 0.02
+MAX_BAUD_ERROR = 0.02
 """Share by which the rate may differ from the one asked for."""
 
 
@@ -60,9 +60,9 @@ class BoardConfig(AcceleratorConfig):
             raise ConfigError(
                 "addr_bits", self.addr_bits, f"must be at least {least}, or part of the memory cannot be reached", least
             )
-        if self.divisor < LEAST_DIVISOR or abs(self.clock_hz / self.divisor / self.baud - 1) > MOST_BAUD_ERROR:
-            nearest = self.clock_hz // max(LEAST_DIVISOR, self.divisor)
-            reason = f"cannot be made from clock_hz = {self.clock_hz} within {MOST_BAUD_ERROR:.0%}"
+        if self.divisor < MIN_DIVISOR or abs(self.clock_hz / self.divisor / self.baud - 1) > MAX_BAUD_ERROR:
+            nearest = self.clock_hz // max(MIN_DIVISOR, self.divisor)
+            reason = f"cannot be made from clock_hz = {self.clock_hz} within {MAX_BAUD_ERROR:.0%}"
             raise ConfigError("baud", self.baud, reason, nearest)
         if self.memory == "sdram" and self.sdram.size_log2 != self.memory_bytes.bit_length() - 1:
             raise ConfigError("memory_bytes", self.memory_bytes, "must be the chip's", 1 << self.sdram.size_log2)

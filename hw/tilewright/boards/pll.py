@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from tilewright.base import TilewrightError
 
-__all__ = ["MOST_ERROR", "EcpPll", "IcePll", "ecp_pll", "ice_pll"]
+__all__ = ["MAX_ERROR", "EcpPll", "IcePll", "ecp_pll", "ice_pll"]
 
-MOST_ERROR = 1e-4
+MAX_ERROR = 1e-4
 """Share by which a clock may differ from the one that timing, baud rate and SDRAM are reckoned with: a crystal's."""
 
 
@@ -36,7 +36,7 @@ class IcePll:
     hz: float
 
 
-def ecp_pll(source_hz: int, wanted_hz: int, share: float = MOST_ERROR) -> EcpPll:
+def ecp_pll(source_hz: int, wanted_hz: int, share: float = MAX_ERROR) -> EcpPll:
     """Return the settings that come closest: phase detector 3.125 to 400 MHz, oscillator 400 to 800 MHz.
 
     Raises
@@ -61,7 +61,7 @@ def ecp_pll(source_hz: int, wanted_hz: int, share: float = MOST_ERROR) -> EcpPll
     return _best(found, source_hz, wanted_hz, share)
 
 
-def ice_pll(source_hz: int, wanted_hz: int, share: float = MOST_ERROR) -> IcePll:
+def ice_pll(source_hz: int, wanted_hz: int, share: float = MAX_ERROR) -> IcePll:
     """Return the settings that come closest: phase detector 10 to 133 MHz, oscillator 533 to 1066 MHz.
 
     Raises

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out, connect
 from tilewright.base import SharedComponent, place
 from tilewright.storage import BlockMemory
 
-from .protocol import CRC_BYTES, HEADER_BYTES, MOST_BYTES
+from .protocol import CRC_BYTES, HEADER_BYTES, MAX_BYTES
 from .uart import UartReceiver, UartTransmitter
 
 __all__ = ["Crc32", "FrameReceiver", "FrameTransmitter"]
@@ -15,7 +15,7 @@ __all__ = ["Crc32", "FrameReceiver", "FrameTransmitter"]
 ROW_BITS = 8
 SLOTS = 4
 """Frames that a receiver keeps."""
-MOST_FRAME = HEADER_BYTES + MOST_BYTES + CRC_BYTES
+MAX_FRAME = HEADER_BYTES + MAX_BYTES + CRC_BYTES
 RESIDUE = 0xDEBB20E3
 """What the register of the CRC holds after a message and its CRC."""
 POLYNOMIAL = 0xEDB88320
@@ -133,13 +133,13 @@ class FrameReceiver(SharedComponent):
         m.d.comb += self.data.eq(memory.q)
 
         count = Signal(ROW_BITS)
-        left = Signal(8)  # bytes until the next one is a code
+        remaining = Signal(8)  # bytes until the next one is a code
         begun = Signal()
         bad = Signal()
         byte = Signal(8)
         emit = Signal()
         is_code = Signal()
-        m.d.comb += is_code.eq(left == 0)
+        m.d.comb += is_code.eq(remaining == 0)
         m.d.comb += byte.eq(Mux(is_code, 0, uart.data))
         ends = Signal()
         m.d.comb += ends.eq(uart.done & (uart.data == 0))
@@ -147,7 +147,7 @@ class FrameReceiver(SharedComponent):
             # The first code stands for no byte; every other one for the zero before its run.
             m.d.comb += emit.eq((~is_code | begun) & ~bad & ~full)
             m.d.sync += begun.eq(1)
-            m.d.sync += left.eq(Mux(is_code, uart.data, left) - 1)
+            m.d.sync += remaining.eq(Mux(is_code, uart.data, remaining) - 1)
         m.d.comb += [
             memory.write.eq(emit),
             memory.write_row.eq(Cat(count, slot)),
@@ -157,7 +157,7 @@ class FrameReceiver(SharedComponent):
         ]
         with m.If(emit):
             m.d.sync += count.eq(count + 1)
-            with m.If(count == MOST_FRAME):
+            with m.If(count == MAX_FRAME):
                 m.d.sync += bad.eq(1)
         with m.If(uart.broken):
             m.d.sync += bad.eq(1)
@@ -170,7 +170,7 @@ class FrameReceiver(SharedComponent):
         with m.If(ends):
             m.d.sync += [
                 count.eq(0),
-                left.eq(0),
+                remaining.eq(0),
                 begun.eq(0),
                 bad.eq(0),
             ]
@@ -259,7 +259,7 @@ class FrameTransmitter(SharedComponent):
                 open_row.eq(0),
             ]
 
-        left = Signal(range(CRC_BYTES + 1))
+        remaining = Signal(range(CRC_BYTES + 1))
         with m.FSM():
             with m.State("Start"):
                 m.d.comb += crc.clear.eq(1)
@@ -270,7 +270,7 @@ class FrameTransmitter(SharedComponent):
                 m.d.comb += put.eq(self.i.valid & self.i.ready)
                 m.d.comb += crc.push.eq(put)
                 m.d.comb += crc.data.eq(byte)
-                m.d.sync += left.eq(CRC_BYTES)
+                m.d.sync += remaining.eq(CRC_BYTES)
                 with m.If(put & self.last):
                     m.next = "Crc"
             with m.State("Crc"):
@@ -278,8 +278,8 @@ class FrameTransmitter(SharedComponent):
                 with m.If(~crc.busy):
                     m.d.comb += put.eq(1)
                     m.d.comb += crc.shift.eq(1)
-                    m.d.sync += left.eq(left - 1)
-                    with m.If(left == 1):
+                    m.d.sync += remaining.eq(remaining - 1)
+                    with m.If(remaining == 1):
                         m.next = "Finish"
             with m.State("Finish"), m.If(~ready):
                 m.d.comb += finish.eq(1)

@@ -8,7 +8,7 @@ from tilewright.base import SharedComponent, place
 from tilewright.bus import Axi4, AxiLite, Burst
 
 from .frames import FrameReceiver, FrameTransmitter
-from .protocol import HEADER_BYTES, INFORMATION_WORDS, MOST_BYTES, SPACE_LOW, SYNCHRONIZE, WRITE, Space, Status
+from .protocol import HEADER_BYTES, INFORMATION_WORDS, MAX_BYTES, SPACE_LOW, SYNCHRONIZE, WRITE, Space, Status
 
 __all__ = ["HostLink"]
 
@@ -87,7 +87,7 @@ class HostLink(SharedComponent):
         m.d.comb += it.distance.eq(it.sequence - it.expected)
         m.d.sync += it.settled.eq(Cat(1, it.settled))
         wanted = HEADER_BYTES + Mux(it.write, it.count, 0)
-        m.d.sync += it.legal.eq((receiver.length == wanted) & (it.count != 0) & (it.count <= MOST_BYTES))
+        m.d.sync += it.legal.eq((receiver.length == wanted) & (it.count != 0) & (it.count <= MAX_BYTES))
         with m.FSM():
             self._judge(m, it, receiver)
             self._write(m, it, receiver)

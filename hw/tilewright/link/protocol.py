@@ -14,7 +14,7 @@ offset field       meaning
 ====== =========== =====================================================================================
 0      operation   bits: see `WRITE`, `SPACE_LOW`, `SYNCHRONIZE`
 1      sequence    number of the request, modulo 256
-2      count       bytes to read or write, 1 to `MOST_BYTES`
+2      count       bytes to read or write, 1 to `MAX_BYTES`
 3      address     4 bytes, least first: of the first byte, in the space
 7      data        of a write: ``count`` bytes
 ====== =========== =====================================================================================
@@ -64,7 +64,7 @@ __all__ = [
     "HEADER_BYTES",
     "INFORMATION_WORDS",
     "MAGIC",
-    "MOST_BYTES",
+    "MAX_BYTES",
     "READ_WINDOW",
     "REPEATS",
     "SPACE_LOW",
@@ -82,7 +82,7 @@ MAGIC = 0x5457_4C01
 """The letters TWL and the version of the protocol."""
 HEADER_BYTES = 7
 CRC_BYTES = 4
-MOST_BYTES = 240
+MAX_BYTES = 240
 """Data bytes of a frame: a frame then has at most 251, and no run without zeros is too long for COBS."""
 REPEATS = 16
 READ_WINDOW = 4

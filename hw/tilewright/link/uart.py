@@ -6,9 +6,9 @@ from amaranth.lib.wiring import In, Out
 
 from tilewright.base import SharedComponent
 
-__all__ = ["LEAST_DIVISOR", "UartReceiver", "UartTransmitter"]
+__all__ = ["MIN_DIVISOR", "UartReceiver", "UartTransmitter"]
 
-LEAST_DIVISOR = 4
+MIN_DIVISOR = 4
 """Fewest cycles per bit that are sampled safely."""
 
 
@@ -46,24 +46,24 @@ class UartReceiver(SharedComponent):
         level = line[0]
 
         timer = Signal(range(self.divisor))
-        left = Signal(range(11))  # bits to come, with the start and stop bit; 0 is idle
+        remaining = Signal(range(11))  # bits to come, with the start and stop bit; 0 is idle
         armed = Signal()  # the line was high
         sample = Signal()
-        m.d.comb += sample.eq((left != 0) & (timer == 0))
+        m.d.comb += sample.eq((remaining != 0) & (timer == 0))
         m.d.sync += timer.eq(Mux(timer == 0, self.divisor - 1, timer - 1))
         m.d.sync += self.done.eq(0)
         m.d.sync += self.broken.eq(0)
-        with m.If(left == 0):
+        with m.If(remaining == 0):
             m.d.sync += armed.eq(level)
             with m.If(armed & ~level):
-                m.d.sync += left.eq(10)
+                m.d.sync += remaining.eq(10)
                 m.d.sync += timer.eq(self.divisor // 2 - 1)
                 m.d.sync += armed.eq(0)
         with m.Elif(sample):
-            m.d.sync += left.eq(left - 1)
-            with m.If((left == 10) & level):
-                m.d.sync += left.eq(0)
-            with m.If(left != 1):
+            m.d.sync += remaining.eq(remaining - 1)
+            with m.If((remaining == 10) & level):
+                m.d.sync += remaining.eq(0)
+            with m.If(remaining != 1):
                 m.d.sync += self.data.eq(Cat(self.data[1:], level))
             with m.Else():
                 m.d.sync += self.done.eq(level)

@@ -138,10 +138,10 @@ class BlockRam(SharedComponent):
         ram = place(m, "ram", SinglePortRam(bits, self.rows), platform)
 
         # Whose beat a cycle is, is known from registers alone: the way to the memory's blocks is long.
-        turn = Signal()
-        m.d.sync += turn.eq(~turn)
+        grant_write = Signal()
+        m.d.sync += grant_write.eq(~grant_write)
         read_row = Signal(range(self.rows), reset_less=True)
-        read_left = Signal(8, reset_less=True)
+        read_remaining = Signal(8, reset_less=True)
         read_about = Signal(len(axi.rid) + 1, reset_less=True)
         reading = Signal()
         writing = Signal()
@@ -149,23 +149,23 @@ class BlockRam(SharedComponent):
         wants_read = Signal()
         read = Signal()
         m.d.comb += wants_read.eq(reading & room)
-        m.d.comb += read.eq(wants_read & ~(writing & turn))
+        m.d.comb += read.eq(wants_read & ~(writing & grant_write))
         m.d.comb += axi.arready.eq(~reading)
         with m.If(axi.arready):
             m.d.sync += reading.eq(axi.arvalid)
             m.d.sync += read_row.eq(axi.araddr[low:])
-            m.d.sync += read_left.eq(axi.arlen)
+            m.d.sync += read_remaining.eq(axi.arlen)
             m.d.sync += read_about.eq(Cat(axi.araddr[high:].any(), axi.arid))
         with m.If(read):
             m.d.sync += read_row.eq(read_row + 1)
-            m.d.sync += read_left.eq(read_left - 1)
-            m.d.sync += reading.eq(read_left != 0)
+            m.d.sync += read_remaining.eq(read_remaining - 1)
+            m.d.sync += reading.eq(read_remaining != 0)
 
         write_row = Signal(range(self.rows), reset_less=True)
         write_bad = Signal(reset_less=True)
         write = Signal()
         m.d.comb += axi.awready.eq(~writing & ~axi.bvalid)
-        m.d.comb += axi.wready.eq(writing & (~wants_read | turn))
+        m.d.comb += axi.wready.eq(writing & (~wants_read | grant_write))
         m.d.comb += write.eq(axi.wvalid & axi.wready)
         with m.If(axi.bready):
             m.d.sync += axi.bvalid.eq(0)
@@ -191,7 +191,7 @@ class BlockRam(SharedComponent):
 
         # A beat read is in the command's register, then in the memory's, then in the word's, then in the queue.
         queue = place(m, "queue", SmallFifo(unsigned(bits + len(read_about) + 1), QUEUE), platform)
-        stages = [(read, Cat(read_about, read_left == 0))]
+        stages = [(read, Cat(read_about, read_remaining == 0))]
         for number in range(3):
             valid, about = stages[-1]
             next_valid, next_about = Signal(name=f"valid_{number}"), Signal(len(about), name=f"about_{number}")

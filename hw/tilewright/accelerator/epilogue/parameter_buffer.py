@@ -12,7 +12,7 @@ __all__ = ["ParameterStore"]
 
 MULTIPLIER_BITS = 31
 # Fewer rows, and Yosys takes LUTs.
-LEAST_ROWS = 32
+MIN_ROWS = 32
 
 
 class ParameterStore(SharedComponent):
@@ -95,7 +95,7 @@ class ParameterStore(SharedComponent):
         fetched = Signal()
         m.d.sync += fetched.eq(self.fetch)
         log2 = (groups - 1).bit_length()
-        few = max(LEAST_ROWS, 2 * groups)
+        few = max(MIN_ROWS, 2 * groups)
         # A row of a small memory: the group within an N-tile, and the bank.
         small_write, small_read = Cat(group[:log2], self.bank), Cat(self.row[:log2], self.row[-1])
         for number, (name, bits, rows) in enumerate((

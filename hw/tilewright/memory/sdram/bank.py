@@ -36,11 +36,11 @@ class Cooldown(SharedComponent):
 
     def elaborate(self, platform):
         m = Module()
-        left = Signal(range(max(2, self.cycles - 1)))
-        m.d.sync += left.eq(left - left.any())
-        m.d.sync += self.done.eq(left == 0)
+        remaining = Signal(range(max(2, self.cycles - 1)))
+        m.d.sync += remaining.eq(remaining - remaining.any())
+        m.d.sync += self.done.eq(remaining == 0)
         with m.If(self.start):
-            m.d.sync += left.eq(max(0, self.cycles - 2))
+            m.d.sync += remaining.eq(max(0, self.cycles - 2))
             m.d.sync += self.done.eq(self.cycles < 2)
         return m
 
@@ -112,7 +112,7 @@ def row_shape() -> data.StructLayout:
 
 
 class SdramBanks(SharedComponent):
-    """Keep all banks, as seen by the piece that is moved (`head`) and by the one after it (`next`).
+    """Keep all banks, as seen by the segment that is moved (`head`) and by the one after it (`next`).
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ from tilewright.storage import BlockFifo, SmallFifo
 from .config import SdramConfig
 from .pins import SdramPins, sdram_pins
 from .sequencer import SdramSequencer
-from .splitter import PieceGate, SdramCutter
+from .splitter import SdramSplitter, SegmentGate
 
 __all__ = ["Sdram"]
 
@@ -24,22 +24,22 @@ class Sdram(SharedComponent):
     response came before the read was asked for. One of other types or sizes is answered ``SLVERR``, one beyond the
     chip ``DECERR``; neither touches memory. There are no exclusive accesses: they are answered ``OKAY``.
 
-    Bursts are cut into pieces of ``piece_words`` words at most, and a piece is begun only when its data, or places
-    for them, are all there. So neither direction can hold up the other, nor the refresh, whatever the port does::
+    Bursts are cut into segments of at most ``segment_words`` words, and a segment is begun only when all of its data,
+    or space for them, are there. So neither direction can hold up the other, nor the refresh, whatever the port does::
 
-        AR ──► bursts ──► cutter ──► gate ──┐
-                            ┌───────────────┤          ┌──────────────┐
-        AW ──► bursts ──► cutter ──► gate ──┴─► next ─►│  sequencer   │──►│command│──►│pins│──►
-                                      ▲                │ banks, upkeep│        ▲
-        W  ──► words (4 pieces) ──────┴──────────────────────────────────► dq_o, dqm
-        R  ◄── words (4 pieces) ◄──────────────────────────────────────── dq_i
+        AR ──► bursts ──► splitter ──► gate ──┐
+                              ┌───────────────┤          ┌──────────────┐
+        AW ──► bursts ──► splitter ──► gate ──┴─► next ─►│  sequencer   │──►│command│──►│pins│──►
+                                        ▲                │banks, refresh│        ▲
+        W  ──► words (4 segments) ──────┴──────────────────────────────────► dq_o, dqm
+        R  ◄── words (4 segments) ◄──────────────────────────────────────── dq_i
         B  ◄── answers, when the last WRITE is on its way
 
     A bank and the chip as a whole go through::
 
                     ACTIVATE                            WRITE, READ
           closed ─────────────► t_rcd ──────► open ◄───────────────┐
-            ▲                                  │  └────────────────┘ every burst_length, or turn_cycles
+            ▲                                  │  └────────────────┘ every burst_length, or turnaround_cycles
             └──── t_rp ◄───── PRECHARGE ◄──────┘ after t_ras; t_wr after the last data written
 
           power_up_us ─► PRECHARGE all ─► 8 REFRESH ─► SET MODE ─► traffic ◄─► all closed, REFRESH, t_rfc
@@ -49,7 +49,7 @@ class Sdram(SharedComponent):
     is open. A refresh comes in between at times. B comes 9 cycles after the address and the last beat at the earliest.
 
     **Throughput.** A beat takes ``burst_length`` cycles. Long bursts of one direction lose only the refreshes, about 20
-    cycles each; a change from reading to writing costs ``turn_cycles - burst_length``.
+    cycles each; a change from reading to writing costs ``turnaround_cycles - burst_length``.
 
     **Refresh** is never late: between two REFRESH commands are ``refresh_cycles`` at most.
 
@@ -63,7 +63,7 @@ class Sdram(SharedComponent):
     Members
     -------
     s_axi : In(Axi4)
-        Accepts ``outstanding`` bursts of each direction, and the data of four pieces before their addresses.
+        Accepts ``outstanding`` bursts of each direction, and the data of four segments before their addresses.
     pins : Out(sdram_pins(config))
         The pins of the chip, from registers; see `sdram_pins`.
     started : Out(1)
@@ -87,7 +87,7 @@ class Sdram(SharedComponent):
         connect(m, pins.pins, flipped(self.pins))
 
         gates, answers = {}, {}
-        for name, prefix, start, pieces in (
+        for name, prefix, start, segments in (
             ("read", "ar", config.buffer_words, sequencer.i_reads),
             ("write", "aw", 0, sequencer.i_writes),
         ):
@@ -95,11 +95,11 @@ class Sdram(SharedComponent):
             answers[name] = answer = place(
                 m, f"{name}_answers", SmallFifo(_answer_shape(config), config.outstanding), platform
             )
-            cutter = place(m, f"{name}_cutter", SdramCutter(config), platform)
-            gates[name] = gate = place(m, f"{name}_gate", PieceGate(config, start), platform)
-            connect(m, bursts.o, cutter.i)
-            connect(m, cutter.o, gate.i)
-            connect(m, gate.o, pieces)
+            splitter = place(m, f"{name}_splitter", SdramSplitter(config), platform)
+            gates[name] = gate = place(m, f"{name}_gate", SegmentGate(config, start), platform)
+            connect(m, bursts.o, splitter.i)
+            connect(m, splitter.o, gate.i)
+            connect(m, gate.o, segments)
             # A burst that is not answered has a place in `answers`, and so there is one in `bursts`.
             valid, ready = getattr(axi, f"{prefix}valid"), getattr(axi, f"{prefix}ready")
             m.d.comb += ready.eq(answer.i.ready)

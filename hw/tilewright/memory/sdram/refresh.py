@@ -7,13 +7,13 @@ from tilewright.base import SharedComponent
 
 from .config import SdramConfig
 
-__all__ = ["START_REFRESHES", "SdramUpkeep"]
+__all__ = ["START_REFRESHES", "SdramRefresh"]
 
 START_REFRESHES = 8
 """Refreshes before the mode register is set."""
 
 
-class SdramUpkeep(SharedComponent):
+class SdramRefresh(SharedComponent):
     """Take the chip through its start, then interrupt the traffic for each refresh.
 
     ::
@@ -60,18 +60,18 @@ class SdramUpkeep(SharedComponent):
         config = self.config
         # Both counters end at -1, so that their sign tells it. After `wait(n)` in cycle t, `elapsed` is 1 in t + n.
         longest = max(config.power_up_cycles, config.rfc_cycles, config.mrd_cycles)
-        left = Signal(range(-1, longest), init=config.power_up_cycles - 1)
-        elapsed = left[-1]
+        remaining = Signal(range(-1, longest), init=config.power_up_cycles - 1)
+        elapsed = remaining[-1]
         until_due = Signal(range(-1, config.refresh_cycles))
         with m.If(~elapsed):
-            m.d.sync += left.eq(left - 1)
+            m.d.sync += remaining.eq(remaining - 1)
         with m.If(~until_due[-1]):
             m.d.sync += until_due.eq(until_due - 1)
         with m.If(self.refresh):
             m.d.sync += until_due.eq(config.refresh_period - 2)
 
         def wait(cycles):
-            return left.eq(cycles - 2)
+            return remaining.eq(cycles - 2)
 
         more = Signal(range(START_REFRESHES), init=START_REFRESHES - 1)
         with m.FSM():

@@ -1,4 +1,4 @@
-"""Cut AXI bursts into pieces that the SDRAM can do at a stretch, and let them pass when their data can move."""
+"""Cut AXI bursts into segments that the SDRAM can do at a stretch, and let them pass when their data can move."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, unsigned
 from amaranth.lib import stream
@@ -9,14 +9,14 @@ from tilewright.bus import BOUNDARY_BYTES
 
 from .config import SdramConfig
 
-__all__ = ["PieceGate", "SdramCutter"]
+__all__ = ["SdramSplitter", "SegmentGate"]
 
 
-class SdramCutter(SharedComponent):
-    """Cut bursts at multiples of ``piece_words``: no piece has more words, and none leaves its row.
+class SdramSplitter(SharedComponent):
+    """Cut bursts at multiples of ``segment_words``: no segment has more words, and none leaves its row.
 
     Addresses go round within 4 KiB, so a burst that breaks AXI's rule touches nothing beyond. A burst takes 1 cycle,
-    and 1 for each of its pieces; latency is 2 cycles.
+    and 1 for each of its segments; latency is 2 cycles.
 
     Parameters
     ----------
@@ -26,21 +26,21 @@ class SdramCutter(SharedComponent):
     -------
     i : In(stream.Signature(config.burst_shape))
         Bursts, in order; copied when accepted.
-    o : Out(stream.Signature(config.piece_shape))
-        Their pieces, in order, from registers. A piece stays until it is accepted.
+    o : Out(stream.Signature(config.segment_shape))
+        Their segments, in order, from registers. A segment stays until it is accepted.
     """
 
     def __init__(self, config: SdramConfig):
         self.config = config
         super().__init__({
             "i": In(stream.Signature(config.burst_shape)),
-            "o": Out(stream.Signature(config.piece_shape)),
+            "o": Out(stream.Signature(config.segment_shape)),
         })
 
     def elaborate(self, platform):
         m = Module()
         config, o = self.config, self.o.payload
-        within = (config.piece_words - 1).bit_length()
+        within = (config.segment_words - 1).bit_length()
         place_bits = len(o.place.as_value())
         low = Signal(min((BOUNDARY_BYTES // config.word_bytes).bit_length() - 1, place_bits))
         high = Signal(place_bits - len(low))
@@ -73,10 +73,10 @@ class SdramCutter(SharedComponent):
         return m
 
 
-class PieceGate(SharedComponent):
-    """Let a piece pass when there is a place, or a word, for each of its words.
+class SegmentGate(SharedComponent):
+    """Let a segment pass when there is a place, or a word, for each of its words.
 
-    Latency is 1 cycle, throughput 1 piece every 2 cycles.
+    Latency is 1 cycle, throughput 1 segment every 2 cycles.
 
     Parameters
     ----------
@@ -88,10 +88,10 @@ class PieceGate(SharedComponent):
     -------
     more : In(1)
         In this cycle one more word, or free place for one, becomes available.
-    i : In(stream.Signature(config.piece_shape))
-        Pieces, in order. A piece must stay until it is accepted.
-    o : Out(stream.Signature(config.piece_shape))
-        The same pieces, each offered when there is enough for all of its words.
+    i : In(stream.Signature(config.segment_shape))
+        Segments, in order. A segment must stay until it is accepted.
+    o : Out(stream.Signature(config.segment_shape))
+        The same segments, each offered when there is enough for all of its words.
     """
 
     def __init__(self, config: SdramConfig, start: int):
@@ -99,8 +99,8 @@ class PieceGate(SharedComponent):
         self.start = start
         super().__init__({
             "more": In(1),
-            "i": In(stream.Signature(config.piece_shape)),
-            "o": Out(stream.Signature(config.piece_shape)),
+            "i": In(stream.Signature(config.segment_shape)),
+            "o": Out(stream.Signature(config.segment_shape)),
         })
 
     def elaborate(self, platform):
