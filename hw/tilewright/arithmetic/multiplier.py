@@ -1,4 +1,4 @@
-"""Multiply a stream of activations by a weight that stays: in a DSP block, on carry chains, or as synthesis likes."""
+"""Multiplies activations by a stationary weight: in a DSP block, on carry chains, or as synthesis chooses."""
 
 from amaranth.hdl import ClockSignal, Const, Instance, Module, Signal, signed
 from amaranth.lib.wiring import In, Out
@@ -92,7 +92,7 @@ class Multiplier(SharedComponent):
         return m
 
     def _stationary(self, m: Module) -> Signal:
-        """The register of the weight that stays."""
+        """The register of the stationary weight."""
         stationary = Signal.like(self.weight, name="stationary", reset_less=True)
         with m.If(self.load):
             m.d.sync += stationary.eq(self.weight)

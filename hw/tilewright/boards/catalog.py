@@ -1,4 +1,4 @@
-"""The boards that a bitstream can be made for: their chips, clocks, LEDs and programmers."""
+"""The supported boards: their chips, clocks, LEDs and programmers."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What can be chosen about a board's system: the accelerator, the memory, the clock and the host link."""
+"""The configuration of a board's system: the accelerator, the memory, the clock and the host link."""
 
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -12,13 +12,13 @@ from tilewright.memory.sdram import SdramConfig
 __all__ = ["BoardConfig"]
 
 MIN_DIVISOR = 12
-"""Cycles per bit from which on the device builds a response faster than requests for more of them can come."""
+"""Fewest cycles per bit at which the device builds a response faster than further requests can arrive."""
 MAX_BAUD_ERROR = 0.02
-"""Share by which the rate may differ from the one asked for."""
+"""Largest relative error of the baud rate."""
 
 
 class BoardConfig(AcceleratorConfig):
-    """An accelerator with what is around it on a board. The presets are called as the boards are."""
+    """An accelerator with its surroundings on a board. The presets have the names of the boards."""
 
     TABLE = "board"
     PRESETS: ClassVar = {
@@ -46,7 +46,7 @@ class BoardConfig(AcceleratorConfig):
         int, Field(ge=4096, le=1 << 27, description="Size of the memory in bytes; a power of two.")
     ] = 1 << 16
     clock_hz: Annotated[
-        int, Field(ge=1_000_000, le=400_000_000, description="Frequency of the one clock, that timing must be met at.")
+        int, Field(ge=1_000_000, le=400_000_000, description="Frequency of the clock in Hz; timing must be met at it.")
     ] = 80_000_000
     baud: Annotated[int, Field(ge=1200, le=12_000_000, description="Bits in a second on the serial line.")] = 1_000_000
 

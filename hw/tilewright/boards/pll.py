@@ -7,7 +7,7 @@ from tilewright.base import TilewrightError
 __all__ = ["MAX_ERROR", "EcpPll", "IcePll", "ecp_pll", "ice_pll"]
 
 MAX_ERROR = 1e-4
-"""Share by which a clock may differ from the one that timing, baud rate and SDRAM are reckoned with: a crystal's."""
+"""Largest relative error of a clock against the one in timing, baud rate and SDRAM calculations: a crystal's."""
 
 
 @dataclass(frozen=True)

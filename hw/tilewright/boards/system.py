@@ -42,7 +42,7 @@ class BoardSystem(SharedComponent):
     tx : Out(1)
         The serial line to the host, from a register, high when idle.
     leds : Out(4)
-        From bit 0 on: blinks (about once a second at 16 MHz); a request of the host is in work; the accelerator's
+        From bit 0 on: blinks (about once a second at 16 MHz); a request of the host is in progress; the accelerator's
         interrupt is raised; the memory is ready.
     pins : Out(sdram_pins(config.sdram))
         The pins of the SDRAM chip; only on a board with one.

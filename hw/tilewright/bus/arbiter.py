@@ -1,4 +1,4 @@
-"""Two managers share one AXI4 memory."""
+"""Shares one AXI4 memory between two managers."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib.wiring import In, Out
@@ -15,7 +15,7 @@ _REQUEST = ("id", "addr", "len", "size", "burst", "lock", "cache", "prot", "qos"
 class Arbiter(SharedComponent):
     """Connect two AXI4 managers to one subordinate.
 
-    Everything is combinational but the decisions. Manager 1 goes first: it is meant for one that asks rarely. Bit
+    Everything is combinational but the decisions. Manager 1 has priority: it must request rarely. Bit
     ``id_bits`` of an identifier on the memory's side is the manager's number, by which responses find their way, so
     reads of both may be under way at once. Bursts are written by one manager at a time: the other's addresses wait
     until all data of the first has gone. No data goes before its address.
@@ -84,7 +84,7 @@ class Arbiter(SharedComponent):
         return m
 
     def _chooser(self, m: Module, name: str, keep, second) -> Signal:
-        """Whose turn it is: the second's whenever it asks and nothing keeps the turn where it is."""
+        """The owner of the grant: the second manager whenever it requests and the grant may change."""
         owner = Signal(name=f"{name}_owner")
         with m.If(~keep):
             m.d.sync += owner.eq(second)

@@ -21,7 +21,7 @@ class Burst(enum.Enum, shape=2):  # type: ignore[call-arg]  # Amaranth's keyword
 
 
 class Response(enum.Enum, shape=2):  # type: ignore[call-arg]  # Amaranth's keyword
-    """What became of a transfer (`rresp`, `bresp`)."""
+    """The result of a transfer (`rresp`, `bresp`)."""
 
     OKAY = 0
     EXOKAY = 1
@@ -85,7 +85,7 @@ class Axi4Write(_Axi4):
     Parameters
     ----------
     data_bits, addr_bits, id_bits : int
-        As of `Axi4Read`.
+        See `Axi4Read`.
 
     Members
     -------
@@ -113,7 +113,7 @@ class Axi4(_Axi4):
     Parameters
     ----------
     data_bits, addr_bits, id_bits : int
-        As of `Axi4Read`.
+        See `Axi4Read`.
 
     Members
     -------

@@ -1,4 +1,4 @@
-"""Which bursts move a two-dimensional transfer: the address generator of both DMA engines."""
+"""The address generator of both DMA engines: splits two-dimensional transfers into bursts."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream
@@ -21,9 +21,9 @@ class DmaPlanner(SharedComponent):
     of the row; a burst's size is a power of two of at most 4 KiB, so none passes such a boundary. Rows are
     in order, and bursts in the order of their addresses.
 
-    What must not go to the bus comes out all the same, with its ``cause``, so that the engine can account
-    for the words: every burst of a misaligned request, those from an address that wraps on, and those from
-    where the engine said `failed` or `stop`. A request of no bytes or no rows gives one burst without
+    Bursts that must not reach the bus are still emitted, tagged with a ``cause``, so that the engine can account
+    for the words: every burst of a misaligned request, all from the first address that wraps, and all after
+    `failed` or `stop`. A request of no bytes or no rows gives one burst without
     beats.
 
     A request accepted in cycle t is a burst in cycle t + 2; throughput is 1 burst per cycle, also from row
@@ -86,7 +86,7 @@ class DmaPlanner(SharedComponent):
         row_valid, row = rows.o.valid, rows.o.payload
         row_address = Cat(row.address, row.wrapped)
 
-        # The burst on offer, how many bursts of its row are left behind it, and whether any.
+        # The burst on offer, the number of bursts of its row after it, and whether there are any.
         burst = Signal(config.burst_shape, reset_less=True)
         valid = Signal()
         final_row = Signal(reset_less=True)
@@ -99,7 +99,7 @@ class DmaPlanner(SharedComponent):
         m.d.comb += self.bursts.payload.last.eq(~some_remaining & final_row)
         m.d.comb += self.busy.eq(row_valid | valid)
 
-        # What comes next is known before it is known whether the burst on offer goes.
+        # The next burst is determined before it is known whether the current one is accepted.
         more = Signal()
         go = Signal()
         load = Signal()

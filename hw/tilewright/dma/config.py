@@ -1,4 +1,4 @@
-"""What can be chosen about the DMA engines, and the shapes of what goes in and out of them."""
+"""The configuration of the DMA engines, and the shapes of their inputs and outputs."""
 
 from typing import Annotated, ClassVar, Self
 
@@ -13,7 +13,7 @@ __all__ = ["Cause", "DmaConfig", "response_cause"]
 
 
 class Cause(enum.Enum, shape=3):  # type: ignore[call-arg]  # Amaranth's keyword
-    """How a request ended, or why no more of it is moved.
+    """The result of a request, or the reason why the rest of it is not moved.
 
     The two middle ones are AXI's own responses. `EMPTY` and `ABORTED` have the two upper bits set: a
     `Burst` record with one of them has no beats at all.

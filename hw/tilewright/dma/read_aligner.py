@@ -51,7 +51,7 @@ class ReadAligner(SharedComponent):
     cancel : In(1)
         Forget the begun row; its next bus word will not come. What has been offered stays.
     empty : Out(1)
-        Nothing is left to be offered, and nothing is offered.
+        No word is offered or remains to be offered.
     """
 
     def __init__(self, config: DmaConfig):

@@ -39,11 +39,11 @@ class DmaReader(SharedComponent):
     burst_words`` cycles for full bursts, and requests have three words or more.
 
     **Errors.** Each request ends with one status, in order, after its last word has been taken. A request
-    fails at the first of: no bytes or no rows (``EMPTY``), an address or stride that is no multiple of the
+    fails at the first of: no bytes or no rows (``EMPTY``), an address or stride that is not a multiple of the
     word (``MISALIGNED``; any request, even of one row; not with `unaligned`), a row that begins or goes on
     past the last address (``WRAPPED``), an error response (``SLVERR``, ``DECERR``). Its remaining words are
-    all zero, from the failing beat on, but their number is the same: a consumer that counts words never
-    loses its place. Bursts that were already requested are drained, and no more than those in hand are
+    all zero, from the failing beat on, but their number is the same: a consumer that counts words stays
+    in step. Bursts that were already requested are drained; at most the bursts already planned are still
     requested. The request after it is not affected, but until the engine is idle, beats wait for the status
     of the request before theirs to be taken.
 
@@ -73,7 +73,7 @@ class DmaReader(SharedComponent):
     busy : Out(1)
         A request is not finished: its status has not been taken.
     counters : Out(config.counters_shape)
-        As of `DmaCounters`; a beat counts when it leaves the buffer, and ``waiting_stream`` is a beat kept
+        See `DmaCounters`; a beat counts when it leaves the buffer, and ``waiting_stream`` is a beat kept
         there.
     clear_counters : In(1)
         Set all counters to 0.

@@ -1,4 +1,4 @@
-"""How a request ended: the first failure counts, and is reported when all is over."""
+"""The status of a request: its first failure, reported at its end."""
 
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import stream
@@ -37,9 +37,9 @@ class RequestStatus(SharedComponent):
     closes : In(1)
         It is the last step of its request.
     waits : In(1)
-        It closes a request whose last word has not left yet.
+        It closes a request whose last word has not been taken yet.
     leaves : In(1)
-        In this cycle that word leaves.
+        In this cycle that word is taken.
     settled : Out(1)
         There is room for a status.
     failing : Out(1)

@@ -30,7 +30,7 @@ def row_shape(config: DmaConfig) -> data.StructLayout:
 
 
 class DmaRows(SharedComponent):
-    """Walk through the rows of requests.
+    """Iterate over the rows of requests.
 
     A request accepted in cycle t is on offer in t + 1; throughput is 1 row per cycle, and after the last row of
     a request 1 cycle without. `requests.ready` and `o` come from registers, but for `final`::
@@ -50,7 +50,7 @@ class DmaRows(SharedComponent):
     o : Out(stream.Signature(row_shape(config)))
         Their rows. What is offered may be withdrawn with `drop`.
     drop : In(1)
-        Leave out the rows that are left of the request whose row is taken, or was taken last.
+        Skip the remaining rows of the request whose row is taken, or was taken last.
     stop : In(1)
         While 1, no request is accepted.
     """

@@ -1,4 +1,4 @@
-"""Which words of a buffer belong to which burst."""
+"""Assigns the words of the writer's buffer to bursts."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib.wiring import In, Out
@@ -65,7 +65,7 @@ class WordCredits(SharedComponent):
         exactly = Signal()
         claiming = Signal()
         for_1, for_2, for_3 = (unclaimed >= bursts * config.burst_words for bursts in (1, 2, 3))
-        # A claim in this cycle makes no difference where one burst is left, so it is decided late.
+        # A claim in this cycle only selects between two precomputed results, so it may be late.
         m.d.sync += plenty.eq(Mux(self.claim, Mux(claiming, for_3, for_2), Mux(claiming, for_2, for_1)))
         waits = self.waiting & (self.words_less_1 < unclaimed)
         comes = (self.row_words_less_1 < unclaimed) | (self.span_words_less_1 < unclaimed)

@@ -1,4 +1,4 @@
-"""The bursts of a writer that are in flight, and what became of them."""
+"""Matches the write bursts in flight with their responses."""
 
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream
@@ -13,12 +13,12 @@ __all__ = ["WriteResponses", "flight_shape"]
 
 
 def flight_shape(config: DmaConfig) -> data.StructLayout:
-    """What is remembered of a burst until it is answered; as of `DmaConfig.burst_shape`."""
+    """The fields of a burst that are kept until its response; see `DmaConfig.burst_shape`."""
     return data.StructLayout({"address": config.addr_bits, "last": 1, "cause": Cause})
 
 
 class WriteResponses(SharedComponent):
-    """Give each burst its response, and make of both a step for `RequestStatus`.
+    """Match each burst with its response, and turn both into a step for `RequestStatus`.
 
     Bursts are answered in order; one with a cause has gone to no memory and gets no response. The oldest is kept
     in a register; throughput is 1 burst per cycle.

@@ -24,7 +24,7 @@ class DmaWriter(SharedComponent):
 
     A request is ``rows`` rows of ``bytes`` bytes, row n at ``address + n * stride``. It takes
     ``rows * ceil(bytes / word_bytes)`` words, row after row: byte k of word j of a row is the row's byte
-    ``j * word_bytes + k``; what a row's last word has beyond the row is ignored. Only the row's bytes are
+    ``j * word_bytes + k``; bytes of a row's last word beyond the row are ignored. Only the row's bytes are
     written (write strobes).
 
     A burst is requested only when all its words are in the buffer, so a slow producer never holds up the
@@ -42,11 +42,11 @@ class DmaWriter(SharedComponent):
     bursts have two beats or more.
 
     **Errors.** Each request ends with one status, in order, after the response to its last burst. A request
-    fails at the first of: no bytes or no rows (``EMPTY``), an address or stride that is no multiple of the
+    fails at the first of: no bytes or no rows (``EMPTY``), an address or stride that is not a multiple of the
     word (``MISALIGNED``; any request, even of one row; not with `unaligned`), a row that begins or goes on
-    past the last address (``WRAPPED``), an error response (``SLVERR``, ``DECERR``). No more of it than is
-    in hand is written then, and its remaining words are taken and dropped: a producer that counts words
-    never loses its place. Nothing is written of an ``EMPTY`` or ``MISALIGNED`` request, nor from the wrap
+    past the last address (``WRAPPED``), an error response (``SLVERR``, ``DECERR``). At most the
+    bursts already accepted are still written, and the remaining words are taken and dropped: a producer that
+    counts words stays in step. Nothing is written of an ``EMPTY`` or ``MISALIGNED`` request, nor from the wrap
     on. The request after it is not affected.
 
     **Abort.** While `abort` is 1, and until everything in flight has been answered, no request and no word
@@ -75,7 +75,7 @@ class DmaWriter(SharedComponent):
     busy : Out(1)
         A request is not finished: its status has not been taken.
     counters : Out(config.counters_shape)
-        As of `DmaCounters`; ``waiting_stream`` is a burst whose words have not all come.
+        See `DmaCounters`; ``waiting_stream`` is a burst whose words have not all arrived.
     clear_counters : In(1)
         Set all counters to 0.
     m_axi : Out(Axi4Write)

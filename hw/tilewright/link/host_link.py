@@ -46,7 +46,7 @@ class HostLink(SharedComponent):
     irq : In(1)
         The accelerator's interrupt, reported in each response's status.
     busy : Out(1)
-        A request is in work, or a response is being sent.
+        A request is in progress, or a response is being sent.
     m_axi : Out(Axi4(data_bits, addr_bits, id_bits))
         Memory: bursts of one beat, one at a time, with identifier 0.
     m_axil : Out(AxiLite(addr_bits=REGISTER_ADDRESS_BITS))
@@ -138,7 +138,7 @@ class HostLink(SharedComponent):
                 m.d.sync += it.count.eq(0)
 
     def _write(self, m: Module, it: "_Request", receiver: FrameReceiver):
-        """Put the bytes of a write where they belong, word by word."""
+        """Write the bytes of a write request, word by word."""
         with m.State("Take"), m.If(it.settled.all()):
             m.d.sync += it.word.word_select(it.lane, 8).eq(receiver.data)
             m.d.sync += it.strobes.bit_select(it.lane, 1).eq(1)
@@ -165,7 +165,7 @@ class HostLink(SharedComponent):
             m.next = "Sequence"
 
     def _answer(self, m: Module, it: "_Request", receiver: FrameReceiver, transmitter: FrameTransmitter):
-        """Send the response: sequence numbers, what was read, the status."""
+        """Send the response: sequence numbers, data that was read, the status."""
         transmit = transmitter.i
         with m.State("Sequence"):
             m.d.comb += transmit.valid.eq(1)
@@ -278,7 +278,7 @@ class HostLink(SharedComponent):
 
 
 class _Request:
-    """A request in work: what its header says, and how far its access and its response are."""
+    """A request in progress: its header, and the state of its access and its response."""
 
     def __init__(self, reach_bits: int):
         self.operation = Signal(8)
@@ -304,7 +304,7 @@ class _Request:
         self.header = Cat(self.operation, self.sequence, self.count, self.address)[: 8 * HEADER_BYTES]
 
     def step_row(self):
-        """To the frame's next byte."""
+        """Return the statements that step to the frame's next byte."""
         return [
             self.row.eq(self.row + 1),
             self.settled.eq(0),

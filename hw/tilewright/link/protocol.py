@@ -1,4 +1,4 @@
-"""The host link: what goes over the serial line, in one place for the hardware and the host.
+"""The protocol of the host link, in one place for the hardware and the host.
 
 **Line.** 8 data bits, no parity, 1 stop bit, no flow control. The device speaks only when it is asked.
 
@@ -98,7 +98,7 @@ INFORMATION_WORDS = 6
 
 
 class Space(IntEnum):
-    """What an address is of."""
+    """The address spaces."""
 
     MEMORY = 0
     REGISTERS = 1
@@ -106,7 +106,7 @@ class Space(IntEnum):
 
 
 class Status(IntEnum):
-    """What became of a request."""
+    """The result of a request."""
 
     OKAY = 0
     BUS_ERROR = 1

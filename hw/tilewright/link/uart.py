@@ -15,7 +15,7 @@ MIN_DIVISOR = 4
 class UartReceiver(SharedComponent):
     """Receive bytes, each sampled in the middle of its bits.
 
-    A start bit that is gone in its middle was none. After a missing stop bit the line must be high before the next
+    A start bit that has ended by its middle is ignored. After a missing stop bit the line must be high before the next
     byte begins. The line is read through two registers; rates may differ by 3 %.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Memory of the chip behind AXI4: block RAM, or the single-port RAM of an iCE40 UltraPlus."""
+"""On-chip memory behind AXI4: block RAM, or the single-port RAM of an iCE40 UltraPlus."""
 
 from amaranth.hdl import Array, Cat, ClockSignal, Const, Instance, Module, Mux, Signal, unsigned
 from amaranth.lib.memory import Memory
@@ -11,7 +11,7 @@ from tilewright.storage import SmallFifo
 __all__ = ["BlockRam", "SinglePortRam"]
 
 QUEUE = 8
-"""Beats read that are under way or wait to be taken, at most."""
+"""Most beats that are being read or wait to be taken."""
 SPRAM_ROWS = 1 << 14
 SPRAM_BITS = 16
 
@@ -98,12 +98,12 @@ class SinglePortRam(SharedComponent):
 
 
 class BlockRam(SharedComponent):
-    """Answer AXI4 with a memory of one port on the chip.
+    """Serve AXI4 from a single-port on-chip memory.
 
     Bursts are INCR, of whole words at multiples of a word, within 4 KiB. A cycle moves a beat read or a beat written;
     while bursts of both are under way they take turns. Latency is 5 cycles from an address to its first beat, and 1
-    cycle goes by between bursts. A burst outside the memory answers DECERR; a read gives anything then, a write does
-    nothing. Addresses start at 0::
+    cycle goes by between bursts. A burst outside the memory answers DECERR; a read then returns undefined data, and a
+    write does nothing. Addresses start at 0::
 
         AR ──►│row, left│──┐                                             ┌─────┐
                            ├─►│command│──► SinglePortRam ──►│word│──►────┤queue├──► R
@@ -137,7 +137,7 @@ class BlockRam(SharedComponent):
         high = self.size_bytes.bit_length() - 1
         ram = place(m, "ram", SinglePortRam(bits, self.rows), platform)
 
-        # Whose beat a cycle is, is known from registers alone: the way to the memory's blocks is long.
+        # Registers alone decide which direction a cycle serves: the path to the memory's blocks is long.
         grant_write = Signal()
         m.d.sync += grant_write.eq(~grant_write)
         read_row = Signal(range(self.rows), reset_less=True)
@@ -209,7 +209,7 @@ class BlockRam(SharedComponent):
         m.d.comb += queue.o.ready.eq(axi.rready)
         m.d.comb += axi.rresp.eq(Mux(bad, Response.DECERR, Response.OKAY))
         taken = axi.rvalid & axi.rready
-        held = Signal(range(QUEUE + 1))  # places of the queue that are taken or promised
+        held = Signal(range(QUEUE + 1))  # slots of the queue that are taken or reserved
         m.d.sync += held.eq(held + read - taken)
         with m.If(read != taken):
             m.d.sync += room.eq(taken | (held != QUEUE - 1))

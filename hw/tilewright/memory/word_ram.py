@@ -1,4 +1,4 @@
-"""Memory of the chip behind AXI4 whose bursts have one beat: small, one access at a time."""
+"""Small on-chip memory behind AXI4 for bursts of one beat, one access at a time."""
 
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib.wiring import In
@@ -12,11 +12,11 @@ __all__ = ["WordRam"]
 
 
 class WordRam(SharedComponent):
-    """Answer AXI4 with a memory of one port on the chip, one word after the other.
+    """Serve AXI4 from a single-port on-chip memory, one word at a time.
 
-    What `BlockRam` does, for bursts of one beat, whose length is not looked at. A read in cycle t is answered in t + 1;
+    Like `BlockRam`, for bursts of one beat; their length is ignored. A read in cycle t is answered in t + 1;
     a write's data are taken after its address, and answered a cycle later. Reads and writes take turns. A word outside
-    the memory answers DECERR; a read gives anything then, a write does nothing. Addresses start at 0.
+    the memory answers DECERR; a read then returns undefined data, a write does nothing. Addresses start at 0.
 
     Parameters
     ----------

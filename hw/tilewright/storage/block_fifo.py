@@ -70,7 +70,7 @@ class BlockFifo(SharedComponent):
         m.d.comb += take.eq(~valid | self.o.ready)
         m.d.comb += refill.eq(~fetched | take)
         m.d.comb += fetch.eq((head != tail) & refill)
-        # Without an entry the row fetched may be the one being written, and nobody looks at it.
+        # Without an entry the row fetched may be the one being written; it is not used.
         m.d.comb += memory.fetch.eq(refill)
         m.d.comb += memory.read_row.eq(head[:-1])
         m.d.comb += memory.take.eq(take)

@@ -16,8 +16,8 @@ PDPW16KD_ROWS = 512
 class BlockMemory(SharedComponent):
     """Store rows, and read them through two registers, each with its own enable.
 
-    A row read with `fetch` in cycle t can be moved to `q` with `take` from cycle t + 1 on. Fetching a row in the very
-    cycle in which it is written gives anything. Nothing is reset.
+    A row read with `fetch` in cycle t can be moved to `q` with `take` from cycle t + 1 on. Reading a row
+    in the cycle it is written returns undefined data. Nothing is reset.
 
     On ECP5, 17 to 512 rows are PDPW16KD blocks that use their own output registers: what follows `q` starts 1 ns
     after the clock instead of 5.8. Elsewhere memory and registers are inferred.

@@ -1,4 +1,4 @@
-"""Where a tile waits: admit activation and weight words, and say when weights load and swap."""
+"""The only stage of a tile that stalls: admits activation and weight words, and controls loads and swaps."""
 
 from amaranth.hdl import Module, Mux, Signal, unsigned
 from amaranth.lib import data, stream

@@ -55,7 +55,7 @@ class MatmulTile(SharedComponent):
     - A packet ends with ``last``. A tile of weights ends with ``last`` or after ``cols`` words; the columns that a
       short tile leaves out keep what they had, so ignore their sums.
     - The first word of a packet waits until its tile is loaded; weights wait while the tile after the running one is
-      complete. Results never wait: whoever takes them must. ``ready`` never depends on ``valid``.
+      complete. Results cannot be stalled: the consumer must take them. ``ready`` never depends on ``valid``.
     - Reset: both streams start anew, with a packet and a tile; results under way are dropped. Data has no reset.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Write Verilog that people want to read: identical modules once, standard port names, a port table on top."""
+"""Writes readable Verilog: each distinct module once, standard port names, a port table on top."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What the variant ``compact`` has instead of its faster counterparts."""
+"""The small counterparts of some components, for the variant ``compact``."""
 
 from .read_arbiter import CompactRouter
 from .serial_requantizer import SerialRequantizer

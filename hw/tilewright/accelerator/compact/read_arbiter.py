@@ -1,4 +1,4 @@
-"""One `WordReader` for all who read: whose turn it is, and whose words these are."""
+"""Shares one `WordReader` among all components that read memory."""
 
 from amaranth.hdl import Const, Module, Signal, signed
 
@@ -13,8 +13,8 @@ __all__ = ["CompactRouter"]
 class CompactRouter(SharedComponent):
     """Do what `ReadRouter` does for a reader that works on one request at a time, and accepts it when it is over.
 
-    Who is chosen stays it until then, so that nothing has to be kept of a request. The order is that of `ReadRouter`,
-    but that parameters are always urgent: nobody asks for them ahead.
+    The choice stays until then, so that no part of a request has to be stored. The order is that of `ReadRouter`,
+    except that parameters are always urgent: they are never requested ahead.
 
     Parameters
     ----------
@@ -52,10 +52,10 @@ class CompactRouter(SharedComponent):
     def elaborate(self, platform):
         m = Module()
         config = self.config
-        # How many chunks A has asked for beyond those of B's first N-tiles.
+        # Chunks that A has requested in excess of those of B's first N-tiles.
         lead = Signal(signed(config.panel_words.bit_length() + 1))
         a_wants, b_wants = self.a_requests.valid, self.b_requests.valid
-        b_again = Signal()  # B asked in the cycle before, and says only in the next whether it has more
+        b_again = Signal()  # B's request was accepted in the cycle before; B shows a further one only in the next
         takers = {  # the first that wants is next
             Unit.DESCRIPTOR: (self.descriptor_requests.valid, self.descriptor_requests, self.descriptor_words),
             Unit.LOAD_C: (self.c_requests.valid, self.c_requests, self.c_words),

@@ -21,7 +21,7 @@ class SerialRequantizer(SharedComponent):
     """Requantize one sum as `tilewright_sim.models.gemm.requantize` does it, a bit of the product in each cycle.
 
     The product of the sum's magnitude and the multiplier leaves the adder bit by bit, the lowest first, and passes
-    through what is left of the arithmetic::
+    through the rest of the arithmetic::
 
         sum ──►│total│── bit, negated if total < 0 ──► │upper half of product│ + multiplier, or 0
                  ▲  │                                       │ bit
@@ -84,9 +84,10 @@ class SerialRequantizer(SharedComponent):
     def elaborate(self, platform):
         m = Module()
         total = Signal(32, reset_less=True)
-        upper = Signal(31, reset_less=True)  # of the product, what has not left yet
-        product = Signal(reset_less=True)  # the bit that left last
-        magnitude = Signal(MAGNITUDE + 1, reset_less=True)  # a 1 goes before its bits: in the lowest, there are all
+        upper = Signal(31, reset_less=True)  # bits of the product that have not been shifted out
+        product = Signal(reset_less=True)  # the bit that was shifted out last
+        # A 1 precedes the bits of the magnitude: they are complete when it is in the lowest position.
+        magnitude = Signal(MAGNITUDE + 1, reset_less=True)
         count = Signal(range(LAST + 1))
         passed, negative, seen, borrow, carry, overflow = (
             Signal(name=name, reset_less=True) for name in ("passed", "negative", "seen", "borrow", "carry", "overflow")

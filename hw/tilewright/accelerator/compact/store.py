@@ -1,4 +1,4 @@
-"""The engine that stores, for the variant `compact`: one sum after the other, from the accumulators to memory."""
+"""The store engine of the variant `compact`: one sum after the other, from the accumulators to memory."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.hdl._dsl import FSM
@@ -156,7 +156,7 @@ class CompactStore(SharedComponent):
         return m
 
     def _operands(self, m: Module, operands: BlockMemory, walk: "_Walk") -> tuple[Signal, Signal]:
-        """Take the operands of a tile, rows as they come; whether all have, and the row that is read."""
+        """Store the operands of a tile in their memory; return whether all have arrived, and the row to read."""
         config = self.config
         came = Signal()
         last_came = Signal()
@@ -184,7 +184,7 @@ class CompactStore(SharedComponent):
         return last_came, row_of_operand
 
     def _requests(self, m: Module, walk: "_Walk"):
-        """What is asked of the DMA: operands and old sums to be read, results to be written."""
+        """Drive the requests to the DMA engines: operands and old sums to read, results to write."""
         job = self.job.payload
         for requests, address_of, rows, stride in (
             (self.parameter_requests, walk.parameters, Mux(job.requant, 3, 1), job.parameter_pitch),
@@ -208,7 +208,7 @@ class CompactStore(SharedComponent):
         ]
 
     def _tile_states(self, m: Module, walk: "_Walk", first: Signal, adds: Value, last_came: Signal):
-        """From one tile to the next: its operands are read before its sums are waited for."""
+        """The states between two tiles: the operands are read before the sums are awaited."""
         job = self.job.payload
         with m.State("Idle"):
             m.d.sync += walk.block.eq(job.c_address)
@@ -241,7 +241,7 @@ class CompactStore(SharedComponent):
             m.next = "Fetch"
 
     def _word_states(self, m: Module, walk: "_Walk"):
-        """A word is handed on; after a tile's last, its status is waited for."""
+        """The states that pass on a word and, after the last of a tile, wait for the status of its write."""
         config, job = self.config, self.job.payload
         with m.State("Put"):
             m.d.comb += self.write_words.valid.eq(1)
@@ -272,7 +272,7 @@ class CompactStore(SharedComponent):
                     m.next = "Idle"
 
     def _report(self, m: Module, fsm: FSM):
-        """A write that failed, and what each cycle goes to."""
+        """Report a write that failed, and the activity of each cycle."""
         status, failure = self.write_status.payload, self.failure.payload
         m.d.comb += [
             self.failure.valid.eq(self.write_status.valid & (status.cause != Cause.NONE)),
@@ -292,7 +292,7 @@ class CompactStore(SharedComponent):
 
 
 class _Walk:
-    """Where the walk is: the block of C, the tile in it, the row and the column in the tile."""
+    """The current position: the block of C, the tile in it, the row and the column in the tile."""
 
     def __init__(self, m: Module, config: AcceleratorConfig, job: View):
         self.block = Signal(config.addr_bits, reset_less=True)  # addresses: of C, of the tile, of its parameters

@@ -1,4 +1,4 @@
-"""What all parts of the accelerator agree on: configuration, numbers, payload shapes."""
+"""Definitions shared by all parts of the accelerator: configuration, constants, payload shapes."""
 
 from .config import AcceleratorConfig
 from .constants import (

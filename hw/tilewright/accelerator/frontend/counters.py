@@ -1,4 +1,4 @@
-"""What every engine did with its time, in one memory of totals."""
+"""Cycle accounting for every engine, with all totals in one memory."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
 from amaranth.lib.wiring import In, Out
@@ -75,7 +75,7 @@ class ActivityCounters(SharedComponent):
         m = Module()
         slots = len(COUNTERS)
 
-        # `visit` has one 1, at the counter whose turn it is; `slot` is its number.
+        # `visit` has one 1, at the counter that is visited; `slot` is its number.
         visit = Signal(slots, init=1)
         slot = Signal(range(slots))
         m.d.sync += visit.eq(visit.rotate_left(1))
@@ -130,7 +130,7 @@ class ActivityCounters(SharedComponent):
         return m
 
     def _events(self, m: Module) -> list:
-        """What each counter counts in the cycle before."""
+        """The events of the cycle before, one for each counter."""
         counted = Signal()
         m.d.sync += counted.eq(self.counting)
         events = [counted]
@@ -146,7 +146,7 @@ class ActivityCounters(SharedComponent):
 
 
 class CycleCounter(SharedComponent):
-    """Count cycles, and nothing else.
+    """Count cycles only.
 
     Members
     -------
@@ -179,7 +179,7 @@ def tally_codes() -> list[int]:
     return codes
 
 
-assert len(COUNTERS) < 1 << TALLY_BITS, "a round must be shorter than what a tally counts"
+assert len(COUNTERS) < 1 << TALLY_BITS, "a round must be shorter than the range of a tally"
 assert [name for name, _ in COUNTERS][1:-2] == [
     f"{engine}_{cause.lower()}" for engine in ENGINES for cause in Activity.__members__
 ]

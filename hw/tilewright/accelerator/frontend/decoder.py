@@ -1,4 +1,4 @@
-"""Take a descriptor word by word, check it, and work out the sizes that the engines need."""
+"""Collects the words of a descriptor, checks it, and derives the sizes that the engines need."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, stream
@@ -125,7 +125,7 @@ class DescriptorDecoder(SharedComponent):
         return m
 
     def _gather(self, m: Module, raw: Value) -> Value:
-        """Write what comes into the register of the descriptor; return whether it is the last word."""
+        """Write the arriving words into the descriptor's register; return whether this is the last one."""
         lanes = self.config.data_bits // 32
         word = self.words.payload.data
         came = self.words.valid

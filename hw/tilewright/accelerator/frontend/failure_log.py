@@ -11,11 +11,11 @@ from tilewright.dma import Cause
 __all__ = ["NUMBER_BITS", "FailureLog", "before"]
 
 NUMBER_BITS = 4
-"""Low bits of a descriptor's number that put those in work, at most 5, in order."""
+"""Low bits of a descriptor's number that order those in progress, at most 5."""
 
 
 class FailureLog(SharedComponent):
-    """Keep the failure of the oldest descriptor, of one descriptor the first.
+    """Keep the first failure of the oldest descriptor that failed.
 
     A failure reported in cycle t is kept from t + 1 on. Those with the cause ABORTED are ignored.
 
@@ -29,7 +29,7 @@ class FailureLog(SharedComponent):
     failure : In(stream.Signature(config.failure_shape, always_ready=True))
         A transfer that failed; at most one in a cycle.
     ignore : In(1)
-        There is no failure any more; those that come are ignored.
+        Forget the failure, and ignore further ones while this is 1.
     drop : In(1)
         Set `address` to 0 at the end of this cycle.
     known : Out(1)
@@ -76,5 +76,5 @@ class FailureLog(SharedComponent):
 
 
 def before(number: Value, other: Value) -> Value:
-    """Whether a descriptor in work is older than another, by the low bits of their numbers."""
+    """Whether a descriptor in progress is older than another, from the low bits of their numbers."""
     return (number - other)[NUMBER_BITS - 1]

@@ -21,7 +21,7 @@ __all__ = ["Command"]
 
 
 class Command(SharedComponent):
-    """Take descriptors from the host, offer them as jobs to the engines, and watch over what becomes of them.
+    """Take descriptors from the host, offer them as jobs to the engines, and supervise their completion.
 
     ::
 
@@ -196,7 +196,7 @@ class Command(SharedComponent):
     def _count(
         self, m: Module, registers: RegisterFile, counters: ActivityCounters | CycleCounter, busy: Signal, reset: Value
     ):
-        """Wire the counters, and ENGINES."""
+        """Connect the counters and the register ENGINES."""
         settled = Signal(2)  # after a reset, `busy` falls, and then the last cycle has been counted
         clear = Signal()
         m.d.sync += settled.eq(Cat(reset, settled))

@@ -1,4 +1,4 @@
-"""What has happened that the host wants to be told."""
+"""The interrupt status and the interrupt line."""
 
 from amaranth.hdl import Module
 from amaranth.lib.wiring import In, Out

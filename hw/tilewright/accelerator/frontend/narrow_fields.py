@@ -1,4 +1,4 @@
-"""What is left of a descriptor when its fields have the widths that a configuration needs."""
+"""The descriptor's registers with fields as narrow as a configuration allows."""
 
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,7 @@ class Fields(SimpleNamespace):
 
 
 def gather_narrow(m: Module, config: AcceleratorConfig, decoder: "DescriptorDecoder") -> tuple[Fields, Value]:
-    """Write what comes into narrow registers; return the fields, and whether this is the last word.
+    """Write the arriving words into narrow registers; return the fields, and whether this is the last word.
 
     The bus is 32 bits wide. A flag for each word says that it has a bit that nobody can use.
     """

@@ -1,4 +1,4 @@
-"""Does a matrix in memory go past the last address?"""
+"""Checks whether a matrix extends past the last address."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib.wiring import In, Out

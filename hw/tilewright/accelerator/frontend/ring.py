@@ -1,4 +1,4 @@
-"""Which descriptors there are, where, and how far they have got."""
+"""The ring of descriptors: its pointers, and the fetch of the next one."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import stream
@@ -11,7 +11,7 @@ __all__ = ["CommandRing"]
 
 
 class CommandRing(SharedComponent):
-    """Count descriptors submitted, fetched and completed; ask for the next one.
+    """Count descriptors submitted, fetched and completed; request the next one.
 
     All three are counted from reset, modulo 2**16::
 
@@ -20,7 +20,7 @@ class CommandRing(SharedComponent):
                   head            (next)             tail
                    ╰── incomplete ──╯── in the ring ───╯
 
-    A descriptor is asked for if it is in the ring, `enable` is 1, `hold` is 0, and `taken` has come for the one before.
+    A descriptor is requested if it is in the ring, `enable` is 1, `hold` is 0, and `taken` has come for the one before.
     A tail written in cycle t gives a request in t + 2.
 
     Parameters

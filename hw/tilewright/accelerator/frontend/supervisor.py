@@ -1,4 +1,4 @@
-"""What happens when a descriptor fails, or the host wants to stop."""
+"""Stops the accelerator when a descriptor fails or the host requests it."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream
@@ -18,7 +18,7 @@ CODE_OF_CAUSE = 3
 
 
 class Supervisor(SharedComponent):
-    """Bring everything to a stop at a descriptor that fails, and say why it failed.
+    """Stop the accelerator at a descriptor that fails, and report the cause.
 
     ::
 
@@ -137,8 +137,8 @@ class Supervisor(SharedComponent):
 
         transfer, by_write, known, reached = self._oldest_failure(m, reads, writes)
         completed = Signal()
-        aborting = Signal()  # an abort command is to be looked at
-        aborted = Signal()  # what fails, fails for it
+        aborting = Signal()  # an abort command is pending
+        aborted = Signal()  # the abort is the cause of the failure
         resetting = Signal()
         conclude = Signal()  # first cycle of Flush: the records still show what was known
         forget = Signal()
@@ -146,7 +146,7 @@ class Supervisor(SharedComponent):
         m.d.sync += aborting.eq(self.abort_command)
         m.d.sync += conclude.eq(0)
         aborts = Signal()
-        m.d.sync += self.abort.eq(aborts)  # it goes far
+        m.d.sync += self.abort.eq(aborts)  # registered: long route, high fan-out
         holding = Signal(init=1)
         m.d.comb += holding.eq(1)
         m.d.comb += self.stopping.eq(1)
@@ -224,7 +224,7 @@ class Supervisor(SharedComponent):
         return m
 
     def _oldest_failure(self, m: Module, reads: FailureLog, writes: FailureLog) -> tuple[Value, ...]:
-        """Whether a transfer failed, the oldest that did was a write, anything failed, and all before it is done."""
+        """Whether a transfer failed, the oldest was a write, anything failed, and all before it are done."""
         # A bad descriptor is the youngest of all in work.
         transfer = reads.known | writes.known
         by_write = Signal()

@@ -44,7 +44,7 @@ class RegisterFile(SharedComponent):
     Parameters
     ----------
     config : AcceleratorConfig
-        What the constant registers tell.
+        The values of the constant registers.
 
     Members
     -------
@@ -219,7 +219,7 @@ class RegisterFile(SharedComponent):
         m.d.comb += port.read_error.eq(~listed)
 
     def _read_at_once(self, m: Module, port: RegisterPort, values: dict[tuple[str, ...], Value]):
-        """Without copies: whatever is addressed goes into `port`'s register. Of the counters there is one."""
+        """Read without copies: the addressed value goes directly to `port`. There is only one counter."""
         word = port.read_word
         m.d.comb += [
             port.read_done.eq(1),
@@ -273,7 +273,7 @@ def _pack(name: str, **values: int) -> int:
 
 
 def _any_word(word: Value, registers: Iterable[Register]) -> Value:
-    """Whether a word address is that of one of some registers."""
+    """Whether a word address belongs to one of these registers."""
     return word.matches(*(register.offset // 4 for register in registers))
 
 

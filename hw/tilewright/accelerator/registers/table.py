@@ -108,7 +108,7 @@ ERRORS = {
     "VERSION": (1, "the descriptor's version is not known"),
     "FLAGS": (2, "unknown or contradicting flags, or a reserved byte is not 0"),
     "SIZE": (3, "m, n or k is 0 or over its limit, or a stride or an address is"),
-    "ALIGNMENT": (4, "an address or a stride is no multiple of the bus word"),
+    "ALIGNMENT": (4, "an address or a stride is not a multiple of the bus word"),
     "SLVERR": (5, "the bus answered SLVERR"),
     "DECERR": (6, "the bus answered DECERR"),
     "WRAPPED": (7, "a matrix, the parameters or the descriptor's entry go on past the last address"),

@@ -1,4 +1,4 @@
-"""Which sums and operands go to the epilogue in a cycle, and which words they end up in."""
+"""Reads sums and operands for the epilogue, and assigns the results to bus words."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream

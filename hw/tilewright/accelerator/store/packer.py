@@ -1,4 +1,4 @@
-"""The results of the epilogue become words for the bus."""
+"""Packs the results of the epilogue into bus words."""
 
 from amaranth.hdl import Module, Mux, Signal, unsigned
 from amaranth.lib import stream
@@ -12,10 +12,10 @@ __all__ = ["StorePacker"]
 
 
 class StorePacker(SharedComponent):
-    """Gather results in words, and queue the words for the bus.
+    """Gather results into words, and queue the words for the bus.
 
-    Results cannot wait: who sends them first claims a place for each word. Bytes of a word that no result was put in
-    have any value. A word can leave 2 cycles after its last results came::
+    Results cannot be stalled: reserve a slot before sending. Unwritten bytes of a word are undefined. A word can
+    leave 2 cycles after its last results arrived::
 
         results ──►│gathered│──►│queue│──► o
 
@@ -41,7 +41,7 @@ class StorePacker(SharedComponent):
     """
 
     DEPTH = 16
-    """Places in the queue."""
+    """Slots of the queue."""
 
     def __init__(self, config: AcceleratorConfig):
         self.config = config

@@ -1,4 +1,4 @@
-"""The engine that stores: sums from the accumulators, through the epilogue, to memory."""
+"""The store engine: sums from the accumulators, through the epilogue, to memory."""
 
 from amaranth.hdl import Module, Mux, Signal, unsigned
 from amaranth.lib import stream
@@ -23,8 +23,8 @@ FETCH_CYCLES = 3
 class Store(SharedComponent):
     """Store the results of each job, in tiles of ``block_rows`` rows and ``cols`` columns, in the order of the sums.
 
-    Each result is what `tilewright_sim.models.gemm` makes of its sum. Tiles run along N first. Parameters, or old C,
-    are asked for a tile ahead, also into the next job::
+    Results are those of `tilewright_sim.models.gemm`. Tiles run along N first. Parameters, or old C,
+    are requested one tile ahead, also into the next job::
 
         job ──► TileIterator ──► requests      words ──► ParameterStore ───┐
                     │ tiles                                               ▼

@@ -1,4 +1,4 @@
-"""Which tiles of C a job has, and what must be read from memory before each can be stored."""
+"""Iterates over the output tiles of a job, and requests their operands from memory."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, stream
@@ -12,7 +12,7 @@ __all__ = ["TileIterator"]
 
 
 class TileIterator(SharedComponent):
-    """Walk the tiles of each job, and ask for their parameters, or old C, a tile ahead.
+    """Iterate over the tiles of each job, and request their parameters, or old C, one tile ahead.
 
     For each M-block of ``block_rows`` rows, for each N-tile of ``cols`` columns; the last of either may be short. A
     tile is offered when what it needs has arrived; then the next is worked on. So there are two tiles with operands:
@@ -144,7 +144,7 @@ class TileIterator(SharedComponent):
         return m
 
     def _ask(self, m: Module, settle: Value, settled: Value, handed: Value, job: data.View, parameters: Value):
-        """Request the operands of the tile, and offer it when they have come."""
+        """Request the operands of the tile, and offer it when they have arrived."""
         tile = self.tiles.payload
         free = Signal()  # of the fence
         asked = Signal()

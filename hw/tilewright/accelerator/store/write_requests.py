@@ -16,7 +16,7 @@ NUMBER_BITS = 3
 
 
 class StoreWrites(SharedComponent):
-    """Ask for each tile to be written, and tell when the last one of a job has been.
+    """Request the write of each tile, and report when the last one of a job is written.
 
     A request is offered 1 cycle after its tile, but not before all earlier jobs are complete: if one of them fails,
     this one must not have changed its C, which may be an operand when it runs again::

@@ -16,7 +16,7 @@ __all__ = ["WordReader", "single_beat"]
 class WordReader(SharedComponent):
     """Read rows of bytes from memory and stream them as words, each a burst of one beat, the next after its answer.
 
-    What it gives is what a `DmaReader` gives, in a sixth of the flip-flops, with these differences: a request is
+    Behaves like a `DmaReader`, in a sixth of the flip-flops, with these differences: a request is
     accepted at its end, with its status, and must stay unchanged until then; a request that fails gives no words from
     the failing one on; whoever takes words is always ready; addresses and strides must be multiples of the word, rows
     and their number at least 1. An address offered in cycle t and answered in t + n gives its word in t + n, and the
@@ -43,7 +43,7 @@ class WordReader(SharedComponent):
         The words, in order, in the cycle of the bus's answer; `row_last` and `last` as in `DmaReader`. They must be
         taken in the cycle in which they come.
     status : Out(stream.Signature(config.status_shape, always_ready=True))
-        In the cycle of the request's acceptance: the cause, and the address of the last word asked for.
+        In the cycle of the request's acceptance: the cause, and the address of the last word requested.
     abort : In(1)
         End the request under way and begin no other; a level, see above.
     busy : Out(1)

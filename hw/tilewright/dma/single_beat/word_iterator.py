@@ -10,7 +10,7 @@ __all__ = ["WordIterator"]
 
 
 class WordIterator(SharedComponent):
-    """Go through the words of a request, row by row, from registers of two addresses and two counts.
+    """Iterate over the words of a request, row by row, with registers for two addresses and two counts.
 
     Parameters
     ----------
@@ -20,7 +20,7 @@ class WordIterator(SharedComponent):
     Members
     -------
     request : In(config.request_shape)
-        The transfer, with at least one row of one byte; it must stay until the walk is over.
+        The transfer, with at least one row of one byte; it must stay until the last word.
     start : In(1)
         Go to its first word.
     step : In(1)

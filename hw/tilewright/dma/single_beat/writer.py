@@ -17,7 +17,7 @@ __all__ = ["WordWriter"]
 class WordWriter(SharedComponent):
     """Write the words of a stream to memory, each as a burst of one beat, the next after its answer.
 
-    What it does is what a `DmaWriter` does, with these differences: a request is accepted at its end, with its status,
+    Behaves like a `DmaWriter`, with these differences: a request is accepted at its end, with its status,
     and must stay unchanged until then, as must a word that is offered; a request that fails takes no words from the
     failing one on; addresses and strides must be multiples of the word, rows and their number at least 1. Address and
     data are offered in the cycle after that in which a word is offered::

@@ -112,7 +112,7 @@ class _Netlist:
 
 
 def _remove_buffers(module: dict[str, Any], library: Library) -> None:
-    """Join the nets on both sides of each buffer that mapping put between a source and a sink which are no gates."""
+    """Join the nets on both sides of each buffer that mapping put between a source and a sink which are not gates."""
     alias: dict[int | str, int | str] = {}
     kept = {bit for port in module["ports"].values() if port["direction"] == "output" for bit in port["bits"]}
     for name, cell in list(module["cells"].items()):

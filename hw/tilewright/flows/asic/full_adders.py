@@ -259,7 +259,7 @@ class _Builder:
 def _choose_kinds(adders: list[_Adder], module: dict[str, Any], inverting_flops: bool) -> None:
     """Choose for each adder the kind that leaves fewest inverters, sweeping until nothing improves.
 
-    A net costs an inverter if it is wanted both ways, or only the way it is not driven. Half adders are no dual of
+    A net costs an inverter if it is wanted both ways, or only the way it is not driven. Half adders are not duals of
     themselves and stay as they are.
     """
     driver: dict[Bit, _Adder] = {net: adder for adder in adders for net in (adder.carry, adder.total)}

@@ -1,4 +1,4 @@
-"""What the SDRAM controller knows of one bank."""
+"""The state and the timing of the SDRAM's banks."""
 
 from amaranth.hdl import Array, Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import data
@@ -12,7 +12,7 @@ __all__ = ["Cooldown", "SdramBank", "SdramBanks", "row_shape"]
 
 
 class Cooldown(SharedComponent):
-    """Tell that so many cycles have passed since `start`.
+    """Report that a number of cycles has passed since `start`.
 
     After `start` in cycle t, `done` is 0 in cycles t + 1 to t + cycles - 1, and 1 again from t + cycles on. It comes
     from a register; it is 1 after a reset.
@@ -46,7 +46,7 @@ class Cooldown(SharedComponent):
 
 
 class SdramBank(SharedComponent):
-    """Keep a bank's open row, and say which commands its timing allows.
+    """Track a bank's open row, and report which commands its timing allows.
 
     Parameters
     ----------
@@ -103,16 +103,16 @@ class SdramBank(SharedComponent):
 
 
 def row_shape() -> data.StructLayout:
-    """What is known of a row, and of its bank.
+    """The state of a row and of its bank.
 
-    ``hit``: the row is open; ``open``: a row of its bank is. Both are as of the cycle before. ``can_…`` are those of
+    ``hit``: the row is open; ``open``: a row of its bank is. Both are those of the cycle before. ``can_…`` are those of
     `SdramBank`; ``can_activate`` also has the time since any other ACTIVATE.
     """
     return data.StructLayout(dict.fromkeys(("hit", "open", "can_activate", "can_move", "can_precharge"), unsigned(1)))
 
 
 class SdramBanks(SharedComponent):
-    """Keep all banks, as seen by the segment that is moved (`head`) and by the one after it (`next`).
+    """Track all banks, as seen by the segment that is moved (`head`) and by the one after it (`next`).
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ class SdramBanks(SharedComponent):
     head, next : In(config.place_shape)
         The bank and row that are asked about, and that the commands of the same name are for.
     head_row, next_row : Out(row_shape())
-        What is known of that row and its bank; `hit` and `open` are a cycle late.
+        The state of that row and its bank; `hit` and `open` are a cycle late.
     read, write, head_activate, head_precharge, next_activate, next_precharge, precharge_all : In(1)
         The command that is chosen in this cycle. READ and WRITE are of `head`.
     can_precharge, can_activate : Out(1)

@@ -1,4 +1,4 @@
-"""What can be chosen about the SDRAM controller: the chip, the clock and the bus."""
+"""The configuration of the SDRAM controller: the chip, the clock and the bus."""
 
 from typing import Annotated, ClassVar, Self
 
@@ -11,7 +11,7 @@ from tilewright.base import Config, ConfigError
 __all__ = ["SEGMENT_COLUMNS", "SdramConfig"]
 
 SEGMENT_COLUMNS = 64
-"""Columns that are moved without looking at other work; bursts are cut at multiples of it."""
+"""Columns that are moved without interruption; bursts are split at multiples of it."""
 
 # Commercial speed grades, from the manufacturers' tables of AC characteristics. Where a table gives clocks (Winbond's
 # tWR, tRRD and tRSC are 2), `SdramConfig` has that minimum for every chip.
@@ -128,7 +128,7 @@ class SdramConfig(Config):
 
     @property
     def segment_words(self) -> int:
-        """Words in a segment, at most."""
+        """Most words in a segment."""
         return SEGMENT_COLUMNS // self.burst_length
 
     @property

@@ -21,7 +21,7 @@ class Sdram(SharedComponent):
 
     Bursts are INCR, of whole words, 1 to 256 beats within 4 KiB; of an unaligned address the bytes before it are read
     and thrown away, or must have no strobe. Each direction is answered in order. A read sees every write whose
-    response came before the read was asked for. One of other types or sizes is answered ``SLVERR``, one beyond the
+    response came before the read was asked for. A burst of another type or size is answered ``SLVERR``, one beyond the
     chip ``DECERR``; neither touches memory. There are no exclusive accesses: they are answered ``OKAY``.
 
     Bursts are cut into segments of at most ``segment_words`` words, and a segment is begun only when all of its data,

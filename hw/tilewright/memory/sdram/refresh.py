@@ -1,4 +1,4 @@
-"""Start the SDRAM chip, and refresh it in time."""
+"""The start of the SDRAM chip, and its refresh."""
 
 from amaranth.hdl import Module, Signal
 from amaranth.lib.wiring import In, Out
@@ -34,7 +34,7 @@ class SdramRefresh(SharedComponent):
     Members
     -------
     can_precharge, can_activate : In(1)
-        All banks can do so, as of the cycle before (from registers).
+        All banks could do so in the cycle before. From registers.
     hold : Out(1)
         No other command may be chosen. From a register.
     precharge_all, refresh, set_mode : Out(1)
@@ -77,7 +77,7 @@ class SdramRefresh(SharedComponent):
         with m.FSM():
             with m.State("PowerUp"), m.If(elapsed):
                 m.d.comb += self.precharge_all.eq(1)
-                m.d.sync += wait(max(2, config.rp_cycles))  # `can_activate` tells of this command after 2 cycles
+                m.d.sync += wait(max(2, config.rp_cycles))  # `can_activate` reflects this command after 2 cycles
                 m.next = "Refresh"
             with m.State("Refresh"), m.If(elapsed & self.can_activate):
                 m.d.comb += self.refresh.eq(1)
@@ -97,7 +97,7 @@ class SdramRefresh(SharedComponent):
                 m.d.sync += self.started.eq(1)
                 m.next = "Run"
             with m.State("Run"), m.If(until_due[-1]):
-                # `can_precharge` tells of a command of this cycle after 2
+                # `can_precharge` reflects a command of this cycle after 2
                 m.d.sync += self.hold.eq(1)
                 m.d.sync += wait(2)
                 m.next = "Quiet"

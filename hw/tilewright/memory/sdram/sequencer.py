@@ -1,4 +1,4 @@
-"""Choose the SDRAM's command of every cycle."""
+"""Chooses the SDRAM's command in every cycle."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, enum, stream
@@ -30,7 +30,7 @@ ALL_BANKS = 1 << 10
 
 
 def command_shape(config: SdramConfig) -> data.StructLayout:
-    """What goes to the chip in a cycle."""
+    """The command to the chip in a cycle."""
     return data.StructLayout({
         "kind": SdramCommand,
         "bank": unsigned(config.bank_bits),
@@ -39,7 +39,7 @@ def command_shape(config: SdramConfig) -> data.StructLayout:
 
 
 def move_shape() -> data.StructLayout:
-    """What happens to data in a cycle: a word is read or written, or would be if the burst had no ``error``.
+    """The data movement of a cycle: a word is read or written, or would be if the burst had no ``error``.
 
     ``last`` is the last word of an AXI burst.
     """
@@ -167,7 +167,7 @@ class SdramSequencer(SharedComponent):
 
 
 def _command(m: Module, config: SdramConfig, banks: SdramBanks, refresh: SdramRefresh) -> data.View:
-    """The command for which these strobes are, of which one at most is 1."""
+    """Return the command of the strobe that is 1; at most one is."""
     kinds = {
         SdramCommand.SET_MODE: refresh.set_mode,
         SdramCommand.REFRESH: refresh.refresh,

@@ -1,4 +1,4 @@
-"""Cut AXI bursts into segments that the SDRAM can do at a stretch, and let them pass when their data can move."""
+"""Splits AXI bursts into segments that move without interruption, and holds them until their data can move."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, unsigned
 from amaranth.lib import stream
@@ -13,7 +13,7 @@ __all__ = ["SdramSplitter", "SegmentGate"]
 
 
 class SdramSplitter(SharedComponent):
-    """Cut bursts at multiples of ``segment_words``: no segment has more words, and none leaves its row.
+    """Split bursts at multiples of ``segment_words``: no segment has more words or crosses a row.
 
     Addresses go round within 4 KiB, so a burst that breaks AXI's rule touches nothing beyond. A burst takes 1 cycle,
     and 1 for each of its segments; latency is 2 cycles.
@@ -74,7 +74,7 @@ class SdramSplitter(SharedComponent):
 
 
 class SegmentGate(SharedComponent):
-    """Let a segment pass when there is a place, or a word, for each of its words.
+    """Pass on a segment when there is space, or data, for each of its words.
 
     Latency is 1 cycle, throughput 1 segment every 2 cycles.
 
@@ -82,12 +82,12 @@ class SegmentGate(SharedComponent):
     ----------
     config : SdramConfig
     start : int
-        Places, or words, that there are at the start.
+        Free slots, or words, after reset.
 
     Members
     -------
     more : In(1)
-        In this cycle one more word, or free place for one, becomes available.
+        In this cycle one more word, or a free slot for one, becomes available.
     i : In(stream.Signature(config.segment_shape))
         Segments, in order. A segment must stay until it is accepted.
     o : Out(stream.Signature(config.segment_shape))
