@@ -27,7 +27,7 @@ class Multiplier(SharedComponent):
         activation ────────│a│──┘
 
     ===== ==========================================================================================
-    kind  what it becomes
+    kind  implementation
     ===== ==========================================================================================
     infer A registered ``*``: synthesis chooses.
     dsp   ECP5: one MULT18X18D with its own input and output registers. Elsewhere the same three

@@ -78,7 +78,7 @@ class RowSum(SharedComponent):
     A chain for the first two rows together, then one of ``a_bits + 1`` bits for each further row. With
     ``subtract_last`` the last bit of ``b`` has a negative weight, and the upper ``a_bits + 1`` bits of the total
     come out complemented: as in Baugh and Wooley's scheme its row is added complemented, here by
-    ``x - row = ~(~x + row)``, and whoever takes the total complements it (`CarryAdder` does so at no cost).
+    ``x - row = ~(~x + row)``, and the consumer of the total complements it (`CarryAdder` does so at no cost).
 
     Parameters
     ----------

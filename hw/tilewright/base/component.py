@@ -99,7 +99,7 @@ class Target:
         if len(re.findall(r"\\rst\b", text)) == 1:
             text = re.sub(r"\n[^\n]*\\rst\n", "\n", text)
         clocks = [clock for clock in _CLOCKS if re.search(rf"input \d+  \\{clock}\n", text)]
-        # Expressions say themselves what is signed. Declared on a port, it makes `synth_ecp5` of Yosys 0.70 fail on
+        # Expressions carry their own signedness. Declared on a port, it makes `synth_ecp5` of Yosys 0.70 fail on
         # instances with parameters (its `hierarchy -check` then reads the top again and misses its children).
         text = re.sub(r"(\n *wire [^\n]*?) signed( \\)", r"\1\2", text)
         # Ports in the order of declaration, behind the clock; Yosys counts them from 1.

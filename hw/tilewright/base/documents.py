@@ -15,7 +15,7 @@ LARGEST = 1 << 26
 
 
 def read_text(path: Path, expected: str) -> str:
-    """Return the text of a file; ``expected`` says for the message what it should hold.
+    """Return the text of a file; ``expected`` describes the content in the message.
 
     Raises
     ------

@@ -11,7 +11,7 @@ __all__ = ["BOARDS", "Board", "Device", "constraints_folder"]
 
 @dataclass(frozen=True)
 class Device:
-    """An FPGA: its family, what nextpnr must be told, and what it has by the names of nextpnr's report."""
+    """An FPGA: its family, its options for nextpnr, and its resources under the names of nextpnr's report."""
 
     family: Literal["ecp5", "ice40"]
     name: str

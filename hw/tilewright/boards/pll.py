@@ -42,7 +42,7 @@ def ecp_pll(source_hz: int, wanted_hz: int, share: float = MAX_ERROR) -> EcpPll:
     Raises
     ------
     TilewrightError
-        If none comes within ``share`` of it.
+        If no setting is within ``share`` of it.
     """
     found = []
     for divide in range(1, 129):
@@ -67,7 +67,7 @@ def ice_pll(source_hz: int, wanted_hz: int, share: float = MAX_ERROR) -> IcePll:
     Raises
     ------
     TilewrightError
-        If none comes within ``share`` of it.
+        If no setting is within ``share`` of it.
     """
     found = []
     for divr in range(16):

@@ -17,7 +17,7 @@ class Arbiter(SharedComponent):
 
     Everything is combinational but the decisions. Manager 1 has priority: it must request rarely. Bit
     ``id_bits`` of an identifier on the memory's side is the manager's number, by which responses find their way, so
-    reads of both may be under way at once. Bursts are written by one manager at a time: the other's addresses wait
+    reads of both may overlap. Bursts are written by one manager at a time: the other's addresses wait
     until all data of the first has gone. No data goes before its address.
 
     Parameters

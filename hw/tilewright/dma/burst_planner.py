@@ -116,7 +116,7 @@ class DmaPlanner(SharedComponent):
         m.d.comb += self.row_words_less_1.eq(row.bytes_less_1[word:])
         m.d.comb += self.span_words_less_1.eq(~row_address[word:span])
 
-        # A row's bursts follow from the place of its last byte in the span of its first burst.
+        # A row's bursts follow from the position of its last byte in the span of its first burst.
         end = Signal(max(config.length_bits, span) + 1)
         m.d.comb += end.eq((row_address[low:span] << low) + row.bytes_less_1)
         # Words from its first to its last, as they count if both are in one span.

@@ -138,9 +138,9 @@ class DmaConfig(Config):
         """A part of a row that is one burst on the bus.
 
         ``address`` is that of its first byte. It has ``beats_less_1 + 1`` beats, none if the cause says so.
-        ``shift`` is the place of the row's first byte in its word (no bits at all unless `unaligned`), and
+        ``shift`` is the position of the row's first byte in its word (no bits at all unless `unaligned`), and
         ``tail`` the number of bytes in the row less one, modulo the word. ``row_last`` marks the last burst
-        of a row, ``last`` that of a request. With a ``cause``, nothing of it must go to the bus.
+        of a row, ``last`` that of a request. With a ``cause``, the burst must not reach the bus.
         """
         return data.StructLayout({
             "address": unsigned(self.addr_bits),

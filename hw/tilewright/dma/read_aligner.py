@@ -28,7 +28,7 @@ def beat_shape(config: DmaConfig) -> data.StructLayout:
 
 
 class ReadAligner(SharedComponent):
-    """Move each row to the start of a word, and clear what is beyond its end.
+    """Move each row to the start of a word, and clear the bytes beyond its end.
 
     Word n of a row is the bytes ``shift + n * word_bytes`` and up of its bus words; bytes of the last word
     beyond the row are zero. Throughput is 1 bus word per cycle, also from row to row. Latency is 1 cycle;

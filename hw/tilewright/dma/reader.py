@@ -26,7 +26,7 @@ class DmaReader(SharedComponent):
     ``j * word_bytes + k``, or zero beyond its end. Memory outside the bus words that hold a row's bytes is
     never read.
 
-    A burst is requested only if the buffer has a place for all of it, so `rready` is always 1 and a slow
+    A burst is requested only if the buffer has space for all of it, so `rready` is always 1 and a slow
     consumer never holds up the bus. ``outstanding`` bursts are in flight or buffered at most::
 
         requests ──► planner ──┬────────────────────────────► AR
@@ -110,7 +110,7 @@ class DmaReader(SharedComponent):
         connect(m, aligner.o, flipped(self.o))
         connect(m, request_status.status, flipped(self.status))
 
-        # A place in `flights`, and one in `beats`, stand for `burst_words` places in the buffer each.
+        # A slot of `flights`, and one of `beats`, stand for `burst_words` slots of the buffer each.
         room = flights.i.ready if config.outstanding > 1 else ~flights.o.valid & ~beats.o.valid
         burst = planner.bursts
         alive = burst.payload.cause == Cause.NONE

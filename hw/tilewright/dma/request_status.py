@@ -22,7 +22,7 @@ class RequestStatus(SharedComponent):
     Parameters
     ----------
     config : DmaConfig
-        Width of an address, and the most requests under way.
+        Width of an address, and the most requests in progress.
 
     Members
     -------
@@ -43,7 +43,7 @@ class RequestStatus(SharedComponent):
     settled : Out(1)
         There is room for a status.
     failing : Out(1)
-        The request that is under way had a step with a cause.
+        The current request had a step with a cause.
     stop_planning : Out(1)
         That request is not wholly queued yet.
     ending : Out(1)

@@ -121,7 +121,7 @@ class DmaWriter(SharedComponent):
         m.d.comb += buffer.i.valid.eq(self.i.valid & ~halted)
         m.d.comb += self.i.ready.eq(buffer.i.ready & ~halted)
 
-        # A burst claims its words, and its places in both queues, when it goes to AW, where it may wait.
+        # A burst claims its words, and its slots of both queues, when it goes to AW, where it may wait.
         burst, part = planner.bursts, planner.bursts.payload
         alive = Signal()
         empty = Signal()

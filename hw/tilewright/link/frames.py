@@ -69,7 +69,7 @@ class Crc32(SharedComponent):
 class FrameReceiver(SharedComponent):
     """Receive frames, check them, and keep them until they are released, in order.
 
-    Bytes are decoded as they come into one of four parts of a memory. While all parts hold frames, what comes is lost,
+    Bytes are decoded as they come into one of four parts of a memory. While all are full, arriving bytes are lost,
     up to the next end of a frame::
 
         rx ──► UartReceiver ──► COBS ──┬──►│memory│──► data
@@ -232,8 +232,8 @@ class FrameTransmitter(SharedComponent):
         half = Signal()  # that is written
         self._send(m, memory, uart, ready, length, half)
 
-        # Each byte goes into the next row, but a zero leaves that open for the code of the run after it, and what was
-        # open gets its distance: one row is written for each byte.
+        # Each byte goes into the next row, but a zero leaves that open for the code of the run after it, and the row
+        # that was open gets its distance: one row is written for each byte.
         row = Signal(ROW_BITS, init=1)
         open_row = Signal(ROW_BITS)
         byte = Signal(8)

@@ -37,7 +37,7 @@ response: a read is done again, a write is not, and its response has the status 
 sequence is answered OUT_OF_ORDER and does nothing. So every write is done once and in order, whatever is lost.
 
 **Buffers.** The device keeps four requests, one of which it executes, and builds one response while it sends the one
-before. So a host may have `READ_WINDOW` reads under way, or `WRITE_WINDOW` writes, which are done faster than they
+before. So a host may have `READ_WINDOW` reads in flight, or `WRITE_WINDOW` writes, which are done faster than they
 come.
 
 **Spaces.** Memory; the registers of `tilewright.accelerator.registers`; and information about the board, in words of

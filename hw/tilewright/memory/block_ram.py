@@ -101,15 +101,15 @@ class BlockRam(SharedComponent):
     """Serve AXI4 from a single-port on-chip memory.
 
     Bursts are INCR, of whole words at multiples of a word, within 4 KiB. A cycle moves a beat read or a beat written;
-    while bursts of both are under way they take turns. Latency is 5 cycles from an address to its first beat, and 1
-    cycle goes by between bursts. A burst outside the memory answers DECERR; a read then returns undefined data, and a
+    while bursts of both are in progress they alternate. Latency is 5 cycles from an address to its first beat, and 1
+    cycle passes between bursts. A burst outside the memory answers DECERR; a read then returns undefined data, and a
     write does nothing. Addresses start at 0::
 
         AR ──►│row, left│──┐                                             ┌─────┐
                            ├─►│command│──► SinglePortRam ──►│word│──►────┤queue├──► R
         AW, W ──►│row│─────┘                                             └─────┘
 
-    Nothing between a request and the queue waits: a beat is read when there is a place for it.
+    Nothing between a request and the queue waits: a beat is read when the queue has space for it.
 
     Parameters
     ----------

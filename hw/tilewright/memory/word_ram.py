@@ -15,7 +15,7 @@ class WordRam(SharedComponent):
     """Serve AXI4 from a single-port on-chip memory, one word at a time.
 
     Like `BlockRam`, for bursts of one beat; their length is ignored. A read in cycle t is answered in t + 1;
-    a write's data are taken after its address, and answered a cycle later. Reads and writes take turns. A word outside
+    a write's data are taken after its address, and answered a cycle later. Reads and writes alternate. A word outside
     the memory answers DECERR; a read then returns undefined data, a write does nothing. Addresses start at 0.
 
     Parameters

@@ -24,7 +24,7 @@ class BlockFifo(SharedComponent):
     Parameters
     ----------
     shape : ShapeLike
-        What an entry is.
+        Shape of an entry.
     depth : int
         Entries the memory holds; a power of two, at least 2.
 

@@ -21,7 +21,7 @@ class SmallFifo(SharedComponent):
     Parameters
     ----------
     shape : ShapeLike
-        What an entry is.
+        Shape of an entry.
     depth : int
         Entries it holds, at least 1.
 

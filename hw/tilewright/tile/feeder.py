@@ -20,7 +20,7 @@ def weight_word(config: TileConfig) -> data.StructLayout:
 
 
 class TileFeeder(SharedComponent):
-    """Pair packets of activations with tiles of weights, and hold back what comes too early.
+    """Pair packets of activations with tiles of weights, and hold back words that arrive too early.
 
     The k-th packet of activations meets the k-th tile of weights. A tile of weights ends with ``last`` or
     after ``cols`` words. The first word of a packet waits until its tile of weights is loaded; a weight word

@@ -1,4 +1,4 @@
-"""The element that is chained down a column: a dot product, added to what comes from above."""
+"""The element that is chained down a column: a dot product, added to the partial sum from above."""
 
 from amaranth.hdl import Cat, Module, Signal, signed, unsigned
 from amaranth.lib.wiring import In, Out

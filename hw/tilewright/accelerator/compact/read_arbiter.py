@@ -31,7 +31,7 @@ class CompactRouter(SharedComponent):
     b_first_tile : In(1)
         B's request is for the first N-tile of its M-block. Valid with the request.
     descriptor_words, parameter_words, c_words : Out(stream.Signature(config.dma.word_shape, always_ready=True))
-        The words of the request under way, in order. They must be taken in the cycle in which they come.
+        The words of the current request, in order. They must be taken in the cycle in which they come.
     a_words, b_words : Out(stream.Signature(arriving_shape(config), always_ready=True))
         The same for chunks, with `block_last` and `long` of their request.
     requests : Out(stream.Signature(config.dma.request_shape))

@@ -130,7 +130,7 @@ class SerialRequantizer(SharedComponent):
                 m.d.comb += self.done.eq(1)
                 m.next = "Idle"
 
-        # One bit of the sum's magnitude goes in, one of the product comes out. All that follows the first 1 of a
+        # One bit of the sum's magnitude enters, one of the product leaves. All that follows the first 1 of a
         # negative number is inverted, and the copies of its sign become zeros.
         bit = Signal()
         partial = Signal(32)

@@ -57,7 +57,7 @@ class CompactStore(SharedComponent):
         The operands of a tile: parameters, a row for each array, or rows of the old C. Never both at once; each is
         offered until it is accepted, after its last word.
     parameter_words, c_words : In(stream.Signature(config.dma.word_shape, always_ready=True))
-        The words of the request under way, in order, each an int32. They are taken in the cycle in which they come.
+        The words of the current request, in order, each an int32. They are taken in the cycle in which they come.
     write_requests : Out(stream.Signature(config.transfer_shape))
         The rows of a tile, to a `WordWriter`; offered until it accepts, which is when the tile is in memory.
     write_words : Out(stream.Signature(unsigned(32)))

@@ -102,7 +102,7 @@ class AcceleratorConfig(TileConfig):
         ),
     ] = "single"
     size_bits: Annotated[
-        int, Field(ge=8, le=SIZE_BITS, description="Width of M, N and K; what is wider is cut up by the host.")
+        int, Field(ge=8, le=SIZE_BITS, description="Width of M, N and K; the host splits larger matrices.")
     ] = SIZE_BITS
     stride_bits: Annotated[
         int, Field(ge=12, le=STRIDE_BITS, description="Width of the distance between rows in bytes.")

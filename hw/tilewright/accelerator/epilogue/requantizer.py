@@ -19,7 +19,7 @@ __all__ = ["Requantizer"]
 class Requantizer(SharedComponent):
     """Add biases or an old C to sums, and requantize them to int8 or pass them on as int32.
 
-    As `tilewright_sim.models.gemm.requantize` computes it. Nothing stalls: what goes in in cycle t comes out in cycle
+    As `tilewright_sim.models.gemm.requantize` computes it. Nothing stalls: the result of cycle t's inputs is in cycle
     ``t + latency``, raw or not. Throughput is 1 group of `lanes` sums per cycle::
 
         sums, addends, multipliers, shifts ──► lanes ──► + zero point ──│ │──► clamp, or total ──│o│──►

@@ -30,7 +30,7 @@ class Fields(SimpleNamespace):
 def gather_narrow(m: Module, config: AcceleratorConfig, decoder: "DescriptorDecoder") -> tuple[Fields, Value]:
     """Write the arriving words into narrow registers; return the fields, and whether this is the last word.
 
-    The bus is 32 bits wide. A flag for each word says that it has a bit that nobody can use.
+    The bus is 32 bits wide. A flag for each word says that one of the dropped bits is 1.
     """
     came = decoder.words.valid
     beat = Signal(range(WORDS))

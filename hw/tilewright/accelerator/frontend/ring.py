@@ -45,14 +45,14 @@ class CommandRing(SharedComponent):
     hold : In(1)
         No further descriptor is fetched while this is 1.
     forget : In(1)
-        The offer of `fetch` is withdrawn, and what was fetched and is not complete is put back into the ring: for as
+        The offer of `fetch` is withdrawn, and fetched, incomplete descriptors return to the ring: for as
         many cycles at least as there are such descriptors, and one more.
     skip : In(1)
         The oldest descriptor, which was put back, counts as complete.
     completed : In(1)
         The oldest incomplete descriptor is complete.
     taken : In(1)
-        The descriptor fetched last needs no place any more.
+        The descriptor fetched last has been handed on.
     beyond : Out(1)
         Instead of a request: the entry is past the last address. For one cycle, that in which `fetch` would have come.
     fetch : Out(stream.Signature(config.transfer_shape))

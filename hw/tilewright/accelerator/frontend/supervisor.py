@@ -30,7 +30,7 @@ class Supervisor(SharedComponent):
 
     When a failure is known, `hold` is 1. Earlier descriptors go on; if one of them fails too, it takes the place
     of the one known. Of several failures of one descriptor, the first of each engine counts, and of these the reader's;
-    a failed transfer counts rather than what is wrong with the descriptor. The host's abort ends the oldest incomplete
+    a failed transfer takes precedence over an error in the descriptor. The host's abort ends the oldest incomplete
     descriptor at once, whatever else has failed.
 
     `abort` is 1 in Abort and Flush, a cycle late; Abort takes 8 cycles or more, so that a request just accepted shows
@@ -140,7 +140,7 @@ class Supervisor(SharedComponent):
         aborting = Signal()  # an abort command is pending
         aborted = Signal()  # the abort is the cause of the failure
         resetting = Signal()
-        conclude = Signal()  # first cycle of Flush: the records still show what was known
+        conclude = Signal()  # first cycle of Flush: the logs still hold the failures
         forget = Signal()
         m.d.sync += completed.eq(self.completed)
         m.d.sync += aborting.eq(self.abort_command)
@@ -225,7 +225,7 @@ class Supervisor(SharedComponent):
 
     def _oldest_failure(self, m: Module, reads: FailureLog, writes: FailureLog) -> tuple[Value, ...]:
         """Whether a transfer failed, the oldest was a write, anything failed, and all before it are done."""
-        # A bad descriptor is the youngest of all in work.
+        # A bad descriptor is the youngest of all in progress.
         transfer = reads.known | writes.known
         by_write = Signal()
         known = Signal()

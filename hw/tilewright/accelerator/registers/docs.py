@@ -12,7 +12,7 @@ __all__ = ["c_header", "register_page"]
 _ACCESS = {
     "ro": "read only",
     "rw": "read and write",
-    "w1": "a 1 that is written acts at once; reads as 0",
+    "w1": "writing a 1 acts immediately; reads as 0",
     "w1c": "a 1 that is written clears the bit",
     "wo": "write only; reads as 0",
 }
@@ -111,7 +111,7 @@ def register_page(config: AcceleratorConfig) -> str:
         "once; it has no effect if there is none, or while STATUS.stopping or failed is 1. COMMAND.soft_reset works",
         "at any time; it is done when STATUS.stopping is 0 again, and until then nothing should be written.",
         "",
-        "DESCRIPTOR_0 to 15 take one descriptor at a time, when none is in work and the ring is empty: while",
+        "DESCRIPTOR_0 to 15 take one descriptor at a time, when none is in progress and the ring is empty: while",
         "STATUS.direct_ready is 1. Write DESCRIPTOR_0 first, then the others, DESCRIPTOR_15 last, which submits it.",
         "If direct_ready becomes 0 in between, since TAIL was written, all further words are answered with SLVERR, and",
         "nothing is submitted: begin again with DESCRIPTOR_0. Such a descriptor needs no CONTROL.enable. It counts in",

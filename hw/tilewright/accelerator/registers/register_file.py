@@ -35,8 +35,8 @@ class RegisterFile(SharedComponent):
     and a write to DESCRIPTOR_n while `direct_ready` is 0 are answered SLVERR and change nothing. The two least bits
     of an address are ignored. Bits of no field are read as 0, and may be written anything.
 
-    A write acts 2 cycles after its address and data, and is answered 2 cycles later, when a read will see what it
-    did: one write in 4 cycles. A read is answered 3 cycles after its address, of a counter when it is given. Each
+    A write acts 2 cycles after its address and data, and is answered 2 cycles later, when a read sees its
+    effect: one write in 4 cycles. A read is answered 3 cycles after its address, of a counter when it is given. Each
     register has a copy that is 0 unless it is addressed, so that reading takes an OR::
 
         words ──►│copy & addressed│──► or ──►│rdata│──► R
@@ -126,7 +126,7 @@ class RegisterFile(SharedComponent):
         writable = _any_word(word, [r for r in REGISTERS if r.access != "ro"])
         direct = Signal()
         m.d.sync += direct.eq(_is_descriptor(word))
-        # Words that were written before the ring was at work are gone: what follows begins with word 0 again.
+        # Words written before the ring was busy are discarded: the next descriptor begins with word 0 again.
         assembling = Signal()
         refused = Mux(word[:4] == 0, ~self.direct_ready, ~assembling)
         m.d.sync += port.write_error.eq(~port.write_whole | ~writable | _is_descriptor(word) & refused)

@@ -44,7 +44,7 @@ class Field:
 class Register:
     """A register of 32 bits.
 
-    ``access`` is ``ro`` (read only), ``rw`` (read and write), ``w1`` (a 1 that is written acts at once and reads as 0),
+    ``access`` is ``ro`` (read only), ``rw`` (read and write), ``w1`` (writing a 1 acts immediately; reads as 0),
     ``w1c`` (a 1 that is written clears the bit) or ``wo`` (write only, reads as 0).
     """
 
@@ -98,7 +98,7 @@ DESCRIPTOR = (
     DescriptorField("b_stride", 52, 32, "bytes from a row of B to the next"),
     DescriptorField("c_stride", 56, 32, "bytes from a row of C to the next"),
     DescriptorField("zero_point", 60, 8, "added to the requantized result", signed=True),
-    DescriptorField("minimum", 61, 8, "least int8 result (activation clamp)", signed=True),
+    DescriptorField("minimum", 61, 8, "smallest int8 result (activation clamp)", signed=True),
     DescriptorField("maximum", 62, 8, "greatest int8 result", signed=True),
     DescriptorField("reserved_2", 63, 8, "0"),
 )
@@ -170,7 +170,7 @@ def _registers() -> tuple[Register, ...]:
             engine,
             4 * place,
             3,
-            "what this engine does: " + ", ".join(f"{a.value} {name}" for name, a in Activity.__members__.items()),
+            "activity of this engine: " + ", ".join(f"{a.value} {name}" for name, a in Activity.__members__.items()),
         )
         for place, engine in enumerate(ENGINES)
     )
@@ -199,17 +199,17 @@ def _registers() -> tuple[Register, ...]:
         Register("K_LIMIT", 0x14, "ro", "largest k of a descriptor; CAP_BUFFERS tells the limits of m, n and strides"),
         Register("CONTROL", 0x20, "rw", "", (
             Field("enable", 0, 1, "fetch descriptors from the ring while head and tail differ"),)),
-        Register("COMMAND", 0x24, "w1", "what to do at once", (
+        Register("COMMAND", 0x24, "w1", "commands, each carried out immediately", (
             Field("abort", 0, 1, "end the running descriptors; the oldest fails with ABORTED"),
             Field("resume", 1, 1, "after an error, go on with the descriptor after the one that failed"),
             Field("soft_reset", 2, 1, "abort, then all registers as after reset, and the error forgotten"),
             Field("clear_counters", 3, 1, "all counters to 0"))),
         Register("STATUS", 0x28, "ro", "", (
-            Field("busy", 0, 1, "a descriptor is in work, or the ring holds one and is enabled"),
+            Field("busy", 0, 1, "a descriptor is in progress, or the ring holds one and is enabled"),
             Field("failed", 1, 1, "a descriptor failed: ERROR says why; waits for resume or soft_reset"),
             Field("stopping", 2, 1, "an error, abort or soft reset waits for the bus to finish"),
             Field("direct_ready", 3, 1, "a descriptor may be written to DESCRIPTOR"))),
-        Register("ENGINES", 0x2C, "ro", "where every engine stands", engines),
+        Register("ENGINES", 0x2C, "ro", "activity of every engine", engines),
         Register("IRQ_ENABLE", 0x30, "rw", "which bits of IRQ_STATUS raise `irq`", (
             Field("done", 0, 1, ""), Field("error", 1, 1, ""), Field("empty", 2, 1, ""))),
         Register("IRQ_STATUS", 0x34, "w1c", "", (

@@ -15,7 +15,7 @@ class TileIterator(SharedComponent):
     """Iterate over the tiles of each job, and request their parameters, or old C, one tile ahead.
 
     For each M-block of ``block_rows`` rows, for each N-tile of ``cols`` columns; the last of either may be short. A
-    tile is offered when what it needs has arrived; then the next is worked on. So there are two tiles with operands:
+    tile is offered when its operands have arrived; then the next is prepared. So there are two tiles with operands:
     the one that is being stored and the one offered, each with its own `bank`. The first tile of a job is offered 3
     cycles after the job is accepted; the next follows 2 cycles after a tile is accepted, 3 after the last of a row
     of tiles, 4 after that of a job; or else 2 cycles after its operands have `arrived`::

@@ -12,7 +12,7 @@ from tilewright.storage import SmallFifo
 __all__ = ["StoreWrites"]
 
 NUMBER_BITS = 3
-"""Bits of its number that tell a job from the others in work: those are fewer than 2**NUMBER_BITS."""
+"""Low bits of a job's number that identify it among the jobs in progress, fewer than 2**NUMBER_BITS."""
 
 
 class StoreWrites(SharedComponent):
@@ -45,7 +45,7 @@ class StoreWrites(SharedComponent):
     failure : Out(stream.Signature(config.failure_shape, always_ready=True))
         Writing a tile has failed, in the cycle of its status.
     pending : Out(1)
-        There is a tile whose status has not come.
+        The status of a tile has not arrived yet.
     """
 
     TILES = 16

@@ -18,7 +18,7 @@ class WordReader(SharedComponent):
 
     Behaves like a `DmaReader`, in a sixth of the flip-flops, with these differences: a request is
     accepted at its end, with its status, and must stay unchanged until then; a request that fails gives no words from
-    the failing one on; whoever takes words is always ready; addresses and strides must be multiples of the word, rows
+    the failing one on; the consumer is always ready; addresses and strides must be multiples of the word, rows
     and their number at least 1. An address offered in cycle t and answered in t + n gives its word in t + n, and the
     next address is offered in t + n + 1::
 
@@ -27,8 +27,8 @@ class WordReader(SharedComponent):
     **Errors.** A request fails at the first word past the last address (``WRAPPED``), or with an error response
     (``SLVERR``, ``DECERR``).
 
-    **Abort.** While `abort` is 1 no request is begun; one that is under way ends without a status when the word under
-    way has come.
+    **Abort.** While `abort` is 1 no request is begun; the current one ends without a status when the current
+    word has arrived.
 
     Parameters
     ----------
@@ -45,9 +45,9 @@ class WordReader(SharedComponent):
     status : Out(stream.Signature(config.status_shape, always_ready=True))
         In the cycle of the request's acceptance: the cause, and the address of the last word requested.
     abort : In(1)
-        End the request under way and begin no other; a level, see above.
+        End the current request and begin no other; a level, see above.
     busy : Out(1)
-        A request is under way.
+        A request is in progress.
     m_axi : Out(Axi4Read)
         The bus. All bursts have one beat and identifier 0.
     """

@@ -28,8 +28,8 @@ class WordWriter(SharedComponent):
     **Errors.** A request fails at the first word past the last address (``WRAPPED``), or with an error response
     (``SLVERR``, ``DECERR``).
 
-    **Abort.** While `abort` is 1 no request and no word is begun; one that is under way ends without a status when the
-    word under way has been answered.
+    **Abort.** While `abort` is 1 no request and no word is begun; the current one ends without a status when the
+    current word has been answered.
 
     Parameters
     ----------
@@ -45,9 +45,9 @@ class WordWriter(SharedComponent):
     status : Out(stream.Signature(config.status_shape, always_ready=True))
         In the cycle of the request's acceptance: the cause, and the address of the last word.
     abort : In(1)
-        End the request under way and begin no other; a level, see above.
+        End the current request and begin no other; a level, see above.
     busy : Out(1)
-        A request is under way.
+        A request is in progress.
     m_axi : Out(Axi4Write)
         The bus. All bursts have one beat and identifier 0.
     """
@@ -69,8 +69,8 @@ class WordWriter(SharedComponent):
         config, axi = self.config, self.m_axi
         iterator = place(m, "iterator", WordIterator(config), platform)
         cause = Signal(Cause, reset_less=True)
-        addressed = Signal()  # of the word under way, the address has been accepted
-        given = Signal()  # … the data
+        addressed = Signal()  # the address of the current word has been accepted
+        given = Signal()  # its data have been accepted
         m.d.comb += [
             iterator.request.eq(self.requests.payload),
             *(getattr(axi, f"aw{name}").eq(value) for name, value in single_beat(config, iterator.address).items()),

@@ -65,7 +65,7 @@ class _Netlist:
     def __init__(self, module: dict[str, Any], library: Library):
         self.module = module
         self.library = library
-        # Of each net, who reads it, as (cell, port, index), and the load that its driver bears.
+        # The readers of each net as (cell, port, index), and the load of its driver.
         self.readers: dict[int | str, list[tuple[str, str, int]]] = defaultdict(list)
         self.limit: dict[int, float] = {}
         self.next_net = 1

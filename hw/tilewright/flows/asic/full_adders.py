@@ -158,7 +158,7 @@ class _Builder:
         return output
 
     def reduce(self, inputs: list[Bit], carry: int, total: int, attributes: dict[str, Any], kept: list[_Adder]) -> None:
-        """Keep an adder, or what is left of it where inputs are constant or the same."""
+        """Keep an adder, or its reduced form where inputs are constant or the same."""
         nets = [bit for bit in map(self.resolve, inputs) if isinstance(bit, int)]
         ones = sum(1 for bit in map(self.resolve, inputs) if bit == "1")
         for bit in set(nets):

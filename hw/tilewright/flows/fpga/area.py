@@ -96,7 +96,7 @@ def measure_area(product: Product, config: Config, family: Family) -> Area:
 
 @dataclass(frozen=True)
 class ModuleArea:
-    """What the instances of one module take in one place of the hierarchy, without what is in them.
+    """The resources of a module's instances at one level of the hierarchy, without their children.
 
     Parameters
     ----------

@@ -100,7 +100,7 @@ class Sdram(SharedComponent):
             connect(m, bursts.o, splitter.i)
             connect(m, splitter.o, gate.i)
             connect(m, gate.o, segments)
-            # A burst that is not answered has a place in `answers`, and so there is one in `bursts`.
+            # A burst that is not answered has a slot of `answers`, and so there is one of `bursts`.
             valid, ready = getattr(axi, f"{prefix}valid"), getattr(axi, f"{prefix}ready")
             m.d.comb += ready.eq(answer.i.ready)
             m.d.comb += answer.i.valid.eq(valid)

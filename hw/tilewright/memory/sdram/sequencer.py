@@ -51,7 +51,7 @@ class SdramSequencer(SharedComponent):
 
     A word is one READ or WRITE of ``burst_length`` columns; the cycles between two of them are free for PRECHARGE and
     ACTIVATE of another bank, so a change of rows costs nothing if the segment before was long enough. Rows stay open
-    until another one of the bank is wanted, or a refresh closes all of them. Reads and writes take turns::
+    until another one of the bank is wanted, or a refresh closes all of them. Reads and writes alternate::
 
         i_reads  ──┐
                    ├──►│next│──►│head│──► READ, WRITE, or what its row needs
