@@ -2,7 +2,7 @@
 
 
 class TilewrightError(Exception):
-    """Something the user can mend. The command prints its one line and exits with status 2."""
+    """An error that the user can fix. The command prints it on one line and exits with status 2."""
 
 
 class ConfigError(TilewrightError, ValueError):
@@ -13,7 +13,7 @@ class ConfigError(TilewrightError, ValueError):
     field : str
         Name of the offending field, with its path if it is nested (``tile.rows``).
     value : object
-        What was asked for.
+        The value that was given.
     reason : str
         Why it cannot be built.
     nearest : object or None

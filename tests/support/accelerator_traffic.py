@@ -26,7 +26,7 @@ from cocotbext.axi.axi_channels import (
 )
 
 from tilewright.accelerator.contract import DESCRIPTOR_BYTES, PARAMETER_PITCH_BYTES, AcceleratorConfig, Activity
-from tilewright.accelerator.registers import COUNTERS, FLAGS, REGISTERS, WALKERS
+from tilewright.accelerator.registers import COUNTERS, ENGINES, FLAGS, REGISTERS
 from tilewright_sim.host.descriptor import Descriptor, flag_bits
 from tilewright_sim.models import gemm as golden
 from tilewright_sim.testbench.cocotb_streams import PERIOD_NS, cycle, cycles, written_word
@@ -333,7 +333,7 @@ class Chip:
             if moved != (now := self.memory.read_words + self.memory.written_words):
                 moved, since = now, cycle()
             await cycles(self.dut, 4)
-        raise AssertionError(f"it hangs; walkers: {await self.fields('WALKERS')}, head {await self.read('HEAD')}")
+        raise AssertionError(f"it hangs; engines: {await self.fields('ENGINES')}, head {await self.read('HEAD')}")
 
     async def finish(self, jobs: list["Job"]) -> None:
         """Wait for the last of these; then compare the memory, and see that the counters close."""
@@ -350,14 +350,14 @@ class Chip:
         assert status == {"busy": 0, "failed": 0, "stopping": 0, "direct_ready": 1}, status
 
     async def check_counters(self) -> dict[str, int]:
-        """The causes of each walker add up to all the cycles; the words are those of the bus."""
+        """The causes of each engine add up to all the cycles; the words are those of the bus."""
         if self.config.compact:
             assert (await self.lite.read(_REGISTERS["COUNT_READ_WORDS"].offset, 4)).resp == AxiResp.SLVERR
             return {"cycles": await self.read("COUNT_CYCLES")}
         counts = {name: await self.read(f"COUNT_{name.upper()}") for name, _ in COUNTERS}
-        for walker in WALKERS:
-            causes = {cause: counts[f"{walker}_{cause.lower()}"] for cause in Activity.__members__}
-            assert sum(causes.values()) == counts["cycles"], f"{walker}: {causes}, cycles {counts['cycles']}"
+        for engine in ENGINES:
+            causes = {cause: counts[f"{engine}_{cause.lower()}"] for cause in Activity.__members__}
+            assert sum(causes.values()) == counts["cycles"], f"{engine}: {causes}, cycles {counts['cycles']}"
         return counts
 
     def compare(self) -> None:

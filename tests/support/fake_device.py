@@ -8,12 +8,12 @@ from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.accelerator.registers import (
     DESCRIPTOR,
     DESCRIPTOR_VERSION,
+    ENGINES,
     ERRORS,
     FLAGS,
     IDENTIFIER,
     REGISTER_MAP_VERSION,
     REGISTERS,
-    WALKERS,
 )
 from tilewright_sim.models import gemm as golden
 
@@ -136,7 +136,7 @@ class FakeDevice:
         for name in (
             "COUNT_CYCLES",
             "COUNT_EXECUTE_BUSY",
-            *(f"COUNT_{w.upper()}_IDLE" for w in WALKERS if w != "execute"),
+            *(f"COUNT_{w.upper()}_IDLE" for w in ENGINES if w != "execute"),
         ):
             self.put(name, self.get(name) + CYCLES)
         if self.bad == (head - 1) & 0xFFFF:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tilewright.accelerator.contract import AcceleratorConfig
-from tilewright.accelerator.registers import WALKERS
+from tilewright.accelerator.registers import ENGINES
 from tilewright.base import ConfigError
 from tilewright_sim.host import Requant, Simulator
 from tilewright_sim.host.errors import AbortedError, BusError, DescriptorError
@@ -88,8 +88,8 @@ def random_product(chip: Simulator, dice: random.Random, rng: np.random.Generato
 
 
 def check_counters(counters: dict[str, int]) -> None:
-    for walker in WALKERS:
-        causes = [counters[f"{walker}_{cause}"] for cause in ("idle", "busy", "memory", "space", "dependency")]
+    for engine in ENGINES:
+        causes = [counters[f"{engine}_{cause}"] for cause in ("idle", "busy", "memory", "space", "dependency")]
         assert min(causes) >= 0
         assert sum(causes) == counters["cycles"]
 

@@ -3,11 +3,11 @@
 from amaranth.hdl import Module, Signal
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from tilewright.accelerator.compact import CompactAccumulators, CompactRouter, CompactStore
+from tilewright.accelerator.compact import CompactAccumulators, CompactReadArbiter, CompactStore
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.accelerator.execute import Accumulators, Execute, Panel, Ring
 from tilewright.accelerator.frontend import Command
-from tilewright.accelerator.load import LoadA, LoadB, ReadRouter
+from tilewright.accelerator.load import LoadA, LoadB, ReadArbiter
 from tilewright.accelerator.registers import REGISTER_ADDRESS_BITS
 from tilewright.accelerator.store import Store
 from tilewright.base import SharedComponent, place
@@ -29,7 +29,7 @@ class Accelerator(SharedComponent):
                           LoadA ─► Panel ──► Execute           Store
                             │     LoadB ─► Ring ─► │ Accumulators ─► │ parameters, epilogue
                             └────┬──────┘          └────────────┘    │
-                  m_axi ◄── ReadRouter ◄── parameters, old C ────────┤
+                  m_axi ◄── ReadArbiter ◄── parameters, old C ────────┤
                             DmaReader                                ▼
                   m_axi ◄──────────────────────────────────────── DmaWriter
 
@@ -45,9 +45,9 @@ class Accelerator(SharedComponent):
     Members
     -------
     s_axil : In(AxiLite)
-        Registers.
+        Registers, as `tilewright.accelerator.registers` lists them; single 32-bit accesses, see `RegisterFile`.
     m_axi : Out(Axi4)
-        Memory.
+        Memory: INCR bursts of whole words, all with identifier 0. Reads and writes are not ordered among each other.
     irq : Out(1)
         High while an enabled interrupt is pending.
     """
@@ -68,7 +68,9 @@ class Accelerator(SharedComponent):
         command = place(m, "command", Command(config), platform)
         reader = place(m, "reader", WordReader(dma) if compact else DmaReader(dma), platform)
         writer = place(m, "writer", WordWriter(dma) if compact else DmaWriter(dma), platform)
-        router = place(m, "router", CompactRouter(config) if compact else ReadRouter(config), platform, reset=flush)
+        read_arbiter = place(
+            m, "read_arbiter", CompactReadArbiter(config) if compact else ReadArbiter(config), platform, reset=flush
+        )
         load_a = place(m, "load_a", LoadA(config), platform, reset=flush)
         load_b = place(m, "load_b", LoadB(config), platform, reset=flush)
         panel = place(m, "panel", Panel(config), platform, reset=flush)
@@ -94,24 +96,24 @@ class Accelerator(SharedComponent):
             load_a.head.eq(command.head),
             load_b.head.eq(command.head),
             store.head.eq(command.head),
-            router.head.eq(command.head),
-            router.b_first_tile.eq(load_b.first_tile),
-            router.parameters_urgent.eq(accumulators.sums.ready),
+            read_arbiter.head.eq(command.head),
+            read_arbiter.b_first_tile.eq(load_b.first_tile),
+            read_arbiter.parameters_urgent.eq(accumulators.sums.ready),
         ]
 
-        connect(m, command.fetch, router.descriptor_requests)
-        connect(m, store.parameter_requests, router.parameter_requests)
-        connect(m, store.c_requests, router.c_requests)
-        connect(m, load_a.requests, router.a_requests)
-        connect(m, load_b.requests, router.b_requests)
-        connect(m, router.descriptor_words, command.words)
-        connect(m, router.parameter_words, store.parameter_words)
-        connect(m, router.c_words, store.c_words)
-        connect(m, router.a_words, load_a.words)
-        connect(m, router.b_words, load_b.words)
-        connect(m, router.failure, command.read_failure)
+        connect(m, command.fetch, read_arbiter.descriptor_requests)
+        connect(m, store.parameter_requests, read_arbiter.parameter_requests)
+        connect(m, store.c_requests, read_arbiter.c_requests)
+        connect(m, load_a.requests, read_arbiter.a_requests)
+        connect(m, load_b.requests, read_arbiter.b_requests)
+        connect(m, read_arbiter.descriptor_words, command.words)
+        connect(m, read_arbiter.parameter_words, store.parameter_words)
+        connect(m, read_arbiter.c_words, store.c_words)
+        connect(m, read_arbiter.a_words, load_a.words)
+        connect(m, read_arbiter.b_words, load_b.words)
+        connect(m, read_arbiter.failure, command.read_failure)
         connect(m, store.failure, command.write_failure)
-        self._connect_reader(m, reader, router)
+        self._connect_reader(m, reader, read_arbiter)
         self._connect_writer(m, writer, store)
         m.d.comb += [
             reader.abort.eq(command.abort),
@@ -138,14 +140,16 @@ class Accelerator(SharedComponent):
             command.activity_store.eq(store.activity),
         ]
 
-    def _connect_reader(self, m: Module, reader: DmaReader | WordReader, router: ReadRouter | CompactRouter):
-        """Words and status are never stalled: `router` accepts one in each cycle."""
-        connect(m, router.requests, reader.requests)
+    def _connect_reader(
+        self, m: Module, reader: DmaReader | WordReader, read_arbiter: ReadArbiter | CompactReadArbiter
+    ):
+        """Words and status are never stalled: `read_arbiter` accepts one in each cycle."""
+        connect(m, read_arbiter.requests, reader.requests)
         m.d.comb += [
-            router.words.valid.eq(reader.o.valid),
-            router.words.payload.eq(reader.o.payload),
-            router.status.valid.eq(reader.status.valid),
-            router.status.payload.eq(reader.status.payload),
+            read_arbiter.words.valid.eq(reader.o.valid),
+            read_arbiter.words.payload.eq(reader.o.payload),
+            read_arbiter.status.valid.eq(reader.status.valid),
+            read_arbiter.status.payload.eq(reader.status.payload),
         ]
         if isinstance(reader, DmaReader):
             m.d.comb += [

@@ -26,6 +26,7 @@ class AdderTree(SharedComponent):
     products : In(unsigned(terms * (activation_bits + weight_bits)))
         The signed products side by side, the first in the lowest bits.
     total : Out(signed(product_sum_bits(activation_bits, weight_bits, terms)))
+        The exact sum of the products of ``latency`` cycles before; the same cycle if there is a single product.
     """
 
     def __init__(self, activation_bits: int, weight_bits: int, terms: int):

@@ -36,7 +36,10 @@ class CarryAdder(SharedComponent):
     Members
     -------
     a, b, c, d : In(unsigned(width))
+        The operands: ``a`` gated with ``b`` bit by bit, plus ``c`` gated with ``d``. For a plain sum, all bits of
+        ``b`` and ``d`` are 1.
     total : Out(unsigned(width))
+        The sum modulo ``2**width``, in the same cycle.
     """
 
     def __init__(self, width: int, inverted_from: int | None = None, either: bool = False):

@@ -1,4 +1,4 @@
-"""Multiply a stream of activations by a weight that stays: in a DSP block, on carry chains, or as synthesis likes."""
+"""Multiplies activations by a stationary weight: in a DSP block, on carry chains, or as synthesis chooses."""
 
 from amaranth.hdl import ClockSignal, Const, Instance, Module, Signal, signed
 from amaranth.lib.wiring import In, Out
@@ -27,7 +27,7 @@ class Multiplier(SharedComponent):
         activation ────────│a│──┘
 
     ===== ==========================================================================================
-    kind  what it becomes
+    kind  implementation
     ===== ==========================================================================================
     infer A registered ``*``: synthesis chooses.
     dsp   ECP5: one MULT18X18D with its own input and output registers. Elsewhere the same three
@@ -47,10 +47,13 @@ class Multiplier(SharedComponent):
     Members
     -------
     activation : In(signed(activation_bits))
+        The activation of this cycle, a new one in each.
     weight : In(signed(weight_bits))
+        The weight to load, sampled with ``load``.
     load : In(1)
         Take ``weight`` at the end of this cycle.
     product : Out(signed(activation_bits + weight_bits))
+        The exact product of the activation ``latency`` cycles before.
     """
 
     def __init__(self, kind: str, activation_bits: int, weight_bits: int):
@@ -71,7 +74,8 @@ class Multiplier(SharedComponent):
                 product = self.activation * self._stationary(m)
             case "lut":
                 lut = place(m, "lut", LutMultiplier(len(self.activation), len(self.weight)), platform)
-                m.d.comb += [lut.a.eq(self.activation), lut.b.eq(self._stationary(m))]
+                m.d.comb += lut.a.eq(self.activation)
+                m.d.comb += lut.b.eq(self._stationary(m))
                 product = lut.product
             case "dsp":
                 product = Signal.like(self.product, name="dsp_product", reset_less=True)
@@ -88,7 +92,7 @@ class Multiplier(SharedComponent):
         return m
 
     def _stationary(self, m: Module) -> Signal:
-        """The register of the weight that stays."""
+        """The register of the stationary weight."""
         stationary = Signal.like(self.weight, name="stationary", reset_less=True)
         with m.If(self.load):
             m.d.sync += stationary.eq(self.weight)

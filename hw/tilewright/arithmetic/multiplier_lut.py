@@ -27,8 +27,11 @@ class LutMultiplier(SharedComponent):
     Members
     -------
     a : In(signed(a_bits))
+        The operand that is shifted and added: a row for each bit of ``b``.
     b : In(signed(b_bits))
+        The operand whose bits are the rows.
     product : Out(signed(a_bits + b_bits))
+        The exact product of the operands of the cycle before.
     """
 
     def __init__(self, a_bits: int, b_bits: int):
@@ -46,16 +49,24 @@ class LutMultiplier(SharedComponent):
         high_rows = rows - low_rows
         low_sum = place(m, "low_rows", RowSum(a_bits, low_rows), platform)
         high_sum = place(m, "high_rows", RowSum(a_bits, high_rows, subtract_last=True), platform)
-        m.d.comb += [low_sum.a.eq(self.a), low_sum.b.eq(self.b[:low_rows])]
-        m.d.comb += [high_sum.a.eq(self.a), high_sum.b.eq(self.b[low_rows:])]
+        m.d.comb += low_sum.a.eq(self.a)
+        m.d.comb += low_sum.b.eq(self.b[:low_rows])
+        m.d.comb += high_sum.a.eq(self.a)
+        m.d.comb += high_sum.b.eq(self.b[low_rows:])
 
         low = Signal.like(low_sum.total, reset_less=True)
         high = Signal.like(high_sum.total, reset_less=True)
-        m.d.sync += [low.eq(low_sum.total), high.eq(high_sum.total)]
+        m.d.sync += low.eq(low_sum.total)
+        m.d.sync += high.eq(high_sum.total)
 
         width = len(high)
         join = place(m, "join", CarryAdder(width, high_rows - 1), platform)
-        m.d.comb += [join.a.eq(high), join.b.eq(-1), join.c.eq(low[low_rows:].as_signed()), join.d.eq(-1)]
+        m.d.comb += [
+            join.a.eq(high),
+            join.b.eq(-1),
+            join.c.eq(low[low_rows:].as_signed()),
+            join.d.eq(-1),
+        ]
         m.d.comb += self.product.eq(Cat(low[:low_rows], join.total))
 
         return m
@@ -67,7 +78,7 @@ class RowSum(SharedComponent):
     A chain for the first two rows together, then one of ``a_bits + 1`` bits for each further row. With
     ``subtract_last`` the last bit of ``b`` has a negative weight, and the upper ``a_bits + 1`` bits of the total
     come out complemented: as in Baugh and Wooley's scheme its row is added complemented, here by
-    ``x - row = ~(~x + row)``, and whoever takes the total complements it (`CarryAdder` does so at no cost).
+    ``x - row = ~(~x + row)``, and the consumer of the total complements it (`CarryAdder` does so at no cost).
 
     Parameters
     ----------
@@ -81,8 +92,11 @@ class RowSum(SharedComponent):
     Members
     -------
     a : In(signed(a_bits))
+        The number that each row is a multiple of.
     b : In(unsigned(rows))
+        A bit for each row, the lowest first: whether ``a`` is added at its place.
     total : Out(signed(a_bits + rows))
+        The sum of the rows, in the same cycle; with ``subtract_last`` its upper ``a_bits + 1`` bits complemented.
     """
 
     def __init__(self, a_bits: int, rows: int, subtract_last: bool = False):
@@ -106,8 +120,10 @@ class RowSum(SharedComponent):
             m.d.comb += row_0.eq(a & self.b[0].replicate(len(a)))
         elif added >= 2:
             pair = place(m, "rows_0_1", CarryAdder(len(a) + 2), platform)
-            m.d.comb += [pair.a.eq(a), pair.b.eq(self.b[0].replicate(len(a) + 2))]
-            m.d.comb += [pair.c.eq(a << 1), pair.d.eq(self.b[1].replicate(len(a) + 2))]
+            m.d.comb += pair.a.eq(a)
+            m.d.comb += pair.b.eq(self.b[0].replicate(len(a) + 2))
+            m.d.comb += pair.c.eq(a << 1)
+            m.d.comb += pair.d.eq(self.b[1].replicate(len(a) + 2))
             total = pair.total
 
         for row in range(min(added, 2), self.rows):

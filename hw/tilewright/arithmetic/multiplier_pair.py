@@ -31,10 +31,13 @@ class MultiplierPair(SharedComponent):
     Members
     -------
     activations : In(data.ArrayLayout(signed(activation_bits), 2))
+        The two activations of this cycle.
     weights : In(data.ArrayLayout(signed(weight_bits), 2))
+        The two weights to load, sampled with ``load``.
     load : In(1)
         Take both weights at the end of this cycle.
     products : Out(data.ArrayLayout(signed(activation_bits + weight_bits), 2))
+        The exact products of the activations 3 cycles before, each with the weight of the same index.
     """
 
     def __init__(self, activation_bits: int, weight_bits: int):

@@ -1,4 +1,4 @@
-"""What every room stands on: configurations, components, ports, errors, files."""
+"""The base of all packages: configurations, components, ports, errors, files."""
 
 from tilewright.errors import ConfigError, TilewrightError, ToolError
 

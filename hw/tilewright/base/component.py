@@ -1,4 +1,4 @@
-"""What Verilog is generated for, and modules that are written once however often they are used."""
+"""Targets of Verilog generation, and components whose module is written once, however often it is used."""
 
 import itertools
 import re
@@ -38,7 +38,7 @@ class SharedComponent(wiring.Component):
 class Target:
     """Collects the modules of one Verilog file; Amaranth passes it to ``elaborate`` as the platform.
 
-    Elaborating 4,096 multipliers takes Amaranth a minute and gives as many modules. A target elaborates one
+    Elaborating 4,096 multipliers takes Amaranth a minute and yields as many modules. A target elaborates one
     of each kind and instantiates it everywhere else, so that time and text grow with the kinds.
 
     Parameters
@@ -99,7 +99,7 @@ class Target:
         if len(re.findall(r"\\rst\b", text)) == 1:
             text = re.sub(r"\n[^\n]*\\rst\n", "\n", text)
         clocks = [clock for clock in _CLOCKS if re.search(rf"input \d+  \\{clock}\n", text)]
-        # Expressions say themselves what is signed. Declared on a port, it makes `synth_ecp5` of Yosys 0.70 fail on
+        # Expressions carry their own signedness. Declared on a port, it makes `synth_ecp5` of Yosys 0.70 fail on
         # instances with parameters (its `hierarchy -check` then reads the top again and misses its children).
         text = re.sub(r"(\n *wire [^\n]*?) signed( \\)", r"\1\2", text)
         # Ports in the order of declaration, behind the clock; Yosys counts them from 1.
@@ -132,7 +132,7 @@ def place(m: Module, name: str, component: ComponentT, platform: object, *, rese
 
 
 def _flat_ports(component: wiring.Component) -> dict[str, tuple[Value, PortDirection]]:
-    """Ports by name, their paths joined by single underscores; a stream's constant ``ready`` is none."""
+    """Ports by name, their paths joined by single underscores; a stream's constant ``ready`` is not a port."""
     ports = {}
     for path, member, port in component.signature.flatten(component):
         value = Value.cast(port)

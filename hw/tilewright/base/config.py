@@ -1,4 +1,4 @@
-"""Configurations: what can be chosen about each component, checked when it is made."""
+"""Configurations: the choices for each component, checked when they are made."""
 
 import contextlib
 import difflib
@@ -63,7 +63,7 @@ class Config(BaseModel):
         return cls(**json.loads(text))
 
     def to_json(self) -> str:
-        """Return the fields as JSON, in the order of their declaration, as of `described`."""
+        """Return the fields as JSON, in the order of their declaration, see `described`."""
         return json.dumps(self.described(), separators=(",", ":"))
 
     def described(self) -> dict[str, Any]:

@@ -15,12 +15,12 @@ LARGEST = 1 << 26
 
 
 def read_text(path: Path, expected: str) -> str:
-    """Return the text of a file; ``expected`` says for the message what it should hold.
+    """Return the text of a file; ``expected`` describes the content in the message.
 
     Raises
     ------
     TilewrightError
-        If it cannot be read, is no regular file or pipe, is too long, or is not UTF-8.
+        If it cannot be read, is not a regular file or pipe, is too long, or is not UTF-8.
     """
     try:
         mode = path.stat().st_mode
@@ -40,7 +40,7 @@ def read_text(path: Path, expected: str) -> str:
 
 
 def read_toml(path: Path, table: str) -> dict[str, Any]:
-    """Return what a TOML file holds; ``table`` is the table that it should have, for the message.
+    """Return the content of a TOML file; ``table`` is the table it should have, for the message.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def read_toml(path: Path, table: str) -> dict[str, Any]:
 
 
 def read_json(path: Path, expected: str) -> Any:
-    """Return what a JSON file holds; ``expected`` says for the message what it should hold.
+    """Return the content of a JSON file; ``expected`` describes it in the message.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def read_json(path: Path, expected: str) -> Any:
 
 
 def parse_json(text: str | bytes, name: str, expected: str) -> Any:
-    """Return what a text of JSON says; ``name`` is where it stands, for the message.
+    """Return the content of a JSON text; ``name`` is its origin, for the message.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def parse_json(text: str | bytes, name: str, expected: str) -> Any:
         return json.loads(text)
     except RecursionError:
         raise TilewrightError(f"{name} is not JSON: it is nested too deeply; expected {expected}") from None
-    except ValueError as error:  # also of bytes that are no UTF-8, and of numbers of thousands of digits
+    except ValueError as error:  # also for bytes that are not UTF-8, and for numbers of thousands of digits
         raise TilewrightError(f"{name} is not JSON: {str(error).splitlines()[0]}; expected {expected}") from None
 
 

@@ -1,4 +1,4 @@
-"""The boards that a bitstream can be made for: their chips, clocks, lamps and programmers."""
+"""The supported boards: their chips, clocks, LEDs and programmers."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ __all__ = ["BOARDS", "Board", "Device", "constraints_folder"]
 
 @dataclass(frozen=True)
 class Device:
-    """An FPGA: its family, what nextpnr must be told, and what it has by the names of nextpnr's report."""
+    """An FPGA: its family, its options for nextpnr, and its resources under the names of nextpnr's report."""
 
     family: Literal["ecp5", "ice40"]
     name: str
@@ -29,10 +29,10 @@ class Board:
         On the command line, and for people.
     device : Device
     oscillator_hz : int
-    lamps : tuple of int
-        For each lamp of the board the bit of `BoardSystem.lamps` that it shows.
-    lamps_inverted : bool
-        A lamp is on while its pin is low.
+    leds : tuple of int
+        For each LED of the board the bit of `BoardSystem.leds` that it shows.
+    leds_inverted : bool
+        An LED is on while its pin is low.
     tied : tuple of (str, int)
         Outputs that are constant.
     loader : str
@@ -45,8 +45,8 @@ class Board:
     title: str
     device: Device
     oscillator_hz: int
-    lamps: tuple[int, ...]
-    lamps_inverted: bool
+    leds: tuple[int, ...]
+    leds_inverted: bool
     loader: str
     tied: tuple[tuple[str, int], ...] = ()
     flash_only: bool = False

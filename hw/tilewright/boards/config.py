@@ -1,4 +1,4 @@
-"""What can be chosen about a board's system: the accelerator, the memory, the clock and the host link."""
+"""The configuration of a board's system: the accelerator, the memory, the clock and the host link."""
 
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -11,14 +11,14 @@ from tilewright.memory.sdram import SdramConfig
 
 __all__ = ["BoardConfig"]
 
-LEAST_DIVISOR = 12
-"""Cycles per bit from which on the device builds a response faster than requests for more of them can come."""
-MOST_BAUD_ERROR = 0.02
-"""Share by which the rate may differ from the one asked for."""
+MIN_DIVISOR = 12
+"""Fewest cycles per bit at which the device builds a response faster than further requests can arrive."""
+MAX_BAUD_ERROR = 0.02
+"""Largest relative error of the baud rate."""
 
 
 class BoardConfig(AcceleratorConfig):
-    """An accelerator with what is around it on a board. The presets are called as the boards are."""
+    """An accelerator with its surroundings on a board. The presets have the names of the boards."""
 
     TABLE = "board"
     PRESETS: ClassVar = {
@@ -46,7 +46,7 @@ class BoardConfig(AcceleratorConfig):
         int, Field(ge=4096, le=1 << 27, description="Size of the memory in bytes; a power of two.")
     ] = 1 << 16
     clock_hz: Annotated[
-        int, Field(ge=1_000_000, le=400_000_000, description="Frequency of the one clock, that timing must be met at.")
+        int, Field(ge=1_000_000, le=400_000_000, description="Frequency of the clock in Hz; timing must be met at it.")
     ] = 80_000_000
     baud: Annotated[int, Field(ge=1200, le=12_000_000, description="Bits in a second on the serial line.")] = 1_000_000
 
@@ -60,9 +60,9 @@ class BoardConfig(AcceleratorConfig):
             raise ConfigError(
                 "addr_bits", self.addr_bits, f"must be at least {least}, or part of the memory cannot be reached", least
             )
-        if self.divisor < LEAST_DIVISOR or abs(self.clock_hz / self.divisor / self.baud - 1) > MOST_BAUD_ERROR:
-            nearest = self.clock_hz // max(LEAST_DIVISOR, self.divisor)
-            reason = f"cannot be made from clock_hz = {self.clock_hz} within {MOST_BAUD_ERROR:.0%}"
+        if self.divisor < MIN_DIVISOR or abs(self.clock_hz / self.divisor / self.baud - 1) > MAX_BAUD_ERROR:
+            nearest = self.clock_hz // max(MIN_DIVISOR, self.divisor)
+            reason = f"cannot be made from clock_hz = {self.clock_hz} within {MAX_BAUD_ERROR:.0%}"
             raise ConfigError("baud", self.baud, reason, nearest)
         if self.memory == "sdram" and self.sdram.size_log2 != self.memory_bytes.bit_length() - 1:
             raise ConfigError("memory_bytes", self.memory_bytes, "must be the chip's", 1 << self.sdram.size_log2)

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from tilewright.base import TilewrightError
 
-__all__ = ["MOST_ERROR", "EcpPll", "IcePll", "ecp_pll", "ice_pll"]
+__all__ = ["MAX_ERROR", "EcpPll", "IcePll", "ecp_pll", "ice_pll"]
 
-MOST_ERROR = 1e-4
-"""Share by which a clock may differ from the one that timing, baud rate and SDRAM are reckoned with: a crystal's."""
+MAX_ERROR = 1e-4
+"""Largest relative error of a clock against the one in timing, baud rate and SDRAM calculations: a crystal's."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,13 @@ class IcePll:
     hz: float
 
 
-def ecp_pll(source_hz: int, wanted_hz: int, share: float = MOST_ERROR) -> EcpPll:
+def ecp_pll(source_hz: int, wanted_hz: int, share: float = MAX_ERROR) -> EcpPll:
     """Return the settings that come closest: phase detector 3.125 to 400 MHz, oscillator 400 to 800 MHz.
 
     Raises
     ------
     TilewrightError
-        If none comes within ``share`` of it.
+        If no setting is within ``share`` of it.
     """
     found = []
     for divide in range(1, 129):
@@ -61,13 +61,13 @@ def ecp_pll(source_hz: int, wanted_hz: int, share: float = MOST_ERROR) -> EcpPll
     return _best(found, source_hz, wanted_hz, share)
 
 
-def ice_pll(source_hz: int, wanted_hz: int, share: float = MOST_ERROR) -> IcePll:
+def ice_pll(source_hz: int, wanted_hz: int, share: float = MAX_ERROR) -> IcePll:
     """Return the settings that come closest: phase detector 10 to 133 MHz, oscillator 533 to 1066 MHz.
 
     Raises
     ------
     TilewrightError
-        If none comes within ``share`` of it.
+        If no setting is within ``share`` of it.
     """
     found = []
     for divr in range(16):

@@ -1,4 +1,4 @@
-"""The accelerator as a whole system: with memory, host link and lamps."""
+"""The accelerator as a whole system: with memory, host link and LEDs."""
 
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib.wiring import In, Out, connect, flipped
@@ -12,9 +12,9 @@ from tilewright.memory.sdram import Sdram, sdram_pins
 
 from .config import BoardConfig
 
-__all__ = ["LAMPS", "BoardSystem", "board_ports"]
+__all__ = ["LEDS", "BoardSystem", "board_ports"]
 
-LAMPS = ("heartbeat", "link", "accelerator", "ready")
+LEDS = ("heartbeat", "link", "accelerator", "ready")
 HEARTBEAT_BITS = 24
 
 
@@ -38,18 +38,19 @@ class BoardSystem(SharedComponent):
     Members
     -------
     rx : In(1)
+        The serial line from the host, asynchronous, high when idle.
     tx : Out(1)
-        The serial line.
-    lamps : Out(4)
-        From bit 0 on: blinks (about once a second at 16 MHz); a request of the host is in work; the accelerator's
+        The serial line to the host, from a register, high when idle.
+    leds : Out(4)
+        From bit 0 on: blinks (about once a second at 16 MHz); a request of the host is in progress; the accelerator's
         interrupt is raised; the memory is ready.
     pins : Out(sdram_pins(config.sdram))
-        Only with an SDRAM.
+        The pins of the SDRAM chip; only on a board with one.
     """
 
     def __init__(self, config: BoardConfig):
         self.config = config
-        members = {"rx": In(1), "tx": Out(1), "lamps": Out(len(LAMPS))}
+        members = {"rx": In(1), "tx": Out(1), "leds": Out(len(LEDS))}
         if config.memory == "sdram":
             members["pins"] = Out(sdram_pins(config.sdram))
         super().__init__(members)
@@ -63,7 +64,9 @@ class BoardSystem(SharedComponent):
         host = HostLink(config.divisor, *widths, config.id_bits, config.information, reach)
         link = place(m, "link", host, platform)
         arbiter = place(m, "arbiter", Arbiter(*widths, config.id_bits), platform)
-        m.d.comb += [link.rx.eq(self.rx), self.tx.eq(link.tx), link.irq.eq(accelerator.irq)]
+        m.d.comb += link.rx.eq(self.rx)
+        m.d.comb += self.tx.eq(link.tx)
+        m.d.comb += link.irq.eq(accelerator.irq)
         connect(m, link.m_axil, accelerator.s_axil)
         connect(m, accelerator.m_axi, arbiter.s_axi_0)
         connect(m, link.m_axi, arbiter.s_axi_1)
@@ -82,16 +85,16 @@ class BoardSystem(SharedComponent):
 
         heartbeat = Signal(HEARTBEAT_BITS)
         m.d.sync += heartbeat.eq(heartbeat + 1)
-        m.d.comb += self.lamps.eq(Cat(heartbeat[-1], link.busy, accelerator.irq, ready))
+        m.d.comb += self.leds.eq(Cat(heartbeat[-1], link.busy, accelerator.irq, ready))
         return m
 
 
 def board_ports(system: BoardSystem) -> list[Port]:
-    """The serial line, lamps, and the SDRAM chip's pins."""
+    """The serial line, LEDs, and the SDRAM chip's pins."""
     ports = [
         Port("input", "rx", system.rx, "serial line from the host"),
         Port("output", "tx", system.tx, "serial line to the host"),
-        Port("output", "lamps", system.lamps, f"from bit 0: {', '.join(LAMPS)}"),
+        Port("output", "leds", system.leds, f"from bit 0: {', '.join(LEDS)}"),
     ]
     if system.config.memory == "sdram":
         ports += [

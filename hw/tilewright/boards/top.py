@@ -9,8 +9,8 @@ from .pll import ecp_pll, ice_pll
 __all__ = ["SDRAM_CLOCK_DEGREES", "nearest_clock", "top_level"]
 
 SDRAM_CLOCK_DEGREES = 270
-"""The SDRAM chip's clock comes three quarters of a period after the controller's, as hw/README.md reckons: 9.4 ns at
-80 MHz, so that what either side sends is there before the other's edge and holds long enough after the one before."""
+"""The SDRAM chip's clock lags the controller's by three quarters of a period, 9.4 ns at 80 MHz: data from either side
+then meet setup and hold times at the other. See the calculation in hw/README.md."""
 _ECP_FIXED = """\
     .PLLRST_ENA("DISABLED"), .INTFB_WAKE("DISABLED"), .STDBY_ENABLE("DISABLED"), .DPHASE_SOURCE("DISABLED"),
     .OUTDIVIDER_MUXA("DIVA"), .OUTDIVIDER_MUXB("DIVB"), .OUTDIVIDER_MUXC("DIVC"), .OUTDIVIDER_MUXD("DIVD"),
@@ -23,12 +23,12 @@ _ECP_PORTS = """\
 def top_level(board: Board, config: BoardConfig, ports: list[Port]) -> str:
     """Return the Verilog of the module ``top``; its ports are those of the board's constraint file."""
     sdram = [port for port in ports if port.name.startswith("sdram_")]
-    pins = ["input clk", "input rx", "output tx", f"output [{len(board.lamps) - 1}:0] led"]
+    pins = ["input clk", "input rx", "output tx", f"output [{len(board.leds) - 1}:0] led"]
     pins += [f"output {name}" for name, _ in board.tied]
     body = [f"assign {name} = 1'd{value};" for name, value in board.tied]
-    lamp = "~" if board.lamps_inverted else ""
-    body += [f"assign led[{n}] = {lamp}lamps[{bit}];" for n, bit in enumerate(board.lamps)]
-    wires = [".clk(clock)", ".rst(reset)", ".rx(rx)", ".tx(tx)", ".lamps(lamps)"]
+    inverted = "~" if board.leds_inverted else ""
+    body += [f"assign led[{n}] = {inverted}leds[{bit}];" for n, bit in enumerate(board.leds)]
+    wires = [".clk(clock)", ".rst(reset)", ".rx(rx)", ".tx(tx)", ".leds(leds)"]
     if sdram:
         pins += ["output sdram_clk", *(_pin(port) for port in sdram if port.name[6:] not in ("dq_o", "dq_i", "dq_oe"))]
         width = next(len(port.value) for port in sdram if port.name == "sdram_dq_o")
@@ -45,7 +45,7 @@ def top_level(board: Board, config: BoardConfig, ports: list[Port]) -> str:
         f"// {board.title}: clock generator, reset and pins. Made by `tilewright bitstream`.",
         f"module top({', '.join(pins)});",
         "wire clock, chip_clock, locked;",
-        f"wire [{max(3, 1)}:0] lamps;",
+        f"wire [{max(3, 1)}:0] leds;",
         _clocks(board, config, second=bool(sdram)),
         "// 64 cycles of reset once the clock is stable.",
         "reg [1:0] stable = 0; reg [6:0] pause = 0; reg reset = 1;",

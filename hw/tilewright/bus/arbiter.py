@@ -1,4 +1,4 @@
-"""Two managers share one AXI4 memory."""
+"""Shares one AXI4 memory between two managers."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib.wiring import In, Out
@@ -15,9 +15,9 @@ _REQUEST = ("id", "addr", "len", "size", "burst", "lock", "cache", "prot", "qos"
 class Arbiter(SharedComponent):
     """Connect two AXI4 managers to one subordinate.
 
-    Everything is combinational but the decisions. Manager 1 goes first: it is meant for one that asks rarely. Bit
+    Everything is combinational but the decisions. Manager 1 has priority: it must request rarely. Bit
     ``id_bits`` of an identifier on the memory's side is the manager's number, by which responses find their way, so
-    reads of both may be under way at once. Bursts are written by one manager at a time: the other's addresses wait
+    reads of both may overlap. Bursts are written by one manager at a time: the other's addresses wait
     until all data of the first has gone. No data goes before its address.
 
     Parameters
@@ -28,9 +28,9 @@ class Arbiter(SharedComponent):
     Members
     -------
     s_axi_0, s_axi_1 : In(Axi4(data_bits, addr_bits, id_bits))
-        From the managers.
+        The two managers. An address that is offered must stay until it is accepted.
     m_axi : Out(Axi4(data_bits, addr_bits, id_bits + 1))
-        To the memory.
+        The memory. The highest bit of an identifier is the number of the manager.
     """
 
     def __init__(self, data_bits: int, addr_bits: int, id_bits: int):
@@ -51,10 +51,12 @@ class Arbiter(SharedComponent):
         self._address(m, "ar", reader, 1)
         for number, manager in enumerate(managers):
             mine = memory.rid[self.id_bits] == number
-            m.d.comb += [manager.rvalid.eq(memory.rvalid & mine), manager.rid.eq(memory.rid)]
+            m.d.comb += manager.rvalid.eq(memory.rvalid & mine)
+            m.d.comb += manager.rid.eq(memory.rid)
             m.d.comb += [getattr(manager, name).eq(getattr(memory, name)) for name in ("rdata", "rresp", "rlast")]
             mine = memory.bid[self.id_bits] == number
-            m.d.comb += [manager.bvalid.eq(memory.bvalid & mine), manager.bid.eq(memory.bid)]
+            m.d.comb += manager.bvalid.eq(memory.bvalid & mine)
+            m.d.comb += manager.bid.eq(memory.bid)
             m.d.comb += manager.bresp.eq(memory.bresp)
         m.d.comb += [
             memory.rready.eq(Mux(memory.rid[self.id_bits], managers[1].rready, managers[0].rready)),
@@ -82,7 +84,7 @@ class Arbiter(SharedComponent):
         return m
 
     def _chooser(self, m: Module, name: str, keep, second) -> Signal:
-        """Whose turn it is: the second's whenever it asks and nothing keeps the turn where it is."""
+        """The owner of the grant: the second manager whenever it requests and the grant may change."""
         owner = Signal(name=f"{name}_owner")
         with m.If(~keep):
             m.d.sync += owner.eq(second)

@@ -21,7 +21,7 @@ class Burst(enum.Enum, shape=2):  # type: ignore[call-arg]  # Amaranth's keyword
 
 
 class Response(enum.Enum, shape=2):  # type: ignore[call-arg]  # Amaranth's keyword
-    """What became of a transfer (`rresp`, `bresp`)."""
+    """The result of a transfer (`rresp`, `bresp`)."""
 
     OKAY = 0
     EXOKAY = 1
@@ -68,9 +68,11 @@ class Axi4Read(_Axi4):
     arid, araddr, arlen, arsize, arburst, arlock, arcache, arprot, arqos, arvalid : Out
         A burst of ``arlen + 1`` beats of ``2**arsize`` bytes.
     arready : In(1)
+        The address is accepted at the end of this cycle.
     rid, rdata, rresp, rlast, rvalid : In
         A beat; `rresp` is a `Response`.
     rready : Out(1)
+        The beat is taken at the end of this cycle.
     """
 
     def __init__(self, *, data_bits: int, addr_bits: int, id_bits: int):
@@ -83,19 +85,22 @@ class Axi4Write(_Axi4):
     Parameters
     ----------
     data_bits, addr_bits, id_bits : int
-        As of `Axi4Read`.
+        See `Axi4Read`.
 
     Members
     -------
     awid, awaddr, awlen, awsize, awburst, awlock, awcache, awprot, awqos, awvalid : Out
         A burst of ``awlen + 1`` beats of ``2**awsize`` bytes.
     awready : In(1)
+        The address is accepted at the end of this cycle.
     wdata, wstrb, wlast, wvalid : Out
         A beat; bit n of `wstrb` says that byte n is written.
     wready : In(1)
+        The beat is accepted at the end of this cycle.
     bid, bresp, bvalid : In
         The response to a whole burst; `bresp` is a `Response`.
     bready : Out(1)
+        The response is taken at the end of this cycle.
     """
 
     def __init__(self, *, data_bits: int, addr_bits: int, id_bits: int):
@@ -108,7 +113,7 @@ class Axi4(_Axi4):
     Parameters
     ----------
     data_bits, addr_bits, id_bits : int
-        As of `Axi4Read`.
+        See `Axi4Read`.
 
     Members
     -------
@@ -133,7 +138,10 @@ class AxiLite(Signature):
     Members
     -------
     awaddr, awprot, awvalid, wdata, wstrb, wvalid, bready, araddr, arprot, arvalid, rready : Out
+        What the manager drives: address and data of a write, `bready` for its response, address of a read, `rready`
+        for its data. What is offered with a `valid` stays until the `ready` of the same channel is 1.
     awready, wready, bresp, bvalid, arready, rdata, rresp, rvalid : In
+        What the subordinate drives; `bresp` and `rresp` are a `Response`, valid with `bvalid` and `rvalid`.
     """
 
     def __init__(self, *, data_bits: int = 32, addr_bits: int):

@@ -14,11 +14,11 @@ __all__ = ["BeatCounter", "counted_shape"]
 def counted_shape(config: DmaConfig) -> data.StructLayout:
     """A beat of a burst: that of `DmaConfig.burst_shape`, with `row_last` and `last` of the beat.
 
-    A `hollow` one stands for a burst without beats. A `dead` one has a cause.
+    A `empty` one stands for a burst without beats. A `failed` one has a cause.
     """
     burst = config.burst_shape.members
     names = ("address", "shift", "tail", "row_last", "last", "cause")
-    return data.StructLayout({name: burst[name] for name in names} | {"hollow": 1, "dead": 1})
+    return data.StructLayout({name: burst[name] for name in names} | {"empty": 1, "failed": 1})
 
 
 class BeatCounter(SharedComponent):
@@ -50,27 +50,36 @@ class BeatCounter(SharedComponent):
         m = Module()
         burst = self.bursts.payload
         kept = Signal(self.config.burst_shape, reset_less=True)
-        left = Signal.like(kept.beats_less_1, reset_less=True)
+        remaining = Signal.like(kept.beats_less_1, reset_less=True)
         final = Signal(reset_less=True)
         row_last = Signal(reset_less=True)
         last = Signal(reset_less=True)
-        hollow = Signal(reset_less=True)
-        dead = Signal(reset_less=True)
+        empty = Signal(reset_less=True)
+        failed = Signal(reset_less=True)
         take = Signal()
         m.d.comb += take.eq(~self.o.valid | self.o.ready & final)
         m.d.comb += self.bursts.ready.eq(take)
         with m.If(take):
             none = (burst.cause == Cause.EMPTY) | (burst.cause == Cause.ABORTED)
             single = none | (burst.beats_less_1 == 0)
-            m.d.sync += [self.o.valid.eq(self.bursts.valid), kept.eq(burst), hollow.eq(none)]
-            m.d.sync += [dead.eq(burst.cause != Cause.NONE), left.eq(burst.beats_less_1), final.eq(single)]
-            m.d.sync += [row_last.eq(single & burst.row_last), last.eq(single & burst.last)]
+            m.d.sync += self.o.valid.eq(self.bursts.valid)
+            m.d.sync += kept.eq(burst)
+            m.d.sync += empty.eq(none)
+            m.d.sync += failed.eq(burst.cause != Cause.NONE)
+            m.d.sync += remaining.eq(burst.beats_less_1)
+            m.d.sync += final.eq(single)
+            m.d.sync += row_last.eq(single & burst.row_last)
+            m.d.sync += last.eq(single & burst.last)
         with m.Elif(self.o.ready):
-            m.d.sync += [left.eq(left - 1), final.eq(left == 1)]
-            m.d.sync += [row_last.eq((left == 1) & kept.row_last), last.eq((left == 1) & kept.last)]
+            m.d.sync += remaining.eq(remaining - 1)
+            m.d.sync += final.eq(remaining == 1)
+            m.d.sync += row_last.eq((remaining == 1) & kept.row_last)
+            m.d.sync += last.eq((remaining == 1) & kept.last)
 
         beat = self.o.payload
         m.d.comb += [beat[name].eq(kept[name]) for name in ("address", "shift", "tail", "cause")]
-        m.d.comb += [beat.row_last.eq(row_last), beat.last.eq(last)]
-        m.d.comb += [beat.hollow.eq(hollow), beat.dead.eq(dead)]
+        m.d.comb += beat.row_last.eq(row_last)
+        m.d.comb += beat.last.eq(last)
+        m.d.comb += beat.empty.eq(empty)
+        m.d.comb += beat.failed.eq(failed)
         return m

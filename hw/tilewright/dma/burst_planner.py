@@ -1,4 +1,4 @@
-"""Which bursts move a two-dimensional transfer: the address generator of both DMA engines."""
+"""The address generator of both DMA engines: splits two-dimensional transfers into bursts."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream
@@ -21,9 +21,9 @@ class DmaPlanner(SharedComponent):
     of the row; a burst's size is a power of two of at most 4 KiB, so none passes such a boundary. Rows are
     in order, and bursts in the order of their addresses.
 
-    What must not go to the bus comes out all the same, with its ``cause``, so that the engine can account
-    for the words: every burst of a misaligned request, those from an address that wraps on, and those from
-    where the engine said `failed` or `stop`. A request of no bytes or no rows gives one burst without
+    Bursts that must not reach the bus are still emitted, tagged with a ``cause``, so that the engine can account
+    for the words: every burst of a misaligned request, all from the first address that wraps, and all after
+    `failed` or `stop`. A request of no bytes or no rows gives one burst without
     beats.
 
     A request accepted in cycle t is a burst in cycle t + 2; throughput is 1 burst per cycle, also from row
@@ -40,7 +40,7 @@ class DmaPlanner(SharedComponent):
     Members
     -------
     requests : In(stream.Signature(config.request_shape))
-        Transfers.
+        Transfers, in order; copied when accepted.
     bursts : Out(stream.Signature(config.burst_shape))
         Their bursts. The payload may change before it is accepted, unless `held`.
     held : In(1)
@@ -86,33 +86,37 @@ class DmaPlanner(SharedComponent):
         row_valid, row = rows.o.valid, rows.o.payload
         row_address = Cat(row.address, row.wrapped)
 
-        # The burst on offer, how many bursts of its row are left behind it, and whether any.
+        # The burst on offer, the number of bursts of its row after it, and whether there are any.
         burst = Signal(config.burst_shape, reset_less=True)
         valid = Signal()
         final_row = Signal(reset_less=True)
-        left = Signal(max(1, max(config.length_bits, span) + 1 - span), reset_less=True)
-        some_left = Signal()  # only if `valid`
+        remaining = Signal(max(1, max(config.length_bits, span) + 1 - span), reset_less=True)
+        some_remaining = Signal()  # only if `valid`
         last_word = Signal(max(1, config.burst_log2), reset_less=True)
-        m.d.comb += [self.bursts.valid.eq(valid), self.bursts.payload.eq(burst)]
-        m.d.comb += self.bursts.payload.row_last.eq(~some_left)
-        m.d.comb += self.bursts.payload.last.eq(~some_left & final_row)
+        m.d.comb += self.bursts.valid.eq(valid)
+        m.d.comb += self.bursts.payload.eq(burst)
+        m.d.comb += self.bursts.payload.row_last.eq(~some_remaining)
+        m.d.comb += self.bursts.payload.last.eq(~some_remaining & final_row)
         m.d.comb += self.busy.eq(row_valid | valid)
 
-        # What comes next is known before it is known whether the burst on offer goes.
+        # The next burst is determined before it is known whether the current one is accepted.
         more = Signal()
         go = Signal()
         load = Signal()
         ends = Signal()
-        m.d.comb += more.eq(some_left)
+        m.d.comb += more.eq(some_remaining)
         m.d.comb += go.eq(~valid | self.bursts.ready)
         m.d.comb += load.eq(go & row_valid & ~more)
         m.d.comb += ends.eq(self.stop & Mux(go, more | row_valid, ~self.held))
 
-        m.d.comb += [rows.o.ready.eq(go & ~more), rows.drop.eq(ends), rows.stop.eq(self.stop)]
-        m.d.comb += [self.begins.eq(load), self.row_words_less_1.eq(row.bytes_less_1[word:])]
+        m.d.comb += rows.o.ready.eq(go & ~more)
+        m.d.comb += rows.drop.eq(ends)
+        m.d.comb += rows.stop.eq(self.stop)
+        m.d.comb += self.begins.eq(load)
+        m.d.comb += self.row_words_less_1.eq(row.bytes_less_1[word:])
         m.d.comb += self.span_words_less_1.eq(~row_address[word:span])
 
-        # A row's bursts follow from the place of its last byte in the span of its first burst.
+        # A row's bursts follow from the position of its last byte in the span of its first burst.
         end = Signal(max(config.length_bits, span) + 1)
         m.d.comb += end.eq((row_address[low:span] << low) + row.bytes_less_1)
         # Words from its first to its last, as they count if both are in one span.
@@ -120,7 +124,7 @@ class DmaPlanner(SharedComponent):
         single = (row.bytes_less_1[span:] == 0) & ~end[span]  # sooner known than that no upper bit of the sum is 1
         address = Signal(config.addr_bits - span + 1)  # and whether it is past the last address
         m.d.comb += address.eq(self._next_address(m, more, row_address[span:], burst.address[span:], platform))
-        following = self._next_left(m, more, end[span:], left, platform)
+        following = self._next_remaining(m, more, end[span:], remaining, platform)
         inherited = Mux((burst.cause.as_value() == 0) & self.failed, Cause.SLVERR, burst.cause)
         cause = Mux(row.first & ~more, Mux(row.misaligned, Cause.MISALIGNED, Cause.NONE), inherited)
         cause = Mux(~cause.any() & address[-1], Cause.WRAPPED, cause)
@@ -128,33 +132,41 @@ class DmaPlanner(SharedComponent):
             m.d.sync += valid.eq(more | row_valid)
             m.d.sync += burst.address.eq(Cat(Mux(more, 0, row_address[:span]), address[:-1]))
             m.d.sync += burst.cause.eq(Mux(row.empty & ~more, Cause.EMPTY, cause))
-            m.d.sync += left.eq(following)
+            m.d.sync += remaining.eq(following)
             with m.If(more):
-                m.d.sync += burst.beats_less_1.eq(Mux(left == 1, last_word, config.burst_words - 1))
-                m.d.sync += some_left.eq(left != 1)
+                m.d.sync += burst.beats_less_1.eq(Mux(remaining == 1, last_word, config.burst_words - 1))
+                m.d.sync += some_remaining.eq(remaining != 1)
             with m.Elif(row_valid):
-                m.d.sync += [last_word.eq(end[word:span]), some_left.eq(~single)]
+                m.d.sync += last_word.eq(end[word:span])
+                m.d.sync += some_remaining.eq(~single)
                 beats_less_1 = Mux(single, words_less_1, ~row_address[word:span])
                 m.d.sync += burst.beats_less_1.eq(beats_less_1 if config.burst_log2 else 0)
                 m.d.sync += burst.shift.eq(row_address if config.unaligned else Const(0, 0))
-                m.d.sync += [burst.tail.eq(row.bytes_less_1), final_row.eq(row.final)]
+                m.d.sync += burst.tail.eq(row.bytes_less_1)
+                m.d.sync += final_row.eq(row.final)
         with m.If(ends):
-            m.d.sync += [burst.cause.eq(Cause.ABORTED), some_left.eq(0), final_row.eq(1)]
+            m.d.sync += burst.cause.eq(Cause.ABORTED)
+            m.d.sync += some_remaining.eq(0)
+            m.d.sync += final_row.eq(1)
         return m
 
     def _next_address(self, m: Module, more: Value, first: Value, before: Value, platform) -> Value:
         """``before + 1`` if ``more``, else ``first``: choice and sum in one carry chain."""
         adder = place(m, "next_address", CarryAdder(len(first) + 1), platform)
         # The lowest bits of both operands are there for the carry.
-        m.d.comb += [adder.a.eq(Cat(1, first)), adder.b.eq(Cat(more, (~more).replicate(len(first))))]
-        m.d.comb += [adder.c.eq(Cat(1, before)), adder.d.eq(more.replicate(len(first) + 1))]
+        m.d.comb += adder.a.eq(Cat(1, first))
+        m.d.comb += adder.b.eq(Cat(more, (~more).replicate(len(first))))
+        m.d.comb += adder.c.eq(Cat(1, before))
+        m.d.comb += adder.d.eq(more.replicate(len(first) + 1))
         return adder.total[1:]
 
-    def _next_left(self, m: Module, more: Value, first: Value, before: Value, platform) -> Value:
+    def _next_remaining(self, m: Module, more: Value, first: Value, before: Value, platform) -> Value:
         """``before - 1`` if ``more``, else ``first``: choice and difference in one carry chain."""
-        adder = place(m, "next_left", CarryAdder(len(before), either=True), platform)
-        m.d.comb += [adder.a.eq(before), adder.b.eq(more.replicate(len(before)))]
-        m.d.comb += [adder.c.eq(first), adder.d.eq(more.replicate(len(before)))]
+        adder = place(m, "next_remaining", CarryAdder(len(before), either=True), platform)
+        m.d.comb += adder.a.eq(before)
+        m.d.comb += adder.b.eq(more.replicate(len(before)))
+        m.d.comb += adder.c.eq(first)
+        m.d.comb += adder.d.eq(more.replicate(len(before)))
         return adder.total
 
 

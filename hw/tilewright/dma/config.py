@@ -1,4 +1,4 @@
-"""What can be chosen about the DMA engines, and the shapes of what goes in and out of them."""
+"""The configuration of the DMA engines, and the shapes of their inputs and outputs."""
 
 from typing import Annotated, ClassVar, Self
 
@@ -13,7 +13,7 @@ __all__ = ["Cause", "DmaConfig", "response_cause"]
 
 
 class Cause(enum.Enum, shape=3):  # type: ignore[call-arg]  # Amaranth's keyword
-    """How a request ended, or why no more of it is moved.
+    """The result of a request, or the reason why the rest of it is not moved.
 
     The two middle ones are AXI's own responses. `EMPTY` and `ABORTED` have the two upper bits set: a
     `Burst` record with one of them has no beats at all.
@@ -138,9 +138,9 @@ class DmaConfig(Config):
         """A part of a row that is one burst on the bus.
 
         ``address`` is that of its first byte. It has ``beats_less_1 + 1`` beats, none if the cause says so.
-        ``shift`` is the place of the row's first byte in its word (no bits at all unless `unaligned`), and
+        ``shift`` is the position of the row's first byte in its word (no bits at all unless `unaligned`), and
         ``tail`` the number of bytes in the row less one, modulo the word. ``row_last`` marks the last burst
-        of a row, ``last`` that of a request. With a ``cause``, nothing of it must go to the bus.
+        of a row, ``last`` that of a request. With a ``cause``, the burst must not reach the bus.
         """
         return data.StructLayout({
             "address": unsigned(self.addr_bits),

@@ -1,4 +1,4 @@
-"""What a DMA engine did with its time."""
+"""Cycle accounting of a DMA engine."""
 
 from amaranth.hdl import Module
 from amaranth.lib.wiring import In, Out
@@ -11,7 +11,7 @@ __all__ = ["DmaCounters"]
 
 
 class DmaCounters(SharedComponent):
-    """Count bursts, and give every cycle exactly one cause.
+    """Count bursts, and assign exactly one cause to every cycle.
 
     In each cycle exactly one of ``beats``, ``waiting_memory``, ``waiting_stream`` and ``idle`` goes up by
     one: the first of the four below whose input is 1, so together they are the number of cycles since the

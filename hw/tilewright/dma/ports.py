@@ -1,4 +1,4 @@
-"""TODO."""
+"""The Verilog ports of the DMA engines."""
 
 from amaranth.lib.wiring import Out
 

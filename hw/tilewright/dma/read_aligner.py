@@ -28,7 +28,7 @@ def beat_shape(config: DmaConfig) -> data.StructLayout:
 
 
 class ReadAligner(SharedComponent):
-    """Move each row to the start of a word, and clear what is beyond its end.
+    """Move each row to the start of a word, and clear the bytes beyond its end.
 
     Word n of a row is the bytes ``shift + n * word_bytes`` and up of its bus words; bytes of the last word
     beyond the row are zero. Throughput is 1 bus word per cycle, also from row to row. Latency is 1 cycle;
@@ -45,13 +45,13 @@ class ReadAligner(SharedComponent):
     Members
     -------
     i : In(stream.Signature(beat_shape(config)))
-        Bus words.
+        Bus words of the rows, in order of their addresses.
     o : Out(stream.Signature(config.word_shape))
-        Words of the rows.
+        Words of the rows, the row's first byte lowest. A word stays until it is accepted.
     cancel : In(1)
         Forget the begun row; its next bus word will not come. What has been offered stays.
     empty : Out(1)
-        Nothing is left to be offered, and nothing is offered.
+        No word is offered or remains to be offered.
     """
 
     def __init__(self, config: DmaConfig):
@@ -69,13 +69,17 @@ class ReadAligner(SharedComponent):
         take = Signal()
         valid = Signal()
         word = Signal(config.word_shape, reset_less=True)
-        m.d.comb += [take.eq(~valid | self.o.ready), self.o.valid.eq(valid), self.o.payload.eq(word)]
+        m.d.comb += take.eq(~valid | self.o.ready)
+        m.d.comb += self.o.valid.eq(valid)
+        m.d.comb += self.o.payload.eq(word)
 
         if not config.unaligned:
-            m.d.comb += [self.i.ready.eq(take), self.empty.eq(~valid)]
+            m.d.comb += self.i.ready.eq(take)
+            m.d.comb += self.empty.eq(~valid)
             with m.If(take):
                 m.d.sync += valid.eq(self.i.valid)
-                m.d.sync += [word.row_last.eq(beat.row_last), word.last.eq(beat.last)]
+                m.d.sync += word.row_last.eq(beat.row_last)
+                m.d.sync += word.last.eq(beat.last)
                 m.d.sync += word.data.eq(clear_tail(config, beat.data, beat.blank, beat.row_last, beat.tail))
             return m
 
@@ -93,7 +97,8 @@ class ReadAligner(SharedComponent):
         with m.If(accept):
             data_ = Signal(config.data_bits)
             m.d.comb += data_.eq(Mux(beat.blank, 0, beat.data))
-            m.d.sync += [previous.eq(beat), previous.data.eq(data_)]
+            m.d.sync += previous.eq(beat)
+            m.d.sync += previous.data.eq(data_)
             m.d.sync += flush.eq(beat.row_last & ~merges)
             m.d.sync += primed.eq(~(beat.row_last & merges))
         with m.Elif(take & flush | self.cancel & ~flush):

@@ -13,7 +13,7 @@ from .burst_planner import DmaPlanner, address_fields, bus_address
 from .config import Cause, DmaConfig, response_cause
 from .counters import DmaCounters
 from .read_aligner import ReadAligner
-from .request_status import DmaVerdict
+from .request_status import RequestStatus
 
 __all__ = ["DmaReader"]
 
@@ -26,7 +26,7 @@ class DmaReader(SharedComponent):
     ``j * word_bytes + k``, or zero beyond its end. Memory outside the bus words that hold a row's bytes is
     never read.
 
-    A burst is requested only if the buffer has a place for all of it, so `rready` is always 1 and a slow
+    A burst is requested only if the buffer has space for all of it, so `rready` is always 1 and a slow
     consumer never holds up the bus. ``outstanding`` bursts are in flight or buffered at most::
 
         requests ──► planner ──┬────────────────────────────► AR
@@ -39,11 +39,11 @@ class DmaReader(SharedComponent):
     burst_words`` cycles for full bursts, and requests have three words or more.
 
     **Errors.** Each request ends with one status, in order, after its last word has been taken. A request
-    fails at the first of: no bytes or no rows (``EMPTY``), an address or stride that is no multiple of the
+    fails at the first of: no bytes or no rows (``EMPTY``), an address or stride that is not a multiple of the
     word (``MISALIGNED``; any request, even of one row; not with `unaligned`), a row that begins or goes on
     past the last address (``WRAPPED``), an error response (``SLVERR``, ``DECERR``). Its remaining words are
-    all zero, from the failing beat on, but their number is the same: a consumer that counts words never
-    loses its place. Bursts that were already requested are drained, and no more than those in hand are
+    all zero, from the failing beat on, but their number is the same: a consumer that counts words stays
+    in step. Bursts that were already requested are drained; at most the bursts already planned are still
     requested. The request after it is not affected, but until the engine is idle, beats wait for the status
     of the request before theirs to be taken.
 
@@ -69,11 +69,11 @@ class DmaReader(SharedComponent):
         Without a failure it is the address of the last burst. It must be
         taken for the next request to end.
     abort : In(1)
-        End all requests.
+        End all requests; a level, see above.
     busy : Out(1)
         A request is not finished: its status has not been taken.
     counters : Out(config.counters_shape)
-        As of `DmaCounters`; a beat counts when it leaves the buffer, and ``waiting_stream`` is a beat kept
+        See `DmaCounters`; a beat counts when it leaves the buffer, and ``waiting_stream`` is a beat kept
         there.
     clear_counters : In(1)
         Set all counters to 0.
@@ -104,13 +104,13 @@ class DmaReader(SharedComponent):
         buffer_shape = data.StructLayout({"data": config.data_bits, "resp": 2})
         buffer = place(m, "buffer", BlockFifo(buffer_shape, max(2, config.read_buffer_words)), platform)
         aligner = place(m, "aligner", ReadAligner(config), platform)
-        verdict = place(m, "verdict", DmaVerdict(config), platform)
+        request_status = place(m, "request_status", RequestStatus(config), platform)
         counters = place(m, "counters", DmaCounters(config), platform)
         connect(m, flipped(self.requests), planner.requests)
         connect(m, aligner.o, flipped(self.o))
-        connect(m, verdict.status, flipped(self.status))
+        connect(m, request_status.status, flipped(self.status))
 
-        # A place in `flights`, and one in `beats`, stand for `burst_words` places in the buffer each.
+        # A slot of `flights`, and one of `beats`, stand for `burst_words` slots of the buffer each.
         room = flights.i.ready if config.outstanding > 1 else ~flights.o.valid & ~beats.o.valid
         burst = planner.bursts
         alive = burst.payload.cause == Cause.NONE
@@ -124,55 +124,66 @@ class DmaReader(SharedComponent):
             burst.ready.eq(room & (~alive | axi.arready)),
             planner.held.eq(axi.arvalid),
         ]
-        m.d.comb += [axi.rready.eq(1), buffer.i.valid.eq(axi.rvalid)]
-        m.d.comb += [buffer.i.payload.data.eq(axi.rdata), buffer.i.payload.resp.eq(axi.rresp)]
+        m.d.comb += axi.rready.eq(1)
+        m.d.comb += buffer.i.valid.eq(axi.rvalid)
+        m.d.comb += buffer.i.payload.data.eq(axi.rdata)
+        m.d.comb += buffer.i.payload.resp.eq(axi.rresp)
 
         # The oldest burst's next beat is prepared in a register. One with a cause needs no data, one without
-        # beats (`hollow`) gives no word.
+        # beats (`empty`) gives no word.
         connect(m, flights.o, beats.bursts)
         head, beat = beats.o.payload, buffer.o.payload
         present = Signal()
         settled = Signal()
         step = Signal()
-        dead = head.dead
-        hollow = head.hollow
+        failed = head.failed
+        empty = head.empty
         aborting = Signal()
-        cause = Mux(dead, head.cause, response_cause(beat.resp))
-        m.d.comb += verdict.cause.eq(Mux(~cause.any() & aborting, Cause.ABORTED, cause))
+        cause = Mux(failed, head.cause, response_cause(beat.resp))
+        m.d.comb += request_status.cause.eq(Mux(~cause.any() & aborting, Cause.ABORTED, cause))
         on_bus = bus_address(config, head) if config.unaligned else head.address
-        m.d.comb += verdict.address.eq(Mux(dead, head.address, on_bus))
-        m.d.comb += verdict.closes.eq(head.last)
-        fails = dead | beat.resp[1] | aborting
+        m.d.comb += request_status.address.eq(Mux(failed, head.address, on_bus))
+        m.d.comb += request_status.closes.eq(head.last)
+        fails = failed | beat.resp[1] | aborting
         # The buffer's output is too slow to say in time that a beat has an error: from when one comes until the
         # engine is idle, every beat waits for the status before it.
-        doubt = Signal()
+        error_pending = Signal()
         with m.If(axi.rvalid & axi.rresp[1]):
-            m.d.sync += doubt.eq(1)
+            m.d.sync += error_pending.eq(1)
         with m.Elif(~self.busy):
-            m.d.sync += doubt.eq(0)
-        m.d.comb += settled.eq(verdict.settled | ~(verdict.closes | dead | doubt | aborting))
-        m.d.comb += present.eq(beats.o.valid & (dead | buffer.o.valid))
-        m.d.comb += aligner.i.valid.eq(present & settled & ~hollow & ~aborting)
+            m.d.sync += error_pending.eq(0)
+        m.d.comb += settled.eq(request_status.settled | ~(request_status.closes | failed | error_pending | aborting))
+        m.d.comb += present.eq(beats.o.valid & (failed | buffer.o.valid))
+        m.d.comb += aligner.i.valid.eq(present & settled & ~empty & ~aborting)
         # A request that ends without a word of its own ends after all words before it.
-        silent = hollow | aborting
-        may_step = Mux(silent, aligner.empty | ~verdict.closes, aligner.i.ready)
+        silent = empty | aborting
+        may_step = Mux(silent, aligner.empty | ~request_status.closes, aligner.i.ready)
         m.d.comb += step.eq(present & settled & may_step)
-        m.d.comb += [buffer.o.ready.eq(step & ~dead), beats.o.ready.eq(step)]
+        m.d.comb += buffer.o.ready.eq(step & ~failed)
+        m.d.comb += beats.o.ready.eq(step)
         word = aligner.i.payload
-        m.d.comb += [word.data.eq(beat.data), word.blank.eq(verdict.failing | fails)]
-        m.d.comb += [word.row_last.eq(head.row_last), word.last.eq(verdict.closes)]
-        m.d.comb += [word.shift.eq(head.shift), word.tail.eq(head.tail), aligner.cancel.eq(aborting)]
+        m.d.comb += word.data.eq(beat.data)
+        m.d.comb += word.blank.eq(request_status.failing | fails)
+        m.d.comb += word.row_last.eq(head.row_last)
+        m.d.comb += word.last.eq(request_status.closes)
+        m.d.comb += word.shift.eq(head.shift)
+        m.d.comb += word.tail.eq(head.tail)
+        m.d.comb += aligner.cancel.eq(aborting)
 
-        m.d.comb += [verdict.step.eq(step), verdict.waits.eq(~silent)]
-        m.d.comb += verdict.left.eq(self.o.valid & self.o.ready & self.o.payload.last)
-        m.d.comb += verdict.planned.eq(flights.i.valid & flights.i.payload.last)
-        m.d.comb += planner.failed.eq(verdict.stop_planning)
-        m.d.comb += [self.busy.eq(planner.busy | verdict.busy), planner.stop.eq(self.abort | aborting)]
+        m.d.comb += request_status.step.eq(step)
+        m.d.comb += request_status.waits.eq(~silent)
+        m.d.comb += request_status.leaves.eq(self.o.valid & self.o.ready & self.o.payload.last)
+        m.d.comb += request_status.planned.eq(flights.i.valid & flights.i.payload.last)
+        m.d.comb += planner.failed.eq(request_status.stop_planning)
+        m.d.comb += self.busy.eq(planner.busy | request_status.busy)
+        m.d.comb += planner.stop.eq(self.abort | aborting)
         with m.If(self.abort | ~self.busy):
             m.d.sync += aborting.eq(self.abort)
 
-        m.d.comb += [counters.beat.eq(step & ~dead), counters.burst.eq(axi.arvalid & axi.arready)]
-        m.d.comb += counters.waiting_stream.eq(present & ~step | verdict.ending & ~planner.busy)
-        m.d.comb += [counters.busy.eq(self.busy), counters.clear.eq(self.clear_counters)]
+        m.d.comb += counters.beat.eq(step & ~failed)
+        m.d.comb += counters.burst.eq(axi.arvalid & axi.arready)
+        m.d.comb += counters.waiting_stream.eq(present & ~step | request_status.ending & ~planner.busy)
+        m.d.comb += counters.busy.eq(self.busy)
+        m.d.comb += counters.clear.eq(self.clear_counters)
         m.d.comb += self.counters.eq(counters.counters)
         return m

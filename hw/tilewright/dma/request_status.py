@@ -1,4 +1,4 @@
-"""How a request ended: the first failure counts, and is reported when all is over."""
+"""The status of a request: its first failure, reported at its end."""
 
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import stream
@@ -8,21 +8,21 @@ from tilewright.base import SharedComponent
 
 from .config import Cause, DmaConfig
 
-__all__ = ["DmaVerdict"]
+__all__ = ["RequestStatus"]
 
 
-class DmaVerdict(SharedComponent):
+class RequestStatus(SharedComponent):
     """Keep the first failure of each request, and offer it as the request's status.
 
     A request is a sequence of steps, the last of which `closes` it. Its status is that of its first step
-    with a cause, or of the closing step. It is offered in the cycle after the closing step, or after `left`
+    with a cause, or of the closing step. It is offered in the cycle after the closing step, or after `leaves`
     if that step `waits`. One status is kept at a time: `settled` says that a step with a cause, or one that
     closes, may be taken.
 
     Parameters
     ----------
     config : DmaConfig
-        Width of an address, and the most requests under way.
+        Width of an address, and the most requests in progress.
 
     Members
     -------
@@ -31,19 +31,19 @@ class DmaVerdict(SharedComponent):
     step : In(1)
         A step is taken, with `cause`, `address`, `closes` and `waits`.
     cause : In(Cause)
-        Why it failed.
+        Why the step fails; NONE if it does not.
     address : In(addr_bits)
-        Of its burst.
+        Address of the step's burst.
     closes : In(1)
         It is the last step of its request.
     waits : In(1)
-        It closes a request whose last word has not left yet.
-    left : In(1)
-        That word has left.
+        It closes a request whose last word has not been taken yet.
+    leaves : In(1)
+        In this cycle that word is taken.
     settled : Out(1)
         There is room for a status.
     failing : Out(1)
-        The request that is under way had a step with a cause.
+        The current request had a step with a cause.
     stop_planning : Out(1)
         That request is not wholly queued yet.
     ending : Out(1)
@@ -63,7 +63,7 @@ class DmaVerdict(SharedComponent):
             "address": In(config.addr_bits),
             "closes": In(1),
             "waits": In(1),
-            "left": In(1),
+            "leaves": In(1),
             "settled": Out(1),
             "failing": Out(1),
             "stop_planning": Out(1),
@@ -76,18 +76,22 @@ class DmaVerdict(SharedComponent):
         m = Module()
         waiting = Signal()
         status = Signal(self.config.status_shape, reset_less=True)
-        m.d.comb += [self.status.payload.eq(status), self.settled.eq(~(waiting | self.status.valid))]
+        m.d.comb += self.status.payload.eq(status)
+        m.d.comb += self.settled.eq(~(waiting | self.status.valid))
         fails = self.cause.as_value().any()
         closed = self.step & self.closes
 
         with m.If(self.step):
             m.d.sync += self.failing.eq((self.failing | fails) & ~self.closes)
             with m.If(self.settled & ~self.failing & (self.closes | fails)):
-                m.d.sync += [status.cause.eq(self.cause), status.address.eq(self.address)]
+                m.d.sync += status.cause.eq(self.cause)
+                m.d.sync += status.address.eq(self.address)
         with m.If(closed):
-            m.d.sync += [waiting.eq(self.waits), self.status.valid.eq(~self.waits)]
-        with m.Elif(waiting & self.left):
-            m.d.sync += [waiting.eq(0), self.status.valid.eq(1)]
+            m.d.sync += waiting.eq(self.waits)
+            m.d.sync += self.status.valid.eq(~self.waits)
+        with m.Elif(waiting & self.leaves):
+            m.d.sync += waiting.eq(0)
+            m.d.sync += self.status.valid.eq(1)
         with m.Elif(self.status.ready):
             m.d.sync += self.status.valid.eq(0)
 

@@ -30,7 +30,7 @@ def row_shape(config: DmaConfig) -> data.StructLayout:
 
 
 class DmaRows(SharedComponent):
-    """Walk through the rows of requests.
+    """Iterate over the rows of requests.
 
     A request accepted in cycle t is on offer in t + 1; throughput is 1 row per cycle, and after the last row of
     a request 1 cycle without. `requests.ready` and `o` come from registers, but for `final`::
@@ -46,13 +46,13 @@ class DmaRows(SharedComponent):
     Members
     -------
     requests : In(stream.Signature(config.request_shape))
-        Transfers.
+        Transfers, in order; copied when accepted.
     o : Out(stream.Signature(row_shape(config)))
         Their rows. What is offered may be withdrawn with `drop`.
     drop : In(1)
-        Leave out the rows that are left of the request whose row is taken, or was taken last.
+        Skip the remaining rows of the request whose row is taken, or was taken last.
     stop : In(1)
-        Accept no request.
+        While 1, no request is accepted.
     """
 
     def __init__(self, config: DmaConfig):
@@ -78,26 +78,44 @@ class DmaRows(SharedComponent):
         empty = Signal()
         misaligned = Signal()
         take = Signal()
-        m.d.comb += [self.requests.ready.eq(~valid & ~self.stop), self.o.valid.eq(valid)]
-        m.d.comb += [take.eq(valid & self.o.ready), final.eq(empty | (number == row.rows))]
+        m.d.comb += self.requests.ready.eq(~valid & ~self.stop)
+        m.d.comb += self.o.valid.eq(valid)
+        m.d.comb += take.eq(valid & self.o.ready)
+        m.d.comb += final.eq(empty | (number == row.rows))
 
         with m.If(self.requests.valid & self.requests.ready):
             less_1 = Signal(config.length_bits + 1)
             none = less_1[-1] | (request.rows == 0)
             m.d.comb += less_1.eq(request.bytes - 1)
-            m.d.sync += [row.eq(request), row.bytes.eq(less_1), address.eq(request.address)]
-            m.d.sync += [valid.eq(1), first.eq(1), number.eq(1), empty.eq(none)]
+            m.d.sync += row.eq(request)
+            m.d.sync += row.bytes.eq(less_1)
+            m.d.sync += address.eq(request.address)
+            m.d.sync += [
+                valid.eq(1),
+                first.eq(1),
+                number.eq(1),
+                empty.eq(none),
+            ]
             with m.If(none):
                 m.d.sync += row.bytes.eq(0)
             if not config.unaligned:
                 m.d.sync += misaligned.eq((request.address[:word] | request.stride[:word]) != 0)
         with m.Elif(take):
             m.d.sync += address[low:].eq(address[low:] + row.stride[low:])
-            m.d.sync += [number.eq(number + 1), first.eq(0), valid.eq(~final)]
+            m.d.sync += number.eq(number + 1)
+            m.d.sync += first.eq(0)
+            m.d.sync += valid.eq(~final)
         with m.If(self.drop & (take | ~first)):
             m.d.sync += valid.eq(0)
 
         o = self.o.payload
-        m.d.comb += [o.address.eq(address), o.wrapped.eq(address[-1]), o.bytes_less_1.eq(row.bytes)]
-        m.d.comb += [o.first.eq(first), o.final.eq(final), o.empty.eq(empty), o.misaligned.eq(misaligned)]
+        m.d.comb += o.address.eq(address)
+        m.d.comb += o.wrapped.eq(address[-1])
+        m.d.comb += o.bytes_less_1.eq(row.bytes)
+        m.d.comb += [
+            o.first.eq(first),
+            o.final.eq(final),
+            o.empty.eq(empty),
+            o.misaligned.eq(misaligned),
+        ]
         return m

@@ -1,4 +1,4 @@
-"""Which words of a buffer belong to which burst."""
+"""Assigns the words of the writer's buffer to bursts."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib.wiring import In, Out
@@ -7,10 +7,10 @@ from tilewright.base import SharedComponent
 
 from .config import DmaConfig
 
-__all__ = ["WordClaims"]
+__all__ = ["WordCredits"]
 
 
-class WordClaims(SharedComponent):
+class WordCredits(SharedComponent):
     """Say when all words of a burst are in the writer's buffer, and keep them from other bursts.
 
     Words belong to bursts in order. A burst that comes to wait in cycle t is `granted` in t if one of the
@@ -26,13 +26,13 @@ class WordClaims(SharedComponent):
     Members
     -------
     clear : In(1)
-        Forget all words.
+        Forget all words at the end of this cycle.
     arrived : In(1)
         A word is put into the buffer.
     waiting : In(1)
         A burst waits that has not claimed its words.
     words_less_1 : In(range(-1, burst_words))
-        Its words, less one.
+        Number of the burst's words, less one; -1 if it has none. Valid with `waiting` and `claim`.
     begins, row_words_less_1, span_words_less_1 : In
         The burst of the next cycle, as the `DmaPlanner` announces it.
     claim : In(1)
@@ -65,7 +65,7 @@ class WordClaims(SharedComponent):
         exactly = Signal()
         claiming = Signal()
         for_1, for_2, for_3 = (unclaimed >= bursts * config.burst_words for bursts in (1, 2, 3))
-        # A claim in this cycle makes no difference where one burst is left, so it is decided late.
+        # A claim in this cycle only selects between two precomputed results, so it may be late.
         m.d.sync += plenty.eq(Mux(self.claim, Mux(claiming, for_3, for_2), Mux(claiming, for_2, for_1)))
         waits = self.waiting & (self.words_less_1 < unclaimed)
         comes = (self.row_words_less_1 < unclaimed) | (self.span_words_less_1 < unclaimed)
@@ -75,9 +75,11 @@ class WordClaims(SharedComponent):
         # Plus the word that came, minus the claimed ones: -n = ~(n - 1), and a carry adds the one that came.
         arrived = Signal()
         claimed_words = Signal(signed(len(self.words_less_1) + 1))
-        m.d.sync += [claiming.eq(self.claim), arrived.eq(self.arrived)]
+        m.d.sync += claiming.eq(self.claim)
+        m.d.sync += arrived.eq(self.arrived)
         m.d.sync += claimed_words.eq(Mux(self.claim, ~self.words_less_1, 0))
         m.d.sync += unclaimed.eq((Cat(1, unclaimed) + Cat(arrived, claimed_words).as_signed()) >> 1)
         with m.If(self.clear):
-            m.d.sync += [unclaimed.eq(0), plenty.eq(0)]
+            m.d.sync += unclaimed.eq(0)
+            m.d.sync += plenty.eq(0)
         return m

@@ -46,9 +46,9 @@ class WriteAligner(SharedComponent):
     bursts : In(stream.Signature(write_burst_shape(config)))
         The bursts to make; taken with their last beat.
     i : In(stream.Signature(unsigned(data_bits)))
-        Words of the rows.
+        Words of the rows, the row's first byte lowest.
     o : Out(stream.Signature(write_beat_shape(config)))
-        Beats.
+        Beats for the W channel, in order. A beat stays until it is accepted.
     """
 
     def __init__(self, config: DmaConfig):
@@ -67,19 +67,24 @@ class WriteAligner(SharedComponent):
         valid = Signal()
         take = Signal()
         step = Signal()
-        m.d.comb += [self.o.valid.eq(valid), self.o.payload.eq(beat), take.eq(~valid | self.o.ready)]
+        m.d.comb += self.o.valid.eq(valid)
+        m.d.comb += self.o.payload.eq(beat)
+        m.d.comb += take.eq(~valid | self.o.ready)
 
         index = Signal.like(burst.beats_less_1)
         final = Signal()
         row_end = Signal()
         spare = Signal()  # `spare`: the beat takes no word
-        m.d.comb += [final.eq(index == burst.beats_less_1), row_end.eq(final & burst.row_last)]
+        m.d.comb += final.eq(index == burst.beats_less_1)
+        m.d.comb += row_end.eq(final & burst.row_last)
         m.d.comb += step.eq(self.bursts.valid & (self.i.valid | spare) & take)
-        m.d.comb += [self.bursts.ready.eq(step & final), self.i.ready.eq(step & ~spare)]
+        m.d.comb += self.bursts.ready.eq(step & final)
+        m.d.comb += self.i.ready.eq(step & ~spare)
         with m.If(step):
             m.d.sync += index.eq(Mux(final, 0, index + 1))
         with m.If(take):
-            m.d.sync += [valid.eq(step & ~burst.dropped), beat.last.eq(final)]
+            m.d.sync += valid.eq(step & ~burst.dropped)
+            m.d.sync += beat.last.eq(final)
 
         if not config.unaligned:
             with m.If(take):
@@ -92,9 +97,11 @@ class WriteAligner(SharedComponent):
         first = Signal(init=1)  # the next beat begins a row
         previous = Signal(config.data_bits, reset_less=True)
         place = Signal(config.word_log2 + 1)  # of the row's last byte in the bus word
-        m.d.comb += [place.eq(burst.shift + burst.tail), spare.eq(row_end & place[-1])]
+        m.d.comb += place.eq(burst.shift + burst.tail)
+        m.d.comb += spare.eq(row_end & place[-1])
         with m.If(step):
-            m.d.sync += [first.eq(row_end), previous.eq(self.i.payload)]
+            m.d.sync += first.eq(row_end)
+            m.d.sync += previous.eq(self.i.payload)
         with m.If(self.clear):
             m.d.sync += first.eq(1)
         shifted = Signal(2 * config.data_bits)

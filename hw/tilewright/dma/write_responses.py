@@ -1,4 +1,4 @@
-"""The bursts of a writer that are in flight, and what became of them."""
+"""Matches the write bursts in flight with their responses."""
 
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream
@@ -13,12 +13,12 @@ __all__ = ["WriteResponses", "flight_shape"]
 
 
 def flight_shape(config: DmaConfig) -> data.StructLayout:
-    """What is remembered of a burst until it is answered; as of `DmaConfig.burst_shape`."""
+    """The fields of a burst that are kept until its response; see `DmaConfig.burst_shape`."""
     return data.StructLayout({"address": config.addr_bits, "last": 1, "cause": Cause})
 
 
 class WriteResponses(SharedComponent):
-    """Give each burst its response, and make of both a step for `DmaVerdict`.
+    """Match each burst with its response, and turn both into a step for `RequestStatus`.
 
     Bursts are answered in order; one with a cause has gone to no memory and gets no response. The oldest is kept
     in a register; throughput is 1 burst per cycle.
@@ -31,15 +31,15 @@ class WriteResponses(SharedComponent):
     Members
     -------
     flights : In(stream.Signature(flight_shape(config)))
-        Bursts in flight.
+        The bursts in flight, in the order in which they were requested.
     bvalid, bresp : In
-        A response of the bus.
+        A response of the bus: there is one, and its `Response`.
     bready : Out(1)
         It is accepted; does not depend on `bvalid`.
     settled : In(1)
         A step may be taken.
     step, cause, address, closes : Out
-        The step of the oldest burst, as `DmaVerdict` takes it.
+        The step of the oldest burst, as `RequestStatus` takes it.
     busy : Out(1)
         There is an oldest burst.
     """
@@ -62,15 +62,18 @@ class WriteResponses(SharedComponent):
     def elaborate(self, platform):
         m = Module()
         burst = Signal(flight_shape(self.config), reset_less=True)
-        dead = Signal(reset_less=True)
+        failed = Signal(reset_less=True)
         present = Signal()
         m.d.comb += self.flights.ready.eq(~present | self.step)
         with m.If(self.flights.ready):
-            m.d.sync += [present.eq(self.flights.valid), burst.eq(self.flights.payload)]
-            m.d.sync += dead.eq(self.flights.payload.cause != Cause.NONE)
-        m.d.comb += [self.busy.eq(present), self.bready.eq(present & ~dead & self.settled)]
-        m.d.comb += self.step.eq(present & self.settled & (dead | self.bvalid))
+            m.d.sync += present.eq(self.flights.valid)
+            m.d.sync += burst.eq(self.flights.payload)
+            m.d.sync += failed.eq(self.flights.payload.cause != Cause.NONE)
+        m.d.comb += self.busy.eq(present)
+        m.d.comb += self.bready.eq(present & ~failed & self.settled)
+        m.d.comb += self.step.eq(present & self.settled & (failed | self.bvalid))
         on_bus = bus_address(self.config, burst) if self.config.unaligned else burst.address
-        m.d.comb += [self.address.eq(Mux(dead, burst.address, on_bus)), self.closes.eq(burst.last)]
-        m.d.comb += self.cause.eq(Mux(dead, burst.cause, response_cause(self.bresp)))
+        m.d.comb += self.address.eq(Mux(failed, burst.address, on_bus))
+        m.d.comb += self.closes.eq(burst.last)
+        m.d.comb += self.cause.eq(Mux(failed, burst.cause, response_cause(self.bresp)))
         return m

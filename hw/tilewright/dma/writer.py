@@ -11,8 +11,8 @@ from tilewright.storage import BlockFifo, SmallFifo
 from .burst_planner import DmaPlanner, address_fields
 from .config import Cause, DmaConfig
 from .counters import DmaCounters
-from .request_status import DmaVerdict
-from .word_credits import WordClaims
+from .request_status import RequestStatus
+from .word_credits import WordCredits
 from .write_aligner import WriteAligner, write_burst_shape
 from .write_responses import WriteResponses, flight_shape
 
@@ -24,7 +24,7 @@ class DmaWriter(SharedComponent):
 
     A request is ``rows`` rows of ``bytes`` bytes, row n at ``address + n * stride``. It takes
     ``rows * ceil(bytes / word_bytes)`` words, row after row: byte k of word j of a row is the row's byte
-    ``j * word_bytes + k``; what a row's last word has beyond the row is ignored. Only the row's bytes are
+    ``j * word_bytes + k``; bytes of a row's last word beyond the row are ignored. Only the row's bytes are
     written (write strobes).
 
     A burst is requested only when all its words are in the buffer, so a slow producer never holds up the
@@ -42,11 +42,11 @@ class DmaWriter(SharedComponent):
     bursts have two beats or more.
 
     **Errors.** Each request ends with one status, in order, after the response to its last burst. A request
-    fails at the first of: no bytes or no rows (``EMPTY``), an address or stride that is no multiple of the
+    fails at the first of: no bytes or no rows (``EMPTY``), an address or stride that is not a multiple of the
     word (``MISALIGNED``; any request, even of one row; not with `unaligned`), a row that begins or goes on
-    past the last address (``WRAPPED``), an error response (``SLVERR``, ``DECERR``). No more of it than is
-    in hand is written then, and its remaining words are taken and dropped: a producer that counts words
-    never loses its place. Nothing is written of an ``EMPTY`` or ``MISALIGNED`` request, nor from the wrap
+    past the last address (``WRAPPED``), an error response (``SLVERR``, ``DECERR``). At most the
+    bursts already accepted are still written, and the remaining words are taken and dropped: a producer that
+    counts words stays in step. Nothing is written of an ``EMPTY`` or ``MISALIGNED`` request, nor from the wrap
     on. The request after it is not affected.
 
     **Abort.** While `abort` is 1, and until everything in flight has been answered, no request and no word
@@ -71,11 +71,11 @@ class DmaWriter(SharedComponent):
         Without a failure it is the address of the last burst. It must be
         taken for the next response to be accepted.
     abort : In(1)
-        End all requests.
+        End all requests; a level, see above.
     busy : Out(1)
         A request is not finished: its status has not been taken.
     counters : Out(config.counters_shape)
-        As of `DmaCounters`; ``waiting_stream`` is a burst whose words have not all come.
+        See `DmaCounters`; ``waiting_stream`` is a burst whose words have not all arrived.
     clear_counters : In(1)
         Set all counters to 0.
     m_axi : Out(Axi4Write)
@@ -103,73 +103,88 @@ class DmaWriter(SharedComponent):
         flights = place(m, "flights", SmallFifo(flight_shape(config), max(1, config.outstanding - 1)), platform)
         forming = place(m, "forming", SmallFifo(write_burst_shape(config), config.outstanding), platform)
         buffer = place(m, "buffer", BlockFifo(config.data_bits, config.write_buffer_words), platform)
-        claims = place(m, "claims", WordClaims(config), platform)
+        word_credits = place(m, "word_credits", WordCredits(config), platform)
         aligner = place(m, "aligner", WriteAligner(config), platform)
         responses = place(m, "responses", WriteResponses(config), platform)
-        verdict = place(m, "verdict", DmaVerdict(config), platform)
+        request_status = place(m, "request_status", RequestStatus(config), platform)
         counters = place(m, "counters", DmaCounters(config), platform)
         connect(m, flipped(self.requests), planner.requests)
         connect(m, forming.o, aligner.bursts)
         connect(m, buffer.o, aligner.i)
-        connect(m, verdict.status, flipped(self.status))
+        connect(m, request_status.status, flipped(self.status))
 
         aborting = Signal()
         halted = Signal()
-        m.d.comb += [halted.eq(self.abort | aborting), planner.stop.eq(halted)]
+        m.d.comb += halted.eq(self.abort | aborting)
+        m.d.comb += planner.stop.eq(halted)
         m.d.comb += buffer.i.payload.eq(self.i.payload)
-        m.d.comb += [buffer.i.valid.eq(self.i.valid & ~halted), self.i.ready.eq(buffer.i.ready & ~halted)]
+        m.d.comb += buffer.i.valid.eq(self.i.valid & ~halted)
+        m.d.comb += self.i.ready.eq(buffer.i.ready & ~halted)
 
-        # A burst claims its words, and its places in both queues, when it goes to AW, where it may wait.
+        # A burst claims its words, and its slots of both queues, when it goes to AW, where it may wait.
         burst, part = planner.bursts, planner.bursts.payload
         alive = Signal()
-        hollow = Signal()
+        empty = Signal()
         claim = Signal()
         claimed = Signal()
         room = Signal()  # in both queues
         spare = part.row_last & (part.shift + part.tail)[config.word_log2 :].any() if config.unaligned else 0
-        m.d.comb += [alive.eq(part.cause == Cause.NONE), hollow.eq(part.cause.as_value()[1:].all())]
-        m.d.comb += [claims.waiting.eq(burst.valid & ~claimed), claims.claim.eq(claim)]
-        m.d.comb += claims.words_less_1.eq(Mux(hollow, -1, part.beats_less_1 - spare))
+        m.d.comb += alive.eq(part.cause == Cause.NONE)
+        m.d.comb += empty.eq(part.cause.as_value()[1:].all())
+        m.d.comb += word_credits.waiting.eq(burst.valid & ~claimed)
+        m.d.comb += word_credits.claim.eq(claim)
+        m.d.comb += word_credits.words_less_1.eq(Mux(empty, -1, part.beats_less_1 - spare))
         m.d.comb += [
-            getattr(claims, name).eq(getattr(planner, name))
+            getattr(word_credits, name).eq(getattr(planner, name))
             for name in ("begins", "row_words_less_1", "span_words_less_1")
         ]
-        m.d.comb += claims.arrived.eq(buffer.i.valid & buffer.i.ready)
-        m.d.comb += claim.eq(claims.waiting & claims.granted & room)
+        m.d.comb += word_credits.arrived.eq(buffer.i.valid & buffer.i.ready)
+        m.d.comb += claim.eq(word_credits.waiting & word_credits.granted & room)
         m.d.comb += burst.ready.eq((claim | claimed) & (~alive | axi.awready))
         m.d.sync += claimed.eq((claim | claimed) & ~burst.ready)
-        m.d.comb += [forming.i.valid.eq(claim & ~hollow), forming.i.payload.dropped.eq(~alive)]
+        m.d.comb += forming.i.valid.eq(claim & ~empty)
+        m.d.comb += forming.i.payload.dropped.eq(~alive)
         m.d.comb += [forming.i.payload[name].eq(part[name]) for name in ("beats_less_1", "shift", "tail", "row_last")]
         m.d.comb += flights.i.valid.eq(claim)
         m.d.comb += [flights.i.payload[name].eq(part[name]) for name in ("address", "last", "cause")]
         m.d.comb += axi.awvalid.eq(burst.valid & alive & (claim | claimed))
         m.d.comb += [getattr(axi, f"aw{name}").eq(value) for name, value in address_fields(config, part).items()]
-        m.d.comb += [planner.held.eq(axi.awvalid), planner.failed.eq(verdict.stop_planning)]
-        m.d.comb += [axi.wvalid.eq(aligner.o.valid), aligner.o.ready.eq(axi.wready)]
-        m.d.comb += [axi.wdata.eq(aligner.o.payload.data), axi.wstrb.eq(aligner.o.payload.strobes)]
+        m.d.comb += planner.held.eq(axi.awvalid)
+        m.d.comb += planner.failed.eq(request_status.stop_planning)
+        m.d.comb += axi.wvalid.eq(aligner.o.valid)
+        m.d.comb += aligner.o.ready.eq(axi.wready)
+        m.d.comb += axi.wdata.eq(aligner.o.payload.data)
+        m.d.comb += axi.wstrb.eq(aligner.o.payload.strobes)
         m.d.comb += axi.wlast.eq(aligner.o.payload.last)
 
         connect(m, flights.o, responses.flights)
-        m.d.comb += [responses.bvalid.eq(axi.bvalid), responses.bresp.eq(axi.bresp), axi.bready.eq(responses.bready)]
+        m.d.comb += responses.bvalid.eq(axi.bvalid)
+        m.d.comb += responses.bresp.eq(axi.bresp)
+        m.d.comb += axi.bready.eq(responses.bready)
         m.d.comb += room.eq(
             forming.i.ready & (flights.i.ready if config.outstanding > 1 else ~flights.o.valid & ~responses.busy)
         )
-        m.d.comb += [responses.settled.eq(verdict.settled), verdict.planned.eq(claim & part.last)]
+        m.d.comb += responses.settled.eq(request_status.settled)
+        m.d.comb += request_status.planned.eq(claim & part.last)
         m.d.comb += [
-            getattr(verdict, name).eq(getattr(responses, name)) for name in ("step", "cause", "address", "closes")
+            getattr(request_status, name).eq(getattr(responses, name))
+            for name in ("step", "cause", "address", "closes")
         ]
 
-        m.d.comb += self.busy.eq(planner.busy | verdict.busy)
+        m.d.comb += self.busy.eq(planner.busy | request_status.busy)
         m.d.comb += buffer.clear.eq(aborting & ~self.abort & ~self.busy & ~forming.o.valid)
-        m.d.comb += [aligner.clear.eq(buffer.clear), claims.clear.eq(buffer.clear)]
+        m.d.comb += aligner.clear.eq(buffer.clear)
+        m.d.comb += word_credits.clear.eq(buffer.clear)
         with m.If(self.abort):
             m.d.sync += aborting.eq(1)
         with m.Elif(buffer.clear):
             m.d.sync += aborting.eq(0)
 
-        m.d.comb += [counters.beat.eq(axi.wvalid & axi.wready), counters.burst.eq(axi.awvalid & axi.awready)]
-        starved = claims.waiting & ~claims.granted
-        m.d.comb += counters.waiting_stream.eq(~axi.wvalid & (starved | verdict.ending & ~planner.busy))
-        m.d.comb += [counters.busy.eq(self.busy), counters.clear.eq(self.clear_counters)]
+        m.d.comb += counters.beat.eq(axi.wvalid & axi.wready)
+        m.d.comb += counters.burst.eq(axi.awvalid & axi.awready)
+        starved = word_credits.waiting & ~word_credits.granted
+        m.d.comb += counters.waiting_stream.eq(~axi.wvalid & (starved | request_status.ending & ~planner.busy))
+        m.d.comb += counters.busy.eq(self.busy)
+        m.d.comb += counters.clear.eq(self.clear_counters)
         m.d.comb += self.counters.eq(counters.counters)
         return m

@@ -1,4 +1,4 @@
-"""Which module of the design each cell of a flat netlist belongs to."""
+"""Maps the cells of a flat netlist to the modules of the design."""
 
 import json
 import re
@@ -94,7 +94,7 @@ def read_hierarchy(file: Path, top: str) -> Hierarchy:
         memory_bits[path] = memory_bits.get(path, 0) + bits[module]
         for child, name in instances[module]:
             memory_bits[path] += _BLOCK_BITS.get(child, 0)
-            if child in instances:  # a primitive is no module of the design
+            if child in instances:  # a primitive is not a module of the design
                 visit(child, path if path == top and name == _WRAPPED else f"{path}.{name}")
 
     visit(top, top)

@@ -1,4 +1,4 @@
-"""What a report is made for: an FPGA family and device, or standard cells from Liberty files."""
+"""Targets of a report: an FPGA family and device, or standard cells from Liberty files."""
 
 import difflib
 from collections.abc import Sequence
@@ -103,7 +103,7 @@ class ReportTarget:
         Raises
         ------
         TilewrightError
-            If there is no such target, or Liberty files are missing or given in vain.
+            If the target is unknown, or Liberty files are missing or not applicable.
         """
         family, _, device = name.partition("-")
         known = DEVICES.get(family, {})

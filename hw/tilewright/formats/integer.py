@@ -1,4 +1,4 @@
-"""TODO."""
+"""Widths of signed integers in sums of products."""
 
 __all__ = ["product_sum_bits"]
 

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out, connect
 from tilewright.base import SharedComponent, place
 from tilewright.storage import BlockMemory
 
-from .protocol import CRC_BYTES, HEADER_BYTES, MOST_BYTES
+from .protocol import CRC_BYTES, HEADER_BYTES, MAX_BYTES
 from .uart import UartReceiver, UartTransmitter
 
 __all__ = ["Crc32", "FrameReceiver", "FrameTransmitter"]
@@ -15,7 +15,7 @@ __all__ = ["Crc32", "FrameReceiver", "FrameTransmitter"]
 ROW_BITS = 8
 SLOTS = 4
 """Frames that a receiver keeps."""
-MOST_FRAME = HEADER_BYTES + MOST_BYTES + CRC_BYTES
+MAX_FRAME = HEADER_BYTES + MAX_BYTES + CRC_BYTES
 RESIDUE = 0xDEBB20E3
 """What the register of the CRC holds after a message and its CRC."""
 POLYNOMIAL = 0xEDB88320
@@ -31,11 +31,13 @@ class Crc32(SharedComponent):
     clear : In(1)
         Begin a sequence. Wins over `push`.
     push : In(1)
+        Take the byte `data`.
     data : In(unsigned(8))
-        Of `push`.
+        The byte, sampled with `push`.
     shift : In(1)
         Drop the lowest byte: to send the four one after the other.
     busy : Out(1)
+        Bits of the byte taken last are still to be counted.
     crc : Out(unsigned(32))
         The register, which is the complement of the CRC.
     """
@@ -52,20 +54,22 @@ class Crc32(SharedComponent):
         m.d.comb += self.busy.eq(bits[1:].any())
         with m.If(self.busy):
             feedback = self.crc[0] ^ bits[0]
-            m.d.sync += [self.crc.eq((self.crc >> 1) ^ Mux(feedback, POLYNOMIAL, 0)), bits.eq(bits >> 1)]
+            m.d.sync += self.crc.eq((self.crc >> 1) ^ Mux(feedback, POLYNOMIAL, 0))
+            m.d.sync += bits.eq(bits >> 1)
         with m.If(self.shift):
             m.d.sync += self.crc.eq(self.crc >> 8)
         with m.If(self.push):
             m.d.sync += bits.eq(Cat(self.data, 1))
         with m.If(self.clear):
-            m.d.sync += [self.crc.eq(0xFFFF_FFFF), bits.eq(0)]
+            m.d.sync += self.crc.eq(0xFFFF_FFFF)
+            m.d.sync += bits.eq(0)
         return m
 
 
 class FrameReceiver(SharedComponent):
     """Receive frames, check them, and keep them until they are released, in order.
 
-    Bytes are decoded as they come into one of four parts of a memory. While all parts hold frames, what comes is lost,
+    Bytes are decoded as they come into one of four parts of a memory. While all are full, arriving bytes are lost,
     up to the next end of a frame::
 
         rx ──► UartReceiver ──► COBS ──┬──►│memory│──► data
@@ -79,6 +83,7 @@ class FrameReceiver(SharedComponent):
     Members
     -------
     rx : In(1)
+        The line, asynchronous, high when idle.
     frame : Out(1)
         There is a frame, until `release`.
     good : Out(1)
@@ -90,6 +95,7 @@ class FrameReceiver(SharedComponent):
     row : In(unsigned(8))
         Which byte of the frame is read; `data` has it two cycles later.
     data : Out(unsigned(8))
+        The byte of row `row` of the oldest frame, two cycles later.
     """
 
     def __init__(self, divisor: int):
@@ -115,49 +121,66 @@ class FrameReceiver(SharedComponent):
         oldest = Signal(range(SLOTS))
         held = Signal(range(SLOTS + 1))
         full = Signal()
-        m.d.comb += [full.eq(held == SLOTS), self.frame.eq(held != 0)]
+        m.d.comb += full.eq(held == SLOTS)
+        m.d.comb += self.frame.eq(held != 0)
         lengths = Array(Signal(ROW_BITS, name=f"length_{n}") for n in range(SLOTS))
         goods = Array(Signal(name=f"good_{n}") for n in range(SLOTS))
-        m.d.comb += [self.length.eq(lengths[oldest]), self.good.eq(goods[oldest])]
-        m.d.comb += [memory.fetch.eq(1), memory.take.eq(1), memory.read_row.eq(Cat(self.row, oldest))]
+        m.d.comb += self.length.eq(lengths[oldest])
+        m.d.comb += self.good.eq(goods[oldest])
+        m.d.comb += memory.fetch.eq(1)
+        m.d.comb += memory.take.eq(1)
+        m.d.comb += memory.read_row.eq(Cat(self.row, oldest))
         m.d.comb += self.data.eq(memory.q)
 
         count = Signal(ROW_BITS)
-        left = Signal(8)  # bytes until the next one is a code
+        remaining = Signal(8)  # bytes until the next one is a code
         begun = Signal()
         bad = Signal()
         byte = Signal(8)
         emit = Signal()
         is_code = Signal()
-        m.d.comb += [is_code.eq(left == 0), byte.eq(Mux(is_code, 0, uart.data))]
+        m.d.comb += is_code.eq(remaining == 0)
+        m.d.comb += byte.eq(Mux(is_code, 0, uart.data))
         ends = Signal()
         m.d.comb += ends.eq(uart.done & (uart.data == 0))
         with m.If(uart.done & ~ends):
             # The first code stands for no byte; every other one for the zero before its run.
             m.d.comb += emit.eq((~is_code | begun) & ~bad & ~full)
-            m.d.sync += [begun.eq(1), left.eq(Mux(is_code, uart.data, left) - 1)]
+            m.d.sync += begun.eq(1)
+            m.d.sync += remaining.eq(Mux(is_code, uart.data, remaining) - 1)
         m.d.comb += [
-            memory.write.eq(emit), memory.write_row.eq(Cat(count, slot)), memory.data.eq(byte),
-            crc.push.eq(emit), crc.data.eq(byte),
-        ]  # fmt: skip
+            memory.write.eq(emit),
+            memory.write_row.eq(Cat(count, slot)),
+            memory.data.eq(byte),
+            crc.push.eq(emit),
+            crc.data.eq(byte),
+        ]
         with m.If(emit):
             m.d.sync += count.eq(count + 1)
-            with m.If(count == MOST_FRAME):
+            with m.If(count == MAX_FRAME):
                 m.d.sync += bad.eq(1)
         with m.If(uart.broken):
-            m.d.sync += [bad.eq(1), begun.eq(1)]
+            m.d.sync += bad.eq(1)
+            m.d.sync += begun.eq(1)
 
         whole = Signal()
         m.d.comb += whole.eq(~bad & is_code & (crc.crc == RESIDUE) & (count >= CRC_BYTES))
         kept = Signal()
         m.d.comb += kept.eq(ends & begun & ~full)
         with m.If(ends):
-            m.d.sync += [count.eq(0), left.eq(0), begun.eq(0), bad.eq(0)]
+            m.d.sync += [
+                count.eq(0),
+                remaining.eq(0),
+                begun.eq(0),
+                bad.eq(0),
+            ]
             m.d.comb += crc.clear.eq(1)
         with m.Elif(uart.done & full):
             m.d.sync += bad.eq(1)
         with m.If(kept):
-            m.d.sync += [lengths[slot].eq(count - CRC_BYTES), goods[slot].eq(whole), slot.eq(slot + 1)]
+            m.d.sync += lengths[slot].eq(count - CRC_BYTES)
+            m.d.sync += goods[slot].eq(whole)
+            m.d.sync += slot.eq(slot + 1)
         with m.If(self.release):
             m.d.sync += oldest.eq(oldest + 1)
         m.d.sync += held.eq(held + kept - self.release)
@@ -184,12 +207,13 @@ class FrameTransmitter(SharedComponent):
     Members
     -------
     i : In(stream.Signature(unsigned(8)))
-        At most 250 bytes for each frame.
+        The bytes of the frames, without a CRC: at most 250 for each frame.
     last : In(1)
         The byte offered is the last of its frame.
     tx : Out(1)
+        The line, from a register, high when idle.
     busy : Out(1)
-        Something is being sent.
+        A frame is being sent.
     """
 
     def __init__(self, divisor: int):
@@ -208,42 +232,54 @@ class FrameTransmitter(SharedComponent):
         half = Signal()  # that is written
         self._send(m, memory, uart, ready, length, half)
 
-        # Each byte goes into the next row, but a zero leaves that open for the code of the run after it, and what was
-        # open gets its distance: one row is written for each byte.
+        # Each byte goes into the next row, but a zero leaves that open for the code of the run after it, and the row
+        # that was open gets its distance: one row is written for each byte.
         row = Signal(ROW_BITS, init=1)
         open_row = Signal(ROW_BITS)
         byte = Signal(8)
         put = Signal()
         finish = Signal()
-        m.d.comb += [memory.write.eq(put | finish)]
+        m.d.comb += memory.write.eq(put | finish)
         with m.If(finish | (byte == 0)):
-            m.d.comb += [memory.write_row.eq(Cat(open_row, half)), memory.data.eq(row - open_row)]
+            m.d.comb += memory.write_row.eq(Cat(open_row, half))
+            m.d.comb += memory.data.eq(row - open_row)
         with m.Else():
-            m.d.comb += [memory.write_row.eq(Cat(row, half)), memory.data.eq(byte)]
+            m.d.comb += memory.write_row.eq(Cat(row, half))
+            m.d.comb += memory.data.eq(byte)
         with m.If(put):
             m.d.sync += row.eq(row + 1)
             with m.If(byte == 0):
                 m.d.sync += open_row.eq(row)
         with m.If(finish):
-            m.d.sync += [ready.eq(1), length.eq(row), half.eq(~half), row.eq(1), open_row.eq(0)]
+            m.d.sync += [
+                ready.eq(1),
+                length.eq(row),
+                half.eq(~half),
+                row.eq(1),
+                open_row.eq(0),
+            ]
 
-        left = Signal(range(CRC_BYTES + 1))
+        remaining = Signal(range(CRC_BYTES + 1))
         with m.FSM():
             with m.State("Start"):
                 m.d.comb += crc.clear.eq(1)
                 m.next = "Data"
             with m.State("Data"):
-                m.d.comb += [byte.eq(self.i.payload), self.i.ready.eq(~crc.busy)]
-                m.d.comb += [put.eq(self.i.valid & self.i.ready), crc.push.eq(put), crc.data.eq(byte)]
-                m.d.sync += left.eq(CRC_BYTES)
+                m.d.comb += byte.eq(self.i.payload)
+                m.d.comb += self.i.ready.eq(~crc.busy)
+                m.d.comb += put.eq(self.i.valid & self.i.ready)
+                m.d.comb += crc.push.eq(put)
+                m.d.comb += crc.data.eq(byte)
+                m.d.sync += remaining.eq(CRC_BYTES)
                 with m.If(put & self.last):
                     m.next = "Crc"
             with m.State("Crc"):
                 m.d.comb += byte.eq(~crc.crc[:8])
                 with m.If(~crc.busy):
-                    m.d.comb += [put.eq(1), crc.shift.eq(1)]
-                    m.d.sync += left.eq(left - 1)
-                    with m.If(left == 1):
+                    m.d.comb += put.eq(1)
+                    m.d.comb += crc.shift.eq(1)
+                    m.d.sync += remaining.eq(remaining - 1)
+                    with m.If(remaining == 1):
                         m.next = "Finish"
             with m.State("Finish"), m.If(~ready):
                 m.d.comb += finish.eq(1)
@@ -253,19 +289,23 @@ class FrameTransmitter(SharedComponent):
     def _send(self, m: Module, memory: BlockMemory, uart: UartTransmitter, ready: Signal, length: Signal, half: Signal):
         """Send rows 0 to ``length - 1`` of the other half while ``ready``, then clear it."""
         place_ = Signal(ROW_BITS)
-        m.d.comb += [memory.fetch.eq(1), memory.take.eq(1), memory.read_row.eq(Cat(place_, ~half))]
+        m.d.comb += memory.fetch.eq(1)
+        m.d.comb += memory.take.eq(1)
+        m.d.comb += memory.read_row.eq(Cat(place_, ~half))
         offer = stream.Signature(unsigned(8)).create(path=("offer",))
         connect(m, offer, uart.i)
         m.d.comb += self.busy.eq(ready)
         with m.FSM(name="sending"):
             with m.State("Before"):
                 m.d.sync += place_.eq(0)
-                m.d.comb += [offer.valid.eq(ready), offer.payload.eq(0)]
+                m.d.comb += offer.valid.eq(ready)
+                m.d.comb += offer.payload.eq(0)
                 with m.If(offer.ready & ready):
                     m.next = "Data"
             with m.State("Data"):
                 # A byte lasts longer than the memory's two cycles.
-                m.d.comb += [offer.valid.eq(1), offer.payload.eq(memory.q)]
+                m.d.comb += offer.valid.eq(1)
+                m.d.comb += offer.payload.eq(memory.q)
                 with m.If(offer.ready):
                     m.d.sync += place_.eq(place_ + 1)
                     with m.If(place_ + 1 == length):

@@ -8,7 +8,7 @@ from tilewright.base import SharedComponent, place
 from tilewright.bus import Axi4, AxiLite, Burst
 
 from .frames import FrameReceiver, FrameTransmitter
-from .protocol import HEADER_BYTES, INFORMATION_WORDS, MOST_BYTES, SPACE_LOW, SYNCHRONIZE, WRITE, Space, Status
+from .protocol import HEADER_BYTES, INFORMATION_WORDS, MAX_BYTES, SPACE_LOW, SYNCHRONIZE, WRITE, Space, Status
 
 __all__ = ["HostLink"]
 
@@ -40,15 +40,17 @@ class HostLink(SharedComponent):
     Members
     -------
     rx : In(1)
+        The line from the host, asynchronous, high when idle.
     tx : Out(1)
+        The line to the host, from a register, high when idle.
     irq : In(1)
-        For the status.
+        The accelerator's interrupt, reported in each response's status.
     busy : Out(1)
-        A request is in work, or a response is being sent.
+        A request is in progress, or a response is being sent.
     m_axi : Out(Axi4(data_bits, addr_bits, id_bits))
-        Memory.
+        Memory: bursts of one beat, one at a time, with identifier 0.
     m_axil : Out(AxiLite(addr_bits=REGISTER_ADDRESS_BITS))
-        Registers.
+        The registers of the accelerator, one access at a time.
     """
 
     def __init__(
@@ -76,14 +78,16 @@ class HostLink(SharedComponent):
         m = Module()
         receiver = place(m, "receiver", FrameReceiver(self.divisor), platform)
         transmitter = place(m, "transmitter", FrameTransmitter(self.divisor), platform)
-        m.d.comb += [receiver.rx.eq(self.rx), self.tx.eq(transmitter.tx)]
+        m.d.comb += receiver.rx.eq(self.rx)
+        m.d.comb += self.tx.eq(transmitter.tx)
         m.d.comb += self.busy.eq(receiver.frame | transmitter.busy)
         it = _Request(self.reach_bits)
         self._accesses(m, it)
-        m.d.comb += [receiver.row.eq(it.row), it.distance.eq(it.sequence - it.expected)]
+        m.d.comb += receiver.row.eq(it.row)
+        m.d.comb += it.distance.eq(it.sequence - it.expected)
         m.d.sync += it.settled.eq(Cat(1, it.settled))
         wanted = HEADER_BYTES + Mux(it.write, it.count, 0)
-        m.d.sync += it.legal.eq((receiver.length == wanted) & (it.count != 0) & (it.count <= MOST_BYTES))
+        m.d.sync += it.legal.eq((receiver.length == wanted) & (it.count != 0) & (it.count <= MAX_BYTES))
         with m.FSM():
             self._judge(m, it, receiver)
             self._write(m, it, receiver)
@@ -93,9 +97,15 @@ class HostLink(SharedComponent):
     def _judge(self, m: Module, it: "_Request", receiver: FrameReceiver):
         """Take a frame's header, and decide whether it is executed, repeated or refused."""
         with m.State("Idle"):
-            m.d.sync += [it.row.eq(0), it.settled.eq(0), it.strobes.eq(0), it.status.eq(Status.OKAY)]
+            m.d.sync += [
+                it.row.eq(0),
+                it.settled.eq(0),
+                it.strobes.eq(0),
+                it.status.eq(Status.OKAY),
+            ]
             with m.If(receiver.frame & ~receiver.good):
-                m.d.sync += [it.status.eq(Status.GARBLED), it.count.eq(0)]
+                m.d.sync += it.status.eq(Status.GARBLED)
+                m.d.sync += it.count.eq(0)
                 m.next = "Sequence"
             with m.Elif(receiver.frame):
                 m.next = "Header"
@@ -114,21 +124,28 @@ class HostLink(SharedComponent):
         with m.State("Judge"):
             m.next = "Sequence"
             with m.If(~it.legal):
-                m.d.sync += [it.status.eq(Status.REFUSED), it.count.eq(0)]
+                m.d.sync += it.status.eq(Status.REFUSED)
+                m.d.sync += it.count.eq(0)
             with m.Elif(it.distance == 0):
                 m.d.sync += it.expected.eq(it.expected + 1)
                 with m.If(it.write):
                     m.next = "Take"
             with m.Elif(it.distance[4:].all()), m.If(it.write):
-                m.d.sync += [it.status.eq(it.write_status), it.count.eq(0)]
+                m.d.sync += it.status.eq(it.write_status)
+                m.d.sync += it.count.eq(0)
             with m.Else():
-                m.d.sync += [it.status.eq(Status.OUT_OF_ORDER), it.count.eq(0)]
+                m.d.sync += it.status.eq(Status.OUT_OF_ORDER)
+                m.d.sync += it.count.eq(0)
 
     def _write(self, m: Module, it: "_Request", receiver: FrameReceiver):
-        """Put the bytes of a write where they belong, word by word."""
+        """Write the bytes of a write request, word by word."""
         with m.State("Take"), m.If(it.settled.all()):
-            m.d.sync += [it.word.word_select(it.lane, 8).eq(receiver.data), it.strobes.bit_select(it.lane, 1).eq(1)]
-            m.d.sync += [*it.step_row(), it.count.eq(it.count - 1)]
+            m.d.sync += it.word.word_select(it.lane, 8).eq(receiver.data)
+            m.d.sync += it.strobes.bit_select(it.lane, 1).eq(1)
+            m.d.sync += [
+                *it.step_row(),
+                it.count.eq(it.count - 1),
+            ]
             with m.If(it.lane.all() | (it.count == 1)):
                 m.next = "Put"
             with m.Else():
@@ -136,7 +153,8 @@ class HostLink(SharedComponent):
         with m.State("Put"):
             m.d.comb += it.access.eq(1)
             with m.If(it.done):
-                m.d.sync += [it.strobes.eq(0), it.address.eq(it.address + 1)]
+                m.d.sync += it.strobes.eq(0)
+                m.d.sync += it.address.eq(it.address + 1)
                 with m.If(it.failed):
                     m.d.sync += it.status.eq(Status.BUS_ERROR)
                 m.next = "Take"
@@ -147,14 +165,16 @@ class HostLink(SharedComponent):
             m.next = "Sequence"
 
     def _answer(self, m: Module, it: "_Request", receiver: FrameReceiver, transmitter: FrameTransmitter):
-        """Send the response: sequence numbers, what was read, the status."""
+        """Send the response: sequence numbers, data that was read, the status."""
         transmit = transmitter.i
         with m.State("Sequence"):
-            m.d.comb += [transmit.valid.eq(1), transmit.payload.eq(it.sequence)]
+            m.d.comb += transmit.valid.eq(1)
+            m.d.comb += transmit.payload.eq(it.sequence)
             with m.If(transmit.ready):
                 m.next = "Expected"
         with m.State("Expected"):
-            m.d.comb += [transmit.valid.eq(1), transmit.payload.eq(it.expected)]
+            m.d.comb += transmit.valid.eq(1)
+            m.d.comb += transmit.payload.eq(it.expected)
             with m.If(transmit.ready):
                 m.next = "Fetch"
                 with m.If(it.count == 0):
@@ -167,15 +187,18 @@ class HostLink(SharedComponent):
                     m.d.sync += it.status.eq(Status.BUS_ERROR)
                 m.next = "Give"
         with m.State("Give"):
-            m.d.comb += [transmit.valid.eq(1), transmit.payload.eq(it.word.word_select(it.lane, 8))]
+            m.d.comb += transmit.valid.eq(1)
+            m.d.comb += transmit.payload.eq(it.word.word_select(it.lane, 8))
             with m.If(transmit.ready):
-                m.d.sync += [it.address.eq(it.address + 1), it.count.eq(it.count - 1)]
+                m.d.sync += it.address.eq(it.address + 1)
+                m.d.sync += it.count.eq(it.count - 1)
                 with m.If(it.count == 1):
                     m.next = "Status"
                 with m.Elif(it.lane.all()):
                     m.next = "Fetch"
         with m.State("Status"):
-            m.d.comb += [transmit.valid.eq(1), transmit.payload.eq(Cat(it.status, Const(0, 4), self.irq))]
+            m.d.comb += transmit.valid.eq(1)
+            m.d.comb += transmit.payload.eq(Cat(it.status, Const(0, 4), self.irq))
             m.d.comb += transmitter.last.eq(1)
             with m.If(transmit.ready):
                 m.d.comb += receiver.release.eq(1)
@@ -199,23 +222,39 @@ class HostLink(SharedComponent):
         with m.If((axi.wvalid & axi.wready) | (lite.wvalid & lite.wready)):
             m.d.sync += given.eq(1)
         with m.If(done):
-            m.d.sync += [asked.eq(0), given.eq(0)]
+            m.d.sync += asked.eq(0)
+            m.d.sync += given.eq(0)
 
         memory, registers = access & in_memory, access & in_registers
         size = (len(axi.wdata) // 8).bit_length() - 1
         wide = address[size:] << size
         m.d.comb += [
-            axi.arvalid.eq(memory & ~write & ~asked), axi.araddr.eq(wide), axi.arsize.eq(size),
-            axi.arburst.eq(Burst.INCR), axi.rready.eq(1), axi.arcache.eq(0b0011),
-            axi.awvalid.eq(memory & write & ~asked), axi.awaddr.eq(wide), axi.awsize.eq(size),
-            axi.awburst.eq(Burst.INCR), axi.bready.eq(1), axi.awcache.eq(0b0011),
-            axi.wvalid.eq(memory & write & ~given), axi.wlast.eq(1),
+            axi.arvalid.eq(memory & ~write & ~asked),
+            axi.araddr.eq(wide),
+            axi.arsize.eq(size),
+            axi.arburst.eq(Burst.INCR),
+            axi.rready.eq(1),
+            axi.arcache.eq(0b0011),
+            axi.awvalid.eq(memory & write & ~asked),
+            axi.awaddr.eq(wide),
+            axi.awsize.eq(size),
+            axi.awburst.eq(Burst.INCR),
+            axi.bready.eq(1),
+            axi.awcache.eq(0b0011),
+            axi.wvalid.eq(memory & write & ~given),
+            axi.wlast.eq(1),
             axi.wdata.eq(word.replicate(len(axi.wdata) // WORD_BITS)),
             axi.wstrb.eq(strobes << Cat(Const(0, 2), address[2:size])),
-            lite.arvalid.eq(registers & ~write & ~asked), lite.araddr.eq(address[2:] << 2), lite.rready.eq(1),
-            lite.awvalid.eq(registers & write & ~asked), lite.awaddr.eq(address[2:] << 2), lite.bready.eq(1),
-            lite.wvalid.eq(registers & write & ~given), lite.wdata.eq(word), lite.wstrb.eq(strobes),
-        ]  # fmt: skip
+            lite.arvalid.eq(registers & ~write & ~asked),
+            lite.araddr.eq(address[2:] << 2),
+            lite.rready.eq(1),
+            lite.awvalid.eq(registers & write & ~asked),
+            lite.awaddr.eq(address[2:] << 2),
+            lite.bready.eq(1),
+            lite.wvalid.eq(registers & write & ~given),
+            lite.wdata.eq(word),
+            lite.wstrb.eq(strobes),
+        ]
 
         cycles = Signal(WORD_BITS)
         m.d.sync += cycles.eq(cycles + 1)
@@ -224,10 +263,12 @@ class HostLink(SharedComponent):
             m.d.comb += failed.eq(Mux(axi.bvalid, axi.bresp[1], axi.rresp[1]))
             m.d.comb += fetched.eq(axi.rdata.word_select(address[2:size], WORD_BITS) if size > 2 else axi.rdata)
         with m.Elif(in_registers):
-            m.d.comb += [done.eq(access & (lite.rvalid | lite.bvalid)), fetched.eq(lite.rdata)]
+            m.d.comb += done.eq(access & (lite.rvalid | lite.bvalid))
+            m.d.comb += fetched.eq(lite.rdata)
             m.d.comb += failed.eq(Mux(lite.bvalid, lite.bresp[1], lite.rresp[1]))
         with m.Else():
-            m.d.comb += [done.eq(access), failed.eq(write)]
+            m.d.comb += done.eq(access)
+            m.d.comb += failed.eq(write)
             with m.Switch(address[2:5]):
                 for number, value in enumerate(self.information):
                     with m.Case(number):
@@ -237,7 +278,7 @@ class HostLink(SharedComponent):
 
 
 class _Request:
-    """A request in work: what its header says, and how far its access and its response are."""
+    """A request in progress: its header, and the state of its access and its response."""
 
     def __init__(self, reach_bits: int):
         self.operation = Signal(8)
@@ -263,5 +304,8 @@ class _Request:
         self.header = Cat(self.operation, self.sequence, self.count, self.address)[: 8 * HEADER_BYTES]
 
     def step_row(self):
-        """To the frame's next byte."""
-        return [self.row.eq(self.row + 1), self.settled.eq(0)]
+        """Return the statements that step to the frame's next byte."""
+        return [
+            self.row.eq(self.row + 1),
+            self.settled.eq(0),
+        ]

@@ -1,4 +1,4 @@
-"""The host link: what goes over the serial line, in one place for the hardware and the host.
+"""The protocol of the host link, in one place for the hardware and the host.
 
 **Line.** 8 data bits, no parity, 1 stop bit, no flow control. The device speaks only when it is asked.
 
@@ -14,7 +14,7 @@ offset field       meaning
 ====== =========== =====================================================================================
 0      operation   bits: see `WRITE`, `SPACE_LOW`, `SYNCHRONIZE`
 1      sequence    number of the request, modulo 256
-2      count       bytes to read or write, 1 to `MOST_BYTES`
+2      count       bytes to read or write, 1 to `MAX_BYTES`
 3      address     4 bytes, least first: of the first byte, in the space
 7      data        of a write: ``count`` bytes
 ====== =========== =====================================================================================
@@ -37,7 +37,7 @@ response: a read is done again, a write is not, and its response has the status 
 sequence is answered OUT_OF_ORDER and does nothing. So every write is done once and in order, whatever is lost.
 
 **Buffers.** The device keeps four requests, one of which it executes, and builds one response while it sends the one
-before. So a host may have `READ_WINDOW` reads under way, or `WRITE_WINDOW` writes, which are done faster than they
+before. So a host may have `READ_WINDOW` reads in flight, or `WRITE_WINDOW` writes, which are done faster than they
 come.
 
 **Spaces.** Memory; the registers of `tilewright.accelerator.registers`; and information about the board, in words of
@@ -64,7 +64,7 @@ __all__ = [
     "HEADER_BYTES",
     "INFORMATION_WORDS",
     "MAGIC",
-    "MOST_BYTES",
+    "MAX_BYTES",
     "READ_WINDOW",
     "REPEATS",
     "SPACE_LOW",
@@ -82,7 +82,7 @@ MAGIC = 0x5457_4C01
 """The letters TWL and the version of the protocol."""
 HEADER_BYTES = 7
 CRC_BYTES = 4
-MOST_BYTES = 240
+MAX_BYTES = 240
 """Data bytes of a frame: a frame then has at most 251, and no run without zeros is too long for COBS."""
 REPEATS = 16
 READ_WINDOW = 4
@@ -98,7 +98,7 @@ INFORMATION_WORDS = 6
 
 
 class Space(IntEnum):
-    """What an address is of."""
+    """The address spaces."""
 
     MEMORY = 0
     REGISTERS = 1
@@ -106,7 +106,7 @@ class Space(IntEnum):
 
 
 class Status(IntEnum):
-    """What became of a request."""
+    """The result of a request."""
 
     OKAY = 0
     BUS_ERROR = 1

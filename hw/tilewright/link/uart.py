@@ -6,16 +6,16 @@ from amaranth.lib.wiring import In, Out
 
 from tilewright.base import SharedComponent
 
-__all__ = ["LEAST_DIVISOR", "UartReceiver", "UartTransmitter"]
+__all__ = ["MIN_DIVISOR", "UartReceiver", "UartTransmitter"]
 
-LEAST_DIVISOR = 4
+MIN_DIVISOR = 4
 """Fewest cycles per bit that are sampled safely."""
 
 
 class UartReceiver(SharedComponent):
     """Receive bytes, each sampled in the middle of its bits.
 
-    A start bit that is gone in its middle was none. After a missing stop bit the line must be high before the next
+    A start bit that has ended by its middle is ignored. After a missing stop bit the line must be high before the next
     byte begins. The line is read through two registers; rates may differ by 3 %.
 
     Parameters
@@ -28,6 +28,7 @@ class UartReceiver(SharedComponent):
     rx : In(1)
         The line, asynchronous, high when idle.
     data : Out(unsigned(8))
+        The byte that has come, valid with `done`.
     done : Out(1)
         `data` has come, in this cycle.
     broken : Out(1)
@@ -45,24 +46,28 @@ class UartReceiver(SharedComponent):
         level = line[0]
 
         timer = Signal(range(self.divisor))
-        left = Signal(range(11))  # bits to come, with the start and stop bit; 0 is idle
+        remaining = Signal(range(11))  # bits to come, with the start and stop bit; 0 is idle
         armed = Signal()  # the line was high
         sample = Signal()
-        m.d.comb += sample.eq((left != 0) & (timer == 0))
+        m.d.comb += sample.eq((remaining != 0) & (timer == 0))
         m.d.sync += timer.eq(Mux(timer == 0, self.divisor - 1, timer - 1))
-        m.d.sync += [self.done.eq(0), self.broken.eq(0)]
-        with m.If(left == 0):
+        m.d.sync += self.done.eq(0)
+        m.d.sync += self.broken.eq(0)
+        with m.If(remaining == 0):
             m.d.sync += armed.eq(level)
             with m.If(armed & ~level):
-                m.d.sync += [left.eq(10), timer.eq(self.divisor // 2 - 1), armed.eq(0)]
+                m.d.sync += remaining.eq(10)
+                m.d.sync += timer.eq(self.divisor // 2 - 1)
+                m.d.sync += armed.eq(0)
         with m.Elif(sample):
-            m.d.sync += left.eq(left - 1)
-            with m.If((left == 10) & level):
-                m.d.sync += left.eq(0)
-            with m.If(left != 1):
+            m.d.sync += remaining.eq(remaining - 1)
+            with m.If((remaining == 10) & level):
+                m.d.sync += remaining.eq(0)
+            with m.If(remaining != 1):
                 m.d.sync += self.data.eq(Cat(self.data[1:], level))
             with m.Else():
-                m.d.sync += [self.done.eq(level), self.broken.eq(~level)]
+                m.d.sync += self.done.eq(level)
+                m.d.sync += self.broken.eq(~level)
         return m
 
 
@@ -77,6 +82,7 @@ class UartTransmitter(SharedComponent):
     Members
     -------
     i : In(stream.Signature(unsigned(8)))
+        Bytes to send; a byte is copied when it is accepted, at the start of its start bit.
     tx : Out(1)
         The line, from a register, high when idle.
     """
@@ -95,7 +101,11 @@ class UartTransmitter(SharedComponent):
         with m.If(~tick):
             m.d.sync += timer.eq(timer - 1)
         with m.Elif(bits != 0):
-            m.d.sync += [self.tx.eq(bits[0]), bits.eq(bits[1:]), timer.eq(self.divisor - 1)]
+            m.d.sync += self.tx.eq(bits[0])
+            m.d.sync += bits.eq(bits[1:])
+            m.d.sync += timer.eq(self.divisor - 1)
         with m.Elif(self.i.valid):
-            m.d.sync += [self.tx.eq(0), bits.eq(Cat(self.i.payload, Const(1, 1))), timer.eq(self.divisor - 1)]
+            m.d.sync += self.tx.eq(0)
+            m.d.sync += bits.eq(Cat(self.i.payload, Const(1, 1)))
+            m.d.sync += timer.eq(self.divisor - 1)
         return m

@@ -1,4 +1,4 @@
-"""Memories behind AXI4 that are on the FPGA."""
+"""On-chip memories behind AXI4."""
 
 from .block_ram import BlockRam
 from .word_ram import WordRam

@@ -1,4 +1,4 @@
-"""Memory of the chip behind AXI4 whose bursts have one beat: small, one access at a time."""
+"""Small on-chip memory behind AXI4 for bursts of one beat, one access at a time."""
 
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib.wiring import In
@@ -12,11 +12,11 @@ __all__ = ["WordRam"]
 
 
 class WordRam(SharedComponent):
-    """Answer AXI4 with a memory of one port on the chip, one word after the other.
+    """Serve AXI4 from a single-port on-chip memory, one word at a time.
 
-    What `BlockRam` does, for bursts of one beat, whose length is not looked at. A read in cycle t is answered in t + 1;
-    a write's data are taken after its address, and answered a cycle later. Reads and writes take turns. A word outside
-    the memory answers DECERR; a read gives anything then, a write does nothing. Addresses start at 0.
+    Like `BlockRam`, for bursts of one beat; their length is ignored. A read in cycle t is answered in t + 1;
+    a write's data are taken after its address, and answered a cycle later. Reads and writes alternate. A word outside
+    the memory answers DECERR; a read then returns undefined data, a write does nothing. Addresses start at 0.
 
     Parameters
     ----------
@@ -28,6 +28,7 @@ class WordRam(SharedComponent):
     Members
     -------
     s_axi : In(Axi4(data_bits, addr_bits, id_bits))
+        The bus. One access is accepted at a time; write data are accepted only after their address.
     """
 
     def __init__(self, data_bits: int, addr_bits: int, id_bits: int, size_bytes: int):
@@ -48,18 +49,29 @@ class WordRam(SharedComponent):
         has_read = Signal()  # last
         response = Mux(bad, Response.DECERR, Response.OKAY)
         m.d.comb += [
-            ram.row.eq(row), ram.data.eq(axi.wdata), ram.strobes.eq(axi.wstrb), axi.rdata.eq(ram.q), axi.rlast.eq(1),
-            axi.rid.eq(identifier), axi.bid.eq(identifier), axi.rresp.eq(response), axi.bresp.eq(response),
-        ]  # fmt: skip
+            ram.row.eq(row),
+            ram.data.eq(axi.wdata),
+            ram.strobes.eq(axi.wstrb),
+            axi.rdata.eq(ram.q),
+            axi.rlast.eq(1),
+            axi.rid.eq(identifier),
+            axi.bid.eq(identifier),
+            axi.rresp.eq(response),
+            axi.bresp.eq(response),
+        ]
         with m.FSM():
             with m.State("Idle"):
                 reads = Signal()
                 m.d.comb += reads.eq(axi.arvalid & ~(axi.awvalid & has_read))
-                m.d.comb += [axi.arready.eq(reads), axi.awready.eq(~reads)]
-                m.d.comb += [ram.row.eq(axi.araddr[low:]), ram.access.eq(reads)]
+                m.d.comb += axi.arready.eq(reads)
+                m.d.comb += axi.awready.eq(~reads)
+                m.d.comb += ram.row.eq(axi.araddr[low:])
+                m.d.comb += ram.access.eq(reads)
                 address = Mux(reads, axi.araddr, axi.awaddr)
-                m.d.sync += [identifier.eq(Mux(reads, axi.arid, axi.awid)), bad.eq(address[high:].any())]
-                m.d.sync += [row.eq(axi.awaddr[low:]), has_read.eq(reads)]
+                m.d.sync += identifier.eq(Mux(reads, axi.arid, axi.awid))
+                m.d.sync += bad.eq(address[high:].any())
+                m.d.sync += row.eq(axi.awaddr[low:])
+                m.d.sync += has_read.eq(reads)
                 with m.If(reads):
                     m.next = "Read"
                 with m.Elif(axi.awvalid):
@@ -69,7 +81,9 @@ class WordRam(SharedComponent):
                 with m.If(axi.rready):
                     m.next = "Idle"
             with m.State("Write"):
-                m.d.comb += [axi.wready.eq(1), ram.access.eq(axi.wvalid & ~bad), ram.write.eq(1)]
+                m.d.comb += axi.wready.eq(1)
+                m.d.comb += ram.access.eq(axi.wvalid & ~bad)
+                m.d.comb += ram.write.eq(1)
                 with m.If(axi.wvalid):
                     m.next = "Written"
             with m.State("Written"):

@@ -1,4 +1,4 @@
-"""Memories, FIFOs and delays inside the hardware."""
+"""Memories, FIFOs and delay lines."""
 
 from .block_fifo import BlockFifo
 from .block_memory import BlockMemory

@@ -24,7 +24,7 @@ class BlockFifo(SharedComponent):
     Parameters
     ----------
     shape : ShapeLike
-        What an entry is.
+        Shape of an entry.
     depth : int
         Entries the memory holds; a power of two, at least 2.
 
@@ -35,7 +35,7 @@ class BlockFifo(SharedComponent):
     i : In(stream.Signature(shape))
         Entries; `i.ready` says that there is space for one.
     o : Out(stream.Signature(shape))
-        The oldest entry.
+        The oldest entry; it stays until it is accepted or `clear` is 1.
     """
 
     def __init__(self, shape, depth: int):
@@ -56,7 +56,9 @@ class BlockFifo(SharedComponent):
         write = Signal()
         m.d.comb += self.i.ready.eq((head ^ tail) != self.depth)
         m.d.comb += write.eq(self.i.valid & self.i.ready)
-        m.d.comb += [memory.write.eq(write), memory.write_row.eq(tail[:-1]), memory.data.eq(self.i.payload)]
+        m.d.comb += memory.write.eq(write)
+        m.d.comb += memory.write_row.eq(tail[:-1])
+        m.d.comb += memory.data.eq(self.i.payload)
         with m.If(write):
             m.d.sync += tail.eq(tail + 1)
 
@@ -68,15 +70,23 @@ class BlockFifo(SharedComponent):
         m.d.comb += take.eq(~valid | self.o.ready)
         m.d.comb += refill.eq(~fetched | take)
         m.d.comb += fetch.eq((head != tail) & refill)
-        # Without an entry the row fetched may be the one being written, and nobody looks at it.
-        m.d.comb += [memory.fetch.eq(refill), memory.read_row.eq(head[:-1]), memory.take.eq(take)]
+        # Without an entry the row fetched may be the one being written; it is not used.
+        m.d.comb += memory.fetch.eq(refill)
+        m.d.comb += memory.read_row.eq(head[:-1])
+        m.d.comb += memory.take.eq(take)
         with m.If(fetch):
             m.d.sync += head.eq(head + 1)
         with m.If(refill):
             m.d.sync += fetched.eq(head != tail)
         with m.If(take):
             m.d.sync += valid.eq(fetched)
-        m.d.comb += [self.o.valid.eq(valid), self.o.payload.eq(memory.q)]
+        m.d.comb += self.o.valid.eq(valid)
+        m.d.comb += self.o.payload.eq(memory.q)
         with m.If(self.clear):
-            m.d.sync += [head.eq(0), tail.eq(0), fetched.eq(0), valid.eq(0)]
+            m.d.sync += [
+                head.eq(0),
+                tail.eq(0),
+                fetched.eq(0),
+                valid.eq(0),
+            ]
         return m

@@ -16,8 +16,8 @@ PDPW16KD_ROWS = 512
 class BlockMemory(SharedComponent):
     """Store rows, and read them through two registers, each with its own enable.
 
-    A row read with `fetch` in cycle t can be moved to `q` with `take` from cycle t + 1 on. Fetching a row in the very
-    cycle in which it is written gives anything. Nothing is reset.
+    A row read with `fetch` in cycle t can be moved to `q` with `take` from cycle t + 1 on. Reading a row
+    in the cycle it is written returns undefined data. Nothing is reset.
 
     On ECP5, 17 to 512 rows are PDPW16KD blocks that use their own output registers: what follows `q` starts 1 ns
     after the clock instead of 5.8. Elsewhere memory and registers are inferred.
@@ -35,13 +35,17 @@ class BlockMemory(SharedComponent):
     write : In(1)
         Store `data` in row `write_row`.
     write_row : In(range(rows))
+        Row to write, sampled with `write`.
     data : In(unsigned(bits))
+        The row's new value, sampled with `write`.
     fetch : In(1)
-        Read row `read_row`.
+        Read row `read_row` at the end of this cycle.
     read_row : In(range(rows))
+        Row to read, sampled with `fetch`.
     take : In(1)
-        Move the row fetched last to `q`.
+        Move the row fetched last to `q`, at the end of this cycle.
     q : Out(unsigned(bits))
+        The row taken last; undefined before the first.
     """
 
     def __init__(self, bits: int, rows: int, registered: bool = True):
@@ -70,8 +74,11 @@ class BlockMemory(SharedComponent):
         m.submodules.cells = memory = Memory(shape=self.bits, depth=self.rows, init=[], attrs={"no_rw_check": 1})
         write = memory.write_port()
         read = memory.read_port()
-        m.d.comb += [write.addr.eq(self.write_row), write.data.eq(self.data), write.en.eq(self.write)]
-        m.d.comb += [read.addr.eq(self.read_row), read.en.eq(self.fetch)]
+        m.d.comb += write.addr.eq(self.write_row)
+        m.d.comb += write.data.eq(self.data)
+        m.d.comb += write.en.eq(self.write)
+        m.d.comb += read.addr.eq(self.read_row)
+        m.d.comb += read.en.eq(self.fetch)
         if not self.registered:
             m.d.comb += self.q.eq(read.data)
             return m

@@ -18,7 +18,9 @@ class DelayLine(SharedComponent):
     Members
     -------
     i : In(unsigned(bits))
+        A word in each cycle.
     o : Out(unsigned(bits))
+        The word of ``cycles`` cycles before.
     """
 
     def __init__(self, bits: int, cycles: int):
@@ -57,7 +59,9 @@ class Skew(SharedComponent):
     Members
     -------
     i : In(unsigned(groups * bits))
+        A word in each cycle, group 0 in the lowest bits.
     o : Out(unsigned(groups * bits))
+        Group g of the word of ``skew_cycles(g)`` cycles before, group 0 in the lowest bits.
     """
 
     def __init__(self, groups: int, bits: int):

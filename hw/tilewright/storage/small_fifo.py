@@ -21,7 +21,7 @@ class SmallFifo(SharedComponent):
     Parameters
     ----------
     shape : ShapeLike
-        What an entry is.
+        Shape of an entry.
     depth : int
         Entries it holds, at least 1.
 
@@ -30,7 +30,7 @@ class SmallFifo(SharedComponent):
     i : In(stream.Signature(shape))
         Entries; `i.ready` says that there is space.
     o : Out(stream.Signature(shape))
-        The oldest entry.
+        The oldest entry; it stays until it is accepted.
     """
 
     def __init__(self, shape, depth: int):
@@ -47,25 +47,34 @@ class SmallFifo(SharedComponent):
 
         push = Signal()
         pop = Signal()
-        m.d.comb += [push.eq(self.i.valid & self.i.ready), pop.eq(self.o.valid & self.o.ready)]
-        m.d.comb += [write.data.eq(self.i.payload), write.en.eq(push), self.o.payload.eq(read.data)]
+        m.d.comb += push.eq(self.i.valid & self.i.ready)
+        m.d.comb += pop.eq(self.o.valid & self.o.ready)
+        m.d.comb += write.data.eq(self.i.payload)
+        m.d.comb += write.en.eq(push)
+        m.d.comb += self.o.payload.eq(read.data)
 
         # Each pointer is kept together with the row after it; `full_at` is the head at which no row will be free.
         head = Signal(range(rows))
         head_next = Signal(range(rows), init=1 % rows)
         tail = Signal(range(rows))
         full_at = Signal(range(rows), init=(1 + rows - self.depth) % rows)
-        m.d.comb += [write.addr.eq(tail), read.addr.eq(head)]
+        m.d.comb += write.addr.eq(tail)
+        m.d.comb += read.addr.eq(head)
         with m.If(push):
-            m.d.sync += [tail.eq(tail + 1), full_at.eq(full_at + 1)]
+            m.d.sync += tail.eq(tail + 1)
+            m.d.sync += full_at.eq(full_at + 1)
         with m.If(pop):
-            m.d.sync += [head.eq(head_next), head_next.eq(head_next + 1)]
+            m.d.sync += head.eq(head_next)
+            m.d.sync += head_next.eq(head_next + 1)
 
         ready = Signal(init=1)
         valid = Signal()
-        m.d.comb += [self.i.ready.eq(ready), self.o.valid.eq(valid)]
+        m.d.comb += self.i.ready.eq(ready)
+        m.d.comb += self.o.valid.eq(valid)
         with m.If(push & ~pop):
-            m.d.sync += [valid.eq(1), ready.eq(full_at != head)]
+            m.d.sync += valid.eq(1)
+            m.d.sync += ready.eq(full_at != head)
         with m.If(~push & pop):
-            m.d.sync += [valid.eq(head_next != tail), ready.eq(1)]
+            m.d.sync += valid.eq(head_next != tail)
+            m.d.sync += ready.eq(1)
         return m

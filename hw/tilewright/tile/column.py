@@ -32,13 +32,15 @@ class Column(SharedComponent):
     Members
     -------
     activations : In(unsigned(rows * activation_bits))
+        A word of signed activations in each cycle, skewed, the first in the lowest bits.
     weights : In(unsigned(rows * weight_bits))
-        Skewed words.
+        A word of signed weights, skewed like the activations; sampled with ``load``.
     load : In(1)
         The word in ``weights`` is this column's; not skewed.
     swap : In(unsigned(groups))
         One bit for each group, skewed.
     total : Out(signed(result_bits))
+        The exact sum of the products of one word; for its time see above.
     """
 
     def __init__(self, config: TileConfig):
@@ -93,8 +95,12 @@ class ColumnBlock(SharedComponent):
 
     Members
     -------
-    activations, weights, swap
-        As for `Column`, to all columns.
+    activations : In(unsigned(rows * activation_bits))
+        A word of signed activations in each cycle, skewed, for all columns.
+    weights : In(unsigned(rows * weight_bits))
+        A word of signed weights, skewed; sampled by the column that ``load`` selects.
+    swap : In(unsigned(groups))
+        One bit for each group, skewed: the weights loaded by now multiply from here on.
     load : In(unsigned(columns))
         The column that the word in ``weights`` is for; at most one bit is set.
     totals : Out(unsigned(columns * result_bits))

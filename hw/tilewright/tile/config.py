@@ -1,4 +1,4 @@
-"""TODO."""
+"""The configuration of the tile."""
 
 from typing import Annotated, ClassVar, Literal, Self
 

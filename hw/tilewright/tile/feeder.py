@@ -1,4 +1,4 @@
-"""Where a tile waits: admit activation and weight words, and say when weights load and swap."""
+"""The only stage of a tile that stalls: admits activation and weight words, and controls loads and swaps."""
 
 from amaranth.hdl import Module, Mux, Signal, unsigned
 from amaranth.lib import data, stream
@@ -20,7 +20,7 @@ def weight_word(config: TileConfig) -> data.StructLayout:
 
 
 class TileFeeder(SharedComponent):
-    """Pair packets of activations with tiles of weights, and hold back what comes too early.
+    """Pair packets of activations with tiles of weights, and hold back words that arrive too early.
 
     The k-th packet of activations meets the k-th tile of weights. A tile of weights ends with ``last`` or
     after ``cols`` words. The first word of a packet waits until its tile of weights is loaded; a weight word
@@ -37,7 +37,9 @@ class TileFeeder(SharedComponent):
     Members
     -------
     i : In(stream.Signature(activation_word(config)))
+        Activations, in packets. A word may wait for the weights of its packet.
     i_weights : In(stream.Signature(weight_word(config)))
+        Weights, in tiles, column 0 first. A word may wait for the swap before its tile.
     activations : Out(unsigned(rows * activation_bits))
         Valid while ``valid`` is 1.
     valid, last : Out(1)
@@ -45,6 +47,7 @@ class TileFeeder(SharedComponent):
     swap : Out(1)
         The word is the first of its packet: the weights loaded by now hold from here on.
     weights : Out(unsigned(rows * weight_bits))
+        A weight word; valid while a bit of ``load`` is set.
     load : Out(unsigned(cols))
         Bit c is set while ``weights`` is to be loaded into column c.
     """
@@ -86,9 +89,12 @@ class TileFeeder(SharedComponent):
 
         activations = Signal.like(self.activations, reset_less=True)
         last = Signal(reset_less=True)
-        m.d.sync += [self.valid.eq(accept), self.swap.eq(swapping)]
-        m.d.sync += [activations.eq(self.i.payload.data), last.eq(self.i.payload.last)]
-        m.d.comb += [self.activations.eq(activations), self.last.eq(last)]
+        m.d.sync += self.valid.eq(accept)
+        m.d.sync += self.swap.eq(swapping)
+        m.d.sync += activations.eq(self.i.payload.data)
+        m.d.sync += last.eq(self.i.payload.last)
+        m.d.comb += self.activations.eq(activations)
+        m.d.comb += self.last.eq(last)
 
         # Weights. A bit of `load` enables `rows * weight_bits` registers, so it is one gate behind registers.
         next_held = Signal()
@@ -96,7 +102,9 @@ class TileFeeder(SharedComponent):
         m.d.comb += self.i_weights.ready.eq(~held | loading)
         m.d.comb += next_held.eq(Mux(self.i_weights.ready, self.i_weights.valid, held))
         m.d.comb += next_loaded.eq(~swapping & (ends | loaded))
-        m.d.sync += [held.eq(next_held), loaded.eq(next_loaded), loading.eq(next_held & ~next_loaded)]
+        m.d.sync += held.eq(next_held)
+        m.d.sync += loaded.eq(next_loaded)
+        m.d.sync += loading.eq(next_held & ~next_loaded)
         m.d.sync += column.eq(Mux(ends, 1, Mux(loading, column << 1, column)))
         m.d.comb += self.load.eq(column & loading.replicate(len(column)))
         with m.If(self.i_weights.ready):

@@ -1,4 +1,4 @@
-"""TODO."""
+"""The Verilog ports of the tile."""
 
 from tilewright.base import Port
 

@@ -1,4 +1,4 @@
-"""The element that is chained down a column: a dot product, added to what comes from above."""
+"""The element that is chained down a column: a dot product, added to the partial sum from above."""
 
 from amaranth.hdl import Cat, Module, Signal, signed, unsigned
 from amaranth.lib.wiring import In, Out
@@ -36,12 +36,15 @@ class ProcessingElement(SharedComponent):
     Members
     -------
     activations : In(unsigned(dot * activation_bits))
+        Signed activations side by side, the first in the lowest bits; new ones in each cycle.
     weights : In(unsigned(dot * weight_bits))
-        Signed elements side by side, the first in the lowest bits.
+        Signed weights side by side, the first in the lowest bits. Sampled with ``load``.
     load, swap : In(1)
+        Take the weights into the shadow; let the shadow's weights multiply. Both at the end of this cycle.
     partial : In(signed(partial_bits))
-        Absent from the first element.
+        The sum of the elements above, in the cycle before ``total``. Absent from the first element.
     total : Out(signed(total_bits))
+        The partial sum plus the products; exact.
     """
 
     def __init__(self, config: TileConfig, partial_bits: int, total_bits: int):

@@ -53,10 +53,10 @@ class MatmulTile(SharedComponent):
     - Throughput: one activation word and one weight word a cycle. A tile of weights used for m words costs
       ``max(m, cols)`` cycles: with m ≥ cols no multiplier is ever idle, with m = 1 weights come at the full rate.
     - A packet ends with ``last``. A tile of weights ends with ``last`` or after ``cols`` words; the columns that a
-      short tile leaves out keep what they had, so ignore their sums.
+      short tile leaves out keep their old weights, so ignore their sums.
     - The first word of a packet waits until its tile is loaded; weights wait while the tile after the running one is
-      complete. Results never wait: whoever takes them must. ``ready`` never depends on ``valid``.
-    - Reset: both streams start anew, with a packet and a tile; results under way are dropped. Data has no reset.
+      complete. Results cannot be stalled: the consumer must take them. ``ready`` never depends on ``valid``.
+    - Reset: both streams start anew, with a packet and a tile; results in flight are dropped. Data has no reset.
 
     Parameters
     ----------
@@ -143,8 +143,10 @@ class MatmulTile(SharedComponent):
 
         valid = Signal(self.latency - 1)
         last = Signal(self.latency - 1, reset_less=True)
-        m.d.sync += [valid.eq(Cat(feeder.valid, valid)), last.eq(Cat(feeder.last, last))]
-        m.d.comb += [self.o.valid.eq(valid[-1]), self.o.payload.last.eq(last[-1])]
+        m.d.sync += valid.eq(Cat(feeder.valid, valid))
+        m.d.sync += last.eq(Cat(feeder.last, last))
+        m.d.comb += self.o.valid.eq(valid[-1])
+        m.d.comb += self.o.payload.last.eq(last[-1])
         m.d.comb += self.o.payload.data.eq(Cat(totals))
 
         return m

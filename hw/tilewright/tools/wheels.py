@@ -46,7 +46,7 @@ def run_wheel_tool(name: str, package: str, function: str, arguments: list[str],
     Raises
     ------
     ToolError
-        If the tool is missing or fails; the message ends with what it said last.
+        If the tool is missing or fails; the message ends with its last line of output.
     """
     module = function.split(".")[0]
     start = f"import sys, {module}; sys.exit({function}(sys.argv[1:]))"

@@ -13,7 +13,7 @@ def run_yosys(script: list[str], folder: Path) -> None:
     Raises
     ------
     ToolError
-        If Yosys is missing or fails; the message ends with what it said last.
+        If Yosys is missing or fails; the message ends with its last line of output.
     """
     run_wheel_tool(*_YOSYS, ["-q", "-p", " ; ".join(script)], folder)
 

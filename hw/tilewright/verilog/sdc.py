@@ -1,4 +1,4 @@
-"""Timing constraints for the flow that takes the Verilog further."""
+"""Timing constraints for the flow that processes the Verilog."""
 
 from collections.abc import Sequence
 
@@ -7,11 +7,11 @@ from tilewright.base import Port
 __all__ = ["CLOCK_MHZ", "timing_constraints"]
 
 CLOCK_MHZ = 100
-"""The clock that is asked for until the user says otherwise."""
+"""Target clock by default, in MHz."""
 
 
 def timing_constraints(ports: Sequence[Port], clock_mhz: float = CLOCK_MHZ) -> str:
-    """Return constraints in SDC for a product with these ports: one clock, and what the world outside takes of it."""
+    """Return constraints in SDC for a product with these ports: one clock, and the share of it for external delays."""
     inputs = ["rst", *(port.name for port in ports if port.direction == "input")]
     outputs = [port.name for port in ports if port.direction == "output"]
     return "\n".join([

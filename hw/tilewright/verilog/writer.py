@@ -1,4 +1,4 @@
-"""Write Verilog that people want to read: identical modules once, standard port names, a port table on top."""
+"""Writes readable Verilog: each distinct module once, standard port names, a port table on top."""
 
 import json
 import re
@@ -46,7 +46,7 @@ _DSP_NOTE = [
     "for one multiplier each and sets their parameters anew.",
     "",
 ]
-# A line of the port table: direction, bits, name, and what it is.
+# A line of the port table: direction, bits, name, and description.
 Row = tuple[str, int, str, str]
 _CLOCK_ROWS: dict[str, Row] = {
     "clk": ("input", 1, "clk", "everything is clocked by its rising edge"),
@@ -97,7 +97,7 @@ def _write_verilog(rtlil: str, top: str, family: Family) -> str:
         *([f"read_verilog -lib {PRIMITIVES[family]}"] if family in PRIMITIVES else []),
         f"hierarchy -check -top {top}",
         "proc; opt_expr; opt_clean; opt_dff; wreduce; opt_clean -purge",
-        # Four-state simulators then show what was never written; `rst` sets all that needs a value.
+        # Four-state simulators then show values that were never written; `rst` sets all that needs a value.
         "setattr -unset init w:*; delete t:$meminit_v2",
         "check -assert",
         "write_verilog design.v",

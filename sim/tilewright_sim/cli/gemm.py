@@ -68,7 +68,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     type=Number(0, 0.99),
     help="Probability that a channel of the bus pauses in a cycle.",
 )
-@click.option("--trace", type=_FILE, help="Write a trace of all walkers and channels, for ui.perfetto.dev.")
+@click.option("--trace", type=_FILE, help="Write a trace of all engines and channels, for ui.perfetto.dev.")
 @click.option("--waveform", type=_FILE, help="Write an FST waveform.")
 @click.option("--window", metavar="FROM:TO", default=":", help="Cycles of the waveform, since reset.")
 @click.option("--board", "port", metavar="PORT", help="Multiply on the board at this serial port, not in a simulator.")

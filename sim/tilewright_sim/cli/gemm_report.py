@@ -3,7 +3,7 @@
 from typing import Any
 
 from tilewright.accelerator.contract import AcceleratorConfig, Activity
-from tilewright.accelerator.registers import WALKERS
+from tilewright.accelerator.registers import ENGINES
 from tilewright_sim.console import FigureTable
 from tilewright_sim.host import GemmResult
 from tilewright_sim.models.cycles import Estimate
@@ -44,16 +44,16 @@ def summary(figures: dict[str, Any]) -> str:
 
 
 def where_the_time_went(counters: dict[str, int]) -> FigureTable | str:
-    """Return a table of the counters: a row for each walker, a column for each cause, in percent of the cycles."""
-    if f"{WALKERS[0]}_busy" not in counters:
+    """Return a table of the counters: a row for each engine, a column for each cause, in percent of the cycles."""
+    if f"{ENGINES[0]}_busy" not in counters:
         return "the variant `compact` does not count where the time goes"
     table = FigureTable(title="where the time went, % of the cycles", title_justify="left")
     table.add_column("")
     for activity in Activity.__members__:
         table.add_column(activity.lower(), justify="right")
-    for walker in WALKERS:
+    for engine in ENGINES:
         shares = [
-            100 * counters[f"{walker}_{name.lower()}"] / max(counters["cycles"], 1) for name in Activity.__members__
+            100 * counters[f"{engine}_{name.lower()}"] / max(counters["cycles"], 1) for name in Activity.__members__
         ]
-        table.add_row(walker.replace("_", " "), *(f"{share:.1f}" for share in shares))
+        table.add_row(engine.replace("_", " "), *(f"{share:.1f}" for share in shares))
     return table

@@ -8,11 +8,11 @@ from tilewright.accelerator.contract import DESCRIPTOR_BYTES, SIZE_BITS, STRIDE_
 from tilewright.accelerator.registers import (
     COUNTERS,
     DESCRIPTOR_VERSION,
+    ENGINES,
     FLAGS,
     IDENTIFIER,
     REGISTER_MAP_VERSION,
     REGISTERS,
-    WALKERS,
 )
 from tilewright.base import TilewrightError
 
@@ -214,22 +214,22 @@ class Driver:
         Only the idle cycles have gone on since, so they are what the others leave of `cycles`.
         """
         counters = self.raw_counters()
-        for walker in [] if self.capabilities.compact else WALKERS:
-            causes = [f"{walker}_{cause.lower()}" for cause in Activity.__members__]
-            counters[f"{walker}_idle"] -= sum(counters[cause] for cause in causes) - counters["cycles"]
+        for engine in [] if self.capabilities.compact else ENGINES:
+            causes = [f"{engine}_{cause.lower()}" for cause in Activity.__members__]
+            counters[f"{engine}_idle"] -= sum(counters[cause] for cause in causes) - counters["cycles"]
         return counters
 
-    def walkers(self) -> dict[str, str]:
-        """Return what each walker does in this cycle."""
+    def engines(self) -> dict[str, str]:
+        """Return what each engine does in this cycle."""
         names = {activity.value: name for name, activity in Activity.__members__.items()}
-        return {walker: names.get(value, "?") for walker, value in self.read_fields("WALKERS").items()}
+        return {engine: names.get(value, "?") for engine, value in self.read_fields("ENGINES").items()}
 
     def _stuck(self, limit: int) -> StuckError:
-        walkers = ", ".join(f"{walker} {activity}" for walker, activity in self.walkers().items())
+        engines = ", ".join(f"{engine} {activity}" for engine, activity in self.engines().items())
         status = ", ".join(name for name, value in self.read_fields("STATUS").items() if value) or "nothing"
         counts = ", ".join(f"{name} {value}" for name, value in self.raw_counters().items() if value)
         return StuckError(
-            f"no descriptor was completed in {limit:,} cycles; walkers: {walkers}; status: {status}; "
+            f"no descriptor was completed in {limit:,} cycles; engines: {engines}; status: {status}; "
             f"head {self.read('HEAD')}, tail {self.read('TAIL')}; counters: {counts}"
         )
 

@@ -41,7 +41,7 @@ class AbortedError(HardwareError):
 
 
 class StuckError(TilewrightError):
-    """The accelerator did not finish within the limit; the message says where every walker stands."""
+    """The accelerator did not finish within the limit; the message says where every engine stands."""
 
 
 _KINDS = {"SLVERR": BusError, "DECERR": BusError, "ABORTED": AbortedError}

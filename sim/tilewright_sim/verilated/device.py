@@ -45,7 +45,7 @@ class _Settings(ctypes.Structure):
         *((name, ctypes.c_uint64) for name in ("base", "size", "read_latency", "write_latency", "numerator",
                                                "denominator", "shared", "capacity", "seed")),
         ("stall", ctypes.c_uint64 * len(CHANNELS)),
-        *((name, ctypes.c_uint64) for name in ("walkers_register", "most_events", "dump_from", "dump_to")),
+        *((name, ctypes.c_uint64) for name in ("engines_register", "most_events", "dump_from", "dump_to")),
     )  # fmt: skip
 
 
@@ -233,7 +233,7 @@ def _settings(model: MemoryModel, window: range, events: int) -> _Settings:
         capacity=model.outstanding,
         seed=model.seed,
         stall=(ctypes.c_uint64 * len(CHANNELS))(*(int(stalls.get(name, 0) * 2**32) for name in CHANNELS)),
-        walkers_register=_OFFSETS["WALKERS"],
+        engines_register=_OFFSETS["ENGINES"],
         most_events=events,
         dump_from=window.start,
         dump_to=window.stop,

@@ -1,4 +1,4 @@
-"""A run as a picture: what each walker and each channel of the bus did, for Perfetto or Chrome's tracing."""
+"""A run as a picture: what each engine and each channel of the bus did, for Perfetto or Chrome's tracing."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from tilewright.accelerator.contract import Activity
-from tilewright.accelerator.registers import WALKERS
+from tilewright.accelerator.registers import ENGINES
 from tilewright.base import write_files
 
 from .memory_model import CHANNELS
@@ -21,17 +21,17 @@ _TRANSFERS = {1: "transfer", 2: "not taken"}
 def trace_json(events: NDArray, start: int = 0) -> dict[str, Any]:
     """Return events of `SimulatedDevice.take_events` in Chrome's trace format; one microsecond is one cycle.
 
-    Each walker has a lane, as the register WALKERS showed it every few cycles, and so has each channel of the bus.
+    Each engine has a lane, as the register ENGINES showed it every few cycles, and so has each channel of the bus.
     Idle cycles are left empty. Cycles count from ``start``.
     """
-    lanes = [*(walker.replace("_", " ") for walker in WALKERS), *(f"bus {channel}" for channel in CHANNELS)]
+    lanes = [*(engine.replace("_", " ") for engine in ENGINES), *(f"bus {channel}" for channel in CHANNELS)]
     content: list[dict[str, Any]] = []
     for lane, name in enumerate(lanes):
         common = {"ph": "M", "pid": 0, "tid": lane}
         content += [{**common, "name": "thread_name", "args": {"name": name}}]
         content += [{**common, "name": "thread_sort_index", "args": {"sort_index": lane}}]
     for begin, end, lane, state in events.tolist():
-        name = (_ACTIVITIES if lane < len(WALKERS) else _TRANSFERS).get(state, "?")
+        name = (_ACTIVITIES if lane < len(ENGINES) else _TRANSFERS).get(state, "?")
         if name == "IDLE":
             continue
         content.append({"name": name, "ph": "X", "ts": begin - start, "dur": end - begin, "pid": 0, "tid": lane})

@@ -12,10 +12,10 @@ from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.accelerator.execute import Accumulators, Panel, Ring
 from tilewright.accelerator.execute.activation_feeder import ActivationFeeder
 from tilewright.accelerator.execute.weight_feeder import WeightFeeder
-from tilewright.accelerator.frontend.dispatcher import INCOMPLETE, JobOffer
+from tilewright.accelerator.frontend.dispatcher import INCOMPLETE, Dispatcher
 from tilewright.accelerator.frontend.range_check import RangeCheck
 from tilewright.accelerator.frontend.ring import CommandRing
-from tilewright.accelerator.load import LoadA, LoadB, ReadRouter
+from tilewright.accelerator.load import LoadA, LoadB, ReadArbiter
 from tilewright.accelerator.store.write_requests import StoreWrites
 from tilewright.tile.feeder import TileFeeder
 
@@ -38,13 +38,13 @@ def tiny(**fields):
 
 
 class Jobs(Elaboratable):
-    """Two jobs of free sizes, offered in turn: the next when all walkers have taken the one before, as by `JobOffer`.
+    """Two jobs of free sizes, offered in turn: the next when all engines have taken the one before, as by `Dispatcher`.
 
     M and N are 1 to ``most``, N a multiple of the columns if ``whole``.
     """
 
-    def __init__(self, config, walkers, *, most=3, whole=True):
-        self.config, self.walkers, self.most, self.whole = config, walkers, most, whole
+    def __init__(self, config, engines, *, most=3, whole=True):
+        self.config, self.engines, self.most, self.whole = config, engines, most, whole
         self.sizes = [[Signal(5, name=f"{size}_{turn}") for size in "mnk"] for turn in range(2)]
         self.start = Signal()
         self.free = [self.start, *(size for sizes in self.sizes for size in sizes)]
@@ -53,7 +53,7 @@ class Jobs(Elaboratable):
         m = Module()
         config = self.config
         begun, turn = Signal(), Signal()
-        waiting = Signal(len(self.walkers))
+        waiting = Signal(len(self.engines))
         m.d.sync += begun.eq(1)
         for sizes in self.sizes:
             for size, most in zip(sizes, (self.most, self.most, config.half_words * config.rows), strict=True):
@@ -72,9 +72,9 @@ class Jobs(Elaboratable):
             for value in range(1, config.half_words + 1):
                 with m.Case(value):
                     m.d.comb += block_rows.eq(min(config.acc_rows, config.half_words // value))
-        taken = Signal(len(self.walkers))
-        for number, walker in enumerate(self.walkers):
-            job = walker.job
+        taken = Signal(len(self.engines))
+        for number, engine in enumerate(self.engines):
+            job = engine.job
             m.d.comb += [job.valid.eq(waiting[number]), taken[number].eq(job.ready)]
             m.d.comb += [job.payload.m.eq(rows), job.payload.n.eq(columns), job.payload.k.eq(depth)]
             m.d.comb += [job.payload.k_words.eq(k_words), job.payload.long.eq(long)]
@@ -415,30 +415,37 @@ class AccumulatorRules(Elaboratable):
         return m
 
 
-def pointers(config, *, ring_cls=CommandRing, offer_cls=JobOffer):
-    """The ring of descriptors and the offer of jobs: pointers in order, each job to each walker once."""
-    ring_, offer = ring_cls(config), offer_cls(config)
+def pointers(config, *, ring_cls=CommandRing, dispatcher_cls=Dispatcher):
+    """The ring of descriptors and the offer of jobs: pointers in order, each job to each engine once."""
+    ring_, dispatcher = ring_cls(config), dispatcher_cls(config)
     ring_part, inside = opened(ring_)
     flush = Signal()
-    rules = PointerRules(ring_, offer, inside, flush)
-    modules = {"ring": ring_part, "offer": ResetInserter(flush)(offer), "rules": rules}
+    rules = PointerRules(ring_, dispatcher, inside, flush)
+    modules = {"ring": ring_part, "dispatcher": ResetInserter(flush)(dispatcher), "rules": rules}
     free = [flush, ring_.enable, ring_.base, ring_.log2, ring_.tail_write, ring_.tail_value, ring_.direct, ring_.hold]
-    free += [ring_.skip, ring_.completed, ring_.fetch.ready, offer.planned, offer.job_ready, offer.interrupt]
+    free += [
+        ring_.skip,
+        ring_.completed,
+        ring_.fetch.ready,
+        dispatcher.decoded,
+        dispatcher.job_ready,
+        dispatcher.interrupt,
+    ]
     return Proof(**modules), free
 
 
 class PointerRules(Elaboratable):
-    """What comes from host, supervisor, planner and store is as they promise; the pointers keep their order."""
+    """What comes from host, supervisor, decoder and store is as they promise; the pointers keep their order."""
 
-    def __init__(self, ring_, offer, inside, flush):
-        self.ring, self.offer, self.inside, self.flush = ring_, offer, inside, flush
+    def __init__(self, ring_, dispatcher, inside, flush):
+        self.ring, self.dispatcher, self.inside, self.flush = ring_, dispatcher, inside, flush
 
     def elaborate(self, platform):
         m = Module()
-        dut, offer, flush = self.ring, self.offer, self.flush
+        dut, dispatcher, flush = self.ring, self.dispatcher, self.flush
         fetched, occupied = self.inside["fetched"], self.inside["occupied"]
-        m.d.comb += [dut.forget.eq(flush), dut.taken.eq(offer.take)]
-        m.d.comb += [offer.index.eq(dut.index), offer.head.eq(dut.head)]
+        m.d.comb += [dut.forget.eq(flush), dut.taken.eq(dispatcher.take)]
+        m.d.comb += [dispatcher.index.eq(dut.index), dispatcher.head.eq(dut.head)]
         waiting = Signal(16)
         incomplete = Signal(16)
         m.d.comb += [waiting.eq(dut.tail - fetched), incomplete.eq(fetched - dut.head)]
@@ -446,8 +453,8 @@ class PointerRules(Elaboratable):
         moved = (dut.tail_value - fetched)[:16]
         m.d.comb += Assume(~dut.tail_write | (moved >= waiting) & (moved < 1 << 15) & ~(dut.direct | flush | dut.skip))
         m.d.comb += Assume(~dut.direct | dut.idle & dut.drained & ~occupied & ~dut.hold & ~flush)
-        # The store completes what all walkers have taken; nothing during a flush, which lasts until all is forgotten.
-        held = offer.job_valid.any()
+        # The store completes what all engines have taken; nothing during a flush, which lasts until all is forgotten.
+        held = dispatcher.job_valid.any()
         m.d.comb += Assume(~dut.completed | (incomplete > occupied) & ~(held & (incomplete == 1 + occupied)))
         m.d.comb += Assume(~dut.completed | ~flush & ~dut.skip)
         flushing = Signal(4)
@@ -457,8 +464,8 @@ class PointerRules(Elaboratable):
         m.d.sync += held_before.eq(dut.hold)
         m.d.comb += Assume(~flush | dut.hold & held_before)
         m.d.comb += Assume(~dut.skip | dut.idle & (waiting > 0) & dut.hold & held_before & ~occupied & ~flush)
-        # The planner has a job from a descriptor that was fetched.
-        m.d.comb += Assume(~offer.planned | occupied & ~dut.fetch.valid & ~flush)
+        # The decoder has a job from a descriptor that was fetched.
+        m.d.comb += Assume(~dispatcher.decoded | occupied & ~dut.fetch.valid & ~flush)
 
         # head ≤ fetched ≤ tail: from each to the next are few, and from head to tail about half of all numbers at most.
         submitted = (dut.tail - dut.head)[:16]
@@ -469,17 +476,17 @@ class PointerRules(Elaboratable):
         m.d.comb += Assert((incomplete - occupied)[:16] <= INCOMPLETE)
         m.d.comb += Assert(~dut.fetch.valid | occupied)
 
-        # Each job in turn, to each walker once.
+        # Each job in turn, to each engine once.
         expected = Signal(16)
         m.d.comb += expected.eq(fetched - occupied)
-        job = View(offer.job.shape(), Value.cast(offer.job))
-        m.d.comb += Assert(~offer.take | (offer.index == expected) & ~held)
+        job = View(dispatcher.job.shape(), Value.cast(dispatcher.job))
+        m.d.comb += Assert(~dispatcher.take | (dispatcher.index == expected) & ~held)
         m.d.comb += Assert(~held | (incomplete > occupied) & (job.index == (expected - 1)[:16]))
-        for walker in range(4):
-            had = Signal(init=1, name=f"had_{walker}")
-            takes = offer.job_valid[walker] & offer.job_ready[walker]
-            m.d.comb += [Assert(~takes | ~had), Assert(had == ~offer.job_valid[walker])]
-            m.d.sync += had.eq((had | takes) & ~offer.take | flush)
+        for engine in range(4):
+            had = Signal(init=1, name=f"had_{engine}")
+            takes = dispatcher.job_valid[engine] & dispatcher.job_ready[engine]
+            m.d.comb += [Assert(~takes | ~had), Assert(had == ~dispatcher.job_valid[engine])]
+            m.d.sync += had.eq((had | takes) & ~dispatcher.take | flush)
         return m
 
 
@@ -518,7 +525,7 @@ class RangeRules(Elaboratable):
 
 def whole_path(config, *, loader=LoadB, limit=6, most=3):
     """Both loaders, router, feeders and the tile's feeder: something moves as long as there is work."""
-    a, b, router = LoadA(config), loader(config), ReadRouter(config)
+    a, b, router = LoadA(config), loader(config), ReadArbiter(config)
     feed_a, feed_b, tile = ActivationFeeder(config), WeightFeeder(config), TileFeeder(config)
     panel_, ring_ = PanelCounts(config), RingCounts(config)
     jobs = Jobs(config, [a, b, feed_a, feed_b], most=most, whole=False)
@@ -536,7 +543,7 @@ def whole_path(config, *, loader=LoadB, limit=6, most=3):
     router_part, inside = opened(router)
     banks = Banks(feed_a)
     working = Signal()
-    events = [load.job.valid & load.job.ready for load in jobs.walkers]
+    events = [load.job.valid & load.job.ready for load in jobs.engines]
     events += [router.requests.valid & router.requests.ready, router.words.valid]
     events += [feed.o.valid & feed.o.ready for feed in (feed_a, feed_b)]
     wires += [(working, Value.cast(a.activity).any() | Value.cast(b.activity).any() | feed_a.active)]

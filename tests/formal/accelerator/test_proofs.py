@@ -9,7 +9,7 @@ from support.formal.prove import prove
 from tilewright.accelerator.execute import Accumulators
 from tilewright.accelerator.execute.activation_feeder import ActivationFeeder
 from tilewright.accelerator.execute.weight_feeder import WeightFeeder
-from tilewright.accelerator.frontend.dispatcher import JobOffer
+from tilewright.accelerator.frontend.dispatcher import Dispatcher
 from tilewright.accelerator.frontend.range_check import RangeCheck
 from tilewright.accelerator.frontend.ring import CommandRing
 from tilewright.accelerator.load import LoadA, LoadB
@@ -43,7 +43,7 @@ def test_sums_are_read_when_complete_and_kept_until_released(depth, tmp_path):
     prove(proof, tmp_path, free=free, depth=depth, timeout=900)
 
 
-def test_pointers_keep_their_order_and_each_job_goes_to_each_walker_once(tmp_path):
+def test_pointers_keep_their_order_and_each_job_goes_to_each_engine_once(tmp_path):
     """For ever, with flushes, skips, direct descriptors and a host that moves the tail."""
     proof, free = pointers(tiny())
     prove(proof, tmp_path, free=free, depth=3, mode="prove")
@@ -126,8 +126,8 @@ class ReadyEarly(Accumulators):
         return m
 
 
-class OffersAgain(JobOffer):
-    """Seeded bug: the first walker is offered a job until the next."""
+class DispatchesAgain(Dispatcher):
+    """Seeded bug: the first engine is offered a job until the next."""
 
     def elaborate(self, platform):
         m = super().elaborate(platform)
@@ -175,7 +175,7 @@ class Overflows(SmallFifo):
         (ring, {"loader": AnnouncesEarlyB}, 16, "memory"),
         (ring, {"feeder": FreesTooMuch}, 18, "credits"),
         (accumulators, {"cls": ReadyEarly}, 16, "rules"),
-        (pointers, {"offer_cls": OffersAgain}, 12, "rules"),
+        (pointers, {"dispatcher_cls": DispatchesAgain}, 12, "rules"),
         (pointers, {"ring_cls": CountsTwice}, 12, "rules"),
         (whole_path, {"loader": AnnouncesNothing}, 24, "moving"),
     ],

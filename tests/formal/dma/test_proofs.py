@@ -8,7 +8,7 @@ from support.formal.prove import prove
 from tilewright.dma import DmaConfig, DmaReader, DmaWriter, read_aligner, write_aligner
 from tilewright.dma import reader as dma_reader
 from tilewright.dma import writer as dma_writer
-from tilewright.dma.request_status import DmaVerdict
+from tilewright.dma.request_status import RequestStatus
 from tilewright.storage import SmallFifo
 
 WIDE = {"addr_bits": 14, "data_bits": 512, "max_burst": 256, "length_bits": 13, "stride_bits": 13}
@@ -289,12 +289,12 @@ class KeepsWord(DmaWriter):
         return m
 
 
-class KeepsClaims(DmaWriter):
+class KeepsCredits(DmaWriter):
     """Seeded bug: words that an abort has thrown away still count as there."""
 
     def elaborate(self, platform):
         m = super().elaborate(platform)
-        m.d.comb += m.submodules.claims.clear.eq(0)
+        m.d.comb += m.submodules.word_credits.clear.eq(0)
         return m
 
 
@@ -329,7 +329,7 @@ class LosesWords(DmaWriter):
 
 @pytest.mark.parametrize(
     ("engine", "fields", "cls", "depth"),
-    [(reader, {}, KeepsBeat, 18), (writer, SINGLE, KeepsWord, 14), (writer, SINGLE, KeepsClaims, 12)],
+    [(reader, {}, KeepsBeat, 18), (writer, SINGLE, KeepsWord, 14), (writer, SINGLE, KeepsCredits, 12)],
 )
 def test_finds_data_left_over_from_an_abort(engine, fields, cls, depth, tmp_path):
     proof, free = engine(tiny(**fields), abort=True, cls=cls, brisk=cls is KeepsBeat)
@@ -342,7 +342,7 @@ def test_finds_a_hang_after_an_abort(engine, cls, tmp_path):
     fails(proof, free, tmp_path, 24, "moving")
 
 
-class StaysFailing(DmaVerdict):
+class StaysFailing(RequestStatus):
     """Seeded bug: a request that failed makes those after it fail."""
 
     def elaborate(self, platform):
@@ -353,7 +353,7 @@ class StaysFailing(DmaVerdict):
 
 
 def test_finds_a_request_hurt_by_an_earlier_error(tmp_path, monkeypatch):
-    monkeypatch.setattr(dma_reader, "DmaVerdict", StaysFailing)
+    monkeypatch.setattr(dma_reader, "RequestStatus", StaysFailing)
     proof, free = reader(tiny(), errors=True, brisk=True)
     fails(proof, free, tmp_path, 20, "bytes")
 

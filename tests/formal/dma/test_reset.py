@@ -8,11 +8,11 @@ from tilewright.dma import DmaReader, DmaWriter
 
 # Set by a request before anything looks at them, or made anew in a cycle in which nothing does.
 NEEDLESS = {
-    "doubt",
+    "error_pending",
     "aligner.flush",
-    "claims.claiming",
-    "claims.exactly",
-    "claims.plenty",
+    "word_credits.claiming",
+    "word_credits.exactly",
+    "word_credits.plenty",
     "planner.rows.empty",
     "planner.rows.first",
     "planner.rows.misaligned",

@@ -6,7 +6,7 @@ from support.formal.prove import Proof
 from support.formal.watchers import HoldsOffer
 
 from tilewright.memory.sdram import Sdram, SdramConfig
-from tilewright.memory.sdram.refresh import SdramUpkeep
+from tilewright.memory.sdram.refresh import SdramRefresh
 from tilewright.memory.sdram.sequencer import ALL_BANKS, SdramCommand, SdramSequencer
 
 
@@ -71,7 +71,7 @@ class KeepsTimes(Elaboratable):
         with m.If(is_["READ"] | is_["WRITE"]):
             m.d.comb += Assert(moved >= config.burst_length)
         with m.If(is_["WRITE"]):
-            m.d.comb += Assert(read >= config.turn_cycles)
+            m.d.comb += Assert(read >= config.turnaround_cycles)
         for n in range(1 << config.bank_bits):
             here = bank == n
             is_open = Signal(name=f"open_{n}")
@@ -93,12 +93,12 @@ class KeepsTimes(Elaboratable):
 
 
 def sequencer(config, right=None):
-    """The sequencer with any pieces whatever: its commands, by the numbers of a configuration that is ``right``."""
+    """The sequencer with any segments whatever: its commands, by the numbers of a configuration that is ``right``."""
     right = right or config
     dut = SdramSequencer(config)
     fragment, inside = opened(dut)
     banks = [
-        inside[name] for name in ("upkeep.hold", "upkeep.precharge_all", "banks.can_precharge", "banks.can_activate")
+        inside[name] for name in ("refresh.hold", "refresh.precharge_all", "banks.can_precharge", "banks.can_activate")
     ]
     modules = {
         "dut": fragment,
@@ -106,14 +106,14 @@ def sequencer(config, right=None):
         "refresh": RefreshInTime(dut, right.refresh_cycles, dut.command.kind == SdramCommand.REFRESH),
         "banks": BanksClose(right, Assert, *banks),
     }
-    pieces = [dut.i_reads, dut.i_writes]
-    return Proof(**modules), [Value.cast(s) for p in pieces for s in (p.valid, p.payload)]
+    segments = [dut.i_reads, dut.i_writes]
+    return Proof(**modules), [Value.cast(s) for p in segments for s in (p.valid, p.payload)]
 
 
 class BanksClose(Elaboratable):
     """Held, all banks can be closed in time; closed, they can be opened again.
 
-    Assumed of the upkeep's surroundings, and asserted of the banks.
+    Assumed of the refresh's surroundings, and asserted of the banks.
     """
 
     def __init__(self, config, rule, hold, precharge_all, can_precharge, can_activate):
@@ -132,20 +132,23 @@ class BanksClose(Elaboratable):
         return m
 
 
-class UpkeepInvariants(Elaboratable):
-    """What holds of the upkeep's registers for ever, so that an induction begins with states that there are."""
+class RefreshInvariants(Elaboratable):
+    """What holds of the refresh's registers for ever, so that an induction begins with states that there are."""
 
     def __init__(self, dut, config, inside, since):
         self.dut, self.config, self.inside, self.since = dut, config, inside, since
 
     def elaborate(self, platform):
         m = Module()
-        config, state, left, until_due = self.config, *(self.inside[n] for n in ("fsm_state", "left", "until_due"))
+        config, state, remaining, until_due = (
+            self.config,
+            *(self.inside[n] for n in ("fsm_state", "remaining", "until_due")),
+        )
         number = {state.decoder(value).partition("/")[0]: value for value in range(6)}
         m.d.comb += Assert((state < len(number)) & (self.dut.hold == (state != number["Run"])))
         starts = state == number["PowerUp"]
         longest = max(config.rfc_cycles, config.mrd_cycles, config.rp_cycles, 2)
-        m.d.comb += Assert(starts | (left <= longest - 2))
+        m.d.comb += Assert(starts | (remaining <= longest - 2))
         with m.If(self.dut.started):
             m.d.comb += Assert(~starts & (state != number["Mode"]))
         with m.If(~starts & (self.dut.started | (state != number["Refresh"]))):
@@ -154,12 +157,12 @@ class UpkeepInvariants(Elaboratable):
         return m
 
 
-def upkeep(config, cls=SdramUpkeep):
+def refresh(config, cls=SdramRefresh):
     """Start and refresh alone, with banks whatever: for ever."""
     dut = cls(config)
     fragment, inside = opened(dut)
     rule = RefreshInTime(dut, config.refresh_cycles, dut.refresh)
-    known = UpkeepInvariants(dut, config, inside, rule.since)
+    known = RefreshInvariants(dut, config, inside, rule.since)
     free = [dut.can_precharge, dut.can_activate]
     banks = BanksClose(config, Assume, dut.hold, dut.precharge_all, *free)
     return Proof(dut=fragment, refresh=rule, banks=banks, known=known), free

@@ -1,28 +1,28 @@
 """Proofs of the SDRAM controller, and for each rule a controller that breaks it. The table is in README.md."""
 
 import pytest
-from formal.sdram.proofs import TinyConfig, handshakes, sequencer, tiny, upkeep
+from formal.sdram.proofs import TinyConfig, handshakes, refresh, sequencer, tiny
 from support.formal.prove import prove
 
 from tilewright.memory.sdram import SdramConfig
-from tilewright.memory.sdram import refresh as sdram_upkeep
+from tilewright.memory.sdram import refresh as sdram_refresh
 
 
 @pytest.fixture
 def short_start(monkeypatch):
     """One refresh at the start instead of eight, so that there is traffic after 20 clocks."""
-    monkeypatch.setattr(sdram_upkeep, "START_REFRESHES", 1)
+    monkeypatch.setattr(sdram_refresh, "START_REFRESHES", 1)
 
 
 @pytest.mark.parametrize("config", [tiny(), SdramConfig()], ids=["tiny", "ulx3s"])
 def test_refresh_is_never_late(config, tmp_path):
     """For ever, if the banks close in time, which the next proof shows."""
-    proof, free = upkeep(config)
+    proof, free = refresh(config)
     prove(proof, tmp_path, free=free, depth=24, mode="prove")
 
 
 def test_commands_keep_every_time(short_start, tmp_path):
-    """Any pieces whatever; banks close in time, and refreshes come."""
+    """Any segments whatever; banks close in time, and refreshes come."""
     proof, free = sequencer(tiny())
     prove(proof, tmp_path, free=free, depth=34)
 
@@ -47,7 +47,7 @@ def broken(field, change):
 
 def test_finds_a_late_refresh(tmp_path):
     """The bound on closing the banks has one clock in hand, so the period is two too long."""
-    proof, free = upkeep(broken("refresh_period", 2))
+    proof, free = refresh(broken("refresh_period", 2))
     with pytest.raises(AssertionError, match=r"Assert failed in top: \S*flatten_refresh_"):
         prove(proof, tmp_path, free=free, depth=160)
 
@@ -55,7 +55,16 @@ def test_finds_a_late_refresh(tmp_path):
 @pytest.mark.long
 @pytest.mark.parametrize(
     "field",
-    ["rc_cycles", "ras_cycles", "rp_cycles", "rcd_cycles", "rrd_cycles", "write_cycles", "turn_cycles", "burst_length"],
+    [
+        "rc_cycles",
+        "ras_cycles",
+        "rp_cycles",
+        "rcd_cycles",
+        "rrd_cycles",
+        "write_cycles",
+        "turnaround_cycles",
+        "burst_length",
+    ],
 )
 def test_finds_a_time_not_kept(field, short_start, tmp_path):
     proof, free = sequencer(broken(field, -1), right=tiny())

@@ -323,7 +323,7 @@ async def settle(chip: Chip) -> None:
             break
         await cycles(chip.dut, 20)
     else:
-        raise AssertionError(f"it hangs; walkers: {await chip.fields('WALKERS')}")
+        raise AssertionError(f"it hangs; engines: {await chip.fields('ENGINES')}")
     await chip.set("IRQ_STATUS", "done", "error", "empty")
 
 

@@ -88,7 +88,7 @@ def buffered_words(m, inside):
     return rows + inside["buffer.fetched"] + inside["buffer.valid"]
 
 
-def hollow(burst):
+def empty(burst):
     """Whether a burst has no beats."""
     return burst.cause.as_value()[1:].all()
 
@@ -98,21 +98,21 @@ def requests_in_planner(m, config, inside):
     valid, final_row = inside["planner.valid"], inside["planner.final_row"]
     row_valid, row_first = inside["planner.rows.valid"], inside["planner.rows.first"]
     goes_on = row_valid & ~row_first
-    m.d.comb += Assert(valid | ~inside["planner.some_left"])
+    m.d.comb += Assert(valid | ~inside["planner.some_remaining"])
     m.d.comb += Assert((valid & ~final_row) == goes_on)
     # What has no beats is the last of its request.
     burst, row = (
         View(config.burst_shape, inside["planner.burst"]),
         View(config.request_shape, inside["planner.rows.row"]),
     )
-    m.d.comb += Assert(~(valid & hollow(burst)) | ~inside["planner.some_left"] & final_row)
+    m.d.comb += Assert(~(valid & empty(burst)) | ~inside["planner.some_remaining"] & final_row)
     m.d.comb += Assert(~(row_valid & inside["planner.rows.empty"]) | row_first & (row.bytes == 0))
     return valid, row_valid & row_first
 
 
-def statuses_in_verdict(m, inside):
+def statuses_in_order(m, inside):
     """The requests that are closed and whose status has not been taken."""
-    waiting, valid = inside["verdict.waiting"], inside["verdict.status__valid"]
+    waiting, valid = inside["request_status.waiting"], inside["request_status.status__valid"]
     m.d.comb += Assert(~(waiting & valid))
     return waiting + valid
 
@@ -137,18 +137,18 @@ class ReaderInvariants(Elaboratable):
         flights = fifo_entries(m, inside, "flights", config.burst_shape, max(1, config.outstanding - 1))
         kept = View(config.burst_shape, inside["beats.kept"])
         counted = inside["beats.o__valid"]
-        left, final = inside["beats.left"], inside["beats.final"]
-        first = counted & ~inside["beats.dead"]
-        m.d.comb += Assert(~first | (final == (left == 0)) & ~inside["beats.hollow"])
+        remaining, final = inside["beats.remaining"], inside["beats.final"]
+        first = counted & ~inside["beats.failed"]
+        m.d.comb += Assert(~first | (final == (remaining == 0)) & ~inside["beats.empty"])
         for name in ("row_last", "last"):
             m.d.comb += Assert(~counted | (inside[f"beats.{name}"] == (final & kept[name])))
-        m.d.comb += Assert(~counted | (inside["beats.hollow"] == hollow(kept)))
-        m.d.comb += Assert(~counted | (inside["beats.dead"] == (kept.cause.as_value() != 0)))
-        m.d.comb += Assert(~inside["beats.hollow"] | final)
+        m.d.comb += Assert(~counted | (inside["beats.empty"] == empty(kept)))
+        m.d.comb += Assert(~counted | (inside["beats.failed"] == (kept.cause.as_value() != 0)))
+        m.d.comb += Assert(~inside["beats.empty"] | final)
         if config.outstanding == 1:
             m.d.comb += Assert(~(counted & flights[0][0]))
         for present, burst in [(counted, kept), *flights]:
-            m.d.comb += Assert(~(present & hollow(burst)) | burst.last)
+            m.d.comb += Assert(~(present & empty(burst)) | burst.last)
             m.d.comb += Assert(~(present & burst.last) | burst.row_last)
 
         # The bursts that the memory still owes beats of are the youngest.
@@ -159,25 +159,25 @@ class ReaderInvariants(Elaboratable):
         m.d.comb += before.eq(first + total(alive) - level)
         m.d.comb += Assert(Mux(level == 0, beat == 0, beat <= lengths[0]))
         with m.If(first & (before == 0)):
-            m.d.comb += Assert(lengths[0] - beat <= left)
+            m.d.comb += Assert(lengths[0] - beat <= remaining)
         for n, (_, burst) in enumerate(flights):
             rank = first + total(alive[:n])
             with m.If(alive[n] & (rank >= before)):
                 m.d.comb += Assert(lengths[(rank - before)[: len(level)]] == burst.beats_less_1)
         due = total(Mux(n < level, lengths[n] + 1, 0) for n in range(config.outstanding)) - beat
         queued = total(Mux(a, burst.beats_less_1 + 1, 0) for a, (_, burst) in zip(alive, flights, strict=True))
-        m.d.comb += Assert(Mux(first, left + 1, 0) + queued == due + buffered_words(m, inside))
+        m.d.comb += Assert(Mux(first, remaining + 1, 0) + queued == due + buffered_words(m, inside))
         m.d.comb += Assert(~self.dut.m_axi.rvalid | inside["buffer.i__ready"])
 
         on_offer, in_rows = requests_in_planner(m, config, inside)
         ends = total(present & burst.last for present, burst in flights) + (counted & kept.last)
-        m.d.comb += Assert(inside["verdict.queued"] == ends)
-        m.d.comb += Assert(self.statuses.open == on_offer + in_rows + ends + statuses_in_verdict(m, inside))
+        m.d.comb += Assert(inside["request_status.queued"] == ends)
+        m.d.comb += Assert(self.statuses.open == on_offer + in_rows + ends + statuses_in_order(m, inside))
 
         if not config.unaligned:
             # A status that waits for the last word has it before it.
             word = View(config.word_shape, inside["aligner.word"])
-            m.d.comb += Assert(inside["verdict.waiting"] == (inside["aligner.valid"] & word.last))
+            m.d.comb += Assert(inside["request_status.waiting"] == (inside["aligner.valid"] & word.last))
         return m
 
 
@@ -195,14 +195,14 @@ class WriterInvariants(Elaboratable):
         offered = View(config.burst_shape, inside["planner.burst"])
         present = inside["responses.present"]
         alive = [there & (burst.cause.as_value() == 0) for there, burst in flights]
-        m.d.comb += Assert(~present | (inside["responses.dead"] == (kept.cause.as_value() != 0)))
+        m.d.comb += Assert(~present | (inside["responses.failed"] == (kept.cause.as_value() != 0)))
         if config.outstanding == 1:
             m.d.comb += Assert(~(present & flights[0][0]))
         for there, burst in [(present, kept), *flights]:
-            m.d.comb += Assert(~(there & hollow(burst)) | burst.last)
+            m.d.comb += Assert(~(there & empty(burst)) | burst.last)
         # One that is claimed and not accepted by AW is the youngest of all.
         claimed = inside["claimed"]
-        first = present & ~inside["responses.dead"]
+        first = present & ~inside["responses.failed"]
         in_flight = first + total(alive)
         m.d.comb += Assert(memory.level + claimed == in_flight)
         m.d.comb += Assert(~claimed | inside["planner.valid"] & (offered.cause.as_value() == 0))
@@ -212,15 +212,13 @@ class WriterInvariants(Elaboratable):
         m.d.comb += Assert(~claimed | youngest)
 
         on_offer, in_rows = requests_in_planner(m, config, inside)
-        last = ~inside["planner.some_left"] & inside["planner.final_row"]
+        last = ~inside["planner.some_remaining"] & inside["planner.final_row"]
         ends = total(there & burst.last for there, burst in flights) + (present & kept.last)
-        m.d.comb += Assert(inside["verdict.queued"] == ends)
+        m.d.comb += Assert(inside["request_status.queued"] == ends)
         planned = claimed & last
         m.d.comb += Assert(~claimed | (last == youngest_last))
-        m.d.comb += Assert(~inside["verdict.waiting"])
-        m.d.comb += Assert(
-            self.statuses.open == (on_offer & ~planned) + in_rows + ends + statuses_in_verdict(m, inside)
-        )
+        m.d.comb += Assert(~inside["request_status.waiting"])
+        m.d.comb += Assert(self.statuses.open == (on_offer & ~planned) + in_rows + ends + statuses_in_order(m, inside))
 
         # Each burst in flight is still to be formed, or its last beat is on offer, or it is with the memory.
         forming = fifo_entries(m, inside, "forming", write_burst_shape(config), config.outstanding)
@@ -235,12 +233,12 @@ class WriterInvariants(Elaboratable):
             spare = [b.row_last & (b.shift + b.tail)[config.word_log2 :].any() for _, b in forming]
             needed -= total(there & more for (there, _), more in zip(forming, spare, strict=True))
         needed -= index
-        unclaimed, claim = inside["claims.unclaimed"], inside["claims.claimed_words"]
+        unclaimed, claim = inside["word_credits.unclaimed"], inside["word_credits.claimed_words"]
         free = Signal(signed(len(unclaimed) + 2))
         m.d.comb += free.eq(unclaimed + claim)
-        m.d.comb += Assert((claim <= 0) & ((claim == 0) | inside["claims.claiming"]))
+        m.d.comb += Assert((claim <= 0) & ((claim == 0) | inside["word_credits.claiming"]))
         m.d.comb += Assert(claim >= -config.burst_words)
         m.d.comb += Assert(free >= 0)
-        m.d.comb += Assert(~inside["claims.plenty"] | (free >= config.burst_words))
-        m.d.comb += Assert(buffered_words(m, inside) == free + inside["claims.arrived"] + needed)
+        m.d.comb += Assert(~inside["word_credits.plenty"] | (free >= config.burst_words))
+        m.d.comb += Assert(buffered_words(m, inside) == free + inside["word_credits.arrived"] + needed)
         return m

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from unit.tilewright_sim.explore.test_sweep import explored
 
 from tilewright.accelerator.contract import AcceleratorConfig, Activity
-from tilewright.accelerator.registers import WALKERS
+from tilewright.accelerator.registers import ENGINES
 from tilewright_sim.cli import main as cli
 from tilewright_sim.cli.gemm_report import where_the_time_went
 from tilewright_sim.console import FigureTable, Printer
@@ -64,7 +64,7 @@ def test_names_are_folded_until_the_table_fits():
 
 
 def test_tables_of_gemm_chip_and_explore_keep_their_figures():
-    counters = {f"{walker}_{name.lower()}": 125 for walker in WALKERS for name in Activity.__members__}
+    counters = {f"{engine}_{name.lower()}": 125 for engine in ENGINES for name in Activity.__members__}
     text = printed(where_the_time_went(counters | {"cycles": 1000}), 40)
     assert text.count("12.5") == len(counters)
     machine = Machine(config=AcceleratorConfig.preset("giant"), mhz=1000, latency=100)

@@ -1,8 +1,8 @@
-"""What the variant ``compact`` has instead of its faster counterparts."""
+"""The small counterparts of some components, for the variant ``compact``."""
 
 from .accumulators import CompactAccumulators
-from .read_arbiter import CompactRouter
+from .read_arbiter import CompactReadArbiter
 from .serial_requantizer import SerialRequantizer
 from .store import CompactStore
 
-__all__ = ["CompactAccumulators", "CompactRouter", "CompactStore", "SerialRequantizer"]
+__all__ = ["CompactAccumulators", "CompactReadArbiter", "CompactStore", "SerialRequantizer"]

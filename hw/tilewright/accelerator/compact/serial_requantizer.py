@@ -21,7 +21,7 @@ class SerialRequantizer(SharedComponent):
     """Requantize one sum as `tilewright_sim.models.gemm.requantize` does it, a bit of the product in each cycle.
 
     The product of the sum's magnitude and the multiplier leaves the adder bit by bit, the lowest first, and passes
-    through what is left of the arithmetic::
+    through the rest of the arithmetic::
 
         sum ──►│total│── bit, negated if total < 0 ──► │upper half of product│ + multiplier, or 0
                  ▲  │                                       │ bit
@@ -43,20 +43,24 @@ class SerialRequantizer(SharedComponent):
     Members
     -------
     load : In(1)
-        Take ``sum + addend``.
+        Take ``sum + addend`` at the end of this cycle; not between `start` and `done`.
     sum, addend : In(signed(32))
+        The int32 sum and what is added to it, modulo ``2**32``. Sampled with `load`.
     total : Out(signed(32))
         The sum that was taken, from the cycle after `load` to `start`.
     start : In(1)
-        Begin. The four that follow stay until `done`.
+        Begin with the sum that was taken. `multiplier`, `shift` and `format` must not change from the next cycle to
+        `done`.
     multiplier : In(unsigned(31))
+        The multiplier, in units of ``2**-31``.
     shift : In(unsigned(6))
-        The lowest bits of a shift of -31 to 30.
+        The lowest 6 bits of the shift, which is -31 to 30: the sum is scaled by ``multiplier * 2**(shift - 31)``.
     format : In(FORMAT_SHAPE)
-        Of it, what is added and what clamps.
+        Zero point and clamp limits of the result; `requant` is ignored.
     done : Out(1)
         For one cycle: `o` is the result.
     o : Out(signed(8))
+        The int8 result; valid only while `done`.
     """
 
     CYCLES = 105
@@ -80,9 +84,10 @@ class SerialRequantizer(SharedComponent):
     def elaborate(self, platform):
         m = Module()
         total = Signal(32, reset_less=True)
-        upper = Signal(31, reset_less=True)  # of the product, what has not left yet
-        product = Signal(reset_less=True)  # the bit that left last
-        magnitude = Signal(MAGNITUDE + 1, reset_less=True)  # a 1 goes before its bits: in the lowest, there are all
+        upper = Signal(31, reset_less=True)  # bits of the product that have not been shifted out
+        product = Signal(reset_less=True)  # the bit that was shifted out last
+        # A 1 precedes the bits of the magnitude: they are complete when it is in the lowest position.
+        magnitude = Signal(MAGNITUDE + 1, reset_less=True)
         count = Signal(range(LAST + 1))
         passed, negative, seen, borrow, carry, overflow = (
             Signal(name=name, reset_less=True) for name in ("passed", "negative", "seen", "borrow", "carry", "overflow")
@@ -100,7 +105,8 @@ class SerialRequantizer(SharedComponent):
 
         with m.FSM():
             with m.State("Idle"):
-                m.d.sync += [count.eq(0), passed.eq(0)]
+                m.d.sync += count.eq(0)
+                m.d.sync += passed.eq(0)
                 with m.If(self.start):
                     m.next = "Around"
             with m.State("Around"):
@@ -111,39 +117,47 @@ class SerialRequantizer(SharedComponent):
                 if double:
                     m.d.sync += passed.eq(passed | at_right)
                 with m.If(count == 31):
-                    m.d.sync += [count.eq(0), passed.eq(0)]
+                    m.d.sync += count.eq(0)
+                    m.d.sync += passed.eq(0)
                     m.next = "Work"
             with m.State("Work"):
                 m.d.comb += working.eq(1)
-                m.d.sync += [count.eq(count + 1), passed.eq(passed | at_right)]
+                m.d.sync += count.eq(count + 1)
+                m.d.sync += passed.eq(passed | at_right)
                 with m.If(count == LAST):
                     m.next = "Done"
             with m.State("Done"):
                 m.d.comb += self.done.eq(1)
                 m.next = "Idle"
 
-        # One bit of the sum's magnitude goes in, one of the product comes out. All that follows the first 1 of a
+        # One bit of the sum's magnitude enters, one of the product leaves. All that follows the first 1 of a
         # negative number is inverted, and the copies of its sign become zeros.
         bit = Signal()
-        left = Signal(32)
+        partial = Signal(32)
         m.d.comb += bit.eq((total[0] ^ (negative & seen)) & ~count[5:].any() & (~passed if double else 1))
-        m.d.comb += left.eq(Mux(bit, upper + self.multiplier, upper))
+        m.d.comb += partial.eq(Mux(bit, upper + self.multiplier, upper))
         # The bit before it, of the product's magnitude less 1 if negative, is rounded or goes into the result.
         lower = product ^ borrow
         rounded = lower ^ carry
         rounds = at_right & ~passed | ((count == ROUNDING_BIT + 1) & right[5] if double else 0)
         with m.If(working):
-            m.d.sync += [upper.eq(left[1:]), product.eq(left[0]), seen.eq(seen | total[0])]
-            m.d.sync += [borrow.eq(borrow & ~product), carry.eq(Mux(rounds, lower | carry, lower & carry))]
+            m.d.sync += upper.eq(partial[1:])
+            m.d.sync += product.eq(partial[0])
+            m.d.sync += seen.eq(seen | total[0])
+            m.d.sync += borrow.eq(borrow & ~product)
+            m.d.sync += carry.eq(Mux(rounds, lower | carry, lower & carry))
             with m.If(passed):
                 with m.If(~magnitude[0]):
                     m.d.sync += magnitude.eq(Cat(magnitude[1:], rounded))
                 with m.Elif(rounded):
                     m.d.sync += overflow.eq(1)
             with m.If(count == 0):
-                m.d.sync += [borrow.eq(negative & self.multiplier.any()), carry.eq(0)]
+                m.d.sync += borrow.eq(negative & self.multiplier.any())
+                m.d.sync += carry.eq(0)
         with m.Else():
-            m.d.sync += [upper.eq(0), seen.eq(0), overflow.eq(overflow & ~around)]
+            m.d.sync += upper.eq(0)
+            m.d.sync += seen.eq(0)
+            m.d.sync += overflow.eq(overflow & ~around)
             with m.If(around):
                 m.d.sync += magnitude.eq(1 << MAGNITUDE)
 

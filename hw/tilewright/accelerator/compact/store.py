@@ -1,4 +1,4 @@
-"""The walker that stores, for the variant `compact`: one sum after the other, from the accumulators to memory."""
+"""The store engine of the variant `compact`: one sum after the other, from the accumulators to memory."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.hdl._dsl import FSM
@@ -48,19 +48,29 @@ class CompactStore(SharedComponent):
     job : In(stream.Signature(config.job_shape))
         Accepted when it is complete; it stays until then.
     head : In(unsigned(INDEX_BITS))
+        Number of descriptors that are complete, modulo ``2**16``. Before it equals the job's ``index``, the job
+        writes nothing, and with ``fence_c`` reads nothing.
     sums : Out(SumsPort(config))
+        The sums of a tile, a column of a row at a time.
     parameter_requests, c_requests : Out(stream.Signature(config.transfer_shape))
-        Never both at once.
+        The operands of a tile: parameters, a row for each array, or rows of the old C. Never both at once; each is
+        offered until it is accepted, after its last word.
     parameter_words, c_words : In(stream.Signature(config.dma.word_shape, always_ready=True))
+        The words of the current request, in order, each an int32. They are taken in the cycle in which they come.
     write_requests : Out(stream.Signature(config.transfer_shape))
+        The rows of a tile, to a `WordWriter`; offered until it accepts, which is when the tile is in memory.
     write_words : Out(stream.Signature(unsigned(32)))
+        The words of that tile, row by row: an int32 each, or four int8 of which the first column is lowest. A word
+        stays until it is accepted.
     write_status : In(stream.Signature(config.dma.status_shape, always_ready=True))
-        To and from a `WordWriter`; a request for each tile.
+        How the request ended, from the `WordWriter`; one for each tile.
     completed : Out(1)
         The last tile of the job has been written, and none of it failed.
     failure : Out(stream.Signature(config.failure_shape, always_ready=True))
-        The writing of a tile has. Nothing more is done then, as after a read that failed, until reset.
+        Writing a tile has failed, in the cycle of its status. Nothing more is done then, as after a read that failed,
+        until reset.
     activity : Out(Activity)
+        What the engine does in this cycle, or waits for.
     """
 
     def __init__(self, config: AcceleratorConfig):
@@ -109,17 +119,22 @@ class CompactStore(SharedComponent):
         with m.FSM() as fsm:
             self._tile_states(m, walk, first, adds, last_came)
             with m.State("Fetch"):
-                m.d.comb += [self.sums.fetch.eq(1), operands.fetch.eq(1)]
+                m.d.comb += self.sums.fetch.eq(1)
+                m.d.comb += operands.fetch.eq(1)
                 m.d.comb += row_of_operand.eq(Mux(job.accumulate, walk.row, 0))
                 m.next = "Load"
             with m.State("Load"):
-                m.d.comb += [scaler.load.eq(1), operands.fetch.eq(1), row_of_operand.eq(SHIFTS)]
+                m.d.comb += scaler.load.eq(1)
+                m.d.comb += operands.fetch.eq(1)
+                m.d.comb += row_of_operand.eq(SHIFTS)
                 m.next = "Put"
                 with m.If(job.requant):
                     m.next = "Scale"
             with m.State("Scale"):
                 m.d.sync += shift.eq(operands.q)
-                m.d.comb += [scaler.start.eq(1), operands.fetch.eq(1), row_of_operand.eq(MULTIPLIERS)]
+                m.d.comb += scaler.start.eq(1)
+                m.d.comb += operands.fetch.eq(1)
+                m.d.comb += row_of_operand.eq(MULTIPLIERS)
                 m.next = "Scaled"
             with m.State("Scaled"), m.If(scaler.done):
                 m.d.sync += packed.word_select(walk.column[:2], 8).eq(scaler.o)
@@ -135,7 +150,7 @@ class CompactStore(SharedComponent):
         return m
 
     def _operands(self, m: Module, operands: BlockMemory, walk: "_Walk") -> tuple[Signal, Signal]:
-        """Take the operands of a tile, rows as they come; whether all have, and the row that is read."""
+        """Store the operands of a tile in their memory; return whether all have arrived, and the row to read."""
         config = self.config
         came = Signal()
         last_came = Signal()
@@ -143,13 +158,16 @@ class CompactStore(SharedComponent):
         row_of_word = Signal(range(config.acc_rows))
         taken = Mux(self.c_words.valid, self.c_words.payload.as_value(), self.parameter_words.payload.as_value())
         word = Signal(config.dma.word_shape)
-        m.d.comb += [came.eq(self.c_words.valid | self.parameter_words.valid), word.as_value().eq(taken)]
+        m.d.comb += came.eq(self.c_words.valid | self.parameter_words.valid)
+        m.d.comb += word.as_value().eq(taken)
         with m.If(came):
             m.d.sync += place_of_word.eq(place_of_word + 1)
             with m.If(word.row_last):
-                m.d.sync += [place_of_word.eq(0), row_of_word.eq(row_of_word + 1)]
+                m.d.sync += place_of_word.eq(0)
+                m.d.sync += row_of_word.eq(row_of_word + 1)
             with m.If(word.last):
-                m.d.sync += [row_of_word.eq(0), last_came.eq(1)]
+                m.d.sync += row_of_word.eq(0)
+                m.d.sync += last_came.eq(1)
         row_of_operand = Signal(range(config.acc_rows))
         m.d.comb += [
             operands.write.eq(came),
@@ -160,7 +178,7 @@ class CompactStore(SharedComponent):
         return last_came, row_of_operand
 
     def _requests(self, m: Module, walk: "_Walk"):
-        """What is asked of the DMA: operands and old sums to be read, results to be written."""
+        """Drive the requests to the DMA engines: operands and old sums to read, results to write."""
         job = self.job.payload
         for requests, address_of, rows, stride in (
             (self.parameter_requests, walk.parameters, Mux(job.requant, 3, 1), job.parameter_pitch),
@@ -184,14 +202,16 @@ class CompactStore(SharedComponent):
         ]
 
     def _tile_states(self, m: Module, walk: "_Walk", first: Signal, adds: Value, last_came: Signal):
-        """From one tile to the next: its operands are read before its sums are waited for."""
+        """The states between two tiles: the operands are read before the sums are awaited."""
         job = self.job.payload
         with m.State("Idle"):
-            m.d.sync += [walk.block.eq(job.c_address), walk.rows_left.eq(job.m)]
+            m.d.sync += walk.block.eq(job.c_address)
+            m.d.sync += walk.rows_remaining.eq(job.m)
             with m.If(self.job.valid):
                 m.next = "Block"
         with m.State("Block"):
-            m.d.sync += [walk.address.eq(walk.block), walk.columns_left.eq(job.n)]
+            m.d.sync += walk.address.eq(walk.block)
+            m.d.sync += walk.columns_remaining.eq(job.n)
             m.d.sync += walk.parameters.eq(job.parameter_address)
             m.next = "Tile"
         with m.State("Tile"):
@@ -202,7 +222,8 @@ class CompactStore(SharedComponent):
                 m.next = "Ask"
         with m.State("Ask"):
             accumulates = job.accumulate
-            m.d.comb += [self.c_requests.valid.eq(accumulates), self.parameter_requests.valid.eq(~accumulates)]
+            m.d.comb += self.c_requests.valid.eq(accumulates)
+            m.d.comb += self.parameter_requests.valid.eq(~accumulates)
             with m.If(self.c_requests.ready | self.parameter_requests.ready):
                 m.next = "Failed"
                 with m.If(last_came):
@@ -214,7 +235,7 @@ class CompactStore(SharedComponent):
             m.next = "Fetch"
 
     def _word_states(self, m: Module, walk: "_Walk"):
-        """A word is handed on; after a tile's last, its status is waited for."""
+        """The states that pass on a word and, after the last of a tile, wait for the status of its write."""
         config, job = self.config, self.job.payload
         with m.State("Put"):
             m.d.comb += self.write_words.valid.eq(1)
@@ -222,7 +243,8 @@ class CompactStore(SharedComponent):
                 m.d.sync += walk.column.eq(walk.column + 1)
                 m.next = "Fetch"
                 with m.If(walk.row_ends):
-                    m.d.sync += [walk.column.eq(0), walk.row.eq(walk.row + 1)]
+                    m.d.sync += walk.column.eq(0)
+                    m.d.sync += walk.row.eq(walk.row + 1)
                 with m.If(walk.tile_ends):
                     m.d.comb += self.sums.release.eq(1)
                     m.d.sync += walk.row.eq(0)
@@ -231,19 +253,20 @@ class CompactStore(SharedComponent):
             m.d.sync += [
                 walk.address.eq(walk.address + Mux(job.requant, config.cols, 4 * config.cols)),
                 walk.parameters.eq(walk.parameters + 4 * config.cols),
-                walk.columns_left.eq(walk.columns_left - config.cols),
+                walk.columns_remaining.eq(walk.columns_remaining - config.cols),
             ]
             m.next = "Tile"
             with m.If(walk.in_last_tile):
                 m.d.sync += walk.block.eq(walk.block + job.c_block_bytes)
-                m.d.sync += walk.rows_left.eq(walk.rows_left - job.block_rows)
+                m.d.sync += walk.rows_remaining.eq(walk.rows_remaining - job.block_rows)
                 m.next = "Block"
                 with m.If(walk.in_last_block):
-                    m.d.comb += [self.completed.eq(1), self.job.ready.eq(1)]
+                    m.d.comb += self.completed.eq(1)
+                    m.d.comb += self.job.ready.eq(1)
                     m.next = "Idle"
 
     def _report(self, m: Module, fsm: FSM):
-        """A write that failed, and what each cycle goes to."""
+        """Report a write that failed, and the activity of each cycle."""
         status, failure = self.write_status.payload, self.failure.payload
         m.d.comb += [
             self.failure.valid.eq(self.write_status.valid & (status.cause != Cause.NONE)),
@@ -263,14 +286,14 @@ class CompactStore(SharedComponent):
 
 
 class _Walk:
-    """Where the walk is: the block of C, the tile in it, the row and the column in the tile."""
+    """The current position: the block of C, the tile in it, the row and the column in the tile."""
 
     def __init__(self, m: Module, config: AcceleratorConfig, job: View):
         self.block = Signal(config.addr_bits, reset_less=True)  # addresses: of C, of the tile, of its parameters
         self.address = Signal(config.addr_bits, reset_less=True)
         self.parameters = Signal(config.addr_bits, reset_less=True)
-        self.rows_left = Signal(config.size_bits, reset_less=True)
-        self.columns_left = Signal(config.size_bits, reset_less=True)
+        self.rows_remaining = Signal(config.size_bits, reset_less=True)
+        self.columns_remaining = Signal(config.size_bits, reset_less=True)
         self.row = Signal(range(config.acc_rows))
         self.column = Signal(range(config.cols))
         self.in_last_block, self.in_last_tile = Signal(name="in_last_block"), Signal(name="in_last_tile")
@@ -279,10 +302,10 @@ class _Walk:
         self.row_ends, self.tile_ends = Signal(name="row_ends"), Signal(name="tile_ends")
         self.writing = Signal()  # the tile's request is offered
         m.d.comb += [
-            self.in_last_block.eq(self.rows_left <= job.block_rows),
-            self.in_last_tile.eq(self.columns_left <= config.cols),
-            self.tile_rows.eq(Mux(self.in_last_block, self.rows_left, job.block_rows)),
-            self.tile_columns.eq(Mux(self.in_last_tile, self.columns_left, config.cols)),
+            self.in_last_block.eq(self.rows_remaining <= job.block_rows),
+            self.in_last_tile.eq(self.columns_remaining <= config.cols),
+            self.tile_rows.eq(Mux(self.in_last_block, self.rows_remaining, job.block_rows)),
+            self.tile_columns.eq(Mux(self.in_last_tile, self.columns_remaining, config.cols)),
             self.row_ends.eq(self.column + 1 == self.tile_columns),
             self.tile_ends.eq(self.row_ends & (self.row + 1 == self.tile_rows)),
         ]

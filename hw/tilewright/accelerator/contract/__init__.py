@@ -1,4 +1,4 @@
-"""What all parts of the accelerator agree on: configuration, numbers, payload shapes, interfaces."""
+"""Definitions shared by all parts of the accelerator: configuration, constants, payload shapes, interfaces."""
 
 from .config import AcceleratorConfig
 from .constants import (

@@ -1,4 +1,4 @@
-"""What can be chosen about the accelerator, and the shapes of what its parts hand to each other."""
+"""The configuration of the accelerator, and the shapes of the payloads between its parts."""
 
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -102,7 +102,7 @@ class AcceleratorConfig(TileConfig):
         ),
     ] = "single"
     size_bits: Annotated[
-        int, Field(ge=8, le=SIZE_BITS, description="Width of M, N and K; what is wider is cut up by the host.")
+        int, Field(ge=8, le=SIZE_BITS, description="Width of M, N and K; the host splits larger matrices.")
     ] = SIZE_BITS
     stride_bits: Annotated[
         int, Field(ge=12, le=STRIDE_BITS, description="Width of the distance between rows in bytes.")
@@ -222,7 +222,7 @@ class AcceleratorConfig(TileConfig):
 
     @property
     def dma(self) -> DmaConfig:
-        """What the DMA engines are made from."""
+        """The configuration of the DMA engines."""
         longest_row = max(self.long_chunk_words * self.rows, 4 * self.cols, DESCRIPTOR_BYTES)
         return DmaConfig(
             data_bits=self.data_bits,
@@ -248,7 +248,7 @@ class AcceleratorConfig(TileConfig):
 
     @property
     def k_limit(self) -> int:
-        """Largest K of one descriptor; longer ones are cut up and accumulated."""
+        """Largest K of one descriptor; longer ones are split and accumulated."""
         return min(self.half_words * self.rows, self.size_limit)
 
     @property
@@ -263,7 +263,7 @@ class AcceleratorConfig(TileConfig):
 
     @property
     def job_shape(self) -> data.StructLayout:
-        """A descriptor that has been checked, and what the walkers need to know besides.
+        """A descriptor that has been checked, and the sizes derived from it for the engines.
 
         ``index`` is its number since reset. ``k`` is in elements, so bytes; ``k_words`` is ``ceil(k / rows)``.
         ``block_rows`` are the rows of A in an M-block: ``min(acc_rows, half_words // (chunks * chunk))`` where
@@ -288,12 +288,12 @@ class AcceleratorConfig(TileConfig):
 
     @property
     def transfer_shape(self) -> data.StructLayout:
-        """A transfer asked of a DMA engine, and the number of the descriptor that it is for."""
+        """A request to a DMA engine, and the number of the descriptor that it is for."""
         return data.StructLayout({"request": self.dma.request_shape, "index": unsigned(INDEX_BITS)})
 
     @property
     def failure_shape(self) -> data.StructLayout:
-        """A transfer that failed: whose, for which descriptor, why and where."""
+        """A transfer that failed: its unit, its descriptor, the cause and the address."""
         return data.StructLayout({
             "unit": Unit,
             "index": unsigned(INDEX_BITS),

@@ -38,7 +38,7 @@ PARAMETER_PITCH_BYTES = 64
 
 
 class Unit(enum.Enum, shape=3):  # type: ignore[call-arg]  # Amaranth's keyword
-    """What the memory is read or written for."""
+    """The purpose of a memory transfer."""
 
     DESCRIPTOR = 0
     LOAD_A = 1
@@ -49,7 +49,7 @@ class Unit(enum.Enum, shape=3):  # type: ignore[call-arg]  # Amaranth's keyword
 
 
 class Activity(enum.Enum, shape=3):  # type: ignore[call-arg]  # Amaranth's keyword
-    """What a walker does in a cycle, or waits for: each cycle of each walker has exactly one."""
+    """The activity of an engine in a cycle: each cycle of each engine has exactly one."""
 
     IDLE = 0
     BUSY = 1

@@ -20,7 +20,7 @@ __all__ = [
 
 
 def load_shape(config: AcceleratorConfig) -> data.StructLayout:
-    """A chunk asked for: `block_last` says that it is the last of its M-block, `long` how it is laid out."""
+    """A request for a chunk: `block_last` marks the last of its M-block, `long` selects its layout."""
     return data.StructLayout({"transfer": config.transfer_shape, "block_last": 1, "long": 1})
 
 
@@ -40,7 +40,7 @@ FORMAT_SHAPE = data.StructLayout({"zero_point": signed(8), "minimum": signed(8),
 
 
 def place_shape(config: AcceleratorConfig) -> data.StructLayout:
-    """Where results go: raw, ``part`` of the lanes is the word; requantized, all lanes go to ``position`` in it."""
+    """Position of results in a bus word: raw, ``part`` of the lanes is it; requantized, all go to ``position``."""
     parts = config.requant_lanes * ADDEND_BITS // config.data_bits
     return data.StructLayout({
         "requant": 1,
@@ -50,7 +50,7 @@ def place_shape(config: AcceleratorConfig) -> data.StructLayout:
 
 
 def tile_shape(config: AcceleratorConfig) -> data.StructLayout:
-    """A tile of C: where it is, its ``rows`` and ``columns`` (at least 1), and what is done to its sums.
+    """An output tile: its address, its ``rows`` and ``columns`` (at least 1), and the operations on its sums.
 
     ``add`` says that something is added, which is the old C if ``accumulate``; ``last`` ends the job; ``bank`` is that
     of its parameters.
@@ -67,12 +67,12 @@ def tile_shape(config: AcceleratorConfig) -> data.StructLayout:
 
 
 def arriving_shape(config: AcceleratorConfig) -> data.StructLayout:
-    """A bus word of a load: `row_last` and `last` as of `DmaReader`, `block_last` and `long` as its request said."""
+    """A bus word of a load: `row_last` and `last` as in `DmaReader`, `block_last` and `long` as in its request."""
     return _shape(config.data_bits)
 
 
 def loaded_shape(config: AcceleratorConfig) -> data.StructLayout:
-    """The same with ``rows`` bytes."""
+    """The same with a word of ``rows`` bytes."""
     return _shape(8 * config.rows)
 
 

@@ -12,7 +12,7 @@ __all__ = ["ParameterStore"]
 
 MULTIPLIER_BITS = 31
 # Fewer rows, and Yosys takes LUTs.
-LEAST_ROWS = 32
+MIN_ROWS = 32
 
 
 class ParameterStore(SharedComponent):
@@ -39,10 +39,12 @@ class ParameterStore(SharedComponent):
     arrived : Out(1)
         The last word of a request comes.
     fetch : In(1)
+        Read the group `row`. No group may be read in the cycle in which it is written.
     row : In(range(2 * acc_rows * cols // requant_lanes))
         Which group of the tile, the bank its uppermost bit. Multipliers and shifts take its lowest bits.
     addends, multipliers, shifts : Out(unsigned)
-        Of 32, 31 and 6 bits a lane. They stay until 2 cycles after the next `fetch`.
+        The operands of the group, lane 0 lowest: 32, 31 and 6 bits a lane. They come 2 cycles after `fetch` and stay
+        until 2 cycles after the next one.
     """
 
     def __init__(self, config: AcceleratorConfig):
@@ -71,7 +73,9 @@ class ParameterStore(SharedComponent):
         valid = Signal()
         taken = Signal(config.dma.word_shape, reset_less=True)
         c_taken = Signal(reset_less=True)
-        m.d.sync += [valid.eq(is_c | self.parameter_words.valid), taken.as_value().eq(word), c_taken.eq(is_c)]
+        m.d.sync += valid.eq(is_c | self.parameter_words.valid)
+        m.d.sync += taken.as_value().eq(word)
+        m.d.sync += c_taken.eq(is_c)
         m.d.comb += self.arrived.eq(valid & taken.last)
 
         kind = Signal(range(3))  # of parameters: the row
@@ -91,7 +95,7 @@ class ParameterStore(SharedComponent):
         fetched = Signal()
         m.d.sync += fetched.eq(self.fetch)
         log2 = (groups - 1).bit_length()
-        few = max(LEAST_ROWS, 2 * groups)
+        few = max(MIN_ROWS, 2 * groups)
         # A row of a small memory: the group within an N-tile, and the bank.
         small_write, small_read = Cat(group[:log2], self.bank), Cat(self.row[:log2], self.row[-1])
         for number, (name, bits, rows) in enumerate((

@@ -40,9 +40,12 @@ class RequantLane(SharedComponent):
     Members
     -------
     sum, addend : In(signed(32))
+        The int32 sum and what is added to it. All five inputs of a sum come in the same cycle, and one sum in each
+        cycle.
     add : In(1)
         Add the addend; otherwise zero.
     multiplier : In(unsigned(31))
+        The multiplier, in units of ``2**-31``.
     shift : In(unsigned(SHIFT_BITS))
         The lowest bits of a shift of -31 to 30.
     total : Out(signed(32))
@@ -50,9 +53,9 @@ class RequantLane(SharedComponent):
     negative : Out(1)
         The product is negative. With the next two, `latency` cycles after the sum.
     magnitude : Out(unsigned(8))
-        Add this to the zero point, or its complement if `negative`,
+        What is added to the zero point, or subtracted as its complement if `negative`; saturated.
     carry : Out(1)
-        and this.
+        Another 1 is added: the rounding, and what the complement lacks to a negation.
     """
 
     def __init__(self, rounding: Literal["single", "double"] = "single"):
@@ -94,7 +97,12 @@ class RequantLane(SharedComponent):
             return stage
 
         adder = place(m, "adder", CarryAdder(32), platform)
-        m.d.comb += [adder.a.eq(self.sum), adder.b.eq(-1), adder.c.eq(self.addend), adder.d.eq(self.add.replicate(32))]
+        m.d.comb += [
+            adder.a.eq(self.sum),
+            adder.b.eq(-1),
+            adder.c.eq(self.addend),
+            adder.d.eq(self.add.replicate(32)),
+        ]
         total = register("total_1", adder.total)
         m.d.comb += self.total.eq(total)
 

@@ -19,7 +19,7 @@ __all__ = ["Requantizer"]
 class Requantizer(SharedComponent):
     """Add biases or an old C to sums, and requantize them to int8 or pass them on as int32.
 
-    As `tilewright_sim.models.gemm.requantize` computes it. Nothing stalls: what goes in in cycle t comes out in cycle
+    As `tilewright_sim.models.gemm.requantize` computes it. Nothing stalls: the result of cycle t's inputs is in cycle
     ``t + latency``, raw or not. Throughput is 1 group of `lanes` sums per cycle::
 
         sums, addends, multipliers, shifts ──► lanes ──► + zero point ──│ │──► clamp, or total ──│o│──►
@@ -33,16 +33,19 @@ class Requantizer(SharedComponent):
     Members
     -------
     sums, addends : In(unsigned(lanes * 32))
-        Lane 0 lowest.
+        An int32 for each lane, lane 0 lowest. All inputs of a group come in the same cycle.
     add : In(1)
         Add the addends; otherwise zero.
     multipliers : In(unsigned(lanes * 31))
+        A multiplier for each lane, in units of ``2**-31``, lane 0 lowest.
     shifts : In(unsigned(lanes * 6))
-        The lowest bits of each shift, -31 to 30.
+        The lowest 6 bits of each lane's shift, which is -31 to 30; lane 0 lowest.
     format : In(FORMAT_SHAPE)
-        ``requant``: int8; and what is added and what clamps then.
+        ``requant``: the result is an int8, made with this zero point and these clamp limits; otherwise they are
+        ignored.
     o : Out(unsigned(lanes * 32))
-        Of each lane the total, an int32; or the int8 in its lowest byte, and anything above.
+        The results, lane 0 lowest: of each lane the total, an int32; with ``requant`` an int8 in its lowest byte, and
+        undefined bits above.
     """
 
     def __init__(self, lanes: int, rounding: Literal["single", "double"] = "single"):

@@ -8,7 +8,7 @@ __all__ = ["clamp", "right_shift", "wrap"]
 def wrap(total: Value, right: Value) -> Value:
     """``total`` as it is when shifted left by ``31 - right``, wrapped as an int32, and shifted back.
 
-    Bits above bit ``right`` become copies of it; from 31 on there are none.
+    Bits above bit ``right`` become copies of it; for ``right`` of 31 or more there are none.
     """
     sign = Mux(right[5], total[31], total.bit_select(right[:5], 1))
     copies = Mux(right[5], 0, (Const(-2, 32) << right[:5])[:32])

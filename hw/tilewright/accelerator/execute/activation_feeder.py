@@ -27,19 +27,22 @@ class ActivationFeeder(SharedComponent):
     Members
     -------
     job : In(stream.Signature(config.job_shape))
+        Jobs, in order. A job is copied when it is accepted; with the variant ``compact`` it is accepted with its last
+        word, and must not change until then.
     panel : Out(PanelReader(config))
+        The words of the block's rows.
     has_bank : In(1)
         A bank of accumulators is free for a further tile of sums.
     take_bank : Out(1)
-        It is taken, with the fetch of the first word of a tile of sums.
+        The bank is taken, with the fetch of the first word of a tile of sums; only while `has_bank` is 1.
     o : Out(stream.Signature(activation_word(config.tile)))
-        To the tile; `last` ends a packet.
+        The words, to the tile; `last` ends a packet. A word stays until it is accepted.
     first, final : Out(1)
-        The word is of the first packet of its tile of sums, and of the last.
+        The word on `o` is of the first packet of its tile of sums; of the last. Valid with `o`.
     wants_chunk, wants_bank : Out(1)
-        What it waits for.
+        The next word waits for a chunk to be loaded; for a free bank of accumulators.
     active : Out(1)
-        There is a job, or there are words of one.
+        There is a job, or words of one are on their way to `o`.
     """
 
     def __init__(self, config: AcceleratorConfig):
@@ -74,12 +77,12 @@ class ActivationFeeder(SharedComponent):
         ]
 
         # Where the loops are. What ends with the next word is kept in registers, each one step ahead of its counter.
-        m_left = Signal.like(job.m, reset_less=True)
-        tiles_left = Signal(range(max(1, config.size_limit // config.cols)), reset_less=True)  # after this one
-        words_left = Signal.like(job.k_words, reset_less=True)  # along K, with this one
+        m_remaining = Signal.like(job.m, reset_less=True)
+        tiles_remaining = Signal(range(max(1, config.size_limit // config.cols)), reset_less=True)  # after this one
+        words_remaining = Signal.like(job.k_words, reset_less=True)  # along K, with this one
         offset = Signal(range(config.long_chunk_words), reset_less=True)  # of the word in its chunk
-        rows_left = Signal(range(config.acc_rows), reset_less=True)  # after this one
-        rows_less_1 = Signal.like(rows_left, reset_less=True)
+        rows_remaining = Signal(range(config.acc_rows), reset_less=True)  # after this one
+        rows_less_1 = Signal.like(rows_remaining, reset_less=True)
         place = Signal(range(config.half_words), reset_less=True)
         word_place = Signal.like(place, reset_less=True)  # row 0 of this word
         next_chunk = Signal.like(place, reset_less=True)
@@ -95,46 +98,102 @@ class ActivationFeeder(SharedComponent):
         ]
         next_tile_end = Signal()
         next_chunk_end = Signal()
-        m.d.comb += next_tile_end.eq(Mux(tile_end, job.k_words == 1, words_left == 2))
+        m.d.comb += next_tile_end.eq(Mux(tile_end, job.k_words == 1, words_remaining == 2))
         m.d.comb += next_chunk_end.eq(next_tile_end | Mux(chunk_end, length_less_1 == 0, offset + 1 == length_less_1))
         with m.If(issue):
-            m.d.sync += [needs_bank.eq(0), needs_chunk.eq(0), rows_left.eq(rows_left - 1), place.eq(after_row)]
-            m.d.sync += last_row.eq(Mux(last_row, single_row, rows_left == 1))
+            m.d.sync += [
+                needs_bank.eq(0),
+                needs_chunk.eq(0),
+                rows_remaining.eq(rows_remaining - 1),
+                place.eq(after_row),
+            ]
+            m.d.sync += last_row.eq(Mux(last_row, single_row, rows_remaining == 1))
         with m.If(issue & last_row):
-            m.d.sync += [rows_left.eq(rows_less_1), words_left.eq(words_left - 1), next_chunk.eq(after_chunk)]
-            m.d.sync += [offset.eq(offset + 1), place.eq(word_place + 1), word_place.eq(word_place + 1)]
-            m.d.sync += [first_word.eq(tile_end), tile_end.eq(next_tile_end), chunk_end.eq(next_chunk_end)]
+            m.d.sync += [
+                rows_remaining.eq(rows_less_1),
+                words_remaining.eq(words_remaining - 1),
+                next_chunk.eq(after_chunk),
+            ]
+            m.d.sync += [
+                offset.eq(offset + 1),
+                place.eq(word_place + 1),
+                word_place.eq(word_place + 1),
+            ]
+            m.d.sync += [
+                first_word.eq(tile_end),
+                tile_end.eq(next_tile_end),
+                chunk_end.eq(next_chunk_end),
+            ]
             with m.If(chunk_end):
-                m.d.sync += [offset.eq(0), place.eq(after_chunk), word_place.eq(after_chunk)]
+                m.d.sync += [
+                    offset.eq(0),
+                    place.eq(after_chunk),
+                    word_place.eq(after_chunk),
+                ]
                 m.d.sync += needs_chunk.eq(first_tile & ~tile_end)
             with m.If(tile_end):
-                m.d.sync += [place.eq(0), word_place.eq(0), words_left.eq(job.k_words), needs_bank.eq(1)]
-                m.d.sync += [tiles_left.eq(tiles_left - 1), last_tile.eq(tiles_left == 1), first_tile.eq(0)]
+                m.d.sync += [
+                    place.eq(0),
+                    word_place.eq(0),
+                    words_remaining.eq(job.k_words),
+                    needs_bank.eq(1),
+                ]
+                m.d.sync += [
+                    tiles_remaining.eq(tiles_remaining - 1),
+                    last_tile.eq(tiles_remaining == 1),
+                    first_tile.eq(0),
+                ]
 
-        last_block = Signal(reset_less=True)  # a cycle after `m_left`
-        m.d.sync += last_block.eq(m_left <= job.block_rows)
+        last_block = Signal(reset_less=True)  # a cycle after `m_remaining`
+        m.d.sync += last_block.eq(m_remaining <= job.block_rows)
         with m.FSM() as fsm:
             with m.State("Idle"):
                 slot.accept(m)
-                m.d.sync += m_left.eq(self.job.payload.m)
+                m.d.sync += m_remaining.eq(self.job.payload.m)
                 with m.If(self.job.valid):
                     m.next = "Block"
             with m.State("Block"):
-                m.d.sync += rows_less_1.eq(Mux(m_left < job.block_rows, m_left, job.block_rows) - 1)
-                m.d.sync += [tiles_left.eq((job.n - 1) >> config.cols.bit_length() - 1), words_left.eq(job.k_words)]
+                m.d.sync += rows_less_1.eq(Mux(m_remaining < job.block_rows, m_remaining, job.block_rows) - 1)
+                m.d.sync += [
+                    tiles_remaining.eq((job.n - 1) >> config.cols.bit_length() - 1),
+                    words_remaining.eq(job.k_words),
+                ]
                 m.next = "Start"
             with m.State("Start"):
-                m.d.sync += [rows_left.eq(rows_less_1), last_row.eq(rows_less_1 == 0), single_row.eq(rows_less_1 == 0)]
-                m.d.sync += [last_tile.eq(tiles_left == 0), first_tile.eq(1), needs_bank.eq(1), needs_chunk.eq(1)]
-                m.d.sync += [place.eq(0), word_place.eq(0), offset.eq(0), first_word.eq(1)]
-                m.d.sync += [tile_end.eq(words_left == 1), chunk_end.eq((words_left == 1) | (length_less_1 == 0))]
+                m.d.sync += [
+                    rows_remaining.eq(rows_less_1),
+                    last_row.eq(rows_less_1 == 0),
+                    single_row.eq(rows_less_1 == 0),
+                ]
+                m.d.sync += [
+                    last_tile.eq(tiles_remaining == 0),
+                    first_tile.eq(1),
+                    needs_bank.eq(1),
+                    needs_chunk.eq(1),
+                ]
+                m.d.sync += [
+                    place.eq(0),
+                    word_place.eq(0),
+                    offset.eq(0),
+                    first_word.eq(1),
+                ]
+                m.d.sync += [
+                    tile_end.eq(words_remaining == 1),
+                    chunk_end.eq((words_remaining == 1) | (length_less_1 == 0)),
+                ]
                 m.next = "Run"
             with m.State("Run"):
                 m.d.comb += running.eq(1)
                 with m.If(issue & last_row & tile_end & last_tile):
                     m.d.comb += self.panel.free_half.eq(1)
-                    m.d.sync += [half.eq(~half), m_left.eq(m_left - job.block_rows)]
-                    m.d.sync += [needs_bank.eq(0), needs_chunk.eq(0)]
+                    m.d.sync += [
+                        half.eq(~half),
+                        m_remaining.eq(m_remaining - job.block_rows),
+                    ]
+                    m.d.sync += [
+                        needs_bank.eq(0),
+                        needs_chunk.eq(0),
+                    ]
                     m.next = "Block"
                     with m.If(last_block):
                         slot.finish(m)
@@ -161,8 +220,17 @@ class ActivationFeeder(SharedComponent):
         o_tags = Signal(3, reset_less=True)
         m.d.comb += tags.eq(issued_tags)
         with m.If(self.panel.fetch):
-            m.d.sync += [fetched.eq(issue), fetched_tags.eq(tags)]
+            m.d.sync += [
+                fetched.eq(issue),
+                fetched_tags.eq(tags),
+            ]
         with m.If(self.panel.take):
-            m.d.sync += [self.o.valid.eq(fetched), o_tags.eq(fetched_tags)]
-        m.d.comb += [self.o.payload.data.eq(self.panel.q), Cat(self.o.payload.last, self.first, self.final).eq(o_tags)]
+            m.d.sync += [
+                self.o.valid.eq(fetched),
+                o_tags.eq(fetched_tags),
+            ]
+        m.d.comb += [
+            self.o.payload.data.eq(self.panel.q),
+            Cat(self.o.payload.last, self.first, self.final).eq(o_tags),
+        ]
         return fetched

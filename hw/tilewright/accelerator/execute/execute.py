@@ -39,12 +39,16 @@ class Execute(SharedComponent):
     Members
     -------
     job : In(stream.Signature(config.job_shape))
-        Jobs, in order. A job is accepted when both feeders have accepted the one before.
+        Jobs, in order. A job is copied when it is accepted; with the variant ``compact`` it is accepted when both
+        feeders have done it, and must not change until then.
     panel : Out(PanelReader(config))
+        The words of activations of each M-block.
     ring : Out(RingReader(config))
+        The words of weights of each N-tile.
     results : Out(ResultsPort(config))
+        Rows of results, in the order of the sums they belong to.
     activity : Out(Activity)
-        What this engine does in this cycle.
+        What the engine does in this cycle, or waits for.
     """
 
     def __init__(self, config: AcceleratorConfig):

@@ -1,10 +1,10 @@
-"""What every walker did with its time, in one memory of totals."""
+"""Cycle accounting for every engine, with all totals in one memory."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
 from amaranth.lib.wiring import In, Out
 
 from tilewright.accelerator.contract import Activity
-from tilewright.accelerator.registers import COUNTERS, WALKERS
+from tilewright.accelerator.registers import COUNTERS, ENGINES
 from tilewright.base import SharedComponent, place
 from tilewright.storage import BlockMemory
 
@@ -14,7 +14,7 @@ TALLY_BITS = 5
 
 
 class ActivityCounters(SharedComponent):
-    """Count cycles, each cause of each walker, and words on the bus: 32 bits each, as `COUNTERS` lists them.
+    """Count cycles, each cause of each engine, and words on the bus: 32 bits each, as `COUNTERS` lists them.
 
     What happens in a cycle goes into small tallies, one for each counter. A round visits them one after the other,
     adds what each holds to its total in a memory, and starts it again, without missing a cycle::
@@ -26,7 +26,7 @@ class ActivityCounters(SharedComponent):
 
     A round takes as many cycles as there are counters, 23. A counter is given when the round next passes, `done` being
     4 to 26 cycles after the request, and holds everything up to two cycles before the request. As all causes of a
-    walker and ``cycles`` are counted in the very same cycles, those with `counting`, they add up when read while
+    engine and ``cycles`` are counted in the very same cycles, those with `counting`, they add up when read while
     nothing is counted. A clear acts at once on all counters, in the midst of counting too.
 
     A tally is a shift register with feedback (x⁵ + x³ + 1), which counts to 30 with no carry: it takes a third of the
@@ -39,9 +39,9 @@ class ActivityCounters(SharedComponent):
     Members
     -------
     activity_load_a, activity_load_b, activity_execute, activity_store : In(Activity)
-        What each walker does.
+        What each engine does in this cycle.
     counting : In(1)
-        Count this cycle, and the walkers' causes in it.
+        Count this cycle, and the engines' activities in it.
     read_word, write_word : In(1)
         The bus has delivered, or taken, a word.
     clear : In(1)
@@ -49,15 +49,16 @@ class ActivityCounters(SharedComponent):
     request : In(1)
         The counter `slot` is to be read; both stay until `done`, and `request` falls at most 20 cycles later.
     slot : In(range(32))
-        Place in `COUNTERS`.
+        Index of the counter in `COUNTERS`.
     done : Out(1)
         For one cycle: `value` is the counter.
     value : Out(unsigned(32))
+        The counter, modulo ``2**32``; valid only while `done`.
     """
 
     def __init__(self):
         super().__init__(
-            {f"activity_{walker}": In(Activity) for walker in WALKERS}
+            {f"activity_{engine}": In(Activity) for engine in ENGINES}
             | {
                 "counting": In(1),
                 "read_word": In(1),
@@ -74,10 +75,11 @@ class ActivityCounters(SharedComponent):
         m = Module()
         slots = len(COUNTERS)
 
-        # `visit` has one 1, at the counter whose turn it is; `slot` is its number.
+        # `visit` has one 1, at the counter that is visited; `slot` is its number.
         visit = Signal(slots, init=1)
         slot = Signal(range(slots))
-        m.d.sync += [visit.eq(visit.rotate_left(1)), slot.eq(slot + 1)]
+        m.d.sync += visit.eq(visit.rotate_left(1))
+        m.d.sync += slot.eq(slot + 1)
         with m.If(visit[-1]):
             m.d.sync += slot.eq(0)
 
@@ -86,7 +88,8 @@ class ActivityCounters(SharedComponent):
         cleared = Signal(range(slots), init=slots - 1)  # where the round was
         m.d.sync += fresh.eq(Cat(fresh[0] & (slot != cleared), fresh))
         with m.If(self.clear):
-            m.d.sync += [fresh[0].eq(1), cleared.eq(slot)]
+            m.d.sync += fresh[0].eq(1)
+            m.d.sync += cleared.eq(slot)
 
         # Bit n of `states[b]` is bit b of the state of tally n.
         events = Cat(self._events(m))
@@ -101,33 +104,39 @@ class ActivityCounters(SharedComponent):
         code = Signal(TALLY_BITS)
         delta = Signal(TALLY_BITS)
         addend = Signal(TALLY_BITS)
-        m.d.sync += [code.eq(Cat((state & visit).any() for state in states)), addend.eq(delta)]
+        m.d.sync += code.eq(Cat((state & visit).any() for state in states))
+        m.d.sync += addend.eq(delta)
         with m.Switch(code):
             for number, state in enumerate(tally_codes()):
                 with m.Case(state):
                     m.d.sync += delta.eq(number)
         totals = place(m, "totals", BlockMemory(32, 1 << TALLY_BITS), platform)
         total = Signal(32)
-        m.d.comb += [totals.fetch.eq(1), totals.read_row.eq(slot), totals.take.eq(1)]
-        m.d.sync += [total.eq(Mux(fresh[2], 0, totals.q)), self.value.eq(total + addend)]
+        m.d.comb += totals.fetch.eq(1)
+        m.d.comb += totals.read_row.eq(slot)
+        m.d.comb += totals.take.eq(1)
+        m.d.sync += total.eq(Mux(fresh[2], 0, totals.q))
+        m.d.sync += self.value.eq(total + addend)
         row = slot
         for age in range(1, 5):
             row, before = Signal(range(slots), name=f"slot_{age}"), row
             m.d.sync += row.eq(before)
-        m.d.comb += [totals.write.eq(1), totals.write_row.eq(row), totals.data.eq(self.value)]
+        m.d.comb += totals.write.eq(1)
+        m.d.comb += totals.write_row.eq(row)
+        m.d.comb += totals.data.eq(self.value)
 
         found = Signal(3)
         m.d.sync += Cat(found, self.done).eq(Cat(self.request & (self.slot == slot), found))
         return m
 
     def _events(self, m: Module) -> list:
-        """What each counter counts in the cycle before."""
+        """The events of the cycle before, one for each counter."""
         counted = Signal()
         m.d.sync += counted.eq(self.counting)
         events = [counted]
-        for walker in WALKERS:
-            activity = Signal(Activity, name=f"activity_{walker}_before")
-            m.d.sync += activity.eq(getattr(self, f"activity_{walker}"))
+        for engine in ENGINES:
+            activity = Signal(Activity, name=f"activity_{engine}_before")
+            m.d.sync += activity.eq(getattr(self, f"activity_{engine}"))
             events += [counted & (activity == cause) for cause in Activity.__members__.values()]
         for word in ("read_word", "write_word"):
             moved = Signal(name=f"{word}_before")
@@ -137,15 +146,16 @@ class ActivityCounters(SharedComponent):
 
 
 class CycleCounter(SharedComponent):
-    """Count cycles, and nothing else.
+    """Count cycles only.
 
     Members
     -------
     counting : In(1)
-        Count this cycle.
+        Count this cycle, unless `clear` is 1.
     clear : In(1)
-        0 in the next cycle.
+        `value` is 0 in the next cycle.
     value : Out(unsigned(32))
+        Cycles counted since `clear` or reset, modulo ``2**32``. From a register.
     """
 
     def __init__(self):
@@ -169,7 +179,7 @@ def tally_codes() -> list[int]:
     return codes
 
 
-assert len(COUNTERS) < 1 << TALLY_BITS, "a round must be shorter than what a tally counts"
+assert len(COUNTERS) < 1 << TALLY_BITS, "a round must be shorter than the range of a tally"
 assert [name for name, _ in COUNTERS][1:-2] == [
-    f"{walker}_{cause.lower()}" for walker in WALKERS for cause in Activity.__members__
+    f"{engine}_{cause.lower()}" for engine in ENGINES for cause in Activity.__members__
 ]

@@ -1,4 +1,4 @@
-"""Take a descriptor word by word, check it, and work out the sizes that the walkers need."""
+"""Collects the words of a descriptor, checks it, and derives the sizes that the engines need."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, stream
@@ -11,7 +11,7 @@ from tilewright.base import SharedComponent
 from .narrow_fields import gather_narrow
 from .range_checks import Ranges, check_in_turn, check_together, last_step
 
-__all__ = ["DESCRIPTOR_SHAPE", "DescriptorPlanner"]
+__all__ = ["DESCRIPTOR_SHAPE", "DescriptorDecoder"]
 
 DESCRIPTOR_SHAPE = data.StructLayout({
     field.name: signed(field.bits) if field.signed else unsigned(field.bits) for field in DESCRIPTOR
@@ -21,7 +21,7 @@ DESCRIPTOR_SHAPE = data.StructLayout({
 _RANGES = ("a", "b", "c", "parameter")
 
 
-class DescriptorPlanner(SharedComponent):
+class DescriptorDecoder(SharedComponent):
     """Turn the bytes of a descriptor into a job, or an error.
 
     The rows of an M-block are ``half_words // pitch``, at most ``acc_rows``, by a division of one bit per cycle. The
@@ -54,27 +54,30 @@ class DescriptorPlanner(SharedComponent):
     Members
     -------
     words : In(stream.Signature(config.dma.word_shape, always_ready=True))
-        The descriptor from memory.
+        The descriptor from memory: 64 bytes in bus words, the first byte lowest. Taken in the cycle in which they
+        come.
     direct : In(1)
         The host writes the word `direct_word` of the descriptor; 15 is the last.
     direct_word : In(4)
+        Number of the 32-bit word, 0 to 15. Sampled with `direct`.
     direct_data : In(unsigned(32))
+        The value of that word. Sampled with `direct`.
     beyond : In(1)
         Instead of a descriptor: its entry in the ring is past the last address.
     good : Out(1)
-        There is a job.
+        There is a job, until `take`.
     bad : Out(1)
-        There is an error instead.
+        There is an error instead, until reset.
     error : Out(4)
-        One of `ERRORS`.
+        What is wrong, one of `ERRORS`. Valid with `bad`.
     unit : Out(Unit)
-        In what.
+        The transfer whose fields are wrong; DESCRIPTOR if it is none of them. Valid with `bad`.
     job : Out(config.job_shape)
-        Without ``index``.
+        The job, except for its ``index``. Valid with `good`, and unchanged until the next descriptor begins to come.
     interrupt : Out(1)
-        Its flag INTERRUPT.
+        The descriptor's flag INTERRUPT. Valid with `good`.
     take : In(1)
-        The job has been taken.
+        The job has been taken: `good` is 0 in the next cycle.
     """
 
     def __init__(self, config: AcceleratorConfig):
@@ -132,7 +135,7 @@ class DescriptorPlanner(SharedComponent):
         return m
 
     def _gather(self, m: Module, raw: Value) -> Value:
-        """Write what comes into the register of the descriptor; return whether it is the last word."""
+        """Write the arriving words into the descriptor's register; return whether this is the last one."""
         lanes = self.config.data_bits // 32
         word = self.words.payload.data
         came = self.words.valid
@@ -195,7 +198,8 @@ class DescriptorPlanner(SharedComponent):
         }
         size = Signal(4)
         alignment = Signal(4)
-        m.d.sync += [size.eq(Cat(sizes.values())), alignment.eq(Cat(alignments.values()))]
+        m.d.sync += size.eq(Cat(sizes.values()))
+        m.d.sync += alignment.eq(Cat(alignments.values()))
         version = Signal()
         contradiction = Signal()
         m.d.sync += version.eq(raw.version != DESCRIPTOR_VERSION)
@@ -236,7 +240,8 @@ class DescriptorPlanner(SharedComponent):
             m.d.comb += job[name.lower()].eq(flags[name])
         bias = Signal(reset_less=True)  # a register keeps `job` free of logic from itself to itself in Verilog
         m.d.sync += bias.eq(flags["BIAS"] | flags["REQUANT"])
-        m.d.comb += [job.bias.eq(bias), self.interrupt.eq(flags["INTERRUPT"])]
+        m.d.comb += job.bias.eq(bias)
+        m.d.comb += self.interrupt.eq(flags["INTERRUPT"])
         columns = PARAMETER_PITCH_BYTES // 4
         m.d.comb += job.parameter_pitch.eq(rounded_up(raw.n[: config.size_bits], columns) * 4)
 
@@ -245,7 +250,8 @@ class DescriptorPlanner(SharedComponent):
         pitch = Signal(range(config.half_words + 1))
         m.d.comb += k_words.eq(rounded_up(raw.k[: config.size_bits], config.rows) // config.rows)
         m.d.comb += long.eq(raw.m[: config.size_bits] < config.cols)
-        m.d.comb += [job.k_words.eq(k_words), job.long.eq(long)]
+        m.d.comb += job.k_words.eq(k_words)
+        m.d.comb += job.long.eq(long)
         less = Signal.like(pitch)
         m.d.comb += less.eq(Mux(long, config.long_chunk_words - 1, config.chunk_words - 1))
         m.d.sync += pitch.eq((k_words + less) & ~less)
@@ -255,7 +261,8 @@ class DescriptorPlanner(SharedComponent):
         rest = Signal(range(2 * config.half_words), init=config.half_words >> self.top_bit)
         difference = Signal(signed(len(rest) + 1))
         fits = Signal()
-        m.d.comb += [difference.eq(rest - pitch), fits.eq(~difference[-1])]
+        m.d.comb += difference.eq(rest - pitch)
+        m.d.comb += fits.eq(~difference[-1])
         m.d.sync += rest.eq(Mux(fits, difference[:-1], rest) << 1)
         with m.If(dividing[0] & fits):
             m.d.sync += rest.eq(0)

@@ -1,4 +1,4 @@
-"""Hand one job after the other to all four walkers."""
+"""Hand one job after the other to all four engines."""
 
 from amaranth.hdl import Module, Signal
 from amaranth.lib.memory import Memory
@@ -7,24 +7,24 @@ from amaranth.lib.wiring import In, Out
 from tilewright.accelerator.contract import INDEX_BITS, AcceleratorConfig
 from tilewright.base import SharedComponent
 
-__all__ = ["JobOffer"]
+__all__ = ["Dispatcher"]
 
 INCOMPLETE = 4
 
 
-class JobOffer(SharedComponent):
-    """Keep a job until all four walkers have taken it; remember which jobs are to interrupt.
+class Dispatcher(SharedComponent):
+    """Keep a job until all four engines have taken it; remember which jobs are to interrupt.
 
     ::
 
                         ┌─────┬──► load_a
-        planned ──►│job│├─────┼──► load_b
+        decoded ──►│job│├─────┼──► load_b
                         ├─────┼──► execute
                         └─────┴──► store
 
-    A job planned in cycle t is offered in t + 1. Between the last taking of a job and the next offer passes one
-    cycle. At most 4 jobs are offered and not complete. With the variant ``compact`` nothing is kept: `plan` is offered
-    as it is, and each walker takes it when it has done its part.
+    A job decoded in cycle t is offered in t + 1. Between the last taking of a job and the next offer passes one
+    cycle. At most 4 jobs are offered and not complete. With the variant ``compact`` nothing is kept: `decoded_job` is
+    offered as it is, and each engine takes it when it has done its part.
 
     Parameters
     ----------
@@ -33,30 +33,33 @@ class JobOffer(SharedComponent):
 
     Members
     -------
-    planned : In(1)
-        There is a job, `plan`, without its ``index``; until `take`.
-    plan : In(config.job_shape)
+    decoded : In(1)
+        There is a job, `decoded_job`, without its ``index``; until `take`.
+    decoded_job : In(config.job_shape)
+        The job. It must not change while `decoded` is 1.
     index : In(16)
-        Its number.
+        Number of the job's descriptor, modulo ``2**16``; valid with `decoded`.
     interrupt : In(1)
-        Its completion is to interrupt.
+        Completion of the job must interrupt; valid with `decoded`.
     take : Out(1)
+        `decoded_job` is taken in this cycle; from the next on, `decoded` is for another job.
     head : In(16)
-        Number of the oldest incomplete job.
+        Number of the oldest incomplete job, modulo ``2**16``.
     head_interrupts : Out(1)
-        Its completion is to interrupt.
+        Completion of that job must interrupt. Undefined if none is incomplete.
     job : Out(config.job_shape)
         What is offered; it changes only when all have taken it.
     job_valid : Out(4)
         To load A, load B, execute and store: each until its bit of `job_ready` is 1.
     job_ready : In(4)
+        The engine of the same bit takes the job at the end of this cycle, if it is offered to it.
     """
 
     def __init__(self, config: AcceleratorConfig):
         self.config = config
         super().__init__({
-            "planned": In(1),
-            "plan": In(config.job_shape),
+            "decoded": In(1),
+            "decoded_job": In(config.job_shape),
             "index": In(INDEX_BITS),
             "interrupt": In(1),
             "take": Out(1),
@@ -78,22 +81,29 @@ class JobOffer(SharedComponent):
         m.d.comb += ahead.eq(self.index[:3] - self.head[:3])
         m.d.sync += self.job_valid.eq(self.job_valid & ~self.job_ready)
         if self.config.job_register:
-            m.d.comb += self.take.eq(self.planned & ~self.job_valid.any() & (ahead != INCOMPLETE))
+            m.d.comb += self.take.eq(self.decoded & ~self.job_valid.any() & (ahead != INCOMPLETE))
             with m.If(self.take):
-                m.d.sync += [job.eq(self.plan), job.index.eq(self.index), self.job_valid.eq(0b1111)]
-        else:  # the job stays where it was planned, until it is done
+                m.d.sync += job.eq(self.decoded_job)
+                m.d.sync += job.index.eq(self.index)
+                m.d.sync += self.job_valid.eq(0b1111)
+        else:  # the job stays in the decoder, until it is done
             offered = Signal()
-            m.d.comb += [self.job.eq(self.plan), self.job.index.eq(self.index)]
+            m.d.comb += self.job.eq(self.decoded_job)
+            m.d.comb += self.job.index.eq(self.index)
             m.d.comb += self.take.eq(offered & ~self.job_valid.any())
             with m.If(self.take):
                 m.d.sync += offered.eq(0)
-            with m.Elif(self.planned & ~offered):
-                m.d.sync += [offered.eq(1), self.job_valid.eq(0b1111)]
+            with m.Elif(self.decoded & ~offered):
+                m.d.sync += offered.eq(1)
+                m.d.sync += self.job_valid.eq(0b1111)
 
         m.submodules.flags = flags = Memory(shape=1, depth=2 * INCOMPLETE, init=[])
         write = flags.write_port()
         read = flags.read_port(domain="comb")
         # `index` is none of an incomplete job until `take`; or, `compact`, of the one whose `interrupt` this is.
-        m.d.comb += [write.addr.eq(self.index), write.data.eq(self.interrupt), write.en.eq(1)]
-        m.d.comb += [read.addr.eq(self.head), self.head_interrupts.eq(read.data)]
+        m.d.comb += write.addr.eq(self.index)
+        m.d.comb += write.data.eq(self.interrupt)
+        m.d.comb += write.en.eq(1)
+        m.d.comb += read.addr.eq(self.head)
+        m.d.comb += self.head_interrupts.eq(read.data)
         return m

@@ -8,14 +8,14 @@ from tilewright.accelerator.contract import AcceleratorConfig, Unit
 from tilewright.base import SharedComponent
 from tilewright.dma import Cause
 
-__all__ = ["NUMBER_BITS", "FailureRecord", "before"]
+__all__ = ["NUMBER_BITS", "FailureLog", "before"]
 
 NUMBER_BITS = 4
-"""Low bits of a descriptor's number that put those in work, at most 5, in order."""
+"""Low bits of a descriptor's number that order those in progress, at most 5."""
 
 
-class FailureRecord(SharedComponent):
-    """Keep the failure of the oldest descriptor, of one descriptor the first.
+class FailureLog(SharedComponent):
+    """Keep the first failure of the oldest descriptor that failed.
 
     A failure reported in cycle t is kept from t + 1 on. Those with the cause ABORTED are ignored.
 
@@ -27,21 +27,21 @@ class FailureRecord(SharedComponent):
     Members
     -------
     failure : In(stream.Signature(config.failure_shape, always_ready=True))
-        What failed.
+        A transfer that failed; at most one in a cycle.
     ignore : In(1)
-        There is no failure any more; those that come are ignored.
+        Forget the failure, and ignore further ones while this is 1.
     drop : In(1)
-        `address` becomes 0.
+        Set `address` to 0 at the end of this cycle.
     known : Out(1)
-        There is a failure:
+        There is a failure. The four that follow are its properties and valid with it; all come from registers.
     number : Out(4)
-        of this descriptor, modulo 16,
+        Number of its descriptor, modulo 16.
     cause : Out(Cause)
-        for this reason,
+        Why the transfer failed.
     unit : Out(Unit)
-        in this transfer,
+        What the transfer was for.
     address : Out(config.addr_bits)
-        in this burst; it stays until `drop` or another failure.
+        Address of the burst that failed; it stays until `drop` or another failure.
     """
 
     def __init__(self, config: AcceleratorConfig):
@@ -63,8 +63,11 @@ class FailureRecord(SharedComponent):
         counts = Signal()
         m.d.comb += counts.eq(self.failure.valid & (failure.cause != Cause.ABORTED) & ~self.ignore)
         with m.If(counts & (~self.known | before(number, self.number))):
-            m.d.sync += [self.known.eq(1), self.number.eq(number), self.cause.eq(failure.cause)]
-            m.d.sync += [self.unit.eq(failure.unit), self.address.eq(failure.address)]
+            m.d.sync += self.known.eq(1)
+            m.d.sync += self.number.eq(number)
+            m.d.sync += self.cause.eq(failure.cause)
+            m.d.sync += self.unit.eq(failure.unit)
+            m.d.sync += self.address.eq(failure.address)
         with m.If(self.ignore):
             m.d.sync += self.known.eq(0)
         with m.If(self.drop):
@@ -73,5 +76,5 @@ class FailureRecord(SharedComponent):
 
 
 def before(number: Value, other: Value) -> Value:
-    """Whether a descriptor in work is older than another, by the low bits of their numbers."""
+    """Whether a descriptor in progress is older than another, from the low bits of their numbers."""
     return (number - other)[NUMBER_BITS - 1]

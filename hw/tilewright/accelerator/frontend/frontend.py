@@ -5,13 +5,13 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from tilewright.accelerator.contract import INDEX_BITS, AcceleratorConfig, Activity
-from tilewright.accelerator.registers import REGISTER_ADDRESS_BITS, WALKERS, RegisterFile
+from tilewright.accelerator.registers import ENGINES, REGISTER_ADDRESS_BITS, RegisterFile
 from tilewright.base import SharedComponent, place
 from tilewright.bus import AxiLite
 
 from .counters import ActivityCounters, CycleCounter
-from .decoder import DescriptorPlanner
-from .dispatcher import JobOffer
+from .decoder import DescriptorDecoder
+from .dispatcher import Dispatcher
 from .failure_log import NUMBER_BITS
 from .interrupts import Interrupts
 from .ring import CommandRing
@@ -21,19 +21,19 @@ __all__ = ["Command"]
 
 
 class Command(SharedComponent):
-    """Take descriptors from the host, offer them as jobs to the walkers, and watch over what becomes of them.
+    """Take descriptors from the host, offer them as jobs to the engines, and supervise their completion.
 
     ::
 
         s_axil ──► registers ──► ring ──► fetch
-                       │           words ──► planner ──► offer ──► job, job_valid
+                       │           words ──► decoder ──► dispatcher ──► job, job_valid
                        │                        │
                        ├─── supervisor ◄── error, failures, completed ──► abort, flush
                        ├─── interrupts ──► irq
                        └─── counters ◄── activities
 
     **Jobs.** A tail that is written (`s_axil`: the later of address and data) in cycle t asks for a descriptor with
-    `fetch` in t + 4. Its last word in cycle t gives a job in t + 36 with 32 `addr_bits` (`DescriptorPlanner.latency` +
+    `fetch` in t + 4. Its last word in cycle t gives a job in t + 36 with 32 `addr_bits` (`DescriptorDecoder.latency` +
     1). While it is being offered, the next descriptor is fetched and planned; the offer of that follows 2 cycles
     after the last taking. At most 4 jobs are offered and incomplete.
 
@@ -66,21 +66,21 @@ class Command(SharedComponent):
     words : In(stream.Signature(config.dma.word_shape, always_ready=True))
         The descriptor's bytes. If the transfer fails, some words or all are 0 or do not come.
     job : Out(config.job_shape)
-        A checked descriptor; it stays until all walkers have taken it.
+        A checked descriptor; it stays until all engines have taken it.
     job_valid : Out(4)
         It is offered to load A (bit 0), load B, execute, store, to each until it has taken it.
     job_ready : In(4)
-        That walker takes the job, if it is offered, at this clock edge.
+        That engine takes the job, if it is offered, at this clock edge.
     head : Out(16)
         Descriptors completed since reset; also the number of the oldest incomplete one.
     completed : In(1)
         The oldest incomplete descriptor is complete: nothing of it can fail any more.
     read_failure, write_failure : In(stream.Signature(config.failure_shape, always_ready=True))
         A transfer of the descriptor ``index`` failed. It comes before `completed` for that descriptor, or in the same
-        cycle; the failure of a `fetch`, at most `DescriptorPlanner.latency` - 2 cycles after its last word. The cause
+        cycle; the failure of a `fetch`, at most `DescriptorDecoder.latency` - 2 cycles after its last word. The cause
         ABORTED is ignored.
     activity_load_a, activity_load_b, activity_execute, activity_store : In(Activity)
-        What each walker does in this cycle.
+        What each engine does in this cycle.
     read_word, write_word : In(1)
         The bus has delivered, taken, a word in this cycle.
     engines_busy : In(1)
@@ -113,7 +113,7 @@ class Command(SharedComponent):
                 "abort": Out(1),
                 "flush": Out(1),
             }
-            | {f"activity_{walker}": In(Activity) for walker in WALKERS}
+            | {f"activity_{engine}": In(Activity) for engine in ENGINES}
         )
 
     def elaborate(self, platform):
@@ -123,14 +123,14 @@ class Command(SharedComponent):
         flush, reset = supervisor.flush, supervisor.reset
         registers = place(m, "registers", RegisterFile(config), platform)
         ring = place(m, "ring", CommandRing(config), platform, reset=reset)
-        planner = place(m, "planner", DescriptorPlanner(config), platform, reset=flush)
-        offer = place(m, "offer", JobOffer(config), platform, reset=flush)
+        decoder = place(m, "decoder", DescriptorDecoder(config), platform, reset=flush)
+        dispatcher = place(m, "dispatcher", Dispatcher(config), platform, reset=flush)
         interrupts = place(m, "interrupts", Interrupts(3), platform, reset=reset)
         counters = place(m, "counters", ActivityCounters() if config.has_counters else CycleCounter(), platform)
 
         connect(m, flipped(self.s_axil), registers.s_axil)
         connect(m, ring.fetch, flipped(self.fetch))
-        connect(m, flipped(self.words), planner.words)
+        connect(m, flipped(self.words), decoder.words)
         connect(m, flipped(self.read_failure), supervisor.read_failure)
         connect(m, flipped(self.write_failure), supervisor.write_failure)
 
@@ -147,23 +147,23 @@ class Command(SharedComponent):
             ring.forget.eq(flush),
             ring.skip.eq(supervisor.skip),
             ring.completed.eq(supervisor.count),
-            ring.taken.eq(offer.take),
+            ring.taken.eq(dispatcher.take),
             self.head.eq(ring.head),
-            planner.direct.eq(registers.descriptor_write),
-            planner.direct_word.eq(registers.descriptor_word),
-            planner.direct_data.eq(registers.data),
-            planner.beyond.eq(ring.beyond),
-            planner.take.eq(offer.take),
-            offer.planned.eq(planner.good & ~supervisor.hold),
-            offer.plan.eq(planner.job),
-            offer.index.eq(ring.index),
-            offer.interrupt.eq(planner.interrupt),
-            offer.head.eq(ring.head),
-            offer.job_ready.eq(self.job_ready),
-            self.job.eq(offer.job),
-            self.job_valid.eq(offer.job_valid),
+            decoder.direct.eq(registers.descriptor_write),
+            decoder.direct_word.eq(registers.descriptor_word),
+            decoder.direct_data.eq(registers.data),
+            decoder.beyond.eq(ring.beyond),
+            decoder.take.eq(dispatcher.take),
+            dispatcher.decoded.eq(decoder.good & ~supervisor.hold),
+            dispatcher.decoded_job.eq(decoder.job),
+            dispatcher.index.eq(ring.index),
+            dispatcher.interrupt.eq(decoder.interrupt),
+            dispatcher.head.eq(ring.head),
+            dispatcher.job_ready.eq(self.job_ready),
+            self.job.eq(dispatcher.job),
+            self.job_valid.eq(dispatcher.job_valid),
         ]
-        self._connect_supervisor(m, supervisor, registers, ring, planner)
+        self._connect_supervisor(m, supervisor, registers, ring, decoder)
         busy = Signal()
         direct_ready = Signal()
         m.d.sync += direct_ready.eq(ring.idle & ring.drained & ~supervisor.stopping & ~supervisor.failed)
@@ -173,7 +173,7 @@ class Command(SharedComponent):
         counted = Signal()
         m.d.sync += counted.eq(supervisor.count)
         m.d.comb += [
-            interrupts.events[0].eq(supervisor.count & offer.head_interrupts),
+            interrupts.events[0].eq(supervisor.count & dispatcher.head_interrupts),
             interrupts.events[1].eq(supervisor.failure),
             interrupts.events[2].eq(counted & ring.idle & ring.drained),
             interrupts.clear.eq(registers.irq_clear),
@@ -196,11 +196,13 @@ class Command(SharedComponent):
     def _count(
         self, m: Module, registers: RegisterFile, counters: ActivityCounters | CycleCounter, busy: Signal, reset: Value
     ):
-        """Wire the counters, and WALKERS."""
+        """Connect the counters and the register ENGINES."""
         settled = Signal(2)  # after a reset, `busy` falls, and then the last cycle has been counted
         clear = Signal()
-        m.d.sync += [settled.eq(Cat(reset, settled)), clear.eq(registers.clear_counters | settled[-1])]
-        m.d.comb += [counters.counting.eq(busy), counters.clear.eq(clear)]
+        m.d.sync += settled.eq(Cat(reset, settled))
+        m.d.sync += clear.eq(registers.clear_counters | settled[-1])
+        m.d.comb += counters.counting.eq(busy)
+        m.d.comb += counters.clear.eq(clear)
         counts_all = isinstance(counters, ActivityCounters)
         if counts_all:
             m.d.comb += [
@@ -211,21 +213,21 @@ class Command(SharedComponent):
                 registers.counter_done.eq(counters.done),
             ]
         m.d.comb += registers.counter_value.eq(counters.value)
-        for number, walker in enumerate(WALKERS):
-            activity = getattr(self, f"activity_{walker}")
+        for number, engine in enumerate(ENGINES):
+            activity = getattr(self, f"activity_{engine}")
             if counts_all:
-                m.d.comb += getattr(counters, f"activity_{walker}").eq(activity)
-            m.d.comb += registers.walkers[4 * number : 4 * number + 3].eq(activity)
+                m.d.comb += getattr(counters, f"activity_{engine}").eq(activity)
+            m.d.comb += registers.engines[4 * number : 4 * number + 3].eq(activity)
 
     def _connect_supervisor(
-        self, m: Module, supervisor: Supervisor, registers: RegisterFile, ring: CommandRing, planner: DescriptorPlanner
+        self, m: Module, supervisor: Supervisor, registers: RegisterFile, ring: CommandRing, decoder: DescriptorDecoder
     ):
         m.d.comb += [
-            supervisor.plan_bad.eq(planner.bad),
-            supervisor.plan_error.eq(planner.error),
-            supervisor.plan_unit.eq(planner.unit),
-            supervisor.plan_number.eq(ring.index[:NUMBER_BITS]),
-            supervisor.plan_address.eq(ring.fetch.payload.request.address),
+            supervisor.decoder_bad.eq(decoder.bad),
+            supervisor.decoder_error.eq(decoder.error),
+            supervisor.decoder_unit.eq(decoder.unit),
+            supervisor.decoder_number.eq(ring.index[:NUMBER_BITS]),
+            supervisor.decoder_address.eq(ring.fetch.payload.request.address),
             supervisor.head.eq(ring.head[:NUMBER_BITS]),
             supervisor.idle.eq(ring.idle),
             supervisor.completed.eq(self.completed),

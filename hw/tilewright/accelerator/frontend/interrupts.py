@@ -1,4 +1,4 @@
-"""What has happened that the host wants to be told."""
+"""The interrupt status and the interrupt line."""
 
 from amaranth.hdl import Module
 from amaranth.lib.wiring import In, Out
@@ -20,7 +20,12 @@ class Interrupts(SharedComponent):
 
     Members
     -------
-    events, clear, enable : In(count)
+    events : In(count)
+        The kinds of events that happen in this cycle.
+    clear : In(count)
+        The bits of `status` to clear at the end of this cycle.
+    enable : In(count)
+        The kinds that raise `irq`; a level, not an event.
     status : Out(count)
         Events that were not cleared.
     irq : Out(1)

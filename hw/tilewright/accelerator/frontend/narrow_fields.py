@@ -1,4 +1,4 @@
-"""What is left of a descriptor when its fields have the widths that a configuration needs."""
+"""The descriptor's registers with fields as narrow as a configuration allows."""
 
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -9,7 +9,7 @@ from tilewright.accelerator.contract import DESCRIPTOR_BYTES, AcceleratorConfig
 from tilewright.accelerator.registers import DESCRIPTOR, DESCRIPTOR_VERSION, FLAGS
 
 if TYPE_CHECKING:
-    from .decoder import DescriptorPlanner
+    from .decoder import DescriptorDecoder
 
 __all__ = ["Fields", "gather_narrow"]
 
@@ -27,19 +27,19 @@ class Fields(SimpleNamespace):
         return getattr(self, name)
 
 
-def gather_narrow(m: Module, config: AcceleratorConfig, planner: "DescriptorPlanner") -> tuple[Fields, Value]:
-    """Write what comes into narrow registers; return the fields, and whether this is the last word.
+def gather_narrow(m: Module, config: AcceleratorConfig, decoder: "DescriptorDecoder") -> tuple[Fields, Value]:
+    """Write the arriving words into narrow registers; return the fields, and whether this is the last word.
 
-    The bus is 32 bits wide. A flag for each word says that it has a bit that nobody can use.
+    The bus is 32 bits wide. A flag for each word says that one of the dropped bits is 1.
     """
-    came = planner.words.valid
+    came = decoder.words.valid
     beat = Signal(range(WORDS))
     with m.If(came):
         m.d.sync += beat.eq(beat + 1)
-    place = Mux(planner.direct, planner.direct_word, beat)
+    place = Mux(decoder.direct, decoder.direct_word, beat)
     word = Signal(32)
-    m.d.comb += word.eq(Mux(planner.direct, planner.direct_data, planner.words.payload.data))
-    writes = came | planner.direct
+    m.d.comb += word.eq(Mux(decoder.direct, decoder.direct_data, decoder.words.payload.data))
+    writes = came | decoder.direct
 
     # By word of the descriptor: how many of its lowest bits are kept. Flags and the last word are special.
     address, stride, size = config.addr_bits, config.stride_bits, config.size_bits
@@ -60,11 +60,13 @@ def gather_narrow(m: Module, config: AcceleratorConfig, planner: "DescriptorPlan
             elif number == 0:
                 values[0] = Signal(len(FLAGS), name="flags", reset_less=True)
                 known = Signal(reset_less=True)
-                m.d.sync += [values[0].eq(word[16:]), known.eq(word[:8] == DESCRIPTOR_VERSION)]
+                m.d.sync += values[0].eq(word[16:])
+                m.d.sync += known.eq(word[:8] == DESCRIPTOR_VERSION)
                 m.d.sync += excess[0].eq(word[8:16].any() | word[16 + len(FLAGS) :].any())
             else:
                 values[number] = Signal(24, name=f"word_{number}", reset_less=True)
-                m.d.sync += [values[number].eq(word), excess[number].eq(word[24:].any())]
+                m.d.sync += values[number].eq(word)
+                m.d.sync += excess[number].eq(word[24:].any())
 
     fields: dict[str, Value] = {name: Cat(values[_OFFSET[name] // 4], excess[_OFFSET[name] // 4]) for name in "mnk"}
     for name in ("a", "b", "c", "parameter"):

@@ -1,4 +1,4 @@
-"""Does a matrix in memory go past the last address?"""
+"""Checks whether a matrix extends past the last address."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib.wiring import In, Out
@@ -36,11 +36,11 @@ class RangeCheck(SharedComponent):
     step : In(range(addr_bits + 1))
         ``n`` in the n-th cycle after `start`, from 1 to ``addr_bits``; 0 otherwise.
     address : In(addr_bits)
-        Of the first row. All operands stay from the cycle after `start` on.
+        Address of the first row. All operands must be stable from the cycle after `start` to the last step.
     rows : In(size_bits)
-        At least 1.
+        Number of rows, at least 1.
     stride : In(stride_bits)
-        Bytes from a row to the next.
+        Distance from a row to the next in bytes.
     row_bytes : In(row_bits)
         Bytes of a row, at least 1.
     beyond : Out(1)
@@ -75,7 +75,12 @@ class RangeCheck(SharedComponent):
         m.d.comb += total.eq(product[0] + address + row_bytes + carry)
         some = Signal()
         with m.If(self.start):
-            m.d.sync += [borrow.eq(1), upper.eq(0), carry.eq(0), some.eq(0)]
+            m.d.sync += [
+                borrow.eq(1),
+                upper.eq(0),
+                carry.eq(0),
+                some.eq(0),
+            ]
         with m.Elif(self.step != 0):
             m.d.sync += [
                 borrow.eq(borrow & ~rows),

@@ -1,4 +1,4 @@
-"""Which descriptors there are, where, and how far they have got."""
+"""The ring of descriptors: its pointers, and the fetch of the next one."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import stream
@@ -11,7 +11,7 @@ __all__ = ["CommandRing"]
 
 
 class CommandRing(SharedComponent):
-    """Count descriptors submitted, fetched and completed; ask for the next one.
+    """Count descriptors submitted, fetched and completed; request the next one.
 
     All three are counted from reset, modulo 2**16::
 
@@ -20,7 +20,7 @@ class CommandRing(SharedComponent):
                   head            (next)             tail
                    ╰── incomplete ──╯── in the ring ───╯
 
-    A descriptor is asked for if it is in the ring, `enable` is 1, `hold` is 0, and `taken` has come for the one before.
+    A descriptor is requested if it is in the ring, `enable` is 1, `hold` is 0, and `taken` has come for the one before.
     A tail written in cycle t gives a request in t + 2.
 
     Parameters
@@ -31,7 +31,7 @@ class CommandRing(SharedComponent):
     Members
     -------
     enable : In(1)
-        Fetch from the ring.
+        Descriptors may be fetched from the ring.
     base : In(config.addr_bits - 6)
         Address of the ring, in descriptors.
     log2 : In(4)
@@ -39,19 +39,20 @@ class CommandRing(SharedComponent):
     tail_write : In(1)
         The host sets the tail to `tail_value`.
     tail_value : In(16)
+        Number of the first descriptor that is not submitted, modulo ``2**16``. Sampled with `tail_write`.
     direct : In(1)
         The host has submitted a descriptor through the registers; only when `idle` and `drained`.
     hold : In(1)
-        Fetch nothing.
+        No further descriptor is fetched while this is 1.
     forget : In(1)
-        The offer of `fetch` is withdrawn, and what was fetched and is not complete is put back into the ring: for as
+        The offer of `fetch` is withdrawn, and fetched, incomplete descriptors return to the ring: for as
         many cycles at least as there are such descriptors, and one more.
     skip : In(1)
         The oldest descriptor, which was put back, counts as complete.
     completed : In(1)
         The oldest incomplete descriptor is complete.
     taken : In(1)
-        The descriptor fetched last needs no place any more.
+        The descriptor fetched last has been handed on.
     beyond : Out(1)
         Instead of a request: the entry is past the last address. For one cycle, that in which `fetch` would have come.
     fetch : Out(stream.Signature(config.transfer_shape))
@@ -59,6 +60,8 @@ class CommandRing(SharedComponent):
     index : Out(16)
         Number of the descriptor fetched last.
     head, tail : Out(16)
+        Numbers of the oldest incomplete descriptor, and of the first that is not submitted, modulo ``2**16``. From
+        registers.
     idle : Out(1)
         All that was fetched is complete.
     drained : Out(1)
@@ -95,7 +98,8 @@ class CommandRing(SharedComponent):
         fetched = Signal(INDEX_BITS)
         moved = Signal(INDEX_BITS)
         # At most 4 are offered and 1 is fetched, so three bits tell whether any is incomplete.
-        m.d.comb += [self.idle.eq(fetched[:3] == self.head[:3]), self.drained.eq(fetched == self.tail)]
+        m.d.comb += self.idle.eq(fetched[:3] == self.head[:3])
+        m.d.comb += self.drained.eq(fetched == self.tail)
         m.d.comb += moved.eq(fetched + Cat(1, self.forget.replicate(INDEX_BITS - 1)))  # plus or minus 1
 
         occupied = Signal()
@@ -115,15 +119,20 @@ class CommandRing(SharedComponent):
         beyond = Signal()
         m.d.comb += beyond.eq(entry[len(self.base) :].any())
         m.d.comb += entry.eq(self.base + (fetched[:-1] & mask))
-        m.d.comb += [request.bytes.eq(DESCRIPTOR_BYTES), request.rows.eq(1), self.fetch.payload.index.eq(self.index)]
+        m.d.comb += request.bytes.eq(DESCRIPTOR_BYTES)
+        m.d.comb += request.rows.eq(1)
+        m.d.comb += self.fetch.payload.index.eq(self.index)
         with m.If(self.fetch.ready):
             m.d.sync += self.fetch.valid.eq(0)
         with m.If(self.taken):
             m.d.sync += occupied.eq(0)
         m.d.sync += self.beyond.eq(start & ~self.direct & ~self.forget & beyond)
         with m.If(start | self.direct):
-            m.d.sync += [occupied.eq(1), self.fetch.valid.eq(~self.direct & ~beyond), self.index.eq(fetched)]
+            m.d.sync += occupied.eq(1)
+            m.d.sync += self.fetch.valid.eq(~self.direct & ~beyond)
+            m.d.sync += self.index.eq(fetched)
             m.d.sync += request.address.eq(Mux(self.direct, 0, Cat(Const(0, 6), entry[: len(self.base)])))
         with m.If(self.forget):
-            m.d.sync += [occupied.eq(0), self.fetch.valid.eq(0)]
+            m.d.sync += occupied.eq(0)
+            m.d.sync += self.fetch.valid.eq(0)
         return m

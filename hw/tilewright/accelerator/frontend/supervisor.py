@@ -1,4 +1,4 @@
-"""What happens when a descriptor fails, or the host wants to stop."""
+"""Stops the accelerator when a descriptor fails or the host requests it."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream
@@ -9,7 +9,7 @@ from tilewright.accelerator.registers import ERRORS
 from tilewright.base import SharedComponent, place
 from tilewright.dma import Cause
 
-from .failure_log import NUMBER_BITS, FailureRecord, before
+from .failure_log import NUMBER_BITS, FailureLog, before
 
 __all__ = ["Supervisor"]
 
@@ -18,7 +18,7 @@ CODE_OF_CAUSE = 3
 
 
 class Supervisor(SharedComponent):
-    """Bring everything to a stop at a descriptor that fails, and say why it failed.
+    """Stop the accelerator at a descriptor that fails, and report the cause.
 
     ::
 
@@ -30,7 +30,7 @@ class Supervisor(SharedComponent):
 
     When a failure is known, `hold` is 1. Earlier descriptors go on; if one of them fails too, it takes the place
     of the one known. Of several failures of one descriptor, the first of each engine counts, and of these the reader's;
-    a failed transfer counts rather than what is wrong with the descriptor. The host's abort ends the oldest incomplete
+    a failed transfer takes precedence over an error in the descriptor. The host's abort ends the oldest incomplete
     descriptor at once, whatever else has failed.
 
     `abort` is 1 in Abort and Flush, a cycle late; Abort takes 8 cycles or more, so that a request just accepted shows
@@ -48,42 +48,42 @@ class Supervisor(SharedComponent):
     -------
     read_failure, write_failure : In(stream.Signature(config.failure_shape, always_ready=True))
         A transfer failed. It must come before the descriptor's completion, or in the same cycle; that of a
-        descriptor's own fetch at most `DescriptorPlanner.latency` - 2 cycles after its last word. The cause ABORTED is
+        descriptor's own fetch at most `DescriptorDecoder.latency` - 2 cycles after its last word. The cause ABORTED is
         ignored.
-    plan_bad : In(1)
-        The descriptor fetched last is bad.
-    plan_error : In(4)
-        One of `ERRORS`.
-    plan_unit : In(Unit)
-        In what.
-    plan_number : In(4)
+    decoder_bad : In(1)
+        The descriptor fetched last is bad, until `flush`.
+    decoder_error : In(4)
+        What is wrong with it, one of `ERRORS`. Valid with `decoder_bad`.
+    decoder_unit : In(Unit)
+        The transfer whose fields are wrong. Valid with `decoder_bad`.
+    decoder_number : In(4)
         Number of the descriptor fetched last, modulo 16.
-    plan_address : In(config.addr_bits)
-        Its address.
+    decoder_address : In(config.addr_bits)
+        Address of that descriptor; 0 if it came through the registers.
     head : In(4)
         Number of the oldest incomplete descriptor, modulo 16.
     idle : In(1)
-        None is incomplete.
+        No descriptor is incomplete.
     completed : In(1)
-        The oldest incomplete descriptor is complete.
+        In this cycle the oldest incomplete descriptor completes.
     count : Out(1)
-        The same a cycle later, unless the descriptor has failed.
+        `completed` of the cycle before, unless that descriptor has failed.
     abort_command, resume_command, reset_command : In(1)
-        The host's, for one cycle.
+        The host's commands, each for one cycle.
     engines_busy : In(1)
         A DMA engine has work.
     hold : Out(1)
         Fetch and offer nothing. From a register: a cycle after a failure is known.
     abort : Out(1)
-        To the DMA engines.
+        To the DMA engines: end all transfers. From a register.
     flush : Out(1)
         Reset all that handles descriptors.
     reset : Out(1)
         Last cycle of the Flush of a soft reset.
     skip : Out(1)
-        Go on behind the descriptor that failed.
+        In this cycle the descriptor that failed counts as complete, and the ones after it go on.
     failed : Out(1)
-        In Failed.
+        The state is Failed: everything stands still until `resume_command` or `reset_command`.
     failure : Out(1)
         For one cycle: Failed is entered.
     stopping : Out(1)
@@ -91,8 +91,9 @@ class Supervisor(SharedComponent):
     error : Out(4)
         One of `ERRORS`, from Flush to the end of Failed, otherwise 0.
     unit : Out(Unit)
+        The transfer that failed, with `error`; DESCRIPTOR if it is none.
     error_address : Out(config.addr_bits)
-        Of the burst, of the bad descriptor, or 0. Holds while `failed`.
+        Address of the burst that failed or of the bad descriptor, or 0. Stable while `failed`.
     """
 
     def __init__(self, config: AcceleratorConfig):
@@ -101,11 +102,11 @@ class Supervisor(SharedComponent):
         super().__init__({
             "read_failure": In(failures),
             "write_failure": In(failures),
-            "plan_bad": In(1),
-            "plan_error": In(4),
-            "plan_unit": In(Unit),
-            "plan_number": In(NUMBER_BITS),
-            "plan_address": In(config.addr_bits),
+            "decoder_bad": In(1),
+            "decoder_error": In(4),
+            "decoder_unit": In(Unit),
+            "decoder_number": In(NUMBER_BITS),
+            "decoder_address": In(config.addr_bits),
             "head": In(NUMBER_BITS),
             "idle": In(1),
             "completed": In(1),
@@ -129,23 +130,26 @@ class Supervisor(SharedComponent):
 
     def elaborate(self, platform):
         m = Module()
-        reads = place(m, "reads", FailureRecord(self.config), platform)
-        writes = place(m, "writes", FailureRecord(self.config), platform)
+        reads = place(m, "reads", FailureLog(self.config), platform)
+        writes = place(m, "writes", FailureLog(self.config), platform)
         connect(m, flipped(self.read_failure), reads.failure)
         connect(m, flipped(self.write_failure), writes.failure)
 
         transfer, by_write, known, reached = self._oldest_failure(m, reads, writes)
         completed = Signal()
-        aborting = Signal()  # an abort command is to be looked at
-        aborted = Signal()  # what fails, fails for it
+        aborting = Signal()  # an abort command is pending
+        aborted = Signal()  # the abort is the cause of the failure
         resetting = Signal()
-        conclude = Signal()  # first cycle of Flush: the records still show what was known
+        conclude = Signal()  # first cycle of Flush: the logs still hold the failures
         forget = Signal()
-        m.d.sync += [completed.eq(self.completed), aborting.eq(self.abort_command), conclude.eq(0)]
+        m.d.sync += completed.eq(self.completed)
+        m.d.sync += aborting.eq(self.abort_command)
+        m.d.sync += conclude.eq(0)
         aborts = Signal()
-        m.d.sync += self.abort.eq(aborts)  # it goes far
+        m.d.sync += self.abort.eq(aborts)  # registered: long route, high fan-out
         holding = Signal(init=1)
-        m.d.comb += [holding.eq(1), self.stopping.eq(1)]
+        m.d.comb += holding.eq(1)
+        m.d.comb += self.stopping.eq(1)
         m.d.sync += self.hold.eq(holding)
         with m.If(self.reset_command):
             m.d.sync += resetting.eq(1)
@@ -153,7 +157,8 @@ class Supervisor(SharedComponent):
         wait = Signal(3)
         with m.FSM():
             with m.State("Run"):
-                m.d.comb += [holding.eq(known), self.stopping.eq(known | resetting | aborting & ~self.idle)]
+                m.d.comb += holding.eq(known)
+                m.d.comb += self.stopping.eq(known | resetting | aborting & ~self.idle)
                 m.d.comb += self.count.eq(completed & ~reached)
                 # A descriptor that has just completed leaves `idle` undecided for a cycle.
                 m.d.sync += aborting.eq(self.abort_command | aborting & self.count)
@@ -167,34 +172,45 @@ class Supervisor(SharedComponent):
                 with m.If(~wait.all()):
                     m.d.sync += wait.eq(wait + 1)
                 with m.Elif(~self.engines_busy):
-                    m.d.sync += [wait.eq(0), conclude.eq(1)]
+                    m.d.sync += wait.eq(0)
+                    m.d.sync += conclude.eq(1)
                     m.next = "Flush"
             with m.State("Flush"):
-                m.d.comb += [aborts.eq(1), self.flush.eq(1)]
+                m.d.comb += aborts.eq(1)
+                m.d.comb += self.flush.eq(1)
                 m.d.sync += wait.eq(wait + 1)
                 with m.If(wait.all()):
-                    m.d.comb += [self.reset.eq(resetting), self.failure.eq(~resetting)]
+                    m.d.comb += self.reset.eq(resetting)
+                    m.d.comb += self.failure.eq(~resetting)
                     m.next = "Failed"
                     with m.If(resetting):
                         m.d.comb += forget.eq(1)
                         m.d.sync += resetting.eq(0)
                         m.next = "Run"
             with m.State("Failed"):
-                m.d.comb += [self.failed.eq(1), self.stopping.eq(resetting)]
+                m.d.comb += self.failed.eq(1)
+                m.d.comb += self.stopping.eq(resetting)
                 with m.If(resetting):
                     m.next = "Abort"
                 with m.Elif(self.resume_command):
-                    m.d.comb += [self.skip.eq(1), forget.eq(1)]
+                    m.d.comb += self.skip.eq(1)
+                    m.d.comb += forget.eq(1)
                     m.next = "Run"
 
         bad = conclude & ~aborted & ~transfer
         address = Signal(self.config.addr_bits)  # of the bad descriptor; of the three addresses two are 0
-        m.d.comb += [reads.ignore.eq(self.flush | self.failed), writes.ignore.eq(reads.ignore)]
+        m.d.comb += reads.ignore.eq(self.flush | self.failed)
+        m.d.comb += writes.ignore.eq(reads.ignore)
         m.d.comb += reads.drop.eq(forget | conclude & (aborted | by_write | ~transfer))
         m.d.comb += writes.drop.eq(forget | conclude & (aborted | ~by_write))
         m.d.comb += self.error_address.eq(reads.address | writes.address | address)
         with m.If(forget | conclude):
-            m.d.sync += [self.error.eq(0), self.unit.eq(0), address.eq(0), aborted.eq(0)]
+            m.d.sync += [
+                self.error.eq(0),
+                self.unit.eq(0),
+                address.eq(0),
+                aborted.eq(0),
+            ]
         with m.If(conclude & aborted):
             m.d.sync += self.error.eq(ERRORS["ABORTED"][0])
         with m.Elif(conclude & transfer):
@@ -202,20 +218,22 @@ class Supervisor(SharedComponent):
             m.d.sync += self.error.eq(cause + CODE_OF_CAUSE)
             m.d.sync += self.unit.eq(Mux(by_write, writes.unit, reads.unit))
         with m.Elif(bad):
-            m.d.sync += [self.error.eq(self.plan_error), self.unit.eq(self.plan_unit), address.eq(self.plan_address)]
+            m.d.sync += self.error.eq(self.decoder_error)
+            m.d.sync += self.unit.eq(self.decoder_unit)
+            m.d.sync += address.eq(self.decoder_address)
         return m
 
-    def _oldest_failure(self, m: Module, reads: FailureRecord, writes: FailureRecord) -> tuple[Value, ...]:
-        """Whether a transfer failed, the oldest that did was a write, anything failed, and all before it is done."""
-        # A bad descriptor is the youngest of all in work.
+    def _oldest_failure(self, m: Module, reads: FailureLog, writes: FailureLog) -> tuple[Value, ...]:
+        """Whether a transfer failed, the oldest was a write, anything failed, and all before it are done."""
+        # A bad descriptor is the youngest of all in progress.
         transfer = reads.known | writes.known
         by_write = Signal()
         known = Signal()
         reached = Signal()
         m.d.comb += by_write.eq(writes.known & (~reads.known | before(writes.number, reads.number)))
-        m.d.comb += known.eq(transfer | self.plan_bad)
+        m.d.comb += known.eq(transfer | self.decoder_bad)
         # Where the head has reached any that failed, it has reached the oldest.
-        failures = ((reads.known, reads.number), (writes.known, writes.number), (self.plan_bad, self.plan_number))
+        failures = ((reads.known, reads.number), (writes.known, writes.number), (self.decoder_bad, self.decoder_number))
         m.d.comb += reached.eq(Cat(there & ~before(self.head, number) for there, number in failures).any())
         return transfer, by_write, known, reached
 

@@ -17,7 +17,7 @@ from tilewright.accelerator.contract import (
 from tilewright.base import SharedComponent, place
 
 from .due import count_due
-from .upsizer import Widener
+from .upsizer import Upsizer
 
 __all__ = ["LoadA"]
 
@@ -34,7 +34,7 @@ class LoadA(SharedComponent):
 
     The loops are (M-block, chunk). A half is taken when the first chunk of a block is requested. A job with `fence_a`
     waits until all before it are complete. A request is offered 2 cycles after its job; `chunk_loaded` comes 2 cycles
-    after the chunk's last bus word, or 1 (see `Widener`).
+    after the chunk's last bus word, or 1 (see `Upsizer`).
 
     Parameters
     ----------
@@ -43,13 +43,19 @@ class LoadA(SharedComponent):
     Members
     -------
     job : In(stream.Signature(config.job_shape))
+        Jobs, in order. A job is copied when it is accepted; with the variant ``compact`` it is accepted with its last
+        request, and must not change until then.
     head : In(unsigned(INDEX_BITS))
-        Descriptors that are complete.
+        Number of descriptors that are complete, modulo ``2**16``; a fence compares it with the job's ``index``.
     requests : Out(stream.Signature(load_shape(config)))
+        A chunk of the M-block's rows; offered only if a half of the panel is free for it. It stays until it is
+        accepted.
     words : In(stream.Signature(arriving_shape(config), always_ready=True))
         The words of the requests, in order.
     panel : Out(PanelWriter(config))
+        The chunks of A, word by word.
     activity : Out(Activity)
+        What the engine does in this cycle, or waits for.
     """
 
     def __init__(self, config: AcceleratorConfig):
@@ -70,39 +76,42 @@ class LoadA(SharedComponent):
         job = slot.job
         base = Signal(config.addr_bits, reset_less=True)  # row 0 of the M-block
         address = Signal(config.addr_bits, reset_less=True)
-        m_left = Signal.like(job.m, reset_less=True)
-        k_left = Signal.like(job.k, reset_less=True)
+        m_remaining = Signal.like(job.m, reset_less=True)
+        k_remaining = Signal.like(job.k, reset_less=True)
         rows = Signal.like(job.block_rows, reset_less=True)
         fenced = Signal(reset_less=True)  # a cycle late
         m.d.sync += fenced.eq(job.fence_a & (self.head != job.index))
 
         chunk_bytes = chunk_words(config, job.long, config.rows)
         last_chunk = Signal()
-        m.d.comb += last_chunk.eq(k_left <= chunk_bytes)
+        m.d.comb += last_chunk.eq(k_remaining <= chunk_bytes)
         request = self.requests.payload
         m.d.comb += [
             request.transfer.request.address.eq(address),
-            request.transfer.request.bytes.eq(Mux(last_chunk, k_left, chunk_bytes)),
+            request.transfer.request.bytes.eq(Mux(last_chunk, k_remaining, chunk_bytes)),
             request.transfer.request.rows.eq(rows),
             request.transfer.request.stride.eq(job.a_stride),
             request.transfer.index.eq(job.index),
             request.block_last.eq(last_chunk),
             request.long.eq(job.long),
         ]
-        last_block = Signal(reset_less=True)  # a cycle after `m_left`
-        m.d.sync += last_block.eq(m_left <= job.block_rows)
+        last_block = Signal(reset_less=True)  # a cycle after `m_remaining`
+        m.d.sync += last_block.eq(m_remaining <= job.block_rows)
         with m.FSM() as fsm:
             with m.State("Idle"):
                 slot.accept(m)
                 m.d.sync += base.eq(self.job.payload.a_address)
-                m.d.sync += [m_left.eq(self.job.payload.m), fenced.eq(self.job.payload.fence_a)]
+                m.d.sync += [
+                    m_remaining.eq(self.job.payload.m),
+                    fenced.eq(self.job.payload.fence_a),
+                ]
                 with m.If(self.job.valid):
                     m.next = "Block"
             with m.State("Block"):
                 m.d.sync += [
                     address.eq(base),
-                    k_left.eq(job.k),
-                    rows.eq(Mux(m_left < job.block_rows, m_left, job.block_rows)),
+                    k_remaining.eq(job.k),
+                    rows.eq(Mux(m_remaining < job.block_rows, m_remaining, job.block_rows)),
                 ]
                 with m.If(self.panel.half_free & ~fenced):
                     m.d.comb += self.panel.take_half.eq(1)
@@ -110,9 +119,15 @@ class LoadA(SharedComponent):
             with m.State("Chunk"):
                 m.d.comb += self.requests.valid.eq(1)
                 with m.If(self.requests.ready):
-                    m.d.sync += [address.eq(address + chunk_bytes), k_left.eq(k_left - chunk_bytes)]
+                    m.d.sync += [
+                        address.eq(address + chunk_bytes),
+                        k_remaining.eq(k_remaining - chunk_bytes),
+                    ]
                     with m.If(last_chunk):
-                        m.d.sync += [base.eq(base + job.a_block_bytes), m_left.eq(m_left - job.block_rows)]
+                        m.d.sync += [
+                            base.eq(base + job.a_block_bytes),
+                            m_remaining.eq(m_remaining - job.block_rows),
+                        ]
                         m.next = "Block"
                         with m.If(last_block):
                             slot.finish(m)
@@ -132,23 +147,29 @@ class LoadA(SharedComponent):
 
     def _store_words(self, m: Module, platform):
         config = self.config
-        widener = place(m, "widener", Widener(config), platform)
-        connect(m, flipped(self.words), widener.i)
-        word = widener.o.payload
+        upsizer = place(m, "upsizer", Upsizer(config), platform)
+        connect(m, flipped(self.words), upsizer.i)
+        word = upsizer.o.payload
         half = Signal()
         row_start = Signal(range(config.half_words))
         offset = Signal(range(config.long_chunk_words))
         row = Signal(range(config.half_words))
         m.d.comb += [
             row.eq(row_start + offset),
-            self.panel.write.eq(widener.o.valid),
+            self.panel.write.eq(upsizer.o.valid),
             self.panel.write_row.eq(Cat(row, half)),
             self.panel.data.eq(word.data),
         ]
-        with m.If(widener.o.valid):
+        with m.If(upsizer.o.valid):
             m.d.sync += offset.eq(offset + 1)
             with m.If(word.row_last):
-                m.d.sync += [offset.eq(0), row_start.eq(row_start + chunk_words(config, word.long))]
+                m.d.sync += [
+                    offset.eq(0),
+                    row_start.eq(row_start + chunk_words(config, word.long)),
+                ]
             with m.If(word.last & word.block_last):
-                m.d.sync += [row_start.eq(0), half.eq(~half)]
-        m.d.sync += self.panel.chunk_loaded.eq(widener.o.valid & word.last)
+                m.d.sync += [
+                    row_start.eq(0),
+                    half.eq(~half),
+                ]
+        m.d.sync += self.panel.chunk_loaded.eq(upsizer.o.valid & word.last)

@@ -17,7 +17,7 @@ from tilewright.accelerator.contract import (
 from tilewright.base import SharedComponent, place
 
 from .due import count_due
-from .upsizer import Widener
+from .upsizer import Upsizer
 
 __all__ = ["LoadB"]
 
@@ -32,7 +32,7 @@ class LoadB(SharedComponent):
 
     The loops are (M-block, N-tile, chunk). A chunk is requested when the ring has space for all of it. A job with
     `fence_b` waits until all before it are complete. A request is offered 3 cycles after its job, and one in 2 cycles;
-    `chunk_loaded` comes 2 cycles after the chunk's last bus word, or 1 (see `Widener`).
+    `chunk_loaded` comes 2 cycles after the chunk's last bus word, or 1 (see `Upsizer`).
 
     Parameters
     ----------
@@ -41,16 +41,21 @@ class LoadB(SharedComponent):
     Members
     -------
     job : In(stream.Signature(config.job_shape))
+        Jobs, in order. A job is copied when it is accepted; with the variant ``compact`` it is accepted with its last
+        request, and must not change until then.
     head : In(unsigned(INDEX_BITS))
-        Descriptors that are complete.
+        Number of descriptors that are complete, modulo ``2**16``; a fence compares it with the job's ``index``.
     requests : Out(stream.Signature(load_shape(config)))
-        `block_last` means nothing here.
+        A chunk of the N-tile's rows; offered only if the ring has space for all of it. It stays until it is accepted.
+        `block_last` is undefined.
     first_tile : Out(1)
-        The request is for the first N-tile of an M-block, whose activations come with it.
+        The request is for the first N-tile of an M-block, whose activations come with it. Valid with `requests`.
     words : In(stream.Signature(arriving_shape(config), always_ready=True))
         The words of the requests, in order.
     ring : Out(RingWriter(config))
+        The chunks of B, word by word.
     activity : Out(Activity)
+        What the engine does in this cycle, or waits for.
     """
 
     def __init__(self, config: AcceleratorConfig):
@@ -72,9 +77,9 @@ class LoadB(SharedComponent):
         job = slot.job
         base = Signal(config.addr_bits, reset_less=True)  # row 0 of the N-tile
         address = Signal(config.addr_bits, reset_less=True)
-        m_left = Signal.like(job.m, reset_less=True)
-        n_left = Signal.like(job.n, reset_less=True)
-        k_left = Signal.like(job.k, reset_less=True)
+        m_remaining = Signal.like(job.m, reset_less=True)
+        n_remaining = Signal.like(job.n, reset_less=True)
+        k_remaining = Signal.like(job.k, reset_less=True)
         first_tile = Signal(reset_less=True)
         asked = Signal()
         m.d.comb += [
@@ -86,12 +91,15 @@ class LoadB(SharedComponent):
         chunk_bytes = chunk_words(config, job.long, config.rows)
         last_chunk = Signal()
         last_tile = Signal()
-        m.d.comb += [last_chunk.eq(k_left <= chunk_bytes), last_tile.eq(n_left <= config.cols)]
+        m.d.comb += [
+            last_chunk.eq(k_remaining <= chunk_bytes),
+            last_tile.eq(n_remaining <= config.cols),
+        ]
         request = self.requests.payload
         m.d.comb += [
             request.transfer.request.address.eq(address),
-            request.transfer.request.bytes.eq(Mux(last_chunk, k_left, chunk_bytes)),
-            request.transfer.request.rows.eq(Mux(last_tile, n_left, config.cols)),
+            request.transfer.request.bytes.eq(Mux(last_chunk, k_remaining, chunk_bytes)),
+            request.transfer.request.rows.eq(Mux(last_tile, n_remaining, config.cols)),
             request.transfer.request.stride.eq(job.b_stride),
             request.transfer.index.eq(job.index),
             request.long.eq(job.long),
@@ -107,17 +115,25 @@ class LoadB(SharedComponent):
         m.d.sync += fenced.eq(job.fence_b & (self.head != job.index))
         offered = Signal()
         tile_done = Signal()
-        last_block = Signal(reset_less=True)  # a cycle after `m_left`
-        m.d.sync += last_block.eq(m_left <= job.block_rows)
+        last_block = Signal(reset_less=True)  # a cycle after `m_remaining`
+        m.d.sync += last_block.eq(m_remaining <= job.block_rows)
         with m.If(asked):
-            m.d.sync += [address.eq(address + chunk_bytes), k_left.eq(k_left - chunk_bytes)]
+            m.d.sync += [
+                address.eq(address + chunk_bytes),
+                k_remaining.eq(k_remaining - chunk_bytes),
+            ]
         with m.If(restart | tile_done):
-            m.d.sync += [base.eq(next_base), address.eq(next_base), k_left.eq(job.k), first_tile.eq(restart)]
-            m.d.sync += n_left.eq(Mux(restart, job.n, n_left - config.cols))
+            m.d.sync += [
+                base.eq(next_base),
+                address.eq(next_base),
+                k_remaining.eq(job.k),
+                first_tile.eq(restart),
+            ]
+            m.d.sync += n_remaining.eq(Mux(restart, job.n, n_remaining - config.cols))
         with m.FSM() as fsm:
             with m.State("Idle"):
                 slot.accept(m)
-                m.d.sync += m_left.eq(self.job.payload.m)
+                m.d.sync += m_remaining.eq(self.job.payload.m)
                 m.d.sync += fenced.eq(self.job.payload.fence_b)
                 with m.If(self.job.valid):
                     m.next = "Start"
@@ -125,10 +141,13 @@ class LoadB(SharedComponent):
                 m.d.comb += restart.eq(1)
                 m.next = "Chunk"
             with m.State("Chunk"):
-                m.d.comb += [self.requests.valid.eq(offered), tile_done.eq(asked & last_chunk)]
+                m.d.comb += [
+                    self.requests.valid.eq(offered),
+                    tile_done.eq(asked & last_chunk),
+                ]
                 m.d.sync += offered.eq(self.ring.room & ~fenced & ~asked)
                 with m.If(tile_done & last_tile):
-                    m.d.sync += m_left.eq(m_left - job.block_rows)
+                    m.d.sync += m_remaining.eq(m_remaining - job.block_rows)
                     m.next = "Start"
                     with m.If(last_block):
                         slot.finish(m)
@@ -146,24 +165,30 @@ class LoadB(SharedComponent):
 
     def _store_words(self, m: Module, platform):
         config = self.config
-        widener = place(m, "widener", Widener(config), platform)
-        connect(m, flipped(self.words), widener.i)
-        word = widener.o.payload
+        upsizer = place(m, "upsizer", Upsizer(config), platform)
+        connect(m, flipped(self.words), upsizer.i)
+        word = upsizer.o.payload
         chunk_start = Signal(range(config.ring_words))
         row_start = Signal(range(config.ring_words))
         offset = Signal(range(config.long_chunk_words))
         m.d.comb += [
-            self.ring.write.eq(widener.o.valid),
+            self.ring.write.eq(upsizer.o.valid),
             self.ring.write_row.eq(row_start + offset),
             self.ring.data.eq(word.data),
         ]
         words = chunk_words(config, word.long)
         next_start = Signal(range(config.ring_words))
         m.d.comb += next_start.eq(chunk_start + chunk_words(config, word.long, config.cols))
-        with m.If(widener.o.valid):
+        with m.If(upsizer.o.valid):
             m.d.sync += offset.eq(offset + 1)
             with m.If(word.row_last):
-                m.d.sync += [offset.eq(0), row_start.eq(row_start + words)]
+                m.d.sync += [
+                    offset.eq(0),
+                    row_start.eq(row_start + words),
+                ]
             with m.If(word.last):
-                m.d.sync += [chunk_start.eq(next_start), row_start.eq(next_start)]
-        m.d.sync += self.ring.chunk_loaded.eq(widener.o.valid & word.last)
+                m.d.sync += [
+                    chunk_start.eq(next_start),
+                    row_start.eq(next_start),
+                ]
+        m.d.sync += self.ring.chunk_loaded.eq(upsizer.o.valid & word.last)

@@ -11,15 +11,15 @@ from tilewright.base import SharedComponent, place
 from tilewright.dma import Cause
 from tilewright.storage import SmallFifo
 
-__all__ = ["ReadRouter"]
+__all__ = ["ReadArbiter"]
 
 
 NUMBER_BITS = 3
 """Bits of its number that tell a descriptor from the others in work: those are fewer than 2**NUMBER_BITS."""
 
 
-def router_members(config: AcceleratorConfig) -> dict:
-    """The ports of a router, as `ReadRouter` describes them."""
+def read_arbiter_members(config: AcceleratorConfig) -> dict:
+    """The ports of a read_arbiter, as `ReadArbiter` describes them."""
     dma = config.dma
     return {
         **{
@@ -41,7 +41,7 @@ def router_members(config: AcceleratorConfig) -> dict:
     }
 
 
-class ReadRouter(SharedComponent):
+class ReadArbiter(SharedComponent):
     """Pass requests on to the reader, and its words back to those who asked.
 
     Descriptors come first, then old C, and parameters that sums wait for. Then A or B: A where B has asked for a chunk
@@ -63,26 +63,33 @@ class ReadRouter(SharedComponent):
     Members
     -------
     descriptor_requests, parameter_requests, c_requests : In(stream.Signature(config.transfer_shape))
+        Transfers, each with the number of its descriptor. A request must stay until it is accepted, and its source
+        must have space for all of its words.
     a_requests, b_requests : In(stream.Signature(load_shape(config)))
+        Chunks of A and B, likewise.
     b_first_tile : In(1)
-        B's request is for the first N-tile of its M-block.
+        B's request is for the first N-tile of its M-block. Valid with the request.
     parameters_urgent : In(1)
-        Sums wait for the parameters.
+        A tile of sums waits for its parameters.
     descriptor_words, parameter_words, c_words : Out(stream.Signature(config.dma.word_shape, always_ready=True))
+        The words of the requests of the same name, in order. They must be taken in the cycle in which they come.
     a_words, b_words : Out(stream.Signature(arriving_shape(config), always_ready=True))
+        The same for chunks, with `block_last` and `long` of their request.
     requests : Out(stream.Signature(config.dma.request_shape))
+        The chosen transfers, to the reader. From a register; a request stays until it is accepted.
     words : In(stream.Signature(config.dma.word_shape, always_ready=True))
+        The reader's words of all these transfers, in their order.
     status : In(stream.Signature(config.dma.status_shape, always_ready=True))
-        The reader's.
+        How each transfer ended, in their order, from the reader.
     head : In(unsigned(INDEX_BITS))
-        Descriptors that are complete.
+        Number of descriptors that are complete, modulo ``2**16``: completes the number of a failure's descriptor.
     failure : Out(stream.Signature(config.failure_shape, always_ready=True))
-        A transfer that failed.
+        A transfer that failed, in the cycle of its status.
     """
 
     def __init__(self, config: AcceleratorConfig):
         self.config = config
-        super().__init__(router_members(config))
+        super().__init__(read_arbiter_members(config))
 
     def elaborate(self, platform):
         m = Module()
@@ -138,18 +145,37 @@ class ReadRouter(SharedComponent):
             transfer = source.payload.transfer if which in (Unit.LOAD_A, Unit.LOAD_B) else source.payload
             m.d.comb += source.ready.eq(accepted & turn[place_in_line])
             with m.If(turn[place_in_line]):
-                m.d.comb += [request.eq(transfer.request), unit.eq(which), number.eq(transfer.index[:NUMBER_BITS])]
+                m.d.comb += [
+                    request.eq(transfer.request),
+                    unit.eq(which),
+                    number.eq(transfer.index[:NUMBER_BITS]),
+                ]
         held = Signal(config.dma.request_shape, reset_less=True)
         with m.If(accepted):
-            m.d.sync += [full.eq(1), held.eq(request)]
+            m.d.sync += [
+                full.eq(1),
+                held.eq(request),
+            ]
         with m.Elif(self.requests.ready):
             m.d.sync += full.eq(0)
-        m.d.comb += [self.requests.valid.eq(full), self.requests.payload.eq(held)]
+        m.d.comb += [
+            self.requests.valid.eq(full),
+            self.requests.payload.eq(held),
+        ]
         asks_a, asks_b = accepted & (unit == Unit.LOAD_A), accepted & (unit == Unit.LOAD_B)
-        m.d.sync += [lead.eq(lead + asks_a - (asks_b & self.b_first_tile)), b_again.eq(asks_b)]
+        m.d.sync += [
+            lead.eq(lead + asks_a - (asks_b & self.b_first_tile)),
+            b_again.eq(asks_b),
+        ]
 
-        m.d.comb += [owners.i.valid.eq(accepted), issues.i.valid.eq(accepted)]
-        m.d.comb += [owners.i.payload.unit.eq(unit), issues.i.payload.unit.eq(unit)]
+        m.d.comb += [
+            owners.i.valid.eq(accepted),
+            issues.i.valid.eq(accepted),
+        ]
+        m.d.comb += [
+            owners.i.payload.unit.eq(unit),
+            issues.i.payload.unit.eq(unit),
+        ]
         m.d.comb += issues.i.payload.index.eq(number)
         m.d.comb += owners.i.payload.block_last.eq(self.a_requests.payload.block_last)
         m.d.comb += owners.i.payload.long.eq(
@@ -177,7 +203,10 @@ class ReadRouter(SharedComponent):
             failure.unit.eq(issue.unit),
             failure.index.eq(nearest(issue.index, self.head)),
         ]
-        m.d.comb += [failure.cause.eq(status.cause), failure.address.eq(status.address)]
+        m.d.comb += [
+            failure.cause.eq(status.cause),
+            failure.address.eq(status.address),
+        ]
         m.d.comb += self.failure.valid.eq(self.status.valid & (status.cause != Cause.NONE))
 
 

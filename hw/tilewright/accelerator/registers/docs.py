@@ -12,7 +12,7 @@ __all__ = ["c_header", "register_page"]
 _ACCESS = {
     "ro": "read only",
     "rw": "read and write",
-    "w1": "a 1 that is written acts at once; reads as 0",
+    "w1": "writing a 1 acts immediately; reads as 0",
     "w1c": "a 1 that is written clears the bit",
     "wo": "write only; reads as 0",
 }
@@ -58,7 +58,7 @@ def c_header(config: AcceleratorConfig) -> str:
     lines += _defines((f"TILEWRIGHT_ERROR_{name}", number, about) for name, (number, about) in ERRORS.items())
     lines += ["", "/* Values of ERROR.unit */"]
     lines += _defines((f"TILEWRIGHT_UNIT_{name}", unit.value, "") for name, unit in Unit.__members__.items())
-    lines += ["", "/* Values of the fields of WALKERS */"]
+    lines += ["", "/* Values of the fields of ENGINES */"]
     lines += _defines((f"TILEWRIGHT_ACTIVITY_{name}", a.value, "") for name, a in Activity.__members__.items())
     lines += ["", "/* Bits of a descriptor's flags */"]
     flags = ((f"TILEWRIGHT_FLAG_{name}", 1 << bit, about) for name, (bit, about) in FLAGS.items())
@@ -111,7 +111,7 @@ def register_page(config: AcceleratorConfig) -> str:
         "once; it has no effect if there is none, or while STATUS.stopping or failed is 1. COMMAND.soft_reset works",
         "at any time; it is done when STATUS.stopping is 0 again, and until then nothing should be written.",
         "",
-        "DESCRIPTOR_0 to 15 take one descriptor at a time, when none is in work and the ring is empty: while",
+        "DESCRIPTOR_0 to 15 take one descriptor at a time, when none is in progress and the ring is empty: while",
         "STATUS.direct_ready is 1. Write DESCRIPTOR_0 first, then the others, DESCRIPTOR_15 last, which submits it.",
         "If direct_ready becomes 0 in between, since TAIL was written, all further words are answered with SLVERR, and",
         "nothing is submitted: begin again with DESCRIPTOR_0. Such a descriptor needs no CONTROL.enable. It counts in",
@@ -121,8 +121,8 @@ def register_page(config: AcceleratorConfig) -> str:
         "",
         *(
             [
-                "`COUNT_CYCLES` counts the cycles in which STATUS.busy is 1, and in the same cycles each walker's",
-                "activity is counted, so for each walker the five counts add up to it, whenever STATUS.busy is 0. They",
+                "`COUNT_CYCLES` counts the cycles in which STATUS.busy is 1, and in the same cycles each engine's",
+                "activity is counted, so for each engine the five counts add up to it, whenever STATUS.busy is 0. They",
                 "wrap at 2**32. COMMAND.clear_counters sets all to 0 at once.",
             ]
             if config.has_counters

@@ -35,8 +35,8 @@ class RegisterFile(SharedComponent):
     and a write to DESCRIPTOR_n while `direct_ready` is 0 are answered SLVERR and change nothing. The two least bits
     of an address are ignored. Bits of no field are read as 0, and may be written anything.
 
-    A write acts 2 cycles after its address and data, and is answered 2 cycles later, when a read will see what it
-    did: one write in 4 cycles. A read is answered 3 cycles after its address, of a counter when it is given. Each
+    A write acts 2 cycles after its address and data, and is answered 2 cycles later, when a read sees its
+    effect: one write in 4 cycles. A read is answered 3 cycles after its address, of a counter when it is given. Each
     register has a copy that is 0 unless it is addressed, so that reading takes an OR::
 
         words ──►│copy & addressed│──► or ──►│rdata│──► R
@@ -44,31 +44,39 @@ class RegisterFile(SharedComponent):
     Parameters
     ----------
     config : AcceleratorConfig
-        What the constant registers tell.
+        The values of the constant registers.
 
     Members
     -------
     s_axil : In(AxiLite)
-        The bus; as `RegisterPort`.
+        The bus, with the timing of `RegisterPort`.
     clear : In(1)
-        The registers kept here are as after reset. Accesses go on.
+        Set the registers that are kept here to their reset values. Accesses go on.
     busy, failed, stopping, direct_ready : In(1)
-        STATUS.
-    walkers, irq_status, error, error_address, head, tail : In
-        The registers' values. ERROR_INDEX is read as HEAD, which stays at a descriptor that failed.
+        The bits of STATUS of the same name, as levels.
+    engines, irq_status, error, error_address, head, tail : In
+        The values of the registers of the same name. ERROR_INDEX is read as HEAD, which stays at a descriptor that
+        failed.
     enable, irq_enable, ring_base, ring_log2 : Out
-        The registers' values, without the low bits of `ring_base` that are 0.
+        The values that the host wrote, from registers; `ring_base` without its 6 low bits, which are 0.
     data : Out(unsigned(32))
-        What is written in the cycles of the following:
+        The value that is written; valid with `tail_write`, `descriptor_write` and `irq_clear`.
     tail_write, descriptor_write : Out(1)
+        In this cycle `data` is written to TAIL; to the word `descriptor_word` of the direct descriptor.
     abort, resume, soft_reset, clear_counters : Out(1)
         The cycle after a 1 was written to the bit of COMMAND.
     irq_clear : Out(3)
-        Bits of IRQ_STATUS.
+        The bits of IRQ_STATUS that the host clears in this cycle.
     descriptor_word : Out(4)
-        Which word of the descriptor is written.
-    counter_request, counter_slot, counter_done, counter_value
-        As of `ActivityCounters`.
+        Number of the 32-bit word of the descriptor, 0 to 15; valid with `descriptor_write`.
+    counter_request : Out(1)
+        The counter `counter_slot` is read; both stay until `counter_done`, see `ActivityCounters`.
+    counter_slot : Out(5)
+        Index of the counter in `COUNTERS`.
+    counter_done : In(1)
+        For one cycle: `counter_value` is the counter.
+    counter_value : In(unsigned(32))
+        The counter; with the variant ``compact`` always that of cycles, and valid in each cycle.
     """
 
     def __init__(self, config: AcceleratorConfig):
@@ -80,7 +88,7 @@ class RegisterFile(SharedComponent):
             "failed": In(1),
             "stopping": In(1),
             "direct_ready": In(1),
-            "walkers": In(16),
+            "engines": In(16),
             "irq_status": In(3),
             "error": In(7),
             "error_address": In(config.addr_bits),
@@ -118,13 +126,15 @@ class RegisterFile(SharedComponent):
         writable = _any_word(word, [r for r in REGISTERS if r.access != "ro"])
         direct = Signal()
         m.d.sync += direct.eq(_is_descriptor(word))
-        # Words that were written before the ring was at work are gone: what follows begins with word 0 again.
+        # Words written before the ring was busy are discarded: the next descriptor begins with word 0 again.
         assembling = Signal()
         refused = Mux(word[:4] == 0, ~self.direct_ready, ~assembling)
         m.d.sync += port.write_error.eq(~port.write_whole | ~writable | _is_descriptor(word) & refused)
         writing = Signal()
         m.d.comb += writing.eq(port.write & ~port.write_error)
-        m.d.comb += [self.data.eq(value), self.descriptor_word.eq(word[:4]), self.descriptor_write.eq(writing & direct)]
+        m.d.comb += self.data.eq(value)
+        m.d.comb += self.descriptor_word.eq(word[:4])
+        m.d.comb += self.descriptor_write.eq(writing & direct)
         with m.If(~self.direct_ready):
             m.d.sync += assembling.eq(0)
         with m.Elif(self.descriptor_write & (word[:4] == 0)):
@@ -162,7 +172,7 @@ class RegisterFile(SharedComponent):
         values = {
             ("CONTROL",): self.enable,
             ("STATUS",): Cat(self.busy, self.failed, self.stopping, self.direct_ready),
-            ("WALKERS",): self.walkers,
+            ("ENGINES",): self.engines,
             ("IRQ_ENABLE",): self.irq_enable,
             ("IRQ_STATUS",): self.irq_status,
             ("RING_BASE_LO",): base[:32],
@@ -198,14 +208,18 @@ class RegisterFile(SharedComponent):
         listed = Signal()
         counters = [register for register in REGISTERS if register.offset >= COUNTER_BASE]
         is_counter = _any_word(word, counters)
-        m.d.comb += [self.counter_request.eq(port.read & is_counter), self.counter_slot.eq(word[:5])]
-        m.d.sync += [counter.eq(Mux(self.counter_done, self.counter_value, 0)), counted.eq(self.counter_done)]
-        m.d.sync += [copied.eq(port.read & ~port.read_done), listed.eq(_any_word(word, registers_of(self.config)))]
+        m.d.comb += self.counter_request.eq(port.read & is_counter)
+        m.d.comb += self.counter_slot.eq(word[:5])
+        m.d.sync += counter.eq(Mux(self.counter_done, self.counter_value, 0))
+        m.d.sync += counted.eq(self.counter_done)
+        m.d.sync += copied.eq(port.read & ~port.read_done)
+        m.d.sync += listed.eq(_any_word(word, registers_of(self.config)))
         m.d.comb += port.read_done.eq(Mux(is_counter, counted, copied))
-        m.d.comb += [port.read_data.eq(any_of(copies)), port.read_error.eq(~listed)]
+        m.d.comb += port.read_data.eq(any_of(copies))
+        m.d.comb += port.read_error.eq(~listed)
 
     def _read_at_once(self, m: Module, port: RegisterPort, values: dict[tuple[str, ...], Value]):
-        """Without copies: whatever is addressed goes into `port`'s register. Of the counters there is one."""
+        """Read without copies: the addressed value goes directly to `port`. There is only one counter."""
         word = port.read_word
         m.d.comb += [
             port.read_done.eq(1),
@@ -259,7 +273,7 @@ def _pack(name: str, **values: int) -> int:
 
 
 def _any_word(word: Value, registers: Iterable[Register]) -> Value:
-    """Whether a word address is that of one of some registers."""
+    """Whether a word address belongs to one of these registers."""
     return word.matches(*(register.offset // 4 for register in registers))
 
 

@@ -29,13 +29,14 @@ class RegisterPort(SharedComponent):
     Members
     -------
     s_axil : In(AxiLite)
-        The bus.
+        The bus. One read and one write may be under way.
     write : Out(1)
-        In this cycle, write `write_data` to the register `write_word`. All three that follow hold in the cycle before,
-        too.
+        In this cycle, write `write_data` to the register `write_word`. The three that follow are valid in the cycle
+        before, too.
     write_word : Out(addr_bits - 2)
-        A byte address divided by 4.
+        The byte address divided by 4.
     write_data : Out(32)
+        The value to write; bytes without a strobe are undefined, see `write_whole`.
     write_whole : Out(1)
         All four byte strobes are 1.
     write_error : In(1)
@@ -43,11 +44,13 @@ class RegisterPort(SharedComponent):
     read : Out(1)
         `read_word` is to be read, until `read_done`.
     read_word : Out(addr_bits - 2)
+        The byte address divided by 4; stable while `read`.
     read_done : In(1)
         During `read`: `read_data` and `read_error` hold in this cycle.
     read_data : In(32)
+        The value that was read, sampled with `read_done`.
     read_error : In(1)
-        The answer is SLVERR.
+        The answer is SLVERR; sampled with `read_done`.
     """
 
     def __init__(self, addr_bits: int):
@@ -71,11 +74,15 @@ class RegisterPort(SharedComponent):
 
         addressed = Signal()
         given = Signal()
-        m.d.comb += [axi.awready.eq(~addressed), axi.wready.eq(~given)]
+        m.d.comb += axi.awready.eq(~addressed)
+        m.d.comb += axi.wready.eq(~given)
         with m.If(axi.awready):
-            m.d.sync += [addressed.eq(axi.awvalid), self.write_word.eq(axi.awaddr[2:])]
+            m.d.sync += addressed.eq(axi.awvalid)
+            m.d.sync += self.write_word.eq(axi.awaddr[2:])
         with m.If(axi.wready):
-            m.d.sync += [given.eq(axi.wvalid), self.write_data.eq(axi.wdata), self.write_whole.eq(axi.wstrb.all())]
+            m.d.sync += given.eq(axi.wvalid)
+            m.d.sync += self.write_data.eq(axi.wdata)
+            m.d.sync += self.write_whole.eq(axi.wstrb.all())
         m.d.sync += self.write.eq(addressed & given & ~axi.bvalid & ~self.write)
         written = Signal()
         m.d.sync += written.eq(self.write)
@@ -84,15 +91,19 @@ class RegisterPort(SharedComponent):
         with m.Elif(axi.bready):
             m.d.sync += axi.bvalid.eq(0)
         with m.If(self.write):
-            m.d.sync += [addressed.eq(0), given.eq(0)]
+            m.d.sync += addressed.eq(0)
+            m.d.sync += given.eq(0)
             m.d.sync += axi.bresp.eq(Mux(self.write_error, Response.SLVERR, Response.OKAY))
 
         m.d.comb += axi.arready.eq(~self.read & ~axi.rvalid)
         with m.If(axi.arready):
-            m.d.sync += [self.read.eq(axi.arvalid), self.read_word.eq(axi.araddr[2:])]
+            m.d.sync += self.read.eq(axi.arvalid)
+            m.d.sync += self.read_word.eq(axi.araddr[2:])
         with m.If(axi.rready):
             m.d.sync += axi.rvalid.eq(0)
         with m.If(self.read & self.read_done):
-            m.d.sync += [self.read.eq(0), axi.rvalid.eq(1), axi.rdata.eq(self.read_data)]
+            m.d.sync += self.read.eq(0)
+            m.d.sync += axi.rvalid.eq(1)
+            m.d.sync += axi.rdata.eq(self.read_data)
             m.d.sync += axi.rresp.eq(Mux(self.read_error, Response.SLVERR, Response.OKAY))
         return m

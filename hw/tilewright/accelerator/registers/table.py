@@ -12,12 +12,12 @@ __all__ = [
     "COUNTERS",
     "DESCRIPTOR",
     "DESCRIPTOR_VERSION",
+    "ENGINES",
     "ERRORS",
     "FLAGS",
     "IDENTIFIER",
     "REGISTERS",
     "REGISTER_MAP_VERSION",
-    "WALKERS",
     "DescriptorField",
     "Field",
     "Register",
@@ -44,7 +44,7 @@ class Field:
 class Register:
     """A register of 32 bits.
 
-    ``access`` is ``ro`` (read only), ``rw`` (read and write), ``w1`` (a 1 that is written acts at once and reads as 0),
+    ``access`` is ``ro`` (read only), ``rw`` (read and write), ``w1`` (writing a 1 acts immediately; reads as 0),
     ``w1c`` (a 1 that is written clears the bit) or ``wo`` (write only, reads as 0).
     """
 
@@ -98,7 +98,7 @@ DESCRIPTOR = (
     DescriptorField("b_stride", 52, 32, "bytes from a row of B to the next"),
     DescriptorField("c_stride", 56, 32, "bytes from a row of C to the next"),
     DescriptorField("zero_point", 60, 8, "added to the requantized result", signed=True),
-    DescriptorField("minimum", 61, 8, "least int8 result (activation clamp)", signed=True),
+    DescriptorField("minimum", 61, 8, "smallest int8 result (activation clamp)", signed=True),
     DescriptorField("maximum", 62, 8, "greatest int8 result", signed=True),
     DescriptorField("reserved_2", 63, 8, "0"),
 )
@@ -108,7 +108,7 @@ ERRORS = {
     "VERSION": (1, "the descriptor's version is not known"),
     "FLAGS": (2, "unknown or contradicting flags, or a reserved byte is not 0"),
     "SIZE": (3, "m, n or k is 0 or over its limit, or a stride or an address is"),
-    "ALIGNMENT": (4, "an address or a stride is no multiple of the bus word"),
+    "ALIGNMENT": (4, "an address or a stride is not a multiple of the bus word"),
     "SLVERR": (5, "the bus answered SLVERR"),
     "DECERR": (6, "the bus answered DECERR"),
     "WRAPPED": (7, "a matrix, the parameters or the descriptor's entry go on past the last address"),
@@ -116,7 +116,7 @@ ERRORS = {
 }
 """Number and meaning of each value of ERROR.code."""
 
-WALKERS = ("load_a", "load_b", "execute", "store")
+ENGINES = ("load_a", "load_b", "execute", "store")
 _CAUSES = {
     "load_a": {
         "BUSY": "a word of A arrives",
@@ -151,28 +151,28 @@ _CAUSES = {
 COUNTERS = (
     ("cycles", "cycles with STATUS.busy, since the counters were cleared"),
     *(
-        (f"{walker}_{cause.lower()}", f"{walker.replace('_', ' ')}: {_CAUSES[walker][cause]}")
-        for walker in WALKERS
+        (f"{engine}_{cause.lower()}", f"{engine.replace('_', ' ')}: {_CAUSES[engine][cause]}")
+        for engine in ENGINES
         for cause in Activity.__members__
     ),
     ("read_words", "words that the bus has delivered"),
     ("write_words", "words that the bus has taken"),
 )
-"""Name and meaning of each counter, in the order of their registers. For each walker the five add up to `cycles`."""
+"""Name and meaning of each counter, in the order of their registers. For each engine the five add up to `cycles`."""
 
 COUNTER_BASE = 0x100
 DESCRIPTOR_BASE = 0x080
 
 
 def _registers() -> tuple[Register, ...]:
-    walkers = tuple(
+    engines = tuple(
         Field(
-            walker,
+            engine,
             4 * place,
             3,
-            "what this walker does: " + ", ".join(f"{a.value} {name}" for name, a in Activity.__members__.items()),
+            "activity of this engine: " + ", ".join(f"{a.value} {name}" for name, a in Activity.__members__.items()),
         )
-        for place, walker in enumerate(WALKERS)
+        for place, engine in enumerate(ENGINES)
     )
     units = ", ".join(f"{unit.value} {name}" for name, unit in Unit.__members__.items())
     errors = ", ".join(f"{number} {name}" for name, (number, _) in ERRORS.items())
@@ -199,17 +199,17 @@ def _registers() -> tuple[Register, ...]:
         Register("K_LIMIT", 0x14, "ro", "largest k of a descriptor; CAP_BUFFERS tells the limits of m, n and strides"),
         Register("CONTROL", 0x20, "rw", "", (
             Field("enable", 0, 1, "fetch descriptors from the ring while head and tail differ"),)),
-        Register("COMMAND", 0x24, "w1", "what to do at once", (
+        Register("COMMAND", 0x24, "w1", "commands, each carried out immediately", (
             Field("abort", 0, 1, "end the running descriptors; the oldest fails with ABORTED"),
             Field("resume", 1, 1, "after an error, go on with the descriptor after the one that failed"),
             Field("soft_reset", 2, 1, "abort, then all registers as after reset, and the error forgotten"),
             Field("clear_counters", 3, 1, "all counters to 0"))),
         Register("STATUS", 0x28, "ro", "", (
-            Field("busy", 0, 1, "a descriptor is in work, or the ring holds one and is enabled"),
+            Field("busy", 0, 1, "a descriptor is in progress, or the ring holds one and is enabled"),
             Field("failed", 1, 1, "a descriptor failed: ERROR says why; waits for resume or soft_reset"),
             Field("stopping", 2, 1, "an error, abort or soft reset waits for the bus to finish"),
             Field("direct_ready", 3, 1, "a descriptor may be written to DESCRIPTOR"))),
-        Register("WALKERS", 0x2C, "ro", "where every walker stands", walkers),
+        Register("ENGINES", 0x2C, "ro", "activity of every engine", engines),
         Register("IRQ_ENABLE", 0x30, "rw", "which bits of IRQ_STATUS raise `irq`", (
             Field("done", 0, 1, ""), Field("error", 1, 1, ""), Field("empty", 2, 1, ""))),
         Register("IRQ_STATUS", 0x34, "w1c", "", (

@@ -1,4 +1,4 @@
-"""Which sums and operands go to the epilogue in a cycle, and which words they end up in."""
+"""Reads sums and operands for the epilogue, and assigns the results to bus words."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream
@@ -37,27 +37,32 @@ class StoreDrain(SharedComponent):
     Members
     -------
     tiles : In(stream.Signature(tile_shape(config)))
-        Accepted when all sums of the one before have been fetched.
+        Tiles in the order of their sums. Copied when accepted, which is when all sums of the one before have been
+        fetched.
     sums : Out(SumsPort(config))
-        The sums themselves go to `Requantizer`.
+        The tiles of sums; what `sums.sums` returns is used by `Requantizer`.
     fetch : Out(1)
+        Read the group `row` of operands, from `ParameterStore`.
     row : Out(range(2 * acc_rows * cols // requant_lanes))
-        To `ParameterStore`.
+        Group of the operands; the bank is its highest bit. Valid with `fetch`.
     add : Out(1)
+        The operands are added to the sums. Like `format`, it belongs to the sums that arrive in this cycle, 3 cycles
+        after their fetch.
     format : Out(FORMAT_SHAPE)
-        Of the sums that are there, to `Requantizer`.
+        What the `Requantizer` does to those sums.
     room : In(1)
-        A place for a word can be claimed.
+        There is a free slot for a word; nothing is sent without one.
     claim : Out(1)
-        One is, for the word that ends with the sums being fetched.
+        The slot is taken, for the word that ends with the sums being fetched.
     place : Out(place_shape(config))
-        Of the results of the sums being fetched. Without any, that of the next ones.
+        Where the results of the sums being fetched go in their word. While no sums are fetched, that of the next
+        ones.
     busy : Out(1)
-        Sums are fetched.
+        Sums are fetched in this cycle.
     starved : Out(1)
-        There is a tile, and nothing of its sums yet.
+        There is a tile, and none of its sums can be read yet.
     present : Out(1)
-        There is a tile.
+        A tile has been accepted, and not all of its sums have been fetched.
     """
 
     def __init__(self, config: AcceleratorConfig):
@@ -96,8 +101,16 @@ class StoreDrain(SharedComponent):
         m.d.comb += self.tiles.ready.eq(~present)
         with m.If(self.tiles.valid & self.tiles.ready):
             taken = self.tiles.payload
-            m.d.sync += [tile.eq(taken), present.eq(1), started.eq(0), row.eq(0), chunk.eq(0), pointer.eq(0)]
-            m.d.sync += [last_row.eq(taken.rows - 1), last_chunk.eq((taken.columns - 1) // channels)]
+            m.d.sync += [
+                tile.eq(taken),
+                present.eq(1),
+                started.eq(0),
+                row.eq(0),
+                chunk.eq(0),
+                pointer.eq(0),
+            ]
+            m.d.sync += last_row.eq(taken.rows - 1)
+            m.d.sync += last_chunk.eq((taken.columns - 1) // channels)
 
         # Stage n is n cycles after the fetch.
         ends = Signal(3)
@@ -112,7 +125,9 @@ class StoreDrain(SharedComponent):
         with m.If(beat):
             m.d.sync += started.eq(1)
             with m.If(ends_row):
-                m.d.sync += [row.eq(row + 1), chunk.eq(0), present.eq(~ends_tile)]
+                m.d.sync += row.eq(row + 1)
+                m.d.sync += chunk.eq(0)
+                m.d.sync += present.eq(~ends_tile)
             with m.Else():
                 m.d.sync += chunk.eq(chunk + Mux(tile.requant, parts, 1))
             with m.If(ends_row & ~tile.accumulate):
@@ -122,23 +137,34 @@ class StoreDrain(SharedComponent):
 
         first = Signal()  # of a row
         fetched = Signal()
-        m.d.comb += [ends[0].eq(beat & ends_tile), first.eq(beat & (chunk == 0))]
-        m.d.sync += [ends[1:].eq(ends), self.sums.take.eq(first), fetched.eq(beat)]
-        m.d.comb += [self.sums.fetch.eq(first), self.sums.row.eq(row), self.sums.release.eq(ends[2])]
+        m.d.comb += ends[0].eq(beat & ends_tile)
+        m.d.comb += first.eq(beat & (chunk == 0))
+        m.d.sync += ends[1:].eq(ends)
+        m.d.sync += self.sums.take.eq(first)
+        m.d.sync += fetched.eq(beat)
+        m.d.comb += self.sums.fetch.eq(first)
+        m.d.comb += self.sums.row.eq(row)
+        m.d.comb += self.sums.release.eq(ends[2])
         operands = Signal.like(self.row, reset_less=True)
         m.d.sync += operands.eq(Cat(pointer, tile.bank))
-        m.d.comb += [self.row.eq(operands), self.fetch.eq(fetched)]
+        m.d.comb += self.row.eq(operands)
+        m.d.comb += self.fetch.eq(fetched)
 
         late_group = place(m, "group", DelayLine(len(self.sums.group), 2), platform)
-        m.d.comb += [late_group.i.eq(group), self.sums.group.eq(late_group.o)]
+        m.d.comb += late_group.i.eq(group)
+        m.d.comb += self.sums.group.eq(late_group.o)
         late_format = place(m, "format", DelayLine(FORMAT_SHAPE.size + 1, 3), platform)
         formats = Cat(tile.zero_point, tile.minimum, tile.maximum, tile.requant)
-        m.d.comb += [late_format.i.eq(Cat(formats, tile.add)), Cat(self.format, self.add).eq(late_format.o)]
+        m.d.comb += late_format.i.eq(Cat(formats, tile.add))
+        m.d.comb += Cat(self.format, self.add).eq(late_format.o)
 
         here = self.place
-        m.d.comb += [here.requant.eq(tile.requant), here.part.eq(part), here.position.eq(group)]
+        m.d.comb += here.requant.eq(tile.requant)
+        m.d.comb += here.part.eq(part)
+        m.d.comb += here.position.eq(group)
         fills = here.position.all() if len(here.position) else 1
         m.d.comb += self.claim.eq(beat & (~tile.requant | fills | ends_row))
-        m.d.comb += [self.busy.eq(beat), self.present.eq(present)]
+        m.d.comb += self.busy.eq(beat)
+        m.d.comb += self.present.eq(present)
         m.d.comb += self.starved.eq(present & ~started & ~self.sums.ready)
         return m

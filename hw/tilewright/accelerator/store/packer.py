@@ -1,4 +1,4 @@
-"""The results of the epilogue become words for the bus."""
+"""Packs the results of the epilogue into bus words."""
 
 from amaranth.hdl import Module, Mux, Signal, unsigned
 from amaranth.lib import stream
@@ -12,10 +12,10 @@ __all__ = ["StorePacker"]
 
 
 class StorePacker(SharedComponent):
-    """Gather results in words, and queue the words for the bus.
+    """Gather results into words, and queue the words for the bus.
 
-    Results cannot wait: who sends them first claims a place for each word. Bytes of a word that no result was put in
-    have any value. A word can leave 2 cycles after its last results came::
+    Results cannot be stalled: reserve a slot before sending. Unwritten bytes of a word are undefined. A word can
+    leave 2 cycles after its last results arrived::
 
         results ──►│gathered│──►│queue│──► o
 
@@ -26,20 +26,22 @@ class StorePacker(SharedComponent):
     Members
     -------
     claim : In(1)
-        Take a place in the queue, only if there is `room`.
+        Reserve a slot of the queue; only if there is `room`.
     room : Out(1)
-        There is a place that nobody has claimed.
+        There is a slot that is not reserved. From registers alone.
     ends : In(1)
-        The results are the last of their word, for which a place was claimed.
+        The results are the last of their word, for which a slot was reserved.
     place : In(place_shape(config))
-        Of the results; without any, where results will be put before the next word ends.
+        Where the results go in their word. In cycles without results, where results will go before the next word
+        ends.
     results : In(unsigned(requant_lanes * 32))
-        As of `Requantizer`.
+        What `Requantizer` gives: 32 bits a lane, lane 0 lowest. The last before `ends` count.
     o : Out(stream.Signature(unsigned(data_bits)))
+        The words, in order, column 0 lowest. A word stays until it is accepted.
     """
 
     DEPTH = 16
-    """Places in the queue."""
+    """Slots of the queue."""
 
     def __init__(self, config: AcceleratorConfig):
         self.config = config
@@ -68,13 +70,15 @@ class StorePacker(SharedComponent):
                 small = self.results.word_select(lane, ADDEND_BITS)[:8]
                 m.d.sync += word.word_select(byte, 8).eq(Mux(self.place.requant, small, raw.word_select(byte, 8)))
         m.d.sync += complete.eq(self.ends)
-        m.d.comb += [queue.i.valid.eq(complete), queue.i.payload.eq(word)]
+        m.d.comb += queue.i.valid.eq(complete)
+        m.d.comb += queue.i.payload.eq(word)
 
         free = Signal(range(self.DEPTH + 1), init=self.DEPTH)
-        left = Signal()
-        m.d.comb += [self.room.eq(free.any()), left.eq(self.o.valid & self.o.ready)]
-        with m.If(self.claim & ~left):
+        leaves = Signal()
+        m.d.comb += self.room.eq(free.any())
+        m.d.comb += leaves.eq(self.o.valid & self.o.ready)
+        with m.If(self.claim & ~leaves):
             m.d.sync += free.eq(free - 1)
-        with m.If(~self.claim & left):
+        with m.If(~self.claim & leaves):
             m.d.sync += free.eq(free + 1)
         return m

@@ -1,4 +1,4 @@
-"""The engine that stores: sums from the accumulators, through the epilogue, to memory."""
+"""The store engine: sums from the accumulators, through the epilogue, to memory."""
 
 from amaranth.hdl import Module, Mux, Signal, unsigned
 from amaranth.lib import stream
@@ -11,7 +11,7 @@ from tilewright.storage import DelayLine
 
 from .drain import StoreDrain
 from .packer import StorePacker
-from .tile_iterator import StoreWalker
+from .tile_iterator import TileIterator
 from .write_requests import StoreWrites
 
 __all__ = ["Store"]
@@ -23,10 +23,10 @@ FETCH_CYCLES = 3
 class Store(SharedComponent):
     """Store the results of each job, in tiles of ``block_rows`` rows and ``cols`` columns, in the order of the sums.
 
-    Each result is what `tilewright_sim.models.gemm` makes of its sum. Tiles run along N first. Parameters, or old C,
-    are asked for a tile ahead, also into the next job::
+    Results are those of `tilewright_sim.models.gemm`. Tiles run along N first. Parameters, or old C,
+    are requested one tile ahead, also into the next job::
 
-        job ──► StoreWalker ──► requests      words ──► ParameterStore ───┐
+        job ──► TileIterator ──► requests      words ──► ParameterStore ───┐
                     │ tiles                                               ▼
                     ├──► StoreDrain ──► sums         sums.sums ─────► Requantizer ──► StorePacker ──► write_words
                     └──► StoreWrites ──► write_requests        write_status ──► completed, failure
@@ -43,25 +43,30 @@ class Store(SharedComponent):
     Members
     -------
     job : In(stream.Signature(config.job_shape))
-        Jobs, in order.
+        Jobs, in order; copied when accepted.
     head : In(unsigned(INDEX_BITS))
-        Descriptors that are complete: before this is its index, a job writes nothing, and with ``fence_c`` asks for
-        nothing.
+        Number of descriptors that are complete, modulo ``2**16``. Before it equals the job's ``index``, the job
+        writes nothing, and with ``fence_c`` reads nothing.
     sums : Out(SumsPort(config))
-        A row fetched in cycle t is taken in t + 1; `release` comes with the last `group` of a tile.
+        The tiles of sums. A row fetched in cycle t is taken in t + 1; `release` comes with the last `group` of a tile.
     parameter_requests, c_requests : Out(stream.Signature(config.transfer_shape))
+        The operands of a tile: parameters, a row for each array, or rows of the old C. A request stays until it is
+        accepted.
     parameter_words, c_words : In(stream.Signature(config.dma.word_shape, always_ready=True))
-        What is read: biases, multipliers and shifts of an N-tile, a row each; rows of the old C.
+        The words of those requests, in order: biases, multipliers and shifts of an N-tile, a row each; rows of the
+        old C. Taken in the cycle in which they come.
     write_requests : Out(stream.Signature(config.transfer_shape))
+        The rows of a tile, to a `DmaWriter`. A request stays until it is accepted.
     write_words : Out(stream.Signature(unsigned(data_bits)))
+        The words of the tiles, in order. They may come before their request, and stay until they are accepted.
     write_status : In(stream.Signature(config.dma.status_shape, always_ready=True))
-        To and from a `DmaWriter`; a request for each tile.
+        How each write request ended, in order.
     completed : Out(1)
         The last tile of a job has been written, and none of it failed.
     failure : Out(stream.Signature(config.failure_shape, always_ready=True))
-        The writing of a tile has.
+        Writing a tile has failed, in the cycle of its status.
     activity : Out(Activity)
-        What this walker did in the cycle before.
+        What the engine did in the cycle before, or waited for. From a register.
     """
 
     def __init__(self, config: AcceleratorConfig):
@@ -92,28 +97,32 @@ class Store(SharedComponent):
     def elaborate(self, platform):
         m = Module()
         config = self.config
-        walker = place(m, "walker", StoreWalker(config), platform)
+        iterator = place(m, "iterator", TileIterator(config), platform)
         parameters = place(m, "parameters", ParameterStore(config), platform)
         drain = place(m, "drain", StoreDrain(config), platform)
         requantizer = place(m, "requantizer", Requantizer(config.requant_lanes, config.rounding), platform)
         packer = place(m, "packer", StorePacker(config), platform)
         writes = place(m, "writes", StoreWrites(config), platform)
 
-        connect(m, flipped(self.job), walker.job)
-        connect(m, walker.parameter_requests, flipped(self.parameter_requests))
-        connect(m, walker.c_requests, flipped(self.c_requests))
+        connect(m, flipped(self.job), iterator.job)
+        connect(m, iterator.parameter_requests, flipped(self.parameter_requests))
+        connect(m, iterator.c_requests, flipped(self.c_requests))
         connect(m, flipped(self.parameter_words), parameters.parameter_words)
         connect(m, flipped(self.c_words), parameters.c_words)
         connect(m, packer.o, flipped(self.write_words))
         connect(m, writes.requests, flipped(self.write_requests))
         connect(m, flipped(self.write_status), writes.status)
         connect(m, writes.failure, flipped(self.failure))
-        m.d.comb += [walker.head.eq(self.head), writes.head.eq(self.head), self.completed.eq(writes.completed)]
-        m.d.comb += [parameters.bank.eq(walker.bank), walker.arrived.eq(parameters.arrived)]
+        m.d.comb += iterator.head.eq(self.head)
+        m.d.comb += writes.head.eq(self.head)
+        m.d.comb += self.completed.eq(writes.completed)
+        m.d.comb += parameters.bank.eq(iterator.bank)
+        m.d.comb += iterator.arrived.eq(parameters.arrived)
 
         # Both take a tile at once.
-        tiles = walker.tiles
-        m.d.comb += [drain.tiles.payload.eq(tiles.payload), writes.tiles.payload.eq(tiles.payload)]
+        tiles = iterator.tiles
+        m.d.comb += drain.tiles.payload.eq(tiles.payload)
+        m.d.comb += writes.tiles.payload.eq(tiles.payload)
         m.d.comb += [
             drain.tiles.valid.eq(tiles.valid & writes.tiles.ready),
             writes.tiles.valid.eq(tiles.valid & drain.tiles.ready),
@@ -121,7 +130,8 @@ class Store(SharedComponent):
         ]
 
         connect(m, drain.sums, flipped(self.sums))
-        m.d.comb += [parameters.fetch.eq(drain.fetch), parameters.row.eq(drain.row)]
+        m.d.comb += parameters.fetch.eq(drain.fetch)
+        m.d.comb += parameters.row.eq(drain.row)
         m.d.comb += [
             requantizer.sums.eq(self.sums.sums),
             requantizer.addends.eq(parameters.addends),
@@ -130,13 +140,16 @@ class Store(SharedComponent):
             requantizer.add.eq(drain.add),
             requantizer.format.eq(drain.format),
         ]
-        m.d.comb += [packer.claim.eq(drain.claim), drain.room.eq(packer.room)]
+        m.d.comb += packer.claim.eq(drain.claim)
+        m.d.comb += drain.room.eq(packer.room)
 
         cycles = FETCH_CYCLES + requantizer.latency
         ends = Signal(cycles)
         m.d.sync += ends.eq(ends << 1 | drain.claim)
         late_place = place(m, "place", DelayLine(len(drain.place.as_value()), cycles), platform)
-        m.d.comb += [late_place.i.eq(drain.place), packer.place.eq(late_place.o), packer.ends.eq(ends[-1])]
+        m.d.comb += late_place.i.eq(drain.place)
+        m.d.comb += packer.place.eq(late_place.o)
+        m.d.comb += packer.ends.eq(ends[-1])
         m.d.comb += packer.results.eq(requantizer.o)
 
         stalled = Signal()
@@ -150,7 +163,7 @@ class Store(SharedComponent):
             m.d.sync += activity.eq(Mux(stalled, Activity.MEMORY, Activity.SPACE))
         with m.Elif(tiles.valid & writes.tiles.ready):
             m.d.sync += activity.eq(Activity.SPACE)
-        with m.Elif(walker.waiting | tiles.valid | writes.pending):
+        with m.Elif(iterator.waiting | tiles.valid | writes.pending):
             m.d.sync += activity.eq(Activity.MEMORY)
         with m.Else():
             m.d.sync += activity.eq(Activity.IDLE)

@@ -1,4 +1,4 @@
-"""Which tiles of C a job has, and what must be read from memory before each can be stored."""
+"""Iterates over the output tiles of a job, and requests their operands from memory."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, stream
@@ -8,14 +8,14 @@ from tilewright.accelerator.contract import INDEX_BITS, AcceleratorConfig, tile_
 from tilewright.arithmetic import CarryAdder
 from tilewright.base import SharedComponent, place
 
-__all__ = ["StoreWalker"]
+__all__ = ["TileIterator"]
 
 
-class StoreWalker(SharedComponent):
-    """Walk the tiles of each job, and ask for their parameters, or old C, a tile ahead.
+class TileIterator(SharedComponent):
+    """Iterate over the tiles of each job, and request their parameters, or old C, one tile ahead.
 
     For each M-block of ``block_rows`` rows, for each N-tile of ``cols`` columns; the last of either may be short. A
-    tile is offered when what it needs has arrived; then the next is worked on. So there are two tiles with operands:
+    tile is offered when its operands have arrived; then the next is prepared. So there are two tiles with operands:
     the one that is being stored and the one offered, each with its own `bank`. The first tile of a job is offered 3
     cycles after the job is accepted; the next follows 2 cycles after a tile is accepted, 3 after the last of a row
     of tiles, 4 after that of a job; or else 2 cycles after its operands have `arrived`::
@@ -31,6 +31,7 @@ class StoreWalker(SharedComponent):
     Members
     -------
     job : In(stream.Signature(config.job_shape))
+        Jobs, in order; copied when accepted, which is when the last tile of the one before has been accepted.
     head : In(unsigned(INDEX_BITS))
         Descriptors that are complete: a job with ``fence_c`` asks for nothing before this is its index.
     parameter_requests : Out(stream.Signature(config.transfer_shape))
@@ -38,10 +39,11 @@ class StoreWalker(SharedComponent):
     c_requests : Out(stream.Signature(config.transfer_shape))
         Old C: rows of the tile.
     arrived : In(1)
-        The last word of the request has come.
+        In this cycle the last word of the request comes.
     tiles : Out(stream.Signature(tile_shape(config)))
+        Tiles, in order, each with its operands in the bank it names. A tile stays until it is accepted.
     bank : Out(1)
-        Where the words belong that come.
+        Bank of the operands that are on their way.
     waiting : Out(1)
         There is a job, but no tile is offered.
     """
@@ -67,10 +69,10 @@ class StoreWalker(SharedComponent):
 
         job = Signal(config.job_shape, reset_less=True)
         block = Signal(config.addr_bits, reset_less=True)  # of C, after this one
-        rows_left = Signal(config.size_bits, reset_less=True)
+        rows_remaining = Signal(config.size_bits, reset_less=True)
         address = Signal(config.addr_bits, reset_less=True)
         parameters = Signal(config.addr_bits, reset_less=True)
-        columns_left = Signal(config.size_bits, reset_less=True)
+        columns_remaining = Signal(config.size_bits, reset_less=True)
         last_column = Signal(reset_less=True)
         last_row = Signal(reset_less=True)
         tile_rows = Signal.like(tile.rows, reset_less=True)
@@ -84,7 +86,8 @@ class StoreWalker(SharedComponent):
         handed = Signal()
         job_ends = Signal()
         row_ends = handed & last_column & ~last_row
-        m.d.comb += [handed.eq(offer.valid & offer.ready), job_ends.eq(handed & last_column & last_row)]
+        m.d.comb += handed.eq(offer.valid & offer.ready)
+        m.d.comb += job_ends.eq(handed & last_column & last_row)
         m.d.comb += self.job.ready.eq(empty)
         accepted = self.job.valid & self.job.ready
         m.d.sync += [
@@ -95,28 +98,30 @@ class StoreWalker(SharedComponent):
         ]
 
         with m.If(accepted):
-            m.d.sync += [job.eq(self.job.payload), rows_left.eq(self.job.payload.m)]
+            m.d.sync += job.eq(self.job.payload)
+            m.d.sync += rows_remaining.eq(self.job.payload.m)
             m.d.sync += block.eq(self.job.payload.c_address)
         with m.If(begin):
             m.d.sync += block.eq(block + job.c_block_bytes)
         with m.If(begin | handed):
             m.d.sync += address.eq(self._next_address(m, begin, block, address, job.requant, platform))
             m.d.sync += parameters.eq(self._next_parameters(m, begin, job.parameter_address, parameters, platform))
-            m.d.sync += columns_left.eq(self._next_columns(m, begin, job.n, columns_left, platform))
+            m.d.sync += columns_remaining.eq(self._next_columns(m, begin, job.n, columns_remaining, platform))
 
         beyond = Signal(signed(config.size_bits + 1))  # rows below this block
         in_last_row = Signal()
         in_last_column = Signal()
-        m.d.comb += beyond.eq(rows_left - job.block_rows)
+        m.d.comb += beyond.eq(rows_remaining - job.block_rows)
         m.d.comb += in_last_row.eq((beyond < 0) | (beyond == 0))
-        others = columns_left[log2:]
-        m.d.comb += in_last_column.eq((others == 0) | (others == 1) & (columns_left[:log2] == 0))
+        others = columns_remaining[log2:]
+        m.d.comb += in_last_column.eq((others == 0) | (others == 1) & (columns_remaining[:log2] == 0))
         with m.If(row_ends):
-            m.d.sync += rows_left.eq(beyond)
+            m.d.sync += rows_remaining.eq(beyond)
         with m.If(settle):
-            m.d.sync += [last_row.eq(in_last_row), last_column.eq(in_last_column)]
-            m.d.sync += tile_rows.eq(Mux(in_last_row, rows_left, job.block_rows))
-            m.d.sync += tile_columns.eq(Mux(in_last_column, columns_left, config.cols))
+            m.d.sync += last_row.eq(in_last_row)
+            m.d.sync += last_column.eq(in_last_column)
+            m.d.sync += tile_rows.eq(Mux(in_last_row, rows_remaining, job.block_rows))
+            m.d.sync += tile_columns.eq(Mux(in_last_column, columns_remaining, config.cols))
         with m.If(handed):
             m.d.sync += bank.eq(~bank)
 
@@ -139,7 +144,7 @@ class StoreWalker(SharedComponent):
         return m
 
     def _ask(self, m: Module, settle: Value, settled: Value, handed: Value, job: data.View, parameters: Value):
-        """Request the operands of the tile, and offer it when they have come."""
+        """Request the operands of the tile, and offer it when they have arrived."""
         tile = self.tiles.payload
         free = Signal()  # of the fence
         asked = Signal()
@@ -148,9 +153,11 @@ class StoreWalker(SharedComponent):
         m.d.sync += free.eq(~job.fence_c | (self.head == job.index))
         m.d.comb += ask.eq(settled & free & ~asked)
         by_row, by_array = self.c_requests, self.parameter_requests
-        m.d.comb += [by_row.valid.eq(ask & job.accumulate), by_array.valid.eq(ask & tile.add & ~job.accumulate)]
+        m.d.comb += by_row.valid.eq(ask & job.accumulate)
+        m.d.comb += by_array.valid.eq(ask & tile.add & ~job.accumulate)
         for requests in (by_row, by_array):
-            m.d.comb += [requests.payload.index.eq(job.index), requests.payload.request.bytes.eq(tile.columns << 2)]
+            m.d.comb += requests.payload.index.eq(job.index)
+            m.d.comb += requests.payload.request.bytes.eq(tile.columns << 2)
         m.d.comb += [
             by_row.payload.request.address.eq(tile.address),
             by_row.payload.request.rows.eq(tile.rows),
@@ -160,10 +167,12 @@ class StoreWalker(SharedComponent):
             by_array.payload.request.stride.eq(job.parameter_pitch),
         ]
         with m.If(handed):
-            m.d.sync += [asked.eq(0), there.eq(0)]
+            m.d.sync += asked.eq(0)
+            m.d.sync += there.eq(0)
         with m.Else():
             taken = (by_row.valid & by_row.ready) | (by_array.valid & by_array.ready)
-            m.d.sync += [asked.eq(asked | taken), there.eq(there | self.arrived)]
+            m.d.sync += asked.eq(asked | taken)
+            m.d.sync += there.eq(there | self.arrived)
         offered = Signal()
         m.d.sync += offered.eq((settle & ~tile.add | settled & there | offered) & ~handed)
         m.d.comb += self.tiles.valid.eq(offered)
@@ -175,10 +184,13 @@ class StoreWalker(SharedComponent):
         step = {log2: requant, log2 + 2: ~requant}
         for bit in range(len(address)):
             if bit in step:
-                m.d.comb += [adder.a[bit].eq(Mux(begin, block[bit], step[bit])), adder.b[bit].eq(1)]
+                m.d.comb += adder.a[bit].eq(Mux(begin, block[bit], step[bit]))
+                m.d.comb += adder.b[bit].eq(1)
             else:
-                m.d.comb += [adder.a[bit].eq(block[bit]), adder.b[bit].eq(begin)]
-        m.d.comb += [adder.c.eq(address), adder.d.eq((~begin).replicate(len(address)))]
+                m.d.comb += adder.a[bit].eq(block[bit])
+                m.d.comb += adder.b[bit].eq(begin)
+        m.d.comb += adder.c.eq(address)
+        m.d.comb += adder.d.eq((~begin).replicate(len(address)))
         return adder.total
 
     def _next_parameters(self, m: Module, begin: Value, first: Value, before: Value, platform) -> Value:
@@ -186,8 +198,10 @@ class StoreWalker(SharedComponent):
         low = self.config.cols.bit_length() + 1
         adder = place(m, "next_parameters", CarryAdder(len(first) - low + 1), platform)
         # The lowest bits of both operands are there for the carry.
-        m.d.comb += [adder.a.eq(Cat(1, first[low:])), adder.b.eq(Cat(~begin, begin.replicate(len(first) - low)))]
-        m.d.comb += [adder.c.eq(Cat(1, before[low:])), adder.d.eq((~begin).replicate(len(adder.d)))]
+        m.d.comb += adder.a.eq(Cat(1, first[low:]))
+        m.d.comb += adder.b.eq(Cat(~begin, begin.replicate(len(first) - low)))
+        m.d.comb += adder.c.eq(Cat(1, before[low:]))
+        m.d.comb += adder.d.eq((~begin).replicate(len(adder.d)))
         return Cat(first[:low], adder.total[1:])
 
     def _next_columns(self, m: Module, begin: Value, first: Value, before: Value, platform) -> Value:
@@ -195,5 +209,10 @@ class StoreWalker(SharedComponent):
         log2 = self.config.cols.bit_length() - 1
         adder = place(m, "next_columns", CarryAdder(len(first) - log2, either=True), platform)
         more = (~begin).replicate(len(adder.a))
-        m.d.comb += [adder.a.eq(before[log2:]), adder.b.eq(more), adder.c.eq(first[log2:]), adder.d.eq(more)]
+        m.d.comb += [
+            adder.a.eq(before[log2:]),
+            adder.b.eq(more),
+            adder.c.eq(first[log2:]),
+            adder.d.eq(more),
+        ]
         return Cat(first[:log2], adder.total)

@@ -12,11 +12,11 @@ from tilewright.storage import SmallFifo
 __all__ = ["StoreWrites"]
 
 NUMBER_BITS = 3
-"""Bits of its number that tell a job from the others in work: those are fewer than 2**NUMBER_BITS."""
+"""Low bits of a job's number that identify it among the jobs in progress, fewer than 2**NUMBER_BITS."""
 
 
 class StoreWrites(SharedComponent):
-    """Ask for each tile to be written, and tell when the last one of a job has been.
+    """Request the write of each tile, and report when the last one of a job is written.
 
     A request is offered 1 cycle after its tile, but not before all earlier jobs are complete: if one of them fails,
     this one must not have changed its C, which may be an operand when it runs again::
@@ -32,17 +32,20 @@ class StoreWrites(SharedComponent):
     Members
     -------
     tiles : In(stream.Signature(tile_shape(config)))
+        The tiles to write, in order; copied when accepted.
     head : In(unsigned(INDEX_BITS))
-        Descriptors that are complete.
+        Number of descriptors that are complete, modulo ``2**16``; its lowest bits are compared with the tile's
+        ``index``.
     requests : Out(stream.Signature(config.transfer_shape))
+        The rows of a tile. A request stays until it is accepted.
     status : In(stream.Signature(config.dma.status_shape, always_ready=True))
         How each request ended, in order.
     completed : Out(1)
         The last tile of a job has been written, and none of it failed.
     failure : Out(stream.Signature(config.failure_shape, always_ready=True))
-        A tile's has.
+        Writing a tile has failed, in the cycle of its status.
     pending : Out(1)
-        The status of a tile is due.
+        The status of a tile has not arrived yet.
     """
 
     TILES = 16
@@ -71,9 +74,11 @@ class StoreWrites(SharedComponent):
         first = Signal(reset_less=True)  # all earlier jobs are complete
         index = Mux(self.tiles.ready, tile.index, request.index)[:NUMBER_BITS]
         m.d.sync += first.eq(index == self.head[:NUMBER_BITS])
-        m.d.comb += [self.requests.valid.eq(valid & first), self.requests.payload.eq(request)]
+        m.d.comb += self.requests.valid.eq(valid & first)
+        m.d.comb += self.requests.payload.eq(request)
         m.d.comb += self.tiles.ready.eq(~valid & owners.i.ready)
-        m.d.comb += [owners.i.valid.eq(self.tiles.valid & ~valid), owners.i.payload.index.eq(tile.index)]
+        m.d.comb += owners.i.valid.eq(self.tiles.valid & ~valid)
+        m.d.comb += owners.i.payload.index.eq(tile.index)
         m.d.comb += owners.i.payload.last.eq(tile.last)
         with m.If(self.tiles.valid & self.tiles.ready):
             m.d.sync += [
@@ -90,7 +95,8 @@ class StoreWrites(SharedComponent):
         status, owner = self.status.payload, owners.o.payload
         failed = Signal()
         fails = Signal()
-        m.d.comb += [fails.eq(status.cause != Cause.NONE), owners.o.ready.eq(self.status.valid)]
+        m.d.comb += fails.eq(status.cause != Cause.NONE)
+        m.d.comb += owners.o.ready.eq(self.status.valid)
         with m.If(self.status.valid):
             m.d.sync += failed.eq((failed | fails) & ~owner.last)
         m.d.comb += [

@@ -8,7 +8,7 @@ from tilewright.base import SharedComponent, place
 from tilewright.bus import Axi4Read, Burst
 from tilewright.dma import Cause, DmaConfig, response_cause
 
-from .word_iterator import WordWalk
+from .word_iterator import WordIterator
 
 __all__ = ["WordReader", "single_beat"]
 
@@ -16,19 +16,19 @@ __all__ = ["WordReader", "single_beat"]
 class WordReader(SharedComponent):
     """Read rows of bytes from memory and stream them as words, each a burst of one beat, the next after its answer.
 
-    What it gives is what a `DmaReader` gives, in a sixth of the flip-flops, with these differences: a request is
+    Behaves like a `DmaReader`, in a sixth of the flip-flops, with these differences: a request is
     accepted at its end, with its status, and must stay unchanged until then; a request that fails gives no words from
-    the failing one on; whoever takes words is always ready; addresses and strides must be multiples of the word, rows
+    the failing one on; the consumer is always ready; addresses and strides must be multiples of the word, rows
     and their number at least 1. An address offered in cycle t and answered in t + n gives its word in t + n, and the
     next address is offered in t + n + 1::
 
-        requests ──► WordWalk ──► AR        R ──► clear tail ──► o, status
+        requests ──► WordIterator ──► AR        R ──► clear tail ──► o, status
 
     **Errors.** A request fails at the first word past the last address (``WRAPPED``), or with an error response
     (``SLVERR``, ``DECERR``).
 
-    **Abort.** While `abort` is 1 no request is begun; one that is under way ends without a status when the word under
-    way has come.
+    **Abort.** While `abort` is 1 no request is begun; the current one ends without a status when the current
+    word has arrived.
 
     Parameters
     ----------
@@ -38,13 +38,18 @@ class WordReader(SharedComponent):
     Members
     -------
     requests : In(stream.Signature(config.request_shape))
+        What to read. A request must stay unchanged until it is accepted, in the cycle of its status.
     o : Out(stream.Signature(config.word_shape, always_ready=True))
+        The words, in order, in the cycle of the bus's answer; `row_last` and `last` as in `DmaReader`. They must be
+        taken in the cycle in which they come.
     status : Out(stream.Signature(config.status_shape, always_ready=True))
-        In the cycle of the request's acceptance: the cause, and the address of the last word asked for.
+        In the cycle of the request's acceptance: the cause, and the address of the last word requested.
     abort : In(1)
+        End the current request and begin no other; a level, see above.
     busy : Out(1)
-        A request is under way.
+        A request is in progress.
     m_axi : Out(Axi4Read)
+        The bus. All bursts have one beat and identifier 0.
     """
 
     def __init__(self, config: DmaConfig):
@@ -62,29 +67,30 @@ class WordReader(SharedComponent):
     def elaborate(self, platform):
         m = Module()
         config, axi = self.config, self.m_axi
-        walk = place(m, "walk", WordWalk(config), platform)
+        iterator = place(m, "iterator", WordIterator(config), platform)
         cause = Signal(Cause, reset_less=True)
         answer = response_cause(axi.rresp)
         word = self.o.payload
         m.d.comb += [
-            walk.request.eq(self.requests.payload),
-            *(getattr(axi, f"ar{name}").eq(value) for name, value in single_beat(config, walk.address).items()),
-            word.data.eq(axi.rdata & byte_mask(walk.bytes_of_row)),
-            word.row_last.eq(walk.row_last),
-            word.last.eq(walk.last),
+            iterator.request.eq(self.requests.payload),
+            *(getattr(axi, f"ar{name}").eq(value) for name, value in single_beat(config, iterator.address).items()),
+            word.data.eq(axi.rdata & byte_mask(iterator.bytes_of_row)),
+            word.row_last.eq(iterator.row_last),
+            word.last.eq(iterator.last),
             self.status.payload.cause.eq(cause),
-            self.status.payload.address.eq(walk.address),
+            self.status.payload.address.eq(iterator.address),
         ]
         m.d.comb += self.busy.eq(1)
         with m.FSM():
             with m.State("Idle"):
-                m.d.comb += [walk.start.eq(1), self.busy.eq(0)]
+                m.d.comb += iterator.start.eq(1)
+                m.d.comb += self.busy.eq(0)
                 with m.If(self.requests.valid & ~self.abort):
                     m.next = "Ask"
             with m.State("Ask"):
-                m.d.comb += axi.arvalid.eq(~walk.wrapped)
+                m.d.comb += axi.arvalid.eq(~iterator.wrapped)
                 m.d.sync += cause.eq(Cause.WRAPPED)
-                with m.If(walk.wrapped):
+                with m.If(iterator.wrapped):
                     m.next = "End"
                 with m.Elif(axi.arready):
                     m.next = "Answer"
@@ -95,13 +101,14 @@ class WordReader(SharedComponent):
                     m.d.comb += self.o.valid.eq(~axi.rresp[1] & ~self.abort)
                     with m.If(self.abort):
                         m.next = "Idle"
-                    with m.Elif(axi.rresp[1] | walk.last):
+                    with m.Elif(axi.rresp[1] | iterator.last):
                         m.next = "End"
                     with m.Else():
-                        m.d.comb += walk.step.eq(1)
+                        m.d.comb += iterator.step.eq(1)
                         m.next = "Ask"
             with m.State("End"):
-                m.d.comb += [self.status.valid.eq(1), self.requests.ready.eq(1)]
+                m.d.comb += self.status.valid.eq(1)
+                m.d.comb += self.requests.ready.eq(1)
                 m.next = "Idle"
         return m
 

@@ -65,7 +65,7 @@ class _Netlist:
     def __init__(self, module: dict[str, Any], library: Library):
         self.module = module
         self.library = library
-        # Of each net, who reads it, as (cell, port, index), and the load that its driver bears.
+        # The readers of each net as (cell, port, index), and the load of its driver.
         self.readers: dict[int | str, list[tuple[str, str, int]]] = defaultdict(list)
         self.limit: dict[int, float] = {}
         self.next_net = 1
@@ -112,7 +112,7 @@ class _Netlist:
 
 
 def _remove_buffers(module: dict[str, Any], library: Library) -> None:
-    """Join the nets on both sides of each buffer that mapping put between a source and a sink which are no gates."""
+    """Join the nets on both sides of each buffer that mapping put between a source and a sink which are not gates."""
     alias: dict[int | str, int | str] = {}
     kept = {bit for port in module["ports"].values() if port["direction"] == "output" for bit in port["bits"]}
     for name, cell in list(module["cells"].items()):

@@ -158,7 +158,7 @@ class _Builder:
         return output
 
     def reduce(self, inputs: list[Bit], carry: int, total: int, attributes: dict[str, Any], kept: list[_Adder]) -> None:
-        """Keep an adder, or what is left of it where inputs are constant or the same."""
+        """Keep an adder, or its reduced form where inputs are constant or the same."""
         nets = [bit for bit in map(self.resolve, inputs) if isinstance(bit, int)]
         ones = sum(1 for bit in map(self.resolve, inputs) if bit == "1")
         for bit in set(nets):
@@ -259,7 +259,7 @@ class _Builder:
 def _choose_kinds(adders: list[_Adder], module: dict[str, Any], inverting_flops: bool) -> None:
     """Choose for each adder the kind that leaves fewest inverters, sweeping until nothing improves.
 
-    A net costs an inverter if it is wanted both ways, or only the way it is not driven. Half adders are no dual of
+    A net costs an inverter if it is wanted both ways, or only the way it is not driven. Half adders are not duals of
     themselves and stay as they are.
     """
     driver: dict[Bit, _Adder] = {net: adder for adder in adders for net in (adder.carry, adder.total)}

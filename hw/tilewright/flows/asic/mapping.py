@@ -45,7 +45,7 @@ class AsicNetlist:
     ----------
     top : str
     module : dict
-        The flat netlist, as of Yosys' ``write_json``; its cells are library cells and memories (``$mem_v2``).
+        The flat netlist, as written by Yosys' ``write_json``; its cells are library cells and memories (``$mem_v2``).
     library : Library
     flop : Flop
     hierarchy : Hierarchy

@@ -137,7 +137,7 @@ def analyse_power(
     """Return the power of every library cell.
 
     OpenSTA 2.0 replaces the activity of pins inside logic by an estimate that takes all signals for independent, which
-    makes adders several times too active. To keep what was measured, it gets the library without the ``ff`` groups and
+    makes adders several times too active. To keep the measured one, it gets the library without the ``ff`` groups and
     a register before each input: then it propagates nothing, and every pin keeps the activity that it was given.
 
     Parameters

@@ -1,4 +1,4 @@
-"""How much a design takes on an FPGA family, counted by Yosys."""
+"""The resources of a design on an FPGA family, counted by Yosys."""
 
 import re
 import tempfile
@@ -62,7 +62,7 @@ _FREE = re.compile(r"\$scopeinfo|PFUMX|L6MUX21|MUXF[78]|BUFG|IBUF|OBUF|GND|VCC|V
 
 @dataclass(frozen=True)
 class Area:
-    """What a design takes.
+    """The resources of a design.
 
     ``lut4`` is in LUT4-equivalents (`LUT4_EQUIVALENTS`); the others count cells: carry chain cells, flip-flops,
     DSP blocks, block RAMs (RAMB36E1 as two). ``multipliers`` is how many multipliers the design has, 0 if none.
@@ -96,7 +96,7 @@ def measure_area(product: Product, config: Config, family: Family) -> Area:
 
 @dataclass(frozen=True)
 class ModuleArea:
-    """What the instances of one module take in one place of the hierarchy, without what is in them.
+    """The resources of a module's instances at one level of the hierarchy, without their children.
 
     Parameters
     ----------

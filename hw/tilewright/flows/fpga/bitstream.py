@@ -32,7 +32,7 @@ _CELLS: dict[str, dict[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True)
 class BitstreamReport:
-    """What was built.
+    """The report of a build.
 
     ``used`` and ``available`` count resources by nextpnr's names. ``clock_mhz`` is what the clock runs at,
     ``reached_mhz`` what timing analysis allows; the second is never less.
@@ -138,7 +138,7 @@ def _slowest(result: dict) -> str:
 
 
 def _check_fits(device: Device, config: BoardConfig, stat: dict) -> None:
-    """Refuse before the long part what has more cells than the chip."""
+    """Reject a design with more cells than the chip, before place and route."""
     cells = stat["design"]["num_cells_by_type"]
     needs: dict[str, int] = {
         name: sum(count for cell, count in cells.items() if cell in kinds)

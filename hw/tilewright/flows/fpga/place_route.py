@@ -1,4 +1,4 @@
-"""How fast a design runs on an FPGA, and where its slowest path is, from place and route by nextpnr."""
+"""Clock frequency and critical path of a design on an FPGA, from place and route by nextpnr."""
 
 import json
 import re
@@ -152,7 +152,7 @@ def _words(cell: str, net: str, hierarchy: Hierarchy) -> tuple[str, str]:
             return "ports", re.sub(r"_[dq](?:_.*)?$", "", _SUFFIX.sub("", name)) or name
         component = hierarchy.instance_of(name)
         signal = _SUFFIX.sub("", name.rsplit(".", 1)[-1]) or name
-        return component, "" if re.fullmatch(r"_\d+_?", signal) else signal  # a number is no name
+        return component, "" if re.fullmatch(r"_\d+_?", signal) else signal  # a number is not a name
     return hierarchy.top, ""
 
 

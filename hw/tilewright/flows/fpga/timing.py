@@ -1,4 +1,4 @@
-"""How fast a design runs on ECP5, from place and route."""
+"""Clock frequency of a design on ECP5, from place and route."""
 
 from collections.abc import Iterator
 

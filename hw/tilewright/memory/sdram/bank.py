@@ -1,4 +1,4 @@
-"""What the SDRAM controller knows of one bank."""
+"""The state and the timing of the SDRAM's banks."""
 
 from amaranth.hdl import Array, Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import data
@@ -12,7 +12,7 @@ __all__ = ["Cooldown", "SdramBank", "SdramBanks", "row_shape"]
 
 
 class Cooldown(SharedComponent):
-    """Tell that so many cycles have passed since `start`.
+    """Report that a number of cycles has passed since `start`.
 
     After `start` in cycle t, `done` is 0 in cycles t + 1 to t + cycles - 1, and 1 again from t + cycles on. It comes
     from a register; it is 1 after a reset.
@@ -25,8 +25,9 @@ class Cooldown(SharedComponent):
     Members
     -------
     start : In(1)
-        May come again before `done`.
+        Start to count. It may come again before `done`.
     done : Out(1)
+        ``cycles`` cycles or more have passed since the last `start`, or there was none since reset.
     """
 
     def __init__(self, cycles: int):
@@ -35,15 +36,17 @@ class Cooldown(SharedComponent):
 
     def elaborate(self, platform):
         m = Module()
-        left = Signal(range(max(2, self.cycles - 1)))
-        m.d.sync += [left.eq(left - left.any()), self.done.eq(left == 0)]
+        remaining = Signal(range(max(2, self.cycles - 1)))
+        m.d.sync += remaining.eq(remaining - remaining.any())
+        m.d.sync += self.done.eq(remaining == 0)
         with m.If(self.start):
-            m.d.sync += [left.eq(max(0, self.cycles - 2)), self.done.eq(self.cycles < 2)]
+            m.d.sync += remaining.eq(max(0, self.cycles - 2))
+            m.d.sync += self.done.eq(self.cycles < 2)
         return m
 
 
 class SdramBank(SharedComponent):
-    """Keep a bank's open row, and say which commands its timing allows.
+    """Track a bank's open row, and report which commands its timing allows.
 
     Parameters
     ----------
@@ -54,10 +57,11 @@ class SdramBank(SharedComponent):
     activate, read, write, precharge : In(1)
         The command that is chosen in this cycle for the bank, if there is one.
     row : In(unsigned(row_bits))
-        With `activate`.
+        The row to open, sampled with `activate`.
     open : Out(1)
+        A row is open: from the cycle after `activate` to that of `precharge`.
     open_row : Out(unsigned(row_bits))
-        Holds with `open`.
+        Which row is open. Valid with `open`.
     can_activate, can_move, can_precharge : Out(1)
         The time that must pass before such a command has passed; `can_move` is for READ and WRITE. Whether the bank is
         open is not looked at.
@@ -91,23 +95,24 @@ class SdramBank(SharedComponent):
         open_row = Signal(config.row_bits, reset_less=True)
         m.d.comb += self.open_row.eq(open_row)
         with m.If(self.activate):
-            m.d.sync += [self.open.eq(1), open_row.eq(self.row)]
+            m.d.sync += self.open.eq(1)
+            m.d.sync += open_row.eq(self.row)
         with m.If(self.precharge):
             m.d.sync += self.open.eq(0)
         return m
 
 
 def row_shape() -> data.StructLayout:
-    """What is known of a row, and of its bank.
+    """The state of a row and of its bank.
 
-    ``hit``: the row is open; ``open``: a row of its bank is. Both are as of the cycle before. ``can_…`` are those of
+    ``hit``: the row is open; ``open``: a row of its bank is. Both are those of the cycle before. ``can_…`` are those of
     `SdramBank`; ``can_activate`` also has the time since any other ACTIVATE.
     """
     return data.StructLayout(dict.fromkeys(("hit", "open", "can_activate", "can_move", "can_precharge"), unsigned(1)))
 
 
 class SdramBanks(SharedComponent):
-    """Keep all banks, as seen by the piece that is moved (`head`) and by the one after it (`next`).
+    """Track all banks, as seen by the segment that is moved (`head`) and by the one after it (`next`).
 
     Parameters
     ----------
@@ -116,9 +121,9 @@ class SdramBanks(SharedComponent):
     Members
     -------
     head, next : In(config.place_shape)
-        What is asked about.
+        The bank and row that are asked about, and that the commands of the same name are for.
     head_row, next_row : Out(row_shape())
-        The answers.
+        The state of that row and its bank; `hit` and `open` are a cycle late.
     read, write, head_activate, head_precharge, next_activate, next_precharge, precharge_all : In(1)
         The command that is chosen in this cycle. READ and WRITE are of `head`.
     can_precharge, can_activate : Out(1)
@@ -150,8 +155,10 @@ class SdramBanks(SharedComponent):
                 name: Array(getattr(bank, name) for bank in banks)[asked.bank]
                 for name in ("open", "open_row", "can_activate", "can_move", "can_precharge")
             }
-            m.d.sync += [row.open.eq(seen["open"]), row.hit.eq(seen["open"] & (seen["open_row"] == asked.row))]
-            m.d.comb += [row.can_activate.eq(seen["can_activate"] & apart.done), row.can_move.eq(seen["can_move"])]
+            m.d.sync += row.open.eq(seen["open"])
+            m.d.sync += row.hit.eq(seen["open"] & (seen["open_row"] == asked.row))
+            m.d.comb += row.can_activate.eq(seen["can_activate"] & apart.done)
+            m.d.comb += row.can_move.eq(seen["can_move"])
             m.d.comb += row.can_precharge.eq(seen["can_precharge"])
         for n, bank in enumerate(banks):
             here, there = self.head.bank == n, self.next.bank == n
@@ -160,7 +167,8 @@ class SdramBanks(SharedComponent):
             m.d.comb += bank.precharge.eq(
                 (self.head_precharge & here) | (self.next_precharge & there) | self.precharge_all
             )
-            m.d.comb += [bank.read.eq(self.read & here), bank.write.eq(self.write & here)]
+            m.d.comb += bank.read.eq(self.read & here)
+            m.d.comb += bank.write.eq(self.write & here)
         m.d.sync += self.can_precharge.eq(Cat(bank.can_precharge for bank in banks).all())
         m.d.sync += self.can_activate.eq(Cat(bank.can_activate for bank in banks).all())
         return m

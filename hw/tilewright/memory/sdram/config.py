@@ -1,4 +1,4 @@
-"""What can be chosen about the SDRAM controller: the chip, the clock and the bus."""
+"""The configuration of the SDRAM controller: the chip, the clock and the bus."""
 
 from typing import Annotated, ClassVar, Self
 
@@ -8,10 +8,10 @@ from pydantic import Field, model_validator
 
 from tilewright.base import Config, ConfigError
 
-__all__ = ["PIECE_COLUMNS", "SdramConfig"]
+__all__ = ["SEGMENT_COLUMNS", "SdramConfig"]
 
-PIECE_COLUMNS = 64
-"""Columns that are moved without looking at other work; bursts are cut at multiples of it."""
+SEGMENT_COLUMNS = 64
+"""Columns that are moved without interruption; bursts are split at multiples of it."""
 
 # Commercial speed grades, from the manufacturers' tables of AC characteristics. Where a table gives clocks (Winbond's
 # tWR, tRRD and tRSC are 2), `SdramConfig` has that minimum for every chip.
@@ -127,9 +127,9 @@ class SdramConfig(Config):
         return self.row_bits + self.bank_bits + self.col_bits + (self.dq_bits // 8).bit_length() - 1
 
     @property
-    def piece_words(self) -> int:
-        """Words in a piece, at most."""
-        return PIECE_COLUMNS // self.burst_length
+    def segment_words(self) -> int:
+        """Most words in a segment."""
+        return SEGMENT_COLUMNS // self.burst_length
 
     @property
     def word_bits(self) -> int:
@@ -138,8 +138,8 @@ class SdramConfig(Config):
 
     @property
     def buffer_words(self) -> int:
-        """Words that wait to be written, or have been read, at most: those of four pieces."""
-        return 4 * self.piece_words
+        """Words that wait to be written, or have been read, at most: those of four segments."""
+        return 4 * self.segment_words
 
     @property
     def rc_cycles(self) -> int:
@@ -167,7 +167,7 @@ class SdramConfig(Config):
         return self.burst_length - 1 + max(2, self.cycles(self.t_wr_ns))
 
     @property
-    def turn_cycles(self) -> int:
+    def turnaround_cycles(self) -> int:
         """From READ to WRITE: the data have left the bus, and one clock more."""
         return self.cas_latency + self.burst_length + 1 + self.capture_cycles
 
@@ -219,11 +219,11 @@ class SdramConfig(Config):
         return data.StructLayout({"place": self.place_shape, "words_less_1": unsigned(8), "error": unsigned(1)})
 
     @property
-    def piece_shape(self) -> data.StructLayout:
+    def segment_shape(self) -> data.StructLayout:
         """A part of a burst, within a row; ``last`` is the burst's last."""
         return data.StructLayout({
             "place": self.place_shape,
-            "words_less_1": unsigned((self.piece_words - 1).bit_length()),
+            "words_less_1": unsigned((self.segment_words - 1).bit_length()),
             "last": unsigned(1),
             "error": unsigned(1),
         })

@@ -11,7 +11,7 @@ from tilewright.storage import BlockFifo, SmallFifo
 from .config import SdramConfig
 from .pins import SdramPins, sdram_pins
 from .sequencer import SdramSequencer
-from .splitter import PieceGate, SdramCutter
+from .splitter import SdramSplitter, SegmentGate
 
 __all__ = ["Sdram"]
 
@@ -21,25 +21,25 @@ class Sdram(SharedComponent):
 
     Bursts are INCR, of whole words, 1 to 256 beats within 4 KiB; of an unaligned address the bytes before it are read
     and thrown away, or must have no strobe. Each direction is answered in order. A read sees every write whose
-    response came before the read was asked for. One of other types or sizes is answered ``SLVERR``, one beyond the
+    response came before the read was asked for. A burst of another type or size is answered ``SLVERR``, one beyond the
     chip ``DECERR``; neither touches memory. There are no exclusive accesses: they are answered ``OKAY``.
 
-    Bursts are cut into pieces of ``piece_words`` words at most, and a piece is begun only when its data, or places
-    for them, are all there. So neither direction can hold up the other, nor the refresh, whatever the port does::
+    Bursts are cut into segments of at most ``segment_words`` words, and a segment is begun only when all of its data,
+    or space for them, are there. So neither direction can hold up the other, nor the refresh, whatever the port does::
 
-        AR ──► bursts ──► cutter ──► gate ──┐
-                            ┌───────────────┤          ┌──────────────┐
-        AW ──► bursts ──► cutter ──► gate ──┴─► next ─►│  sequencer   │──►│command│──►│pins│──►
-                                      ▲                │ banks, upkeep│        ▲
-        W  ──► words (4 pieces) ──────┴──────────────────────────────────► dq_o, dqm
-        R  ◄── words (4 pieces) ◄──────────────────────────────────────── dq_i
+        AR ──► bursts ──► splitter ──► gate ──┐
+                              ┌───────────────┤          ┌──────────────┐
+        AW ──► bursts ──► splitter ──► gate ──┴─► next ─►│  sequencer   │──►│command│──►│pins│──►
+                                        ▲                │banks, refresh│        ▲
+        W  ──► words (4 segments) ──────┴──────────────────────────────────► dq_o, dqm
+        R  ◄── words (4 segments) ◄──────────────────────────────────────── dq_i
         B  ◄── answers, when the last WRITE is on its way
 
     A bank and the chip as a whole go through::
 
                     ACTIVATE                            WRITE, READ
           closed ─────────────► t_rcd ──────► open ◄───────────────┐
-            ▲                                  │  └────────────────┘ every burst_length, or turn_cycles
+            ▲                                  │  └────────────────┘ every burst_length, or turnaround_cycles
             └──── t_rp ◄───── PRECHARGE ◄──────┘ after t_ras; t_wr after the last data written
 
           power_up_us ─► PRECHARGE all ─► 8 REFRESH ─► SET MODE ─► traffic ◄─► all closed, REFRESH, t_rfc
@@ -49,7 +49,7 @@ class Sdram(SharedComponent):
     is open. A refresh comes in between at times. B comes 9 cycles after the address and the last beat at the earliest.
 
     **Throughput.** A beat takes ``burst_length`` cycles. Long bursts of one direction lose only the refreshes, about 20
-    cycles each; a change from reading to writing costs ``turn_cycles - burst_length``.
+    cycles each; a change from reading to writing costs ``turnaround_cycles - burst_length``.
 
     **Refresh** is never late: between two REFRESH commands are ``refresh_cycles`` at most.
 
@@ -63,9 +63,9 @@ class Sdram(SharedComponent):
     Members
     -------
     s_axi : In(Axi4)
-        Accepts ``outstanding`` bursts of each direction, and the data of four pieces before their addresses.
+        Accepts ``outstanding`` bursts of each direction, and the data of four segments before their addresses.
     pins : Out(sdram_pins(config))
-        To the chip.
+        The pins of the chip, from registers; see `sdram_pins`.
     started : Out(1)
         The chip is ready; until then bursts wait.
     """
@@ -81,11 +81,13 @@ class Sdram(SharedComponent):
         sequencer = place(m, "sequencer", SdramSequencer(config), platform)
         pins = place(m, "pin_registers", SdramPins(config), platform)
         m.d.comb += self.started.eq(sequencer.started)
-        m.d.comb += [pins.command.eq(sequencer.command), pins.move.eq(sequencer.move), pins.started.eq(self.started)]
+        m.d.comb += pins.command.eq(sequencer.command)
+        m.d.comb += pins.move.eq(sequencer.move)
+        m.d.comb += pins.started.eq(self.started)
         connect(m, pins.pins, flipped(self.pins))
 
         gates, answers = {}, {}
-        for name, prefix, start, pieces in (
+        for name, prefix, start, segments in (
             ("read", "ar", config.buffer_words, sequencer.i_reads),
             ("write", "aw", 0, sequencer.i_writes),
         ):
@@ -93,33 +95,45 @@ class Sdram(SharedComponent):
             answers[name] = answer = place(
                 m, f"{name}_answers", SmallFifo(_answer_shape(config), config.outstanding), platform
             )
-            cutter = place(m, f"{name}_cutter", SdramCutter(config), platform)
-            gates[name] = gate = place(m, f"{name}_gate", PieceGate(config, start), platform)
-            connect(m, bursts.o, cutter.i)
-            connect(m, cutter.o, gate.i)
-            connect(m, gate.o, pieces)
-            # A burst that is not answered has a place in `answers`, and so there is one in `bursts`.
+            splitter = place(m, f"{name}_splitter", SdramSplitter(config), platform)
+            gates[name] = gate = place(m, f"{name}_gate", SegmentGate(config, start), platform)
+            connect(m, bursts.o, splitter.i)
+            connect(m, splitter.o, gate.i)
+            connect(m, gate.o, segments)
+            # A burst that is not answered has a slot of `answers`, and so there is one of `bursts`.
             valid, ready = getattr(axi, f"{prefix}valid"), getattr(axi, f"{prefix}ready")
-            m.d.comb += [ready.eq(answer.i.ready), answer.i.valid.eq(valid), bursts.i.valid.eq(valid & answer.i.ready)]
+            m.d.comb += ready.eq(answer.i.ready)
+            m.d.comb += answer.i.valid.eq(valid)
+            m.d.comb += bursts.i.valid.eq(valid & answer.i.ready)
             m.d.comb += _accept(config, axi, prefix, bursts.i.payload, answer.i.payload)
 
         words = place(m, "write_words", BlockFifo(_write_shape(config), config.buffer_words), platform)
-        m.d.comb += [words.i.valid.eq(axi.wvalid), axi.wready.eq(words.i.ready)]
-        m.d.comb += [words.i.payload.data.eq(axi.wdata), words.i.payload.strobes.eq(axi.wstrb)]
-        m.d.comb += [gates["write"].more.eq(axi.wvalid & axi.wready), words.o.ready.eq(sequencer.move.write)]
-        m.d.comb += [pins.write_word.eq(words.o.payload.data), pins.write_strobes.eq(words.o.payload.strobes)]
+        m.d.comb += words.i.valid.eq(axi.wvalid)
+        m.d.comb += axi.wready.eq(words.i.ready)
+        m.d.comb += words.i.payload.data.eq(axi.wdata)
+        m.d.comb += words.i.payload.strobes.eq(axi.wstrb)
+        m.d.comb += gates["write"].more.eq(axi.wvalid & axi.wready)
+        m.d.comb += words.o.ready.eq(sequencer.move.write)
+        m.d.comb += pins.write_word.eq(words.o.payload.data)
+        m.d.comb += pins.write_strobes.eq(words.o.payload.strobes)
         finished = Signal(range(config.outstanding + 1))
         ends, taken = sequencer.move.write & sequencer.move.last, axi.bvalid & axi.bready
         m.d.sync += finished.eq(finished + ends - taken)
-        m.d.comb += [axi.bvalid.eq(finished.any()), answers["write"].o.ready.eq(taken)]
-        m.d.comb += [axi.bid.eq(answers["write"].o.payload.id), axi.bresp.eq(answers["write"].o.payload.response)]
+        m.d.comb += axi.bvalid.eq(finished.any())
+        m.d.comb += answers["write"].o.ready.eq(taken)
+        m.d.comb += axi.bid.eq(answers["write"].o.payload.id)
+        m.d.comb += axi.bresp.eq(answers["write"].o.payload.response)
 
         read = place(m, "read_words", BlockFifo(_read_shape(config), config.buffer_words), platform)
-        m.d.comb += [read.i.valid.eq(pins.read_valid), read.i.payload.last.eq(pins.read_last)]
+        m.d.comb += read.i.valid.eq(pins.read_valid)
+        m.d.comb += read.i.payload.last.eq(pins.read_last)
         m.d.comb += read.i.payload.data.eq(pins.read_word)
-        m.d.comb += [axi.rvalid.eq(read.o.valid), read.o.ready.eq(axi.rready)]
-        m.d.comb += [axi.rdata.eq(read.o.payload.data), axi.rlast.eq(read.o.payload.last)]
-        m.d.comb += [axi.rid.eq(answers["read"].o.payload.id), axi.rresp.eq(answers["read"].o.payload.response)]
+        m.d.comb += axi.rvalid.eq(read.o.valid)
+        m.d.comb += read.o.ready.eq(axi.rready)
+        m.d.comb += axi.rdata.eq(read.o.payload.data)
+        m.d.comb += axi.rlast.eq(read.o.payload.last)
+        m.d.comb += axi.rid.eq(answers["read"].o.payload.id)
+        m.d.comb += axi.rresp.eq(answers["read"].o.payload.response)
         m.d.comb += gates["read"].more.eq(axi.rvalid & axi.rready)
         m.d.comb += answers["read"].o.ready.eq(axi.rvalid & axi.rready & axi.rlast)
         return m

@@ -22,11 +22,13 @@ def sdram_pins(config: SdramConfig) -> Signature:
     cke, cs_n, ras_n, cas_n, we_n : Out(1)
         Clock enable, chip select, and the command.
     ba : Out(unsigned(bank_bits))
+        Bank of the command.
     a : Out(unsigned(row_bits))
-        At least 11 bits.
+        Row of ACTIVATE, column of READ and WRITE, mode of SET MODE; 11 bits or more.
     dqm : Out(unsigned(dq_bits / 8))
-        Bytes not to write.
+        A bit for each byte that is not to be written.
     dq_o, dq_i : Out, In(unsigned(dq_bits))
+        Data to the chip, valid while `dq_oe` is 1; data from it.
     dq_oe : Out(1)
         The controller drives the data pins.
     """
@@ -59,15 +61,17 @@ class SdramPins(SharedComponent):
     Members
     -------
     command, move : In(command_shape(config)), In(move_shape())
-        From the sequencer.
+        The command of this cycle and what it moves, from the sequencer.
     started : In(1)
-        The mask is up until then.
+        The chip has been started; before, `dqm` masks all bytes.
     write_word, write_strobes : In(unsigned(data_bits)), In(unsigned(data_bits / 8))
-        What is written, with the command.
+        The word to write and which of its bytes, sampled in the cycle of a WRITE.
     read_word : Out(unsigned(data_bits))
+        The word that was read; valid with `read_valid`.
     read_valid, read_last : Out(1)
-        There is a word; it is its burst's last.
+        There is a word in this cycle; it is its burst's last.
     pins : Out(sdram_pins(config))
+        The pins of the chip, from registers; see `sdram_pins`.
     """
 
     def __init__(self, config: SdramConfig):
@@ -87,7 +91,12 @@ class SdramPins(SharedComponent):
     def elaborate(self, platform):
         m = Module()
         config, pins, command = self.config, self.pins, self.command
-        m.d.sync += [pins.cke.eq(1), pins.cs_n.eq(0), pins.ba.eq(command.bank), pins.a.eq(command.address)]
+        m.d.sync += [
+            pins.cke.eq(1),
+            pins.cs_n.eq(0),
+            pins.ba.eq(command.bank),
+            pins.a.eq(command.address),
+        ]
         m.d.sync += Cat(pins.we_n, pins.cas_n, pins.ras_n).eq(command.kind)
 
         writes = Signal()
@@ -104,16 +113,20 @@ class SdramPins(SharedComponent):
             width = len(pin)
             shifted = Mux(writes, load, remaining)
             first = shifted[:width] if idle is None else shifted[:width] | idle.replicate(width)
-            m.d.sync += [pin.eq(first), remaining.eq(shifted[width:])]
+            m.d.sync += pin.eq(first)
+            m.d.sync += remaining.eq(shifted[width:])
 
         captured = Signal(config.dq_bits, reset_less=True)
         word = Signal(config.data_bits, reset_less=True)
-        m.d.sync += [captured.eq(pins.dq_i), word.eq(Cat(word[config.dq_bits :], captured))]
+        m.d.sync += captured.eq(pins.dq_i)
+        m.d.sync += word.eq(Cat(word[config.dq_bits :], captured))
         m.d.comb += self.read_word.eq(word)
         # From `move`: 1 to the pins, then to `captured`, and through `word`.
         delay = 1 + config.cas_latency + config.capture_cycles + 1 + config.burst_length
         valid = Signal(delay)
         last = Signal(delay, reset_less=True)
-        m.d.sync += [valid.eq(Cat(self.move.read, valid)), last.eq(Cat(self.move.last, last))]
-        m.d.comb += [self.read_valid.eq(valid[-1]), self.read_last.eq(last[-1])]
+        m.d.sync += valid.eq(Cat(self.move.read, valid))
+        m.d.sync += last.eq(Cat(self.move.last, last))
+        m.d.comb += self.read_valid.eq(valid[-1])
+        m.d.comb += self.read_last.eq(last[-1])
         return m

@@ -1,4 +1,4 @@
-"""Choose the SDRAM's command of every cycle."""
+"""Chooses the SDRAM's command in every cycle."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, enum, stream
@@ -8,7 +8,7 @@ from tilewright.base import SharedComponent, place
 
 from .bank import Cooldown, SdramBanks
 from .config import SdramConfig
-from .refresh import SdramUpkeep
+from .refresh import SdramRefresh
 
 __all__ = ["SdramCommand", "SdramSequencer", "command_shape", "move_shape"]
 
@@ -30,7 +30,7 @@ ALL_BANKS = 1 << 10
 
 
 def command_shape(config: SdramConfig) -> data.StructLayout:
-    """What goes to the chip in a cycle."""
+    """The command to the chip in a cycle."""
     return data.StructLayout({
         "kind": SdramCommand,
         "bank": unsigned(config.bank_bits),
@@ -39,7 +39,7 @@ def command_shape(config: SdramConfig) -> data.StructLayout:
 
 
 def move_shape() -> data.StructLayout:
-    """What happens to data in a cycle: a word is read or written, or would be if the burst had no ``error``.
+    """The data movement of a cycle: a word is read or written, or would be if the burst had no ``error``.
 
     ``last`` is the last word of an AXI burst.
     """
@@ -47,19 +47,19 @@ def move_shape() -> data.StructLayout:
 
 
 class SdramSequencer(SharedComponent):
-    """Turn pieces into commands, one after the other, and prepare the next piece's bank meanwhile.
+    """Turn segments into commands, one after the other, and prepare the next segment's bank meanwhile.
 
     A word is one READ or WRITE of ``burst_length`` columns; the cycles between two of them are free for PRECHARGE and
-    ACTIVATE of another bank, so a change of rows costs nothing if the piece before was long enough. Rows stay open
-    until another one of the bank is wanted, or a refresh closes all of them. Reads and writes take turns::
+    ACTIVATE of another bank, so a change of rows costs nothing if the segment before was long enough. Rows stay open
+    until another one of the bank is wanted, or a refresh closes all of them. Reads and writes alternate::
 
         i_reads  ──┐
                    ├──►│next│──►│head│──► READ, WRITE, or what its row needs
         i_writes ──┘     │
                          └──────────────► PRECHARGE, ACTIVATE for its row, if it is in another bank
 
-    A piece accepted in cycle t has its first READ or WRITE on `command` in t + 4 if its row is open and nothing is in
-    the way, and one every ``burst_length`` cycles; pieces of one direction follow each other without a gap. If its
+    A segment accepted in cycle t has its first READ or WRITE on `command` in t + 4 if its row is open and nothing is in
+    the way, and one every ``burst_length`` cycles; segments of one direction follow each other without a gap. If its
     bank is closed it takes ``rcd_cycles`` more, if another row is open ``rp_cycles`` more again.
 
     Parameters
@@ -68,8 +68,8 @@ class SdramSequencer(SharedComponent):
 
     Members
     -------
-    i_reads, i_writes : In(stream.Signature(config.piece_shape))
-        Pieces whose data can move at once.
+    i_reads, i_writes : In(stream.Signature(config.segment_shape))
+        Segments whose data can move at once.
     command : Out(command_shape(config))
         The command that was chosen in the cycle before; from registers.
     move : Out(move_shape())
@@ -80,10 +80,10 @@ class SdramSequencer(SharedComponent):
 
     def __init__(self, config: SdramConfig):
         self.config = config
-        pieces = stream.Signature(config.piece_shape)
+        segments = stream.Signature(config.segment_shape)
         super().__init__({
-            "i_reads": In(pieces),
-            "i_writes": In(pieces),
+            "i_reads": In(segments),
+            "i_writes": In(segments),
             "command": Out(command_shape(config), init={"kind": SdramCommand.NONE}),
             "move": Out(move_shape()),
             "started": Out(1),
@@ -93,39 +93,44 @@ class SdramSequencer(SharedComponent):
         m = Module()
         config = self.config
         banks = place(m, "banks", SdramBanks(config), platform)
-        upkeep = place(m, "upkeep", SdramUpkeep(config), platform)
+        refresh = place(m, "refresh", SdramRefresh(config), platform)
         gap = place(m, "gap", Cooldown(config.burst_length), platform)
-        turn = place(m, "turn", Cooldown(config.turn_cycles), platform)
-        m.d.comb += [upkeep.can_precharge.eq(banks.can_precharge), upkeep.can_activate.eq(banks.can_activate)]
-        m.d.comb += [banks.precharge_all.eq(upkeep.precharge_all), self.started.eq(upkeep.started)]
+        turnaround = place(m, "turnaround", Cooldown(config.turnaround_cycles), platform)
+        m.d.comb += refresh.can_precharge.eq(banks.can_precharge)
+        m.d.comb += refresh.can_activate.eq(banks.can_activate)
+        m.d.comb += banks.precharge_all.eq(refresh.precharge_all)
+        m.d.comb += self.started.eq(refresh.started)
 
-        # Two pieces. What is known of their rows is a cycle old: `known` is 0 in the cycle after anything changed.
-        head, following = Signal(config.piece_shape, name="head"), Signal(config.piece_shape, name="next")
+        # Two segments. What is known of their rows is a cycle old: `known` is 0 in the cycle after anything changed.
+        head, following = Signal(config.segment_shape, name="head"), Signal(config.segment_shape, name="next")
         head_valid = Signal()
         head_known = Signal()
         head_write = Signal()
         next_valid = Signal()
         next_known = Signal()
         next_write = Signal()
-        m.d.comb += [banks.head.eq(head.place), banks.next.eq(following.place)]
+        m.d.comb += banks.head.eq(head.place)
+        m.d.comb += banks.next.eq(following.place)
         row, next_row = banks.head_row, banks.next_row
 
         go = Signal()  # a word of the head
         ready = Signal()
-        m.d.comb += ready.eq(head_valid & head_known & ~upkeep.hold)
-        m.d.comb += go.eq(ready & (row.hit & row.can_move | head.error) & gap.done & (~head_write | turn.done))
+        m.d.comb += ready.eq(head_valid & head_known & ~refresh.hold)
+        m.d.comb += go.eq(ready & (row.hit & row.can_move | head.error) & gap.done & (~head_write | turnaround.done))
         closed = ready & ~row.hit & ~head.error
         m.d.comb += banks.head_activate.eq(closed & ~row.open & row.can_activate)
         m.d.comb += banks.head_precharge.eq(closed & row.open & row.can_precharge)
         spare = Signal()
-        m.d.comb += spare.eq(next_valid & next_known & ~next_row.hit & ~following.error & ~upkeep.hold)
+        m.d.comb += spare.eq(next_valid & next_known & ~next_row.hit & ~following.error & ~refresh.hold)
         apart = (head.place.bank != following.place.bank) & ~(go | banks.head_activate | banks.head_precharge)
         m.d.comb += banks.next_activate.eq(spare & apart & ~next_row.open & next_row.can_activate)
         m.d.comb += banks.next_precharge.eq(spare & apart & next_row.open & next_row.can_precharge)
-        m.d.comb += [banks.read.eq(go & ~head.error & ~head_write), banks.write.eq(go & ~head.error & head_write)]
-        m.d.comb += [gap.start.eq(go), turn.start.eq(banks.read)]
+        m.d.comb += banks.read.eq(go & ~head.error & ~head_write)
+        m.d.comb += banks.write.eq(go & ~head.error & head_write)
+        m.d.comb += gap.start.eq(go)
+        m.d.comb += turnaround.start.eq(banks.read)
 
-        # The pieces move up.
+        # The segments move up.
         advance = Signal()
         changed = Signal()
         last = head.words_less_1 == 0
@@ -134,29 +139,38 @@ class SdramSequencer(SharedComponent):
         m.d.sync += head_known.eq(~(advance | changed))
         m.d.sync += next_known.eq(next_valid & ~(advance | changed | banks.next_activate | banks.next_precharge))
         with m.If(go):
-            m.d.sync += [head.place.word.eq(head.place.word + 1), head.words_less_1.eq(head.words_less_1 - 1)]
+            m.d.sync += head.place.word.eq(head.place.word + 1)
+            m.d.sync += head.words_less_1.eq(head.words_less_1 - 1)
         with m.If(advance):
-            m.d.sync += [head_valid.eq(next_valid), head.eq(following), head_write.eq(next_write), next_valid.eq(0)]
+            m.d.sync += [
+                head_valid.eq(next_valid),
+                head.eq(following),
+                head_write.eq(next_write),
+                next_valid.eq(0),
+            ]
         takes_write = Signal()
         m.d.comb += takes_write.eq(self.i_writes.valid & (~self.i_reads.valid | ~next_write))
         m.d.comb += self.i_writes.ready.eq(~next_valid & takes_write)
         m.d.comb += self.i_reads.ready.eq(~next_valid & ~takes_write)
         with m.If(~next_valid & (self.i_reads.valid | self.i_writes.valid)):
-            m.d.sync += [next_valid.eq(1), next_write.eq(takes_write)]
+            m.d.sync += next_valid.eq(1)
+            m.d.sync += next_write.eq(takes_write)
             m.d.sync += following.eq(Mux(takes_write, self.i_writes.payload, self.i_reads.payload))
 
         move = self.move
-        m.d.sync += [move.read.eq(go & ~head_write), move.write.eq(go & head_write)]
-        m.d.sync += [move.error.eq(head.error), move.last.eq(head.last & last)]
-        m.d.sync += self.command.eq(_command(m, config, banks, upkeep))
+        m.d.sync += move.read.eq(go & ~head_write)
+        m.d.sync += move.write.eq(go & head_write)
+        m.d.sync += move.error.eq(head.error)
+        m.d.sync += move.last.eq(head.last & last)
+        m.d.sync += self.command.eq(_command(m, config, banks, refresh))
         return m
 
 
-def _command(m: Module, config: SdramConfig, banks: SdramBanks, upkeep: SdramUpkeep) -> data.View:
-    """The command for which these strobes are, of which one at most is 1."""
+def _command(m: Module, config: SdramConfig, banks: SdramBanks, refresh: SdramRefresh) -> data.View:
+    """Return the command of the strobe that is 1; at most one is."""
     kinds = {
-        SdramCommand.SET_MODE: upkeep.set_mode,
-        SdramCommand.REFRESH: upkeep.refresh,
+        SdramCommand.SET_MODE: refresh.set_mode,
+        SdramCommand.REFRESH: refresh.refresh,
         SdramCommand.PRECHARGE: banks.precharge_all | banks.head_precharge | banks.next_precharge,
         SdramCommand.ACTIVATE: banks.head_activate | banks.next_activate,
         SdramCommand.WRITE: banks.write,
@@ -167,10 +181,10 @@ def _command(m: Module, config: SdramConfig, banks: SdramBanks, upkeep: SdramUpk
     cleared = [Mux(strobe, ~Value.cast(kind), 0) for kind, strobe in kinds.items()]
     m.d.comb += command.kind.as_value().eq(~_any(cleared))
     of_next = banks.next_activate | banks.next_precharge
-    m.d.comb += command.bank.eq(Mux(upkeep.set_mode, 0, Mux(of_next, banks.next.bank, banks.head.bank)))
+    m.d.comb += command.bank.eq(Mux(refresh.set_mode, 0, Mux(of_next, banks.next.bank, banks.head.bank)))
     column = Cat(Const(0, config.col_bits - config.word_bits), banks.head.word)
     addresses = [
-        Mux(upkeep.set_mode, config.mode, 0),
+        Mux(refresh.set_mode, config.mode, 0),
         Mux(banks.precharge_all, ALL_BANKS, 0),
         Mux(banks.head_activate, banks.head.row, 0),
         Mux(banks.next_activate, banks.next.row, 0),

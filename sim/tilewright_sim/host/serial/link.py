@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tilewright.base import TilewrightError
-from tilewright.link import INFORMATION_WORDS, MAGIC, MOST_BYTES, READ_WINDOW, WRITE_WINDOW, Space, Status
+from tilewright.link import INFORMATION_WORDS, MAGIC, MAX_BYTES, READ_WINDOW, WRITE_WINDOW, Space, Status
 
 from .frames import Request, Response, Unframer, frame
 
@@ -114,7 +114,7 @@ class Link:
             If responses stay away, or the bus of the board answers with an error.
         """
         requests = [
-            Request(space, address + start, min(MOST_BYTES, size - start)) for start in range(0, size, MOST_BYTES)
+            Request(space, address + start, min(MAX_BYTES, size - start)) for start in range(0, size, MAX_BYTES)
         ]
         return b"".join(self._transfer(requests, READ_WINDOW, f"reading {size} bytes at {address:#x}"))
 
@@ -128,8 +128,8 @@ class Link:
         """
         requests = [
             Request(space, address + start, len(part), part)
-            for start in range(0, len(data), MOST_BYTES)
-            for part in [data[start : start + MOST_BYTES]]
+            for start in range(0, len(data), MAX_BYTES)
+            for part in [data[start : start + MAX_BYTES]]
         ]
         self._transfer(requests, WRITE_WINDOW, f"writing {len(data)} bytes at {address:#x}")
 

@@ -1,4 +1,4 @@
-"""A token as a picture: what walkers and bus did, and for which layer, for Perfetto."""
+"""A token as a picture: what engines and bus did, and for which layer, for Perfetto."""
 
 import json
 from pathlib import Path

@@ -11,8 +11,8 @@
 
 namespace {
 
-constexpr int WALKERS = 4;
-constexpr int LANES = WALKERS + axi::CHANNELS;
+constexpr int ENGINES = 4;
+constexpr int LANES = ENGINES + axi::CHANNELS;
 constexpr uint64_t PATIENCE = 10'000;  // cycles until a register access counts as lost
 constexpr int TIMED_OUT = 4;           // beside the four responses of AXI4-Lite
 
@@ -24,7 +24,7 @@ extern "C" {
 struct Settings {
     uint64_t base, size, read_latency, write_latency, numerator, denominator, shared, capacity, seed;
     uint64_t stall[axi::CHANNELS];
-    uint64_t walkers_register, most_events, dump_from, dump_to;
+    uint64_t engines_register, most_events, dump_from, dump_to;
 };
 
 struct Status {
@@ -32,7 +32,7 @@ struct Status {
     uint64_t beats[axi::CHANNELS];
 };
 
-// A lane was in a state from cycle `from` to before `to`. Lanes 0 to 3 are the walkers, in the states of `Activity`
+// A lane was in a state from cycle `from` to before `to`. Lanes 0 to 3 are the engines, in the states of `Activity`
 // plus one; the others are the channels of the bus: 1 is a transfer in each cycle, 2 an offer that is not taken.
 struct Event {
     uint64_t from, to;
@@ -52,7 +52,7 @@ struct Accelerator {
     std::unique_ptr<axi::AxiWrites<Vtop>> writes;
     uint64_t interrupt_cycle = 0, doorbell_cycle = 0;
     bool interrupt = false, write_was_last = true;
-    bool reading_walkers = false, answer_due = false;
+    bool reading_engines = false, answer_due = false;
     uint64_t asked_cycle = 0, dropped = 0;
     Event open[LANES] = {};
     std::vector<Event> events;
@@ -176,31 +176,31 @@ struct Accelerator {
     void trace_channels() {
         const Vtop& t = *top;
         const auto state = [](bool valid, bool ready) { return valid ? (ready ? 1u : 2u) : 0u; };
-        mark(WALKERS + axi::AR, state(t.m_axi_arvalid, t.m_axi_arready), memory.cycle);
-        mark(WALKERS + axi::R, state(t.m_axi_rvalid, t.m_axi_rready), memory.cycle);
-        mark(WALKERS + axi::AW, state(t.m_axi_awvalid, t.m_axi_awready), memory.cycle);
-        mark(WALKERS + axi::W, state(t.m_axi_wvalid, t.m_axi_wready), memory.cycle);
-        mark(WALKERS + axi::B, state(t.m_axi_bvalid, t.m_axi_bready), memory.cycle);
+        mark(ENGINES + axi::AR, state(t.m_axi_arvalid, t.m_axi_arready), memory.cycle);
+        mark(ENGINES + axi::R, state(t.m_axi_rvalid, t.m_axi_rready), memory.cycle);
+        mark(ENGINES + axi::AW, state(t.m_axi_awvalid, t.m_axi_awready), memory.cycle);
+        mark(ENGINES + axi::W, state(t.m_axi_wvalid, t.m_axi_wready), memory.cycle);
+        mark(ENGINES + axi::B, state(t.m_axi_bvalid, t.m_axi_bready), memory.cycle);
     }
 
-    // For a trace the register WALKERS is read again and again, which holds nothing up.
-    void ask_walkers(bool more) {
-        if (!reading_walkers && more) {
-            top->s_axil_araddr = settings.walkers_register;
+    // For a trace the register ENGINES is read again and again, which holds nothing up.
+    void ask_engines(bool more) {
+        if (!reading_engines && more) {
+            top->s_axil_araddr = settings.engines_register;
             top->s_axil_arvalid = 1;
-            reading_walkers = true;
+            reading_engines = true;
         }
     }
 
-    void sample_walkers() {
+    void sample_engines() {
         if (top->s_axil_arvalid && top->s_axil_arready) {
             asked_cycle = memory.cycle;
             answer_due = true;
         }
         if (!top->s_axil_rvalid) return;
-        for (uint32_t walker = 0; walker < WALKERS; ++walker)
-            mark(walker, (uint32_t(top->s_axil_rdata) >> 4 * walker & 7) + 1, asked_cycle);
-        reading_walkers = false;
+        for (uint32_t engine = 0; engine < ENGINES; ++engine)
+            mark(engine, (uint32_t(top->s_axil_rdata) >> 4 * engine & 7) + 1, asked_cycle);
+        reading_engines = false;
     }
 
     // Returns whether the interrupt is raised.
@@ -211,14 +211,14 @@ struct Accelerator {
             if (!tracing) {
                 clock([] {});
             } else {
-                ask_walkers(true);
-                clock([this] { sample_walkers(); });
+                ask_engines(true);
+                clock([this] { sample_engines(); });
                 if (answer_due) top->s_axil_arvalid = answer_due = false;
             }
             if (!memory.violation.empty()) break;
         }
-        while (reading_walkers && memory.violation.empty()) {
-            clock([this] { sample_walkers(); });
+        while (reading_engines && memory.violation.empty()) {
+            clock([this] { sample_engines(); });
             if (answer_due) top->s_axil_arvalid = answer_due = false;
         }
         return interrupt;

@@ -1,4 +1,4 @@
-"""The parts of the DMA engines: queues, planner, beat counter, aligners, verdict, counters."""
+"""The parts of the DMA engines: queues, planner, beat counter, aligners, request_status, counters."""
 
 import random
 from dataclasses import asdict, replace
@@ -12,8 +12,8 @@ from tilewright.dma.beat_counter import BeatCounter
 from tilewright.dma.burst_planner import DmaPlanner
 from tilewright.dma.counters import DmaCounters
 from tilewright.dma.read_aligner import ReadAligner
-from tilewright.dma.request_status import DmaVerdict
-from tilewright.dma.word_credits import WordClaims
+from tilewright.dma.request_status import RequestStatus
+from tilewright.dma.word_credits import WordCredits
 from tilewright.dma.write_aligner import WriteAligner
 from tilewright.storage import BlockFifo, SmallFifo
 from tilewright_sim.models import Request
@@ -209,20 +209,20 @@ def test_beat_counter_repeats_each_burst(lengths, gaps):
     burst = {"address": 0, "shift": 0, "tail": 3, "row_last": 1, "last": 1, "cause": Cause.NONE}
     bursts = [burst | {"beats_less_1": n - 1, "address": 16 * k} for k, n in enumerate(lengths)]
     beats = [
-        burst | {"address": 16 * k, "row_last": last, "last": last, "hollow": 0, "dead": 0}
+        burst | {"address": 16 * k, "row_last": last, "last": last, "empty": 0, "failed": 0}
         for k, n in enumerate(lengths)
         for last in [0] * (n - 1) + [1]
     ]
     pysim.run(counter, pysim.feeder(counter.bursts, bursts), pysim.checker(counter.o, beats, gaps))
 
 
-@pytest.mark.parametrize(("cause", "hollow"), [(Cause.EMPTY, 1), (Cause.ABORTED, 1), (Cause.WRAPPED, 0)])
-def test_beat_counter_gives_a_burst_without_beats_once(cause, hollow):
+@pytest.mark.parametrize(("cause", "empty"), [(Cause.EMPTY, 1), (Cause.ABORTED, 1), (Cause.WRAPPED, 0)])
+def test_beat_counter_gives_a_burst_without_beats_once(cause, empty):
     counter = BeatCounter(ALIGNED)
     burst = {"address": 4, "shift": 0, "tail": 0, "row_last": 1, "last": 1, "cause": cause}
-    count = 1 if hollow else 4
+    count = 1 if empty else 4
     beats = [
-        burst | {"row_last": n == count - 1, "last": n == count - 1, "hollow": hollow, "dead": 1} for n in range(count)
+        burst | {"row_last": n == count - 1, "last": n == count - 1, "empty": empty, "failed": 1} for n in range(count)
     ]
     pysim.run(counter, pysim.feeder(counter.bursts, [burst | {"beats_less_1": 3}]), pysim.checker(counter.o, beats))
 
@@ -290,32 +290,32 @@ def test_write_aligner_places_rows_and_strobes_their_bytes_alone(config, gaps_in
 STEP = {"cause": Cause.NONE, "address": 0, "closes": 0, "waits": 0}
 
 
-def statuses(steps, *, left_after=None):
-    """Give a verdict its steps, one in two cycles; return the cycle and payload of each status, taken at once."""
-    verdict = DmaVerdict(ALIGNED)
+def statuses(steps, *, leaves_after=None):
+    """Give steps to a `RequestStatus`, one in two cycles; return the cycle and payload of each status."""
+    request_status = RequestStatus(ALIGNED)
     seen = []
 
     async def bench(ctx):
         seen.clear()
-        ctx.set(verdict.status.ready, 1)
+        ctx.set(request_status.status.ready, 1)
         queue = list(steps)
         for cycle in range(2 * len(steps) + 20):
             step = queue.pop(0) if queue and cycle % 2 == 0 else None
             for name, value in (step or STEP).items():
-                ctx.set(getattr(verdict, name), value)
-            ctx.set(verdict.step, step is not None)
-            ctx.set(verdict.planned, step is not None and step["closes"])
-            ctx.set(verdict.left, cycle == left_after)
-            _, _, valid, status = await ctx.tick().sample(verdict.status.valid, verdict.status.payload)
+                ctx.set(getattr(request_status, name), value)
+            ctx.set(request_status.step, step is not None)
+            ctx.set(request_status.planned, step is not None and step["closes"])
+            ctx.set(request_status.leaves, cycle == leaves_after)
+            _, _, valid, status = await ctx.tick().sample(request_status.status.valid, request_status.status.payload)
             if valid:
                 seen.append((cycle, status.cause, status.address))
-        assert not ctx.get(verdict.busy)
+        assert not ctx.get(request_status.busy)
 
-    pysim.run(verdict, bench)
+    pysim.run(request_status, bench)
     return seen
 
 
-def test_verdict_keeps_the_first_failure_and_forgets_it_for_the_next_request():
+def test_request_status_keeps_the_first_failure_and_forgets_it_for_the_next_request():
     steps = [
         STEP | {"address": 1},
         STEP | {"address": 2, "cause": Cause.DECERR},
@@ -326,8 +326,8 @@ def test_verdict_keeps_the_first_failure_and_forgets_it_for_the_next_request():
     assert statuses(steps) == [(7, Cause.DECERR, 2), (9, Cause.NONE, 5)]
 
 
-def test_verdict_waits_for_the_last_word():
-    assert statuses([STEP | {"closes": 1, "waits": 1, "address": 8}], left_after=7) == [(8, Cause.NONE, 8)]
+def test_request_status_waits_for_the_last_word():
+    assert statuses([STEP | {"closes": 1, "waits": 1, "address": 8}], leaves_after=7) == [(8, Cause.NONE, 8)]
     assert statuses([STEP | {"closes": 1, "address": 8}]) == [(1, Cause.NONE, 8)]
 
 
@@ -354,9 +354,9 @@ def test_counters_give_every_cycle_one_cause():
 
 
 @pytest.mark.parametrize("flow", [0.2, 0.6, 1.0])
-def test_claims_are_granted_when_all_words_are_there_and_soon(flow):
+def test_word_credits_are_granted_when_all_words_are_there_and_soon(flow):
     """Bursts that are announced in the cycle before, as a row's first ones, and others, with pauses between them."""
-    claims = WordClaims(ALIGNED)
+    word_credits = WordCredits(ALIGNED)
 
     async def bench(ctx):
         chance = random.Random(int(10 * flow))
@@ -366,14 +366,14 @@ def test_claims_are_granted_when_all_words_are_there_and_soon(flow):
             arrives = there < ALIGNED.write_buffer_words and chance.random() < flow
             begins = words is None and not pause and chance.random() < 0.5
             coming = chance.randint(1, 4) if words is None and not pause else None
-            ctx.set(claims.arrived, arrives)
-            ctx.set(claims.begins, begins)
-            ctx.set(claims.row_words_less_1, coming - 1 if begins and coming < 4 else 20)
-            ctx.set(claims.span_words_less_1, coming - 1 if begins else 0)
-            ctx.set(claims.waiting, words is not None)
-            ctx.set(claims.words_less_1, (words or 0) - 1)
-            claim = words is not None and ctx.get(claims.granted) and chance.random() < 0.8
-            ctx.set(claims.claim, claim)
+            ctx.set(word_credits.arrived, arrives)
+            ctx.set(word_credits.begins, begins)
+            ctx.set(word_credits.row_words_less_1, coming - 1 if begins and coming < 4 else 20)
+            ctx.set(word_credits.span_words_less_1, coming - 1 if begins else 0)
+            ctx.set(word_credits.waiting, words is not None)
+            ctx.set(word_credits.words_less_1, (words or 0) - 1)
+            claim = words is not None and ctx.get(word_credits.granted) and chance.random() < 0.8
+            ctx.set(word_credits.claim, claim)
             if words is not None:
                 waited = waited + 1 if there >= words else 0
                 assert waited < 12, "a burst is not granted whose words are there"
@@ -387,4 +387,4 @@ def test_claims_are_granted_when_all_words_are_there_and_soon(flow):
             there += arrives
             await ctx.tick()
 
-    pysim.run(claims, bench)
+    pysim.run(word_credits, bench)

@@ -5,7 +5,7 @@ import random
 import pytest
 from support.serial_bench import SerialEnd
 
-from tilewright.link import MAGIC, MOST_BYTES, READ_WINDOW, HostLink, Space, Status
+from tilewright.link import MAGIC, MAX_BYTES, READ_WINDOW, HostLink, Space, Status
 from tilewright_sim.host.serial.frames import Request, Response, Unframer, frame
 from tilewright_sim.testbench import AxiMemory, ReadMemory, WriteMemory, pysim
 
@@ -120,8 +120,8 @@ def test_bytes_are_written_and_read_at_any_address(data_bits):
 @LONG
 def test_the_longest_frames_go_both_ways():
     board = Board(64)
-    data = bytes([0, 255, 0, 1] * (MOST_BYTES // 4))
-    write, read = board.run(request(0, Space.MEMORY, 512, data, True), request(1, Space.MEMORY, 512, MOST_BYTES))
+    data = bytes([0, 255, 0, 1] * (MAX_BYTES // 4))
+    write, read = board.run(request(0, Space.MEMORY, 512, data, True), request(1, Space.MEMORY, 512, MAX_BYTES))
     assert write.status is read.status is Status.OKAY
     assert read.data == data
 
@@ -165,7 +165,7 @@ def test_requests_out_of_order_do_nothing():
     assert not board.registers.writes
 
 
-@pytest.mark.parametrize("count", [0, MOST_BYTES + 1, 255])
+@pytest.mark.parametrize("count", [0, MAX_BYTES + 1, 255])
 def test_impossible_counts_are_refused(count):
     board = Board()
     payload = Request(Space.MEMORY, 0, count).payload(1)
@@ -243,7 +243,7 @@ def test_a_frame_too_long_does_nothing():
 def test_frames_that_find_no_room_are_lost_and_the_host_is_told():
     """Requests for long responses sent at once: as many as the window are kept, of more some are not."""
     board = Board()
-    sends = [request(n, Space.MEMORY, 0, MOST_BYTES, n == 0) for n in range(9)]
+    sends = [request(n, Space.MEMORY, 0, MAX_BYTES, n == 0) for n in range(9)]
     responses = board.run(*sends, request(2, Space.INFORMATION, 16, 4))
     okay = [r.sequence for r in responses if r.status is Status.OKAY]
     assert okay[:READ_WINDOW] == list(range(READ_WINDOW))

@@ -150,7 +150,7 @@ def test_after_a_failure_the_driver_can_go_on(chip, device):
         assert device.get("HEAD") == device.get("TAIL") == 3
 
 
-def test_a_hang_is_an_error_that_says_where_every_walker_stands(chip, device):
+def test_a_hang_is_an_error_that_says_where_every_engine_stands(chip, device):
     device.endless = 0
     with pytest.raises(
         StuckError, match=r"no descriptor was completed in .*load_a IDLE, .*store IDLE; .*head 0, tail 1"
@@ -165,8 +165,8 @@ def test_counters_close(chip, device):
     assert list(result.counters) == [name for name, _ in COUNTERS]
     device.put("COUNT_STORE_IDLE", 10 * CYCLES)  # read later, when more idle cycles have passed
     counters = chip.driver.counters()
-    for walker in ("load_a", "load_b", "execute", "store"):
-        assert sum(value for name, value in counters.items() if name.startswith(walker)) == counters["cycles"]
+    for engine in ("load_a", "load_b", "execute", "store"):
+        assert sum(value for name, value in counters.items() if name.startswith(engine)) == counters["cycles"]
 
 
 MISTAKES = [

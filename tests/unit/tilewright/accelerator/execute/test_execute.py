@@ -10,7 +10,7 @@ from amaranth.lib.wiring import connect
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.accelerator.execute import Accumulators, Execute, Panel, Ring
-from tilewright.accelerator.load import LoadA, LoadB, ReadRouter
+from tilewright.accelerator.load import LoadA, LoadB, ReadArbiter
 from tilewright_sim.models import gemm as golden
 from tilewright_sim.testbench import pysim
 
@@ -29,7 +29,7 @@ class Core(Elaboratable):
     """What lies between the command unit and the store."""
 
     def __init__(self, config):
-        self.router, self.a, self.b, self.execute = ReadRouter(config), LoadA(config), LoadB(config), Execute(config)
+        self.router, self.a, self.b, self.execute = ReadArbiter(config), LoadA(config), LoadB(config), Execute(config)
         self.panel, self.ring, self.accumulators = Panel(config), Ring(config), Accumulators(config)
 
     def elaborate(self, platform):

@@ -1,4 +1,4 @@
-"""The command side with a host, a memory, and walkers that do nothing but take their time."""
+"""The command side with a host, a memory, and engines that do nothing but take their time."""
 
 import random
 from dataclasses import dataclass, field, replace
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tilewright.accelerator.contract import SIZE_BITS, AcceleratorConfig, Activity, Unit
 from tilewright.accelerator.frontend import Command
-from tilewright.accelerator.registers import COUNTERS, ERRORS, REGISTERS, WALKERS
+from tilewright.accelerator.registers import COUNTERS, ENGINES, ERRORS, REGISTERS
 from tilewright.accelerator.registers.register_file import constants
 from tilewright.dma import Cause
 from tilewright_sim.host.descriptor import Descriptor, flag_bits
@@ -69,9 +69,9 @@ class Fault:
 
 @dataclass
 class World:
-    """A memory with a ring, walkers, and engines; what they saw is kept in lists.
+    """A memory with a ring, engines, and DMA engines; what they saw is kept in lists.
 
-    Each walker takes jobs in order, at random times. A job that all have taken completes after a while, and before
+    Each engine takes jobs in order, at random times. A job that all have taken completes after a while, and before
     that its fault, if any, is reported; a job with a fault may complete nevertheless.
     """
 
@@ -95,7 +95,7 @@ class World:
         self.rng = None if self.seed is None else random.Random(self.seed)
         self.over = False
         self.cycle = self.words_moved = 0
-        self.activities = {walker: dict.fromkeys(Activity, 0) for walker in WALKERS}
+        self.activities = {engine: dict.fromkeys(Activity, 0) for engine in ENGINES}
         self.last_word = self.offered_at = None
         self.reset()
         beats = 64 // config.word_bytes
@@ -103,7 +103,7 @@ class World:
         lingering = 0  # cycles for which the engines are still busy after an abort
         while not self.over:
             self.cycle += 1
-            ready = [self.taking and self.chance() for _ in WALKERS]
+            ready = [self.taking and self.chance() for _ in ENGINES]
             ctx.set(dut.job_ready, sum(bit << place for place, bit in enumerate(ready)))
             fetch_ready = not self.fetching and self.chance() and not ctx.get(dut.abort)
             ctx.set(dut.fetch.ready, fetch_ready)
@@ -177,7 +177,7 @@ class World:
         return self.rng.randrange(most + 1) if self.rng else most
 
     def _take(self, valid, ready, job):
-        """Walkers take the job on offer."""
+        """Engines take the job on offer."""
         if not valid:
             return
         if self.current is None:
@@ -237,15 +237,15 @@ class World:
         return not job["work"]
 
     def _act(self, ctx):
-        """Give each walker an activity: none but IDLE if nothing is in work."""
-        for walker in WALKERS:
+        """Give each engine an activity: none but IDLE if nothing is in work."""
+        for engine in ENGINES:
             choice = Activity.IDLE
             if self.jobs and self.rng:
                 choice = self.rng.choice(list(Activity))
             elif self.jobs:
                 choice = Activity.BUSY
-            self.activities[walker][choice] += 1
-            ctx.set(getattr(self.dut, f"activity_{walker}"), choice)
+            self.activities[engine][choice] += 1
+            ctx.set(getattr(self.dut, f"activity_{engine}"), choice)
 
 
 def simulate(config, host_bench, memory=None, faults=None, seed=None, limit_cycles=30_000, **world):
@@ -290,12 +290,12 @@ async def check_counters(ctx, host, outside=None):
     if outside and outside.dut.config.compact:
         return SimpleNamespace(cycles=await host.read(ctx, "COUNT_CYCLES"))
     counts = {name: await host.read(ctx, f"COUNT_{name.upper()}") for name, _ in COUNTERS}
-    for walker in WALKERS:
-        causes = {cause: counts[f"{walker}_{cause.name.lower()}"] for cause in Activity}
-        assert sum(causes.values()) == counts["cycles"], (walker, counts)
+    for engine in ENGINES:
+        causes = {cause: counts[f"{engine}_{cause.name.lower()}"] for cause in Activity}
+        assert sum(causes.values()) == counts["cycles"], (engine, counts)
         if outside:
             for cause in set(Activity) - {Activity.IDLE}:
-                assert causes[cause] == outside.activities[walker][cause], (walker, cause)
+                assert causes[cause] == outside.activities[engine][cause], (engine, cause)
     if outside:
         assert counts["read_words"] == outside.words_moved
     return SimpleNamespace(**counts)

@@ -6,8 +6,8 @@ import pytest
 
 from tilewright.accelerator.contract import AcceleratorConfig, Unit
 from tilewright.accelerator.frontend.counters import tally_codes
-from tilewright.accelerator.frontend.dispatcher import JobOffer
-from tilewright.accelerator.frontend.failure_log import FailureRecord
+from tilewright.accelerator.frontend.dispatcher import Dispatcher
+from tilewright.accelerator.frontend.failure_log import FailureLog
 from tilewright.accelerator.frontend.interrupts import Interrupts
 from tilewright.accelerator.frontend.supervisor import Supervisor
 from tilewright.dma import Cause
@@ -22,15 +22,15 @@ def test_tallies_tell_31_numbers_apart():
 
 
 @pytest.mark.parametrize("late", range(4))
-def test_next_offer_waits_for_every_walker(late):
-    dut = JobOffer(SMALL)
+def test_next_offer_waits_for_every_engine(late):
+    dut = Dispatcher(SMALL)
 
     async def bench(ctx):
-        ctx.set(dut.planned, 1)
-        ctx.set(dut.plan.m, 7)
+        ctx.set(dut.decoded, 1)
+        ctx.set(dut.decoded_job.m, 7)
         await ctx.tick()
         ctx.set(dut.index, 1)
-        ctx.set(dut.plan.m, 8)
+        ctx.set(dut.decoded_job.m, 8)
         ctx.set(dut.job_ready, 0b1111 & ~(1 << late))
         for _ in range(5):
             await ctx.tick()
@@ -76,7 +76,7 @@ def failure(index, cause=Cause.SLVERR, unit=Unit.LOAD_A, address=0):
 @pytest.mark.parametrize("seed", range(3))
 def test_the_oldest_failure_is_kept(seed):
     rng = random.Random(seed)
-    dut = FailureRecord(SMALL)
+    dut = FailureLog(SMALL)
 
     async def bench(ctx):
         for _ in range(20):
@@ -105,23 +105,30 @@ def test_the_oldest_failure_is_kept(seed):
 
 @pytest.mark.parametrize(
     ("read", "write", "first"),
-    [(3, 5, "read"), (5, 3, "write"), (4, 4, "read"), (3, None, "read"), (None, 5, "write"), (None, None, "plan")],
+    [
+        (3, 5, "read"),
+        (5, 3, "write"),
+        (4, 4, "read"),
+        (3, None, "read"),
+        (None, 5, "write"),
+        (None, None, "descriptor"),
+    ],
 )
 @pytest.mark.parametrize("offset", [0, 12, 65535])
 def test_the_oldest_of_all_failures_counts_when_its_turn_comes(read, write, first, offset):
     """Around descriptors 2 to 6: 6 is bad, 3 to 5 may have failed."""
     dut = Supervisor(SMALL)
-    ages = {"read": read, "write": write, "plan": 6}
-    want = {"read": (5, Unit.LOAD_B, 0x111), "write": (6, Unit.STORE_C, 0x222), "plan": (3, Unit.LOAD_A, 0x333)}
+    ages = {"read": read, "write": write, "descriptor": 6}
+    want = {"read": (5, Unit.LOAD_B, 0x111), "write": (6, Unit.STORE_C, 0x222), "descriptor": (3, Unit.LOAD_A, 0x333)}
 
     async def bench(ctx):
         head = 2
         ctx.set(dut.head, (head + offset) % 16)
-        ctx.set(dut.plan_error, 3)
-        ctx.set(dut.plan_unit, Unit.LOAD_A)
-        ctx.set(dut.plan_number, (6 + offset) % 16)
-        ctx.set(dut.plan_address, 0x333)
-        ctx.set(dut.plan_bad, 1)
+        ctx.set(dut.decoder_error, 3)
+        ctx.set(dut.decoder_unit, Unit.LOAD_A)
+        ctx.set(dut.decoder_number, (6 + offset) % 16)
+        ctx.set(dut.decoder_address, 0x333)
+        ctx.set(dut.decoder_bad, 1)
         if read is not None:
             ctx.set(dut.read_failure.payload, failure(read + offset, Cause.SLVERR, Unit.LOAD_B, 0x111))
             ctx.set(dut.read_failure.valid, 1)
@@ -160,7 +167,7 @@ def test_the_oldest_of_all_failures_counts_when_its_turn_comes(read, write, firs
             flushed += ctx.get(dut.flush)
             assert ctx.get(dut.flush) <= ctx.get(dut.abort)
             if flushed == 2:
-                ctx.set(dut.plan_bad, 0)  # it is reset
+                ctx.set(dut.decoder_bad, 0)  # it is reset
         assert flushed == 8
         assert (ctx.get(dut.error), ctx.get(dut.unit), ctx.get(dut.error_address)) == want[first]
         ctx.set(dut.resume_command, 1)

@@ -15,7 +15,7 @@ SMALL = AcceleratorConfig(**AcceleratorConfig.PRESETS["small"])
 LONG = SMALL.model_copy(update={"addr_bits": 48})
 ACCESS = {register.offset: register.access for register in REGISTERS}
 # What is driven from outside, and where it is read.
-SHOWN = {"walkers": ("WALKERS", 16), "irq_status": ("IRQ_STATUS", 3), "error": ("ERROR", 7), "head": ("HEAD", 16),
+SHOWN = {"engines": ("ENGINES", 16), "irq_status": ("IRQ_STATUS", 3), "error": ("ERROR", 7), "head": ("HEAD", 16),
          "tail": ("TAIL", 16)}  # fmt: skip
 # What is kept: bits that can be written.
 KEPT = {"CONTROL": 1, "IRQ_ENABLE": 7, "RING_BASE_LO": 0xFFFF_FFC0, "RING_LOG2": 15}

@@ -12,7 +12,7 @@ from tilewright.memory.sdram import controller as sdram
 from tilewright.memory.sdram import sequencer as sdram_sequencer
 from tilewright.memory.sdram.bank import SdramBanks
 from tilewright.memory.sdram.pins import SdramPins
-from tilewright.memory.sdram.splitter import PieceGate
+from tilewright.memory.sdram.splitter import SegmentGate
 from tilewright_sim.models.sdram_figures import ChipFigures
 from tilewright_sim.testbench.pysim import SimulationError
 
@@ -129,7 +129,7 @@ BROKEN = [
     ("write_cycles", -1, "t_wr_ns"),
     ("rfc_cycles", -1, "t_rfc_ns"),
     ("mrd_cycles", -2, "t_mrd_ns"),
-    ("turn_cycles", -1, "turn"),
+    ("turnaround_cycles", -1, "turn"),
     ("power_up_cycles", -3, "power_up_us"),
     ("refresh_period", 16, "refresh_us"),
     ("mode", 0x10, "mode"),
@@ -165,8 +165,8 @@ class AnyRow(SdramBanks):
         return m
 
 
-class Generous(PieceGate):
-    """Seeded bug: pieces pass before their data can move."""
+class Generous(SegmentGate):
+    """Seeded bug: segments pass before their data can move."""
 
     def elaborate(self, platform):
         m = super().elaborate(platform)
@@ -183,18 +183,18 @@ class Careless(SdramPins):
         return m
 
 
-@pytest.mark.parametrize("kind", ["rows", "pieces", "strobes"])
+@pytest.mark.parametrize("kind", ["rows", "segments", "strobes"])
 def test_a_controller_that_moves_wrong_bytes_is_found(kind, monkeypatch):
     config = SdramConfig(**CONFIGS["64"])
     if kind == "rows":
         monkeypatch.setattr(sdram_sequencer, "SdramBanks", AnyRow)
-    elif kind == "pieces":
-        monkeypatch.setattr(sdram, "PieceGate", Generous)
+    elif kind == "segments":
+        monkeypatch.setattr(sdram, "SegmentGate", Generous)
     else:
         monkeypatch.setattr(sdram, "SdramPins", Careless)
-    transfers = [write(config, 0, 24)] if kind == "pieces" else random_transfers(config, 6, seed=4)
+    transfers = [write(config, 0, 24)] if kind == "segments" else random_transfers(config, 6, seed=4)
     with pytest.raises(AssertionError):
-        run(config, transfers, stall=0.95 if kind == "pieces" else 0.0)
+        run(config, transfers, stall=0.95 if kind == "segments" else 0.0)
 
 
 def test_what_cannot_be_built_is_refused():

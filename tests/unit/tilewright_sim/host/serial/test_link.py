@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tilewright.base import TilewrightError
-from tilewright.link.protocol import MAGIC, MOST_BYTES, REPEATS, SPACE_LOW, SYNCHRONIZE, WRITE, Space, Status
+from tilewright.link.protocol import MAGIC, MAX_BYTES, REPEATS, SPACE_LOW, SYNCHRONIZE, WRITE, Space, Status
 from tilewright_sim.host.serial.device import SerialDevice, SerialLine
 from tilewright_sim.host.serial.frames import Unframer, cobs, frame, uncobs
 from tilewright_sim.host.serial.link import Link, LinkError
@@ -79,7 +79,7 @@ class Device:
         write, space = operation & WRITE, Space(operation >> SPACE_LOW & 3)
         if operation & SYNCHRONIZE:
             self.expected = self.sequence
-        if not 1 <= count <= MOST_BYTES or len(data) != (count if write else 0):
+        if not 1 <= count <= MAX_BYTES or len(data) != (count if write else 0):
             return self._answer(b"", Status.REFUSED)
         behind = (self.expected - self.sequence) % 256
         if behind > REPEATS:
