@@ -123,7 +123,7 @@ class Supply(Elaboratable):
 
 
 class LoadFlags(Elaboratable):
-    """What a router adds to the words of one loader: `block_last` and `long` of the request they answer."""
+    """What a arbiter adds to the words of one loader: `block_last` and `long` of the request they answer."""
 
     def __init__(self, loader, supply):
         self.loader, self.supply = loader, supply
@@ -524,34 +524,34 @@ class RangeRules(Elaboratable):
 
 
 def whole_path(config, *, loader=LoadB, limit=6, most=3):
-    """Both loaders, router, feeders and the tile's feeder: something moves as long as there is work."""
-    a, b, router = LoadA(config), loader(config), ReadArbiter(config)
+    """Both loaders, arbiter, feeders and the tile's feeder: something moves as long as there is work."""
+    a, b, arbiter = LoadA(config), loader(config), ReadArbiter(config)
     feed_a, feed_b, tile = ActivationFeeder(config), WeightFeeder(config), TileFeeder(config)
     panel_, ring_ = PanelCounts(config), RingCounts(config)
     jobs = Jobs(config, [a, b, feed_a, feed_b], most=most, whole=False)
-    supply = Supply(config, router.requests, router.requests.payload, router.words, fair=True)
-    wires = [(router.b_first_tile, b.first_tile)]
+    supply = Supply(config, arbiter.requests, arbiter.requests.payload, arbiter.words, fair=True)
+    wires = [(arbiter.b_first_tile, b.first_tile)]
     buffers = [(a.panel, panel_.writer), (feed_a.panel, panel_.reader)]
     buffers += [(b.ring, ring_.writer), (feed_b.ring, ring_.reader)]
-    wires += [(router.status.valid, supply.whole)]
-    for load, requests, words in ((a, router.a_requests, router.a_words), (b, router.b_requests, router.b_words)):
+    wires += [(arbiter.status.valid, supply.whole)]
+    for load, requests, words in ((a, arbiter.a_requests, arbiter.a_words), (b, arbiter.b_requests, arbiter.b_words)):
         wires += [(requests.valid, load.requests.valid), (requests.payload, load.requests.payload)]
         wires += [(load.requests.ready, requests.ready)]
         wires += [(load.words.valid, words.valid), (load.words.payload, words.payload)]
     for feed, to in ((feed_a, tile.i), (feed_b, tile.i_weights)):
         wires += [(to.valid, feed.o.valid), (to.payload, feed.o.payload), (feed.o.ready, to.ready)]
-    router_part, inside = opened(router)
+    arbiter_part, inside = opened(arbiter)
     banks = Banks(feed_a)
     working = Signal()
     events = [load.job.valid & load.job.ready for load in jobs.engines]
-    events += [router.requests.valid & router.requests.ready, router.words.valid]
+    events += [arbiter.requests.valid & arbiter.requests.ready, arbiter.words.valid]
     events += [feed.o.valid & feed.o.ready for feed in (feed_a, feed_b)]
     wires += [(working, Value.cast(a.activity).any() | Value.cast(b.activity).any() | feed_a.active)]
     modules = {
-        "a": a, "b": b, "router": router_part, "feed_a": feed_a, "feed_b": feed_b, "tile": tile, "jobs": jobs,
+        "a": a, "b": b, "arbiter": arbiter_part, "feed_a": feed_a, "feed_b": feed_b, "tile": tile, "jobs": jobs,
         "panel": panel_, "ring": ring_, "buffers": Connections(buffers),
         "supply": supply, "wires": Wires([(Value.cast(to), Value.cast(source)) for to, source in wires]),
-        "owners": RouterRules(router, inside), "banks": banks,
+        "owners": ArbiterRules(arbiter, inside), "banks": banks,
         "fair_banks": Fair(banks.count < 2, banks.freed),
         "moving": KeepsMoving(working, events, limit),
     }  # fmt: skip
@@ -576,19 +576,19 @@ class Banks(Elaboratable):
         return m
 
 
-class RouterRules(Elaboratable):
+class ArbiterRules(Elaboratable):
     """Every word has one owner who asked for it, and every status."""
 
-    def __init__(self, router, inside):
-        self.router, self.inside = router, inside
+    def __init__(self, arbiter, inside):
+        self.arbiter, self.inside = arbiter, inside
 
     def elaborate(self, platform):
         m = Module()
-        router = self.router
-        takers = [getattr(router, f"{name}_words").valid for name in ("descriptor", "parameter", "c", "a", "b")]
-        m.d.comb += Assert(~router.words.valid | (sum(takers) == 1))
-        m.d.comb += Assert(~router.words.valid | self.inside["owners.valid"])
-        m.d.comb += Assert(~router.status.valid | self.inside["issues.valid"])
+        arbiter = self.arbiter
+        takers = [getattr(arbiter, f"{name}_words").valid for name in ("descriptor", "parameter", "c", "a", "b")]
+        m.d.comb += Assert(~arbiter.words.valid | (sum(takers) == 1))
+        m.d.comb += Assert(~arbiter.words.valid | self.inside["owners.valid"])
+        m.d.comb += Assert(~arbiter.status.valid | self.inside["issues.valid"])
         return m
 
 

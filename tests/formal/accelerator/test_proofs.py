@@ -13,7 +13,7 @@ from tilewright.accelerator.frontend.dispatcher import Dispatcher
 from tilewright.accelerator.frontend.range_check import RangeCheck
 from tilewright.accelerator.frontend.ring import CommandRing
 from tilewright.accelerator.load import LoadA, LoadB
-from tilewright.accelerator.load import read_arbiter as read_router
+from tilewright.accelerator.load import read_arbiter
 from tilewright.accelerator.store import write_requests as store_writes
 from tilewright.storage import SmallFifo
 
@@ -198,6 +198,6 @@ def test_finds_a_range_that_is_not_added_up_to_its_end(tmp_path):
 
 
 def test_finds_words_that_nobody_asked_for(tmp_path, monkeypatch):
-    monkeypatch.setattr(read_router, "SmallFifo", Overflows)
+    monkeypatch.setattr(read_arbiter, "SmallFifo", Overflows)
     proof, free = whole_path(tiny())
     fails(proof, free, tmp_path, 20, "owners")

@@ -1,4 +1,4 @@
-"""The loaders, the router and execution together, in Amaranth's simulator, with a reader made of Python."""
+"""The loaders, the arbiter and execution together, in Amaranth's simulator, with a reader made of Python."""
 
 import random
 from collections import deque
@@ -29,18 +29,18 @@ class Core(Elaboratable):
     """What lies between the command unit and the store."""
 
     def __init__(self, config):
-        self.router, self.a, self.b, self.execute = ReadArbiter(config), LoadA(config), LoadB(config), Execute(config)
+        self.arbiter, self.a, self.b, self.execute = ReadArbiter(config), LoadA(config), LoadB(config), Execute(config)
         self.panel, self.ring, self.accumulators = Panel(config), Ring(config), Accumulators(config)
 
     def elaborate(self, platform):
         m = Module()
-        router, a, b, execute = self.router, self.a, self.b, self.execute
-        m.submodules += [router, a, b, execute, self.panel, self.ring, self.accumulators]
-        connect(m, a.requests, router.a_requests)
-        connect(m, b.requests, router.b_requests)
-        connect(m, router.a_words, a.words)
-        connect(m, router.b_words, b.words)
-        m.d.comb += router.b_first_tile.eq(b.first_tile)
+        arbiter, a, b, execute = self.arbiter, self.a, self.b, self.execute
+        m.submodules += [arbiter, a, b, execute, self.panel, self.ring, self.accumulators]
+        connect(m, a.requests, arbiter.a_requests)
+        connect(m, b.requests, arbiter.b_requests)
+        connect(m, arbiter.a_words, a.words)
+        connect(m, arbiter.b_words, b.words)
+        m.d.comb += arbiter.b_first_tile.eq(b.first_tile)
         connect(m, a.panel, self.panel.writer)
         connect(m, b.ring, self.ring.writer)
         connect(m, execute.panel, self.panel.reader)
@@ -101,26 +101,26 @@ class Bench:
 
     async def reader(self, ctx):
         """Take requests, and give their words after some cycles, like a `DmaReader`."""
-        router = self.core.router
+        arbiter = self.core.arbiter
         due = deque()
         todo = sum(len(list(self.words(job))) for job in self.loads())
         cycle = done = 0
         while done < todo:
-            ctx.set(router.requests.ready, ready := self.random.random() >= self.stall and len(due) < 200)
+            ctx.set(arbiter.requests.ready, ready := self.random.random() >= self.stall and len(due) < 200)
             give = bool(due) and due[0][0] <= cycle and self.random.random() >= self.stall
-            ctx.set(router.words.valid, give)
+            ctx.set(arbiter.words.valid, give)
             if give:
                 _, value, row_last, last = due.popleft()
-                ctx.set(router.words.payload, {"data": value, "row_last": row_last, "last": last})
+                ctx.set(arbiter.words.payload, {"data": value, "row_last": row_last, "last": last})
                 done += 1
-            _, _, valid, request = await ctx.tick().sample(router.requests.valid, router.requests.payload)
+            _, _, valid, request = await ctx.tick().sample(arbiter.requests.valid, arbiter.requests.payload)
             if valid and ready:
                 fields = {name: request[name] for name in ("address", "bytes", "rows", "stride")}
                 due.extend((cycle + self.latency, *word) for word in self.words(fields))
-            ctx.set(router.status.valid, give and last)
+            ctx.set(arbiter.status.valid, give and last)
             cycle += 1
-        ctx.set(router.words.valid, 0)
-        ctx.set(router.status.valid, 0)
+        ctx.set(arbiter.words.valid, 0)
+        ctx.set(arbiter.status.valid, 0)
 
     def loads(self):
         """The transfers that all jobs need."""
