@@ -105,7 +105,11 @@ def _write_verilog(rtlil: str, top: str, family: Family) -> str:
         (folder / "design.il").write_text(rtlil, encoding="utf-8")
         (folder / "primitives.il").write_text("".join(primitive.rtlil() for primitive in PRIMITIVES.get(family, ())))
         run_small_yosys(script, folder)
-        text = (folder / "design.v").read_text(encoding="utf-8")
+        return tidy((folder / "design.v").read_text(encoding="utf-8"))
+
+
+def tidy(text: str) -> str:
+    """Return what Yosys wrote as people and linters want to read it."""
     text = re.sub(r"^/\*.*?\*/\s*", "", text)  # the version of Yosys
     text = text.replace(" = ! ", " = ~| ")  # the same for one bit, and right for more to every linter
     # Of the attributes, only the one that decides how a memory is built.
@@ -116,9 +120,12 @@ def _write_verilog(rtlil: str, top: str, family: Family) -> str:
 
 
 def _ports_in_order(module: re.Match[str]) -> str:
-    """A module with its ports declared first, in the order of its header; Yosys sorts all declarations by name."""
+    """A module with its ports declared first, in the order of its header; Yosys sorts all declarations by name.
+
+    The inputs of a function are indented deeper than ports.
+    """
     start, names, body = module.groups()
-    ports = {line[3]: line[0] for line in re.finditer(r"^ *(input|output) (.* )?(\S+) ?;\n", body, flags=re.M)}
+    ports = {line[3]: line[0] for line in re.finditer(r"^  (input|output) (.* )?(\S+) ?;\n", body, flags=re.M)}
     for declaration in ports.values():
         body = body.replace(declaration, "", 1)
     declared = "".join(ports[name.strip()] for name in names.split(", "))
