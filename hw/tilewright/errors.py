@@ -31,3 +31,17 @@ class ConfigError(TilewrightError, ValueError):
 
 class ToolError(TilewrightError):
     """A tool that is missing, or that failed; the message names it and how to get it."""
+
+
+def missing_package(name: str, extra: str) -> ToolError:
+    """Return the error for an optional package that is not installed.
+
+    Parameters
+    ----------
+    name : str
+        What is missing, as users know it.
+    extra : str
+        The extra of Tilewright that brings it; empty for what comes with every installation.
+    """
+    wanted = f"'tilewright[{extra}]'" if extra else "tilewright"
+    return ToolError(f"{name} is missing: run `pip install {wanted}`")

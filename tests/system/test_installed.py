@@ -52,7 +52,7 @@ def run(command, folder: Path, **environment: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("extra", ["", "sim"])
+@pytest.mark.parametrize("extra", ["", "area", "sim"])
 def test_an_empty_environment_with_one_extra_has_working_commands(extra, wheel, tmp_path):
     folder = tmp_path / "with blank and ä"
     folder.mkdir()
@@ -62,14 +62,16 @@ def test_an_empty_environment_with_one_extra_has_working_commands(extra, wheel, 
         assert "Usage: tilewright" in run([tilewright, name, "--help"], folder)
     run([tilewright, "generate", "accelerator", "-p", "nano"], folder)
     assert (folder / "build" / "accelerator.v").exists()
-    run([tilewright, "area", "tile", "-p", "nano"], folder)
-    gemm = [tilewright, "gemm", "--random", "4x4x4", "-p", "nano", "--json"]
-    if extra:
-        assert run(gemm, folder, TILEWRIGHT_CACHE=str(folder / "cache")).startswith("{")
-    else:
-        done = subprocess.run(gemm, cwd=folder, capture_output=True, text=True, check=False)
-        error = "tilewright: gemm needs the package numpy: run `pip install 'tilewright[sim]'`\n"
-        assert (done.returncode, done.stdout, done.stderr) == (2, "", error)
+    area, gemm = ["area", "tile", "-p", "nano"], ["gemm", "--random", "4x4x4", "-p", "nano", "--json"]
+    for needed, words, missing in (
+        ("area", area, "Yosys is missing: run `pip install 'tilewright[area]'`"),
+        ("sim", gemm, "gemm needs the package numpy: run `pip install 'tilewright[sim]'`"),
+    ):
+        if extra == needed:
+            assert run([tilewright, *words], folder, TILEWRIGHT_CACHE=str(folder / "cache"))
+        else:
+            done = subprocess.run([tilewright, *words], cwd=folder, capture_output=True, text=True, check=False)
+            assert (done.returncode, done.stdout, done.stderr) == (2, "", f"tilewright: {missing}\n")
 
 
 @pytest.mark.parametrize("minor", [11, 12, 13, 14])

@@ -1,13 +1,13 @@
 """The base of all packages: configurations, components, ports, errors, files."""
 
-from tilewright.errors import ConfigError, TilewrightError, ToolError
+from tilewright.errors import ConfigError, TilewrightError, ToolError, missing_package
 
 from .component import FAMILIES, Family, SharedComponent, Target, place
 from .config import Config, closest_name, load_config
 from .documents import parse_json, parse_value, read_json, read_text, read_toml
 from .files import check_folder, check_output, write_files
 from .port import Port
-from .user_cache import cache_folder, writable, yowasp_environment
+from .user_cache import cache_folder, wheel_environment, writable
 
 __all__ = [
     "FAMILIES",
@@ -24,13 +24,14 @@ __all__ = [
     "check_output",
     "closest_name",
     "load_config",
+    "missing_package",
     "parse_json",
     "parse_value",
     "place",
     "read_json",
     "read_text",
     "read_toml",
+    "wheel_environment",
     "writable",
     "write_files",
-    "yowasp_environment",
 ]

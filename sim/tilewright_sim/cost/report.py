@@ -16,7 +16,7 @@ from tilewright.dma import DmaConfig
 from tilewright.flows import ReportTarget
 from tilewright.flows.fpga import Placement, check_fits, measure_modules, place_and_route
 from tilewright.tile import TileConfig
-from tilewright.tools import NEXTPNR, find_wheel_tool, find_yosys
+from tilewright.tools import NEXTPNR, YOSYS
 from tilewright.verilog import CLOCK_MHZ, generate
 from tilewright_sim.models.cycles import Bus, Gemm, estimate
 
@@ -134,9 +134,9 @@ def measure(
         raise TilewrightError(f"power needs --target asic and its Liberty files: {place.name} has no power model")
     if energy and not isinstance(config, (TileConfig, DmaConfig)):  # an accelerator's is a tile's too
         raise TilewrightError("power is measured at work: choose the tile, the accelerator or a DMA engine")
-    find_yosys()
+    YOSYS.find("report")
     if seeds:
-        find_wheel_tool(*NEXTPNR[place.family])
+        NEXTPNR[place.family].find()
     cycles = [_cycles(config, shape, bus) for shape in shapes]
     head = (chosen.name, config.model_dump(), place.name)
     if place.family == "asic":

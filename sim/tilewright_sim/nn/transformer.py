@@ -1,9 +1,8 @@
-"""TODO."""
+"""Descriptions of transformers: their sizes, and what a file may say of them."""
 
 from dataclasses import asdict, dataclass
+from numbers import Integral, Real
 from typing import Any
-
-import numpy as np
 
 from tilewright.base import TilewrightError
 
@@ -136,7 +135,7 @@ class LlamaConfig:
 
 def number(file: object, name: str, value: Any, *, whole: bool) -> Any:
     """Return a number of a model's description, an int if ``whole``; more than 0, finite and of sensible size."""
-    kinds = (int, np.integer) if whole else (int, float, np.integer, np.floating)
+    kinds: Any = Integral if whole else Real  # numpy registers its numbers as such
     if isinstance(value, bool) or not isinstance(value, kinds) or not 0 < value < LARGEST:
         kind = "a whole number" if whole else "a number"
         raise TilewrightError(f"{file} says {name} = {value!r}: it must be {kind}, more than 0 and below {LARGEST}")

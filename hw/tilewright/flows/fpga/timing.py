@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from tilewright.base import Config
 from tilewright.cores import Product
 from tilewright.flows import ReportTarget
-from tilewright.tools import NEXTPNR, find_wheel_tool
+from tilewright.tools import NEXTPNR
 
 from .place_route import place_and_route
 
@@ -17,6 +17,6 @@ def measure_fmax(product: Product, config: Config, seeds: list[int], goal_mhz: i
 
     See `place_and_route`, which says more about each placement.
     """
-    find_wheel_tool(*NEXTPNR["ecp5"])
+    NEXTPNR["ecp5"].find()
     for placement in place_and_route(product, config, ReportTarget.parse("ecp5"), seeds, goal_mhz):
         yield placement.mhz

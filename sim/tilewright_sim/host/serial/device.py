@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tilewright.base import TilewrightError, ToolError
+from tilewright.base import TilewrightError, missing_package
 from tilewright.link import BAUD, Space
 from tilewright_sim.closing import Closing
 
@@ -41,7 +41,7 @@ class SerialLine:
             import serial
             from serial.tools import list_ports
         except ImportError:
-            raise ToolError("pyserial is missing, which talks to boards: run `pip install pyserial`") from None
+            raise missing_package("pyserial, which talks to boards,", "sim") from None
         self._errors = (serial.SerialException, OSError)
         self.port = port
         if not os.path.exists(port) and not port.upper().startswith("COM") and "://" not in port:

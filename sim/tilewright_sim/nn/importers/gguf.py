@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tilewright.base import TilewrightError, ToolError
+from tilewright.base import TilewrightError, missing_package
 from tilewright_sim.nn import LlamaConfig, number
 
 from .source import check_tensors, finite
@@ -178,5 +178,5 @@ def _gguf() -> Any:
         import gguf
         import gguf.quants
     except ImportError:
-        raise ToolError("the package gguf is missing: run `pip install 'tilewright[llm]'`") from None
+        raise missing_package("the package gguf", "llm") from None
     return gguf

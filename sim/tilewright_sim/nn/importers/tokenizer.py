@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Self
 
-from tilewright.base import TilewrightError, ToolError
+from tilewright.base import TilewrightError, missing_package
 
 __all__ = ["TextStream", "Tokenizer"]
 
@@ -93,7 +93,7 @@ class Tokenizer:
             import jinja2
             from jinja2.sandbox import ImmutableSandboxedEnvironment
         except ImportError:
-            raise ToolError("the package jinja2 is missing: run `pip install 'tilewright[llm]'`") from None
+            raise missing_package("the package jinja2", "llm") from None
 
         def refuse(message: str) -> None:
             raise jinja2.TemplateError(message)
@@ -192,5 +192,5 @@ def _tokenizers() -> Any:
     try:
         import tokenizers
     except ImportError:
-        raise ToolError("the package tokenizers is missing: run `pip install 'tilewright[llm]'`") from None
+        raise missing_package("the package tokenizers", "llm") from None
     return tokenizers

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from unit.tilewright_sim.cli.test_main import tilewright
 
-from tilewright.base import TilewrightError, cache_folder, user_cache, yowasp_environment
+from tilewright.base import TilewrightError, cache_folder, user_cache, wheel_environment
 
 
 @pytest.fixture(autouse=True)
@@ -21,10 +21,10 @@ def surroundings(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path / "here")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
-    for cached in (user_cache._temporary, user_cache._yowasp_needs_another):
+    for cached in (user_cache._temporary, user_cache._can_cache):
         cached.cache_clear()
     yield
-    for cached in (user_cache._temporary, user_cache._yowasp_needs_another):
+    for cached in (user_cache._temporary, user_cache._can_cache):
         cached.cache_clear()
 
 
@@ -85,11 +85,25 @@ def test_a_chosen_folder_that_cannot_be_written_is_refused(chosen, tmp_path):
     assert list((tmp_path / "here").iterdir()) == []
 
 
-def test_a_tool_of_yowasp_keeps_its_own_cache_unless_it_cannot_write_it(tmp_path, monkeypatch):
-    assert "YOWASP_CACHE_DIR" not in yowasp_environment()
-    user_cache._yowasp_needs_another.cache_clear()
-    monkeypatch.setenv("HOME", "/dev/null/home")
+@pytest.mark.parametrize("tool", ["YoWASP", "wasmtime"])
+def test_a_tool_of_a_wheel_keeps_its_own_cache(tool, tmp_path, monkeypatch):
     monkeypatch.setenv("TILEWRIGHT_CACHE", str(tmp_path / "mine"))
-    assert yowasp_environment()["YOWASP_CACHE_DIR"] == str(tmp_path / "mine" / "yowasp")
-    monkeypatch.setenv("YOWASP_CACHE_DIR", "chosen")
-    assert yowasp_environment()["YOWASP_CACHE_DIR"] == "chosen"
+    assert "XDG_CACHE_HOME" not in wheel_environment(tool)
+    user_cache._can_cache.cache_clear()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "own"))
+    assert wheel_environment(tool)["XDG_CACHE_HOME"] == str(tmp_path / "own")
+
+
+@pytest.mark.parametrize("tool", ["YoWASP", "wasmtime"])
+@pytest.mark.parametrize(("name", "value"), [("XDG_CACHE_HOME", "relative"), ("HOME", "/dev/null/home")])
+def test_a_tool_of_a_wheel_that_cannot_write_its_own_cache_gets_ours(tool, name, value, tmp_path, monkeypatch):
+    monkeypatch.setenv("TILEWRIGHT_CACHE", str(tmp_path / "mine"))
+    monkeypatch.setenv(name, value)
+    assert wheel_environment(tool)["XDG_CACHE_HOME"] == str(tmp_path / "mine")
+
+
+def test_verilog_is_written_where_the_home_cannot_be(tmp_path):
+    environment = {"HOME": "/dev/null/home", "TILEWRIGHT_CACHE": str(tmp_path / "mine")}
+    done = tilewright("generate", "tile", "-p", "nano", folder=tmp_path / "here", **environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "mine" / "wasmtime").is_dir()

