@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ pytestmark = pytest.mark.long
 ROOT = Path(__file__).parents[2]
 GENERATE_ALL = """
 import sys
+import zipfile
 from pathlib import Path
 from tilewright.cores import PRODUCTS
 from tilewright.verilog import generate
@@ -50,6 +52,11 @@ def run(command, folder: Path, **environment: str) -> str:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def test_the_wheel_carries_the_types_of_both_packages(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        assert {"tilewright/py.typed", "tilewright_sim/py.typed"} <= set(archive.namelist())
 
 
 @pytest.mark.parametrize("extra", ["", "area", "sim"])

@@ -1,4 +1,4 @@
-"""Measure what the README promises of boards: bitstreams, and the serial link of a simulated one."""
+"""Measure boards: their bitstreams, and the serial link of a simulated one."""
 
 import random
 import re
@@ -12,25 +12,25 @@ from tilewright.flows.fpga import build_bitstream
 from tilewright_sim.host.serial import SerialDevice
 from tilewright_sim.verilated import LINK_CYCLES, BoardSimulator, simulated_board_config
 
-from .figures import Figure
+from .results import Measurement
 
 __all__ = ["bench_board"]
 
 COMMAND = "tilewright bench board"
-BARS_MHZ = {"colorlight-i5": 80, "ulx3s-85f": 80, "icebreaker": 12}
-MOST_MINUTES = 20
+TARGETS_MHZ = {"colorlight-i5": 80, "ulx3s-85f": 80, "icebreaker": 12}
+MAX_MINUTES = 20
 BITS_PER_BYTE = 10
 SIZE = 24_000
 
 
-def bench_board() -> Iterator[Figure]:
-    """Measure link and bitstreams; yield each figure when it is known. Half an hour on two cores."""
+def bench_board() -> Iterator[Measurement]:
+    """Measure link and bitstreams; yield each result when it is known. Half an hour on two cores."""
     yield from _link("colorlight-i5")
-    for name, mhz in BARS_MHZ.items():
+    for name, mhz in TARGETS_MHZ.items():
         yield from _bitstream(name, mhz)
 
 
-def _link(name: str) -> Iterator[Figure]:
+def _link(name: str) -> Iterator[Measurement]:
     """The share of the line's bytes that are the host's data."""
     data = random.Random(1).randbytes(SIZE)
     with BoardSimulator(simulated_board_config(name)) as board, SerialDevice(board.port) as device:
@@ -41,28 +41,28 @@ def _link(name: str) -> Iterator[Figure]:
             share = SIZE * BITS_PER_BYTE * LINK_CYCLES / (board.cycles - start)
             if moved not in (None, data):
                 raise AssertionError("what was read is not what was written")
-            yield Figure(
+            yield Measurement(
                 f"host link, {SIZE:,} bytes {what}, simulated {name}: share of what the baud rate allows", "≥ 90 %",
                 f"{share:.1%}", share >= 0.9, COMMAND,
             )  # fmt: skip
 
 
-def _bitstream(name: str, mhz: int) -> Iterator[Figure]:
+def _bitstream(name: str, mhz: int) -> Iterator[Measurement]:
     board, config = BOARDS[name], BoardConfig.preset(name)
-    figure = f"{board.title}: {config.rows}×{config.cols}, {config.memory_bytes >> 10:,} KB {config.memory} memory"
+    about = f"{board.title}: {config.rows}×{config.cols}, {config.memory_bytes >> 10:,} KB {config.memory} memory"
     command = f"tilewright bitstream --board {name}"
     with tempfile.TemporaryDirectory(prefix="tilewright-") as folder:
         try:
             report = build_bitstream(board, config, Path(folder), [1, 2, 3, 4])
         except TilewrightError as error:
             said = re.sub(r"; (make it smaller|ask for).*", "", str(error))
-            yield Figure(f"{figure}: timing met", f"≥ {mhz} MHz", said, False, command)
+            yield Measurement(f"{about}: timing met", f"≥ {mhz} MHz", said, False, command)
             return
-    met = f"{report.clock_mhz:g} MHz met, {report.reached_mhz:.1f} reached"
-    yield Figure(f"{figure}: timing met", f"≥ {mhz} MHz", met, report.clock_mhz >= mhz, command)
+    result = f"{report.clock_mhz:g} MHz met, Fmax {report.reached_mhz:.1f} MHz"
+    yield Measurement(f"{about}: timing met", f"≥ {mhz} MHz", result, report.clock_mhz >= mhz, command)
     if name == "ulx3s-85f":
         minutes = report.seconds / 60
-        yield Figure(
-            f"{board.title}: time to build", f"≤ {MOST_MINUTES} minutes", f"{minutes:.0f} minutes",
-            minutes <= MOST_MINUTES, command,
+        yield Measurement(
+            f"{board.title}: time to build", f"≤ {MAX_MINUTES} minutes", f"{minutes:.0f} minutes",
+            minutes <= MAX_MINUTES, command,
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Measure what configurations of every product cost on every target: the README's table of them."""
+"""Measure what configurations of every core cost on every target."""
 
 import math
 import shutil
@@ -10,14 +10,14 @@ from tilewright.flows import ReportTarget
 from tilewright_sim.cost import measure
 from tilewright_sim.models.cycles import Bus
 
-from .figures import Configuration
 from .libraries import OSU018
+from .results import Configuration
 
 __all__ = ["CONFIGURATIONS", "bench_configurations"]
 
 SHAPE = (64, 256, 256)
 LATENCY = 16
-"""Of the memory, in cycles."""
+"""Memory latency in cycles."""
 
 CONFIGURATIONS: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
     ("tile", "nano", (), "generic"),
@@ -44,7 +44,7 @@ CONFIGURATIONS: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
 
 
 def bench_configurations() -> Iterator[Configuration]:
-    """Synthesize each of `CONFIGURATIONS`; yield it when it is known. Under eight minutes of processor time.
+    """Synthesize each of `CONFIGURATIONS`; yield its row when it is known. Under eight minutes of processor time.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Measure what the README promises of the DMA engines."""
+"""Measure the DMA engines."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -10,7 +10,7 @@ from tilewright.flows.fpga import measure_area, measure_fmax
 from tilewright_sim.models import Request, read_words, word_count, write_bytes
 from tilewright_sim.testbench import AxiMemory, ReadMemory, WriteMemory, pysim
 
-from .figures import Figure
+from .results import Measurement
 
 __all__ = ["bench_dma"]
 
@@ -22,8 +22,8 @@ ROWS = [Request(64 * part, 64, SIZE // 1024, 1024) for part in range(16)]
 LUTS = {"dma-reader": 628, "dma-writer": 900}
 
 
-def bench_dma() -> Iterator[Figure]:
-    """Measure both engines; yield each figure when it is known. About three minutes on two cores."""
+def bench_dma() -> Iterator[Measurement]:
+    """Measure both engines; yield each result when it is known. About three minutes on two cores."""
     for write, name in ((False, "read"), (True, "write")):
         yield _utilisation(f"{name} 64 KiB as 4 queued requests, 64-bit, bursts of 16", "100 %", 1, QUEUED, write)
     yield _utilisation("read 64 KiB, latency 100 cycles", "≥ 99.9 %", 0.999, [Request(0, SIZE)], False, latency=100)
@@ -31,26 +31,28 @@ def bench_dma() -> Iterator[Figure]:
         yield _utilisation(f"{name} 64 KiB in rows of 64 bytes, stride 1 KiB", "≥ 98 %", 0.98, ROWS, write)
     for product in LUTS:
         yield _first_address(product)
-    for product, bar in LUTS.items():
+    for product, target in LUTS.items():
         luts = measure_area(PRODUCTS[product], CONFIG, "ecp5").lut4
         command = f"tilewright area {product} --target ecp5"
-        yield Figure(f"area of {product}", f"≤ {bar} LUT4-equivalents", f"{luts}", luts <= bar, command)
+        yield Measurement(f"area of {product}", f"≤ {target} LUT4-equivalents", f"{luts}", luts <= target, command)
     for product in LUTS:
         best = max(measure_fmax(PRODUCTS[product], CONFIG, [1, 2, 3]))
         name = f"Fmax of {product}, ECP5-85k speed 6, ports registered, best of 3 seeds"
-        yield Figure(name, "≥ 140 MHz", f"{best:.1f} MHz", best >= 140, f"tilewright fmax {product} --seeds 3")
+        yield Measurement(name, "≥ 140 MHz", f"{best:.1f} MHz", best >= 140, f"tilewright fmax {product} --seeds 3")
 
 
-def _utilisation(name: str, bar: str, least: float, requests: list[Request], write: bool, latency: int = 0) -> Figure:
+def _utilisation(
+    name: str, target: str, min_share: float, requests: list[Request], write: bool, latency: int = 0
+) -> Measurement:
     """The share of the cycles from the first beat on the bus to the last in which a beat moves."""
     memory, _ = _run(requests, write, latency)
     beats, cycles = len(memory.beat_cycles), memory.beat_cycles[-1] - memory.beat_cycles[0] + 1
     share = beats / cycles
-    measured = f"{share:.2%} ({beats} beats in {cycles} cycles)"
-    return Figure(f"{name}: cycles with a beat", bar, measured, share >= least, COMMAND)
+    result = f"{share:.2%} ({beats} beats in {cycles} cycles)"
+    return Measurement(f"{name}: cycles with a beat", target, result, share >= min_share, COMMAND)
 
 
-def _first_address(product: str) -> Figure:
+def _first_address(product: str) -> Measurement:
     """The most cycles from the acceptance of a descriptor to its first address.
 
     To write, the words of its first burst are at hand: fewer than a longest burst's, just those, or more.
@@ -59,7 +61,9 @@ def _first_address(product: str) -> Figure:
     for request in (Request(0, 8), Request(120, 16), Request(0, 128), Request(0, 256)):
         memory, accepted = _run([request], product == "dma-writer", 0, after=40)
         cycles = max(cycles, memory.bursts[0][0] - accepted)
-    return Figure(f"{product}: descriptor accepted to first address", "≤ 2 cycles", f"{cycles}", cycles <= 2, COMMAND)
+    return Measurement(
+        f"{product}: descriptor accepted to first address", "≤ 2 cycles", f"{cycles}", cycles <= 2, COMMAND
+    )
 
 
 def _run(requests: list[Request], write: bool, latency: int, after: int = 0) -> tuple[AxiMemory, int]:

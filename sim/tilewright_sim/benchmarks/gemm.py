@@ -1,4 +1,4 @@
-"""Measure what the README promises of the accelerator."""
+"""Measure the accelerator."""
 
 import os
 import statistics
@@ -16,7 +16,7 @@ from tilewright.flows.fpga import measure_area, measure_fmax
 from tilewright_sim.host import Requant, RunResult, Simulator, check_result
 from tilewright_sim.models.cycles import Bus, Gemm, estimate
 
-from .figures import Figure
+from .results import Measurement
 
 __all__ = ["bench_gemm", "random_gemm"]
 
@@ -26,8 +26,8 @@ DECODING = [(576, 576, 16), (1536, 576, 8), (576, 1536, 8), (49152, 576, 2)]
 """N, K, and how many are queued."""
 
 
-def bench_gemm() -> Iterator[Figure]:
-    """Measure the accelerator; yield each figure when it is known. About ten minutes on two cores."""
+def bench_gemm() -> Iterator[Measurement]:
+    """Measure the accelerator; yield each result when it is known. About ten minutes on two cores."""
     yield _busy(BASE, 512, 64, 0.995, "16×16, 128-bit bus, memory latency 64")
     yield _busy(SMALL, 256, 0, 0.985, "8×8, 64-bit bus, one port, latency 0")
     yield _busy(SMALL, 64, 0, 0.90, "8×8, 64-bit bus, one port, latency 0")
@@ -68,23 +68,23 @@ def random_gemm(
     return run
 
 
-def _busy(config: AcceleratorConfig, size: int, latency: int, bar: float, about: str) -> Figure:
+def _busy(config: AcceleratorConfig, size: int, latency: int, target: float, about: str) -> Measurement:
     run = random_gemm(config, size, size, size, latency=latency)
     preset = "base" if config is BASE else "small"
-    return Figure(
+    return Measurement(
         f"GEMM {size}³, {about}, int8 out: multipliers busy from doorbell to interrupt",
-        f"≥ {bar:.1%}",
+        f"≥ {target:.1%}",
         f"{run.utilisation:.2%} ({run.cycles:,} cycles)",
-        run.utilisation >= bar,
+        run.utilisation >= target,
         f"tilewright gemm --random {size}x{size}x{size} --preset {preset} --latency {latency} --int8",
     )
 
 
-def _decoding(n: int, k: int, count: int) -> Figure:
+def _decoding(n: int, k: int, count: int) -> Measurement:
     run = random_gemm(BASE, 1, n, k, count, latency=64)
     beats = estimate(BASE, [Gemm(m=1, n=n, k=k)] * count).bus_cycles
     share = beats / run.cycles
-    return Figure(
+    return Measurement(
         f"M = 1, N×K = {n}×{k}, 16×16, 128-bit bus, latency 64, {count} queued: share of what the bus can carry",
         "≥ 99 %",
         f"{share:.2%} ({beats:,.0f} words in {run.cycles:,} cycles)",
@@ -93,12 +93,12 @@ def _decoding(n: int, k: int, count: int) -> Figure:
     )
 
 
-def _queue() -> Figure:
+def _queue() -> Measurement:
     run = random_gemm(BASE, 64, 192, 64, 100, latency=64)
     guess = estimate(BASE, [Gemm(m=64, n=192, k=64)] * 100)
-    least = max(guess.multiplier_cycles, guess.bus_cycles)
-    share = least / run.cycles
-    return Figure(
+    bound = max(guess.multiplier_cycles, guess.bus_cycles)
+    share = bound / run.cycles
+    return Measurement(
         f"queue of 100 GEMMs 64×192×64, 16×16, 128-bit bus, latency 64: share of what the {guess.bound} can do",
         "≥ 96 %",
         f"{share:.2%} ({run.cycles:,} cycles)",
@@ -107,7 +107,7 @@ def _queue() -> Figure:
     )
 
 
-def _estimates() -> Figure:
+def _estimates() -> Measurement:
     """The shapes of this bench, and ten random ones."""
     rng = np.random.default_rng(1)
     shapes = [(BASE, 512, 512, 512, 1, 64), (SMALL, 256, 256, 256, 1, 0), (SMALL, 64, 64, 64, 1, 0)]
@@ -119,7 +119,7 @@ def _estimates() -> Figure:
     for config, m, n, k, count, latency in shapes:
         guess = estimate(config, [Gemm(m=m, n=n, k=k)] * count, Bus(latency=latency)).cycles
         worst = max(worst, abs(guess / random_gemm(config, m, n, k, count, latency=latency).cycles - 1))
-    return Figure(
+    return Measurement(
         "`tilewright estimate`: largest error over these shapes and 10 random ones",
         "≤ 3 %",
         f"{worst:.2%}",
@@ -128,9 +128,9 @@ def _estimates() -> Figure:
     )
 
 
-def _area() -> Figure:
+def _area() -> Measurement:
     luts = measure_area(PRODUCTS["accelerator"], SMALL, "ecp5").lut4
-    return Figure(
+    return Measurement(
         "whole accelerator, 8×8, 64-bit bus, ECP5",
         "≤ 8,000 LUT4-equivalents",
         f"{luts:,}",
@@ -139,9 +139,9 @@ def _area() -> Figure:
     )
 
 
-def _fmax() -> Figure:
+def _fmax() -> Measurement:
     best = max(measure_fmax(PRODUCTS["accelerator"], SMALL, [1, 2, 3]))
-    return Figure(
+    return Measurement(
         "Fmax of the whole accelerator, 8×8, 64-bit bus, ECP5-85k speed 6, best of 3 seeds",
         "≥ 110 MHz",
         f"{best:.1f} MHz",
@@ -150,14 +150,14 @@ def _fmax() -> Figure:
     )
 
 
-def _speed() -> Figure:
+def _speed() -> Measurement:
     rates = []
     with Simulator(BASE, latency=64) as chip:
         for _ in range(5):
             run = random_gemm(BASE, 256, 512, 512, chip=chip)
             rates.append(run.cycles / run.seconds)
     rate = statistics.median(rates)
-    return Figure(
+    return Measurement(
         "fast simulator, 16×16 accelerator with its memory, multiplying, median of 5 runs of 262,144 cycles",
         "≥ 1 million cycles/s",
         f"{rate / 1e6:.2f} million cycles/s",
@@ -166,7 +166,7 @@ def _speed() -> Figure:
     )
 
 
-def _build() -> Figure:
+def _build() -> Measurement:
     with (
         tempfile.TemporaryDirectory(prefix="tilewright-") as folder,
         mock.patch.dict(os.environ, {"TILEWRIGHT_CACHE": folder}),
@@ -177,7 +177,7 @@ def _build() -> Figure:
         start = time.perf_counter()
         Simulator(BASE).close()
         again = time.perf_counter() - start
-    return Figure(
+    return Measurement(
         "fast simulator, 16×16: first use of a configuration, and later ones",
         "≤ 60 s, cached",
         f"{first:.0f} s, {again:.2f} s",

@@ -1,4 +1,4 @@
-"""TODO."""
+"""The standard-cell libraries of this machine."""
 
 import os
 from pathlib import Path

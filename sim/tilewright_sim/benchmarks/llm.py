@@ -1,4 +1,4 @@
-"""Measure what the README promises of a language model on the accelerator."""
+"""Measure a language model on the accelerator."""
 
 import json
 import subprocess
@@ -12,7 +12,7 @@ from tilewright.base import ToolError
 from tilewright_sim.nn.importers import fetch
 from tilewright_sim.nn.llm import TEXTS, compare, load_model, open_source, public_text
 
-from .figures import Figure
+from .results import Measurement
 
 __all__ = ["bench_llm"]
 
@@ -22,8 +22,8 @@ COMMAND = f'tilewright llm "{QUESTION}" --check'
 ABOUT = "SmolLM2-135M, 16×16, 128-bit bus, latency 64"
 
 
-def bench_llm() -> Iterator[Figure]:
-    """Measure the language model; yield each figure when it is known. About ten minutes on two cores.
+def bench_llm() -> Iterator[Measurement]:
+    """Measure the language model; yield each result when it is known. About ten minutes on two cores.
 
     The model is fetched if it is not there. The answer comes from a process of its own, compared with the golden
     model all the while.
@@ -31,10 +31,10 @@ def bench_llm() -> Iterator[Figure]:
     path = fetch(MODEL, lambda done, total: None)
     load_model(path)
     start = time.perf_counter()
-    figures = _answer()
+    answered = _answer()
     seconds = time.perf_counter() - start
-    prefill, decode = figures["phases"]["prefill"], figures["phases"]["decode"]
-    yield Figure(
+    prefill, decode = answered["phases"]["prefill"], answered["phases"]["decode"]
+    yield Measurement(
         f"decode, {ABOUT}: share of the bus roofline over the whole token, host time excluded",
         "≥ 97 %",
         f"{decode['bus_share']:.2%} ({decode['cycles_per_token']:,.0f} cycles per token)",
@@ -42,7 +42,7 @@ def bench_llm() -> Iterator[Figure]:
         COMMAND,
     )
     busy = prefill["linear_layers"]["multipliers_busy"]
-    yield Figure(
+    yield Measurement(
         f"prefill of {prefill['tokens']} tokens, {ABOUT}: multipliers busy over the linear layers of all blocks",
         "≥ 90 %",
         f"{busy:.2%} ({prefill['cycles_per_token']:,.0f} cycles per token)",
@@ -50,23 +50,23 @@ def bench_llm() -> Iterator[Figure]:
         COMMAND,
     )
     per_token = decode["simulated_seconds_per_token"]
-    yield Figure(
+    yield Measurement(
         f"simulated decode, {ABOUT}: time per token, host included",
         "≤ 20 s",
-        f"{per_token:.1f} s ({figures['cycles'] / figures['simulator_seconds'] / 1e6:.2f} million cycles/s)",
+        f"{per_token:.1f} s ({answered['cycles'] / answered['simulator_seconds'] / 1e6:.2f} million cycles/s)",
         per_token <= 20,
         COMMAND,
     )
-    answer, equal = figures["answer"].strip(), figures["compared"]
-    yield Figure(
+    answer, equal = answered["answer"].strip(), answered["compared"]
+    yield Measurement(
         f"“{QUESTION}” on the RTL: the whole answer, {equal:,} sums equal to the golden model's",
         "≤ 5 minutes, naming Paris",
         f"{seconds:.0f} s, “{answer}”",
         seconds <= 300 and "Paris" in answer,
         COMMAND,
     )
-    memory = figures["peak_bytes"]
-    yield Figure("memory of that process", "≤ 2 GB", f"{memory / 1e9:.2f} GB", memory <= 2e9, COMMAND)
+    memory = answered["peak_bytes"]
+    yield Measurement("memory of that process", "≤ 2 GB", f"{memory / 1e9:.2f} GB", memory <= 2e9, COMMAND)
     yield from _accuracy(path)
 
 
@@ -79,25 +79,25 @@ def _answer() -> dict[str, Any]:
     return json.loads(done.stdout)
 
 
-def _accuracy(path: Path) -> Iterator[Figure]:
+def _accuracy(path: Path) -> Iterator[Measurement]:
     model, source = load_model(path), open_source(path)
     for name, (_, about) in TEXTS.items():
         found = compare(source, model, model.tokenizer.encode(public_text(name)))
         text = f"{found.tokens:,} tokens of {about}, int8 against the file's weights in float32, both in numpy"
         command = "tilewright model perplexity"
-        yield Figure(
+        yield Measurement(
             f"perplexity, {text}",
             "at most 10 % more" if name == "memorised" else "–",
             f"{found.of_int8.value:.2f} against {found.of_float.value:.2f}, "
             f"{found.cost:+.1%} ± {found.ratio.error:.1%}",
-            found.cost <= 0.10 if name == "memorised" else True,
+            found.cost <= 0.10 if name == "memorised" else None,
             command,
         )
-        yield Figure(
+        yield Measurement(
             f"KL divergence from float, {text}",
-            "–", f"{found.divergence.value:.4f} ± {found.divergence.error:.4f}", True, command,
+            "–", f"{found.divergence.value:.4f} ± {found.divergence.error:.4f}", None, command,
         )  # fmt: skip
-        yield Figure(
+        yield Measurement(
             f"equal likeliest token, {text}",
-            "–", f"{found.equal_top.value:.1%} ± {found.equal_top.error:.1%}", True, command,
+            "–", f"{found.equal_top.value:.1%} ± {found.equal_top.error:.1%}", None, command,
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Measure what the README says about costs."""
+"""Measure reports, and standard cells against a naive array."""
 
 import tempfile
 import time
@@ -12,8 +12,8 @@ from tilewright.flows.asic import Library, adder_cells, find_flop, map_verilog, 
 from tilewright.tile import TileConfig
 from tilewright_sim.cost import Report, measure
 
-from .figures import Figure
 from .libraries import libraries
+from .results import Measurement
 
 __all__ = ["NAIVE", "bench_report", "naive_area"]
 
@@ -29,10 +29,10 @@ def naive_area(library: Library) -> float:
         return netlist.cell_area
 
 
-def bench_report() -> Iterator[Figure]:
-    """Measure what reports promise; yield each figure when it is known. About ten minutes on two cores.
+def bench_report() -> Iterator[Measurement]:
+    """Measure what reports promise; yield each result when it is known. About ten minutes on two cores.
 
-    The figures of libraries that are not there are left out.
+    Libraries that are not there are left out.
 
     Raises
     ------
@@ -54,18 +54,18 @@ def _tile_on(files: tuple[Path, ...], freq: float | None, energy: bool) -> Repor
     return measure("tile", config, ReportTarget.parse("asic", files), freq=freq, energy=energy)
 
 
-def _asap7(files: tuple[Path, ...]) -> Iterator[Figure]:
+def _asap7(files: tuple[Path, ...]) -> Iterator[Measurement]:
     report = _tile_on(files, 1000, True)
     command = "tilewright report tile --preset small --target asic --liberty … --freq 1000 --power"
     timing, power, area = report.timing or {}, report.power or {}, report.area["um2_per_multiplier"]
-    yield Figure(
+    yield Measurement(
         "asap7, 8×8 int8 tile at 1 GHz: cells per multiplier, timing met, no net but the clock ideal",
         "≤ 50 µm², slack ≥ 0",
         f"{area:.1f} µm², slack {1000 * timing['slack_ns']:.0f} ps",
         area <= 50 and timing["met"],
         command,
     )
-    yield Figure(
+    yield Measurement(
         "asap7, 8×8 int8 tile at 1 GHz: energy on random data, cells only",
         "≤ 0.25 pJ per MAC",
         f"{power['pj_per_mac']:.3f} pJ per MAC ({power['total_mw']:.1f} mW)",
@@ -73,7 +73,7 @@ def _asap7(files: tuple[Path, ...]) -> Iterator[Figure]:
         command,
     )
     whole, parts = report.area["total"]["cell_um2"], sum(m["cell_um2"] for m in report.area["modules"])
-    yield Figure(
+    yield Measurement(
         "areas of the modules against the total, asap7 tile",
         "within 1 %",
         f"{abs(parts / whole - 1):.4%} off",
@@ -82,10 +82,10 @@ def _asap7(files: tuple[Path, ...]) -> Iterator[Figure]:
     )
 
 
-def _against_naive(name: str, files: tuple[Path, ...]) -> Figure:
+def _against_naive(name: str, files: tuple[Path, ...]) -> Measurement:
     ours = _tile_on(files, None, False).area["total"]["cell_um2"]
     naive = naive_area(read_libraries(files))
-    return Figure(
+    return Measurement(
         f"{name}, 8×8 int8 tile against a naive array (`a * b` and 32 bits a cell) by the same flow: cell area",
         "< 1",
         f"{ours / naive:.3f} ({ours:,.0f} to {naive:,.0f} µm²)",
@@ -94,17 +94,17 @@ def _against_naive(name: str, files: tuple[Path, ...]) -> Figure:
     )
 
 
-def _accelerator() -> Iterator[Figure]:
+def _accelerator() -> Iterator[Measurement]:
     config = AcceleratorConfig.preset("small")
-    for seeds, bar, text in (((), 60, "without place and route"), ((1,), 360, "with it, one seed")):
+    for seeds, target, text in (((), 60, "without place and route"), ((1,), 360, "with it, one seed")):
         start = time.perf_counter()
         measure("accelerator", config, "ecp5-85k", seeds=seeds, shapes=[(64, 64, 64)])
         seconds = time.perf_counter() - start
         option = " --seeds 1" if seeds else ""
-        yield Figure(
+        yield Measurement(
             f"report of the 8×8 accelerator on ECP5, {text}",
-            f"≤ {bar} s",
+            f"≤ {target} s",
             f"{seconds:.0f} s",
-            seconds <= bar,
+            seconds <= target,
             f"tilewright report accelerator --preset small --target ecp5-85k{option}",
         )

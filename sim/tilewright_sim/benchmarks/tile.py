@@ -1,9 +1,9 @@
-"""Measure what the README promises."""
+"""Measure the matrix-multiply tile."""
 
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,21 +16,15 @@ from tilewright.verilog import generate
 from tilewright_sim.models import gemm as golden
 from tilewright_sim.verilated import TileResult, TileSimulator
 
-from .board import bench_board
-from .configurations import bench_configurations
-from .dma import bench_dma
-from .figures import Configuration, Figure, markdown
-from .gemm import bench_gemm
-from .llm import bench_llm
-from .report import bench_report
+from .results import Measurement
 
-__all__ = ["BENCHES", "Figure", "markdown", "update_readme"]
+__all__ = ["bench_tile"]
 
 TILE = PRODUCTS["tile"]
 
 
-def bench_tile() -> Iterator[Figure]:
-    """Measure the tile; yield each figure when it is known. About five minutes on two cores."""
+def bench_tile() -> Iterator[Measurement]:
+    """Measure the tile; yield each result when it is known. About five minutes on two cores."""
     for dot in (1, 8):
         yield _area_with_dsp(dot)
     yield _area_without_dsp()
@@ -39,17 +33,6 @@ def bench_tile() -> Iterator[Figure]:
     yield _utilisation()
     yield _giant()
     yield _speed()
-
-
-BENCHES: dict[str, Callable[[], Iterator[Figure] | Iterator[Configuration]]] = {
-    "tile": bench_tile,
-    "dma": bench_dma,
-    "gemm": bench_gemm,
-    "report": bench_report,
-    "configurations": bench_configurations,
-    "llm": bench_llm,
-    "board": bench_board,
-}
 
 
 def _small(multiplier: str, dot: int) -> tuple[TileConfig, str]:
@@ -63,10 +46,10 @@ def _per_multiplier(area: Area) -> tuple[float, float]:
     return area.lut4 / area.multipliers, area.ff / area.multipliers
 
 
-def _area_with_dsp(dot: int) -> Figure:
+def _area_with_dsp(dot: int) -> Measurement:
     config, options = _small("dsp", dot)
     luts, flip_flops = _per_multiplier(measure_area(TILE, config, "ecp5"))
-    return Figure(
+    return Measurement(
         f"8×8 int8, `dot` {dot}, ECP5 with DSPs, per multiplier",
         "≤ 18 LUT4-equivalents, ≤ 50 FF",
         f"{luts:.1f} LUT4-equivalents, {flip_flops:.1f} FF",
@@ -75,10 +58,10 @@ def _area_with_dsp(dot: int) -> Figure:
     )
 
 
-def _area_without_dsp() -> Figure:
+def _area_without_dsp() -> Measurement:
     config, options = _small("lut", 8)
     luts, _ = _per_multiplier(measure_area(TILE, config, "ecp5"))
-    return Figure(
+    return Measurement(
         "8×8 int8, ECP5 without DSPs, per multiplier",
         "≤ 100 LUT4-equivalents",
         f"{luts:.1f} LUT4-equivalents",
@@ -87,10 +70,10 @@ def _area_without_dsp() -> Figure:
     )
 
 
-def _fmax(dot: int) -> Figure:
+def _fmax(dot: int) -> Measurement:
     config, options = _small("dsp", dot)
     best = max(measure_fmax(TILE, config, [1, 2, 3]))
-    return Figure(
+    return Measurement(
         f"Fmax 8×8 int8, `dot` {dot}, ECP5-85k speed 6, ports registered, best of 3 seeds",
         "≥ 200 MHz",
         f"{best:.1f} MHz",
@@ -99,11 +82,11 @@ def _fmax(dot: int) -> Figure:
     )
 
 
-def _utilisation() -> Figure:
+def _utilisation() -> Measurement:
     config = TileConfig.preset("base")
     result = _run_back_to_back(config, tiles=200)
     share = len(result.sums) / result.result_cycles
-    return Figure(
+    return Measurement(
         "multipliers busy, 200 weight tiles back to back with `cols` rows each, 16×16",
         "100 %",
         f"{share:.2%} ({len(result.sums)} results in {result.result_cycles} cycles)",
@@ -112,13 +95,13 @@ def _utilisation() -> Figure:
     )
 
 
-def _giant() -> Figure:
+def _giant() -> Measurement:
     start = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="tilewright-") as folder:
         generate(TILE, TileConfig.preset("giant"), Path(folder))
         seconds = time.perf_counter() - start
         size = (Path(folder) / "tile.v").stat().st_size
-    return Figure(
+    return Measurement(
         "64×64, `dot` 16: time to write, size of the Verilog",
         "≤ 20 s, ≤ 1 MB",
         f"{seconds:.1f} s, {size / 1e6:.3f} MB",
@@ -127,11 +110,11 @@ def _giant() -> Figure:
     )
 
 
-def _speed() -> Figure:
+def _speed() -> Measurement:
     config = TileConfig.preset("base")
     runs = [_run_back_to_back(config, tiles=16_000) for _ in range(5)]
     rate = statistics.median(run.cycles / run.seconds for run in runs)
-    return Figure(
+    return Measurement(
         "16×16 in Verilator with a C++ driver, median of 5 runs of 256,000 cycles",
         "≥ 1.5 million cycles/s",
         f"{rate / 1e6:.2f} million cycles/s",
@@ -152,19 +135,3 @@ def _run_back_to_back(config: TileConfig, tiles: int) -> TileResult:
     if not (result.sums.reshape(-1, *expected.shape) == expected).all():
         raise AssertionError("the tile's sums differ from the golden model's")
     return result
-
-
-def update_readme(text: str, name: str, table: str) -> str:
-    """Replace what stands between the marks ``<!-- bench NAME -->`` and ``<!-- end NAME -->``.
-
-    Raises
-    ------
-    ValueError
-        If the text has no such marks.
-    """
-    begin, end = f"<!-- bench {name} -->", f"<!-- end {name} -->"
-    before, found, rest = text.partition(begin)
-    _, ended, after = rest.partition(end)
-    if not found or not ended:
-        raise ValueError(f"it has no marks {begin} and {end}")
-    return f"{before}{begin}\n{table}\n{end}{after}"

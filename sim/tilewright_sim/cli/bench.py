@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from tilewright.base import TilewrightError, write_files
-from tilewright_sim.benchmarks import BENCHES, Configuration, Figure, markdown, update_readme
+from tilewright.base import TilewrightError, check_output, write_files
+from tilewright_sim.benchmarks import BENCHES, Configuration, Measurement, markdown, update_page
 from tilewright_sim.console import FigureTable, console
 
 from .demo import BOARD_IMAGES, board_demo, digits_demo
@@ -18,49 +18,57 @@ __all__ = ["bench", "demo"]
 @click.argument("what", metavar="WHAT", type=click.Choice(list(BENCHES)))
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print the table as Markdown.")
 @click.option(
-    "--readme",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Also put the table into this file, between <!-- bench WHAT --> and <!-- end WHAT -->.",
+    "--docs",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Also put the table into the page WHAT.md of this folder (docs/results in a checkout), between its marks "
+    "<!-- bench WHAT --> and <!-- end WHAT -->.",
 )
-def bench(what: str, as_markdown: bool, readme: Path | None) -> None:
-    """Measure the figures that the README shows for WHAT, one of its tables, and print each as soon as it is known.
+def bench(what: str, as_markdown: bool, docs: Path | None) -> None:
+    """Measure the results that docs/results shows for WHAT; print each as soon as it is known.
 
-    Nothing is tuned for it: it runs the same code as the other commands. Five to ten minutes for each on two cores,
-    half an hour for the boards.
+    Nothing is tuned for it: it runs the same code as the other commands. On two cores each takes five to ten minutes,
+    the boards half an hour.
     """
-    if readme is not None:
-        _replace(readme, what, "")  # fail before five minutes of measuring
-    figures: list[Figure | Configuration] = []
+    page = docs / f"{what}.md" if docs is not None else None
+    if page is not None:
+        _replace(page, what, "")  # fail before five minutes of measuring
+        check_output(page)
+    results: list[Measurement | Configuration] = []
     with console.status("") as status:
-        measuring: Iterator[Figure | Configuration] = iter(BENCHES[what]())
+        measuring: Iterator[Measurement | Configuration] = iter(BENCHES[what]())
         while True:
-            status.update(f"measuring figure {len(figures) + 1}")
-            figure = next(measuring, None)
-            if figure is None:
+            status.update(f"measuring result {len(results) + 1}")
+            result = next(measuring, None)
+            if result is None:
                 break
-            figures.append(figure)
-            console.print(str(figure), highlight=False)
-    click.echo(markdown(figures) if as_markdown else _plain(figures), nl=False)
-    if readme is not None:
-        write_files(readme.parent, {readme.name: _replace(readme, what, markdown(figures))})
+            results.append(result)
+            console.print(str(result), highlight=False)
+    click.echo(markdown(results) if as_markdown else _plain(results), nl=False)
+    if page is not None:
+        write_files(page.parent, {page.name: _replace(page, what, markdown(results))})
 
 
-def _replace(readme: Path, what: str, table: str) -> str:
+def _replace(page: Path, what: str, table: str) -> str:
     try:
-        return update_readme(readme.read_text(encoding="utf-8"), what, table)
+        return update_page(page.read_text(encoding="utf-8"), what, table)
     except OSError as error:
-        raise TilewrightError(f"cannot read {readme}: {error.strerror}") from None
+        raise TilewrightError(
+            f"cannot read {page}: {error.strerror}; --docs takes the folder docs/results of a checkout"
+        ) from None
+    except UnicodeDecodeError:
+        raise TilewrightError(f"cannot put the table into {page}: it is not UTF-8") from None
     except ValueError as error:
-        raise TilewrightError(f"cannot put the table into {readme}: {error}") from None
+        raise TilewrightError(f"cannot put the table into {page}: {error}") from None
 
 
-def _plain(figures: list[Figure | Configuration]) -> str:
+def _plain(results: list[Measurement | Configuration]) -> str:
     """The table without commands, for the terminal."""
     table = FigureTable()
-    for heading in figures[0].HEADINGS[:-1] if figures else ():
+    for heading in results[0].HEADINGS[:-1] if results else ():
         table.add_column(heading)
-    for figure in figures:
-        table.add_row(*(cell.replace("**", "").replace("`", "") for cell in figure.cells()[:-1]))
+    for result in results:
+        table.add_row(*(cell.replace("**", "").replace("`", "") for cell in result.cells()[:-1]))
     with console.capture() as captured:
         console.print(table)
     return captured.get()

@@ -52,7 +52,7 @@ COMMANDS = {
     "area": Command(
         "tilewright_sim.cli.implement", "area", "Synthesize with Yosys; count LUTs, flip-flops, DSP blocks and RAMs."
     ),
-    "bench": Command("tilewright_sim.cli.bench", "bench", "Measure the figures in one of the README's tables.", "dev"),
+    "bench": Command("tilewright_sim.cli.bench", "bench", "Measure the results in one page of docs/results.", "dev"),
     "bitstream": Command(
         "tilewright_sim.cli.bitstream", "bitstream", "Build the bitstream of a whole system for a board.", "board"
     ),

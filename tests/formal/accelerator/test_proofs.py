@@ -1,4 +1,4 @@
-"""Proofs of credits, buffers, pointers and progress of the accelerator, and bugs that they find; see README.md."""
+"""Proofs of the accelerator's credits, buffers, pointers and progress, with seeded bugs; see docs/verification.md."""
 
 import pytest
 from amaranth.hdl import Signal

@@ -1,4 +1,4 @@
-"""Proofs of the DMA engines, and for each rule a bug that its proof finds. The table is in README.md."""
+"""Proofs of the DMA engines, and for each rule a bug that its proof finds; see docs/verification.md."""
 
 import pytest
 from amaranth.hdl import Cat, Signal

@@ -1,4 +1,4 @@
-"""Proofs of the SDRAM controller, and for each rule a controller that breaks it. The table is in README.md."""
+"""Proofs of the SDRAM controller, and for each rule a controller that breaks it; see docs/verification.md."""
 
 import pytest
 from formal.sdram.proofs import TinyConfig, handshakes, refresh, sequencer, tiny

@@ -65,7 +65,7 @@ OTHERS = [
     ["gemm", *MATRIX, "--board", "no-such-port"],
     ["board-sim", "--board", "icebreaker", "--set", "clock_hz=1"],
     ["demo", "--images", "1"],
-    ["bench", "tile", "--readme", "pyproject.toml"],
+    ["bench", "tile", "--docs", "pyproject.toml"],
     ["llm", "hello", "--model", "no-such.gguf"],
     ["model", "perplexity", "--model", "no-such.gguf"],
     ["fmax", "tile", "--set", "rows=1", "--set", "cols=1", "--set", "dot=1", "--seeds", "1"],

@@ -47,7 +47,12 @@ def tilewright(*arguments: str, folder: Path, **environment: str) -> subprocess.
         (["area", "tile", "--targt", "ecp5"], "--target"),
         (["area", "tile", "--target", "asic"], "'asic'"),
         (["presets", "--schema"], "needs a PRODUCT"),
-        (["bench", "tile", "--readme", "file"], "has no marks"),
+        (["bench", "tile", "--docs", "pages"], "it does not have the marks <!-- bench tile --> and <!-- end tile -->"),
+        (
+            ["bench", "dma", "--docs", "pages"],
+            "dma.md: No such file or directory; --docs takes the folder docs/results",
+        ),
+        (["bench", "gemm", "--docs", "pages"], "gemm.md: it is not UTF-8"),
         (["demo", "--images", "451"], "451"),
         (["demo", "--board-sim", "--preset", "nano"], "a board has its own"),
         (["report", "tile", "--target", "ecp5", "--freq", "180"], "is checked by place and route: add --seeds 1"),
@@ -61,6 +66,9 @@ def test_a_mistake_is_one_line_and_status_2(arguments, says, tmp_path):
     (tmp_path / "broken.toml").write_text("rows = = 3")
     (tmp_path / "unknown.toml").write_text("[tile]\nfoo = 1")
     (tmp_path / "file").write_text("text")
+    (tmp_path / "pages").mkdir()
+    (tmp_path / "pages" / "tile.md").write_text("text")
+    (tmp_path / "pages" / "gemm.md").write_bytes(b"\xff")
     before = sorted(tmp_path.rglob("*"))
     done = tilewright(*arguments, folder=tmp_path)
     assert done.returncode == 2
