@@ -3,15 +3,15 @@
 from amaranth.hdl import Module, Signal
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from tilewright.accelerator.compact import CompactRouter, CompactStore
+from tilewright.accelerator.compact import CompactAccumulators, CompactReadArbiter, CompactStore
 from tilewright.accelerator.contract import AcceleratorConfig
-from tilewright.accelerator.execute import Execute
+from tilewright.accelerator.execute import Accumulators, Execute, Panel, Ring
 from tilewright.accelerator.frontend import Command
-from tilewright.accelerator.load import LoadA, LoadB, ReadRouter
-from tilewright.accelerator.registers import ENGINES, REGISTER_ADDRESS_BITS
+from tilewright.accelerator.load import LoadA, LoadB, ReadArbiter
+from tilewright.accelerator.registers import REGISTER_ADDRESS_BITS
 from tilewright.accelerator.store import Store
 from tilewright.base import SharedComponent, place
-from tilewright.bus import Axi4, AxiLite
+from tilewright.bus import Axi4, AxiLite, connect_channels
 from tilewright.dma import DmaReader, DmaWriter
 from tilewright.dma.single_beat import WordReader, WordWriter
 
@@ -26,10 +26,10 @@ class Accelerator(SharedComponent):
 
         s_axil ── Command ──┬───────────┬───────────┬──────────────┐ jobs
                             ▼           ▼           ▼              ▼
-                          LoadA       LoadB      Execute         Store
-                            │           │    panel, ring, tile,    ▲ │ parameters, epilogue
-                            └────┬──────┘    accumulators ── sums ─┘ │
-                  m_axi ◄── ReadRouter ◄── parameters, old C ────────┤
+                          LoadA ─► Panel ──► Execute           Store
+                            │     LoadB ─► Ring ─► │ Accumulators ─► │ parameters, epilogue
+                            └────┬──────┘          └────────────┘    │
+                  m_axi ◄── ReadArbiter ◄── parameters, old C ────────┤
                             DmaReader                                ▼
                   m_axi ◄──────────────────────────────────────── DmaWriter
 
@@ -63,59 +63,102 @@ class Accelerator(SharedComponent):
 
     def elaborate(self, platform):
         m = Module()
-        config = self.config
+        config, dma, compact = self.config, self.config.dma, self.config.compact
         flush = Signal()
         command = place(m, "command", Command(config), platform)
-        compact = config.compact
-        reader = place(m, "reader", WordReader(config.dma) if compact else DmaReader(config.dma), platform)
-        writer = place(m, "writer", WordWriter(config.dma) if compact else DmaWriter(config.dma), platform)
-        router = place(m, "router", CompactRouter(config) if compact else ReadRouter(config), platform, reset=flush)
+        reader = place(m, "reader", WordReader(dma) if compact else DmaReader(dma), platform)
+        writer = place(m, "writer", WordWriter(dma) if compact else DmaWriter(dma), platform)
+        read_arbiter = place(
+            m, "read_arbiter", CompactReadArbiter(config) if compact else ReadArbiter(config), platform, reset=flush
+        )
         load_a = place(m, "load_a", LoadA(config), platform, reset=flush)
         load_b = place(m, "load_b", LoadB(config), platform, reset=flush)
+        panel = place(m, "panel", Panel(config), platform, reset=flush)
+        ring = place(m, "ring", Ring(config), platform, reset=flush)
         execute = place(m, "execute", Execute(config), platform, reset=flush)
+        sums = CompactAccumulators(config) if compact else Accumulators(config)
+        accumulators = place(m, "accumulators", sums, platform, reset=flush)
         store = place(m, "store", CompactStore(config) if compact else Store(config), platform, reset=flush)
+
         connect(m, flipped(self.s_axil), command.s_axil)
-        m.d.comb += [flush.eq(command.flush), self.irq.eq(command.irq)]
+        m.d.comb += [
+            flush.eq(command.flush),
+            self.irq.eq(command.irq),
+        ]
+        connect(m, load_a.panel, panel.writer)
+        connect(m, execute.panel, panel.reader)
+        connect(m, load_b.ring, ring.writer)
+        connect(m, execute.ring, ring.reader)
+        connect(m, execute.results, accumulators.results)
+        connect(m, store.sums, accumulators.sums)
+        self._connect_jobs(m, command, (load_a, load_b, execute, store))
+        m.d.comb += [
+            load_a.head.eq(command.head),
+            load_b.head.eq(command.head),
+            store.head.eq(command.head),
+            read_arbiter.head.eq(command.head),
+            read_arbiter.b_first_tile.eq(load_b.first_tile),
+            read_arbiter.parameters_urgent.eq(accumulators.sums.ready),
+        ]
 
-        # Jobs and credits.
-        walkers = dict(zip(ENGINES, (load_a, load_b, execute, store), strict=True))
-        for number, (name, walker) in enumerate(walkers.items()):
+        connect(m, command.fetch, read_arbiter.descriptor_requests)
+        connect(m, store.parameter_requests, read_arbiter.parameter_requests)
+        connect(m, store.c_requests, read_arbiter.c_requests)
+        connect(m, load_a.requests, read_arbiter.a_requests)
+        connect(m, load_b.requests, read_arbiter.b_requests)
+        connect(m, read_arbiter.descriptor_words, command.words)
+        connect(m, read_arbiter.parameter_words, store.parameter_words)
+        connect(m, read_arbiter.c_words, store.c_words)
+        connect(m, read_arbiter.a_words, load_a.words)
+        connect(m, read_arbiter.b_words, load_b.words)
+        connect(m, read_arbiter.failure, command.read_failure)
+        connect(m, store.failure, command.write_failure)
+        self._connect_reader(m, reader, read_arbiter)
+        self._connect_writer(m, writer, store)
+        m.d.comb += [
+            reader.abort.eq(command.abort),
+            writer.abort.eq(command.abort),
+            command.completed.eq(store.completed),
+            command.engines_busy.eq(reader.busy | writer.busy),
+            command.read_word.eq(self.m_axi.rvalid & self.m_axi.rready),
+            command.write_word.eq(self.m_axi.wvalid & self.m_axi.wready),
+        ]
+        return m
+
+    def _connect_jobs(self, m: Module, command: Command, engines: tuple[LoadA, LoadB, Execute, Store | CompactStore]):
+        load_a, load_b, execute, store = engines
+        for number, engine in enumerate(engines):
             m.d.comb += [
-                walker.job.valid.eq(command.job_valid[number]),
-                walker.job.payload.eq(command.job),
-                command.job_ready[number].eq(walker.job.ready),
-                getattr(command, f"activity_{name}").eq(walker.activity),
+                engine.job.valid.eq(command.job_valid[number]),
+                engine.job.payload.eq(command.job),
+                command.job_ready[number].eq(engine.job.ready),
             ]
-        for component in (load_a, load_b, store) if compact else (load_a, load_b, store, router):
-            m.d.comb += component.head.eq(command.head)
-        for letter, loader in (("a", load_a), ("b", load_b)):
-            for name in ("write", "write_row", "data", "chunk_loaded"):
-                m.d.comb += getattr(execute, f"{letter}_{name}").eq(getattr(loader, name))
-        m.d.comb += [load_a.half_freed.eq(execute.half_freed), load_b.chunk_freed.eq(execute.chunk_freed)]
-        m.d.comb += load_b.long_chunk_freed.eq(execute.long_chunk_freed)
-        for name in ("fetch", "row", "group", "release") if compact else ("fetch", "row", "take", "group", "release"):
-            m.d.comb += getattr(execute, name).eq(getattr(store, f"sums_{name}"))
-        m.d.comb += [store.sums_ready.eq(execute.ready), store.sums.eq(execute.sums)]
+        m.d.comb += [
+            command.activity_load_a.eq(load_a.activity),
+            command.activity_load_b.eq(load_b.activity),
+            command.activity_execute.eq(execute.activity),
+            command.activity_store.eq(store.activity),
+        ]
 
-        # Memory.
-        for source, requests, words in (
-            ("descriptor", command.fetch, command.words),
-            ("parameter", store.parameter_requests, store.parameter_words),
-            ("c", store.c_requests, store.c_words),
-            ("a", load_a.requests, load_a.words),
-            ("b", load_b.requests, load_b.words),
-        ):
-            connect(m, requests, getattr(router, f"{source}_requests"))
-            connect(m, getattr(router, f"{source}_words"), words)
-        m.d.comb += router.b_first_tile.eq(load_b.first_tile)
-        if isinstance(router, ReadRouter):
-            m.d.comb += router.parameters_urgent.eq(execute.ready)
-        connect(m, router.requests, reader.requests)
-        for name, port in (("o", router.words), ("status", router.status)):
-            source = getattr(reader, name)
-            if not compact:
-                m.d.comb += source.ready.eq(1)
-            m.d.comb += [port.valid.eq(source.valid), port.payload.eq(source.payload)]
+    def _connect_reader(
+        self, m: Module, reader: DmaReader | WordReader, read_arbiter: ReadArbiter | CompactReadArbiter
+    ):
+        """Words and status are never stalled: `read_arbiter` accepts one in each cycle."""
+        connect(m, read_arbiter.requests, reader.requests)
+        m.d.comb += [
+            read_arbiter.words.valid.eq(reader.o.valid),
+            read_arbiter.words.payload.eq(reader.o.payload),
+            read_arbiter.status.valid.eq(reader.status.valid),
+            read_arbiter.status.payload.eq(reader.status.payload),
+        ]
+        if isinstance(reader, DmaReader):
+            m.d.comb += [
+                reader.o.ready.eq(1),
+                reader.status.ready.eq(1),
+            ]
+        connect_channels(m, reader.m_axi, self.m_axi)
+
+    def _connect_writer(self, m: Module, writer: DmaWriter | WordWriter, store: Store | CompactStore):
         m.d.comb += [
             store.write_requests.ready.eq(writer.requests.ready),
             writer.requests.valid.eq(store.write_requests.valid),
@@ -123,17 +166,4 @@ class Accelerator(SharedComponent):
         ]
         connect(m, store.write_words, writer.i)
         connect(m, writer.status, store.write_status)
-        connect(m, router.failure, command.read_failure)
-        connect(m, store.failure, command.write_failure)
-        m.d.comb += command.completed.eq(store.completed)
-        for engine in (reader, writer):
-            m.d.comb += engine.abort.eq(command.abort)
-            for name, member in engine.m_axi.signature.members.items():
-                outer, inner = getattr(self.m_axi, name), getattr(engine.m_axi, name)
-                m.d.comb += outer.eq(inner) if member.flow == Out else inner.eq(outer)
-        m.d.comb += [
-            command.engines_busy.eq(reader.busy | writer.busy),
-            command.read_word.eq(self.m_axi.rvalid & self.m_axi.rready),
-            command.write_word.eq(self.m_axi.wvalid & self.m_axi.wready),
-        ]
-        return m
+        connect_channels(m, writer.m_axi, self.m_axi)

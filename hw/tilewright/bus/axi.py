@@ -1,12 +1,12 @@
 """AMBA AXI4 and AXI4-Lite as Amaranth interfaces with the standard signal names."""
 
-from amaranth.hdl import unsigned
+from amaranth.hdl import Module, unsigned
 from amaranth.lib import enum
-from amaranth.lib.wiring import In, Out, Signature
+from amaranth.lib.wiring import In, Out, PureInterface, Signature
 
 from tilewright.base import ConfigError
 
-__all__ = ["BOUNDARY_BYTES", "Axi4", "Axi4Read", "Axi4Write", "AxiLite", "Burst", "Response"]
+__all__ = ["BOUNDARY_BYTES", "Axi4", "Axi4Read", "Axi4Write", "AxiLite", "Burst", "Response", "connect_channels"]
 
 BOUNDARY_BYTES = 4096
 """No burst touches two blocks of this size."""
@@ -230,3 +230,16 @@ def _write(data_bits: int, addr_bits: int, id_bits: int) -> dict:
         "bvalid": In(1),
         "bready": Out(1),
     }
+
+
+def connect_channels(m: Module, part: PureInterface, whole: PureInterface) -> None:
+    """Connect an AXI4 interface that has some of the channels to the same channels of one that has all.
+
+    Parameters
+    ----------
+    part : interface of a submodule
+    whole : interface of the component around it, of the same direction
+    """
+    for name, member in part.signature.members.items():
+        inner, outer = getattr(part, name), getattr(whole, name)
+        m.d.comb += outer.eq(inner) if member.flow == Out else inner.eq(outer)

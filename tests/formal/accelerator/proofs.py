@@ -2,19 +2,20 @@
 
 from amaranth.hdl import Array, Assert, Assume, Cat, Elaboratable, Module, Mux, ResetInserter, Signal, Value
 from amaranth.lib.data import View
+from amaranth.lib.wiring import connect
 from formal.dma.proofs import Fair
 from support.formal.invariants import opened
 from support.formal.prove import Proof
 from support.formal.watchers import KeepsMoving
 
 from tilewright.accelerator.contract import AcceleratorConfig
-from tilewright.accelerator.execute.accumulators import Accumulators
+from tilewright.accelerator.execute import Accumulators, Panel, Ring
 from tilewright.accelerator.execute.activation_feeder import ActivationFeeder
 from tilewright.accelerator.execute.weight_feeder import WeightFeeder
 from tilewright.accelerator.frontend.dispatcher import INCOMPLETE, Dispatcher
 from tilewright.accelerator.frontend.range_check import RangeCheck
 from tilewright.accelerator.frontend.ring import CommandRing
-from tilewright.accelerator.load import LoadA, LoadB, ReadRouter
+from tilewright.accelerator.load import LoadA, LoadB, ReadArbiter
 from tilewright.accelerator.store.write_requests import StoreWrites
 from tilewright.tile.feeder import TileFeeder
 
@@ -122,7 +123,7 @@ class Supply(Elaboratable):
 
 
 class LoadFlags(Elaboratable):
-    """What a router adds to the words of one loader: `block_last` and `long` of the request they answer."""
+    """What a arbiter adds to the words of one loader: `block_last` and `long` of the request they answer."""
 
     def __init__(self, loader, supply):
         self.loader, self.supply = loader, supply
@@ -147,56 +148,71 @@ class ReadsWhatWasWritten(Elaboratable):
     ``freed`` says that the row may be written again.
     """
 
-    def __init__(self, loader, feeder, rows, freed):
-        self.loader, self.feeder, self.freed = loader, feeder, freed
+    def __init__(self, writer, reader, o, rows, freed):
+        self.writer, self.reader, self.o, self.freed = writer, reader, o, freed
         self.watched = Signal(range(rows))
         self.free = [self.watched]
 
     def elaborate(self, platform):
         m = Module()
-        loader, feeder, watched = self.loader, self.feeder, self.watched
+        writer, reader, watched = self.writer, self.reader, self.watched
         before, begun, full = Signal.like(watched), Signal(), Signal()
         m.d.sync += [before.eq(watched), begun.eq(1)]
         m.d.comb += Assume(~begun | (watched == before))
         wrote = Signal()
-        m.d.comb += wrote.eq(loader.write & (loader.write_row == watched))
+        m.d.comb += wrote.eq(writer.write & (writer.write_row == watched))
         m.d.comb += Assert(~wrote | ~full)
         m.d.sync += full.eq((full | wrote) & ~self.freed(m, watched))
         fetched, q = Signal(), Signal()  # of this row, and it is not what was written
-        with m.If(feeder.fetch):
-            m.d.sync += fetched.eq((feeder.row == watched) & ~full)
-        with m.If(feeder.take):
+        with m.If(reader.fetch):
+            m.d.sync += fetched.eq((reader.row == watched) & ~full)
+        with m.If(reader.take):
             m.d.sync += q.eq(fetched)
-        m.d.comb += Assert(~feeder.o.valid | ~q)
+        m.d.comb += Assert(~self.o.valid | ~q)
         return m
+
+
+class PanelCounts(Panel):
+    """The panel without its memory, which `ReadsWhatWasWritten` stands for."""
+
+    def _place_memory(self, m, platform):
+        pass
+
+
+class RingCounts(Ring):
+    """The ring without its memory, which `ReadsWhatWasWritten` stands for."""
+
+    def _place_memory(self, m, platform):
+        pass
 
 
 def panel(config, *, most=3, loader=LoadA, feeder=ActivationFeeder):
     """Load A and its feeder: the panel, its credits, and packets without gaps."""
-    load, feed = loader(config), feeder(config)
+    load, feed, buffer = loader(config), feeder(config), PanelCounts(config)
     jobs = Jobs(config, [load, feed], most=most)
     supply = Supply(config, load.requests, load.requests.payload.transfer.request, load.words)
     oldest = Signal()
 
     def freed(m, watched):
-        m.d.sync += oldest.eq(oldest ^ feed.half_freed)
-        return feed.half_freed & (watched[-1] == oldest)
+        m.d.sync += oldest.eq(oldest ^ feed.panel.free_half)
+        return feed.panel.free_half & (watched[-1] == oldest)
 
-    memory = ReadsWhatWasWritten(load, feed, config.panel_words, freed)
+    memory = ReadsWhatWasWritten(load.panel, feed.panel, feed.o, config.panel_words, freed)
     load_part, load_inside = opened(load)
-    feed_part, feed_inside = opened(feed)
+    buffer_part, counts = opened(buffer)
     modules = {
         "load": load_part,
-        "feed": feed_part,
+        "feed": feed,
+        "buffer": buffer_part,
         "jobs": jobs,
         "supply": supply,
         "flags": LoadFlags(load, supply),
-        "wires": Wires([(load.half_freed, feed.half_freed), (feed.chunk_loaded, load.chunk_loaded)]),
+        "wires": Connections([(load.panel, buffer.writer), (feed.panel, buffer.reader)]),
         "memory": memory,
-        "credits": PanelCredits(config, load, load_inside, feed, feed_inside),
+        "credits": PanelCredits(config, load, load_inside, feed, counts),
         "packets": PacketsWithoutGaps(feed),
     }
-    return Proof(**modules), [*jobs.free, *supply.free, *memory.free, feed.o.ready, feed.bank_freed]
+    return Proof(**modules), [*jobs.free, *supply.free, *memory.free, feed.o.ready, feed.has_bank]
 
 
 class Wires(Elaboratable):
@@ -211,25 +227,37 @@ class Wires(Elaboratable):
         return m
 
 
-class PanelCredits(Elaboratable):
-    """Halves, chunks and banks: none is freed that is not in use, none is used that is not there."""
+class Connections(Elaboratable):
+    """Interfaces of one signature, connected."""
 
-    def __init__(self, config, load, load_inside, feed, feed_inside):
-        self.config, self.load, self.inside, self.feed, self.fed = config, load, load_inside, feed, feed_inside
+    def __init__(self, pairs):
+        self.pairs = pairs
 
     def elaborate(self, platform):
         m = Module()
-        halves, due = self.inside["halves"], self.inside["due"]
-        chunks, banks = self.fed["chunks"], self.fed["banks"]
-        m.d.comb += Assert((halves <= 2) & ((halves < 2) | ~self.load.half_freed))
-        m.d.comb += Assert((halves > 0) | ~self.inside["take_half"])
+        for first, second in self.pairs:
+            connect(m, first, second)
+        return m
+
+
+class PanelCredits(Elaboratable):
+    """Halves, chunks and banks: none is freed that is not in use, none is used that is not there."""
+
+    def __init__(self, config, load, load_inside, feed, counts):
+        self.config, self.load, self.inside, self.feed, self.counts = config, load, load_inside, feed, counts
+
+    def elaborate(self, platform):
+        m = Module()
+        halves, chunks, due = self.counts["halves"], self.counts["chunks"], self.inside["due"]
+        writer, reader = self.load.panel, self.feed.panel
+        m.d.comb += Assert((halves <= 2) & ((halves < 2) | ~reader.free_half))
+        m.d.comb += Assert((halves > 0) | ~writer.take_half)
         # `due` falls a few cycles after the reader has answered.
         m.d.comb += Assert(due <= BEATS_LATE + 2)
         most = 2 * self.config.half_words // self.config.chunk_words
-        m.d.comb += Assert((chunks <= most) & ((chunks < most) | ~self.feed.chunk_loaded))
-        m.d.comb += Assert((chunks > 0) | ~(self.fed["issue"] & self.fed["needs_chunk"]))
-        m.d.comb += Assume((banks < 2) | ~self.feed.bank_freed)  # `Accumulators` gives back what it has
-        m.d.comb += Assert((banks <= 2) & ((banks > 0) | ~(self.fed["issue"] & self.fed["needs_bank"])))
+        m.d.comb += Assert((chunks <= most) & ((chunks < most) | ~writer.chunk_loaded))
+        m.d.comb += Assert((chunks > 0) | ~reader.take_chunk)
+        m.d.comb += Assert(self.feed.has_bank | ~self.feed.take_bank)
         return m
 
 
@@ -253,31 +281,30 @@ class PacketsWithoutGaps(Elaboratable):
 
 def ring(config, *, most=4, whole=True, loader=LoadB, feeder=WeightFeeder):
     """Load B and its feeder: the ring and its credits."""
-    load, feed = loader(config), feeder(config)
+    load, feed, buffer = loader(config), feeder(config), RingCounts(config)
     jobs = Jobs(config, [load, feed], most=most, whole=whole)
     supply = Supply(config, load.requests, load.requests.payload.transfer.request, load.words)
     oldest = Signal(range(config.ring_words))
-    chunk = Mux(feed.long_chunk_freed, config.long_chunk_words, config.chunk_words) * config.cols
+    chunk = Mux(feed.ring.free_long, config.long_chunk_words, config.chunk_words) * config.cols
 
     def freed(m, watched):
-        with m.If(feed.chunk_freed):
+        with m.If(feed.ring.free_chunk):
             m.d.sync += oldest.eq(oldest + chunk)
-        return feed.chunk_freed & ((watched - oldest)[: len(oldest)] < chunk)
+        return feed.ring.free_chunk & ((watched - oldest)[: len(oldest)] < chunk)
 
-    memory = ReadsWhatWasWritten(load, feed, config.ring_words, freed)
+    memory = ReadsWhatWasWritten(load.ring, feed.ring, feed.o, config.ring_words, freed)
     load_part, load_inside = opened(load)
-    feed_part, feed_inside = opened(feed)
-    wires = [(feed.chunk_loaded, load.chunk_loaded)]
-    wires += [(load.chunk_freed, feed.chunk_freed), (load.long_chunk_freed, feed.long_chunk_freed)]
+    buffer_part, counts = opened(buffer)
     modules = {
         "load": load_part,
-        "feed": feed_part,
+        "feed": feed,
+        "buffer": buffer_part,
         "jobs": jobs,
         "supply": supply,
         "flags": LoadFlags(load, supply),
-        "wires": Wires(wires),
+        "wires": Connections([(load.ring, buffer.writer), (feed.ring, buffer.reader)]),
         "memory": memory,
-        "credits": RingCredits(config, load, load_inside, feed, feed_inside),
+        "credits": RingCredits(config, load, load_inside, feed, counts),
     }
     return Proof(**modules), [*jobs.free, *supply.free, *memory.free, feed.o.ready]
 
@@ -285,22 +312,23 @@ def ring(config, *, most=4, whole=True, loader=LoadB, feeder=WeightFeeder):
 class RingCredits(Elaboratable):
     """Slots and chunks: none is freed that is not in use, none is used that is not there."""
 
-    def __init__(self, config, load, load_inside, feed, feed_inside):
-        self.config, self.load, self.inside, self.feed, self.fed = config, load, load_inside, feed, feed_inside
+    def __init__(self, config, load, load_inside, feed, counts):
+        self.config, self.load, self.inside, self.feed, self.counts = config, load, load_inside, feed, counts
 
     def elaborate(self, platform):
         m = Module()
         config = self.config
-        slots, chunks = self.inside["slots"], self.fed["chunks"]
+        slots, chunks = self.counts["slots"], self.counts["chunks"]
+        writer, reader = self.load.ring, self.feed.ring
         most = config.ring_words // config.cols
-        given = Mux(self.feed.long_chunk_freed, config.long_chunk_words, config.chunk_words)
+        given = Mux(reader.free_long, config.long_chunk_words, config.chunk_words)
         words = Mux(View(config.job_shape, self.inside["job"]).long, config.long_chunk_words, config.chunk_words)
-        m.d.comb += Assert((slots <= most) & (~self.feed.chunk_freed | (slots + given <= most)))
+        m.d.comb += Assert((slots <= most) & (~reader.free_chunk | (slots + given <= most)))
         m.d.comb += Assert(~self.inside["asked"] | (slots >= words))
         m.d.comb += Assert(self.inside["due"] <= BEATS_LATE + 2)
         most //= config.chunk_words
-        m.d.comb += Assert((chunks <= most) & ((chunks < most) | ~self.feed.chunk_loaded))
-        m.d.comb += Assert((chunks > 0) | ~(self.fed["issue"] & self.fed["chunk_start"]))
+        m.d.comb += Assert((chunks <= most) & ((chunks < most) | ~writer.chunk_loaded))
+        m.d.comb += Assert((chunks > 0) | ~reader.take_chunk)
         return m
 
 
@@ -309,7 +337,9 @@ def accumulators(config, cls=Accumulators):
     dut = cls(config)
     part, inside = opened(dut)
     rules = AccumulatorRules(config, dut, inside)
-    free = [dut.coming, rules.rows, rules.packets, rules.watched, dut.fetch, dut.row, dut.release]
+    results, sums = dut.results, dut.sums
+    free = [results.coming, results.take_bank, rules.rows, rules.packets, rules.watched]
+    free += [sums.fetch, sums.row, sums.release]
     return Proof(dut=part, rules=rules), free
 
 
@@ -317,7 +347,7 @@ class AccumulatorRules(Elaboratable):
     """Tiles of sums of 1 or 2 rows and 1 to 3 packets come; each row read is the last of its tile, and not yet lost.
 
     Rows are read from `ready` on, at least one cycle apart; the last with, or before, `release`. A packet starts 4
-    cycles or more after the one before. No more tiles come than there are banks.
+    cycles or more after the one before. A bank is taken for each tile before it comes.
     """
 
     def __init__(self, config, dut, inside):
@@ -327,28 +357,33 @@ class AccumulatorRules(Elaboratable):
 
     def elaborate(self, platform):
         m = Module()
-        dut, inside = self.dut, self.inside
+        results, sums, inside = self.dut.results, self.dut.sums, self.inside
         # What comes.
         row, packet, pause, begun, opened_tiles = Signal(2), Signal(2), Signal(3), Signal(), Signal(2)
         rows, packets = Signal(2), Signal(2)
         before, started = Signal.like(self.watched), Signal()
         m.d.sync += [before.eq(self.watched), started.eq(1)]
         m.d.comb += Assume(~started | (self.watched == before))
-        start = dut.coming & (row == 0) & (packet == 0)
+        start = results.coming & (row == 0) & (packet == 0)
         rows_begun, packets_begun = Signal(2), Signal(2)
         m.d.comb += [rows.eq(Mux(begun, rows_begun, self.rows)), packets.eq(Mux(begun, packets_begun, self.packets))]
         m.d.comb += Assume((self.rows >= 1) & (self.rows <= self.config.acc_rows) & (self.packets >= 1))
         last, final = row == rows - 1, packet == packets - 1
-        m.d.comb += [dut.coming_last.eq(last), dut.coming_first.eq(packet == 0), dut.coming_final.eq(final)]
-        m.d.comb += [Assume((row == 0) | dut.coming), Assume(~dut.coming | (row != 0) | (pause == 0))]
-        m.d.comb += Assume(~start | (opened_tiles < 2))
-        m.d.sync += [pause.eq(Mux(dut.coming & (row == 0), 3, pause - pause.any()))]
-        with m.If(dut.coming):
+        m.d.comb += [results.last.eq(last), results.first.eq(packet == 0), results.final.eq(final)]
+        m.d.comb += [Assume((row == 0) | results.coming), Assume(~results.coming | (row != 0) | (pause == 0))]
+        # Banks that are taken and whose tile of sums has not come yet.
+        ahead = Signal(2)
+        m.d.comb += Assume(~results.take_bank | results.has_bank)
+        m.d.comb += Assume(~start | (ahead > 0))
+        m.d.sync += ahead.eq(ahead + results.take_bank - start)
+        m.d.comb += Assert(inside["banks"] + ahead + opened_tiles == 2)
+        m.d.sync += [pause.eq(Mux(results.coming & (row == 0), 3, pause - pause.any()))]
+        with m.If(results.coming):
             m.d.sync += [begun.eq(~(last & final)), rows_begun.eq(rows), packets_begun.eq(packets)]
             m.d.sync += [row.eq(Mux(last, 0, row + 1))]
             with m.If(last):
                 m.d.sync += packet.eq(Mux(final, 0, packet + 1))
-        m.d.sync += opened_tiles.eq(opened_tiles + start - dut.release)
+        m.d.sync += opened_tiles.eq(opened_tiles + start - sums.release)
 
         # What is read: each row once, in order; the rows of the two tiles that there may be.
         sizes = [Signal(2, name=f"size_{n}") for n in range(2)]
@@ -359,23 +394,23 @@ class AccumulatorRules(Elaboratable):
                 with m.If(come == n):
                     m.d.sync += size.eq(rows)
         size = Mux(gone, sizes[1], sizes[0])
-        m.d.comb += Assume(~dut.fetch | (dut.ready & (dut.row == fetched) & (fetched < size)))
-        m.d.comb += Assume(~dut.release | (dut.ready & (fetched + dut.fetch == size)))
-        m.d.sync += fetched.eq(Mux(dut.release, 0, fetched + dut.fetch))
-        m.d.sync += gone.eq(gone ^ dut.release)
+        m.d.comb += Assume(~sums.fetch | (sums.ready & (sums.row == fetched) & (fetched < size)))
+        m.d.comb += Assume(~sums.release | (sums.ready & (fetched + sums.fetch == size)))
+        m.d.sync += fetched.eq(Mux(sums.release, 0, fetched + sums.fetch))
+        m.d.sync += gone.eq(gone ^ sums.release)
 
         # What is promised.
         complete, full = inside["complete"], Signal()
-        m.d.comb += Assert((complete <= opened_tiles) & ~(dut.release & (complete == 0)))
+        m.d.comb += Assert((complete <= opened_tiles) & ~(sums.release & (complete == 0)))
         m.d.comb += Assert(opened_tiles <= 2)
         # A result is written 3 cycles after it was announced.
         finals = Signal(3)
-        m.d.sync += finals.eq(finals << 1 | dut.coming & final)
+        m.d.sync += finals.eq(finals << 1 | results.coming & final)
         wrote = inside["write"] & (inside["write_row"] == self.watched)
         m.d.comb += Assert(~wrote | ~full)
-        read = dut.fetch & (inside["read_row"] == self.watched)
+        read = sums.fetch & (inside["read_row"] == self.watched)
         m.d.comb += Assert(~read | full)
-        frees = dut.release & (inside["drained"] == self.watched[-1])
+        frees = sums.release & (inside["drained"] == self.watched[-1])
         m.d.sync += full.eq((full | wrote & finals[-1]) & ~frees)
         return m
 
@@ -489,64 +524,71 @@ class RangeRules(Elaboratable):
 
 
 def whole_path(config, *, loader=LoadB, limit=6, most=3):
-    """Both loaders, router, feeders and the tile's feeder: something moves as long as there is work."""
-    a, b, router = LoadA(config), loader(config), ReadRouter(config)
+    """Both loaders, arbiter, feeders and the tile's feeder: something moves as long as there is work."""
+    a, b, arbiter = LoadA(config), loader(config), ReadArbiter(config)
     feed_a, feed_b, tile = ActivationFeeder(config), WeightFeeder(config), TileFeeder(config)
+    panel_, ring_ = PanelCounts(config), RingCounts(config)
     jobs = Jobs(config, [a, b, feed_a, feed_b], most=most, whole=False)
-    supply = Supply(config, router.requests, router.requests.payload, router.words, fair=True)
-    wires = [(router.b_first_tile, b.first_tile), (a.half_freed, feed_a.half_freed)]
-    wires += [(b.chunk_freed, feed_b.chunk_freed), (b.long_chunk_freed, feed_b.long_chunk_freed)]
-    wires += [(feed_a.chunk_loaded, a.chunk_loaded), (feed_b.chunk_loaded, b.chunk_loaded)]
-    wires += [(router.status.valid, supply.whole)]
-    for load, requests, words in ((a, router.a_requests, router.a_words), (b, router.b_requests, router.b_words)):
+    supply = Supply(config, arbiter.requests, arbiter.requests.payload, arbiter.words, fair=True)
+    wires = [(arbiter.b_first_tile, b.first_tile)]
+    buffers = [(a.panel, panel_.writer), (feed_a.panel, panel_.reader)]
+    buffers += [(b.ring, ring_.writer), (feed_b.ring, ring_.reader)]
+    wires += [(arbiter.status.valid, supply.whole)]
+    for load, requests, words in ((a, arbiter.a_requests, arbiter.a_words), (b, arbiter.b_requests, arbiter.b_words)):
         wires += [(requests.valid, load.requests.valid), (requests.payload, load.requests.payload)]
         wires += [(load.requests.ready, requests.ready)]
         wires += [(load.words.valid, words.valid), (load.words.payload, words.payload)]
     for feed, to in ((feed_a, tile.i), (feed_b, tile.i_weights)):
         wires += [(to.valid, feed.o.valid), (to.payload, feed.o.payload), (feed.o.ready, to.ready)]
-    router_part, inside = opened(router)
-    feed_part, feed_inside = opened(feed_a)
-    banks = feed_inside["banks"]
+    arbiter_part, inside = opened(arbiter)
+    banks = Banks(feed_a)
     working = Signal()
     events = [load.job.valid & load.job.ready for load in jobs.engines]
-    events += [router.requests.valid & router.requests.ready, router.words.valid]
+    events += [arbiter.requests.valid & arbiter.requests.ready, arbiter.words.valid]
     events += [feed.o.valid & feed.o.ready for feed in (feed_a, feed_b)]
     wires += [(working, Value.cast(a.activity).any() | Value.cast(b.activity).any() | feed_a.active)]
     modules = {
-        "a": a, "b": b, "router": router_part, "feed_a": feed_part, "feed_b": feed_b, "tile": tile, "jobs": jobs,
+        "a": a, "b": b, "arbiter": arbiter_part, "feed_a": feed_a, "feed_b": feed_b, "tile": tile, "jobs": jobs,
+        "panel": panel_, "ring": ring_, "buffers": Connections(buffers),
         "supply": supply, "wires": Wires([(Value.cast(to), Value.cast(source)) for to, source in wires]),
-        "owners": RouterRules(router, inside), "banks": Banks(feed_a, banks),
-        "fair_banks": Fair(banks < 2, feed_a.bank_freed),
+        "owners": ArbiterRules(arbiter, inside), "banks": banks,
+        "fair_banks": Fair(banks.count < 2, banks.freed),
         "moving": KeepsMoving(working, events, limit),
     }  # fmt: skip
-    return Proof(**modules), [*jobs.free, *supply.free, feed_a.bank_freed]
+    return Proof(**modules), [*jobs.free, *supply.free, banks.freed]
 
 
 class Banks(Elaboratable):
-    """A bank is given back only if one is in use."""
+    """The banks of `Accumulators`: one is given back only if one is in use."""
 
-    def __init__(self, feed, banks):
-        self.feed, self.banks = feed, banks
+    def __init__(self, feed):
+        self.feed, self.freed = feed, Signal()
+        self.count = Signal(range(3), init=2)
 
     def elaborate(self, platform):
         m = Module()
-        m.d.comb += Assume((self.banks < 2) | ~self.feed.bank_freed)
+        take = self.feed.take_bank
+        m.d.comb += Assume((self.count < 2) | ~self.freed)
+        m.d.sync += [
+            self.count.eq(self.count + self.freed - take),
+            self.feed.has_bank.eq(Mux(take, self.count[1], self.count.any())),
+        ]
         return m
 
 
-class RouterRules(Elaboratable):
+class ArbiterRules(Elaboratable):
     """Every word has one owner who asked for it, and every status."""
 
-    def __init__(self, router, inside):
-        self.router, self.inside = router, inside
+    def __init__(self, arbiter, inside):
+        self.arbiter, self.inside = arbiter, inside
 
     def elaborate(self, platform):
         m = Module()
-        router = self.router
-        takers = [getattr(router, f"{name}_words").valid for name in ("descriptor", "parameter", "c", "a", "b")]
-        m.d.comb += Assert(~router.words.valid | (sum(takers) == 1))
-        m.d.comb += Assert(~router.words.valid | self.inside["owners.valid"])
-        m.d.comb += Assert(~router.status.valid | self.inside["issues.valid"])
+        arbiter = self.arbiter
+        takers = [getattr(arbiter, f"{name}_words").valid for name in ("descriptor", "parameter", "c", "a", "b")]
+        m.d.comb += Assert(~arbiter.words.valid | (sum(takers) == 1))
+        m.d.comb += Assert(~arbiter.words.valid | self.inside["owners.valid"])
+        m.d.comb += Assert(~arbiter.status.valid | self.inside["issues.valid"])
         return m
 
 

@@ -6,14 +6,14 @@ from formal.accelerator.proofs import accumulators, panel, pointers, ranges, rin
 from formal.dma.test_proofs import fails
 from support.formal.prove import prove
 
-from tilewright.accelerator.execute.accumulators import Accumulators
+from tilewright.accelerator.execute import Accumulators
 from tilewright.accelerator.execute.activation_feeder import ActivationFeeder
 from tilewright.accelerator.execute.weight_feeder import WeightFeeder
 from tilewright.accelerator.frontend.dispatcher import Dispatcher
 from tilewright.accelerator.frontend.range_check import RangeCheck
 from tilewright.accelerator.frontend.ring import CommandRing
 from tilewright.accelerator.load import LoadA, LoadB
-from tilewright.accelerator.load import read_arbiter as read_router
+from tilewright.accelerator.load import read_arbiter
 from tilewright.accelerator.store import write_requests as store_writes
 from tilewright.storage import SmallFifo
 
@@ -76,7 +76,7 @@ class FreesHalfTwice(ActivationFeeder):
     def elaborate(self, platform):
         m = super().elaborate(platform)
         with m.If(self.o.valid & self.o.ready & self.final & self.o.payload.last):
-            m.d.comb += self.half_freed.eq(1)
+            m.d.comb += self.panel.free_half.eq(1)
         return m
 
 
@@ -85,7 +85,7 @@ class AnnouncesEarlyA(LoadA):
 
     def elaborate(self, platform):
         m = super().elaborate(platform)
-        m.d.sync += self.chunk_loaded.eq(self.requests.valid & self.requests.ready)
+        m.d.sync += self.panel.chunk_loaded.eq(self.requests.valid & self.requests.ready)
         return m
 
 
@@ -94,7 +94,7 @@ class AnnouncesEarlyB(LoadB):
 
     def elaborate(self, platform):
         m = super().elaborate(platform)
-        m.d.sync += self.chunk_loaded.eq(self.requests.valid & self.requests.ready)
+        m.d.sync += self.ring.chunk_loaded.eq(self.requests.valid & self.requests.ready)
         return m
 
 
@@ -103,7 +103,7 @@ class FreesTooMuch(WeightFeeder):
 
     def elaborate(self, platform):
         m = super().elaborate(platform)
-        m.d.comb += self.long_chunk_freed.eq(1)
+        m.d.comb += self.ring.free_long.eq(1)
         return m
 
 
@@ -112,7 +112,7 @@ class AnnouncesNothing(LoadB):
 
     def elaborate(self, platform):
         m = super().elaborate(platform)
-        m.d.sync += self.chunk_loaded.eq(0)
+        m.d.sync += self.ring.chunk_loaded.eq(0)
         return m
 
 
@@ -121,8 +121,8 @@ class ReadyEarly(Accumulators):
 
     def elaborate(self, platform):
         m = super().elaborate(platform)
-        with m.If(self.coming):
-            m.d.comb += self.ready.eq(1)
+        with m.If(self.results.coming):
+            m.d.comb += self.sums.ready.eq(1)
         return m
 
 
@@ -198,6 +198,6 @@ def test_finds_a_range_that_is_not_added_up_to_its_end(tmp_path):
 
 
 def test_finds_words_that_nobody_asked_for(tmp_path, monkeypatch):
-    monkeypatch.setattr(read_router, "SmallFifo", Overflows)
+    monkeypatch.setattr(read_arbiter, "SmallFifo", Overflows)
     proof, free = whole_path(tiny())
     fails(proof, free, tmp_path, 20, "owners")

@@ -1,7 +1,8 @@
 """The small counterparts of some components, for the variant ``compact``."""
 
-from .read_arbiter import CompactRouter
+from .accumulators import CompactAccumulators
+from .read_arbiter import CompactReadArbiter
 from .serial_requantizer import SerialRequantizer
 from .store import CompactStore
 
-__all__ = ["CompactRouter", "CompactStore", "SerialRequantizer"]
+__all__ = ["CompactAccumulators", "CompactReadArbiter", "CompactStore", "SerialRequantizer"]

@@ -3,17 +3,17 @@
 from amaranth.hdl import Const, Module, Signal, signed
 
 from tilewright.accelerator.contract import AcceleratorConfig, Unit
-from tilewright.accelerator.load import router_members
+from tilewright.accelerator.load import read_arbiter_members
 from tilewright.base import SharedComponent
 from tilewright.dma import Cause
 
-__all__ = ["CompactRouter"]
+__all__ = ["CompactReadArbiter"]
 
 
-class CompactRouter(SharedComponent):
-    """Do what `ReadRouter` does for a reader that works on one request at a time, and accepts it when it is over.
+class CompactReadArbiter(SharedComponent):
+    """Do what `ReadArbiter` does for a reader that works on one request at a time, and accepts it when it is over.
 
-    The choice stays until then, so that no part of a request has to be stored. The order is that of `ReadRouter`,
+    The choice stays until then, so that no part of a request has to be stored. The order is that of `ReadArbiter`,
     except that parameters are always urgent: they are never requested ahead.
 
     Parameters
@@ -42,12 +42,15 @@ class CompactRouter(SharedComponent):
         How that transfer ended, in the cycle of its acceptance.
     failure : Out(stream.Signature(config.failure_shape, always_ready=True))
         A transfer that failed, in the cycle of its status.
+    parameters_urgent : In(1)
+        Not used; see `ReadArbiter`.
+    head : In(unsigned(INDEX_BITS))
+        Not used; see `ReadArbiter`.
     """
 
     def __init__(self, config: AcceleratorConfig):
         self.config = config
-        members = router_members(config)
-        super().__init__({name: members[name] for name in members if name not in ("parameters_urgent", "head")})
+        super().__init__(read_arbiter_members(config))
 
     def elaborate(self, platform):
         m = Module()

@@ -6,7 +6,15 @@ from amaranth.lib import stream
 from amaranth.lib.data import View
 from amaranth.lib.wiring import In, Out
 
-from tilewright.accelerator.contract import ADDEND_BITS, INDEX_BITS, SHIFT_BITS, AcceleratorConfig, Activity, Unit
+from tilewright.accelerator.contract import (
+    ADDEND_BITS,
+    INDEX_BITS,
+    SHIFT_BITS,
+    AcceleratorConfig,
+    Activity,
+    SumsPort,
+    Unit,
+)
 from tilewright.base import SharedComponent, place
 from tilewright.dma import Cause
 from tilewright.storage import BlockMemory
@@ -42,17 +50,8 @@ class CompactStore(SharedComponent):
     head : In(unsigned(INDEX_BITS))
         Number of descriptors that are complete, modulo ``2**16``. Before it equals the job's ``index``, the job
         writes nothing, and with ``fence_c`` reads nothing.
-    sums_ready : In(1)
-        The oldest tile of sums can be read. This and the next five are connected to the ports of `Accumulators` of
-        the same name.
-    sums_fetch, sums_release : Out(1)
-        Read row `sums_row`; the tile of sums is not read any more.
-    sums_row : Out(range(acc_rows))
-        Row of the tile of sums, valid with `sums_fetch`.
-    sums_group : Out(range(cols))
-        Column of the row that was fetched.
-    sums : In(unsigned(32))
-        The int32 sum of that column, in the same cycle; the row is there from the cycle after `sums_fetch` on.
+    sums : Out(SumsPort(config))
+        The sums of a tile, a column of a row at a time.
     parameter_requests, c_requests : Out(stream.Signature(config.transfer_shape))
         The operands of a tile: parameters, a row for each array, or rows of the old C. Never both at once; each is
         offered until it is accepted, after its last word.
@@ -81,12 +80,7 @@ class CompactStore(SharedComponent):
         super().__init__({
             "job": In(stream.Signature(config.job_shape)),
             "head": In(unsigned(INDEX_BITS)),
-            "sums_ready": In(1),
-            "sums_fetch": Out(1),
-            "sums_release": Out(1),
-            "sums_row": Out(range(config.acc_rows)),
-            "sums_group": Out(range(config.cols)),
-            "sums": In(unsigned(ADDEND_BITS)),
+            "sums": Out(SumsPort(config)),
             "parameter_requests": Out(transfers),
             "parameter_words": In(words),
             "c_requests": Out(transfers),
@@ -111,9 +105,9 @@ class CompactStore(SharedComponent):
         packed = Signal(config.data_bits, reset_less=True)
         shift = Signal(SHIFT_BITS, reset_less=True)
         m.d.comb += [
-            self.sums_row.eq(walk.row),
-            self.sums_group.eq(walk.column),
-            scaler.sum.eq(self.sums),
+            self.sums.row.eq(walk.row),
+            self.sums.group.eq(walk.column),
+            scaler.sum.eq(self.sums.sums),
             scaler.addend.eq(Mux(adds, operands.q, 0)),
             scaler.multiplier.eq(operands.q),
             scaler.shift.eq(shift),
@@ -125,7 +119,7 @@ class CompactStore(SharedComponent):
         with m.FSM() as fsm:
             self._tile_states(m, walk, first, adds, last_came)
             with m.State("Fetch"):
-                m.d.comb += self.sums_fetch.eq(1)
+                m.d.comb += self.sums.fetch.eq(1)
                 m.d.comb += operands.fetch.eq(1)
                 m.d.comb += row_of_operand.eq(Mux(job.accumulate, walk.row, 0))
                 m.next = "Load"
@@ -236,7 +230,7 @@ class CompactStore(SharedComponent):
                     m.next = "Sums"
         with m.State("Failed"):
             pass
-        with m.State("Sums"), m.If(self.sums_ready & first):
+        with m.State("Sums"), m.If(self.sums.ready & first):
             m.d.sync += walk.writing.eq(1)
             m.next = "Fetch"
 
@@ -252,7 +246,7 @@ class CompactStore(SharedComponent):
                     m.d.sync += walk.column.eq(0)
                     m.d.sync += walk.row.eq(walk.row + 1)
                 with m.If(walk.tile_ends):
-                    m.d.comb += self.sums_release.eq(1)
+                    m.d.comb += self.sums.release.eq(1)
                     m.d.sync += walk.row.eq(0)
                     m.next = "Status"
         with m.State("Status"), m.If(self.write_status.valid & ~self.failure.valid):

@@ -1,4 +1,4 @@
-"""Definitions shared by all parts of the accelerator: configuration, constants, payload shapes."""
+"""Definitions shared by all parts of the accelerator: configuration, constants, payload shapes, interfaces."""
 
 from .config import AcceleratorConfig
 from .constants import (
@@ -11,6 +11,7 @@ from .constants import (
     Activity,
     Unit,
 )
+from .job_slot import JobSlot, fork_job
 from .shapes import (
     FORMAT_SHAPE,
     MAGNITUDE,
@@ -22,6 +23,7 @@ from .shapes import (
     place_shape,
     tile_shape,
 )
+from .signatures import PanelReader, PanelWriter, ResultsPort, RingReader, RingWriter, SumsPort
 
 __all__ = [
     "ADDEND_BITS",
@@ -35,9 +37,17 @@ __all__ = [
     "STRIDE_BITS",
     "AcceleratorConfig",
     "Activity",
+    "JobSlot",
+    "PanelReader",
+    "PanelWriter",
+    "ResultsPort",
+    "RingReader",
+    "RingWriter",
+    "SumsPort",
     "Unit",
     "arriving_shape",
     "chunk_words",
+    "fork_job",
     "load_shape",
     "loaded_shape",
     "place_shape",

@@ -191,6 +191,31 @@ class AcceleratorConfig(TileConfig):
         return self.variant == "compact"
 
     @property
+    def job_register(self) -> bool:
+        """Every engine copies its job, so that the next one can be prepared."""
+        return not self.compact
+
+    @property
+    def reads_ahead(self) -> bool:
+        """Reads are accepted before their data have come."""
+        return not self.compact
+
+    @property
+    def has_counters(self) -> bool:
+        """There are counters of activities and transfers, not only of cycles."""
+        return not self.compact
+
+    @property
+    def panel_word_bits(self) -> int:
+        """Bits of ``rows`` activations."""
+        return self.rows * self.activation_bits
+
+    @property
+    def ring_word_bits(self) -> int:
+        """Bits of ``rows`` weights."""
+        return self.rows * self.weight_bits
+
+    @property
     def tile(self) -> TileConfig:
         """The tile's part."""
         return TileConfig(**{name: getattr(self, name) for name in TileConfig.model_fields})

@@ -1,10 +1,10 @@
 """Where execution takes its activations: the A panel, read in the order of the multiplications."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
-from tilewright.accelerator.contract import AcceleratorConfig, chunk_words
+from tilewright.accelerator.contract import AcceleratorConfig, JobSlot, PanelReader, chunk_words
 from tilewright.base import SharedComponent
 from tilewright.tile import activation_word
 
@@ -29,18 +29,12 @@ class ActivationFeeder(SharedComponent):
     job : In(stream.Signature(config.job_shape))
         Jobs, in order. A job is copied when it is accepted; with the variant ``compact`` it is accepted with its last
         word, and must not change until then.
-    chunk_loaded : In(1)
-        In this cycle a further chunk becomes complete in the panel.
-    half_freed : Out(1)
-        In this cycle the older half of the panel is read for the last time.
-    bank_freed : In(1)
-        In this cycle a bank of accumulators becomes free.
-    fetch, take : Out(1)
-        Enables of the two registers of the panel's memory, as `BlockMemory` takes them.
-    row : Out(range(panel_words))
-        Row of the panel to read, valid with `fetch`; the half is its highest bit.
-    q : In(unsigned(8 * rows))
-        The row that was taken, from the panel's `BlockMemory`.
+    panel : Out(PanelReader(config))
+        The words of the block's rows.
+    has_bank : In(1)
+        A bank of accumulators is free for a further tile of sums.
+    take_bank : Out(1)
+        The bank is taken, with the fetch of the first word of a tile of sums; only while `has_bank` is 1.
     o : Out(stream.Signature(activation_word(config.tile)))
         The words, to the tile; `last` ends a packet. A word stays until it is accepted.
     first, final : Out(1)
@@ -55,13 +49,9 @@ class ActivationFeeder(SharedComponent):
         self.config = config
         super().__init__({
             "job": In(stream.Signature(config.job_shape)),
-            "chunk_loaded": In(1),
-            "half_freed": Out(1),
-            "bank_freed": In(1),
-            "fetch": Out(1),
-            "take": Out(1),
-            "row": Out(range(config.panel_words)),
-            "q": In(unsigned(8 * config.rows)),
+            "panel": Out(PanelReader(config)),
+            "has_bank": In(1),
+            "take_bank": Out(1),
             "o": Out(stream.Signature(activation_word(config.tile))),
             "first": Out(1),
             "final": Out(1),
@@ -73,21 +63,26 @@ class ActivationFeeder(SharedComponent):
     def elaborate(self, platform):
         m = Module()
         config = self.config
-        job = self.job.payload if config.compact else Signal(config.job_shape, reset_less=True, name="job")
+        slot = JobSlot(config, self.job)
+        job = slot.job
         half, running, issue = (Signal(name=name) for name in ("half", "running", "issue"))
         needs_chunk = Signal()  # the next word is the first of a chunk that may not be loaded
         needs_bank = Signal()  # … of a tile of sums
-        has_chunk, has_bank = self._credits(m, issue & needs_chunk, issue & needs_bank)
-        m.d.comb += [self.wants_chunk.eq(needs_chunk & ~has_chunk), self.wants_bank.eq(needs_bank & ~has_bank)]
-        m.d.comb += issue.eq(running & ~self.wants_chunk & ~self.wants_bank & self.fetch)
+        m.d.comb += [
+            self.wants_chunk.eq(needs_chunk & ~self.panel.has_chunk),
+            self.wants_bank.eq(needs_bank & ~self.has_bank),
+            issue.eq(running & ~self.wants_chunk & ~self.wants_bank & self.panel.fetch),
+            self.panel.take_chunk.eq(issue & needs_chunk),
+            self.take_bank.eq(issue & needs_bank),
+        ]
 
-        # Where the walk is. What ends with the next word is kept in registers, each one step ahead of its counter.
-        m_left = Signal.like(job.m, reset_less=True)
-        tiles_left = Signal(range(max(1, config.size_limit // config.cols)), reset_less=True)  # after this one
-        words_left = Signal.like(job.k_words, reset_less=True)  # along K, with this one
+        # Where the loops are. What ends with the next word is kept in registers, each one step ahead of its counter.
+        m_remaining = Signal.like(job.m, reset_less=True)
+        tiles_remaining = Signal(range(max(1, config.size_limit // config.cols)), reset_less=True)  # after this one
+        words_remaining = Signal.like(job.k_words, reset_less=True)  # along K, with this one
         offset = Signal(range(config.long_chunk_words), reset_less=True)  # of the word in its chunk
-        rows_left = Signal(range(config.acc_rows), reset_less=True)  # after this one
-        rows_less_1 = Signal.like(rows_left, reset_less=True)
+        rows_remaining = Signal(range(config.acc_rows), reset_less=True)  # after this one
+        rows_less_1 = Signal.like(rows_remaining, reset_less=True)
         place = Signal(range(config.half_words), reset_less=True)
         word_place = Signal.like(place, reset_less=True)  # row 0 of this word
         next_chunk = Signal.like(place, reset_less=True)
@@ -103,72 +98,111 @@ class ActivationFeeder(SharedComponent):
         ]
         next_tile_end = Signal()
         next_chunk_end = Signal()
-        m.d.comb += next_tile_end.eq(Mux(tile_end, job.k_words == 1, words_left == 2))
+        m.d.comb += next_tile_end.eq(Mux(tile_end, job.k_words == 1, words_remaining == 2))
         m.d.comb += next_chunk_end.eq(next_tile_end | Mux(chunk_end, length_less_1 == 0, offset + 1 == length_less_1))
         with m.If(issue):
-            m.d.sync += [needs_bank.eq(0), needs_chunk.eq(0), rows_left.eq(rows_left - 1), place.eq(after_row)]
-            m.d.sync += last_row.eq(Mux(last_row, single_row, rows_left == 1))
+            m.d.sync += [
+                needs_bank.eq(0),
+                needs_chunk.eq(0),
+                rows_remaining.eq(rows_remaining - 1),
+                place.eq(after_row),
+            ]
+            m.d.sync += last_row.eq(Mux(last_row, single_row, rows_remaining == 1))
         with m.If(issue & last_row):
-            m.d.sync += [rows_left.eq(rows_less_1), words_left.eq(words_left - 1), next_chunk.eq(after_chunk)]
-            m.d.sync += [offset.eq(offset + 1), place.eq(word_place + 1), word_place.eq(word_place + 1)]
-            m.d.sync += [first_word.eq(tile_end), tile_end.eq(next_tile_end), chunk_end.eq(next_chunk_end)]
+            m.d.sync += [
+                rows_remaining.eq(rows_less_1),
+                words_remaining.eq(words_remaining - 1),
+                next_chunk.eq(after_chunk),
+            ]
+            m.d.sync += [
+                offset.eq(offset + 1),
+                place.eq(word_place + 1),
+                word_place.eq(word_place + 1),
+            ]
+            m.d.sync += [
+                first_word.eq(tile_end),
+                tile_end.eq(next_tile_end),
+                chunk_end.eq(next_chunk_end),
+            ]
             with m.If(chunk_end):
-                m.d.sync += [offset.eq(0), place.eq(after_chunk), word_place.eq(after_chunk)]
+                m.d.sync += [
+                    offset.eq(0),
+                    place.eq(after_chunk),
+                    word_place.eq(after_chunk),
+                ]
                 m.d.sync += needs_chunk.eq(first_tile & ~tile_end)
             with m.If(tile_end):
-                m.d.sync += [place.eq(0), word_place.eq(0), words_left.eq(job.k_words), needs_bank.eq(1)]
-                m.d.sync += [tiles_left.eq(tiles_left - 1), last_tile.eq(tiles_left == 1), first_tile.eq(0)]
+                m.d.sync += [
+                    place.eq(0),
+                    word_place.eq(0),
+                    words_remaining.eq(job.k_words),
+                    needs_bank.eq(1),
+                ]
+                m.d.sync += [
+                    tiles_remaining.eq(tiles_remaining - 1),
+                    last_tile.eq(tiles_remaining == 1),
+                    first_tile.eq(0),
+                ]
 
-        last_block = Signal(reset_less=True)  # a cycle after `m_left`
-        m.d.sync += last_block.eq(m_left <= job.block_rows)
+        last_block = Signal(reset_less=True)  # a cycle after `m_remaining`
+        m.d.sync += last_block.eq(m_remaining <= job.block_rows)
         with m.FSM() as fsm:
             with m.State("Idle"):
-                if not config.compact:
-                    m.d.comb += self.job.ready.eq(1)
-                    m.d.sync += job.eq(self.job.payload)
-                m.d.sync += m_left.eq(self.job.payload.m)
+                slot.accept(m)
+                m.d.sync += m_remaining.eq(self.job.payload.m)
                 with m.If(self.job.valid):
                     m.next = "Block"
             with m.State("Block"):
-                m.d.sync += rows_less_1.eq(Mux(m_left < job.block_rows, m_left, job.block_rows) - 1)
-                m.d.sync += [tiles_left.eq((job.n - 1) >> config.cols.bit_length() - 1), words_left.eq(job.k_words)]
+                m.d.sync += rows_less_1.eq(Mux(m_remaining < job.block_rows, m_remaining, job.block_rows) - 1)
+                m.d.sync += [
+                    tiles_remaining.eq((job.n - 1) >> config.cols.bit_length() - 1),
+                    words_remaining.eq(job.k_words),
+                ]
                 m.next = "Start"
             with m.State("Start"):
-                m.d.sync += [rows_left.eq(rows_less_1), last_row.eq(rows_less_1 == 0), single_row.eq(rows_less_1 == 0)]
-                m.d.sync += [last_tile.eq(tiles_left == 0), first_tile.eq(1), needs_bank.eq(1), needs_chunk.eq(1)]
-                m.d.sync += [place.eq(0), word_place.eq(0), offset.eq(0), first_word.eq(1)]
-                m.d.sync += [tile_end.eq(words_left == 1), chunk_end.eq((words_left == 1) | (length_less_1 == 0))]
+                m.d.sync += [
+                    rows_remaining.eq(rows_less_1),
+                    last_row.eq(rows_less_1 == 0),
+                    single_row.eq(rows_less_1 == 0),
+                ]
+                m.d.sync += [
+                    last_tile.eq(tiles_remaining == 0),
+                    first_tile.eq(1),
+                    needs_bank.eq(1),
+                    needs_chunk.eq(1),
+                ]
+                m.d.sync += [
+                    place.eq(0),
+                    word_place.eq(0),
+                    offset.eq(0),
+                    first_word.eq(1),
+                ]
+                m.d.sync += [
+                    tile_end.eq(words_remaining == 1),
+                    chunk_end.eq((words_remaining == 1) | (length_less_1 == 0)),
+                ]
                 m.next = "Run"
             with m.State("Run"):
                 m.d.comb += running.eq(1)
                 with m.If(issue & last_row & tile_end & last_tile):
-                    m.d.comb += self.half_freed.eq(1)
-                    m.d.sync += [half.eq(~half), m_left.eq(m_left - job.block_rows)]
-                    m.d.sync += [needs_bank.eq(0), needs_chunk.eq(0)]
+                    m.d.comb += self.panel.free_half.eq(1)
+                    m.d.sync += [
+                        half.eq(~half),
+                        m_remaining.eq(m_remaining - job.block_rows),
+                    ]
+                    m.d.sync += [
+                        needs_bank.eq(0),
+                        needs_chunk.eq(0),
+                    ]
                     m.next = "Block"
                     with m.If(last_block):
-                        if config.compact:
-                            m.d.comb += self.job.ready.eq(1)
+                        slot.finish(m)
                         m.next = "Idle"
 
-        m.d.comb += self.row.eq(Cat(place, half))
+        m.d.comb += self.panel.row.eq(Cat(place, half))
         fetched = self._read(m, issue, Cat(last_row, first_word, tile_end))
         m.d.comb += self.active.eq(~fsm.ongoing("Idle") | fetched | self.o.valid)
         return m
-
-    def _credits(self, m: Module, takes_chunk: Value, takes_bank: Value) -> tuple[Signal, Signal]:
-        """Whether there are chunks that are loaded and not yet begun by the first N-tile, and free banks of sums."""
-        chunks = Signal(range(self.config.panel_words + 1))
-        banks = Signal(range(3), init=2)
-        has_chunk = Signal()
-        has_bank = Signal(init=1)
-        m.d.sync += [
-            chunks.eq(chunks + self.chunk_loaded - takes_chunk),
-            banks.eq(banks + self.bank_freed - takes_bank),
-        ]
-        m.d.sync += has_chunk.eq(Mux(takes_chunk, chunks[1:].any(), chunks.any()))
-        m.d.sync += has_bank.eq(Mux(takes_bank, banks[1], banks.any()))
-        return has_chunk, has_bank
 
     def _read(self, m: Module, issue: Signal, issued_tags: Value) -> Signal:
         """The word at `row` through the memory's two stages, and with it what it ends and begins.
@@ -177,14 +211,26 @@ class ActivationFeeder(SharedComponent):
         """
         fetched = Signal()
         # A bubble in the pipeline is filled whatever the tile does.
-        m.d.comb += [self.take.eq(~self.o.valid | self.o.ready), self.fetch.eq(~fetched | self.take)]
+        m.d.comb += [
+            self.panel.take.eq(~self.o.valid | self.o.ready),
+            self.panel.fetch.eq(~fetched | self.panel.take),
+        ]
         tags = Signal(3)
         fetched_tags = Signal(3, reset_less=True)
         o_tags = Signal(3, reset_less=True)
         m.d.comb += tags.eq(issued_tags)
-        with m.If(self.fetch):
-            m.d.sync += [fetched.eq(issue), fetched_tags.eq(tags)]
-        with m.If(self.take):
-            m.d.sync += [self.o.valid.eq(fetched), o_tags.eq(fetched_tags)]
-        m.d.comb += [self.o.payload.data.eq(self.q), Cat(self.o.payload.last, self.first, self.final).eq(o_tags)]
+        with m.If(self.panel.fetch):
+            m.d.sync += [
+                fetched.eq(issue),
+                fetched_tags.eq(tags),
+            ]
+        with m.If(self.panel.take):
+            m.d.sync += [
+                self.o.valid.eq(fetched),
+                o_tags.eq(fetched_tags),
+            ]
+        m.d.comb += [
+            self.o.payload.data.eq(self.panel.q),
+            Cat(self.o.payload.last, self.first, self.final).eq(o_tags),
+        ]
         return fetched

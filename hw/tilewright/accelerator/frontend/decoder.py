@@ -6,16 +6,19 @@ from amaranth.lib.wiring import In, Out
 
 from tilewright.accelerator.contract import DESCRIPTOR_BYTES, PARAMETER_PITCH_BYTES, AcceleratorConfig, Unit
 from tilewright.accelerator.registers import DESCRIPTOR, DESCRIPTOR_VERSION, ERRORS, FLAGS
-from tilewright.base import SharedComponent, place
+from tilewright.base import SharedComponent
 
 from .narrow_fields import gather_narrow
-from .range_check import RangeCheck
+from .range_checks import Ranges, check_in_turn, check_together, last_step
 
 __all__ = ["DESCRIPTOR_SHAPE", "DescriptorDecoder"]
 
 DESCRIPTOR_SHAPE = data.StructLayout({
     field.name: signed(field.bits) if field.signed else unsigned(field.bits) for field in DESCRIPTOR
 })
+
+# The matrices whose ends are checked, in the order in which errors are reported.
+_RANGES = ("a", "b", "c", "parameter")
 
 
 class DescriptorDecoder(SharedComponent):
@@ -45,7 +48,8 @@ class DescriptorDecoder(SharedComponent):
     Attributes
     ----------
     latency : int
-        Cycles from the last word, or `beyond`, to `good` or `bad`: 3 more than an address has bits.
+        Cycles from the last word, or `beyond`, to `good` or `bad`: 4 more than an address has bits. With the variant
+        ``compact``, which checks one matrix after the other, ``4 * (addr_bits + 2) + 2``.
 
     Members
     -------
@@ -79,10 +83,9 @@ class DescriptorDecoder(SharedComponent):
     def __init__(self, config: AcceleratorConfig):
         self.config = config
         self.top_bit = min(config.acc_rows, config.half_words).bit_length() - 1
-        # `k` is in the word before the last, or earlier, unless there is only one.
-        self.lead = 1 if config.word_bytes == DESCRIPTOR_BYTES else 0
-        self.latency = config.addr_bits + 3
-        assert self.latency > self.lead + self.top_bit + 3  # addresses have 16 bits or more, acc_rows 11 or fewer
+        self.last_step = last_step(config)
+        self.latency = (len(_RANGES) if config.compact else 1) * self.last_step + 2
+        assert self.last_step > self.top_bit + 2  # addresses have 16 bits or more, acc_rows 11 or fewer
         super().__init__({
             "words": In(stream.Signature(config.dma.word_shape, always_ready=True)),
             "direct": In(1),
@@ -107,21 +110,28 @@ class DescriptorDecoder(SharedComponent):
             raw = Signal(DESCRIPTOR_SHAPE, reset_less=True)
             last = self._gather(m, raw.as_value())
         start = Signal()
-        m.d.comb += start.eq(last | self.beyond)
-        step = Signal(range(self.latency))  # n in the n-th cycle after `start`
+        m.d.sync += start.eq(last | self.beyond)  # registered: who a word is for is decided late in a cycle
+        step = Signal(range(self.last_step + 1))  # n in the n-th cycle after `start`, or of this check
+        decide = Signal()
         with m.If(start):
             m.d.sync += step.eq(1)
-        with m.Elif(step == self.latency - 1):
-            m.d.sync += step.eq(0)
-            m.d.sync += self.good.eq(~self.error.any())
-            m.d.sync += self.bad.eq(self.error.any())
+        with m.Elif(step == self.last_step):
+            m.d.sync += step.eq(~decide)
         with m.Elif(step != 0):
             m.d.sync += step.eq(step + 1)
+        with m.If(decide):
+            m.d.sync += [
+                self.good.eq(~self.error.any()),
+                self.bad.eq(self.error.any()),
+            ]
         with m.If(self.take):
             m.d.sync += self.good.eq(0)
-        self._check(m, raw, self._ranges(m, raw, start, step, platform))
-        first = self.lead + 1
-        self._plan(m, raw, Cat(step == number for number in range(first, first + self.top_bit + 1)))
+        ranges = self._ranges(raw)
+        check = check_in_turn if config.compact else check_together
+        beyond = check(m, config, ranges, start, step, decide, platform)
+        flags = flags_of(raw)
+        self._check(m, raw, beyond & Cat(Const(0b111, 3), flags["REQUANT"] | flags["BIAS"]))
+        self._plan(m, raw, Cat(step == number for number in range(1, self.top_bit + 2)))
         return m
 
     def _gather(self, m: Module, raw: Value) -> Value:
@@ -143,35 +153,19 @@ class DescriptorDecoder(SharedComponent):
                 m.d.sync += raw.word_select(number, 32).eq(written.word_select(lane, 32))
         return came & (beat == beats - 1) | self.direct & (self.direct_word == 15)
 
-    def _ranges(self, m: Module, raw, start: Value, step: Value, platform) -> Value:
-        """Check the ends of A, B, C and, where they are used, the parameters; return a bit for each that is beyond."""
-        config = self.config
+    def _ranges(self, raw) -> Ranges:
+        """Address, rows, stride and bytes of a row of each of `_RANGES`."""
         flags = flags_of(raw)
-        k, n, rows = (raw[name][: config.size_bits] for name in "knm")
+        k, n, rows = (raw[name][: self.config.size_bits] for name in "knm")
         four_n = Cat(Const(0, 2), n)
-        ranges = {
+        shapes = {
             "a": (rows, raw.a_stride, k),
             "b": (n, raw.b_stride, k),
             "c": (rows, raw.c_stride, Mux(flags["REQUANT"], n, four_n)),
             # Multipliers and shifts follow the biases, each a row.
             "parameter": (Mux(flags["REQUANT"], 3, 1), self.job.parameter_pitch, four_n),
         }
-        widths = config.addr_bits, config.size_bits, config.stride_bits, config.size_bits + 2
-        results = []
-        counting = Mux(step <= config.addr_bits, step, 0)
-        for name, (count, stride, row_bytes) in ranges.items():
-            check = place(m, f"{name}_range", RangeCheck(*widths), platform)
-            m.d.comb += [
-                check.start.eq(start),
-                check.step.eq(counting),
-                check.address.eq(raw[f"{name}_address"]),
-                check.rows.eq(count),
-                check.stride.eq(stride),
-                check.row_bytes.eq(row_bytes),
-            ]
-            results.append(check.beyond)
-        results[-1] &= flags["REQUANT"] | flags["BIAS"]
-        return Cat(results)
+        return {name: (raw[f"{name}_address"], *shapes[name]) for name in _RANGES}
 
     def _check(self, m: Module, raw, ranges: Value):
         """Find errors; ``ranges`` are known in the last cycle before the decision, all others in two cycles."""

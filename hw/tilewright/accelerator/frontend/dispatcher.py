@@ -72,8 +72,7 @@ class Dispatcher(SharedComponent):
 
     def elaborate(self, platform):
         m = Module()
-        compact = self.config.compact
-        if not compact:
+        if self.config.job_register:
             job = Signal(self.config.job_shape, reset_less=True)
             m.d.comb += self.job.eq(job)
 
@@ -81,7 +80,13 @@ class Dispatcher(SharedComponent):
         ahead = Signal(3)
         m.d.comb += ahead.eq(self.index[:3] - self.head[:3])
         m.d.sync += self.job_valid.eq(self.job_valid & ~self.job_ready)
-        if compact:  # the job stays in the decoder, until it is done
+        if self.config.job_register:
+            m.d.comb += self.take.eq(self.decoded & ~self.job_valid.any() & (ahead != INCOMPLETE))
+            with m.If(self.take):
+                m.d.sync += job.eq(self.decoded_job)
+                m.d.sync += job.index.eq(self.index)
+                m.d.sync += self.job_valid.eq(0b1111)
+        else:  # the job stays in the decoder, until it is done
             offered = Signal()
             m.d.comb += self.job.eq(self.decoded_job)
             m.d.comb += self.job.index.eq(self.index)
@@ -90,12 +95,6 @@ class Dispatcher(SharedComponent):
                 m.d.sync += offered.eq(0)
             with m.Elif(self.decoded & ~offered):
                 m.d.sync += offered.eq(1)
-                m.d.sync += self.job_valid.eq(0b1111)
-        else:
-            m.d.comb += self.take.eq(self.decoded & ~self.job_valid.any() & (ahead != INCOMPLETE))
-            with m.If(self.take):
-                m.d.sync += job.eq(self.decoded_job)
-                m.d.sync += job.index.eq(self.index)
                 m.d.sync += self.job_valid.eq(0b1111)
 
         m.submodules.flags = flags = Memory(shape=1, depth=2 * INCOMPLETE, init=[])

@@ -126,7 +126,7 @@ class Command(SharedComponent):
         decoder = place(m, "decoder", DescriptorDecoder(config), platform, reset=flush)
         dispatcher = place(m, "dispatcher", Dispatcher(config), platform, reset=flush)
         interrupts = place(m, "interrupts", Interrupts(3), platform, reset=reset)
-        counters = place(m, "counters", CycleCounter() if config.compact else ActivityCounters(), platform)
+        counters = place(m, "counters", ActivityCounters() if config.has_counters else CycleCounter(), platform)
 
         connect(m, flipped(self.s_axil), registers.s_axil)
         connect(m, ring.fetch, flipped(self.fetch))

@@ -2,6 +2,6 @@
 
 from .load_a import LoadA
 from .load_b import LoadB
-from .read_arbiter import ReadRouter, router_members
+from .read_arbiter import ReadArbiter, read_arbiter_members
 
-__all__ = ["LoadA", "LoadB", "ReadRouter", "router_members"]
+__all__ = ["LoadA", "LoadB", "ReadArbiter", "read_arbiter_members"]

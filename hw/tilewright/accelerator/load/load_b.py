@@ -1,4 +1,4 @@
-"""The walker that loads weights into the B ring."""
+"""The engine that loads weights into the B ring."""
 
 from amaranth.hdl import Module, Mux, Signal, unsigned
 from amaranth.lib import stream
@@ -8,13 +8,16 @@ from tilewright.accelerator.contract import (
     INDEX_BITS,
     AcceleratorConfig,
     Activity,
+    JobSlot,
+    RingWriter,
     arriving_shape,
     chunk_words,
     load_shape,
 )
 from tilewright.base import SharedComponent, place
 
-from .upsizer import Widener
+from .due import count_due
+from .upsizer import Upsizer
 
 __all__ = ["LoadB"]
 
@@ -27,9 +30,9 @@ class LoadB(SharedComponent):
 
         │ … │ column 0: words k, k+1, … │ column 1 │ … │ column cols-1 │ next chunk …
 
-    The walk is (M-block, N-tile, chunk). A chunk is asked for when the ring has space for all of it. A job with
+    The loops are (M-block, N-tile, chunk). A chunk is requested when the ring has space for all of it. A job with
     `fence_b` waits until all before it are complete. A request is offered 3 cycles after its job, and one in 2 cycles;
-    `chunk_loaded` comes 2 cycles after the chunk's last bus word, or 1 (see `Widener`).
+    `chunk_loaded` comes 2 cycles after the chunk's last bus word, or 1 (see `Upsizer`).
 
     Parameters
     ----------
@@ -49,16 +52,8 @@ class LoadB(SharedComponent):
         The request is for the first N-tile of an M-block, whose activations come with it. Valid with `requests`.
     words : In(stream.Signature(arriving_shape(config), always_ready=True))
         The words of the requests, in order.
-    write : Out(1)
-        Store `data` in row `write_row` of the ring's `BlockMemory`, in this cycle.
-    write_row : Out(range(ring_words))
-        Row of the ring, valid with `write`.
-    data : Out(unsigned(8 * rows))
-        ``rows`` weights along K, the first lowest, zero beyond K. Valid with `write`.
-    chunk_loaded : Out(1)
-        A chunk is complete in the ring, and may be read.
-    chunk_freed, long_chunk_freed : In(1)
-        In this cycle the oldest chunk becomes free; with `chunk_freed`, whether it is a long one.
+    ring : Out(RingWriter(config))
+        The chunks of B, word by word.
     activity : Out(Activity)
         What the engine does in this cycle, or waits for.
     """
@@ -71,42 +66,40 @@ class LoadB(SharedComponent):
             "requests": Out(stream.Signature(load_shape(config))),
             "first_tile": Out(1),
             "words": In(stream.Signature(arriving_shape(config), always_ready=True)),
-            "write": Out(1),
-            "write_row": Out(range(config.ring_words)),
-            "data": Out(unsigned(8 * config.rows)),
-            "chunk_loaded": Out(1),
-            "chunk_freed": In(1),
-            "long_chunk_freed": In(1),
+            "ring": Out(RingWriter(config)),
             "activity": Out(Activity),
         })
 
     def elaborate(self, platform):
         m = Module()
         config = self.config
-        job = self.job.payload if config.compact else Signal(config.job_shape, reset_less=True, name="job")
+        slot = JobSlot(config, self.job)
+        job = slot.job
         base = Signal(config.addr_bits, reset_less=True)  # row 0 of the N-tile
         address = Signal(config.addr_bits, reset_less=True)
-        m_left = Signal.like(job.m, reset_less=True)
-        n_left = Signal.like(job.n, reset_less=True)
-        k_left = Signal.like(job.k, reset_less=True)
+        m_remaining = Signal.like(job.m, reset_less=True)
+        n_remaining = Signal.like(job.n, reset_less=True)
+        k_remaining = Signal.like(job.k, reset_less=True)
         first_tile = Signal(reset_less=True)
-        words = chunk_words(config, job.long)
-        # Space in units of one word of every column.
-        slots = Signal(range(config.ring_words // config.cols + 1), init=config.ring_words // config.cols)
-        given = Mux(self.long_chunk_freed, config.long_chunk_words, config.chunk_words)
         asked = Signal()
-        m.d.comb += asked.eq(self.requests.valid & self.requests.ready)
-        m.d.sync += slots.eq(slots + Mux(self.chunk_freed, given, 0) - Mux(asked, words, 0))
+        m.d.comb += [
+            asked.eq(self.requests.valid & self.requests.ready),
+            self.ring.long.eq(job.long),
+            self.ring.claim.eq(asked),
+        ]
 
         chunk_bytes = chunk_words(config, job.long, config.rows)
         last_chunk = Signal()
         last_tile = Signal()
-        m.d.comb += [last_chunk.eq(k_left <= chunk_bytes), last_tile.eq(n_left <= config.cols)]
+        m.d.comb += [
+            last_chunk.eq(k_remaining <= chunk_bytes),
+            last_tile.eq(n_remaining <= config.cols),
+        ]
         request = self.requests.payload
         m.d.comb += [
             request.transfer.request.address.eq(address),
-            request.transfer.request.bytes.eq(Mux(last_chunk, k_left, chunk_bytes)),
-            request.transfer.request.rows.eq(Mux(last_tile, n_left, config.cols)),
+            request.transfer.request.bytes.eq(Mux(last_chunk, k_remaining, chunk_bytes)),
+            request.transfer.request.rows.eq(Mux(last_tile, n_remaining, config.cols)),
             request.transfer.request.stride.eq(job.b_stride),
             request.transfer.index.eq(job.index),
             request.long.eq(job.long),
@@ -122,19 +115,25 @@ class LoadB(SharedComponent):
         m.d.sync += fenced.eq(job.fence_b & (self.head != job.index))
         offered = Signal()
         tile_done = Signal()
-        last_block = Signal(reset_less=True)  # a cycle after `m_left`
-        m.d.sync += last_block.eq(m_left <= job.block_rows)
+        last_block = Signal(reset_less=True)  # a cycle after `m_remaining`
+        m.d.sync += last_block.eq(m_remaining <= job.block_rows)
         with m.If(asked):
-            m.d.sync += [address.eq(address + chunk_bytes), k_left.eq(k_left - chunk_bytes)]
+            m.d.sync += [
+                address.eq(address + chunk_bytes),
+                k_remaining.eq(k_remaining - chunk_bytes),
+            ]
         with m.If(restart | tile_done):
-            m.d.sync += [base.eq(next_base), address.eq(next_base), k_left.eq(job.k), first_tile.eq(restart)]
-            m.d.sync += n_left.eq(Mux(restart, job.n, n_left - config.cols))
+            m.d.sync += [
+                base.eq(next_base),
+                address.eq(next_base),
+                k_remaining.eq(job.k),
+                first_tile.eq(restart),
+            ]
+            m.d.sync += n_remaining.eq(Mux(restart, job.n, n_remaining - config.cols))
         with m.FSM() as fsm:
             with m.State("Idle"):
-                if not config.compact:
-                    m.d.comb += self.job.ready.eq(1)
-                    m.d.sync += job.eq(self.job.payload)
-                m.d.sync += m_left.eq(self.job.payload.m)
+                slot.accept(m)
+                m.d.sync += m_remaining.eq(self.job.payload.m)
                 m.d.sync += fenced.eq(self.job.payload.fence_b)
                 with m.If(self.job.valid):
                     m.next = "Start"
@@ -142,20 +141,20 @@ class LoadB(SharedComponent):
                 m.d.comb += restart.eq(1)
                 m.next = "Chunk"
             with m.State("Chunk"):
-                m.d.comb += [self.requests.valid.eq(offered), tile_done.eq(asked & last_chunk)]
-                m.d.sync += offered.eq((slots >= words) & ~fenced & ~asked)
+                m.d.comb += [
+                    self.requests.valid.eq(offered),
+                    tile_done.eq(asked & last_chunk),
+                ]
+                m.d.sync += offered.eq(self.ring.room & ~fenced & ~asked)
                 with m.If(tile_done & last_tile):
-                    m.d.sync += m_left.eq(m_left - job.block_rows)
+                    m.d.sync += m_remaining.eq(m_remaining - job.block_rows)
                     m.next = "Start"
                     with m.If(last_block):
-                        if config.compact:
-                            m.d.comb += self.job.ready.eq(1)
+                        slot.finish(m)
                         m.next = "Idle"
 
         self._store_words(m, platform)
-        due = Signal(6)  # chunks asked for and not loaded: never more than the router takes
-        if not config.compact:  # a request is accepted when all of it has come
-            m.d.sync += due.eq(due + asked - self.chunk_loaded)
+        due = count_due(m, config, asked, self.ring.chunk_loaded)
         with m.If(self.words.valid):
             m.d.comb += self.activity.eq(Activity.BUSY)
         with m.Elif(due.any() | self.requests.valid):
@@ -166,20 +165,30 @@ class LoadB(SharedComponent):
 
     def _store_words(self, m: Module, platform):
         config = self.config
-        widener = place(m, "widener", Widener(config), platform)
-        connect(m, flipped(self.words), widener.i)
-        word = widener.o.payload
+        upsizer = place(m, "upsizer", Upsizer(config), platform)
+        connect(m, flipped(self.words), upsizer.i)
+        word = upsizer.o.payload
         chunk_start = Signal(range(config.ring_words))
         row_start = Signal(range(config.ring_words))
         offset = Signal(range(config.long_chunk_words))
-        m.d.comb += [self.write.eq(widener.o.valid), self.write_row.eq(row_start + offset), self.data.eq(word.data)]
+        m.d.comb += [
+            self.ring.write.eq(upsizer.o.valid),
+            self.ring.write_row.eq(row_start + offset),
+            self.ring.data.eq(word.data),
+        ]
         words = chunk_words(config, word.long)
         next_start = Signal(range(config.ring_words))
         m.d.comb += next_start.eq(chunk_start + chunk_words(config, word.long, config.cols))
-        with m.If(widener.o.valid):
+        with m.If(upsizer.o.valid):
             m.d.sync += offset.eq(offset + 1)
             with m.If(word.row_last):
-                m.d.sync += [offset.eq(0), row_start.eq(row_start + words)]
+                m.d.sync += [
+                    offset.eq(0),
+                    row_start.eq(row_start + words),
+                ]
             with m.If(word.last):
-                m.d.sync += [chunk_start.eq(next_start), row_start.eq(next_start)]
-        m.d.sync += self.chunk_loaded.eq(widener.o.valid & word.last)
+                m.d.sync += [
+                    chunk_start.eq(next_start),
+                    row_start.eq(next_start),
+                ]
+        m.d.sync += self.ring.chunk_loaded.eq(upsizer.o.valid & word.last)

@@ -11,15 +11,15 @@ from tilewright.base import SharedComponent, place
 from tilewright.dma import Cause
 from tilewright.storage import SmallFifo
 
-__all__ = ["ReadRouter"]
+__all__ = ["ReadArbiter"]
 
 
 NUMBER_BITS = 3
 """Bits of its number that tell a descriptor from the others in work: those are fewer than 2**NUMBER_BITS."""
 
 
-def router_members(config: AcceleratorConfig) -> dict:
-    """The ports of a router, as `ReadRouter` describes them."""
+def read_arbiter_members(config: AcceleratorConfig) -> dict:
+    """The ports of a read_arbiter, as `ReadArbiter` describes them."""
     dma = config.dma
     return {
         **{
@@ -41,7 +41,7 @@ def router_members(config: AcceleratorConfig) -> dict:
     }
 
 
-class ReadRouter(SharedComponent):
+class ReadArbiter(SharedComponent):
     """Pass requests on to the reader, and its words back to those who asked.
 
     Descriptors come first, then old C, and parameters that sums wait for. Then A or B: A where B has asked for a chunk
@@ -89,7 +89,7 @@ class ReadRouter(SharedComponent):
 
     def __init__(self, config: AcceleratorConfig):
         self.config = config
-        super().__init__(router_members(config))
+        super().__init__(read_arbiter_members(config))
 
     def elaborate(self, platform):
         m = Module()
@@ -145,18 +145,37 @@ class ReadRouter(SharedComponent):
             transfer = source.payload.transfer if which in (Unit.LOAD_A, Unit.LOAD_B) else source.payload
             m.d.comb += source.ready.eq(accepted & turn[place_in_line])
             with m.If(turn[place_in_line]):
-                m.d.comb += [request.eq(transfer.request), unit.eq(which), number.eq(transfer.index[:NUMBER_BITS])]
+                m.d.comb += [
+                    request.eq(transfer.request),
+                    unit.eq(which),
+                    number.eq(transfer.index[:NUMBER_BITS]),
+                ]
         held = Signal(config.dma.request_shape, reset_less=True)
         with m.If(accepted):
-            m.d.sync += [full.eq(1), held.eq(request)]
+            m.d.sync += [
+                full.eq(1),
+                held.eq(request),
+            ]
         with m.Elif(self.requests.ready):
             m.d.sync += full.eq(0)
-        m.d.comb += [self.requests.valid.eq(full), self.requests.payload.eq(held)]
+        m.d.comb += [
+            self.requests.valid.eq(full),
+            self.requests.payload.eq(held),
+        ]
         asks_a, asks_b = accepted & (unit == Unit.LOAD_A), accepted & (unit == Unit.LOAD_B)
-        m.d.sync += [lead.eq(lead + asks_a - (asks_b & self.b_first_tile)), b_again.eq(asks_b)]
+        m.d.sync += [
+            lead.eq(lead + asks_a - (asks_b & self.b_first_tile)),
+            b_again.eq(asks_b),
+        ]
 
-        m.d.comb += [owners.i.valid.eq(accepted), issues.i.valid.eq(accepted)]
-        m.d.comb += [owners.i.payload.unit.eq(unit), issues.i.payload.unit.eq(unit)]
+        m.d.comb += [
+            owners.i.valid.eq(accepted),
+            issues.i.valid.eq(accepted),
+        ]
+        m.d.comb += [
+            owners.i.payload.unit.eq(unit),
+            issues.i.payload.unit.eq(unit),
+        ]
         m.d.comb += issues.i.payload.index.eq(number)
         m.d.comb += owners.i.payload.block_last.eq(self.a_requests.payload.block_last)
         m.d.comb += owners.i.payload.long.eq(
@@ -184,7 +203,10 @@ class ReadRouter(SharedComponent):
             failure.unit.eq(issue.unit),
             failure.index.eq(nearest(issue.index, self.head)),
         ]
-        m.d.comb += [failure.cause.eq(status.cause), failure.address.eq(status.address)]
+        m.d.comb += [
+            failure.cause.eq(status.cause),
+            failure.address.eq(status.address),
+        ]
         m.d.comb += self.failure.valid.eq(self.status.valid & (status.cause != Cause.NONE))
 
 

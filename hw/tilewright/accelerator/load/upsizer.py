@@ -7,10 +7,10 @@ from amaranth.lib.wiring import In, Out
 from tilewright.accelerator.contract import AcceleratorConfig, arriving_shape, loaded_shape
 from tilewright.base import SharedComponent
 
-__all__ = ["Widener"]
+__all__ = ["Upsizer"]
 
 
-class Widener(SharedComponent):
+class Upsizer(SharedComponent):
     """Put ``8 * rows / data_bits`` bus words together; what a row's last word lacks is zero.
 
     Latency is 1 cycle from the last of them, throughput 1 bus word per cycle. With the variant ``compact`` a bus word
@@ -55,11 +55,17 @@ class Widener(SharedComponent):
                         m.d.sync += here.eq(0)
         flags = Signal(4, reset_less=True)
         if self.config.compact and parts == 1:
-            m.d.comb += [self.o.valid.eq(self.i.valid), self.o.payload.as_value().eq(self.i.payload.as_value())]
+            m.d.comb += [
+                self.o.valid.eq(self.i.valid),
+                self.o.payload.as_value().eq(self.i.payload.as_value()),
+            ]
             return m
         m.d.sync += [
             self.o.valid.eq(complete),
             flags.eq(Cat(word.row_last, word.last, word.block_last, word.long)),
         ]
-        m.d.comb += [o.data.eq(gathered), Cat(o.row_last, o.last, o.block_last, o.long).eq(flags)]
+        m.d.comb += [
+            o.data.eq(gathered),
+            Cat(o.row_last, o.last, o.block_last, o.long).eq(flags),
+        ]
         return m

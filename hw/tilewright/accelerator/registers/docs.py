@@ -121,14 +121,14 @@ def register_page(config: AcceleratorConfig) -> str:
         "",
         *(
             [
-                "`COUNT_CYCLES` counts the cycles in which STATUS.busy is 1, and wraps at 2**32. There are no other",
-                "counters in the variant `compact`. COMMAND.clear_counters sets it to 0.",
-            ]
-            if config.compact
-            else [
                 "`COUNT_CYCLES` counts the cycles in which STATUS.busy is 1, and in the same cycles each engine's",
                 "activity is counted, so for each engine the five counts add up to it, whenever STATUS.busy is 0. They",
                 "wrap at 2**32. COMMAND.clear_counters sets all to 0 at once.",
+            ]
+            if config.has_counters
+            else [
+                "`COUNT_CYCLES` counts the cycles in which STATUS.busy is 1, and wraps at 2**32. There are no other",
+                "counters in the variant `compact`. COMMAND.clear_counters sets it to 0.",
             ]
         ),
         "",

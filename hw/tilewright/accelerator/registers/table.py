@@ -257,7 +257,7 @@ REGISTERS = _registers()
 
 def registers_of(config: AcceleratorConfig) -> tuple[Register, ...]:
     """The registers that a configuration has; an access elsewhere is answered with SLVERR."""
-    return tuple(r for r in REGISTERS if not config.compact or r.offset <= COUNTER_BASE)  # COUNT_CYCLES is the first
+    return tuple(r for r in REGISTERS if config.has_counters or r.offset <= COUNTER_BASE)  # COUNT_CYCLES is the first
 
 
 REGISTER_ADDRESS_BITS = 9

@@ -4,7 +4,14 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
-from tilewright.accelerator.contract import ADDEND_BITS, FORMAT_SHAPE, AcceleratorConfig, place_shape, tile_shape
+from tilewright.accelerator.contract import (
+    ADDEND_BITS,
+    FORMAT_SHAPE,
+    AcceleratorConfig,
+    SumsPort,
+    place_shape,
+    tile_shape,
+)
 from tilewright.base import SharedComponent, place
 from tilewright.storage import DelayLine
 
@@ -15,7 +22,7 @@ class StoreDrain(SharedComponent):
     """Send the sums of each tile through the epilogue, a group of lanes in every cycle.
 
     A row of a tile has ``ceil(columns / lanes)`` groups; raw, each is sent once for each bus word that it fills. A
-    tile begins when `sums_ready` is 1, in the same cycle if the tile is there. 2 cycles are lost between tiles, none
+    tile begins when `sums.ready` is 1, in the same cycle if the tile is there. 2 cycles are lost between tiles, none
     between rows::
 
         cycle      0               1       2       3
@@ -32,14 +39,8 @@ class StoreDrain(SharedComponent):
     tiles : In(stream.Signature(tile_shape(config)))
         Tiles in the order of their sums. Copied when accepted, which is when all sums of the one before have been
         fetched.
-    sums_ready : In(1)
-        The oldest tile of sums can be read. This and the next three are the ports of `Store` of the same name.
-    sums_fetch, sums_take, sums_release : Out(1)
-        Read row `sums_row`; hold the row fetched last for `sums_group`; free the tile of sums.
-    sums_row : Out(range(acc_rows))
-        Row of the tile of sums, valid with `sums_fetch`.
-    sums_group : Out(range(cols // requant_lanes))
-        Which ``requant_lanes`` columns of the row that was taken are sent, from the lowest.
+    sums : Out(SumsPort(config))
+        The tiles of sums; what `sums.sums` returns is used by `Requantizer`.
     fetch : Out(1)
         Read the group `row` of operands, from `ParameterStore`.
     row : Out(range(2 * acc_rows * cols // requant_lanes))
@@ -69,12 +70,7 @@ class StoreDrain(SharedComponent):
         groups = config.cols // config.requant_lanes
         super().__init__({
             "tiles": In(stream.Signature(tile_shape(config))),
-            "sums_ready": In(1),
-            "sums_fetch": Out(1),
-            "sums_take": Out(1),
-            "sums_release": Out(1),
-            "sums_row": Out(range(config.acc_rows)),
-            "sums_group": Out(range(max(2, groups))),  # no port without bits
+            "sums": Out(SumsPort(config)),
             "fetch": Out(1),
             "row": Out(range(2 * config.acc_rows * groups)),
             "add": Out(1),
@@ -123,7 +119,7 @@ class StoreDrain(SharedComponent):
         ends_tile = Signal()
         part, group = chunk[:parts_log2], chunk[parts_log2:]
         whole = tile.requant | part.all() if parts > 1 else 1  # the last that is sent of this group
-        m.d.comb += beat.eq(present & self.room & (started | (self.sums_ready & ~ends[1:].any())))
+        m.d.comb += beat.eq(present & self.room & (started | (self.sums.ready & ~ends[1:].any())))
         m.d.comb += ends_row.eq((group == last_chunk[parts_log2:]) & (tile.requant | (part == last_chunk[:parts_log2])))
         m.d.comb += ends_tile.eq(ends_row & (row == last_row))
         with m.If(beat):
@@ -144,11 +140,11 @@ class StoreDrain(SharedComponent):
         m.d.comb += ends[0].eq(beat & ends_tile)
         m.d.comb += first.eq(beat & (chunk == 0))
         m.d.sync += ends[1:].eq(ends)
-        m.d.sync += self.sums_take.eq(first)
+        m.d.sync += self.sums.take.eq(first)
         m.d.sync += fetched.eq(beat)
-        m.d.comb += self.sums_fetch.eq(first)
-        m.d.comb += self.sums_row.eq(row)
-        m.d.comb += self.sums_release.eq(ends[2])
+        m.d.comb += self.sums.fetch.eq(first)
+        m.d.comb += self.sums.row.eq(row)
+        m.d.comb += self.sums.release.eq(ends[2])
         operands = Signal.like(self.row, reset_less=True)
         m.d.sync += operands.eq(Cat(pointer, tile.bank))
         m.d.comb += self.row.eq(operands)
@@ -163,14 +159,14 @@ class StoreDrain(SharedComponent):
         m.d.comb += self.claim.eq(beat & (~tile.requant | fills | ends_row))
         m.d.comb += self.busy.eq(beat)
         m.d.comb += self.present.eq(present)
-        m.d.comb += self.starved.eq(present & ~started & ~self.sums_ready)
+        m.d.comb += self.starved.eq(present & ~started & ~self.sums.ready)
         return m
 
     def _delay(self, m: Module, tile: data.View, group: Value, platform):
         """Send the group and the format after the sums that are fetched in this cycle."""
-        late_group = place(m, "group", DelayLine(len(self.sums_group), 2), platform)
+        late_group = place(m, "group", DelayLine(len(self.sums.group), 2), platform)
         m.d.comb += late_group.i.eq(group)
-        m.d.comb += self.sums_group.eq(late_group.o)
+        m.d.comb += self.sums.group.eq(late_group.o)
         late_format = place(m, "format", DelayLine(FORMAT_SHAPE.size + 1, 3), platform)
         formats = Cat(tile.zero_point, tile.minimum, tile.maximum, tile.requant)
         m.d.comb += late_format.i.eq(Cat(formats, tile.add))

@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Mux, Signal, unsigned
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from tilewright.accelerator.contract import ADDEND_BITS, INDEX_BITS, AcceleratorConfig, Activity
+from tilewright.accelerator.contract import INDEX_BITS, AcceleratorConfig, Activity, SumsPort
 from tilewright.accelerator.epilogue import ParameterStore, Requantizer
 from tilewright.base import SharedComponent, place
 from tilewright.storage import DelayLine
@@ -28,13 +28,13 @@ class Store(SharedComponent):
 
         job ──► TileIterator ──► requests      words ──► ParameterStore ───┐
                     │ tiles                                               ▼
-                    ├──► StoreDrain ──► sums_…       sums ──────────► Requantizer ──► StorePacker ──► write_words
+                    ├──► StoreDrain ──► sums         sums.sums ─────► Requantizer ──► StorePacker ──► write_words
                     └──► StoreWrites ──► write_requests        write_status ──► completed, failure
 
     Requantized, `requant_lanes` sums are taken in a cycle; raw, a bus word is made in a cycle. Between tiles, and
     jobs, 2 cycles are lost, and what the next operands take longer than the tile before (old C always does: it is as
     many words as are written). The first word is offered `latency` cycles after its last sums were fetched, which is in
-    the cycle of `sums_ready` at the earliest.
+    the cycle of `sums.ready` at the earliest.
 
     Parameters
     ----------
@@ -47,19 +47,8 @@ class Store(SharedComponent):
     head : In(unsigned(INDEX_BITS))
         Number of descriptors that are complete, modulo ``2**16``. Before it equals the job's ``index``, the job
         writes nothing, and with ``fence_c`` reads nothing.
-    sums_ready : In(1)
-        The oldest tile of sums not yet released can be read: row 0 now, and a further row in each cycle.
-    sums_fetch, sums_take : Out(1)
-        Read row `sums_row`; hold the row fetched last for `sums_group`, from the next cycle on.
-    sums_row : Out(range(acc_rows))
-        Row of the tile of sums, valid with `sums_fetch`. A row fetched in cycle t is taken in t + 1, and stays until
-        the next is taken.
-    sums_group : Out(range(cols // requant_lanes))
-        Selects ``requant_lanes`` neighbouring columns of the row that was taken.
-    sums : In(unsigned(requant_lanes * 32))
-        The int32 sums of those columns, the first lowest, a cycle after `sums_group`.
-    sums_release : Out(1)
-        With the last `sums_group` of a tile. `sums_ready` then speaks of the next.
+    sums : Out(SumsPort(config))
+        The tiles of sums. A row fetched in cycle t is taken in t + 1; `release` comes with the last `group` of a tile.
     parameter_requests, c_requests : Out(stream.Signature(config.transfer_shape))
         The operands of a tile: parameters, a row for each array, or rows of the old C. A request stays until it is
         accepted.
@@ -87,13 +76,7 @@ class Store(SharedComponent):
         super().__init__({
             "job": In(stream.Signature(config.job_shape)),
             "head": In(unsigned(INDEX_BITS)),
-            "sums_ready": In(1),
-            "sums_fetch": Out(1),
-            "sums_take": Out(1),
-            "sums_release": Out(1),
-            "sums_row": Out(range(config.acc_rows)),
-            "sums_group": Out(range(max(2, config.cols // config.requant_lanes))),  # no port without bits
-            "sums": In(unsigned(config.requant_lanes * ADDEND_BITS)),
+            "sums": Out(SumsPort(config)),
             "parameter_requests": Out(transfers),
             "parameter_words": In(words),
             "c_requests": Out(transfers),
@@ -146,13 +129,11 @@ class Store(SharedComponent):
             tiles.ready.eq(drain.tiles.ready & writes.tiles.ready),
         ]
 
-        m.d.comb += drain.sums_ready.eq(self.sums_ready)
-        for name in ("sums_fetch", "sums_take", "sums_release", "sums_row", "sums_group"):
-            m.d.comb += getattr(self, name).eq(getattr(drain, name))
+        connect(m, drain.sums, flipped(self.sums))
         m.d.comb += parameters.fetch.eq(drain.fetch)
         m.d.comb += parameters.row.eq(drain.row)
         m.d.comb += [
-            requantizer.sums.eq(self.sums),
+            requantizer.sums.eq(self.sums.sums),
             requantizer.addends.eq(parameters.addends),
             requantizer.multipliers.eq(parameters.multipliers),
             requantizer.shifts.eq(parameters.shifts),
@@ -176,7 +157,7 @@ class Store(SharedComponent):
         activity = Signal(Activity)
         with m.If(drain.busy):
             m.d.sync += activity.eq(Activity.BUSY)
-        with m.Elif(drain.starved | (~drain.present & tiles.valid & ~self.sums_ready)):
+        with m.Elif(drain.starved | (~drain.present & tiles.valid & ~self.sums.ready)):
             m.d.sync += activity.eq(Activity.DEPENDENCY)
         with m.Elif(drain.present):
             m.d.sync += activity.eq(Mux(stalled, Activity.MEMORY, Activity.SPACE))

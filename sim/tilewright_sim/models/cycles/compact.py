@@ -13,8 +13,8 @@ READ, WRITE = 2, 2
 """Cycles from word to word on the bus, besides the memory's latency."""
 REQUEST = 6
 """Cycles from a request's last word to the first of the next."""
-START = 35
-"""From the descriptor's last word to the first load, besides `addr_bits`, and from the last answer to the interrupt."""
+START = 42
+"""From the descriptor's last word to the first load, besides 4 `addr_bits`, and the last answer to the interrupt."""
 SUM = 2
 """From sum to sum, besides scaling it and writing it."""
 
@@ -32,7 +32,7 @@ def compact_cycles(config: AcceleratorConfig, queue: list[Gemm], bus: Bus) -> in
 def _cycles(config: AcceleratorConfig, gemm: Gemm, bus: Bus) -> int:
     read = READ + bus.latency
     words = math.ceil(gemm.k / config.word_bytes)
-    total = START + config.addr_bits + DESCRIPTOR_BYTES // config.word_bytes * read
+    total = START + 4 * config.addr_bits + DESCRIPTOR_BYTES // config.word_bytes * read
     before = 0  # what storing the tile before takes
     shape = Shape(config, gemm)
     for rows in shape.blocks:

@@ -1,4 +1,4 @@
-"""The loaders, the router and execution together, in Amaranth's simulator, with a reader made of Python."""
+"""The loaders, the arbiter and execution together, in Amaranth's simulator, with a reader made of Python."""
 
 import random
 from collections import deque
@@ -9,8 +9,8 @@ from amaranth.hdl import Elaboratable, Module
 from amaranth.lib.wiring import connect
 
 from tilewright.accelerator.contract import AcceleratorConfig
-from tilewright.accelerator.execute import Execute
-from tilewright.accelerator.load import LoadA, LoadB, ReadRouter
+from tilewright.accelerator.execute import Accumulators, Execute, Panel, Ring
+from tilewright.accelerator.load import LoadA, LoadB, ReadArbiter
 from tilewright_sim.models import gemm as golden
 from tilewright_sim.testbench import pysim
 
@@ -29,22 +29,23 @@ class Core(Elaboratable):
     """What lies between the command unit and the store."""
 
     def __init__(self, config):
-        self.router, self.a, self.b, self.execute = ReadRouter(config), LoadA(config), LoadB(config), Execute(config)
+        self.arbiter, self.a, self.b, self.execute = ReadArbiter(config), LoadA(config), LoadB(config), Execute(config)
+        self.panel, self.ring, self.accumulators = Panel(config), Ring(config), Accumulators(config)
 
     def elaborate(self, platform):
         m = Module()
-        router, a, b, execute = self.router, self.a, self.b, self.execute
-        m.submodules += [router, a, b, execute]
-        connect(m, a.requests, router.a_requests)
-        connect(m, b.requests, router.b_requests)
-        connect(m, router.a_words, a.words)
-        connect(m, router.b_words, b.words)
-        m.d.comb += router.b_first_tile.eq(b.first_tile)
-        for letter, loader in (("a", a), ("b", b)):
-            for name in ("write", "write_row", "data", "chunk_loaded"):
-                m.d.comb += getattr(execute, f"{letter}_{name}").eq(getattr(loader, name))
-        m.d.comb += [a.half_freed.eq(execute.half_freed), b.chunk_freed.eq(execute.chunk_freed)]
-        m.d.comb += b.long_chunk_freed.eq(execute.long_chunk_freed)
+        arbiter, a, b, execute = self.arbiter, self.a, self.b, self.execute
+        m.submodules += [arbiter, a, b, execute, self.panel, self.ring, self.accumulators]
+        connect(m, a.requests, arbiter.a_requests)
+        connect(m, b.requests, arbiter.b_requests)
+        connect(m, arbiter.a_words, a.words)
+        connect(m, arbiter.b_words, b.words)
+        m.d.comb += arbiter.b_first_tile.eq(b.first_tile)
+        connect(m, a.panel, self.panel.writer)
+        connect(m, b.ring, self.ring.writer)
+        connect(m, execute.panel, self.panel.reader)
+        connect(m, execute.ring, self.ring.reader)
+        connect(m, execute.results, self.accumulators.results)
         return m
 
 
@@ -100,26 +101,26 @@ class Bench:
 
     async def reader(self, ctx):
         """Take requests, and give their words after some cycles, like a `DmaReader`."""
-        router = self.core.router
+        arbiter = self.core.arbiter
         due = deque()
         todo = sum(len(list(self.words(job))) for job in self.loads())
         cycle = done = 0
         while done < todo:
-            ctx.set(router.requests.ready, ready := self.random.random() >= self.stall and len(due) < 200)
+            ctx.set(arbiter.requests.ready, ready := self.random.random() >= self.stall and len(due) < 200)
             give = bool(due) and due[0][0] <= cycle and self.random.random() >= self.stall
-            ctx.set(router.words.valid, give)
+            ctx.set(arbiter.words.valid, give)
             if give:
                 _, value, row_last, last = due.popleft()
-                ctx.set(router.words.payload, {"data": value, "row_last": row_last, "last": last})
+                ctx.set(arbiter.words.payload, {"data": value, "row_last": row_last, "last": last})
                 done += 1
-            _, _, valid, request = await ctx.tick().sample(router.requests.valid, router.requests.payload)
+            _, _, valid, request = await ctx.tick().sample(arbiter.requests.valid, arbiter.requests.payload)
             if valid and ready:
                 fields = {name: request[name] for name in ("address", "bytes", "rows", "stride")}
                 due.extend((cycle + self.latency, *word) for word in self.words(fields))
-            ctx.set(router.status.valid, give and last)
+            ctx.set(arbiter.status.valid, give and last)
             cycle += 1
-        ctx.set(router.words.valid, 0)
-        ctx.set(router.status.valid, 0)
+        ctx.set(arbiter.words.valid, 0)
+        ctx.set(arbiter.status.valid, 0)
 
     def loads(self):
         """The transfers that all jobs need."""
@@ -142,30 +143,30 @@ class Bench:
 
     async def drain(self, ctx):
         """Read every tile of sums as fast as is allowed, plus a gap, and compare."""
-        execute, config = self.core.execute, self.config
+        sums_port, config = self.core.accumulators.sums, self.config
         groups = config.cols // config.requant_lanes
         cycle = 0
         for number, want in enumerate(self.expected):
-            while not ctx.get(execute.ready):
+            while not ctx.get(sums_port.ready):
                 await ctx.tick()
                 cycle += 1
             for _ in range(self.drain_gap):
                 await ctx.tick()
             got = np.zeros((len(want), config.cols), dtype=np.int64)
             for row in range(len(want)):
-                ctx.set(execute.row, row)
-                ctx.set(execute.fetch, 1)
+                ctx.set(sums_port.row, row)
+                ctx.set(sums_port.fetch, 1)
                 await ctx.tick()
-                ctx.set(execute.fetch, 0)
-                ctx.set(execute.take, 1)
+                ctx.set(sums_port.fetch, 0)
+                ctx.set(sums_port.take, 1)
                 await ctx.tick()
-                ctx.set(execute.take, 0)
+                ctx.set(sums_port.take, 0)
                 for group in range(groups):
-                    ctx.set(execute.group, group)
-                    ctx.set(execute.release, row == len(want) - 1 and group == groups - 1)
+                    ctx.set(sums_port.group, group)
+                    ctx.set(sums_port.release, row == len(want) - 1 and group == groups - 1)
                     await ctx.tick()
-                    ctx.set(execute.release, 0)
-                    sums = ctx.get(execute.sums)
+                    ctx.set(sums_port.release, 0)
+                    sums = ctx.get(sums_port.sums)
                     lanes = [sums >> 32 * lane & 0xFFFF_FFFF for lane in range(config.requant_lanes)]
                     first = group * config.requant_lanes
                     got[row, first : first + config.requant_lanes] = np.array(lanes, dtype=np.uint32).astype(np.int32)

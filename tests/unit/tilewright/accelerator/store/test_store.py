@@ -175,8 +175,8 @@ class World:
             ctx.set(dut.head, head)
             if since is None and tile < len(tiles) and cycle >= self.late_sums and now("sums"):
                 since = cycle
-            ctx.set(dut.sums_ready, since is not None)
-            ctx.set(dut.sums, sums)
+            ctx.set(dut.sums.ready, since is not None)
+            ctx.set(dut.sums.sums, sums)
             for requests in (dut.parameter_requests, dut.c_requests):
                 ctx.set(requests.ready, now("read"))
             ctx.set(dut.write_requests.ready, now("write") and len(accepted) < 1)
@@ -272,7 +272,8 @@ class World:
         dut = self.dut
         names = ("sums_fetch", "sums_take", "sums_row", "sums_group", "sums_release", "completed", "activity")
         streams = (dut.parameter_requests, dut.c_requests, dut.write_requests)
-        sampled = [getattr(dut, name) for name in names]
+        sums = dut.sums
+        sampled = [sums.fetch, sums.take, sums.row, sums.group, sums.release, dut.completed, dut.activity]
         sampled += [dut.job.ready, dut.write_status.valid]
         for stream in streams:
             sampled += [stream.valid, stream.ready, stream.payload]

@@ -1,0 +1,74 @@
+"""How an engine holds the job that it works on."""
+
+from collections.abc import Sequence
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import stream
+
+from .config import AcceleratorConfig
+
+__all__ = ["JobSlot", "fork_job"]
+
+
+class JobSlot:
+    """The job of an engine: copied into a register when it is accepted, or left with its sender until it is done.
+
+    The second (``job_register`` of the configuration is false) saves the register, and the sender can prepare no
+    further job meanwhile.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+    port : stream of config.job_shape
+        Where the engine is offered jobs. The slot drives its ``ready``.
+
+    Attributes
+    ----------
+    job : View
+        The job that is worked on. Valid from the cycle after `accept` on.
+    """
+
+    def __init__(self, config: AcceleratorConfig, port: stream.Interface):
+        self._port = port
+        self._copies = config.job_register
+        self.job = Signal(config.job_shape, reset_less=True, name="job") if self._copies else port.payload
+
+    def accept(self, m: Module) -> None:
+        """Add to the state in which the engine waits for a job; the state is left when ``port.valid`` is 1."""
+        if self._copies:
+            m.d.comb += self._port.ready.eq(1)
+            m.d.sync += self.job.eq(self._port.payload)
+
+    def finish(self, m: Module) -> None:
+        """Add to the cycle after which the job is not read any more."""
+        if not self._copies:
+            m.d.comb += self._port.ready.eq(1)
+
+
+def fork_job(m: Module, config: AcceleratorConfig, port: stream.Interface, parts: Sequence[stream.Interface]) -> None:
+    """Offer each job of ``port`` to all of ``parts``, each of which accepts it when it can; the next waits for all."""
+    waiting = Signal(len(parts))
+    taken = Signal(len(parts))
+    job = Signal(config.job_shape, reset_less=True, name="job") if config.job_register else port.payload
+    for number, part in enumerate(parts):
+        m.d.comb += [
+            part.valid.eq(waiting[number]),
+            part.payload.eq(job),
+            taken[number].eq(part.ready),
+        ]
+    if config.job_register:
+        m.d.comb += port.ready.eq(~waiting.any())
+        with m.If(port.ready):
+            m.d.sync += [
+                job.eq(port.payload),
+                waiting.eq(port.valid.replicate(len(parts))),
+            ]
+        with m.Else():
+            m.d.sync += waiting.eq(waiting & ~taken)
+    else:
+        done = Signal(len(parts))
+        m.d.comb += [
+            port.ready.eq((done | taken).all()),
+            waiting.eq(port.valid.replicate(len(parts)) & ~done),
+        ]
+        m.d.sync += done.eq(Mux(port.ready, 0, done | taken))
