@@ -12,8 +12,7 @@ from tilewright.accelerator.execute.weight_feeder import WeightFeeder
 from tilewright.accelerator.frontend.dispatcher import Dispatcher
 from tilewright.accelerator.frontend.range_check import RangeCheck
 from tilewright.accelerator.frontend.ring import CommandRing
-from tilewright.accelerator.load import LoadA, LoadB
-from tilewright.accelerator.load import read_arbiter
+from tilewright.accelerator.load import LoadA, LoadB, read_arbiter
 from tilewright.accelerator.store import write_requests as store_writes
 from tilewright.storage import SmallFifo
 
