@@ -1,6 +1,6 @@
 """Read two-dimensional transfers from AXI4 memory into a stream."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -112,18 +112,7 @@ class DmaReader(SharedComponent):
 
         # A slot of `flights`, and one of `beats`, stand for `burst_words` slots of the buffer each.
         room = flights.i.ready if config.outstanding > 1 else ~flights.o.valid & ~beats.o.valid
-        burst = planner.bursts
-        alive = burst.payload.cause == Cause.NONE
-        m.d.comb += axi.arvalid.eq(burst.valid & alive & room)
-        m.d.comb += [
-            getattr(axi, f"ar{name}").eq(value) for name, value in address_fields(config, burst.payload).items()
-        ]
-        m.d.comb += [
-            flights.i.valid.eq(burst.valid & room & (~alive | axi.arready)),
-            flights.i.payload.eq(burst.payload),
-            burst.ready.eq(room & (~alive | axi.arready)),
-            planner.held.eq(axi.arvalid),
-        ]
+        self._request(m, planner, flights, room)
         m.d.comb += axi.rready.eq(1)
         m.d.comb += buffer.i.valid.eq(axi.rvalid)
         m.d.comb += buffer.i.payload.data.eq(axi.rdata)
@@ -180,10 +169,31 @@ class DmaReader(SharedComponent):
         with m.If(self.abort | ~self.busy):
             m.d.sync += aborting.eq(self.abort)
 
-        m.d.comb += counters.beat.eq(step & ~failed)
+        waiting_stream = present & ~step | request_status.ending & ~planner.busy
+        self._count(m, counters, step & ~failed, waiting_stream)
+        return m
+
+    def _request(self, m: Module, planner: DmaPlanner, flights: SmallFifo, room: Value):
+        """Put a burst on AR if there is ``room`` for it, and queue it."""
+        axi = self.m_axi
+        burst = planner.bursts
+        alive = burst.payload.cause == Cause.NONE
+        m.d.comb += axi.arvalid.eq(burst.valid & alive & room)
+        m.d.comb += [
+            getattr(axi, f"ar{name}").eq(value) for name, value in address_fields(self.config, burst.payload).items()
+        ]
+        m.d.comb += [
+            flights.i.valid.eq(burst.valid & room & (~alive | axi.arready)),
+            flights.i.payload.eq(burst.payload),
+            burst.ready.eq(room & (~alive | axi.arready)),
+            planner.held.eq(axi.arvalid),
+        ]
+
+    def _count(self, m: Module, counters: DmaCounters, beat: Value, waiting_stream: Value):
+        axi = self.m_axi
+        m.d.comb += counters.beat.eq(beat)
         m.d.comb += counters.burst.eq(axi.arvalid & axi.arready)
-        m.d.comb += counters.waiting_stream.eq(present & ~step | request_status.ending & ~planner.busy)
+        m.d.comb += counters.waiting_stream.eq(waiting_stream)
         m.d.comb += counters.busy.eq(self.busy)
         m.d.comb += counters.clear.eq(self.clear_counters)
         m.d.comb += self.counters.eq(counters.counters)
-        return m

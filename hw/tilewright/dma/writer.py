@@ -1,6 +1,6 @@
 """Write a stream to AXI4 memory as two-dimensional transfers."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -164,12 +164,8 @@ class DmaWriter(SharedComponent):
         m.d.comb += room.eq(
             forming.i.ready & (flights.i.ready if config.outstanding > 1 else ~flights.o.valid & ~responses.busy)
         )
-        m.d.comb += responses.settled.eq(request_status.settled)
         m.d.comb += request_status.planned.eq(claim & part.last)
-        m.d.comb += [
-            getattr(request_status, name).eq(getattr(responses, name))
-            for name in ("step", "cause", "address", "closes")
-        ]
+        self._report(m, responses, request_status)
 
         m.d.comb += self.busy.eq(planner.busy | request_status.busy)
         m.d.comb += buffer.clear.eq(aborting & ~self.abort & ~self.busy & ~forming.o.valid)
@@ -180,11 +176,23 @@ class DmaWriter(SharedComponent):
         with m.Elif(buffer.clear):
             m.d.sync += aborting.eq(0)
 
+        starved = word_credits.waiting & ~word_credits.granted
+        self._count(m, counters, starved | request_status.ending & ~planner.busy)
+        return m
+
+    def _report(self, m: Module, responses: WriteResponses, request_status: RequestStatus):
+        """Make each response a step of its request's status."""
+        m.d.comb += responses.settled.eq(request_status.settled)
+        m.d.comb += [
+            getattr(request_status, name).eq(getattr(responses, name))
+            for name in ("step", "cause", "address", "closes")
+        ]
+
+    def _count(self, m: Module, counters: DmaCounters, waiting_stream: Value):
+        axi = self.m_axi
         m.d.comb += counters.beat.eq(axi.wvalid & axi.wready)
         m.d.comb += counters.burst.eq(axi.awvalid & axi.awready)
-        starved = word_credits.waiting & ~word_credits.granted
-        m.d.comb += counters.waiting_stream.eq(~axi.wvalid & (starved | request_status.ending & ~planner.busy))
+        m.d.comb += counters.waiting_stream.eq(~axi.wvalid & waiting_stream)
         m.d.comb += counters.busy.eq(self.busy)
         m.d.comb += counters.clear.eq(self.clear_counters)
         m.d.comb += self.counters.eq(counters.counters)
-        return m

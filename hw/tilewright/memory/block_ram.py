@@ -1,6 +1,6 @@
 """On-chip memory behind AXI4: block RAM, or the single-port RAM of an iCE40 UltraPlus."""
 
-from amaranth.hdl import Array, Cat, ClockSignal, Const, Instance, Module, Mux, Signal, unsigned
+from amaranth.hdl import Array, Cat, ClockSignal, Const, Instance, Module, Mux, Signal, Value, unsigned
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
@@ -189,9 +189,16 @@ class BlockRam(SharedComponent):
             ram.strobes.eq(axi.wstrb),
         ]
 
+        self._answer_reads(m, ram, read, Cat(read_about, read_remaining == 0), room, platform)
+        return m
+
+    def _answer_reads(self, m: Module, ram: SinglePortRam, read: Signal, about: Value, room: Signal, platform):
+        """Queue the beats that are read, each with ``about``: whether it is bad, its identifier, whether it is last."""
+        axi = self.s_axi
+        bits = len(axi.rdata)
         # A beat read is in the command's register, then in the memory's, then in the word's, then in the queue.
-        queue = place(m, "queue", SmallFifo(unsigned(bits + len(read_about) + 1), QUEUE), platform)
-        stages = [(read, Cat(read_about, read_remaining == 0))]
+        queue = place(m, "queue", SmallFifo(unsigned(bits + len(about)), QUEUE), platform)
+        stages: list[tuple[Value, Value]] = [(read, about)]
         for number in range(3):
             valid, about = stages[-1]
             next_valid, next_about = Signal(name=f"valid_{number}"), Signal(len(about), name=f"about_{number}")
@@ -213,4 +220,3 @@ class BlockRam(SharedComponent):
         m.d.sync += held.eq(held + read - taken)
         with m.If(read != taken):
             m.d.sync += room.eq(taken | (held != QUEUE - 1))
-        return m

@@ -13,7 +13,7 @@ from amaranth.lib import wiring
 
 import tilewright
 from tilewright.accelerator import Accelerator
-from tilewright.accelerator.contract import AcceleratorConfig
+from tilewright.accelerator.contract import AcceleratorConfig, signatures
 from tilewright.base import SharedComponent, Target
 from tilewright.boards import BoardConfig, BoardSystem
 from tilewright.bus import Axi4, Axi4Read, Axi4Write, AxiLite
@@ -100,8 +100,9 @@ def test_no_docstring_describes_a_port_that_is_not_there(members):
 
 def test_every_signal_of_an_interface_has_a_meaning():
     widths = {"data_bits": 32, "addr_bits": 32}
-    for signature in (AxiLite(**widths), Axi4Read(**widths, id_bits=1), Axi4Write(**widths, id_bits=1)):
-        assert unclear(inspect.cleandoc(type(signature).__doc__), list(signature.members)) == []
+    stages = [getattr(signatures, name)(AcceleratorConfig.preset("nano")) for name in signatures.__all__]
+    for signature in (AxiLite(**widths), Axi4Read(**widths, id_bits=1), Axi4Write(**widths, id_bits=1), *stages):
+        assert unclear(inspect.cleandoc(type(signature).__doc__), list(signature.members)) == [], type(signature)
     assert unclear(inspect.cleandoc(sdram_pins.__doc__), list(sdram_pins(SdramConfig()).members)) == []
     both = set(Axi4Read(**widths, id_bits=1).members) | set(Axi4Write(**widths, id_bits=1).members)
     assert set(Axi4(**widths, id_bits=1).members) == both  # whose description refers to those two

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib.wiring import In, Out
 
 from tilewright.accelerator.contract import FORMAT_SHAPE, MAGNITUDE, SHIFT_BITS
@@ -161,9 +161,12 @@ class SerialRequantizer(SharedComponent):
             with m.If(around):
                 m.d.sync += magnitude.eq(1 << MAGNITUDE)
 
-        size = magnitude[1:] | overflow.replicate(MAGNITUDE)
+        self._finish(m, magnitude[1:] | overflow.replicate(MAGNITUDE), negative)
+        return m
+
+    def _finish(self, m: Module, size: Value, negative: Signal):
+        """Add the zero point to the magnitude with its sign, and clamp."""
         moved = Signal(signed(10))
         signed_size = Cat(negative, size ^ negative.replicate(MAGNITUDE), negative).as_signed()
         m.d.comb += moved.eq((Cat(1, self.format.zero_point).as_signed() + signed_size) >> 1)
         m.d.comb += self.o.eq(clamp(moved, self.format.minimum, self.format.maximum))
-        return m

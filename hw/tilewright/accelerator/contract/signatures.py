@@ -52,7 +52,7 @@ class PanelReader(wiring.Signature):
     free_half : Out(1)
         The older half is not read any more.
     fetch : Out(1)
-        Read row `row`.
+        Read row `row` at the end of this cycle.
     take : Out(1)
         Move the row fetched last to `q`, from the cycle after its `fetch` on.
     row : Out(range(panel_words))
@@ -87,7 +87,7 @@ class RingWriter(wiring.Signature):
     write : Out(1)
         Store `data` in row `write_row`.
     write_row : Out(range(ring_words))
-        The address in the ring.
+        The row's address in the ring.
     data : Out(unsigned(ring_word_bits))
         ``rows`` weights of one column, the first lowest.
     chunk_loaded : Out(1)
@@ -120,11 +120,11 @@ class RingReader(wiring.Signature):
     free_long : Out(1)
         It is a long one.
     fetch : Out(1)
-        Read row `row`.
+        Read row `row` at the end of this cycle.
     take : Out(1)
         Move the row fetched last to `q`, from the cycle after its `fetch` on.
     row : Out(range(ring_words))
-        The address in the ring.
+        The row's address in the ring.
     q : In(unsigned(ring_word_bits))
         ``rows`` weights of one column, the first lowest, a cycle after `take`.
     """
@@ -183,7 +183,7 @@ class SumsPort(wiring.Signature):
     ready : In(1)
         The oldest tile of sums not yet released can be read: row 0 now, and a further row in each cycle.
     fetch : Out(1)
-        Read row `row`.
+        Read row `row` at the end of this cycle.
     row : Out(range(acc_rows))
         The row in the tile of sums.
     take : Out(1)

@@ -197,6 +197,21 @@ class Supervisor(SharedComponent):
                     m.d.comb += forget.eq(1)
                     m.next = "Run"
 
+        self._log(m, reads, writes, transfer, by_write, aborted, conclude, forget)
+        return m
+
+    def _log(
+        self,
+        m: Module,
+        reads: FailureLog,
+        writes: FailureLog,
+        transfer: Value,
+        by_write: Value,
+        aborted: Signal,
+        conclude: Signal,
+        forget: Signal,
+    ):
+        """Set the cause, unit and address of a failure when it is concluded, and clear them when it is forgotten."""
         bad = conclude & ~aborted & ~transfer
         address = Signal(self.config.addr_bits)  # of the bad descriptor; of the three addresses two are 0
         m.d.comb += reads.ignore.eq(self.flush | self.failed)
@@ -221,7 +236,6 @@ class Supervisor(SharedComponent):
             m.d.sync += self.error.eq(self.decoder_error)
             m.d.sync += self.unit.eq(self.decoder_unit)
             m.d.sync += address.eq(self.decoder_address)
-        return m
 
     def _oldest_failure(self, m: Module, reads: FailureLog, writes: FailureLog) -> tuple[Value, ...]:
         """Whether a transfer failed, the oldest was a write, anything failed, and all before it are done."""

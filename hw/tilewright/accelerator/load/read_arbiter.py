@@ -1,4 +1,4 @@
-"""One DMA reader for all who read: whose turn it is, and whose words these are."""
+"""Shares one DMA reader among all components that read memory."""
 
 from typing import Any
 
@@ -123,7 +123,7 @@ class ReadArbiter(SharedComponent):
         }
         # Chosen in one cycle, taken in the next, passed on from a register: each step compares or adds much.
         chosen = Signal()
-        turn = Signal(len(wants), reset_less=True)  # one of them
+        grant = Signal(len(wants), reset_less=True)  # one of them
         room = Signal()
         accepted = Signal()
         number = Signal(NUMBER_BITS)
@@ -134,7 +134,7 @@ class ReadArbiter(SharedComponent):
         with m.If(~chosen):
             before = Const(0)
             for place_in_line, want in enumerate(wants.values()):
-                m.d.sync += turn[place_in_line].eq(want & ~before)
+                m.d.sync += grant[place_in_line].eq(want & ~before)
                 before |= want
             m.d.sync += chosen.eq(before)
         with m.Elif(accepted):
@@ -143,8 +143,8 @@ class ReadArbiter(SharedComponent):
         for place_in_line, which in enumerate(wants):
             source, _ = streams[which]
             transfer = source.payload.transfer if which in (Unit.LOAD_A, Unit.LOAD_B) else source.payload
-            m.d.comb += source.ready.eq(accepted & turn[place_in_line])
-            with m.If(turn[place_in_line]):
+            m.d.comb += source.ready.eq(accepted & grant[place_in_line])
+            with m.If(grant[place_in_line]):
                 m.d.comb += [
                     request.eq(transfer.request),
                     unit.eq(which),

@@ -1,7 +1,7 @@
 """Reads sums and operands for the epilogue, and assigns the results to bus words."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
-from amaranth.lib import stream
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
 from tilewright.accelerator.contract import (
@@ -150,14 +150,7 @@ class StoreDrain(SharedComponent):
         m.d.comb += self.row.eq(operands)
         m.d.comb += self.fetch.eq(fetched)
 
-        late_group = place(m, "group", DelayLine(len(self.sums.group), 2), platform)
-        m.d.comb += late_group.i.eq(group)
-        m.d.comb += self.sums.group.eq(late_group.o)
-        late_format = place(m, "format", DelayLine(FORMAT_SHAPE.size + 1, 3), platform)
-        formats = Cat(tile.zero_point, tile.minimum, tile.maximum, tile.requant)
-        m.d.comb += late_format.i.eq(Cat(formats, tile.add))
-        m.d.comb += Cat(self.format, self.add).eq(late_format.o)
-
+        self._delay(m, tile, group, platform)
         here = self.place
         m.d.comb += here.requant.eq(tile.requant)
         m.d.comb += here.part.eq(part)
@@ -168,3 +161,13 @@ class StoreDrain(SharedComponent):
         m.d.comb += self.present.eq(present)
         m.d.comb += self.starved.eq(present & ~started & ~self.sums.ready)
         return m
+
+    def _delay(self, m: Module, tile: data.View, group: Value, platform):
+        """Send the group and the format after the sums that are fetched in this cycle."""
+        late_group = place(m, "group", DelayLine(len(self.sums.group), 2), platform)
+        m.d.comb += late_group.i.eq(group)
+        m.d.comb += self.sums.group.eq(late_group.o)
+        late_format = place(m, "format", DelayLine(FORMAT_SHAPE.size + 1, 3), platform)
+        formats = Cat(tile.zero_point, tile.minimum, tile.maximum, tile.requant)
+        m.d.comb += late_format.i.eq(Cat(formats, tile.add))
+        m.d.comb += Cat(self.format, self.add).eq(late_format.o)
