@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tilewright.base import load_config
-from tilewright.cores import PRODUCTS
+from tilewright.cores import CORES
 from tilewright.flows.fpga import Area, measure_area, measure_fmax
 from tilewright.tile import TileConfig
 from tilewright.verilog import generate
@@ -26,7 +26,7 @@ from .report import bench_report
 
 __all__ = ["BENCHES", "Figure", "markdown", "update_readme"]
 
-TILE = PRODUCTS["tile"]
+TILE = CORES["tile"]
 
 
 def bench_tile() -> Iterator[Figure]:

@@ -3,7 +3,7 @@
 import pytest
 
 from tilewright.base import ToolError, load_config
-from tilewright.cores import PRODUCTS
+from tilewright.cores import CORES
 from tilewright_sim.benchmarks import Configuration, Figure, markdown
 from tilewright_sim.benchmarks import configurations as bench_configurations
 from tilewright_sim.benchmarks.configurations import CONFIGURATIONS
@@ -28,7 +28,7 @@ def test_configurations_have_dashes_for_what_they_have_not():
 def test_the_table_has_a_dozen_configurations_that_can_be_built():
     assert len(set(CONFIGURATIONS)) >= 12
     for product, preset, settings, _ in CONFIGURATIONS:
-        load_config(PRODUCTS[product].config, preset or None, settings=settings)
+        load_config(CORES[product].config, preset or None, settings=settings)
     assert {target for *_, target in CONFIGURATIONS} >= {"generic", "ice40-hx8k", "ecp5-85k", "xc7", "asic"}
 
 
