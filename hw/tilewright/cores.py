@@ -1,4 +1,4 @@
-"""What can be generated on its own: each product's configuration, component and Verilog ports."""
+"""What can be generated on its own: each core's configuration, component and Verilog ports."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,11 +14,11 @@ from tilewright.dma import DmaConfig, DmaReader, DmaWriter, reader_ports, writer
 from tilewright.memory.sdram import Sdram, SdramConfig, sdram_ports
 from tilewright.tile import MatmulTile, TileConfig, tile_ports
 
-__all__ = ["BOARD", "PRODUCTS", "Port", "Product"]
+__all__ = ["BOARD", "CORES", "Core", "Port"]
 
 
 @dataclass(frozen=True)
-class Product:
+class Core:
     """A component with a configuration, Verilog, a testbench and a report of its own.
 
     Parameters
@@ -50,14 +50,14 @@ class Product:
         return self.name.replace("-", "_")
 
 
-PRODUCTS = {
-    product.name: product
-    for product in [
-        Product("tile", "the matrix-multiply tile", TileConfig, MatmulTile, tile_ports),
-        Product("dma-reader", "the DMA engine from AXI4 memory to a stream", DmaConfig, DmaReader, reader_ports),
-        Product("dma-writer", "the DMA engine from a stream to AXI4 memory", DmaConfig, DmaWriter, writer_ports),
-        Product("sdram", "the SDRAM controller behind AXI4", SdramConfig, Sdram, sdram_ports),
-        Product(
+CORES = {
+    core.name: core
+    for core in [
+        Core("tile", "the matrix-multiply tile", TileConfig, MatmulTile, tile_ports),
+        Core("dma-reader", "the DMA engine from AXI4 memory to a stream", DmaConfig, DmaReader, reader_ports),
+        Core("dma-writer", "the DMA engine from a stream to AXI4 memory", DmaConfig, DmaWriter, writer_ports),
+        Core("sdram", "the SDRAM controller behind AXI4", SdramConfig, Sdram, sdram_ports),
+        Core(
             "accelerator",
             "the matrix-multiply accelerator",
             AcceleratorConfig,
@@ -69,4 +69,4 @@ PRODUCTS = {
 }
 
 
-BOARD = Product("board", "an accelerator with memory and a serial host link", BoardConfig, BoardSystem, board_ports)
+BOARD = Core("board", "an accelerator with memory and a serial host link", BoardConfig, BoardSystem, board_ports)

@@ -11,7 +11,7 @@ import pytest
 from support.ice40_primitives import SHARE, ice40_models, untimed
 
 from tilewright.base import Family
-from tilewright.cores import PRODUCTS, Product
+from tilewright.cores import CORES, Core
 from tilewright.dma import DmaConfig
 from tilewright.flows.fpga.area import SYNTHESIS
 from tilewright.tile import TileConfig
@@ -40,9 +40,9 @@ def without(module: str, text: str) -> str:
 CELLS_OF = {"ice40": ("SB_LUT4", "SB_DFF"), "ecp5": ("LUT4", "TRELLIS_FF")}
 
 
-def netlist(family: Family, folder: Path, product: Product) -> list[Path]:
+def netlist(family: Family, folder: Path, core: Core) -> list[Path]:
     """Synthesize what was generated; return the netlist and the models of its cells, without their timing."""
-    script = [f"read_verilog {product.module}.v", f"{SYNTHESIS[family]} -top {product.module}"]
+    script = [f"read_verilog {core.module}.v", f"{SYNTHESIS[family]} -top {core.module}"]
     run_yosys([*script, "write_verilog -noattr netlist.v"], folder)
     models = folder / "cells.v"
     models.write_text(ecp5_models(folder) if family == "ecp5" else ice40_models())
@@ -55,9 +55,9 @@ def netlist(family: Family, folder: Path, product: Product) -> list[Path]:
 @pytest.mark.parametrize("family", CELLS_OF)
 @pytest.mark.parametrize(("name", "config"), [("tile", TILE), ("tile", DSP), ("dma-reader", DMA), ("dma-writer", DMA)])
 def test_the_netlist_passes_the_bench_of_the_rtl(name, config, family, tmp_path):
-    product = PRODUCTS[name]
+    core = CORES[name]
     bench = HERE / BENCHES[name]
     regression.run_bench(
-        product, config, bench, simulator="icarus", family=family, folder=tmp_path / "rtl",
+        core, config, bench, simulator="icarus", family=family, folder=tmp_path / "rtl",
         netlist=partial(netlist, family),
     )  # fmt: skip

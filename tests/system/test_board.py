@@ -97,8 +97,8 @@ def test_the_command_line_multiplies_on_the_board(board, tmp_path):
     a, b = (rng.integers(-128, 128, (rows, 37), dtype=np.int8) for rows in (9, 13))
     np.save(tmp_path / "a.npy", a)
     np.save(tmp_path / "b.npy", b)
-    arguments = ["gemm", str(tmp_path / "a.npy"), str(tmp_path / "b.npy"), "-o", str(tmp_path / "c.npy")]
-    result = CliRunner().invoke(cli, [*arguments, "--board", board.port, "--json"], catch_exceptions=False)
+    arguments = ["gemm", str(tmp_path / "a.npy"), str(tmp_path / "b.npy"), "--save", str(tmp_path / "c.npy")]
+    result = CliRunner().invoke(cli, [*arguments, "--port", board.port, "--json"], catch_exceptions=False)
     assert result.exit_code == 0
     assert np.array_equal(np.load(tmp_path / "c.npy"), golden.gemm(a, b))
     assert json.loads(result.output.splitlines()[-1])["clock_hz"] == board.config.clock_hz

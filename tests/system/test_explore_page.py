@@ -25,7 +25,7 @@ def exploration() -> dict:
     sweep = load_sweep(TileConfig, "small", sweeps=["dot=1,2,4,3", "rows=4,8", "cols=4,8"])
     points, skipped = sweep.points()
     tasks = {
-        point.number: Task(product="tile", config=point.config, target=ReportTarget.parse("ecp5"), bus=Bus(),
+        point.number: Task(core="tile", config=point.config, target=ReportTarget.parse("ecp5"), bus=Bus(),
                            parts=("area", "timing", "cycles"), shapes=((64, 64, 64), (1, 64, 64)))
         for point in points
     }  # fmt: skip
@@ -37,7 +37,7 @@ def exploration() -> dict:
             number,
             {**measure(task.only(["cycles"])).parts, "area": area, "timing": {"fmax_mhz": 90.0 + 7 * number % 50}},
         )
-    return results.to_json({"product": "tile", "target": "ecp5-85k", "about": "A test.", "rule": "A rule."})
+    return results.to_json({"core": "tile", "target": "ecp5-85k", "about": "A test.", "rule": "A rule."})
 
 
 @pytest.fixture(scope="module")

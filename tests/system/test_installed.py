@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tilewright.cores import PRODUCTS
+from tilewright.cores import CORES
 from tilewright.verilog.writer import ECP5_MODELS, generate
 from tilewright_sim.cli.main import COMMANDS
 
@@ -21,11 +21,11 @@ GENERATE_ALL = """
 import sys
 import zipfile
 from pathlib import Path
-from tilewright.cores import PRODUCTS
+from tilewright.cores import CORES
 from tilewright.verilog import generate
-for product in PRODUCTS.values():
-    for preset in product.config.PRESETS:
-        generate(product, product.config.preset(preset), Path(sys.argv[1], product.name, preset))
+for core in CORES.values():
+    for preset in core.config.PRESETS:
+        generate(core, core.config.preset(preset), Path(sys.argv[1], core.name, preset))
 """
 
 
@@ -110,10 +110,10 @@ def version(python: str) -> str:
     return subprocess.run([python, "-c", code], capture_output=True, text=True, check=False).stdout.strip()
 
 
-@pytest.mark.parametrize("product", PRODUCTS)
-def test_the_verilator_of_debian_12_finds_no_fault(product, tmp_path):
+@pytest.mark.parametrize("core", CORES)
+def test_the_verilator_of_debian_12_finds_no_fault(core, tmp_path):
     verilator = debian_verilator(tmp_path)
-    chosen = PRODUCTS[product]
+    chosen = CORES[core]
     for family in ("generic", "ecp5", "ice40", "xc7"):
         first = next(iter(chosen.config.PRESETS))
         generate(chosen, chosen.config.preset(first), tmp_path / family, family)

@@ -1,6 +1,6 @@
 """From Verilog to measurements: targets, and the hierarchy that reports follow."""
 
 from .hierarchy import Hierarchy, load_netlist, owners, read_hierarchy
-from .target import TARGETS, ReportTarget
+from .target import TARGETS, ReportTarget, family_of
 
-__all__ = ["TARGETS", "Hierarchy", "ReportTarget", "load_netlist", "owners", "read_hierarchy"]
+__all__ = ["TARGETS", "Hierarchy", "ReportTarget", "family_of", "load_netlist", "owners", "read_hierarchy"]

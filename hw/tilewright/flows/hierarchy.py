@@ -30,7 +30,7 @@ class Hierarchy:
         Name of the Verilog file.
     kinds : dict of str
         By path from the top (``tile.block_0.column_3``), the kind of the instance: the name of its module without the
-        product's prefix.
+        core's prefix.
     memory_bits : dict of int
         By path, bits of the memories that the instance itself declares.
     lines : list of (int, int, str)

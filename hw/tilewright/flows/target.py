@@ -8,7 +8,7 @@ from typing import Literal
 
 from tilewright.base import Family, TilewrightError
 
-__all__ = ["DEVICES", "TARGETS", "Device", "ReportTarget"]
+__all__ = ["DEVICES", "TARGETS", "Device", "ReportTarget", "family_of"]
 
 
 @dataclass(frozen=True)
@@ -107,10 +107,7 @@ class ReportTarget:
         """
         family, _, device = name.partition("-")
         known = DEVICES.get(family, {})
-        if name not in (*TARGETS, *_DEFAULT):
-            close = difflib.get_close_matches(name, TARGETS, 1, 0.4)
-            hint = f"; nearest: {close[0]}" if close else ""
-            raise TilewrightError(f"--target {name}: must be one of {', '.join(TARGETS)}{hint}")
+        _check(name)
         if family == "asic" and not liberty:
             raise TilewrightError("--target asic needs the standard cells: give --liberty FILE, once for each file")
         if family != "asic" and liberty:
@@ -133,3 +130,17 @@ class ReportTarget:
     def verilog_family(self) -> Family:
         """Whose primitives the Verilog may instantiate."""
         return "generic" if self.family == "asic" else self.family
+
+
+def family_of(name: str) -> Family:
+    """Return whose primitives the Verilog for a target may instantiate; see `ReportTarget.parse`."""
+    _check(name)
+    family = name.partition("-")[0]
+    return "generic" if family == "asic" else family  # type: ignore[return-value]  # checked above
+
+
+def _check(name: str) -> None:
+    if name not in (*TARGETS, *_DEFAULT):
+        close = difflib.get_close_matches(name, TARGETS, 1, 0.4)
+        hint = f"; nearest: {close[0]}" if close else ""
+        raise TilewrightError(f"--target {name}: must be one of {', '.join(TARGETS)}{hint}")

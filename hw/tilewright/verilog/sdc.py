@@ -11,7 +11,7 @@ CLOCK_MHZ = 100
 
 
 def timing_constraints(ports: Sequence[Port], clock_mhz: float = CLOCK_MHZ) -> str:
-    """Return constraints in SDC for a product with these ports: one clock, and the share of it for external delays."""
+    """Return constraints in SDC for a core with these ports: one clock, and the share of it for external delays."""
     inputs = ["rst", *(port.name for port in ports if port.direction == "input")]
     outputs = [port.name for port in ports if port.direction == "output"]
     return "\n".join([

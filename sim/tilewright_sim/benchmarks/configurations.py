@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterator
 
 from tilewright.base import ToolError, load_config
-from tilewright.cores import PRODUCTS
+from tilewright.cores import CORES
 from tilewright.flows import ReportTarget
 from tilewright_sim.cost import measure
 from tilewright_sim.models.cycles import Bus
@@ -40,7 +40,7 @@ CONFIGURATIONS: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
     ("accelerator", "nano", (), "xc7"),
     ("accelerator", "small", (), "ecp5-85k"),
 )
-"""Product, preset, changed fields and target."""
+"""Core, preset, changed fields and target."""
 
 
 def bench_configurations() -> Iterator[Configuration]:
@@ -53,25 +53,25 @@ def bench_configurations() -> Iterator[Configuration]:
     """
     if not OSU018.exists() or not shutil.which("sta"):
         raise ToolError("the target asic of this table needs Debian's: apt-get install opensta qflow-tech-osu018")
-    for product, preset, settings, target in CONFIGURATIONS:
-        yield _configuration(product, preset, settings, target)
+    for core, preset, settings, target in CONFIGURATIONS:
+        yield _configuration(core, preset, settings, target)
 
 
-def _configuration(product: str, preset: str, settings: tuple[str, ...], target: str) -> Configuration:
-    config = load_config(PRODUCTS[product].config, preset or None, settings=settings)
+def _configuration(core: str, preset: str, settings: tuple[str, ...], target: str) -> Configuration:
+    config = load_config(CORES[core].config, preset or None, settings=settings)
     multiplies = hasattr(config, "rows")
     asic = target == "asic"
     place = ReportTarget.parse(target, (OSU018,) if asic else ())
-    report = measure(product, config, place, shapes=[SHAPE] if multiplies else [], bus=Bus(latency=LATENCY))
+    report = measure(core, config, place, shapes=[SHAPE] if multiplies else [], bus=Bus(latency=LATENCY))
     total, cycles = report.area["total"], report.cycles[0] if multiplies else None
     options = [f"--preset {preset}"] * bool(preset) + [f"--set {setting}" for setting in settings]
     options += [f"--target {target}"] + ["--liberty osu018_stdcells.lib"] * asic
     if multiplies:
         options.append(f"--shape {'x'.join(map(str, SHAPE))}")
-    if product == "accelerator":
+    if core == "accelerator":
         options.append(f"--latency {LATENCY}")
     return Configuration(
-        name=", ".join(filter(None, (f"{product} {preset}".strip(), *(f"`{setting}`" for setting in settings)))),
+        name=", ".join(filter(None, (f"{core} {preset}".strip(), *(f"`{setting}`" for setting in settings)))),
         target="asic, osu018" if asic else target,
         area=f"{total['cell_um2']:,.0f} µm²" if asic else f"{total['lut4']:,} LUT4",
         ff=total["ff"],
@@ -80,5 +80,5 @@ def _configuration(product: str, preset: str, settings: tuple[str, ...], target:
         cycles=cycles["cycles"] if cycles else None,
         macs_per_cycle=math.prod(SHAPE) / cycles["cycles"] if cycles else None,
         utilisation=cycles["utilisation"] if cycles else None,
-        command=f"tilewright report {product} {' '.join(options)}",
+        command=f"tilewright report {core} {' '.join(options)}",
     )

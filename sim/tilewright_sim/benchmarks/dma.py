@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from tilewright.cores import PRODUCTS
+from tilewright.cores import CORES
 from tilewright.dma import DmaConfig, DmaReader, DmaWriter
 from tilewright.flows.fpga import measure_area, measure_fmax
 from tilewright_sim.models import Request, read_words, word_count, write_bytes
@@ -29,16 +29,16 @@ def bench_dma() -> Iterator[Measurement]:
     yield _utilisation("read 64 KiB, latency 100 cycles", "≥ 99.9 %", 0.999, [Request(0, SIZE)], False, latency=100)
     for write, name in ((False, "read"), (True, "write")):
         yield _utilisation(f"{name} 64 KiB in rows of 64 bytes, stride 1 KiB", "≥ 98 %", 0.98, ROWS, write)
-    for product in LUTS:
-        yield _first_address(product)
-    for product, target in LUTS.items():
-        luts = measure_area(PRODUCTS[product], CONFIG, "ecp5").lut4
-        command = f"tilewright area {product} --target ecp5"
-        yield Measurement(f"area of {product}", f"≤ {target} LUT4-equivalents", f"{luts}", luts <= target, command)
-    for product in LUTS:
-        best = max(measure_fmax(PRODUCTS[product], CONFIG, [1, 2, 3]))
-        name = f"Fmax of {product}, ECP5-85k speed 6, ports registered, best of 3 seeds"
-        yield Measurement(name, "≥ 140 MHz", f"{best:.1f} MHz", best >= 140, f"tilewright fmax {product} --seeds 3")
+    for core in LUTS:
+        yield _first_address(core)
+    for core, target in LUTS.items():
+        luts = measure_area(CORES[core], CONFIG, "ecp5").lut4
+        command = f"tilewright area {core} --target ecp5"
+        yield Measurement(f"area of {core}", f"≤ {target} LUT4-equivalents", f"{luts}", luts <= target, command)
+    for core in LUTS:
+        best = max(measure_fmax(CORES[core], CONFIG, [1, 2, 3]))
+        name = f"Fmax of {core}, ECP5-85k speed 6, ports registered, best of 3 seeds"
+        yield Measurement(name, "≥ 140 MHz", f"{best:.1f} MHz", best >= 140, f"tilewright fmax {core} --seeds 3")
 
 
 def _utilisation(
@@ -52,18 +52,16 @@ def _utilisation(
     return Measurement(f"{name}: cycles with a beat", target, result, share >= min_share, COMMAND)
 
 
-def _first_address(product: str) -> Measurement:
+def _first_address(core: str) -> Measurement:
     """The most cycles from the acceptance of a descriptor to its first address.
 
     To write, the words of its first burst are at hand: fewer than a longest burst's, just those, or more.
     """
     cycles = 0
     for request in (Request(0, 8), Request(120, 16), Request(0, 128), Request(0, 256)):
-        memory, accepted = _run([request], product == "dma-writer", 0, after=40)
+        memory, accepted = _run([request], core == "dma-writer", 0, after=40)
         cycles = max(cycles, memory.bursts[0][0] - accepted)
-    return Measurement(
-        f"{product}: descriptor accepted to first address", "≤ 2 cycles", f"{cycles}", cycles <= 2, COMMAND
-    )
+    return Measurement(f"{core}: descriptor accepted to first address", "≤ 2 cycles", f"{cycles}", cycles <= 2, COMMAND)
 
 
 def _run(requests: list[Request], write: bool, latency: int, after: int = 0) -> tuple[AxiMemory, int]:

@@ -11,7 +11,7 @@ from unittest import mock
 import numpy as np
 
 from tilewright.accelerator.contract import AcceleratorConfig
-from tilewright.cores import PRODUCTS
+from tilewright.cores import CORES
 from tilewright.flows.fpga import measure_area, measure_fmax
 from tilewright_sim.host import Requant, RunResult, Simulator, check_result
 from tilewright_sim.models.cycles import Bus, Gemm, estimate
@@ -76,7 +76,7 @@ def _busy(config: AcceleratorConfig, size: int, latency: int, target: float, abo
         f"≥ {target:.1%}",
         f"{run.utilisation:.2%} ({run.cycles:,} cycles)",
         run.utilisation >= target,
-        f"tilewright gemm --random {size}x{size}x{size} --preset {preset} --latency {latency} --int8",
+        f"tilewright gemm --random {size}x{size}x{size} --preset {preset} --latency {latency} --result int8",
     )
 
 
@@ -129,7 +129,7 @@ def _estimates() -> Measurement:
 
 
 def _area() -> Measurement:
-    luts = measure_area(PRODUCTS["accelerator"], SMALL, "ecp5").lut4
+    luts = measure_area(CORES["accelerator"], SMALL, "ecp5").lut4
     return Measurement(
         "whole accelerator, 8×8, 64-bit bus, ECP5",
         "≤ 8,000 LUT4-equivalents",
@@ -140,7 +140,7 @@ def _area() -> Measurement:
 
 
 def _fmax() -> Measurement:
-    best = max(measure_fmax(PRODUCTS["accelerator"], SMALL, [1, 2, 3]))
+    best = max(measure_fmax(CORES["accelerator"], SMALL, [1, 2, 3]))
     return Measurement(
         "Fmax of the whole accelerator, 8×8, 64-bit bus, ECP5-85k speed 6, best of 3 seeds",
         "≥ 110 MHz",

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tilewright.base import load_config
-from tilewright.cores import PRODUCTS
+from tilewright.cores import CORES
 from tilewright.flows.fpga import Area, measure_area, measure_fmax
 from tilewright.tile import TileConfig
 from tilewright.verilog import generate
@@ -20,7 +20,7 @@ from .results import Measurement
 
 __all__ = ["bench_tile"]
 
-TILE = PRODUCTS["tile"]
+TILE = CORES["tile"]
 
 
 def bench_tile() -> Iterator[Measurement]:

@@ -10,6 +10,7 @@ from tilewright_sim.benchmarks import BENCHES, Configuration, Measurement, markd
 from tilewright_sim.console import FigureTable, console
 
 from .demo import BOARD_IMAGES, board_demo, digits_demo
+from .options import preset_option
 
 __all__ = ["bench", "demo"]
 
@@ -75,11 +76,14 @@ def _plain(results: list[Measurement | Configuration]) -> str:
 
 
 @click.command()
-@click.option("--preset", help="The accelerator that recognizes the digits.  [default: small]")
+@preset_option()
 @click.option("--images", default=450, show_default=True, type=click.IntRange(1, 450), help="Test images to run.")
-@click.option("--board-sim", is_flag=True, help="On a simulated board instead, through its serial port.")
+@click.option("--board-sim", is_flag=True, help="Run on a simulated board, through its serial port.")
 def demo(preset: str | None, images: int, board_sim: bool) -> None:
-    """Recognize handwritten digits on the Verilog of an accelerator, compare with the golden model, show its area."""
+    """Recognize handwritten digits on the Verilog of an accelerator, compare with the golden model, show its area.
+
+    The preset is small unless another is given.
+    """
     if board_sim:
         if preset:
             raise click.UsageError(f"--preset {preset}: a board has its own; leave out --preset or --board-sim")

@@ -12,20 +12,24 @@ from tilewright.boards import BOARDS, BoardConfig
 from tilewright.flows.fpga import BitstreamReport, build_bitstream, loader_command, program
 from tilewright_sim.console import FigureTable, Printer, console
 
-from .options import board_option
+from .options import board_option, json_option, output_option, seeds_option, set_option, toml_option
 
 __all__ = ["bitstream", "program_command"]
 
 
 @click.command()
 @board_option
-@click.option("--config", "-c", "path", type=click.Path(path_type=Path), help="A TOML file with a table [board].")
-@click.option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="Set a field; repeatable.")
-@click.option("--output", "-o", type=click.Path(path_type=Path), default=Path("build"), show_default=True)
-@click.option("--seeds", default=3, show_default=True, type=click.IntRange(1, 100), help="Placements to try.")
-@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def bitstream(name: str, path: Path | None, settings: tuple[str, ...], output: Path, seeds: int, as_json: bool) -> None:
+@toml_option
+@set_option
+@output_option(default=Path("build"), show_default=True)
+@seeds_option(default=3)
+@json_option
+def bitstream(
+    board: str, path: Path | None, settings: tuple[str, ...], output: Path, seeds: int, as_json: bool
+) -> None:
     """Build the bitstream of a whole system for a board, with Yosys and nextpnr, and check its timing.
+
+    A TOML file has a table [board].
 
     Writes NAME.bit (or .bin), NAME.json with the report, and NAME.v. A design that does not fit or misses timing is an
     error, and nothing is written.
@@ -35,29 +39,29 @@ def bitstream(name: str, path: Path | None, settings: tuple[str, ...], output: P
       tilewright bitstream --board colorlight-i5 -o build/
       tilewright bitstream --board ulx3s-85f --set clock_hz=60_000_000 --set baud=1_000_000
     """
-    board = BOARDS[name]
-    config = load_config(BoardConfig, name, path, settings)
+    chosen = BOARDS[board]
+    config = load_config(BoardConfig, board, path, settings)
     with console.status("") as status:
-        report = build_bitstream(board, config, output, list(range(1, seeds + 1)), status.update)
+        report = build_bitstream(chosen, config, output, list(range(1, seeds + 1)), status.update)
     if as_json:
         click.echo(json.dumps(asdict(report)))
         return
     Printer().print(_table(report))
-    click.echo(f"{output / board.bitstream}: load it with `tilewright program --board {name} -o {output}`")
+    click.echo(f"{output / chosen.bitstream}: load it with `tilewright program --board {board} -o {output}`")
 
 
 @click.command("program")
 @board_option
-@click.option("--output", "-o", type=click.Path(path_type=Path), default=Path("build"), show_default=True)
+@output_option(default=Path("build"), show_default=True)
 @click.option("--flash", is_flag=True, help="Into the flash memory, where it stays; the icebreaker always does so.")
 @click.option("--dry-run", is_flag=True, help="Only print the command.")
-def program_command(name: str, output: Path, flash: bool, dry_run: bool) -> None:
+def program_command(board: str, output: Path, flash: bool, dry_run: bool) -> None:
     """Load the bitstream that `tilewright bitstream` wrote into a board, with openFPGALoader."""
     if dry_run:
-        click.echo(shlex.join(loader_command(BOARDS[name], output, flash)))
+        click.echo(shlex.join(loader_command(BOARDS[board], output, flash)))
         return
-    with console.status(f"loading {output / BOARDS[name].bitstream}"):
-        done = program(BOARDS[name], output, flash)
+    with console.status(f"loading {output / BOARDS[board].bitstream}"):
+        done = program(BOARDS[board], output, flash)
     click.echo(done)
 
 

@@ -14,7 +14,7 @@ from tilewright_sim.host.serial import Board
 from tilewright_sim.verilated import BoardSimulator, simulated_board_config
 
 from .gemm_report import report, summary, where_the_time_went
-from .options import board_option
+from .options import board_option, set_option
 
 __all__ = ["board_sim", "gemm_on_board"]
 
@@ -43,19 +43,19 @@ def gemm_on_board(
 
 @click.command("board-sim")
 @board_option
-@click.option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="Set a field; repeatable.")
-def board_sim(name: str, settings: tuple[str, ...]) -> None:
+@set_option
+def board_sim(board: str, settings: tuple[str, ...]) -> None:
     """Simulate a board, with its serial port as a pseudo-terminal, until Ctrl-C.
 
     \b
     Prints the port; any program may talk to it, for example in another terminal:
-      tilewright gemm --board PORT --random 16x16x64
+      tilewright gemm --port PORT --random 16x16x64
     """
-    config = simulated_board_config(name, settings)
+    config = simulated_board_config(board, settings)
     with console.status("compiling the board, if it is the first run of this configuration: up to a minute"):
         simulated = BoardSimulator(config)
     with simulated:
         click.echo(simulated.port)
-        console.print(f"a simulated {BOARDS[name].title}; Ctrl-C ends it", highlight=False)
+        console.print(f"a simulated {BOARDS[board].title}; Ctrl-C ends it", highlight=False)
         while True:
             time.sleep(1)

@@ -10,7 +10,7 @@ from rich.panel import Panel
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import TilewrightError
 from tilewright.boards import BOARDS
-from tilewright.cores import PRODUCTS
+from tilewright.cores import CORES
 from tilewright.flows.fpga import measure_area
 from tilewright.tools import YOSYS
 from tilewright.verilog import generate
@@ -37,9 +37,9 @@ def digits_demo(preset: str, images: int) -> None:
         If the RTL and the golden model differ (the message names a waveform), or a tool is missing.
     """
     out = Printer()
-    product, config = PRODUCTS["accelerator"], AcceleratorConfig.preset(preset)
+    core, config = CORES["accelerator"], AcceleratorConfig.preset(preset)
     with console.status("generating Verilog"):
-        files = generate(product, config, Path("build"))
+        files = generate(core, config, Path("build"))
     out.print(f"Verilog of a {config.rows}×{config.cols} accelerator: {files[0]}, {files[0].stat().st_size:,} bytes")
 
     pixels, labels = digits.test_set()
@@ -70,7 +70,7 @@ def digits_demo(preset: str, images: int) -> None:
         out.print("its area on an FPGA: run `pip install 'tilewright[area]'` first, then `tilewright area --help`")
         return
     with console.status("synthesizing for ECP5 with Yosys"):
-        area = measure_area(product, config, "ecp5")
+        area = measure_area(core, config, "ecp5")
     out.print(area_table(area, f"{preset} accelerator on ECP5 (LUT4-equivalents: see `tilewright area --help`)"))
 
 

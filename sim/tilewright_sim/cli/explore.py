@@ -12,8 +12,8 @@ from typing import Any
 import click
 
 from tilewright.base import TilewrightError, check_folder, missing_package, write_files
-from tilewright.cores import PRODUCTS
-from tilewright.flows import TARGETS, ReportTarget
+from tilewright.cores import CORES
+from tilewright.flows import ReportTarget
 from tilewright.flows.asic import find_opensta, read_libraries
 from tilewright.tools import NEXTPNR, YOSYS
 from tilewright_sim.console import Printer, console
@@ -36,7 +36,21 @@ from tilewright_sim.explore import (
 )
 from tilewright_sim.models.cycles import Bus
 
-from .options import BANDWIDTH, LATENCY, MHZ, Number, only_with, parse_shape
+from .options import (
+    bandwidth_option,
+    freq_option,
+    latency_option,
+    liberty_option,
+    memory_area_option,
+    only_with,
+    output_option,
+    preset_option,
+    seeds_option,
+    set_option,
+    shape_option,
+    target_option,
+    toml_option,
+)
 
 __all__ = ["explore"]
 
@@ -53,31 +67,38 @@ _RULE = (
 
 
 @click.command()
-@click.argument("product", metavar="PRODUCT", type=click.Choice(["tile", "accelerator"]))
+@click.argument("core", metavar="CORE", type=click.Choice(["tile", "accelerator"]))
 @click.option("--sweep", "sweeps", multiple=True, metavar="FIELD=V,V,…", help="Values of a field to try. Repeatable.")
-@click.option("--preset", "-p", help="Start from this preset (see `tilewright presets`).")
-@click.option("--config", "-c", "path", type=click.Path(path_type=Path), help="A TOML file with a table [sweep].")
-@click.option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="Fix one field. Repeatable.")
-@click.option("--target", default="ecp5", show_default=True, metavar="|".join(TARGETS), help="What it is built on.")
-@click.option("--liberty", multiple=True, type=click.Path(path_type=Path), help="Standard cells of the target asic.")
-@click.option("--memory-um2-per-bit", type=Number(0, 1e6), help="Area of a bit of memory of the target asic.")
-@click.option("--measure", "measures", default="area,cycles", show_default=True, help="Of area, fmax, energy, cycles.")
-@click.option("--shape", "shapes", multiple=True, metavar="MxNxK", help="A product to run. Repeatable.")
-@click.option("--freq", type=MHZ, help="Target clock in MHz; throughput is at Fmax where it is measured.")
-@click.option("--seeds", default=1, show_default=True, type=click.IntRange(1, 100), help="Placements for Fmax.")
-@click.option("--latency", default=64, show_default=True, type=LATENCY, help="Memory latency in cycles.")
-@click.option("--bandwidth", default=1.0, show_default=True, type=BANDWIDTH, help="Memory beats per cycle.")
-@click.option("--output", "-o", type=click.Path(path_type=Path), default=Path("build/explore"), show_default=True)
-@click.option("--jobs", "-j", type=click.IntRange(1, 1024), help="Processes; all cores by default.")
+@preset_option()
+@toml_option
+@set_option
+@target_option(default="ecp5")
+@liberty_option
+@memory_area_option
+@click.option(
+    "--measure",
+    "measures",
+    default="area,cycles",
+    show_default=True,
+    help="What to measure, separated by commas: area, fmax, energy, cycles.",
+)
+@shape_option
+@freq_option
+@seeds_option(default=1)
+@latency_option(default=64)
+@bandwidth_option
+@output_option(default=Path("build/explore"), show_default=True)
+@click.option("--jobs", "-j", type=click.IntRange(1, 1024), help="Number of processes; all CPUs by default.")
 @click.option("--scheduler", metavar="tcp://HOST:PORT", help="Work on this Dask scheduler's machines instead.")
 @click.option("--fresh", is_flag=True, help="Measure also what is in the cache.")
 def explore(
-    product: str, sweeps: tuple[str, ...], preset: str | None, path: Path | None, settings: tuple[str, ...],
-    target: str, liberty: tuple[Path, ...], memory_um2_per_bit: float | None, measures: str, shapes: tuple[str, ...],
+    core: str, sweeps: tuple[str, ...], preset: str | None, path: Path | None, settings: tuple[str, ...],
+    target: str, liberty: tuple[Path, ...], memory_um2_per_bit: float | None, measures: str,
+    shapes: tuple[tuple[int, int, int], ...],
     freq: float | None, seeds: int, latency: int, bandwidth: float, output: Path, jobs: int | None,
     scheduler: str | None, fresh: bool,
 ) -> int:  # fmt: skip
-    """Measure every combination of the swept fields of PRODUCT (tile or accelerator), and show which are worth it.
+    """Measure every combination of the swept fields of CORE (tile or accelerator), and show which are worth it.
 
     Writes points.csv, points.json and explore.html (opens offline) into the output folder. What is measured is kept in
     the user's cache: after Ctrl-C, or with more values, the same command goes on where it was. Combinations that cannot
@@ -103,8 +124,8 @@ def explore(
     only_with("seeds", "with --measure fmax", "timing" in parts and place.family != "asic")
     only_with("liberty memory_um2_per_bit", "with --target asic", place.family == "asic")
     only_with("jobs", "without --scheduler", scheduler is None)
-    sizes = tuple(dict.fromkeys(parse_shape(text, "--shape") for text in shapes)) or DEFAULT_SHAPES
-    sweep = load_sweep(PRODUCTS[product].config, preset, path, settings, sweeps)
+    sizes = tuple(dict.fromkeys(shapes)) or DEFAULT_SHAPES
+    sweep = load_sweep(CORES[core].config, preset, path, settings, sweeps)
     check_page()
     _check_tools(parts, place, scheduler)
     check_folder(output)
@@ -116,13 +137,13 @@ def explore(
     bus = Bus(latency=latency, bandwidth=bandwidth)
     tasks = {
         point.number: Task(
-            product=product, config=point.config, target=place, parts=parts, shapes=sizes, bus=bus, seeds=seeds,
+            core=core, config=point.config, target=place, parts=parts, shapes=sizes, bus=bus, seeds=seeds,
             freq=freq, power_shape=sizes[0] if shapes else None, digest=generator_digest(),
         )
         for point in points
     }  # fmt: skip
     about = {
-        "product": product, "target": place.name, "measure": measures, "fixed": dict(sweep.fixed), "rule": _RULE,
+        "core": core, "target": place.name, "measure": measures, "fixed": dict(sweep.fixed), "rule": _RULE,
         "about": _about(parts, freq, seeds, bus, place),
     }  # fmt: skip
     results = Exploration(points, skipped, tasks, list(sweep.axes))

@@ -1,36 +1,33 @@
-"""The commands that need no simulator: generate, area, fmax, presets."""
+"""The commands that every installation has: generate, presets, registers."""
 
 import json
 from pathlib import Path
 
 import click
 
-from tilewright.base import FAMILIES, Family
-from tilewright.cores import PRODUCTS, Product
+from tilewright.accelerator.contract import AcceleratorConfig
+from tilewright.accelerator.registers import register_page
+from tilewright.base import load_config
+from tilewright.cores import CORES, Core
+from tilewright.flows import family_of
 from tilewright.verilog import generate as generate_verilog
 from tilewright_sim.console import FigureTable, Printer, console
 
-from .options import chosen, config_options
+from .options import chosen, config_options, output_option, preset_option, set_option, target_option, toml_option
 
-__all__ = ["generate", "presets"]
+__all__ = ["generate", "presets", "registers"]
 
 
 @click.command()
 @config_options
-@click.option(
-    "--output", "-o", type=click.Path(path_type=Path), default=Path("build"), show_default=True, help="Folder."
-)
-@click.option(
-    "--target",
-    type=click.Choice(FAMILIES),
-    default="generic",
-    show_default=True,
-    help="Whose primitives may be instantiated; generic runs everywhere.",
-)
+@output_option(default=Path("build"), show_default=True)
+@target_option(default="generic")
 def generate(
-    product: str, preset: str | None, path: Path | None, settings: tuple[str, ...], output: Path, target: Family
+    core: str, preset: str | None, path: Path | None, settings: tuple[str, ...], output: Path, target: str
 ) -> None:
-    """Write the Verilog of PRODUCT, and config.json.
+    """Write the Verilog of CORE, constraints and config.json; for an accelerator also a C header and registers.md.
+
+    Primitives of the target's family are instantiated; the targets generic and asic have none and run everywhere.
 
     For the target ecp5 there is also ecp5_models.v, for simulators only: behavioural models of the primitives.
 
@@ -43,34 +40,49 @@ def generate(
       rows = 8
       multiplier = "dsp"
     """
-    chosen_product, config = chosen(product, preset, path, settings)
+    chosen_core, config = chosen(core, preset, path, settings)
     with console.status("generating Verilog"):
-        files = generate_verilog(chosen_product, config, output, target)
+        files = generate_verilog(chosen_core, config, output, family_of(target))
     for file in files:
         click.echo(f"{file}  {file.stat().st_size:,} bytes")
 
 
 @click.command()
-@click.argument("product", metavar="[PRODUCT]", type=click.Choice(list(PRODUCTS)), required=False)
-@click.option("--schema", is_flag=True, help="Print the JSON schema of the configuration of PRODUCT.")
-def presets(product: str | None, schema: bool) -> None:
-    """List the presets and the fields of each product, or of PRODUCT."""
+@click.argument("core", metavar="[CORE]", type=click.Choice(list(CORES)), required=False)
+@click.option("--schema", is_flag=True, help="Print the JSON schema of the configuration of CORE.")
+def presets(core: str | None, schema: bool) -> None:
+    """List the presets and the fields of each core, or of CORE."""
     if schema:
-        if product is None:
-            raise click.UsageError("--schema needs a PRODUCT, for example: tilewright presets tile --schema")
-        click.echo(json.dumps(PRODUCTS[product].config.model_json_schema(), indent=2))
+        if core is None:
+            raise click.UsageError("--schema needs a CORE, for example: tilewright presets tile --schema")
+        click.echo(json.dumps(CORES[core].config.model_json_schema(), indent=2))
         return
-    for chosen_product in [PRODUCTS[product]] if product else PRODUCTS.values():
-        Printer().print(_fields_table(chosen_product), "")
+    for chosen_core in [CORES[core]] if core else CORES.values():
+        Printer().print(_fields_table(chosen_core), "")
 
 
-def _fields_table(product: Product) -> FigureTable:
-    """The fields of a product's configuration, and their values in each preset."""
-    table = FigureTable(title=f"{product.name}: {product.about}", title_justify="left")
-    presets = [product.config.preset(name).model_dump() for name in product.config.PRESETS]
-    for heading in ("field", "values", *product.config.PRESETS, "meaning"):
+@click.command()
+@preset_option(default="small", show_default=True)
+@toml_option
+@set_option
+def registers(preset: str, path: Path | None, settings: tuple[str, ...]) -> None:
+    """Print the register map of an accelerator, as Markdown.
+
+    \b
+    Examples:
+      tilewright registers --preset nano
+      tilewright registers --set addr_bits=40
+    """
+    click.echo(register_page(load_config(AcceleratorConfig, preset, path, settings)), nl=False)
+
+
+def _fields_table(core: Core) -> FigureTable:
+    """The fields of a core's configuration, and their values in each preset."""
+    table = FigureTable(title=f"{core.name}: {core.about}", title_justify="left")
+    presets = [core.config.preset(name).model_dump() for name in core.config.PRESETS]
+    for heading in ("field", "values", *core.config.PRESETS, "meaning"):
         table.add_column(heading)
-    for name, schema in product.config.model_json_schema()["properties"].items():
+    for name, schema in core.config.model_json_schema()["properties"].items():
         if schema["type"] == "boolean":
             values = "true, false"
         else:

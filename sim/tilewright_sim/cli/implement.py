@@ -6,32 +6,34 @@ from typing import Any
 
 import click
 
-from tilewright.base import FAMILIES, Config, Family
+from tilewright.base import Config
+from tilewright.flows import family_of
 from tilewright.flows.fpga import LUT4_EQUIVALENTS, Area, measure_area, measure_fmax
 from tilewright_sim.console import FigureTable, Printer, console
 
-from .options import chosen, config_options
+from .options import chosen, config_options, json_option, seeds_option, target_option
 
 __all__ = ["area", "area_table", "fmax"]
 
 
 @click.command(epilog="\b\n" + LUT4_EQUIVALENTS)
 @config_options
-@click.option("--target", type=click.Choice(FAMILIES), default="generic", show_default=True, help="FPGA family.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@target_option(default="generic")
+@json_option
 def area(
-    product: str, preset: str | None, path: Path | None, settings: tuple[str, ...], target: Family, as_json: bool
+    core: str, preset: str | None, path: Path | None, settings: tuple[str, ...], target: str, as_json: bool
 ) -> None:
-    """Count what PRODUCT takes after synthesis by Yosys, in total and per multiplier."""
-    chosen_product, config = chosen(product, preset, path, settings)
+    """Count what CORE takes after synthesis by Yosys, in total and per multiplier."""
+    if target == "asic":
+        raise click.UsageError("area counts cells of FPGAs: use `tilewright report` for --target asic")
+    chosen_core, config = chosen(core, preset, path, settings)
+    family = family_of(target)
     with console.status(f"synthesizing for {target}; the first run on a machine takes a minute longer"):
-        measured = measure_area(chosen_product, config, target)
+        measured = measure_area(chosen_core, config, family)
     if as_json:
-        click.echo(
-            json.dumps({"product": product, "target": target, "config": config.model_dump(), **measured.report()})
-        )
+        click.echo(json.dumps({"core": core, "target": target, "config": config.model_dump(), **measured.report()}))
     else:
-        Printer().print(area_table(measured, f"{product} {_brief(config)}, {target}"))
+        Printer().print(area_table(measured, f"{core} {_brief(config)}, {target}"))
 
 
 def area_table(measured: Area, title: str) -> FigureTable:
@@ -50,13 +52,13 @@ def area_table(measured: Area, title: str) -> FigureTable:
 
 @click.command()
 @config_options
-@click.option("--seeds", default=3, show_default=True, type=click.IntRange(1, 100), help="Placements to try.")
-def fmax(product: str, preset: str | None, path: Path | None, settings: tuple[str, ...], seeds: int) -> None:
-    """Place and route PRODUCT for ECP5-85k, speed grade 6, all ports registered; print MHz for each seed."""
-    chosen_product, config = chosen(product, preset, path, settings)
+@seeds_option(default=3)
+def fmax(core: str, preset: str | None, path: Path | None, settings: tuple[str, ...], seeds: int) -> None:
+    """Place and route CORE for ECP5-85k, speed grade 6, all ports registered; print MHz for each seed."""
+    chosen_core, config = chosen(core, preset, path, settings)
     best = 0.0
     with console.status("synthesizing, then placing and routing; a minute or more for each seed"):
-        for seed, mhz in enumerate(measure_fmax(chosen_product, config, list(range(1, seeds + 1))), start=1):
+        for seed, mhz in enumerate(measure_fmax(chosen_core, config, list(range(1, seeds + 1))), start=1):
             click.echo(f"seed {seed}: {mhz:.1f} MHz")
             best = max(best, mhz)
     click.echo(f"best: {best:.1f} MHz")

@@ -36,7 +36,7 @@ from tilewright_sim.nn.llm import (
     where_the_cycles_went,
 )
 
-from .options import Number, options_for
+from .options import FILE, accelerator_options, freq_option, json_option, trace_option
 
 __all__ = ["llm", "model"]
 
@@ -51,17 +51,21 @@ _MODEL = click.option(
 @click.command()
 @click.argument("prompt")
 @_MODEL
-@options_for("base", 64)
-@click.option("--max-tokens", default=64, show_default=True, type=click.IntRange(1), help="Longest answer.")
+@accelerator_options("base", 64)
+@click.option(
+    "--max-tokens",
+    default=64,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Maximum number of tokens of the answer.",
+)
 @click.option("--memory", default=1024, show_default=True, type=click.IntRange(1, 1 << 20),
               help="Size of the device's memory in MiB.")  # fmt: skip
 @click.option("--raw", is_flag=True, help="Continue the prompt as it is, without the model's chat template.")
 @click.option("--check", is_flag=True, help="Compare every tensor of the hardware with the golden model.")
-@click.option("--freq", type=Number(0.001, 100_000), metavar="MHZ", help="Clock for which times are given; otherwise "
-              "what place and route reached for this preset.")  # fmt: skip
-@click.option("--trace", type=click.Path(path_type=Path, dir_okay=False),
-              help="Write the first decoded token, its beginning in detail, for ui.perfetto.dev.")  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@freq_option
+@trace_option
+@json_option
 def llm(
     prompt: str, name: str, preset: str, path: Path | None, settings: tuple[str, ...], latency: int, bandwidth: float,
     max_tokens: int, memory: int, raw: bool, check: bool, freq: float | None, trace: Path | None,
@@ -71,6 +75,9 @@ def llm(
 
     Every matrix multiplication is computed by the generated hardware in the simulator, with int8 weights and
     activations; the answer is the likeliest, token by token. Get a model first: `tilewright model fetch smollm2`.
+
+    Times are given for the clock of --freq, or the Fmax that place and route reached for this preset. --trace writes
+    the first decoded token, its beginning in detail.
 
     Exit status 130 after Ctrl-C or SIGTERM; the answer and its figures until then are printed.
 
@@ -121,10 +128,10 @@ def llm(
 
 @click.group()
 def model() -> None:
-    """Get language models, and measure what int8 costs them."""
+    """Download models; measure the accuracy cost of int8."""
 
 
-@model.command("fetch")
+@model.command("fetch", short_help="Download a published model.")
 @click.argument("name", metavar="NAME", type=click.Choice(list(PUBLISHED)))
 def fetch_command(name: str) -> None:
     """Download a published model into the user's cache, and check that it is whole."""
@@ -135,15 +142,26 @@ def fetch_command(name: str) -> None:
     click.echo(f"{PUBLISHED[name].about}\n{path}")
 
 
-@model.command()
+@model.command(short_help="Compare the int8 network with float32.")
 @_MODEL
 @click.option(
-    "--tokens", "most", default=8192, show_default=True, type=click.IntRange(2), help="Of each text, at most."
+    "--tokens",
+    "most",
+    default=8192,
+    show_default=True,
+    type=click.IntRange(2),
+    help="Maximum number of tokens of each text.",
 )
-@click.option("--window", default=512, show_default=True, type=click.IntRange(2), help="Tokens read on their own.")
-@click.option("--text", type=click.Path(path_type=Path, dir_okay=False),
+@click.option(
+    "--window",
+    default=512,
+    show_default=True,
+    type=click.IntRange(2),
+    help="Number of tokens predicted independently of all others.",
+)
+@click.option("--text", type=FILE,
               help="A text of your own, UTF-8, instead of the two of the project.")  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def perplexity(name: str, most: int, window: int, text: Path | None, as_json: bool) -> None:
     """Compare a model in float32 with its int8 network, both in numpy.
 

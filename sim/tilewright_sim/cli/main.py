@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
 from tilewright.errors import TilewrightError
 
@@ -50,36 +51,41 @@ class Command:
 
 COMMANDS = {
     "area": Command(
-        "tilewright_sim.cli.implement", "area", "Synthesize with Yosys; count LUTs, flip-flops, DSP blocks and RAMs."
+        "tilewright_sim.cli.implement", "area", "Count LUTs, flip-flops, DSP blocks and RAMs after synthesis.", "area"
     ),
     "bench": Command("tilewright_sim.cli.bench", "bench", "Measure the results in one page of docs/results.", "dev"),
     "bitstream": Command(
         "tilewright_sim.cli.bitstream", "bitstream", "Build the bitstream of a whole system for a board.", "board"
     ),
     "board-sim": Command("tilewright_sim.cli.board", "board_sim", "Simulate a board behind a pseudo-terminal.", "sim"),
-    "demo": Command("tilewright_sim.cli.bench", "demo", "Recognize handwritten digits on generated Verilog.", "sim"),
+    "completion": Command("tilewright_sim.cli.completion", "completion", "Print the script for shell completion."),
+    "demo": Command(
+        "tilewright_sim.cli.bench", "demo", "Recognize handwritten digits on the generated Verilog.", "sim"
+    ),
     "estimate": Command(
-        "tilewright_sim.cli.estimate", "estimate_command", "Predict cycles, or tokens per second, without simulating."
+        "tilewright_sim.cli.estimate", "estimate_command", "Predict the cycles of a GEMM on one accelerator."
     ),
     "explore": Command(
-        "tilewright_sim.cli.explore", "explore", "Sweep configurations; show the Pareto front as a page.", "explore"
+        "tilewright_sim.cli.explore", "explore", "Sweep configurations and show the Pareto front.", "explore"
     ),
     "fmax": Command(
-        "tilewright_sim.cli.implement", "fmax", "Place and route for ECP5 and print the Fmax of each seed.", "timing"
+        "tilewright_sim.cli.implement", "fmax", "Place and route for ECP5; print the Fmax of each seed.", "timing"
     ),
     "gemm": Command(
-        "tilewright_sim.cli.gemm", "gemm", "Multiply matrices on generated Verilog; check the results.", "sim"
+        "tilewright_sim.cli.gemm", "gemm", "Multiply matrices on the generated Verilog; check the results.", "sim"
     ),
     "generate": Command(
-        "tilewright_sim.cli.generate", "generate", "Write the Verilog of a product and what belongs to it."
+        "tilewright_sim.cli.generate", "generate", "Write the Verilog of a core, and the files that belong to it."
     ),
-    "llm": Command("tilewright_sim.cli.llm", "llm", "Let a language model answer on the generated Verilog.", "llm"),
+    "llm": Command("tilewright_sim.cli.llm", "llm", "Run a complete language model on the generated Verilog.", "llm"),
     "model": Command("tilewright_sim.cli.llm", "model", "Download models; measure the accuracy cost of int8.", "llm"),
-    "presets": Command("tilewright_sim.cli.generate", "presets", "List the presets and the fields of each product."),
+    "presets": Command("tilewright_sim.cli.generate", "presets", "List the presets and the fields of each core."),
     "program": Command("tilewright_sim.cli.bitstream", "program_command", "Load a bitstream into a board.", "board"),
+    "registers": Command("tilewright_sim.cli.generate", "registers", "Print the register map of an accelerator."),
     "report": Command(
         "tilewright_sim.cli.report", "report", "Report area by module, timing, cycles and power.", "report"
     ),
+    "scale": Command("tilewright_sim.cli.scale", "scale", "Predict transformers on chips with many accelerators."),
 }
 
 
@@ -101,6 +107,12 @@ class _Commands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, command.summary) for name, command in COMMANDS.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        commands = [
+            CompletionItem(name, help=COMMANDS[name].summary) for name in COMMANDS if name.startswith(incomplete)
+        ]
+        return commands + click.Command.shell_complete(self, ctx, incomplete)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -136,10 +148,10 @@ def cli() -> None:
     """Generate matrix-multiply accelerators, and see what they cost.
 
     \b
-    A first tour:
-      tilewright presets                                   list the presets
-      tilewright generate tile --preset small -o build/    Verilog of an 8 x 8 tile
-      tilewright area tile --preset small --target ecp5    its area on an FPGA
+    Examples:
+      tilewright presets
+      tilewright generate tile --preset small -o build/
+      tilewright estimate 512x512x512 --preset base
       tilewright generate tile --preset base --set dot=4 --set multiplier=lut -o build/
 
     Run any command with --help.

@@ -1,29 +1,27 @@
-"""Options that several commands share, and how their values are read."""
+"""Every option that more than one command has, declared once, and how values of options are read."""
 
 import math
 import os
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
-from tilewright.base import Config, load_config
+from tilewright.base import FAMILIES, Config, load_config
 from tilewright.boards import BOARDS
-from tilewright.cores import PRODUCTS, Product
+from tilewright.cores import BOARD, CORES, Core
+from tilewright.flows import TARGETS
 
 __all__ = [
-    "Number",
-    "board_option",
-    "chosen",
-    "config_options",
-    "distinct_files",
-    "given",
-    "only_with",
-    "options_for",
-    "parse_shape",
-]
+    "FILE", "MHZ", "SHAPE", "Number", "accelerator_options", "board_option", "chosen", "config_options",
+    "distinct_files", "freq_option", "given", "json_option", "latency_option", "liberty_option", "memory_area_option",
+    "only_with", "output_option", "preset_option", "result_option", "seeds_option", "set_option", "shape_option",
+    "target_option", "toml_option", "trace_option",
+]  # fmt: skip
 
 
 class Number(click.FloatRange):
@@ -38,9 +36,81 @@ class Number(click.FloatRange):
         return number
 
 
-LATENCY = click.IntRange(0, 1_000_000)
-BANDWIDTH = Number(0.0001, 1)
+class Shape(click.ParamType):
+    """The sizes of a GEMM, ``MxNxK``, each 1 to 9,999,999."""
+
+    name = "MxNxK"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int, int]:
+        if isinstance(value, tuple):
+            return value
+        sizes = re.fullmatch(r"([1-9][0-9]{0,6})x([1-9][0-9]{0,6})x([1-9][0-9]{0,6})", value)
+        if not sizes:
+            self.fail(f"{value}: write it as MxNxK, for example 512x512x512", param, ctx)
+        m, n, k = map(int, sizes.groups())
+        return m, n, k
+
+
+FILE = click.Path(path_type=Path, dir_okay=False)
+FOLDER = click.Path(path_type=Path)
 MHZ = Number(0.001, 100_000)
+SHAPE = Shape()
+
+
+def _config_of(ctx: click.Context) -> type[Config]:
+    """The configuration that a command line chooses, as far as it has been typed."""
+    core = CORES.get(str(ctx.params.get("core")), CORES["accelerator"])
+    return (BOARD if "board" in {param.name for param in ctx.command.params} else core).config
+
+
+def _complete_preset(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(name) for name in _config_of(ctx).PRESETS if name.startswith(incomplete)]
+
+
+def _complete_field(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(f"{name}=") for name in _config_of(ctx).model_fields if name.startswith(incomplete)]
+
+
+# A default is a command's own; name, type and help are the same in all.
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+liberty_option = click.option(
+    "--liberty", multiple=True, type=FILE, help="Standard cells of the target asic, plain or .gz. Repeatable."
+)
+memory_area_option = click.option(
+    "--memory-um2-per-bit", type=Number(0, 1e6), help="Area of a bit of memory of the target asic."
+)
+freq_option = click.option("--freq", type=MHZ, metavar="MHZ", help="Target clock in MHz.")
+set_option = click.option(
+    "--set", "settings", multiple=True, metavar="FIELD=VALUE", shell_complete=_complete_field,
+    help="Set a field; wins over --preset and --config. Repeatable.",
+)  # fmt: skip
+toml_option = click.option("--config", "-c", "path", type=FOLDER, help="TOML file; its values win over the preset's.")
+trace_option = click.option("--trace", type=FILE, help="Write a trace for ui.perfetto.dev.")
+board_option = click.option("--board", "-b", type=click.Choice(list(BOARDS)), required=True, help="Name of the board.")
+preset_option = partial(
+    click.option, "--preset", "-p", metavar="PRESET", shell_complete=_complete_preset,
+    help="Start from this preset; see `tilewright presets`.",
+)  # fmt: skip
+output_option = partial(click.option, "--output", "-o", type=FOLDER, help="Folder for generated files.")
+latency_option = partial(
+    click.option, "--latency", type=click.IntRange(0, 1_000_000), show_default=True, help="Memory latency in cycles."
+)
+bandwidth_option = click.option(
+    "--bandwidth", default=1.0, show_default=True, type=Number(0.0001, 1), help="Memory bandwidth in beats per cycle."
+)
+result_option = partial(
+    click.option, "--result", type=click.Choice(["int8", "int32"]), show_default=True, help="Type of the results."
+)
+seeds_option = partial(
+    click.option, "--seeds", show_default=True, type=click.IntRange(1, 100), help="Number of placements to try."
+)
+shape_option = click.option(
+    "--shape", "shapes", metavar="MxNxK", multiple=True, type=SHAPE, help="GEMM whose cycles are estimated. Repeatable."
+)
+target_option = partial(
+    click.option, "--target", show_default=True, metavar="TARGET",
+    help=f"One of {', '.join(dict.fromkeys((*FAMILIES, *TARGETS)))}.",
+)  # fmt: skip
 
 
 def given(name: str) -> bool:
@@ -61,8 +131,7 @@ def only_with(names: str, needed: str, holds: bool) -> None:
     holds : bool
         Whether that is the case.
     """
-    options = {param.name: param.opts[-1] if param.opts[0].startswith("--") is False else param.opts[0]
-               for param in click.get_current_context().command.params}  # fmt: skip
+    options = {param.name: param.opts[0] for param in click.get_current_context().command.params}
     for name in names.split():
         if given(name) and not holds:
             raise click.UsageError(f"{options[name]} has an effect only {needed}")
@@ -80,29 +149,7 @@ def distinct_files(outputs: Mapping[str, Path | None], inputs: Mapping[str, Path
         taken[place] = name
 
 
-def parse_shape(text: str, option: str) -> tuple[int, int, int]:
-    """Return the sizes of ``MxNxK``, each 1 to 9,999,999."""
-    sizes = re.fullmatch(r"([1-9][0-9]{0,6})x([1-9][0-9]{0,6})x([1-9][0-9]{0,6})", text)
-    if not sizes:
-        raise click.UsageError(f"{option} {text}: write it as MxNxK, for example {option} 512x512x512")
-    m, n, k = map(int, sizes.groups())
-    return m, n, k
-
-
-def options_for(preset: str, latency: int) -> Callable[[Callable], Callable]:
-    """Return a decorator that adds the options that choose the accelerator and the memory behind it."""
-    options = [
-        click.option("--preset", "-p", default=preset, show_default=True, help="Start from this preset."),
-        click.option(
-            "--config", "-c", "path", type=click.Path(path_type=Path), help="A TOML file; wins over the preset."
-        ),
-        click.option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="Set a field; wins over both."),
-        click.option("--latency", default=latency, show_default=True, type=LATENCY, help="Memory latency in cycles."),
-        click.option(
-            "--bandwidth", default=1.0, show_default=True, type=BANDWIDTH, help="Memory bandwidth in beats per cycle."
-        ),
-    ]
-
+def _together(*options: Callable) -> Callable[[Callable], Callable]:
     def add(function: Callable) -> Callable:
         for option in reversed(options):
             function = option(function)
@@ -111,33 +158,18 @@ def options_for(preset: str, latency: int) -> Callable[[Callable], Callable]:
     return add
 
 
-def board_option(function):
-    """Add the option that names a board."""
-    choice = click.Choice(list(BOARDS))
-    return click.option("--board", "-b", "name", type=choice, required=True, help="The board.")(function)
+def accelerator_options(preset: str, latency: int) -> Callable[[Callable], Callable]:
+    """Return a decorator that adds the options that choose the accelerator and the memory behind it."""
+    chosen_preset = preset_option(default=preset, show_default=True)
+    return _together(chosen_preset, toml_option, set_option, latency_option(default=latency), bandwidth_option)
 
 
 def config_options(function: Callable) -> Callable:
-    """Add the options that choose a product's configuration."""
-    options = [
-        click.argument("product", metavar="PRODUCT", type=click.Choice(list(PRODUCTS))),
-        click.option("--preset", "-p", help="Start from this preset (see `tilewright presets`)."),
-        click.option(
-            "--config",
-            "-c",
-            "path",
-            type=click.Path(path_type=Path),
-            help="A TOML file; its values win over the preset's.",
-        ),
-        click.option(
-            "--set", "settings", multiple=True, metavar="FIELD=VALUE", help="Set one field; wins over both. Repeatable."
-        ),
-    ]
-    for option in reversed(options):
-        function = option(function)
-    return function
+    """Add the core, and the options that choose its configuration."""
+    core = click.argument("core", metavar="CORE", type=click.Choice(list(CORES)))
+    return _together(core, preset_option(), toml_option, set_option)(function)
 
 
-def chosen(product: str, preset: str | None, path: Path | None, settings: tuple[str, ...]) -> tuple[Product, Config]:
-    """Return the product and the configuration that the options name."""
-    return PRODUCTS[product], load_config(PRODUCTS[product].config, preset, path, settings)
+def chosen(core: str, preset: str | None, path: Path | None, settings: tuple[str, ...]) -> tuple[Core, Config]:
+    """Return the core and the configuration that the options name."""
+    return CORES[core], load_config(CORES[core].config, preset, path, settings)

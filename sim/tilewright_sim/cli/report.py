@@ -7,57 +7,58 @@ import click
 import numpy as np
 
 from tilewright.base import TilewrightError, check_folder, check_output, write_files
-from tilewright.flows import TARGETS, ReportTarget
+from tilewright.flows import ReportTarget
 from tilewright.flows.fpga import LUT4_EQUIVALENTS
 from tilewright_sim.console import Printer, console
 from tilewright_sim.cost import WORKLOADS, measure, page, view
 from tilewright_sim.host import check_matrix, load_matrix
 from tilewright_sim.models.cycles import Bus
 
-from .options import LATENCY, MHZ, Number, chosen, config_options, distinct_files, only_with, parse_shape
+from .options import (
+    FILE,
+    chosen,
+    config_options,
+    distinct_files,
+    freq_option,
+    json_option,
+    latency_option,
+    liberty_option,
+    memory_area_option,
+    only_with,
+    output_option,
+    seeds_option,
+    shape_option,
+    target_option,
+)
 
 __all__ = ["report"]
-
-_FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command(epilog="\b\n" + LUT4_EQUIVALENTS)
 @config_options
-@click.option("--target", default="generic", show_default=True, metavar="TARGET", help=", ".join(TARGETS) + ".")
-@click.option(
-    "--liberty",
-    multiple=True,
-    type=_FILE,
-    help="Standard cells, plain or .gz; repeat it for files that belong together.",
-)
-@click.option("--memory-um2-per-bit", type=Number(0, 1e6), help="Area of a bit of memory, for the target asic.")
-@click.option("--freq", type=MHZ, help="Target clock in MHz. Exits with status 1 if it is not met.")
-@click.option(
-    "--seeds", default=0, show_default=True, type=click.IntRange(0, 100), help="Placements to try on an FPGA."
-)
-@click.option("--shape", "shapes", multiple=True, metavar="MxNxK", help="A GEMM whose cycles are wanted. Repeatable.")
+@target_option(default="generic")
+@liberty_option
+@memory_area_option
+@freq_option
+@seeds_option(default=None, show_default=False)
+@shape_option
 @click.option("--power", is_flag=True, help="Simulate work and measure power; target asic.")
-@click.option(
-    "--data",
-    type=click.Choice(WORKLOADS),
-    default="random",
-    show_default=True,
-    help="What is multiplied, or moved by a DMA engine.",
-)
-@click.option("--matrices", nargs=2, type=_FILE, metavar="A.npy B.npy", help="These instead: int8 [M, K] and [N, K].")
-@click.option("--latency", default=0, show_default=True, type=LATENCY, help="Memory latency in cycles.")
+@click.option("--data", type=click.Choice(WORKLOADS), default="random", show_default=True, help="Data of that work.")
+@click.option("--matrices", nargs=2, type=FILE, metavar="A.npy B.npy", help="These instead: int8 [M, K] and [N, K].")
+@latency_option(default=0)
 @click.option("--depth", type=click.IntRange(0), help="Levels of modules in the tables: 2 for an accelerator, else 4.")
-@click.option("--html", "html_file", type=_FILE, help="Write the report as one HTML file.")
-@click.option("--output", "-o", type=click.Path(path_type=Path), help="Keep Verilog, SDC and netlist in this folder.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+@click.option("--html", "html_file", type=FILE, help="Write the report as one HTML file.")
+@output_option()
+@json_option
 def report(
-    product: str, preset: str | None, path: Path | None, settings: tuple[str, ...], target: str,
-    liberty: tuple[Path, ...],
-    memory_um2_per_bit: float | None, freq: float | None, seeds: int, shapes: tuple[str, ...], power: bool, data: str,
-    matrices: tuple[Path, Path] | None, latency: int, depth: int | None, html_file: Path | None, output: Path | None,
-    as_json: bool,
+    core: str, preset: str | None, path: Path | None, settings: tuple[str, ...], target: str,
+    liberty: tuple[Path, ...], memory_um2_per_bit: float | None, freq: float | None, seeds: int | None,
+    shapes: tuple[tuple[int, int, int], ...], power: bool, data: str, matrices: tuple[Path, Path] | None, latency: int,
+    depth: int | None, html_file: Path | None, output: Path | None, as_json: bool,
 ) -> int:  # fmt: skip
-    """Say what a configuration of PRODUCT costs: area by module, timing, cycles, power.
+    """Say what a configuration of CORE costs: area by module, timing, cycles, power.
+
+    With --output, Verilog, SDC and netlist are kept in that folder.
 
     Exit status 1 if a clock was asked for with --freq and missed, 2 if something could not be measured, 130 if Ctrl-C
     left out seeds.
@@ -84,17 +85,16 @@ def report(
     if freq is not None and place.family != "asic" and not seeds and output is None:
         how = "add --seeds 1, or more" if place.device else f"the target {place.name} has no timing; try ecp5 or ice40"
         raise TilewrightError(f"--freq {freq:g} is checked by place and route: {how}")
-    product_chosen, config = chosen(product, preset, path, settings)
+    chosen_core, config = chosen(core, preset, path, settings)
     pair = None
     if matrices:
         a, b = (check_matrix(load_matrix(file), str(file)) for file in matrices)
         if a.shape[1] != b.shape[1]:
             raise TilewrightError(f"{matrices[0]} is {list(a.shape)} and {matrices[1]} {list(b.shape)}: K must agree")
         pair = np.asarray(a), np.asarray(b)
-    sizes = [parse_shape(text, "--shape") for text in shapes]
     with console.status("") as status:
         found = measure(
-            product_chosen, config, place, freq=freq, seeds=range(1, seeds + 1), shapes=sizes, energy=power,
+            chosen_core, config, place, freq=freq, seeds=range(1, (seeds or 0) + 1), shapes=shapes, energy=power,
             data=pair or data, bus=Bus(latency=latency), output=output, progress=status.update,
         )  # fmt: skip
     if html_file:
@@ -102,7 +102,7 @@ def report(
     if as_json:
         click.echo(json.dumps(found.to_dict()))
     else:
-        Printer().print(view(found, depth if depth is not None else 2 if product == "accelerator" else 4))
+        Printer().print(view(found, depth if depth is not None else 2 if core == "accelerator" else 4))
     if not found.met:
         timing = found.timing or {}
         click.echo(

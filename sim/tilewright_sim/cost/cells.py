@@ -10,7 +10,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from tilewright.base import Config
-from tilewright.cores import Product
+from tilewright.cores import Core
 from tilewright.flows import ReportTarget
 from tilewright.flows.asic import (
     AsicNetlist,
@@ -42,14 +42,14 @@ class CellCost:
 
 
 def measure_cells(
-    product: Product, config: Config, target: ReportTarget, mhz: float, asked: bool,
+    core: Core, config: Config, target: ReportTarget, mhz: float, asked: bool,
     work: tuple[NDArray, NDArray] | None, bus: Bus, output: Path | None, progress: Callable[[str], None],
 ) -> CellCost:  # fmt: skip
-    """Map a product to cells, time it, and measure its power at work.
+    """Map a core to cells, time it, and measure its power at work.
 
     Parameters
     ----------
-    product, config, target
+    core, config, target
     mhz : float
     asked : bool
         Whether the user wants that clock: what misses it is mapped for speed as well, and may miss it.
@@ -69,7 +69,7 @@ def measure_cells(
     progress("reading the Liberty files")
     library = read_libraries(target.liberty)
     with tempfile.TemporaryDirectory(prefix="tilewright-") as name:
-        netlist, timing, folder = map_for_clock(product, config, library, Path(name), mhz, asked, progress)
+        netlist, timing, folder = map_for_clock(core, config, library, Path(name), mhz, asked, progress)
         power = None
         if work:
             a, b = work
@@ -77,9 +77,9 @@ def measure_cells(
             power = measure_power(config, netlist, folder, mhz, a, b, bus)
             power["shape"] = {"m": len(a), "n": len(b), "k": a.shape[1]}
         if output is not None:
-            generate(product, config, output, clock_mhz=mhz)
+            generate(core, config, output, clock_mhz=mhz)
             for file in ("netlist.v", "path.txt"):
-                (output / f"{product.module}_{file}").write_bytes((folder / file).read_bytes())
+                (output / f"{core.module}_{file}").write_bytes((folder / file).read_bytes())
     area = area_of_cells(netlist, config, target.memory_um2_per_bit)
     return CellCost(area, _timing(timing, mhz, asked), power, _notes(netlist, area, target))
 
@@ -120,7 +120,7 @@ def _notes(netlist: AsicNetlist, area: Json, target: ReportTarget) -> list[str]:
 
 
 def map_for_clock(
-    product: Product, config: Config, library: Library, folder: Path, mhz: float, asked: bool,
+    core: Core, config: Config, library: Library, folder: Path, mhz: float, asked: bool,
     progress: Callable[[str], None],
 ) -> tuple[AsicNetlist, StaTiming, Path]:  # fmt: skip
     """Map for area; where that misses the clock, once more for speed, and keep the faster."""
@@ -129,8 +129,8 @@ def map_for_clock(
         place = folder / ("fast" if fast else "small")
         place.mkdir()
         progress(f"mapping to the library's cells for {'speed' if fast else 'area'}")
-        netlist = map_to_cells(product, config, library, place, fast=fast, clock_mhz=mhz)
-        constraints = (place / f"{product.module}.sdc").read_text(encoding="utf-8")
+        netlist = map_to_cells(core, config, library, place, fast=fast, clock_mhz=mhz)
+        constraints = (place / f"{core.module}.sdc").read_text(encoding="utf-8")
         progress("timing with OpenSTA")
         timing = analyse_timing(netlist, place, constraints, mhz)
         if best is None or timing.slack_ns > best[1].slack_ns:

@@ -37,7 +37,7 @@ def page(report: Report) -> str:
         from plotly.offline import get_plotlyjs
     except ImportError:
         raise missing_package("plotly, which draws the pictures,", "report") from None
-    title = f"{report.product} on {report.target}"
+    title = f"{report.core} on {report.target}"
     body = [f"<h1>{html.escape(title)}</h1>", _configuration(report)]
     if report.timing:
         line = timing_line(report).plain

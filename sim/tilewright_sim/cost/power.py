@@ -73,7 +73,7 @@ def measure_power(
     Raises
     ------
     TilewrightError
-        If the product does neither, the work is too long, or the netlist computes something else than the RTL.
+        If the core does neither, the work is too long, or the netlist computes something else than the RTL.
     """
     run = _record(config, netlist, a, b, bus)
     activity = replay(netlist, run.recording, run.window)
@@ -134,8 +134,8 @@ def _record_transfers(config: DmaConfig, netlist: AsicNetlist, matrices: Matrice
     check_length(config, (len(moved[0]), len(moved[1]), moved[0].shape[1]))
     with tempfile.TemporaryDirectory(prefix="tilewright-") as folder:
         waveform = Path(folder) / "run.fst"
-        product = netlist.top.replace("_", "-")
-        with DmaSimulator(product, config, 8192 + size, bus.latency, waveform) as engine:
+        core = netlist.top.replace("_", "-")
+        with DmaSimulator(core, config, 8192 + size, bus.latency, waveform) as engine:
             engine.move(moved)
         recording = read_recording(waveform, netlist.top, wanted_signals(netlist))
     work = sum(matrix.size for matrix in moved)

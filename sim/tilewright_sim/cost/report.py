@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import Config, TilewrightError
-from tilewright.cores import PRODUCTS, Product
+from tilewright.cores import CORES, Core
 from tilewright.dma import DmaConfig
 from tilewright.flows import ReportTarget
 from tilewright.flows.fpga import Placement, check_fits, measure_modules, place_and_route
@@ -36,7 +36,7 @@ class Report:
 
     Parameters
     ----------
-    product, target : str
+    core, target : str
     config : dict
         The configuration's fields.
     area : dict
@@ -56,7 +56,7 @@ class Report:
         What a reader has to know about these figures.
     """
 
-    product: str
+    core: str
     config: Json
     target: str
     area: Json
@@ -81,7 +81,7 @@ class Report:
 
 
 def measure(
-    product: Product | str,
+    core: Core | str,
     config: Config,
     target: ReportTarget | str,
     *,
@@ -94,11 +94,11 @@ def measure(
     output: Path | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Report:
-    """Measure what a configuration of a product costs on a target.
+    """Measure what a configuration of a core costs on a target.
 
     Parameters
     ----------
-    product : Product or str
+    core : Core or str
     config : Config
     target : ReportTarget or str
     freq : float or None
@@ -124,7 +124,7 @@ def measure(
     TilewrightError
         For what the user can mend: a missing tool, a Liberty file that does not parse, and so on.
     """
-    chosen = PRODUCTS[product] if isinstance(product, str) else product
+    chosen = CORES[core] if isinstance(core, str) else core
     place = ReportTarget.parse(target) if isinstance(target, str) else target
     if freq is not None and not 0 < freq <= 100_000:
         raise TilewrightError(f"--freq {freq:g}: must be more than 0 and at most 100000 MHz")
@@ -197,14 +197,14 @@ def measure(
 
 
 def _placements(
-    product: Product, config: Config, target: ReportTarget, seeds: Sequence[int], freq: float | None,
+    core: Core, config: Config, target: ReportTarget, seeds: Sequence[int], freq: float | None,
     progress: Callable[[str], None],
 ) -> list[Placement]:  # fmt: skip
     """Place for each seed; where the user interrupts, return those that are done, if any."""
     done: list[Placement] = []
     progress(f"placing and routing for {target.name}, seed {seeds[0]}")
     try:
-        for placement in place_and_route(product, config, target, seeds, freq or GOALS_MHZ[target.family]):
+        for placement in place_and_route(core, config, target, seeds, freq or GOALS_MHZ[target.family]):
             done.append(placement)
             progress(
                 f"placing and routing for {target.name}: {len(done)} of {len(seeds)} seeds, {placement.mhz:.1f} MHz"

@@ -52,7 +52,7 @@ def tree(modules: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _area(report: Report, depth: int) -> FigureTable:
     total = report.area["total"]
     names = [name for name in COLUMNS if name in total]
-    table = FigureTable(title=f"{report.product} on {report.target}: area by module, each with what is in it")
+    table = FigureTable(title=f"{report.core} on {report.target}: area by module, each with what is in it")
     table.title_justify = "left"
     table.add_column("module")
     table.add_column("×", justify="right")

@@ -164,7 +164,7 @@
     byId(id).addEventListener("change", drawPareto);
   };
 
-  byId("title").textContent = `Tilewright: explore ${data.product}, ${data.target}`;
+  byId("title").textContent = `Tilewright: explore ${data.core}, ${data.target}`;
   byId("about").textContent = data.about;
   byId("rule").textContent = data.rule;
   const names = data.axes.map((axis) => [axis.name, axis.label]);

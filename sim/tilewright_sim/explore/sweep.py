@@ -42,7 +42,7 @@ class Sweep:
     Parameters
     ----------
     config : type
-        The `Config` of the product.
+        The `Config` of the core.
     fixed : dict
         Fields that are the same in every point.
     axes : dict of tuple
@@ -77,7 +77,7 @@ def load_sweep(
     Parameters
     ----------
     cls : type
-        The product's `Config`.
+        The core's `Config`.
     preset : str or None
         Where to start; the fields' defaults without one.
     path : Path or None

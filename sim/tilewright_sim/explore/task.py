@@ -11,7 +11,7 @@ from typing import Any
 
 import tilewright
 from tilewright.base import Config, TilewrightError
-from tilewright.cores import PRODUCTS
+from tilewright.cores import CORES
 from tilewright.flows import ReportTarget
 from tilewright.tile import TileConfig
 from tilewright_sim.models.cycles import Bus
@@ -34,7 +34,7 @@ class Task:
 
     Parameters
     ----------
-    product : str
+    core : str
     config : Config
     target : ReportTarget
     parts : tuple of str
@@ -52,7 +52,7 @@ class Task:
         `generator_digest` where the sweep was started.
     """
 
-    product: str
+    core: str
     config: Config
     target: ReportTarget
     parts: tuple[str, ...]
@@ -65,7 +65,7 @@ class Task:
 
     def key(self, part: str) -> str:
         """Return the hash of everything that this part of the result depends on."""
-        what: Json = {"part": part, "product": self.product, "config": self.config.model_dump(), "digest": self.digest}
+        what: Json = {"part": part, "core": self.core, "config": self.config.model_dump(), "digest": self.digest}
         if part == "cycles":
             what |= {"shapes": self.shapes, "bus": asdict(self.bus)}
         else:
@@ -112,7 +112,7 @@ def measure(task: Task) -> Outcome:
             from tilewright_sim.cost import report
 
             found = report.measure(
-                PRODUCTS[task.product],
+                CORES[task.core],
                 task.config,
                 task.target,
                 freq=task.freq,

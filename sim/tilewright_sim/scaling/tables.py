@@ -1,4 +1,4 @@
-"""The tables that ``tilewright estimate`` prints about chips, and the assumptions behind them."""
+"""The tables that ``tilewright scale`` prints, and the assumptions behind them."""
 
 import math
 

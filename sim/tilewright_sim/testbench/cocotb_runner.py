@@ -18,7 +18,7 @@ from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import Runner, Verilator, get_runner
 
 from tilewright.base import Config, Family, ToolError
-from tilewright.cores import Product
+from tilewright.cores import Core
 from tilewright.verilog import generate
 from tilewright_sim.verilated import plain_paths, plain_scratch, run_group, shared_objects, verilator_environment
 
@@ -35,7 +35,7 @@ MAKE_FLAGS = "OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O1"
 
 
 def run_bench(
-    product: Product,
+    core: Core,
     config: Config,
     bench: Path,
     *,
@@ -44,9 +44,9 @@ def run_bench(
     folder: Path = FOLDER,
     seed: int = 1,
     testcase: str | None = None,
-    netlist: Callable[[Path, Product], list[Path]] | None = None,
+    netlist: Callable[[Path, Core], list[Path]] | None = None,
 ) -> None:
-    """Generate a product's Verilog and run every test of a bench on it.
+    """Generate a core's Verilog and run every test of a bench on it.
 
     The bench finds the configuration as JSON in ``HW_CONFIG`` and the target in ``HW_FAMILY``; for ECP5 it runs
     with the models of the primitives. Verilog that did not change is not compiled again, and processes may share
@@ -54,9 +54,9 @@ def run_bench(
 
     Parameters
     ----------
-    product : Product
+    core : Core
     config : Config
-        One of the product's configurations.
+        One of the core's configurations.
     bench : Path
         Python file with the cocotb tests.
     simulator : str
@@ -81,15 +81,15 @@ def run_bench(
         If the simulator is missing or cannot compile the Verilog.
     """
     environment = simulator_environment(simulator)
-    digest = hashlib.sha256(f"{product.name} {family} {config.to_json()}".encode()).hexdigest()[:16]
-    verilog = folder.absolute() / "verilog" / f"{product.module}-{family}-{digest}"
+    digest = hashlib.sha256(f"{core.name} {family} {config.to_json()}".encode()).hexdigest()[:16]
+    verilog = folder.absolute() / "verilog" / f"{core.module}-{family}-{digest}"
     with _locked(verilog):
-        sources = [path for path in generate(product, config, verilog, family) if path.suffix == ".v"]
+        sources = [path for path in generate(core, config, verilog, family) if path.suffix == ".v"]
         if netlist is not None:
-            sources = netlist(verilog, product)
+            sources = netlist(verilog, core)
     run = _Run(
         simulator=simulator,
-        top=product.module,
+        top=core.module,
         sources=sources,
         bench=bench.absolute(),
         folder=folder.absolute(),
@@ -102,7 +102,7 @@ def run_bench(
     failure, log = run.simulate(build)
     if failure is None:
         return
-    told = f"{failure} in {bench.name} on {simulator}, for {product.name} {config.to_json()}, target {family}"
+    told = f"{failure} in {bench.name} on {simulator}, for {core.name} {config.to_json()}, target {family}"
     tail = "\n".join(_plain(log).splitlines()[-TAIL_LINES:])
     try:
         build, waveform = run.build(waves=True)

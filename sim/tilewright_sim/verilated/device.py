@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.accelerator.registers import REGISTERS
 from tilewright.base import TilewrightError
-from tilewright.cores import PRODUCTS
+from tilewright.cores import CORES
 
 from .build import build_library, cached_verilog
 from .memory_model import CHANNELS, MemoryModel
@@ -211,7 +211,7 @@ class SimulatedDevice:
 
 def load_library(config: AcceleratorConfig, *, trace: bool = False) -> ctypes.CDLL:
     """Generate and compile the accelerator unless the cache has it; return the library."""
-    verilog = cached_verilog(PRODUCTS["accelerator"], config)
+    verilog = cached_verilog(CORES["accelerator"], config)
     library = ctypes.CDLL(str(build_library([verilog], DRIVER, "accelerator", trace=trace)))
     library.accelerator_new.restype = ctypes.c_void_p
     library.accelerator_violation.restype = ctypes.c_char_p

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilewright.base import TilewrightError
-from tilewright.cores import PRODUCTS
+from tilewright.cores import CORES
 from tilewright.dma import DmaConfig
 from tilewright_sim.closing import Closing
 from tilewright_sim.models import Request, failure, read_words, word_count, write_bytes
@@ -53,7 +53,7 @@ class DmaSimulator(Closing):
 
     Parameters
     ----------
-    product : str
+    core : str
         ``dma-reader`` or ``dma-writer``.
     config : DmaConfig
     memory_bytes : int
@@ -71,18 +71,18 @@ class DmaSimulator(Closing):
 
     def __init__(
         self,
-        product: str,
+        core: str,
         config: DmaConfig,
         memory_bytes: int = 1 << 20,
         latency: int = 0,
         waveform: Path | None = None,
     ):
         self.config = config
-        self.reads = product == "dma-reader"
+        self.reads = core == "dma-reader"
         self.memory = np.zeros(memory_bytes, dtype=np.uint8)
         self._latency = latency
-        verilog = cached_verilog(PRODUCTS[product], config)
-        module = PRODUCTS[product].module
+        verilog = cached_verilog(CORES[core], config)
+        module = CORES[core].module
         self._library = ctypes.CDLL(str(build_library([verilog], DRIVER, module, trace=waveform is not None)))
         self._library.dma_new.restype = ctypes.c_void_p
         self._library.dma_run.restype = ctypes.c_uint64

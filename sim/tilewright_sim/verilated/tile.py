@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tilewright.base import Family, TilewrightError, cache_folder
-from tilewright.cores import PRODUCTS
+from tilewright.cores import CORES
 from tilewright.tile import TileConfig
 from tilewright.verilog import generate
 from tilewright_sim import packing
@@ -69,7 +69,7 @@ class TileSimulator(Closing):
     def __init__(self, config: TileConfig, family: Family = "generic", waveform: Path | None = None):
         self.config = config
         folder = cache_folder() / "verilog" / f"{config.model_dump_json()}-{family}".translate(_PLAIN)
-        files = generate(PRODUCTS["tile"], config, folder, family)
+        files = generate(CORES["tile"], config, folder, family)
         sources = [file for file in files if file.suffix == ".v"]
         self._library = ctypes.CDLL(str(build_library(sources, DRIVER, "tile", trace=waveform is not None)))
         self._library.tile_new.restype = ctypes.c_void_p

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tilewright.accelerator.contract import AcceleratorConfig
-from tilewright.cores import PRODUCTS
+from tilewright.cores import CORES
 from tilewright_sim.testbench import cocotb_runner as regression
 
 BENCH = Path(__file__).parent / "tb_accelerator.py"
@@ -75,4 +75,4 @@ def test_other_accelerators_keep_their_promises_on_icarus(name):
 
 
 def run(name, **options):
-    regression.run_bench(PRODUCTS["accelerator"], AcceleratorConfig(**CONFIGS[name]), BENCH, **options)
+    regression.run_bench(CORES["accelerator"], AcceleratorConfig(**CONFIGS[name]), BENCH, **options)

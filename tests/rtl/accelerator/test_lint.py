@@ -8,12 +8,12 @@ import pytest
 from rtl.tile.test_lint import complaints, modules, slang
 
 from tilewright.accelerator.contract import AcceleratorConfig
-from tilewright.cores import PRODUCTS
+from tilewright.cores import CORES
 from tilewright.tools import run_yosys
 from tilewright.verilog import generate
 from tilewright_sim.testbench.cocotb_runner import simulator_environment
 
-ACCELERATOR = PRODUCTS["accelerator"]
+ACCELERATOR = CORES["accelerator"]
 DEFAULT = [("nano", "generic"), ("small", "ecp5")]
 LONG = [
     ("nano", "ecp5"),
@@ -80,8 +80,8 @@ def check(config, family, folder):
 def test_same_configuration_gives_the_same_bytes(preset, family, tmp_path):
     script = (
         "import sys; from pathlib import Path; from tilewright.accelerator.contract import AcceleratorConfig as C; "
-        "from tilewright.cores import PRODUCTS; from tilewright.verilog import generate; "
-        "generate(PRODUCTS['accelerator'], C.preset(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])"
+        "from tilewright.cores import CORES; from tilewright.verilog import generate; "
+        "generate(CORES['accelerator'], C.preset(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])"
     )
     for seed in ("1", "2"):  # other orders of sets
         subprocess.run(

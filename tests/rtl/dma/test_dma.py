@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tilewright.cores import PRODUCTS
+from tilewright.cores import CORES
 from tilewright.dma import DmaConfig
 from tilewright_sim.testbench import cocotb_runner as regression
 
@@ -83,4 +83,4 @@ def test_dma_for_ecp5_keeps_its_promises_on_icarus(engine):
 
 def run(engine, config, simulator, **options):
     bench = HERE / f"tb_{engine}.py"
-    regression.run_bench(PRODUCTS[f"dma-{engine}"], config, bench, simulator=simulator, **options)
+    regression.run_bench(CORES[f"dma-{engine}"], config, bench, simulator=simulator, **options)

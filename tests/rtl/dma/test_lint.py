@@ -6,7 +6,7 @@ import pytest
 from rtl.tile.test_lint import slang
 
 from tilewright.base.component import Target, _flat_ports
-from tilewright.cores import PRODUCTS
+from tilewright.cores import CORES
 from tilewright.dma import DmaConfig
 from tilewright.storage import BlockMemory
 from tilewright.tools import run_yosys
@@ -32,11 +32,11 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("product", ["dma-reader", "dma-writer"])
+@pytest.mark.parametrize("core", ["dma-reader", "dma-writer"])
 @pytest.mark.parametrize(("fields", "family"), CASES)
-def test_verilog_is_clean(product, fields, family, tmp_path):
-    top = PRODUCTS[product].module
-    files = generate(PRODUCTS[product], DmaConfig(**fields), tmp_path, family)
+def test_verilog_is_clean(core, fields, family, tmp_path):
+    top = CORES[core].module
+    files = generate(CORES[core], DmaConfig(**fields), tmp_path, family)
     sources = [file.name for file in files if file.suffix == ".v"]
     lint = ["verilator", "--lint-only", "--quiet", "-Wall", "--top-module", top, *sources]
     for command in (lint, ["iverilog", "-g2005", "-Wall", "-s", top, "-o", "out.vvp", *sources]):

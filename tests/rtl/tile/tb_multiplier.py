@@ -11,7 +11,7 @@ from pydantic import Field
 
 from tilewright.arithmetic import Multiplier
 from tilewright.base import Config, Port
-from tilewright.cores import Product
+from tilewright.cores import Core
 from tilewright_sim.testbench.cocotb_streams import spread, start
 
 Bits = Annotated[int, Field(ge=2, le=16)]
@@ -41,7 +41,7 @@ def _ports(multiplier: Multiplier) -> list[Port]:
 
 
 # A multiplier is no product; this is what makes Verilog of it.
-PRODUCT = Product("multiply", "a multiplier", MultiplierConfig, MultiplierConfig.component, _ports)
+CORE = Core("multiply", "a multiplier", MultiplierConfig, MultiplierConfig.component, _ports)
 
 
 @cocotb.test(timeout_time=10, timeout_unit="ms")

@@ -9,12 +9,12 @@ import pyslang
 import pytest
 from rtl.tile.test_tile import describe, shape
 
-from tilewright.cores import PRODUCTS
+from tilewright.cores import CORES
 from tilewright.tools import run_yosys
 from tilewright.verilog import generate
 from tilewright_sim.testbench.cocotb_runner import simulator_environment
 
-TILE = PRODUCTS["tile"]
+TILE = CORES["tile"]
 CASES = [
     (shape(1, 1, 1), "generic"),
     (shape(1, 1, 1, "lut", 2, 2), "ecp5"),
@@ -63,8 +63,8 @@ def test_verilog_is_clean_and_well_formed(config, family, tmp_path):
 def test_same_configuration_gives_the_same_bytes(config, family, tmp_path):
     script = (
         "import sys; from pathlib import Path; from tilewright.tile import TileConfig; "
-        "from tilewright.cores import PRODUCTS; from tilewright.verilog import generate; "
-        "generate(PRODUCTS['tile'], TileConfig.from_json(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])"
+        "from tilewright.cores import CORES; from tilewright.verilog import generate; "
+        "generate(CORES['tile'], TileConfig.from_json(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])"
     )
     for seed in ("1", "2"):  # other orders of sets
         subprocess.run(

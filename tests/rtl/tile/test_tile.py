@@ -7,7 +7,7 @@ from rtl.tile import tb_multiplier
 from rtl.tile.tb_multiplier import MultiplierConfig
 
 from tilewright.base import ToolError
-from tilewright.cores import PRODUCTS
+from tilewright.cores import CORES
 from tilewright.tile import TileConfig
 from tilewright_sim.testbench import cocotb_runner as regression
 
@@ -74,7 +74,7 @@ LONG = [
     ids=describe,
 )
 def test_tile_equals_golden_on_verilator(config, family):
-    regression.run_bench(PRODUCTS["tile"], config, HERE / "tb_tile.py", simulator="verilator", family=family)
+    regression.run_bench(CORES["tile"], config, HERE / "tb_tile.py", simulator="verilator", family=family)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_tile_equals_golden_on_verilator(config, family):
     ids=describe,
 )
 def test_tile_equals_golden_on_icarus(config, family):
-    regression.run_bench(PRODUCTS["tile"], config, HERE / "tb_tile.py", simulator="icarus", family=family)
+    regression.run_bench(CORES["tile"], config, HERE / "tb_tile.py", simulator="icarus", family=family)
 
 
 @pytest.mark.parametrize("family", ["generic", "ecp5"])
@@ -123,7 +123,7 @@ def test_failure_leaves_waveform_and_log_and_names_them(simulator, tmp_path):
         "    assert dut.m_axis_res_tvalid.value == 1, 'this is why'\n"
     )
     with pytest.raises(AssertionError, match="1 of 1 tests failed") as caught:
-        regression.run_bench(PRODUCTS["tile"], shape(1, 1, 1), bench, simulator=simulator, folder=tmp_path / "rtl")
+        regression.run_bench(CORES["tile"], shape(1, 1, 1), bench, simulator=simulator, folder=tmp_path / "rtl")
     *told, waveform, log = str(caught.value).splitlines()
     assert any("this is why" in line for line in told)
     waveform, log = (Path(line.partition(": ")[2]) for line in (waveform, log))
@@ -133,4 +133,4 @@ def test_failure_leaves_waveform_and_log_and_names_them(simulator, tmp_path):
 
 
 def multiply(config: MultiplierConfig, simulator: regression.Simulator, family) -> None:
-    regression.run_bench(tb_multiplier.PRODUCT, config, HERE / "tb_multiplier.py", simulator=simulator, family=family)
+    regression.run_bench(tb_multiplier.CORE, config, HERE / "tb_multiplier.py", simulator=simulator, family=family)

@@ -1,37 +1,37 @@
-"""PRODUCTS: the ports of each, as they are in Verilog."""
+"""CORES: the ports of each, as they are in Verilog."""
 
 import re
 
 import pytest
 from amaranth.hdl import Fragment
 
-from tilewright.cores import PRODUCTS, Product
+from tilewright.cores import CORES, Core
 from tilewright.tile import TileConfig
 
 
 @pytest.fixture
 def tile():
-    product = PRODUCTS["tile"]
-    tile = product.component(TileConfig(rows=3, cols=5, dot=1, activation_bits=4, weight_bits=6))
+    core = CORES["tile"]
+    tile = core.component(TileConfig(rows=3, cols=5, dot=1, activation_bits=4, weight_bits=6))
     Fragment.get(tile, None)
     return tile
 
 
 def test_products_are_listed_by_their_name_with_one_line_of_help():
-    for name, product in PRODUCTS.items():
-        assert product.name == name
-        assert product.about
-        assert "\n" not in product.about
+    for name, core in CORES.items():
+        assert core.name == name
+        assert core.about
+        assert "\n" not in core.about
 
 
 @pytest.mark.parametrize(("name", "module"), [("tile", "tile"), ("dma-reader", "dma_reader")])
 def test_the_module_is_the_name_with_underscores(name, module):
-    tile = PRODUCTS["tile"]
-    assert Product(name, "", tile.config, tile.component, tile.ports).module == module
+    tile = CORES["tile"]
+    assert Core(name, "", tile.config, tile.component, tile.ports).module == module
 
 
 def test_ports_of_a_tile_are_streams_with_their_widths(tile):
-    ports = PRODUCTS["tile"].ports(tile)
+    ports = CORES["tile"].ports(tile)
     assert [(port.direction, port.name, len(port.value)) for port in ports] == [
         ("input", "s_axis_act_tvalid", 1),
         ("output", "s_axis_act_tready", 1),
@@ -48,7 +48,7 @@ def test_ports_of_a_tile_are_streams_with_their_widths(tile):
 
 
 def test_port_descriptions_say_the_numbers_of_the_config(tile):
-    about = {port.name: port.about for port in PRODUCTS["tile"].ports(tile)}
+    about = {port.name: port.about for port in CORES["tile"].ports(tile)}
     assert about["s_axis_act_tdata"] == "3 signed activations of 4 bits, element 0 lowest"
     assert about["s_axis_wgt_tdata"] == "3 signed weights of 6 bits, of one column"
     assert about["m_axis_res_tdata"] == "5 signed sums of 11 bits, column 0 lowest"
@@ -57,16 +57,16 @@ def test_port_descriptions_say_the_numbers_of_the_config(tile):
 
 
 def test_port_names_are_plain(tile):
-    for port in PRODUCTS["tile"].ports(tile):
+    for port in CORES["tile"].ports(tile):
         assert re.fullmatch(r"[a-z]+(_[a-z]+)*", port.name)
 
 
 @pytest.mark.parametrize(("name", "stream"), [("dma-reader", "m_axis"), ("dma-writer", "s_axis")])
 def test_ports_of_the_dma_engines_are_buses_and_streams(name, stream):
-    product = PRODUCTS[name]
-    engine = product.component(product.config())
+    core = CORES[name]
+    engine = core.component(core.config())
     Fragment.get(engine, None)
-    ports = {port.name: port for port in product.ports(engine)}
+    ports = {port.name: port for port in core.ports(engine)}
     assert len(ports[f"{stream}_tdata"].value) == 64
     assert [port for port in ports if not re.fullmatch(r"[a-z]+(_[a-z]+)*", port)] == []
     prefixes = {port.partition("_")[0] for port in ports}

@@ -1,4 +1,4 @@
-"""Map a product to the standard cells of Liberty files."""
+"""Map a core to the standard cells of Liberty files."""
 
 import json
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tilewright.base import Config, TilewrightError
-from tilewright.cores import Product
+from tilewright.cores import Core
 from tilewright.flows import Hierarchy, load_netlist, owners, read_hierarchy
 from tilewright.tools import run_yosys
 from tilewright.verilog import CLOCK_MHZ, generate
@@ -39,7 +39,7 @@ class Flop:
 
 @dataclass(frozen=True)
 class AsicNetlist:
-    """A product in library cells.
+    """A core in library cells.
 
     Parameters
     ----------
@@ -154,7 +154,7 @@ def _ties(resets: list[str], pins: list[str]) -> dict[str, int] | None:
 
 
 def map_to_cells(
-    product: Product,
+    core: Core,
     config: Config,
     library: Library,
     folder: Path,
@@ -162,7 +162,7 @@ def map_to_cells(
     fast: bool = False,
     clock_mhz: float = CLOCK_MHZ,
 ) -> AsicNetlist:
-    """Synthesize a product to library cells, in ``folder``, which also keeps what the tools wrote.
+    """Synthesize a core to library cells, in ``folder``, which also keeps what the tools wrote.
 
     Products and sums become the library's full adders, where it has some; ``fast`` takes carry lookahead made of gates
     instead. Memories stay what they are. Nets with too large a load are buffered, resets and enables included; only the
@@ -178,8 +178,8 @@ def map_to_cells(
     flop = find_flop(library)
     check_gates(library)
     adders = {} if fast else adder_cells(library)
-    generate(product, config, folder, clock_mhz=clock_mhz)
-    return map_verilog(folder, product.module, library, flop, adders)
+    generate(core, config, folder, clock_mhz=clock_mhz)
+    return map_verilog(folder, core.module, library, flop, adders)
 
 
 def map_verilog(folder: Path, top: str, library: Library, flop: Flop, adders: dict) -> AsicNetlist:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tilewright.base import Config, Family
-from tilewright.cores import Product
+from tilewright.cores import Core
 from tilewright.flows import load_netlist, owners, read_hierarchy
 from tilewright.tools import run_yosys
 from tilewright.verilog import generate
@@ -83,15 +83,15 @@ class Area:
         return {"total": total, "per_multiplier": {name: value / self.multipliers for name, value in total.items()}}
 
 
-def measure_area(product: Product, config: Config, family: Family) -> Area:
-    """Synthesize a product for a family and count its cells.
+def measure_area(core: Core, config: Config, family: Family) -> Area:
+    """Synthesize a core for a family and count its cells.
 
     Raises
     ------
     ToolError
         If Yosys is missing or fails.
     """
-    return measure_modules(product, config, family).total
+    return measure_modules(core, config, family).total
 
 
 @dataclass(frozen=True)
@@ -123,8 +123,8 @@ class ModuleAreas:
     modules: list[ModuleArea]
 
 
-def measure_modules(product: Product, config: Config, family: Family) -> ModuleAreas:
-    """Synthesize a product for a family, flat, and count its cells by the module that they belong to.
+def measure_modules(core: Core, config: Config, family: Family) -> ModuleAreas:
+    """Synthesize a core for a family, flat, and count its cells by the module that they belong to.
 
     Which cell belongs where says `hierarchy.owners`.
 
@@ -135,13 +135,13 @@ def measure_modules(product: Product, config: Config, family: Family) -> ModuleA
     """
     with tempfile.TemporaryDirectory(prefix="tilewright-") as name:
         folder = Path(name)
-        generate(product, config, folder, family)
-        verilog = f"{product.module}.v"
+        generate(core, config, folder, family)
+        verilog = f"{core.module}.v"
         run_yosys(
-            [f"read_verilog {verilog}", f"{SYNTHESIS[family]} -top {product.module}", "write_json netlist.json"], folder
+            [f"read_verilog {verilog}", f"{SYNTHESIS[family]} -top {core.module}", "write_json netlist.json"], folder
         )
-        hierarchy = read_hierarchy(folder / verilog, product.module)
-        netlist = load_netlist(folder / "netlist.json", product.module)
+        hierarchy = read_hierarchy(folder / verilog, core.module)
+        netlist = load_netlist(folder / "netlist.json", core.module)
     multipliers = getattr(config, "rows", 0) * getattr(config, "cols", 0)
     branches = {path: hierarchy.branch(path) for path in hierarchy.kinds}
     cells: dict[str, Counter[str]] = defaultdict(Counter)

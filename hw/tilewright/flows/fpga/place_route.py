@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tilewright.base import Config, TilewrightError, ToolError
-from tilewright.cores import Product
+from tilewright.cores import Core
 from tilewright.flows import Hierarchy, ReportTarget, read_hierarchy
 from tilewright.tools import NEXTPNR, run_yosys
 from tilewright.verilog import generate
@@ -69,7 +69,7 @@ def check_fits(area: Area, target: ReportTarget) -> None:
 
 
 def place_and_route(
-    product: Product, config: Config, target: ReportTarget, seeds: Iterable[int], goal_mhz: float
+    core: Core, config: Config, target: ReportTarget, seeds: Iterable[int], goal_mhz: float
 ) -> Iterator[Placement]:
     """Yield one placement for each seed.
 
@@ -87,13 +87,13 @@ def place_and_route(
     family = target.verilog_family
     with tempfile.TemporaryDirectory(prefix="tilewright-") as name:
         folder = Path(name)
-        generate(product, config, folder, family)
+        generate(core, config, folder, family)
         ports = json.loads((folder / "config.json").read_text(encoding="utf-8"))["ports"]
-        hierarchy = read_hierarchy(folder / f"{product.module}.v", product.module)
-        wrapped = _registered(product.module, ports) if family == "ecp5" else _chained(product.module, ports)
+        hierarchy = read_hierarchy(folder / f"{core.module}.v", core.module)
+        wrapped = _registered(core.module, ports) if family == "ecp5" else _chained(core.module, ports)
         (folder / "registered.v").write_text(wrapped, encoding="utf-8")
         script = [
-            f"read_verilog {product.module}.v registered.v",
+            f"read_verilog {core.module}.v registered.v",
             f"{SYNTHESIS[family]} -top registered",
             "write_json netlist.json",
         ]

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from tilewright.cores import PRODUCTS
+from tilewright.cores import CORES
 from tilewright.flows.fpga import bitstream
 from tilewright.flows.fpga.area import SYNTHESIS
 from tilewright.tile import TileConfig
@@ -21,7 +21,7 @@ PARAMETERS = {"MODE_8x8": 1, "A_REG": 1, "B_REG": 1, "TOPOUTPUT_SELECT": 1, "TOP
 
 @pytest.mark.parametrize("script", [f"{SYNTHESIS['ice40']} -top tile", bitstream.SYNTHESIS["ice40"]])
 def test_synthesis_leaves_their_parameters_alone(script, tmp_path):
-    generate(PRODUCTS["tile"], TILE, tmp_path, "ice40")
+    generate(CORES["tile"], TILE, tmp_path, "ice40")
     script = script.replace("-top top", "-top tile")
     run_yosys(["read_verilog tile.v", script, "write_json netlist.json"], tmp_path)
     cells = json.loads((tmp_path / "netlist.json").read_text())["modules"]["tile"]["cells"].values()
@@ -32,7 +32,7 @@ def test_synthesis_leaves_their_parameters_alone(script, tmp_path):
 
 
 def test_the_verilog_says_how_to_synthesize_them(tmp_path):
-    generate(PRODUCTS["tile"], TILE, tmp_path, "ice40")
+    generate(CORES["tile"], TILE, tmp_path, "ice40")
     assert "without `-dsp`" in (tmp_path / "tile.v").read_text().split("module", 1)[0]
-    generate(PRODUCTS["tile"], TILE, tmp_path, "ecp5")
+    generate(CORES["tile"], TILE, tmp_path, "ecp5")
     assert "-dsp" not in (tmp_path / "tile.v").read_text()

@@ -113,8 +113,8 @@ def tools(monkeypatch):
         else:
             (folder / "packed").write_bytes(b"bits")
 
-    def generate(product, config, folder, family):
-        assert product is BOARD
+    def generate(core, config, folder, family):
+        assert core is BOARD
         (folder / "board.v").write_text("module board; endmodule\n")
 
     monkeypatch.setattr(bitstream, "run_yosys", run_yosys)

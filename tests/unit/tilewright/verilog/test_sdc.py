@@ -6,21 +6,21 @@ import pytest
 from amaranth.hdl import Fragment
 
 from tilewright.base import Target
-from tilewright.cores import PRODUCTS
+from tilewright.cores import CORES
 from tilewright.verilog.sdc import timing_constraints
 
 
-def ports_of(product):
+def ports_of(core):
     """The ports of a component that is elaborated, or Amaranth would warn that it is not."""
-    component = product.component(product.config())
-    Fragment.get(component, Target(product.module))
-    return product.ports(component)
+    component = core.component(core.config())
+    Fragment.get(component, Target(core.module))
+    return core.ports(component)
 
 
-@pytest.mark.parametrize("name", PRODUCTS)
+@pytest.mark.parametrize("name", CORES)
 def test_every_port_has_a_delay(name):
-    product = PRODUCTS[name]
-    ports = ports_of(product)
+    core = CORES[name]
+    ports = ports_of(core)
     text = timing_constraints(ports)
     for kind, direction in (("input", "input"), ("output", "output")):
         found = re.findall(rf"set_{kind}_delay .*\[get_ports \{{(\w+)(?:\[\*\])?\}}\]", text)
@@ -29,7 +29,7 @@ def test_every_port_has_a_delay(name):
 
 
 def test_vectors_are_named_with_all_their_bits():
-    product = PRODUCTS["tile"]
-    text = timing_constraints(ports_of(product))
+    core = CORES["tile"]
+    text = timing_constraints(ports_of(core))
     assert "{m_axis_res_tdata[*]}" in text
     assert "{m_axis_res_tvalid}" in text

@@ -7,7 +7,7 @@ from importlib.metadata import version
 import pytest
 
 from tilewright.base import TilewrightError
-from tilewright.cores import PRODUCTS
+from tilewright.cores import CORES
 from tilewright.tile import TileConfig
 from tilewright.tools import run_yosys
 from tilewright.verilog.writer import (
@@ -45,7 +45,7 @@ def texts(tmp_path_factory):
     """The files by target and name."""
     made = {}
     for family in ("generic", "ecp5"):
-        for path in generate(PRODUCTS["tile"], CONFIG, tmp_path_factory.mktemp(family), family):
+        for path in generate(CORES["tile"], CONFIG, tmp_path_factory.mktemp(family), family):
             made[family, path.name] = path.read_text(encoding="utf-8")
     return made
 
@@ -84,7 +84,7 @@ def test_config_json_says_what_was_made(texts, family):
     content = json.loads(texts[family, "config.json"])
     assert content == {
         "generator": f"tilewright {version('tilewright')}",
-        "product": "tile",
+        "core": "tile",
         "target": family,
         "config": CONFIG.model_dump(),
         "ports": [{"name": name, "direction": direction, "bits": bits} for name, direction, bits in PORTS],
@@ -94,7 +94,7 @@ def test_config_json_says_what_was_made(texts, family):
 
 @pytest.mark.parametrize("family", ["generic", "ecp5"])
 def test_the_same_arguments_give_the_same_bytes(texts, tmp_path, family):
-    for path in generate(PRODUCTS["tile"], TileConfig(**CONFIG.model_dump()), tmp_path / "elsewhere", family):
+    for path in generate(CORES["tile"], TileConfig(**CONFIG.model_dump()), tmp_path / "elsewhere", family):
         assert path.read_text(encoding="utf-8") == texts[family, path.name]
 
 
@@ -166,5 +166,5 @@ def test_a_folder_that_is_a_file_is_refused_in_one_line(tmp_path):
     path = tmp_path / "file"
     path.write_text("mine")
     with pytest.raises(TilewrightError, match=f"^cannot write {re.escape(str(path))}: File exists$"):
-        generate(PRODUCTS["tile"], TileConfig(rows=1, cols=1, dot=1), path)
+        generate(CORES["tile"], TileConfig(rows=1, cols=1, dot=1), path)
     assert path.read_text() == "mine"

@@ -49,6 +49,10 @@ HELP = [["--help"], *([name, "--help"] for name in COMMANDS), ["model", "fetch",
 BASE = [
     ["presets"],
     ["presets", "tile", "--schema"],
+    ["registers"],
+    ["completion", "bash"],
+    ["estimate", "8x8x8"],
+    ["scale", "--gemm", "8x8x8"],
     ["generate", "tile", "-p", "nano"],
     ["generate", "dma-reader"],
     ["generate", "dma-writer"],
@@ -60,9 +64,9 @@ BASE = [
 MATRIX = ["--random", "4x4x4"]
 EXPLORE = ["explore", "tile", "-p", "nano", "--sweep", "dot=1,2", "-j", "1"]
 OTHERS = [
-    ["estimate", "8", "8", "8"],
+    ["estimate", "8x8x8"],
     ["gemm", *MATRIX, "-p", "nano", "--json"],
-    ["gemm", *MATRIX, "--board", "no-such-port"],
+    ["gemm", *MATRIX, "--port", "no-such-port"],
     ["board-sim", "--board", "icebreaker", "--set", "clock_hz=1"],
     ["demo", "--images", "1"],
     ["bench", "tile", "--docs", "pyproject.toml"],

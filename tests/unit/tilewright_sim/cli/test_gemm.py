@@ -21,26 +21,26 @@ from tilewright_sim.models.cycles import Bus, Gemm, estimate
         (["gemm", "float.npy", "B.npy"], "float.npy is float32: it must be int8"),
         (["gemm", "cube.npy", "B.npy"], "it must be a matrix"),
         (["gemm", "A.npy", "wide.npy"], "A.npy is [4, 8] and wide.npy [3, 9]"),
-        (["gemm", "A.npy", "B.npy", "-o", "nowhere/C.npy"], "there is no folder nowhere"),
-        (["gemm", "A.npy", "B.npy", "-o", "folder"], "folder"),
+        (["gemm", "A.npy", "B.npy", "--save", "nowhere/C.npy"], "there is no folder nowhere"),
+        (["gemm", "A.npy", "B.npy", "--save", "folder"], "folder"),
         (["gemm", "A.npy", "B.npy", "--bias", "A.npy"], "bias is int8 [4, 8]"),
         (["gemm", "A.npy", "B.npy", "--scale", "nan"], "a scale must be"),
         (["gemm", "A.npy", "B.npy", "--scale", "missing.npy"], "cannot read missing.npy"),
         (["gemm", "A.npy", "B.npy", "--zero-point", "3"], "--zero-point is of an int8 result"),
-        (["gemm", "A.npy", "B.npy", "--int8", "--zero-point", "300"], "300 is not in the range"),
+        (["gemm", "A.npy", "B.npy", "--result", "int8", "--zero-point", "300"], "300 is not in the range"),
         (["gemm", "--random", "4x4"], "write it as MxNxK"),
         (["gemm", "--random", "0x4x4"], "write it as MxNxK"),
         (["gemm", "--random", "9999999x9999999x4"], "1 to 268,435,456 elements"),
         (["gemm", "--latency", "-1"], "-1 is not in the range"),
         (["gemm", "--bandwidth", "2"], "2.0 is not in the range"),
         (["gemm", "--stall", "1.5"], "1.5 is not in the range"),
-        (["gemm", "--window", "x", "--waveform", "w.fst"], "FROM:TO"),
+        (["gemm", "--waveform-cycles", "x", "--waveform", "w.fst"], "FROM:TO"),
         (["gemm", "--preset", "smal"], "nearest that works: small"),
         (["gemm", "--set", "rows=3"], "rows = 3"),
-        (["estimate", "1", "2"], "takes 3 values"),
-        (["estimate", "0", "2", "3"], "0"),
-        (["estimate", "1", "1", "99999"], "K = 99999: must be 1 to 16384"),
-        (["estimate", "1", "1", "1", "--bandwidth", "0"], "0.0 is not in the range"),
+        (["estimate", "1x2"], "MxNxK"),
+        (["estimate", "0x2x3"], "0x2x3"),
+        (["estimate", "1x1x99999"], "K = 99999: must be 1 to 16384"),
+        (["estimate", "1x1x1", "--bandwidth", "0"], "0.0 is not in the range"),
     ],
 )
 def test_a_mistake_is_one_line_and_status_2(arguments, says, tmp_path):
@@ -72,7 +72,7 @@ def test_a_missing_compiler_is_named(tmp_path):
 
 
 def test_estimate_says_cycles_and_what_bounds_them(tmp_path):
-    arguments = ["estimate", "512", "512", "512", "--preset", "base", "--latency", "64"]
+    arguments = ["estimate", "512x512x512", "--result", "int8", "--preset", "base", "--latency", "64"]
     want = estimate(AcceleratorConfig.preset("base"), [Gemm(m=512, n=512, k=512)], Bus(latency=64))
     plain, as_json = (tilewright(*arguments, *more, folder=tmp_path) for more in ([], ["--json"]))
     assert f"{want.cycles:,} cycles" in plain.stdout
@@ -85,7 +85,7 @@ def test_gemm_multiplies_files_and_shows_where_the_time_went(tmp_path):
     a, b = (rng.integers(-128, 128, shape, dtype=np.int8) for shape in ((9, 20), (7, 20)))
     np.save(tmp_path / "A.npy", a)
     np.save(tmp_path / "B.npy", b)
-    done = tilewright("gemm", "A.npy", "B.npy", "-o", "C", "--json", "--trace", "run.json", folder=tmp_path)
+    done = tilewright("gemm", "A.npy", "B.npy", "--save", "C", "--json", "--trace", "run.json", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert np.array_equal(np.load(tmp_path / "C"), a.astype(int) @ b.T.astype(int))
     figures = json.loads(done.stdout)

@@ -43,10 +43,10 @@ def tilewright(*arguments: str, folder: Path, **environment: str) -> subprocess.
         (["generate", "tile", "--config", "unknown.toml"], "foo = 1: there is no such field"),
         (["generate", "tile", "-o", "file"], "cannot write file"),
         (["generate", "tyle"], "'tile'"),
-        (["generate"], "PRODUCT"),
+        (["generate"], "CORE"),
         (["area", "tile", "--targt", "ecp5"], "--target"),
-        (["area", "tile", "--target", "asic"], "'asic'"),
-        (["presets", "--schema"], "needs a PRODUCT"),
+        (["area", "tile", "--target", "asic"], "for --target asic"),
+        (["presets", "--schema"], "needs a CORE"),
         (["bench", "tile", "--docs", "pages"], "it does not have the marks <!-- bench tile --> and <!-- end tile -->"),
         (
             ["bench", "dma", "--docs", "pages"],
@@ -125,7 +125,7 @@ def test_the_schema_describes_every_field(tmp_path):
 
 
 def test_fmax_prints_every_seed_and_the_best(monkeypatch):
-    monkeypatch.setattr(implement, "measure_fmax", lambda product, config, seeds: [100.0 + 7 * n % 5 for n in seeds])
+    monkeypatch.setattr(implement, "measure_fmax", lambda core, config, seeds: [100.0 + 7 * n % 5 for n in seeds])
     done = CliRunner().invoke(cli.cli, ["fmax", "tile", "--seeds", "4"])
     assert done.stdout.splitlines() == [
         "seed 1: 102.0 MHz",
@@ -139,8 +139,8 @@ def test_fmax_prints_every_seed_and_the_best(monkeypatch):
 def test_area_is_that_of_the_target(monkeypatch):
     asked = []
 
-    def measure(product, config, target):
-        asked.append((product.name, config.data_bits, target))
+    def measure(core, config, target):
+        asked.append((core.name, config.data_bits, target))
         return Area(lut4=1234, carry=5, ff=6, dsp=7, bram=8, multipliers=0)
 
     monkeypatch.setattr(implement, "measure_area", measure)

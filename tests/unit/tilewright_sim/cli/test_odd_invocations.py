@@ -74,7 +74,8 @@ WORK = [
     ("tilewright_sim.cli.implement", ["measure_area", "measure_fmax"]),
     ("tilewright_sim.cli.bitstream", ["build_bitstream", "program", "loader_command"]),
     ("tilewright_sim.cli.gemm", ["Simulator", "gemm_on_board", "estimate"]),
-    ("tilewright_sim.cli.estimate", ["estimate", "estimate_chip"]),
+    ("tilewright_sim.cli.estimate", ["estimate"]),
+    ("tilewright_sim.cli.scale", ["_predict"]),
     ("tilewright_sim.cli.report", ["measure"]),
     ("tilewright_sim.cli.board", ["BoardSimulator"]),
     ("tilewright_sim.cli.bench", ["board_demo", "digits_demo"]),
@@ -86,8 +87,9 @@ WORK = [
 BASES = {
     "generate": ["generate", "tile"], "area": ["area", "tile"], "fmax": ["fmax", "tile"], "presets": ["presets"],
     "bitstream": ["bitstream", "--board", "icebreaker"], "program": ["program", "--board", "icebreaker", "--dry-run"],
-    "gemm": ["gemm"], "gemm files": ["gemm", "ok.npy", "ok.npy"], "estimate": ["estimate", "4", "4", "4"],
-    "estimate model": ["estimate", "--gemm", "4x4x4"], "report": ["report", "tile", "--target", "ecp5-25k"],
+    "gemm": ["gemm"], "gemm files": ["gemm", "ok.npy", "ok.npy"], "estimate": ["estimate", "4x4x4"],
+    "scale": ["scale", "--gemm", "4x4x4"], "registers": ["registers"], "completion": ["completion"],
+    "report": ["report", "tile", "--target", "ecp5-25k"],
     "report power": ["report", "tile", "--target", "asic", "--liberty", "ok.npy", "--power"],
     "explore": ["explore", "tile", "--sweep", "dot=1,2"], "llm": ["llm", "hello", "--model", "ok.npy"],
     "perplexity": ["model", "perplexity", "--model", "ok.npy"], "fetch": ["model", "fetch"],
@@ -140,24 +142,33 @@ def invocations():
         "link",
         "loop",
     ):
-        for words in (["generate", "tile"], ["gemm"], ["estimate", "1", "1", "1"], ["explore", "tile"]):
+        for words in (
+            ["generate", "tile"],
+            ["gemm"],
+            ["estimate", "1x1x1"],
+            ["scale", "--gemm", "1x1x1"],
+            ["registers"],
+            ["explore", "tile"],
+        ):
             yield "config", [*words, "--config", file]
     yield from (("contradiction", words) for words in CONTRADICTIONS)
 
 
 CONTRADICTIONS = [
-    ["gemm", "--window", "0:10"], ["gemm", "--waveform", "w.fst", "--window", "10:2"],
-    ["gemm", "--waveform", "w.fst", "--window", f"{'9' * 5000}:"], ["gemm", "--baud", "9600"],
-    ["gemm", "--board", "/dev/null", "--trace", "t.json"], ["gemm", "--board", "/dev/null", "--latency", "3"],
+    ["gemm", "--waveform-cycles", "0:10"], ["gemm", "--waveform", "w.fst", "--waveform-cycles", "10:2"],
+    ["gemm", "--waveform", "w.fst", "--waveform-cycles", f"{'9' * 5000}:"], ["gemm", "--baud", "9600"],
+    ["gemm", "--port", "/dev/null", "--trace", "t.json"], ["gemm", "--port", "/dev/null", "--latency", "3"],
     ["gemm", "ok.npy"], ["gemm", "ok.npy", "ok.npy", "--random", "4x4x4"], ["gemm", "-p", ""], ["gemm", "--random", ""],
-    ["gemm", "ok.npy", "ok.npy", "-o", "c.npy", "--trace", "c.npy"], ["gemm", "ok.npy", "ok.npy", "-o", "ok.npy"],
+    ["gemm", "ok.npy", "ok.npy", "--save", "c.npy", "--trace", "c.npy"],
+    ["gemm", "ok.npy", "ok.npy", "--save", "ok.npy"],
     ["gemm", "ok.npy", "ok.npy", "--seed", "3"], ["gemm", "--zero-point", "3"], ["gemm", "--stall", "1"],
     ["gemm", "--bandwidth", "0"], ["gemm", "float.npy", "ok.npy"], ["gemm", "--scale", "complex.npy"],
     ["gemm", "--bias", "cut.npy"], ["report", "tile", "--matrices", "ok.npy", "ok.npy"],
     ["report", "tile", "--latency", "3"], ["report", "tile", "--data", "zeros"],
-    ["report", "tile", "--liberty", "ok.npy"], ["estimate", "--model", "gpt2", "--queue", "3"],
-    ["estimate", "1", "1", "1", "--bandwidth", "1e-320"], ["explore", "tile", "--sweep", "dot=1", "--seeds", "3"],
-    ["explore", "tile"], ["explore", "dma-reader"], ["estimate", "--gemm", "4x4x4", "--tile-report", "nested.json"],
+    ["report", "tile", "--liberty", "ok.npy"], ["scale", "--transformer", "gpt2", "--queue", "3"],
+    ["gemm", "--scale", "1", "--result", "int32"],
+    ["estimate", "1x1x1", "--bandwidth", "1e-320"], ["explore", "tile", "--sweep", "dot=1", "--seeds", "3"],
+    ["explore", "tile"], ["explore", "dma-reader"], ["scale", "--gemm", "4x4x4", "--tile-report", "nested.json"],
     ["demo", "--board-sim", "--preset", "small"], ["generate", "nothing"], ["nothing"], [LONG], ["\x1b[31m"],
     ["gemm", "--trace", "folder"], ["generate", "tile", "-o", "ok.npy"], ["generate", "tile", "-o", "ok.npy/deeper"],
 ]  # fmt: skip

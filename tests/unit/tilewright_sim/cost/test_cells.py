@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import TilewrightError, ToolError
-from tilewright.cores import PRODUCTS
+from tilewright.cores import CORES
 from tilewright.dma import DmaConfig
 from tilewright.flows import ReportTarget
 from tilewright.flows.asic import adder_cells, find_flop, map_verilog, opensta, read_libraries
@@ -45,7 +45,7 @@ def mapped(osu, tmp_path_factory):
     folder = tmp_path_factory.mktemp("mapped")
     config, library = TINY, read_libraries(osu.liberty)
     netlist, timing, place = report_cells.map_for_clock(
-        PRODUCTS["tile"], config, library, folder, 100.0, True, lambda _: None
+        CORES["tile"], config, library, folder, 100.0, True, lambda _: None
     )
     shape = (16, 8, 8)
     runs = {
@@ -97,10 +97,10 @@ def test_a_wrong_netlist_is_noticed(mapped):
 
 
 @needs_cells
-@pytest.mark.parametrize("product", ["dma-reader", pytest.param("dma-writer", marks=pytest.mark.long)])
-def test_power_of_a_dma_engine_is_told_by_the_byte_and_depends_on_the_data(product, osu, tmp_path):
+@pytest.mark.parametrize("core", ["dma-reader", pytest.param("dma-writer", marks=pytest.mark.long)])
+def test_power_of_a_dma_engine_is_told_by_the_byte_and_depends_on_the_data(core, osu, tmp_path):
     config, library = ENGINE, read_libraries(osu.liberty)
-    netlist, _, place = report_cells.map_for_clock(PRODUCTS[product], config, library, tmp_path, 50.0, False, print)
+    netlist, _, place = report_cells.map_for_clock(CORES[core], config, library, tmp_path, 50.0, False, print)
     bus = Bus(latency=8)
     runs = {
         name: power.measure_power(config, netlist, place, 50.0, *workload(name, (16, 9, 30), config), bus)

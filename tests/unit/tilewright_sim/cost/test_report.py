@@ -1,17 +1,17 @@
 """Reports: what they add up to, what they refuse, and what a user sees."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 
 from tilewright.base import TilewrightError, ToolError
-from tilewright.cores import PRODUCTS
+from tilewright.cores import CORES
 from tilewright.flows import Hierarchy, ReportTarget, read_hierarchy
 from tilewright.flows.fpga import Area, measure_modules, place_route
 from tilewright.flows.fpga.place_route import DoesNotFitError, Placement, check_fits, place_and_route
 from tilewright.tile import TileConfig
-from tilewright.tools import WheelTool
 from tilewright_sim.benchmarks.libraries import OSU018
 from tilewright_sim.cli import main as cli
 from tilewright_sim.cli import options as cli_options
@@ -35,7 +35,7 @@ def test_targets_that_are_none_are_refused(target, liberty, words):
 
 
 @pytest.mark.parametrize(
-    ("product", "target", "options", "words"),
+    ("core", "target", "options", "words"),
     [
         ("tile", "xc7", {"seeds": (1,)}, "placements of nextpnr"),
         ("tile", "ecp5", {"energy": True}, "needs --target asic"),
@@ -45,10 +45,10 @@ def test_targets_that_are_none_are_refused(target, liberty, words):
         ("tile", "ecp5", {"shapes": [(1, 0, 1)]}, "at least 1"),
     ],
 )
-def test_what_cannot_be_measured_is_refused_before_anything_runs(product, target, options, words):
+def test_what_cannot_be_measured_is_refused_before_anything_runs(core, target, options, words):
     place = ReportTarget.parse(target, [OSU018] if target == "asic" else [])
     with pytest.raises(TilewrightError, match=words):
-        measure(product, PRODUCTS[product].config.preset("small") if product == "tile" else PRODUCTS[product].config(),
+        measure(core, CORES[core].config.preset("small") if core == "tile" else CORES[core].config(),
                 place, **options)  # fmt: skip
 
 
@@ -75,16 +75,16 @@ def test_what_nextpnr_finds_no_place_for_does_not_fit(said, error, monkeypatch):
         raise ToolError(said)
 
     monkeypatch.setattr(place_route, "run_yosys", lambda *_: None)
-    monkeypatch.setattr(WheelTool, "run", fail)
+    monkeypatch.setitem(place_route.NEXTPNR, "ice40", SimpleNamespace(run=fail))
     with pytest.raises(error) as caught:
-        next(place_and_route(PRODUCTS["tile"], TINY, ReportTarget.parse("ice40-up5k"), [1], 50.0))
+        next(place_and_route(CORES["tile"], TINY, ReportTarget.parse("ice40-up5k"), [1], 50.0))
     assert type(caught.value) is error
     assert said in str(caught.value)
 
 
 @pytest.fixture(scope="module")
 def areas():
-    return measure_modules(PRODUCTS["dma-reader"], PRODUCTS["dma-reader"].config(), "ecp5")
+    return measure_modules(CORES["dma-reader"], CORES["dma-reader"].config(), "ecp5")
 
 
 def test_areas_on_an_fpga_add_up_exactly(areas):
@@ -100,7 +100,7 @@ def test_a_report_has_median_best_and_the_path_of_the_best_seed(areas, monkeypat
     monkeypatch.setattr(report, "measure_modules", lambda *_: areas)
     speed = {1: 100.0, 2: 140.0, 3: 120.0}
 
-    def placements(product, config, target, seeds, goal):
+    def placements(core, config, target, seeds, goal):
         assert goal == 130
         for seed in seeds:
             yield Placement(
@@ -108,7 +108,7 @@ def test_a_report_has_median_best_and_the_path_of_the_best_seed(areas, monkeypat
             )
 
     monkeypatch.setattr(report, "place_and_route", placements)
-    config = PRODUCTS["dma-reader"].config()
+    config = CORES["dma-reader"].config()
     found = measure("dma-reader", config, "ecp5-45k", freq=130, seeds=(1, 2, 3))
     timing = found.to_dict()["timing"]
     assert (timing["fmax_mhz"], timing["best_mhz"], timing["met"], found.met) == (120, 140, True, True)
@@ -123,12 +123,12 @@ def test_a_report_has_median_best_and_the_path_of_the_best_seed(areas, monkeypat
 def test_seeds_that_are_done_survive_an_interrupt(areas, monkeypatch):
     monkeypatch.setattr(report, "measure_modules", lambda *_: areas)
 
-    def placements(product, config, target, seeds, goal):
+    def placements(core, config, target, seeds, goal):
         yield Placement(1, 100.0, [])
         raise KeyboardInterrupt
 
     monkeypatch.setattr(report, "place_and_route", placements)
-    found = measure("dma-reader", PRODUCTS["dma-reader"].config(), "ecp5-45k", seeds=(1, 2, 3))
+    found = measure("dma-reader", CORES["dma-reader"].config(), "ecp5-45k", seeds=(1, 2, 3))
     assert found.interrupted
     assert found.timing["seeds"] == {1: 100.0}
     assert "Interrupted: 1 of 3 seeds were placed." in found.notes
@@ -154,7 +154,7 @@ def test_a_shape_that_is_none_is_refused(text):
     done = CliRunner().invoke(cli.cli, ["report", "tile", "--shape", text])
     assert done.exit_code == 2
     assert "MxNxK" in done.stderr
-    assert cli_options.parse_shape("4x5x6", "--shape") == (4, 5, 6)
+    assert cli_options.SHAPE.convert("4x5x6", None, None) == (4, 5, 6)
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_cells_of_nextpnr_are_told_in_the_words_of_the_design(cell, net, want):
 @pytest.mark.parametrize("target", ["ice40-up5k", pytest.param("ecp5-25k", marks=pytest.mark.long)])
 def test_a_tile_is_placed_and_its_slowest_path_lies_in_it(target):
     config = TileConfig(rows=1, cols=1, dot=1, activation_bits=4, weight_bits=4, multiplier="lut")
-    (placed,) = place_and_route(PRODUCTS["tile"], config, ReportTarget.parse(target), [1], 50.0)
+    (placed,) = place_and_route(CORES["tile"], config, ReportTarget.parse(target), [1], 50.0)
     assert placed.mhz > 20
     assert sum(step["ns"] for step in placed.path) == pytest.approx(1000 / placed.mhz, rel=0.05)
     assert any(step["component"].startswith("tile") for step in placed.path)

@@ -155,7 +155,7 @@ def test_a_tile_takes_max_of_m_and_cols_for_each_tile_of_weights():
 
 def task(number: int = 1, **changes) -> Task:
     config = TileConfig(rows=4, cols=number, dot=4)
-    given = {"product": "tile", "config": config, "target": ReportTarget.parse("ecp5"), "parts": ("area", "cycles"),
+    given = {"core": "tile", "config": config, "target": ReportTarget.parse("ecp5"), "parts": ("area", "cycles"),
              "shapes": ((8, 8, 8),), "bus": Bus(), "digest": "1"}  # fmt: skip
     return Task(**given | changes)
 
@@ -301,7 +301,7 @@ def test_the_csv_has_a_line_for_every_combination():
 
 
 def test_the_page_holds_its_data_whatever_is_in_it():
-    exploration = explored().to_json({"product": "tile", "about": "</script><b>@@DATA@@"})
+    exploration = explored().to_json({"core": "tile", "about": "</script><b>@@DATA@@"})
     text = page(exploration)
     data = text.split('<script type="application/json" id="data">')[1].split("</script>")[0]
     assert json.loads(data) == json.loads(json.dumps(exploration))

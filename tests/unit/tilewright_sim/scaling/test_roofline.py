@@ -139,21 +139,21 @@ def test_a_product_of_chips_that_does_not_come_out_is_refused():
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ("", "give M N K, or a workload"),
+        ("", "give one workload"),
         ("--tiles 4", "give one workload"),
-        ("1 2 3 --model gpt2", "give one workload"),
+        ("--gemm 1x2x3 --transformer gpt2", "give one workload"),
         ("--gemm 3x4", "write it as MxNxK"),
         ("--gemm 0x4x4", "write it as MxNxK"),
-        ("--model gpt2 --layers 3", "leave out --layers"),
+        ("--transformer gpt2 --layers 3", "leave out --layers"),
         ("--layers 3", "needs --hidden, --heads"),
         ("--layers 1 --hidden 30 --heads 4", "multiple"),
-        ("--model gpt2 --chips 2", "need --link-gbs"),
-        ("--model gpt2 --chips 5 --link-gbs 1", "do not divide evenly"),
-        ("--model gpt2 --pipeline-parallel 13 --link-gbs 1", "at most the 12 layers"),
-        ("--model gpt2 --batch 0", "batch = 0"),
+        ("--transformer gpt2 --chips 2", "need --link-gbs"),
+        ("--transformer gpt2 --chips 5 --link-gbs 1", "do not divide evenly"),
+        ("--transformer gpt2 --pipeline-parallel 13 --link-gbs 1", "at most the 12 layers"),
+        ("--transformer gpt2 --batch 0", "batch = 0"),
         ("--gemm 4x4x4 --context 3", "--context and --batch"),
         ("--gemm 4x4x4 --memory-gbs nan", "more than 0"),
-        ("--gemm 4x4x4 --freq -1", "--freq -1"),
+        ("--gemm 4x4x4 --freq -1", "-1.0 is not in the range"),
         ("--gemm 4x4x4 --tiles 0", "tiles 0"),
         ("--gemm 4x4x4 --tile-report missing.json", "cannot read missing.json"),
         ("--gemm 4x4x4 --tile-report REPORT", "of 8×8 multipliers"),
@@ -165,7 +165,7 @@ def test_mistakes_are_one_line(arguments, says, tmp_path, monkeypatch, capsys):
     write_reports(tmp_path)
     command = [str(tmp_path / word) if word.isupper() else word for word in arguments.split()]
     preset = [] if "-p" in command else ["-p", "nano"]
-    monkeypatch.setattr("sys.argv", ["tilewright", "estimate", *command, *preset])
+    monkeypatch.setattr("sys.argv", ["tilewright", "scale", *command, *preset])
     with pytest.raises(SystemExit) as exit_:
         cli.main()
     assert exit_.value.code == 2
@@ -177,7 +177,7 @@ def test_mistakes_are_one_line(arguments, says, tmp_path, monkeypatch, capsys):
 def test_the_command_takes_a_report_and_prints_tables_and_json(tmp_path):
     write_reports(tmp_path)
     command = [
-        "estimate", "--layers", "2", "--hidden", "32", "--heads", "4", "--context", "8", "--vocab", "64", "-p", "small",
+        "scale", "--layers", "2", "--hidden", "32", "--heads", "4", "--context", "8", "--vocab", "64", "-p", "small",
         "--tiles", "2", "--memory-gbs", "1", "--tile-report", str(tmp_path / "REPORT"), "--chips", "2",
         "--link-gbs", "inf",
     ]  # fmt: skip
@@ -202,7 +202,7 @@ def test_a_list_of_products_is_split_over_chips():
 
 def write_reports(folder):
     report = {
-        "product": "tile", "target": "asic", "config": {"rows": 8, "cols": 8},
+        "core": "tile", "target": "asic", "config": {"rows": 8, "cols": 8},
         "area": {"total": {"cell_um2": 1.5e6, "memory_um2": 1e6}},
         "power": {"pj_per_mac": 0.3}, "timing": {"requested_mhz": 200, "fmax_mhz": 210},
     }  # fmt: skip

@@ -31,17 +31,17 @@ def test_a_matrix_that_cannot_be_moved_is_refused(rows, row_bytes):
         requests_for(NARROW, rows, row_bytes)
 
 
-@pytest.mark.parametrize("product", ["dma-reader", "dma-writer"])
-def test_every_byte_moved_is_compared_and_latency_costs_cycles(product, monkeypatch):
+@pytest.mark.parametrize("core", ["dma-reader", "dma-writer"])
+def test_every_byte_moved_is_compared_and_latency_costs_cycles(core, monkeypatch):
     matrices = [np.arange(70, dtype=np.uint8).reshape(7, 10), np.full((5, 8), -3, dtype=np.int8)]
     cycles = []
     for latency in (0, 40):
-        with DmaSimulator(product, TINY, latency=latency) as engine:
+        with DmaSimulator(core, TINY, latency=latency) as engine:
             cycles.append(engine.move(matrices))
     assert 7 * 3 + 5 * 2 < cycles[0] < cycles[1] - 40
-    wrong = "read_words" if product == "dma-reader" else "write_bytes"
+    wrong = "read_words" if core == "dma-reader" else "write_bytes"
     monkeypatch.setattr(dma_simulator, wrong, lambda *_, **__: [])
-    with DmaSimulator(product, TINY) as engine, pytest.raises(TilewrightError, match="differs from its model"):
+    with DmaSimulator(core, TINY) as engine, pytest.raises(TilewrightError, match="differs from its model"):
         engine.move(matrices)
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tilewright.base import FAMILIES
-from tilewright.cores import PRODUCTS
+from tilewright.cores import CORES
 from tilewright.flows.fpga import LUT4_EQUIVALENTS, Area, area, measure_area
 from tilewright.tile import TileConfig
 
@@ -55,7 +55,7 @@ def test_the_help_defines_the_equivalents_of_each_family():
     ],
 )
 def test_the_nano_tile_takes_what_its_multipliers_take(family, settings, dsp, luts):
-    found = measure_area(PRODUCTS["tile"], TileConfig(**TileConfig.preset_values("nano") | settings), family)
+    found = measure_area(CORES["tile"], TileConfig(**TileConfig.preset_values("nano") | settings), family)
     assert found.multipliers == 16
     assert found.dsp == dsp
     assert found.bram == 0

@@ -1,4 +1,4 @@
-"""The part of ``tilewright estimate`` that is about chips: its options, and what it does with them."""
+"""The command ``scale``."""
 
 import json
 import math
@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from tilewright.accelerator.contract import AcceleratorConfig
-from tilewright.base import TilewrightError
+from tilewright.base import TilewrightError, load_config
 from tilewright_sim.console import Printer, console
 from tilewright_sim.nn import MODELS, Transformer
 from tilewright_sim.scaling import (
@@ -28,7 +28,18 @@ from tilewright_sim.scaling import (
     table,
 )
 
-__all__ = ["chip_options", "estimate_chip", "wants_chip"]
+from .options import (
+    FILE,
+    freq_option,
+    json_option,
+    latency_option,
+    preset_option,
+    result_option,
+    set_option,
+    toml_option,
+)
+
+__all__ = ["scale"]
 
 _SIZES = ("layers", "hidden", "heads", "kv_heads", "ffn", "vocab")
 _DEFAULT_MHZ = 100.0
@@ -38,56 +49,58 @@ def _option(name: str, metavar: str, kind: Any, text: str, **more: Any) -> Calla
     return click.option(f"--{name}", metavar=metavar, type=kind, help=text, **more)
 
 
-_OPTIONS = [
-    click.option("--model", type=click.Choice(list(MODELS)), help="A transformer; chips then compute it."),
-    _option("layers", "N", int, "A transformer of your own: its layers,"),
-    _option("hidden", "N", int, "elements of the residual stream,"),
-    _option("heads", "N", int, "heads,"),
-    _option("kv-heads", "N", int, "heads of keys and values (as many as heads),"),
-    _option("ffn", "N", int, "elements inside the feed-forward network (4 times hidden),"),
-    _option("vocab", "N", int, "tokens of its vocabulary (32000)."),
-    _option("context", "N", int, "Tokens of the prompt, and those that decoding sees. 1024 if not given."),
-    _option("batch", "N", int, "Sequences together. 1 if not given."),
-    _option("gemm", "MxNxK[*COUNT]", str, "A product, instead of a transformer. Repeatable.", multiple=True),
-    _option("tiles", "N", int, "Tiles on a chip, each an accelerator of the preset. 1 if not given."),
-    _option("tile-area-mm2", "MM2", float, "Area of a tile."),
-    _option("pj-per-mac", "PJ", float, "Energy of a product in a tile."),
-    _option("tile-report", "FILE", click.Path(path_type=Path, dir_okay=False), "Area, energy and clock from what "
-            "`tilewright report … --target asic --power --json` printed."),
-    _option("freq", "MHZ", float, "Clock of the tiles. The report's, or 100."),
-    _option("memory-gbs", "GB/S", float, "Bandwidth of a chip's memory. What the tiles' buses take, if not given."),
-    _option("memory-pj-per-byte", "PJ", float, "Energy of the memory."),
-    _option("chips", "N", int, "Chips."),
-    _option("tensor-parallel", "N", int, "Chips that share each layer."),
-    _option("pipeline-parallel", "N", int, "Stages that each have a part of the layers."),
-    _option("link-gbs", "GB/S", float, "What a chip sends to others; inf for free."),
-]  # fmt: skip
+@click.command()
+@click.option("--transformer", type=click.Choice(list(MODELS)), help="Published transformer to run.")
+@_option("layers", "N", int, "Layers of a transformer of your own.")
+@_option("hidden", "N", int, "Elements of its residual stream.")
+@_option("heads", "N", int, "Its attention heads.")
+@_option("kv-heads", "N", int, "Its heads of keys and values; as many as --heads by default.")
+@_option("ffn", "N", int, "Elements inside its feed-forward network; 4 times --hidden by default.")
+@_option("vocab", "N", int, "Tokens of its vocabulary; 32000 by default.")
+@_option("context", "N", int, "Tokens of the prompt, which decoding sees; 1024 by default.")
+@_option("batch", "N", int, "Sequences computed together; 1 by default.")
+@_option("gemm", "MxNxK[*COUNT]", str, "GEMM to run instead of a transformer. Repeatable.", multiple=True)
+@result_option(default="int8")
+@preset_option(default="small", show_default=True)
+@toml_option
+@set_option
+@latency_option(default=0)
+@_option("tiles", "N", int, "Accelerators on each chip; 1 by default.")
+@_option("tile-area-mm2", "MM2", float, "Area of an accelerator in mm².")
+@_option("pj-per-mac", "PJ", float, "Energy per MAC in pJ.")
+@_option("tile-report", "FILE", FILE, "Area, energy and clock from `tilewright report … --target asic --power --json`.")
+@freq_option
+@_option("memory-gbs", "GB/S", float, "Memory bandwidth of a chip; unlimited by default.")
+@_option("memory-pj-per-byte", "PJ", float, "Energy per byte of memory traffic in pJ.")
+@_option("chips", "N", int, "Number of chips.")
+@_option("tensor-parallel", "N", int, "Chips that share each layer.")
+@_option("pipeline-parallel", "N", int, "Stages that each have a part of the layers.")
+@_option("link-gbs", "GB/S", float, "Bandwidth of a chip to others; inf for free.")
+@json_option
+def scale(
+    result: str, preset: str, path: Path | None, settings: tuple[str, ...], latency: int, as_json: bool, **options: Any
+) -> None:
+    """Predict how fast chips with many accelerators run a transformer or a list of GEMMs, without simulating.
+
+    Prints the bottleneck of each kind of layer, tokens per second, energy and area. The clock is that of --freq, of
+    --tile-report or 100 MHz.
+
+    \b
+    Examples:
+      tilewright scale --transformer llama-3.1-8b -p giant --tiles 32 --memory-gbs 400 --freq 1000 --pj-per-mac 0.3
+      tilewright scale --transformer llama-3.1-70b -p giant --tiles 64 --freq 1000 --chips 8 --link-gbs 100
+      tilewright scale --gemm 64x4096x4096*32 --gemm 1x4096x4096 --tiles 8 --memory-gbs 20
+    """
+    config = load_config(AcceleratorConfig, preset, path, settings)
+    _predict(config, result == "int32", latency, as_json, options)
 
 
-def chip_options(function: Callable) -> Callable:
-    """Add the options of `estimate_chip`."""
-    for option in reversed(_OPTIONS):
-        function = option(function)
-    return function
-
-
-def wants_chip(scale: dict[str, Any]) -> bool:
-    """Whether any of these options was given."""
-    return any(value not in (None, ()) for value in scale.values())
-
-
-def estimate_chip(
-    config: AcceleratorConfig, sizes: tuple[int, int, int] | None, int32: bool, queue: int, latency: int,
-    bandwidth: float, as_json: bool, scale: dict[str, Any],
-) -> None:  # fmt: skip
-    """Print what chips make of a transformer, or of a list of products."""
-    if bandwidth != 1:
-        raise click.UsageError("--bandwidth is of one tile alone: give --memory-gbs for a chip")
+def _predict(config: AcceleratorConfig, int32: bool, latency: int, as_json: bool, scale: dict[str, Any]) -> None:
     machine = _machine(config, latency, scale)
     model = _model(scale)
-    shapes = [parse_gemm(text) for text in scale["gemm"]] + ([(*sizes, queue)] if sizes else [])
+    shapes = [parse_gemm(text) for text in scale["gemm"]]
     if (model is None) == (not shapes):
-        raise click.UsageError("give one workload: --model, or --layers --hidden --heads, or --gemm, or M N K")
+        raise click.UsageError("give one workload: --transformer, or --layers --hidden --heads, or --gemm")
     with console.status("estimating"):
         phases = _shapes(machine, shapes, int32, scale) if shapes else _transformer(machine, model, int32, scale)
     notes = assumptions(machine, model, phases, int32)
@@ -142,11 +155,11 @@ def _chips(scale: dict[str, Any]) -> tuple[int, int]:
 
 def _model(scale: dict[str, Any]) -> Transformer | None:
     given = {name: scale[name] for name in _SIZES if scale[name] is not None}
-    if scale["model"]:
+    if scale["transformer"]:
         if given:
             option = next(iter(given)).replace("_", "-")
-            raise click.UsageError(f"--model {scale['model']} has its own sizes: leave out --{option}")
-        return MODELS[scale["model"]]
+            raise click.UsageError(f"--transformer {scale['model']} has its own sizes: leave out --{option}")
+        return MODELS[scale["transformer"]]
     if not given:
         return None
     missing = [f"--{name}" for name in ("layers", "hidden", "heads") if name not in given]
