@@ -67,7 +67,7 @@ def program_command(board: str, output: Path, flash: bool, dry_run: bool) -> Non
 
 def _table(report: BitstreamReport) -> FigureTable:
     title = (
-        f"{report.board} ({report.device}): {report.clock_mhz:g} MHz met, {report.reached_mhz:.1f} MHz reached with "
+        f"{report.board} ({report.device}): {report.clock_mhz:g} MHz met, Fmax {report.reached_mhz:.1f} MHz with "
         f"seed {report.seed}, built in {report.seconds:.0f} s"
     )
     table = FigureTable(title=title, title_justify="left")
