@@ -9,8 +9,8 @@ from .pll import ecp_pll, ice_pll
 __all__ = ["SDRAM_CLOCK_DEGREES", "nearest_clock", "top_level"]
 
 SDRAM_CLOCK_DEGREES = 270
-"""The SDRAM chip's clock comes three quarters of a period after the controller's, as hw/README.md reckons: 9.4 ns at
-80 MHz, so that what either side sends is there before the other's edge and holds long enough after the one before."""
+"""By how much the SDRAM chip's clock lags the controller's: three quarters of a period, 9.4 ns at 80 MHz. What either
+side sends is then there before the other's edge, and holds long enough after it; see docs/architecture/sdram.md."""
 _ECP_FIXED = """\
     .PLLRST_ENA("DISABLED"), .INTFB_WAKE("DISABLED"), .STDBY_ENABLE("DISABLED"), .DPHASE_SOURCE("DISABLED"),
     .OUTDIVIDER_MUXA("DIVA"), .OUTDIVIDER_MUXB("DIVB"), .OUTDIVIDER_MUXC("DIVC"), .OUTDIVIDER_MUXD("DIVD"),
