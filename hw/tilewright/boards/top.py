@@ -10,7 +10,7 @@ __all__ = ["SDRAM_CLOCK_DEGREES", "nearest_clock", "top_level"]
 
 SDRAM_CLOCK_DEGREES = 270
 """The SDRAM chip's clock lags the controller's by three quarters of a period, 9.4 ns at 80 MHz: data from either side
-then meet setup and hold times at the other. See the calculation in hw/README.md."""
+then meet setup and hold times at the other. See the calculation in docs/architecture/sdram.md."""
 _ECP_FIXED = """\
     .PLLRST_ENA("DISABLED"), .INTFB_WAKE("DISABLED"), .STDBY_ENABLE("DISABLED"), .DPHASE_SOURCE("DISABLED"),
     .OUTDIVIDER_MUXA("DIVA"), .OUTDIVIDER_MUXB("DIVB"), .OUTDIVIDER_MUXC("DIVC"), .OUTDIVIDER_MUXD("DIVD"),
