@@ -8,7 +8,7 @@ from rich.columns import Columns
 from rich.panel import Panel
 
 from tilewright.accelerator.contract import AcceleratorConfig
-from tilewright.base import TilewrightError
+from tilewright.base import TilewrightError, missing_package
 from tilewright.boards import BOARDS
 from tilewright.cores import CORES
 from tilewright.flows.fpga import measure_area
@@ -67,7 +67,7 @@ def digits_demo(preset: str, images: int) -> None:
     )
 
     if not YOSYS.installed:
-        out.print("its area on an FPGA: run `pip install 'tilewright[area]'` first, then `tilewright area --help`")
+        out.print(f"no area: {missing_package('Yosys', 'area')}")
         return
     with console.status("synthesizing for ECP5 with Yosys"):
         area = measure_area(core, config, "ecp5")
