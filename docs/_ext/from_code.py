@@ -18,12 +18,12 @@ from sphinx.application import Sphinx
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.accelerator.registers import register_page
 from tilewright.base import Config
-from tilewright.cores import BOARD, PRODUCTS
+from tilewright.cores import BOARD, CORES
 from tilewright_sim.cli.main import COMMANDS, cli
 
 MARK = re.compile(r"^<!-- from code: (\w+)(?: ([^\n]+?))? -->$", re.M)
 GLOB = re.compile(r"^(\w+/?\*)\n", re.M)
-CORES = {**PRODUCTS, BOARD.name: BOARD}
+ALL_CORES = {**CORES, BOARD.name: BOARD}
 
 
 def escaped(text: str) -> str:
@@ -63,11 +63,11 @@ def _command(command: click.Command | None, name: str, parent: click.Context, de
 def configuration(_: str) -> str:
     """The fields of every configuration, and its presets."""
     parts, seen = [], set()
-    for core in CORES.values():
+    for core in ALL_CORES.values():
         if core.config in seen:
             continue
         seen.add(core.config)
-        names = [f"`{other.name}`" for other in CORES.values() if other.config is core.config]
+        names = [f"`{other.name}`" for other in ALL_CORES.values() if other.config is core.config]
         parts += [f"## {' and '.join(names)}\n", f"{core.config.__doc__}\n", f"TOML table: `[{core.config.TABLE}]`.\n"]
         parts += [
             _fields(core.config),
@@ -109,7 +109,7 @@ def registers(heading: str) -> str:
 def ports(_: str) -> str:
     """The Verilog ports of every core, in one of its presets."""
     parts = []
-    for core in CORES.values():
+    for core in ALL_CORES.values():
         preset = "colorlight-i5" if core is BOARD else "small" if "small" in core.config.PRESETS else "ulx3s"
         rows = (
             (f"`{port.name}`", port.direction, str(len(port.value)), escaped(port.about))

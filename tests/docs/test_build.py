@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tilewright.accelerator.registers import ERRORS, FLAGS, REGISTERS
-from tilewright.cores import PRODUCTS
+from tilewright.cores import CORES
 from tilewright_sim.cli.main import COMMANDS
 
 ROOT = Path(__file__).parents[2]
@@ -43,12 +43,12 @@ def test_every_page_opens_without_a_network(site):
 
 def test_the_reference_lists_what_there_is(site):
     assert [name for name in COMMANDS if f"tilewright {name}" not in text(site, "reference/cli")] == []
-    fields = {name for core in PRODUCTS.values() for name in core.config.model_fields}
+    fields = {name for core in CORES.values() for name in core.config.model_fields}
     assert [name for name in fields if name not in text(site, "reference/configuration")] == []
     assert [r.name for r in REGISTERS if r.name not in text(site, "reference/registers")] == []
     assert [name for name in FLAGS if name not in text(site, "reference/descriptor")] == []
     assert [name for name in ERRORS if name not in text(site, "reference/errors")] == []
-    assert [core.module for core in PRODUCTS.values() if core.module not in text(site, "reference/ports")] == []
+    assert [core.module for core in CORES.values() if core.module not in text(site, "reference/ports")] == []
 
 
 def test_no_mark_is_left_in_a_page(site):
