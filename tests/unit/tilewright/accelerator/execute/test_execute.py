@@ -95,7 +95,7 @@ class Bench:
 
     def run(self, limit_cycles=20_000):
         core = self.core
-        benches = [pysim.feeder(walker.job, self.jobs) for walker in (core.a, core.b, core.execute)]
+        benches = [pysim.feeder(engine.job, self.jobs) for engine in (core.a, core.b, core.execute)]
         pysim.run(core, *benches, self.reader, self.drain, limit_cycles=limit_cycles)
         return self
 

@@ -49,7 +49,7 @@ def most_registers(config):
         + 2 * config.cols * ADDEND_BITS  # the sums before and after
         + 48 * config.rows * config.cols  # two weights and a share of the sums in each cell
         + 700 * config.requant_lanes  # the stages of the epilogue
-        + 12 * config.data_bits  # words on their way through engines, widener and packer
+        + 12 * config.data_bits  # words on their way through engines, upsizer and packer
         + 1500  # addresses and counts of the engines, counters, registers of the host
     )
 
