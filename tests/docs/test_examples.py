@@ -29,6 +29,8 @@ PAGES = sorted(
     for path in [*ROOT.glob("*.md"), *ROOT.glob("*/README.md"), *ROOT.glob("docs/**/*.md")]
     if path.name != "CHANGELOG.md"
 )
+LIMIT_S = 900
+"""Seconds within which a command ends, on a busy machine too."""
 SHELL = ("", "console", "sh", "bash", "shell")
 RUN_FROM_CODE = "import sys; from tilewright_sim.cli.main import main; sys.argv[0] = 'tilewright'; main()"
 
@@ -116,7 +118,9 @@ def run_command(command, output, folder):
         words = [sys.executable, "-c", RUN_FROM_CODE, *arguments]
     elif not shutil.which(words[0]):
         pytest.skip(f"no {words[0]}")
-    result = subprocess.run(words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    result = subprocess.run(
+        words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=LIMIT_S
+    )
     mistake = any(line.startswith("tilewright: ") for line in output)
     assert (result.returncode != 0) == mistake, f"{command}: status {result.returncode}\n{result.stdout}"
     if output:
