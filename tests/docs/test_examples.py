@@ -105,9 +105,12 @@ def test_every_command_that_is_shown_exists_with_its_options(arguments):
 
 
 def matches(shown, printed):
-    """Whether output is as shown; … stands for anything."""
-    pattern = ".*".join(re.escape(part) for part in "\n".join(shown).strip().split("…"))
-    return re.fullmatch(pattern, printed.strip(), re.S)
+    """Whether lines of output are as shown; … stands for anything, in a line or for any number of lines."""
+    patterns = (
+        r"(?:.*\n)*" if line.strip() == "…" else ".*".join(map(re.escape, line.rstrip().split("…"))) + r"\s*\n"
+        for line in "\n".join(shown).strip().splitlines()
+    )
+    return re.fullmatch("".join(patterns), printed.strip() + "\n")
 
 
 def run_command(command, output, folder):
