@@ -29,6 +29,8 @@ PAGES = sorted(
     for path in [*ROOT.glob("*.md"), *ROOT.glob("*/README.md"), *ROOT.glob("docs/**/*.md")]
     if path.name != "CHANGELOG.md"
 )
+LIMIT_S = 900
+"""Seconds within which a command ends, on a busy machine too."""
 SHELL = ("", "console", "sh", "bash", "shell")
 RUN_FROM_CODE = "import sys; from tilewright_sim.cli.main import main; sys.argv[0] = 'tilewright'; main()"
 
@@ -103,9 +105,12 @@ def test_every_command_that_is_shown_exists_with_its_options(arguments):
 
 
 def matches(shown, printed):
-    """Whether output is as shown; … stands for anything."""
-    pattern = ".*".join(re.escape(part) for part in "\n".join(shown).strip().split("…"))
-    return re.fullmatch(pattern, printed.strip(), re.S)
+    """Whether lines of output are as shown; … stands for anything, in a line or for any number of lines."""
+    patterns = (
+        r"(?:.*\n)*" if line.strip() == "…" else ".*".join(map(re.escape, line.rstrip().split("…"))) + r"\s*\n"
+        for line in "\n".join(shown).strip().splitlines()
+    )
+    return re.fullmatch("".join(patterns), printed.strip() + "\n")
 
 
 def run_command(command, output, folder):
@@ -116,7 +121,9 @@ def run_command(command, output, folder):
         words = [sys.executable, "-c", RUN_FROM_CODE, *arguments]
     elif not shutil.which(words[0]):
         pytest.skip(f"no {words[0]}")
-    result = subprocess.run(words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    result = subprocess.run(
+        words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=LIMIT_S
+    )
     mistake = any(line.startswith("tilewright: ") for line in output)
     assert (result.returncode != 0) == mistake, f"{command}: status {result.returncode}\n{result.stdout}"
     if output:
