@@ -76,3 +76,21 @@ def test_hardware_needs_no_simulation_and_no_console():
     for module, target in imports():
         if module.startswith("tilewright."):
             assert target.split(".")[0] not in NOT_IN_HARDWARE, f"{module} imports {target}"
+
+
+def test_the_fast_selection_touches_every_room():
+    """A room is touched by a file in the same place among the tests, or one that imports it."""
+    tests = Path(__file__).parents[1]
+    files = set()
+    for line in (tests / "fast.txt").read_text(encoding="utf-8").split():
+        path = tests.parent / line.partition("::")[0]
+        files |= set(path.rglob("test_*.py")) if path.is_dir() else {path}
+    touched = set()
+    for path in files:
+        kind, *place, name = path.relative_to(tests).with_suffix("").parts
+        package = [] if kind == "unit" else ["tilewright"]
+        touched.add(room(".".join([*package, *place, name.removeprefix("test_")])))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                touched |= {room(f"{node.module}.{name.name}") for name in node.names}
+    assert sorted(set(RANK) - touched) == []

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tilewright.base import ConfigError, TilewrightError, ToolError
+from tilewright.errors import ConfigError, TilewrightError, ToolError
 
 
 @pytest.mark.parametrize(
