@@ -11,7 +11,7 @@ from tilewright_sim.verilated import build
 
 LONG_SECONDS = 3600
 """The limit of a `long` test; that of the others is in pyproject.toml."""
-FOLDERS = ["rtl", "formal", "system", "unit"]
+FOLDERS = ["rtl", "formal", "system", "docs", "unit"]
 """Tests that take tens of seconds first, so that no worker is left with one at the end."""
 
 # Amaranth compiles a component's processes anew for each simulation; the same text gives the same code.

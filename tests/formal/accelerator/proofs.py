@@ -507,10 +507,10 @@ class RangeRules(Elaboratable):
         dut = self.check
         bits = len(dut.address)
         started = Signal()  # there has been a start
-        since = Signal(range(bits + 2))  # cycles since the last, at most one more than an address has bits
+        since = Signal(range(bits + 3))  # cycles since the last, at most two more than an address has bits
         with m.If(dut.start):
             m.d.sync += [started.eq(1), since.eq(0)]
-        with m.Elif(since <= bits):
+        with m.Elif(since <= bits + 1):
             m.d.sync += since.eq(since + 1)
         m.d.comb += dut.step.eq(Mux(started & (since < bits), since + 1, 0))
         operands = Cat(dut.address, dut.rows, dut.stride, dut.row_bytes)
@@ -519,7 +519,7 @@ class RangeRules(Elaboratable):
         m.d.comb += Assume((dut.rows > 0) & (dut.row_bytes > 0))
         m.d.comb += Assume(~started | (since == 0) | (operands == before))
         end = dut.address + (dut.rows - 1) * dut.stride + dut.row_bytes
-        m.d.comb += Assert(~started | (since < bits) | (dut.beyond == (end > 1 << bits)))
+        m.d.comb += Assert(~started | (since <= bits) | (dut.beyond == (end > 1 << bits)))
         return m
 
 

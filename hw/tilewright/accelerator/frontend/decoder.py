@@ -48,8 +48,8 @@ class DescriptorDecoder(SharedComponent):
     Attributes
     ----------
     latency : int
-        Cycles from the last word, or `beyond`, to `good` or `bad`: 4 more than an address has bits. With the variant
-        ``compact``, which checks one matrix after the other, ``4 * (addr_bits + 2) + 2``.
+        Cycles from the last word, or `beyond`, to `good` or `bad`: 5 more than an address has bits. With the variant
+        ``compact``, which checks one matrix after the other, ``4 * (addr_bits + 3) + 2``.
 
     Members
     -------

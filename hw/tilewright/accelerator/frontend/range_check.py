@@ -44,7 +44,7 @@ class RangeCheck(SharedComponent):
     row_bytes : In(row_bits)
         Bytes of a row, at least 1.
     beyond : Out(1)
-        The range goes past the last address. Valid from ``addr_bits + 1`` cycles after `start` to the next `start`.
+        The range goes past the last address. Valid from ``addr_bits + 2`` cycles after `start` to the next `start`.
     """
 
     def __init__(self, addr_bits: int, size_bits: int, stride_bits: int, row_bits: int):
@@ -60,7 +60,16 @@ class RangeCheck(SharedComponent):
 
     def elaborate(self, platform):
         m = Module()
-        address, rows, row_bytes = (_bit(value, self.step) for value in (self.address, self.rows, self.row_bytes))
+        address, rows, row_bytes, working = (
+            Signal(name=name) for name in ("address_bit", "rows_bit", "bytes_bit", "work")
+        )
+        # Registered: choosing a bit takes as long as adding it.
+        m.d.sync += [
+            address.eq(_bit(self.address, self.step)),
+            rows.eq(_bit(self.rows, self.step)),
+            row_bytes.eq(_bit(self.row_bytes, self.step)),
+            working.eq(self.step != 0),
+        ]
 
         # rows - 1: bits up to the lowest 1 are inverted.
         borrow = Signal()
@@ -80,8 +89,9 @@ class RangeCheck(SharedComponent):
                 upper.eq(0),
                 carry.eq(0),
                 some.eq(0),
+                working.eq(0),
             ]
-        with m.Elif(self.step != 0):
+        with m.Elif(working):
             m.d.sync += [
                 borrow.eq(borrow & ~rows),
                 upper.eq(product[1:]),

@@ -15,7 +15,7 @@ Ranges = dict[str, tuple[Value, Value, Value, Value]]
 
 def last_step(config: AcceleratorConfig) -> int:
     """The step of a check in which its result is used; steps count from 1, in the cycle after its start."""
-    return config.addr_bits + 2
+    return config.addr_bits + 3
 
 
 def _place_check(m: Module, config: AcceleratorConfig, name: str, start: Value, step: Value, platform) -> RangeCheck:

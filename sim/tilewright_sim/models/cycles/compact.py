@@ -13,7 +13,7 @@ READ, WRITE = 2, 2
 """Cycles from word to word on the bus, besides the memory's latency."""
 REQUEST = 6
 """Cycles from a request's last word to the first of the next."""
-START = 42
+START = 46
 """From the descriptor's last word to the first load, besides 4 `addr_bits`, and the last answer to the interrupt."""
 SUM = 2
 """From sum to sum, besides scaling it and writing it."""

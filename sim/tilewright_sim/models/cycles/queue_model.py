@@ -17,7 +17,7 @@ from tilewright.tile import MatmulTile
 __all__ = ["Bus", "Gemm", "Shape", "Walk"]
 
 # Cycles through parts of the hardware, from its datasheets and from measurement.
-PLAN = 10  # from the last word of a descriptor to the first request for A and B, besides `addr_bits`
+PLAN = 11  # from the last word of a descriptor to the first request for A and B, besides `addr_bits`
 ASK = 3  # from the tail to the address of the descriptor
 ADDRESS = 4  # from a request to its first address
 SLOT = 4  # from a burst's last beat until another may be in flight

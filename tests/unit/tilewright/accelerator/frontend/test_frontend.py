@@ -339,7 +339,7 @@ def test_latency(name):
     async def bench(ctx, host, world):
         await start(ctx, host, tail=1)
         await wait_idle(ctx, host)
-        assert world.offered_at - world.last_word == (4 if config.compact else 1) * (config.addr_bits + 2) + 3
+        assert world.offered_at - world.last_word == (4 if config.compact else 1) * (config.addr_bits + 3) + 3
 
     simulate(config, bench, ring([GOOD]))
 
