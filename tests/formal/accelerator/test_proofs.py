@@ -150,8 +150,8 @@ class ForgetsTheRow(RangeCheck):
 
     def elaborate(self, platform):
         m = super().elaborate(platform)
-        ends = Signal()
-        m.d.sync += ends.eq((self.step == len(self.address)) & self.rows[0])
+        last, ends = Signal(), Signal()
+        m.d.sync += [last.eq((self.step == len(self.address)) & self.rows[0]), ends.eq(last)]
         with m.If(ends):
             m.d.comb += self.beyond.eq(0)
         return m
