@@ -4,6 +4,7 @@ Hardware knows nothing of tools, tools nothing of simulation, simulation nothing
 """
 
 import ast
+import re
 from pathlib import Path
 
 import tilewright
@@ -94,3 +95,11 @@ def test_the_fast_selection_touches_every_room():
             if isinstance(node, ast.ImportFrom) and node.module:
                 touched |= {room(f"{node.module}.{name.name}") for name in node.names}
     assert sorted(set(RANK) - touched) == []
+
+
+def test_private_doors_into_amaranth_are_in_one_file():
+    doors = Path(tilewright.__file__).parent / "base" / "amaranth_doors.py"
+    for package in ORDER:
+        for path in Path(package.__file__).parent.rglob("*.py"):
+            text = path.read_text(encoding="utf-8")
+            assert path == doors or not re.search(r"amaranth\.\w+\._|amaranth\._|_MustUse", text), path

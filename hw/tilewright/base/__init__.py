@@ -2,6 +2,7 @@
 
 from tilewright.errors import ConfigError, TilewrightError, ToolError, missing_package
 
+from .amaranth_doors import FSM, PortDirection, mark_used
 from .component import FAMILIES, Family, SharedComponent, Target, place
 from .config import Config, closest_name, load_config
 from .documents import parse_json, parse_value, read_json, read_text, read_toml
@@ -11,10 +12,12 @@ from .user_cache import cache_folder, wheel_environment, writable
 
 __all__ = [
     "FAMILIES",
+    "FSM",
     "Config",
     "ConfigError",
     "Family",
     "Port",
+    "PortDirection",
     "SharedComponent",
     "Target",
     "TilewrightError",
@@ -24,6 +27,7 @@ __all__ = [
     "check_output",
     "closest_name",
     "load_config",
+    "mark_used",
     "missing_package",
     "parse_json",
     "parse_value",

@@ -6,9 +6,10 @@ from typing import Any, Literal, Self, TypeVar, get_args
 
 from amaranth.back import rtlil
 from amaranth.hdl import ClockSignal, Elaboratable, Instance, Module, ResetInserter, ResetSignal, Signal, Value
-from amaranth.hdl._ir import PortDirection
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
+
+from .amaranth_doors import PortDirection, mark_used
 
 __all__ = ["FAMILIES", "Family", "SharedComponent", "Target", "place"]
 
@@ -27,12 +28,12 @@ class SharedComponent(wiring.Component):
     def __new__(cls, *args, **kwargs) -> Self:
         self = super().__new__(cls)
         self.parameters = (args, tuple(sorted(kwargs.items())))
-        self._MustUse__used = True  # a constructor that refuses its arguments leaves nothing to be used
+        mark_used(self)  # a constructor that refuses its arguments leaves nothing to be used
         return self
 
     def __init__(self, signature: Any):
         super().__init__(signature)
-        self._MustUse__used = False
+        mark_used(self, False)
 
 
 class Target:
@@ -61,7 +62,7 @@ class Target:
 
         ``reset`` is a further reset of the instance.
         """
-        component._MustUse__used = True  # an object whose module exists already is never elaborated
+        mark_used(component)  # an object whose module exists already is never elaborated
         ports = _flat_ports(component)
         key = (type(component), component.parameters)
         if key not in self._modules:

@@ -7,9 +7,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from amaranth.hdl import Elaboratable, Module, Signal
-from amaranth.hdl._ir import PortDirection
 
-from tilewright.base import Config, Family, Port, Target, place, write_files
+from tilewright.base import Config, Family, Port, PortDirection, Target, place, write_files
 from tilewright.cores import Core
 from tilewright.tools import run_small_yosys
 

@@ -1,7 +1,6 @@
 """The store engine of the variant `compact`: one sum after the other, from the accumulators to memory."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
-from amaranth.hdl._dsl import FSM
 from amaranth.lib import stream
 from amaranth.lib.data import View
 from amaranth.lib.wiring import In, Out
@@ -15,7 +14,7 @@ from tilewright.accelerator.contract import (
     SumsPort,
     Unit,
 )
-from tilewright.base import SharedComponent, place
+from tilewright.base import FSM, SharedComponent, place
 from tilewright.dma import Cause
 from tilewright.storage import BlockMemory
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tilewright.base import TilewrightError, ToolError, check_folder, write_files
+from tilewright.base import TilewrightError, ToolError, check_folder, mark_used, write_files
 from tilewright.boards import Board, BoardConfig, BoardSystem, Device, board_ports, nearest_clock, top_level
 from tilewright.cores import BOARD
 from tilewright.tools import NEXTPNR, PACKERS, YOSYS, run_yosys
@@ -73,7 +73,7 @@ def build_bitstream(
     for tool in (YOSYS, NEXTPNR[device.family]):
         tool.find("board")
     system = BoardSystem(config)
-    system._MustUse__used = True  # only its ports are looked at
+    mark_used(system)  # only its ports are looked at
     top = top_level(board, config, board_ports(system))
     mhz = config.clock_hz / 1e6
     with tempfile.TemporaryDirectory(prefix="tilewright-") as name:

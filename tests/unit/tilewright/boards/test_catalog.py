@@ -6,7 +6,7 @@ import re
 import pytest
 from click.testing import CliRunner
 
-from tilewright.base import ConfigError, TilewrightError, ToolError, load_config
+from tilewright.base import ConfigError, TilewrightError, ToolError, load_config, mark_used
 from tilewright.boards import BOARDS, BoardConfig, BoardSystem, board_ports, top_level
 from tilewright.boards.pll import ecp_pll, ice_pll
 from tilewright.cores import BOARD
@@ -20,7 +20,7 @@ def top_ports(name: str) -> dict[str, int]:
     """The ports of a board's top level, and their bits."""
     config = BoardConfig.preset(name)
     system = BoardSystem(config)
-    system._MustUse__used = True  # only its ports are looked at
+    mark_used(system)  # only its ports are looked at
     text = top_level(BOARDS[name], config, board_ports(system))
     header = re.search(r"module top\((.*?)\);", text)[1]
     ports = {}
@@ -217,7 +217,7 @@ def test_a_failing_or_missing_loader_is_one_line(tools, tmp_path, monkeypatch):
 
 def test_the_arty_has_a_place_for_each_port_of_the_module_board():
     system = BoardSystem(BoardConfig.preset("colorlight-i5"))
-    system._MustUse__used = True  # only its ports are looked at
+    mark_used(system)  # only its ports are looked at
     want = ["clk", "rst"]
     for port in board_ports(system):
         bits = len(port.value)
