@@ -93,7 +93,7 @@ def test_each_command_beside_a_number_can_be_parsed(page, folder):
     [
         "tilewright gem --random 4x4x4",
         "tilewright gemm --randm 4x4x4",
-        "tilewright area tile --target ecp",
+        "tilewright area tile --targt ecp5",
         "tilewright bench x",
     ],
 )

@@ -120,7 +120,7 @@ def _estimates() -> Measurement:
         guess = estimate(config, [Gemm(m=m, n=n, k=k)] * count, Bus(latency=latency)).cycles
         worst = max(worst, abs(guess / random_gemm(config, m, n, k, count, latency=latency).cycles - 1))
     return Measurement(
-        "`tilewright estimate`: largest error over these shapes and 10 random ones",
+        "cycles that `estimate` predicts: largest error over these shapes and 10 random ones",
         "≤ 3 %",
         f"{worst:.2%}",
         worst <= 0.03,

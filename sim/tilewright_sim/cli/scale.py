@@ -158,7 +158,7 @@ def _model(scale: dict[str, Any]) -> Transformer | None:
     if scale["transformer"]:
         if given:
             option = next(iter(given)).replace("_", "-")
-            raise click.UsageError(f"--transformer {scale['model']} has its own sizes: leave out --{option}")
+            raise click.UsageError(f"--transformer {scale['transformer']} has its own sizes: leave out --{option}")
         return MODELS[scale["transformer"]]
     if not given:
         return None

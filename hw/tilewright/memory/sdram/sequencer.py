@@ -93,7 +93,7 @@ class SdramSequencer(SharedComponent):
         m = Module()
         config = self.config
         banks = place(m, "banks", SdramBanks(config), platform)
-        refresh = place(m, "refresh", SdramRefresh(config), platform)
+        refresh = place(m, "refresher", SdramRefresh(config), platform)
         gap = place(m, "gap", Cooldown(config.burst_length), platform)
         turnaround = place(m, "turnaround", Cooldown(config.turnaround_cycles), platform)
         m.d.comb += refresh.can_precharge.eq(banks.can_precharge)
