@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from tilewright.base import ToolError, load_config
-from tilewright.cores import PRODUCTS
+from tilewright.cores import CORES
 from tilewright_sim.benchmarks import BENCHES, Configuration, Measurement, markdown, update_page
 from tilewright_sim.benchmarks import configurations as bench_configurations
 from tilewright_sim.benchmarks.configurations import CONFIGURATIONS
@@ -66,8 +66,8 @@ def test_a_missing_count_is_a_dash():
 
 def test_the_table_has_a_dozen_configurations_that_can_be_built():
     assert len(set(CONFIGURATIONS)) >= 12
-    for product, preset, settings, _ in CONFIGURATIONS:
-        load_config(PRODUCTS[product].config, preset or None, settings=settings)
+    for core, preset, settings, _ in CONFIGURATIONS:
+        load_config(CORES[core].config, preset or None, settings=settings)
     assert {target for *_, target in CONFIGURATIONS} >= {"generic", "ice40-hx8k", "ecp5-85k", "xc7", "asic"}
 
 
