@@ -18,7 +18,7 @@ _TEXT = 10  # a column of text is folded no narrower than this
 
 
 class Printer(Console):
-    """A console that cuts nothing off, of `WIDTH` columns where there is no terminal."""
+    """A console that cuts nothing off and takes brackets as they are, of `WIDTH` columns where there is no terminal."""
 
     def __init__(self, **options: Any):
         environment = dict(os.environ)
@@ -26,7 +26,7 @@ class Printer(Console):
             text = environment.get(name, "")
             if not (text.isascii() and text.isdigit() and 0 < int(text[:5]) < 10_000):
                 environment.pop(name, None)
-        super().__init__(**{"_environ": environment, **options})
+        super().__init__(**{"_environ": environment, "markup": False, **options})
         if not self.is_terminal and "COLUMNS" not in environment:
             self.width = WIDTH
 
@@ -54,7 +54,7 @@ class FigureTable(Table):
     def add_row(self, *cells: RenderableType | None, **options: Any) -> None:
         super().add_row(*cells, **options)
         for column, cell in zip(self.columns, cells, strict=False):
-            text = cell.plain if isinstance(cell, Text) else Text.from_markup(str(cell or "")).plain
+            text = cell.plain if isinstance(cell, Text) else str(cell or "")
             longest = max(map(cell_len, text.split("\n")))
             column.min_width = max(column.min_width or 0, longest if column.no_wrap else min(longest, _TEXT))
 

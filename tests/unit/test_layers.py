@@ -97,6 +97,13 @@ def test_the_fast_selection_touches_every_room():
     assert sorted(set(RANK) - touched) == []
 
 
+def test_every_file_says_what_it_is():
+    for package in ORDER:
+        for path in Path(package.__file__).parent.rglob("*.py"):
+            about = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+            assert len(about.split()) >= 2, path
+
+
 def test_private_doors_into_amaranth_are_in_one_file():
     doors = Path(tilewright.__file__).parent / "base" / "amaranth_doors.py"
     for package in ORDER:

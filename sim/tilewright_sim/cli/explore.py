@@ -200,7 +200,7 @@ def _run(
     if interrupted:
         return INTERRUPTED
     for number, error in results.errors.items():
-        console.print(f"point {number} failed: {error}", highlight=False, markup=False)
+        console.print(f"point {number} failed: {error}", highlight=False)
     return FAILED if results.errors else 0
 
 

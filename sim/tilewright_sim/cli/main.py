@@ -118,7 +118,9 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except ModuleNotFoundError as error:
-            name = ctx.invoked_subcommand or ""
+            name = ctx.invoked_subcommand
+            if name is None:  # not even imported, and no optional package
+                raise
             raise _missing(name, COMMANDS[name], error) from None
 
 

@@ -1,4 +1,4 @@
-"""TODO."""
+"""What is computed while power is measured."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Compare a result with numpy."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,5 +1,5 @@
 """Networks on the accelerator."""
 
-from .transformer import _LARGEST, MODELS, LlamaConfig, Transformer, number
+from .transformer import MAX_SIZE, MODELS, LlamaConfig, Transformer, number
 
-__all__ = ["MODELS", "_LARGEST", "LlamaConfig", "Transformer", "number"]
+__all__ = ["MAX_SIZE", "MODELS", "LlamaConfig", "Transformer", "number"]

@@ -6,10 +6,10 @@ from typing import Any
 
 from tilewright.base import TilewrightError
 
-__all__ = ["LARGEST", "MODELS", "LlamaConfig", "Transformer", "number"]
+__all__ = ["MAX_SIZE", "MODELS", "LlamaConfig", "Transformer", "number"]
 
-
-_LARGEST = 10**7
+MAX_SIZE = 10**7
+"""Of every size of a `Transformer`, and of a context and a batch."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +38,8 @@ class Transformer:
 
     def __post_init__(self):
         for name, value in asdict(self).items():
-            if name not in ("gated", "source") and not 1 <= value <= _LARGEST:
-                raise TilewrightError(f"{name} = {value}: must be 1 to {_LARGEST}")
+            if name not in ("gated", "source") and not 1 <= value <= MAX_SIZE:
+                raise TilewrightError(f"{name} = {value}: must be 1 to {MAX_SIZE}")
         if self.hidden % self.heads or self.heads % self.kv_heads:
             raise TilewrightError(
                 f"hidden {self.hidden}, heads {self.heads}, kv-heads {self.kv_heads}: hidden must be a multiple of "
@@ -69,8 +69,7 @@ MODELS = {
 }
 
 
-LARGEST = 1 << 31
-"""Above every size of a model."""
+_TOO_LARGE = 1 << 31  # above every number of a model's description
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +135,7 @@ class LlamaConfig:
 def number(file: object, name: str, value: Any, *, whole: bool) -> Any:
     """Return a number of a model's description, an int if ``whole``; more than 0, finite and of sensible size."""
     kinds: Any = Integral if whole else Real  # numpy registers its numbers as such
-    if isinstance(value, bool) or not isinstance(value, kinds) or not 0 < value < LARGEST:
+    if isinstance(value, bool) or not isinstance(value, kinds) or not 0 < value < _TOO_LARGE:
         kind = "a whole number" if whole else "a number"
-        raise TilewrightError(f"{file} says {name} = {value!r}: it must be {kind}, more than 0 and below {LARGEST}")
+        raise TilewrightError(f"{file} says {name} = {value!r}: it must be {kind}, more than 0 and below {_TOO_LARGE}")
     return int(value) if whole else float(value)

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 
 from tilewright.base import TilewrightError
-from tilewright_sim.nn import _LARGEST, Transformer
+from tilewright_sim.nn import MAX_SIZE, Transformer
 
 __all__ = ["Layer", "decode", "parse_gemm", "prefill", "shapes_layer"]
 
@@ -68,8 +68,8 @@ def _layers(model: Transformer, tokens: int, context: int, batch: int, chips: in
     layer is split along N; its results are gathered, ``(chips - 1) / chips`` of them sent by each.
     """
     for name, value in (("context", context), ("batch", batch)):
-        if not 1 <= value <= _LARGEST:
-            raise TilewrightError(f"{name} = {value}: must be 1 to {_LARGEST}")
+        if not 1 <= value <= MAX_SIZE:
+            raise TilewrightError(f"{name} = {value}: must be 1 to {MAX_SIZE}")
     if model.heads % chips or (model.kv_heads % chips and chips % model.kv_heads):
         raise TilewrightError(
             f"tensor-parallel {chips}: {model.heads} heads of queries and {model.kv_heads} of keys do not divide evenly"

@@ -1,4 +1,4 @@
-"""TODO."""
+"""How the simulated memory behind the bus behaves."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ CHANNELS = ("AR", "R", "AW", "W", "B")
 
 @dataclass(frozen=True, kw_only=True)
 class MemoryModel:
-    """The manners of the memory behind the bus.
+    """Timing and addresses of the memory behind the bus.
 
     Parameters
     ----------

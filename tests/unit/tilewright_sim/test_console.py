@@ -52,6 +52,14 @@ def test_no_figure_of_a_report_is_cut_or_folded(width):
         assert word in text, word
 
 
+def test_brackets_are_printed_as_they_are():
+    table = FigureTable()
+    table.add_column("signal")
+    table.add_row("sums[lane]")
+    assert "sums[lane]" in printed(table, 80)
+    assert "'tilewright[area]'" in printed("run `pip install 'tilewright[area]'`", 80)
+
+
 def test_names_are_folded_until_the_table_fits():
     table = FigureTable()
     for heading in ("module", "×", "LUT4-equivalents", "carry cells", "FF", "DSP", "block RAM", "memory bits"):

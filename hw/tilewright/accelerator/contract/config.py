@@ -11,7 +11,6 @@ from tilewright.dma import Cause, DmaConfig
 from tilewright.tile import TileConfig
 
 from .constants import (
-    ADDEND_BITS,
     DESCRIPTOR_BYTES,
     INDEX_BITS,
     SIZE_BITS,
@@ -300,11 +299,6 @@ class AcceleratorConfig(TileConfig):
             "cause": Cause,
             "address": unsigned(self.addr_bits),
         })
-
-    @property
-    def sums_shape(self):
-        """A row of a bank of accumulators: ``cols`` signed sums, column 0 lowest."""
-        return unsigned(self.cols * ADDEND_BITS)
 
 
 def round_log2(value: int) -> int:

