@@ -98,7 +98,8 @@ def sequencer(config, right=None):
     dut = SdramSequencer(config)
     fragment, inside = opened(dut)
     banks = [
-        inside[name] for name in ("refresh.hold", "refresh.precharge_all", "banks.can_precharge", "banks.can_activate")
+        inside[name]
+        for name in ("refresher.hold", "refresher.precharge_all", "banks.can_precharge", "banks.can_activate")
     ]
     modules = {
         "dut": fragment,

@@ -101,7 +101,9 @@ def test_plain_paths_are_the_folders_themselves_or_links_to_them(tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_whatever_ends_a_build_ends_all_its_processes_and_leaves_nothing(number, tmp_path):
     code = (
-        "import os, sys; from pathlib import Path\n"
+        "import os, signal, sys; from pathlib import Path\n"
+        # Whoever started the tests may ignore it.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from tilewright_sim.cache import scratch; from tilewright_sim.verilated.compiling import run_group\n"
         "with scratch(Path(sys.argv[1]), 'x') as folder:\n"
         "    run_group(['sh', '-c', 'sleep 1000 & echo $! > child; touch ready; wait'], dict(os.environ), folder)\n"

@@ -174,7 +174,9 @@ def test_json_of_what_there_is_comes_after_any_signal_that_ends_it(name, folder)
     code = (
         "import os, signal, sys; from tilewright_sim.cli.main import main\n"
         "from tilewright_sim.nn.llm.live import LiveAnswer\n"
+        # Whoever started the tests may ignore them.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
         "add, texts = LiveAnswer.add, []\n"
         "def count(self, text):\n"
         "    add(self, text); texts.append(text)\n"
