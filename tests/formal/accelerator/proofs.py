@@ -175,14 +175,14 @@ class ReadsWhatWasWritten(Elaboratable):
 class PanelCounts(Panel):
     """The panel without its memory, which `ReadsWhatWasWritten` stands for."""
 
-    def _place_memory(self, m, platform):
+    def _place_memory(self, m, platform, words, word_bits):
         pass
 
 
 class RingCounts(Ring):
     """The ring without its memory, which `ReadsWhatWasWritten` stands for."""
 
-    def _place_memory(self, m, platform):
+    def _place_memory(self, m, platform, words, word_bits):
         pass
 
 

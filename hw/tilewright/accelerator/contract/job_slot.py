@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module, Signal
 from amaranth.lib import stream
 
 from .config import AcceleratorConfig
@@ -47,28 +47,27 @@ class JobSlot:
 
 def fork_job(m: Module, config: AcceleratorConfig, port: stream.Interface, parts: Sequence[stream.Interface]) -> None:
     """Offer each job of ``port`` to all of ``parts``, each of which accepts it when it can; the next waits for all."""
+    slot = JobSlot(config, port)
     waiting = Signal(len(parts))
     taken = Signal(len(parts))
-    job = Signal(config.job_shape, reset_less=True, name="job") if config.job_register else port.payload
     for number, part in enumerate(parts):
         m.d.comb += [
             part.valid.eq(waiting[number]),
-            part.payload.eq(job),
+            part.payload.eq(slot.job),
             taken[number].eq(part.ready),
         ]
+    offered = port.valid.replicate(len(parts))
     if config.job_register:
-        m.d.comb += port.ready.eq(~waiting.any())
-        with m.If(port.ready):
-            m.d.sync += [
-                job.eq(port.payload),
-                waiting.eq(port.valid.replicate(len(parts))),
-            ]
-        with m.Else():
+        with m.If(waiting.any()):
             m.d.sync += waiting.eq(waiting & ~taken)
+        with m.Else():
+            slot.accept(m)
+            m.d.sync += waiting.eq(offered)
     else:
         done = Signal(len(parts))
-        m.d.comb += [
-            port.ready.eq((done | taken).all()),
-            waiting.eq(port.valid.replicate(len(parts)) & ~done),
-        ]
-        m.d.sync += done.eq(Mux(port.ready, 0, done | taken))
+        m.d.comb += waiting.eq(offered & ~done)
+        with m.If((done | taken).all()):
+            slot.finish(m)
+            m.d.sync += done.eq(0)
+        with m.Else():
+            m.d.sync += done.eq(done | taken)

@@ -4,13 +4,14 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib.wiring import In
 
 from tilewright.accelerator.contract import AcceleratorConfig, RingReader, RingWriter, chunk_words
-from tilewright.base import SharedComponent, place
-from tilewright.storage import BlockMemory
+from tilewright.base import SharedComponent
+
+from .chunk_buffer import ChunkBuffer
 
 __all__ = ["Ring"]
 
 
-class Ring(SharedComponent):
+class Ring(ChunkBuffer, SharedComponent):
     """Hold chunks of weights, and count how much is free and how many chunks are loaded::
 
         LoadB ── writer ──► │ … chunk │ chunk │ free … │ ── reader ──► WeightFeeder
@@ -45,23 +46,6 @@ class Ring(SharedComponent):
         freed = chunk_words(config, reader.free_long)
         m.d.sync += slots.eq(slots + Mux(reader.free_chunk, freed, 0) - Mux(writer.claim, claimed, 0))
         m.d.comb += writer.room.eq(slots >= claimed)
-        chunks = Signal(range(config.ring_words // (config.cols * config.chunk_words) + 1))
-        m.d.sync += [
-            chunks.eq(chunks + writer.chunk_loaded - reader.take_chunk),
-            reader.has_chunk.eq(Mux(reader.take_chunk, chunks[1:].any(), chunks.any())),
-        ]
-        self._place_memory(m, platform)
+        self._count_chunks(m, config.ring_words // (config.cols * config.chunk_words))
+        self._place_memory(m, platform, config.ring_words, config.ring_word_bits)
         return m
-
-    def _place_memory(self, m: Module, platform):
-        writer, reader = self.writer, self.reader
-        memory = place(m, "memory", BlockMemory(self.config.ring_word_bits, self.config.ring_words), platform)
-        m.d.comb += [
-            memory.write.eq(writer.write),
-            memory.write_row.eq(writer.write_row),
-            memory.data.eq(writer.data),
-            memory.fetch.eq(reader.fetch),
-            memory.read_row.eq(reader.row),
-            memory.take.eq(reader.take),
-            reader.q.eq(memory.q),
-        ]

@@ -28,20 +28,25 @@ def _place_check(m: Module, config: AcceleratorConfig, name: str, start: Value, 
     return check
 
 
+def _connect_operands(m: Module, check: RangeCheck, operands: tuple[Value, Value, Value, Value]) -> None:
+    address, rows, stride, row_bytes = operands
+    m.d.comb += [
+        check.address.eq(address),
+        check.rows.eq(rows),
+        check.stride.eq(stride),
+        check.row_bytes.eq(row_bytes),
+    ]
+
+
 def check_together(
     m: Module, config: AcceleratorConfig, ranges: Ranges, start: Value, step: Value, decide: Signal, platform
 ) -> Value:
     """Check all ranges at once; return a bit for each that is beyond."""
     m.d.comb += decide.eq(step == last_step(config))
     results = []
-    for name, (address, rows, stride, row_bytes) in ranges.items():
+    for name, operands in ranges.items():
         check = _place_check(m, config, f"{name}_range", start, step, platform)
-        m.d.comb += [
-            check.address.eq(address),
-            check.rows.eq(rows),
-            check.stride.eq(stride),
-            check.row_bytes.eq(row_bytes),
-        ]
+        _connect_operands(m, check, operands)
         results.append(check.beyond)
     return Cat(results)
 
@@ -67,12 +72,7 @@ def check_in_turn(
             found.bit_select(turn, 1).eq(check.beyond),
         ]
     with m.Switch(turn):
-        for number, (address, rows, stride, row_bytes) in enumerate(ranges.values()):
+        for number, operands in enumerate(ranges.values()):
             with m.Case(number):
-                m.d.comb += [
-                    check.address.eq(address),
-                    check.rows.eq(rows),
-                    check.stride.eq(stride),
-                    check.row_bytes.eq(row_bytes),
-                ]
+                _connect_operands(m, check, operands)
     return Cat(found, check.beyond & last_turn)

@@ -1,0 +1,38 @@
+"""What panel and ring have in common: a memory written by a loader and read by a feeder, chunk by chunk."""
+
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Signal
+
+from tilewright.base import place
+from tilewright.storage import BlockMemory
+
+__all__ = ["ChunkBuffer"]
+
+
+class ChunkBuffer:
+    """A component with a `writer` and a `reader`, as `Panel` and `Ring` have them."""
+
+    writer: Any
+    reader: Any
+
+    def _count_chunks(self, m: Module, max_chunks: int):
+        """Count the chunks that are loaded and not yet taken, at most ``max_chunks``."""
+        chunks = Signal(range(max_chunks + 1))
+        m.d.sync += [
+            chunks.eq(chunks + self.writer.chunk_loaded - self.reader.take_chunk),
+            self.reader.has_chunk.eq(Mux(self.reader.take_chunk, chunks[1:].any(), chunks.any())),
+        ]
+
+    def _place_memory(self, m: Module, platform, words: int, word_bits: int):
+        writer, reader = self.writer, self.reader
+        memory = place(m, "memory", BlockMemory(word_bits, words), platform)
+        m.d.comb += [
+            memory.write.eq(writer.write),
+            memory.write_row.eq(writer.write_row),
+            memory.data.eq(writer.data),
+            memory.fetch.eq(reader.fetch),
+            memory.read_row.eq(reader.row),
+            memory.take.eq(reader.take),
+            reader.q.eq(memory.q),
+        ]
