@@ -20,8 +20,9 @@ from pathlib import Path
 import click
 import pytest
 from markdown_it import MarkdownIt
+from support.command_lines import parse, tilewright_arguments
 
-from tilewright_sim.cli.main import COMMANDS, cli
+from tilewright_sim.cli.main import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -69,22 +70,6 @@ def blocks(page):
         comment = re.fullmatch(r"<!-- (not run|long|file): (.+) -->\s*", token.content)
         mark = comment.groups() if token.type == "html_block" and comment else ("", "")
     return found
-
-
-def tilewright_arguments(command):
-    """The arguments of a line that calls tilewright, or None."""
-    words = shlex.split(command, comments=True)
-    return words[1:] if words and words[0].removeprefix(".venv/bin/") == "tilewright" else None
-
-
-def parse(arguments):
-    """Parse arguments as the command line does, without running anything."""
-    command: click.Command = cli
-    ctx, rest = click.Context(cli, info_name="tilewright"), arguments
-    while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
-        name, found, rest = command.resolve_command(ctx, rest)
-        command, ctx = found, click.Context(found, info_name=name, parent=ctx)
-    command.make_context(ctx.info_name, list(rest), parent=ctx.parent)
 
 
 COMMAND_LINES = [

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import click
 import pytest
+from support.command_lines import parse, tilewright_arguments
 
 from tilewright_sim.benchmarks import BENCHES
-from tilewright_sim.cli.main import COMMANDS, cli
+from tilewright_sim.cli.main import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -40,21 +41,17 @@ def page_of(bench: str) -> str:
 (NUMBERS,) = (table[1:] for table in tables(TEXT) if table[0] == HEADINGS)
 
 
-def parse(command: str, folder: Path) -> None:
-    """Parse a command line as `tilewright` does, but do not run it.
+def parse_shown(command: str) -> None:
+    """Parse a command of a table, in which some names of files are left out, in a folder that has them.
 
     Raises
     ------
     click.ClickException
         If there is no such command, option, or value.
     """
-    words = shlex.split(command.replace("…", "ok.lib").replace("osu018_stdcells.lib", "ok.lib"))
-    assert words.pop(0).removeprefix(".venv/bin/") == "tilewright", command
-    with cli.make_context("tilewright", words) as context:
-        name, found, rest = cli.resolve_command(context, [*context._protected_args, *context.args])
-        while isinstance(found, click.Group):
-            _, found, rest = found.resolve_command(click.Context(found), rest)
-        found.make_context(name, rest, parent=context)
+    arguments = tilewright_arguments(command.replace("…", "ok.lib").replace("osu018_stdcells.lib", "ok.lib"))
+    assert arguments is not None, command
+    parse(arguments)
 
 
 @pytest.fixture
@@ -85,7 +82,7 @@ def test_each_command_beside_a_number_can_be_parsed(page, folder):
     commands = [command for row in rows for command in re.findall(r"`(tilewright [^`]+)`", row)]
     assert commands
     for command in commands:
-        parse(command, folder)
+        parse_shown(command)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +96,7 @@ def test_each_command_beside_a_number_can_be_parsed(page, folder):
 )
 def test_a_wrong_command_is_found(command, folder):
     with pytest.raises(click.ClickException):
-        parse(command, folder)
+        parse_shown(command)
 
 
 def test_the_example_prints_what_the_readme_says(tmp_path):
