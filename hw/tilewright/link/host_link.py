@@ -8,11 +8,10 @@ from tilewright.base import SharedComponent, place
 from tilewright.bus import Axi4, AxiLite, Burst
 
 from .frames import FrameReceiver, FrameTransmitter
-from .protocol import HEADER_BYTES, INFORMATION_WORDS, MAX_BYTES, SPACE_LOW, SYNCHRONIZE, WRITE, Space, Status
+from .protocol import HEADER_BYTES, INFORMATION_WORDS, MAX_BYTES, SPACE_LOW, SYNCHRONIZE, Space, Status
+from .request import WORD_BITS, Request
 
 __all__ = ["HostLink"]
-
-WORD_BITS = 32
 
 
 class HostLink(SharedComponent):
@@ -81,7 +80,7 @@ class HostLink(SharedComponent):
         m.d.comb += receiver.rx.eq(self.rx)
         m.d.comb += self.tx.eq(transmitter.tx)
         m.d.comb += self.busy.eq(receiver.frame | transmitter.busy)
-        it = _Request(self.reach_bits)
+        it = Request(self.reach_bits)
         self._accesses(m, it)
         m.d.comb += receiver.row.eq(it.row)
         m.d.comb += it.distance.eq(it.sequence - it.expected)
@@ -94,7 +93,7 @@ class HostLink(SharedComponent):
             self._answer(m, it, receiver, transmitter)
         return m
 
-    def _judge(self, m: Module, it: "_Request", receiver: FrameReceiver):
+    def _judge(self, m: Module, it: Request, receiver: FrameReceiver):
         """Take a frame's header, and decide whether it is executed, repeated or refused."""
         with m.State("Idle"):
             m.d.sync += [
@@ -137,7 +136,7 @@ class HostLink(SharedComponent):
                 m.d.sync += it.status.eq(Status.OUT_OF_ORDER)
                 m.d.sync += it.count.eq(0)
 
-    def _write(self, m: Module, it: "_Request", receiver: FrameReceiver):
+    def _write(self, m: Module, it: Request, receiver: FrameReceiver):
         """Write the bytes of a write request, word by word."""
         with m.State("Take"), m.If(it.settled.all()):
             m.d.sync += it.word.word_select(it.lane, 8).eq(receiver.data)
@@ -164,7 +163,7 @@ class HostLink(SharedComponent):
             m.d.sync += it.write_status.eq(it.status)
             m.next = "Sequence"
 
-    def _answer(self, m: Module, it: "_Request", receiver: FrameReceiver, transmitter: FrameTransmitter):
+    def _answer(self, m: Module, it: Request, receiver: FrameReceiver, transmitter: FrameTransmitter):
         """Send the response: sequence numbers, data that was read, the status."""
         transmit = transmitter.i
         with m.State("Sequence"):
@@ -204,7 +203,7 @@ class HostLink(SharedComponent):
                 m.d.comb += receiver.release.eq(1)
                 m.next = "Idle"
 
-    def _accesses(self, m: Module, it: "_Request"):
+    def _accesses(self, m: Module, it: Request):
         """One access for each time that `access` rises: to memory, to a register, or to the information."""
         access, write, address, word, strobes = it.access, it.write, it.address, it.word, it.strobes
         done, failed, fetched = it.done, it.failed, it.fetched
@@ -275,37 +274,3 @@ class HostLink(SharedComponent):
                         m.d.comb += fetched.eq(value)
                 with m.Case(INFORMATION_WORDS - 1):
                     m.d.comb += fetched.eq(cycles)
-
-
-class _Request:
-    """A request in progress: its header, and the state of its access and its response."""
-
-    def __init__(self, reach_bits: int):
-        self.operation = Signal(8)
-        self.sequence = Signal(8)
-        self.count = Signal(8)
-        self.address = Signal(reach_bits)
-        self.word = Signal(WORD_BITS)
-        self.strobes = Signal(WORD_BITS // 8)
-        self.status = Signal(Status)
-        self.write_status = Signal(Status)  # of the last write
-        self.expected = Signal(8)  # sequence number
-        self.distance = Signal(8)  # from it
-        self.legal = Signal()
-        self.access = Signal()
-        self.done = Signal()  # an access ends, in this cycle
-        self.failed = Signal()
-        self.fetched = Signal(WORD_BITS)
-        # The byte in the receiver's `data` is that of `row` two cycles before: one is read in 3 cycles.
-        self.row = Signal(8)
-        self.settled = Signal(2)
-        self.write = self.operation & WRITE
-        self.lane = self.address[:2]
-        self.header = Cat(self.operation, self.sequence, self.count, self.address)[: 8 * HEADER_BYTES]
-
-    def step_row(self):
-        """Return the statements that step to the frame's next byte."""
-        return [
-            self.row.eq(self.row + 1),
-            self.settled.eq(0),
-        ]

@@ -2,7 +2,6 @@
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import stream
-from amaranth.lib.data import View
 from amaranth.lib.wiring import In, Out
 
 from tilewright.accelerator.contract import (
@@ -19,6 +18,7 @@ from tilewright.dma import Cause
 from tilewright.storage import BlockMemory
 
 from .serial_requantizer import SerialRequantizer
+from .tile_position import TilePosition
 
 __all__ = ["CompactStore"]
 
@@ -97,15 +97,15 @@ class CompactStore(SharedComponent):
         config, job = self.config, self.job.payload
         scaler = place(m, "scaler", SerialRequantizer(config.rounding), platform)
         operands = place(m, "operands", BlockMemory(ADDEND_BITS, config.acc_rows * config.cols, False), platform)
-        walk = _Walk(m, config, job)
-        last_came, row_of_operand = self._operands(m, operands, walk)
-        self._requests(m, walk)
+        position = TilePosition(m, config, job)
+        last_came, row_of_operand = self._operands(m, operands, position)
+        self._requests(m, position)
         adds = job.bias | job.requant | job.accumulate
         packed = Signal(config.data_bits, reset_less=True)
         shift = Signal(SHIFT_BITS, reset_less=True)
         m.d.comb += [
-            self.sums.row.eq(walk.row),
-            self.sums.group.eq(walk.column),
+            self.sums.row.eq(position.row),
+            self.sums.group.eq(position.column),
             scaler.sum.eq(self.sums.sums),
             scaler.addend.eq(Mux(adds, operands.q, 0)),
             scaler.multiplier.eq(operands.q),
@@ -116,11 +116,11 @@ class CompactStore(SharedComponent):
         first = Signal()  # all earlier jobs are complete
         m.d.sync += first.eq(self.head == job.index)
         with m.FSM() as fsm:
-            self._tile_states(m, walk, first, adds, last_came)
+            self._tile_states(m, position, first, adds, last_came)
             with m.State("Fetch"):
                 m.d.comb += self.sums.fetch.eq(1)
                 m.d.comb += operands.fetch.eq(1)
-                m.d.comb += row_of_operand.eq(Mux(job.accumulate, walk.row, 0))
+                m.d.comb += row_of_operand.eq(Mux(job.accumulate, position.row, 0))
                 m.next = "Load"
             with m.State("Load"):
                 m.d.comb += scaler.load.eq(1)
@@ -136,19 +136,19 @@ class CompactStore(SharedComponent):
                 m.d.comb += row_of_operand.eq(MULTIPLIERS)
                 m.next = "Scaled"
             with m.State("Scaled"), m.If(scaler.done):
-                m.d.sync += packed.word_select(walk.column[:2], 8).eq(scaler.o)
-                with m.If(walk.row_ends | walk.column[:2].all()):
+                m.d.sync += packed.word_select(position.column[:2], 8).eq(scaler.o)
+                with m.If(position.row_ends | position.column[:2].all()):
                     m.next = "Put"
                 with m.Else():
-                    m.d.sync += walk.column.eq(walk.column + 1)
+                    m.d.sync += position.column.eq(position.column + 1)
                     m.next = "Fetch"
-            self._word_states(m, walk)
+            self._word_states(m, position)
         with m.If(self.write_requests.ready):
-            m.d.sync += walk.writing.eq(0)
+            m.d.sync += position.writing.eq(0)
         self._report(m, fsm)
         return m
 
-    def _operands(self, m: Module, operands: BlockMemory, walk: "_Walk") -> tuple[Signal, Signal]:
+    def _operands(self, m: Module, operands: BlockMemory, position: TilePosition) -> tuple[Signal, Signal]:
         """Store the operands of a tile in their memory; return whether all have arrived, and the row to read."""
         config = self.config
         came = Signal()
@@ -172,46 +172,46 @@ class CompactStore(SharedComponent):
             operands.write.eq(came),
             operands.write_row.eq(Cat(place_of_word, row_of_word)),
             operands.data.eq(word.data),
-            operands.read_row.eq(Cat(walk.column, row_of_operand)),
+            operands.read_row.eq(Cat(position.column, row_of_operand)),
         ]
         return last_came, row_of_operand
 
-    def _requests(self, m: Module, walk: "_Walk"):
+    def _requests(self, m: Module, position: TilePosition):
         """Drive the requests to the DMA engines: operands and old sums to read, results to write."""
         job = self.job.payload
         for requests, address_of, rows, stride in (
-            (self.parameter_requests, walk.parameters, Mux(job.requant, 3, 1), job.parameter_pitch),
-            (self.c_requests, walk.address, walk.tile_rows, job.c_stride),
+            (self.parameter_requests, position.parameters, Mux(job.requant, 3, 1), job.parameter_pitch),
+            (self.c_requests, position.address, position.tile_rows, job.c_stride),
         ):
             m.d.comb += [
                 requests.payload.index.eq(job.index),
                 requests.payload.request.address.eq(address_of),
-                requests.payload.request.bytes.eq(walk.tile_columns << 2),
+                requests.payload.request.bytes.eq(position.tile_columns << 2),
                 requests.payload.request.rows.eq(rows),
                 requests.payload.request.stride.eq(stride),
             ]
         request = self.write_requests.payload
         m.d.comb += [
-            self.write_requests.valid.eq(walk.writing),
+            self.write_requests.valid.eq(position.writing),
             request.index.eq(job.index),
-            request.request.address.eq(walk.address),
-            request.request.bytes.eq(Mux(job.requant, walk.tile_columns, walk.tile_columns << 2)),
-            request.request.rows.eq(walk.tile_rows),
+            request.request.address.eq(position.address),
+            request.request.bytes.eq(Mux(job.requant, position.tile_columns, position.tile_columns << 2)),
+            request.request.rows.eq(position.tile_rows),
             request.request.stride.eq(job.c_stride),
         ]
 
-    def _tile_states(self, m: Module, walk: "_Walk", first: Signal, adds: Value, last_came: Signal):
+    def _tile_states(self, m: Module, position: TilePosition, first: Signal, adds: Value, last_came: Signal):
         """The states between two tiles: the operands are read before the sums are awaited."""
         job = self.job.payload
         with m.State("Idle"):
-            m.d.sync += walk.block.eq(job.c_address)
-            m.d.sync += walk.rows_remaining.eq(job.m)
+            m.d.sync += position.block.eq(job.c_address)
+            m.d.sync += position.rows_remaining.eq(job.m)
             with m.If(self.job.valid):
                 m.next = "Block"
         with m.State("Block"):
-            m.d.sync += walk.address.eq(walk.block)
-            m.d.sync += walk.columns_remaining.eq(job.n)
-            m.d.sync += walk.parameters.eq(job.parameter_address)
+            m.d.sync += position.address.eq(position.block)
+            m.d.sync += position.columns_remaining.eq(job.n)
+            m.d.sync += position.parameters.eq(job.parameter_address)
             m.next = "Tile"
         with m.State("Tile"):
             m.d.sync += last_came.eq(0)
@@ -230,36 +230,36 @@ class CompactStore(SharedComponent):
         with m.State("Failed"):
             pass
         with m.State("Sums"), m.If(self.sums.ready & first):
-            m.d.sync += walk.writing.eq(1)
+            m.d.sync += position.writing.eq(1)
             m.next = "Fetch"
 
-    def _word_states(self, m: Module, walk: "_Walk"):
+    def _word_states(self, m: Module, position: TilePosition):
         """The states that pass on a word and, after the last of a tile, wait for the status of its write."""
         config, job = self.config, self.job.payload
         with m.State("Put"):
             m.d.comb += self.write_words.valid.eq(1)
             with m.If(self.write_words.ready):
-                m.d.sync += walk.column.eq(walk.column + 1)
+                m.d.sync += position.column.eq(position.column + 1)
                 m.next = "Fetch"
-                with m.If(walk.row_ends):
-                    m.d.sync += walk.column.eq(0)
-                    m.d.sync += walk.row.eq(walk.row + 1)
-                with m.If(walk.tile_ends):
+                with m.If(position.row_ends):
+                    m.d.sync += position.column.eq(0)
+                    m.d.sync += position.row.eq(position.row + 1)
+                with m.If(position.tile_ends):
                     m.d.comb += self.sums.release.eq(1)
-                    m.d.sync += walk.row.eq(0)
+                    m.d.sync += position.row.eq(0)
                     m.next = "Status"
         with m.State("Status"), m.If(self.write_status.valid & ~self.failure.valid):
             m.d.sync += [
-                walk.address.eq(walk.address + Mux(job.requant, config.cols, 4 * config.cols)),
-                walk.parameters.eq(walk.parameters + 4 * config.cols),
-                walk.columns_remaining.eq(walk.columns_remaining - config.cols),
+                position.address.eq(position.address + Mux(job.requant, config.cols, 4 * config.cols)),
+                position.parameters.eq(position.parameters + 4 * config.cols),
+                position.columns_remaining.eq(position.columns_remaining - config.cols),
             ]
             m.next = "Tile"
-            with m.If(walk.in_last_tile):
-                m.d.sync += walk.block.eq(walk.block + job.c_block_bytes)
-                m.d.sync += walk.rows_remaining.eq(walk.rows_remaining - job.block_rows)
+            with m.If(position.in_last_tile):
+                m.d.sync += position.block.eq(position.block + job.c_block_bytes)
+                m.d.sync += position.rows_remaining.eq(position.rows_remaining - job.block_rows)
                 m.next = "Block"
-                with m.If(walk.in_last_block):
+                with m.If(position.in_last_block):
                     m.d.comb += self.completed.eq(1)
                     m.d.comb += self.job.ready.eq(1)
                     m.next = "Idle"
@@ -282,29 +282,3 @@ class CompactStore(SharedComponent):
             m.d.comb += self.activity.eq(Activity.MEMORY)
         with m.Else():
             m.d.comb += self.activity.eq(Activity.BUSY)
-
-
-class _Walk:
-    """The current position: the block of C, the tile in it, the row and the column in the tile."""
-
-    def __init__(self, m: Module, config: AcceleratorConfig, job: View):
-        self.block = Signal(config.addr_bits, reset_less=True)  # addresses: of C, of the tile, of its parameters
-        self.address = Signal(config.addr_bits, reset_less=True)
-        self.parameters = Signal(config.addr_bits, reset_less=True)
-        self.rows_remaining = Signal(config.size_bits, reset_less=True)
-        self.columns_remaining = Signal(config.size_bits, reset_less=True)
-        self.row = Signal(range(config.acc_rows))
-        self.column = Signal(range(config.cols))
-        self.in_last_block, self.in_last_tile = Signal(name="in_last_block"), Signal(name="in_last_tile")
-        self.tile_rows = Signal.like(job.block_rows)
-        self.tile_columns = Signal(range(config.cols + 1))
-        self.row_ends, self.tile_ends = Signal(name="row_ends"), Signal(name="tile_ends")
-        self.writing = Signal()  # the tile's request is offered
-        m.d.comb += [
-            self.in_last_block.eq(self.rows_remaining <= job.block_rows),
-            self.in_last_tile.eq(self.columns_remaining <= config.cols),
-            self.tile_rows.eq(Mux(self.in_last_block, self.rows_remaining, job.block_rows)),
-            self.tile_columns.eq(Mux(self.in_last_tile, self.columns_remaining, config.cols)),
-            self.row_ends.eq(self.column + 1 == self.tile_columns),
-            self.tile_ends.eq(self.row_ends & (self.row + 1 == self.tile_rows)),
-        ]
