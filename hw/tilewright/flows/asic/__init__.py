@@ -3,7 +3,9 @@
 from .full_adders import adder_cells
 from .liberty import Library, read_libraries
 from .mapping import MEMORY, AsicNetlist, find_flop, map_to_cells, map_verilog
-from .opensta import StaTiming, analyse_power, analyse_timing, find_opensta
+from .opensta import find_opensta
+from .power import analyse_power
+from .timing import StaTiming, analyse_timing
 
 __all__ = [
     "MEMORY",

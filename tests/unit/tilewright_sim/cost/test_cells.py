@@ -202,7 +202,7 @@ def test_the_command_writes_a_page_an_sdc_and_a_netlist_and_missed_timing_is_sta
 def test_opensta_missing_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setattr(opensta.shutil, "which", lambda _: None)
     with pytest.raises(ToolError, match="apt-get install opensta"):
-        opensta._run(None, tmp_path, "x.tcl", [], "x.v", "")
+        opensta.run_opensta(None, tmp_path, "x.tcl", [], "x.v", "")
 
 
 @needs_cells
