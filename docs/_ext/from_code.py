@@ -78,13 +78,10 @@ def configuration(_: str) -> str:
 
 
 def _fields(config: type[Config]) -> str:
-    rows = []
-    for name, schema in config.model_json_schema()["properties"].items():
-        if "enum" in schema:
-            values = ", ".join(f"`{value}`" for value in schema["enum"])
-        else:
-            values = "`true`, `false`" if schema["type"] == "boolean" else f"{schema['minimum']} to {schema['maximum']}"
-        rows.append((f"`{name}`", f"`{json.dumps(schema['default'])}`", values, schema["description"]))
+    rows = (
+        (f"`{field.name}`", f"`{json.dumps(field.default)}`", field.values("`"), field.about)
+        for field in config.field_table()
+    )
     return table(("Field", "Default", "Values", "Meaning"), rows)
 
 

@@ -4,7 +4,7 @@ from tilewright.errors import ConfigError, TilewrightError, ToolError, missing_p
 
 from .amaranth_doors import FSM, PortDirection, mark_used
 from .component import FAMILIES, Family, SharedComponent, Target, place
-from .config import Config, closest_name, load_config
+from .config import Config, ConfigField, closest_name, load_config
 from .documents import parse_json, parse_value, read_json, read_text, read_toml
 from .files import check_folder, check_output, write_files
 from .port import Port
@@ -15,6 +15,7 @@ __all__ = [
     "FSM",
     "Config",
     "ConfigError",
+    "ConfigField",
     "Family",
     "Port",
     "PortDirection",

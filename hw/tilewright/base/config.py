@@ -5,6 +5,7 @@ import difflib
 import json
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -14,7 +15,36 @@ from tilewright.errors import ConfigError, TilewrightError
 
 from .documents import parse_value, read_toml
 
-__all__ = ["Config", "closest_name", "load_config"]
+__all__ = ["Config", "ConfigField", "closest_name", "load_config"]
+
+
+@dataclass(frozen=True)
+class ConfigField:
+    """A field of a configuration, as users read about it.
+
+    Parameters
+    ----------
+    name : str
+    default : object
+    choices : tuple of str
+        The values as they are written in TOML, without quotes; empty for whole numbers.
+    limits : range
+        The values of a whole number; empty for others.
+    about : str
+        Its meaning, in Markdown.
+    """
+
+    name: str
+    default: Any
+    choices: tuple[str, ...]
+    limits: range
+    about: str
+
+    def values(self, mark: str = "") -> str:
+        """Return the values that it may have as a text: ``lut, dsp`` or ``1 to 64``; ``mark`` encloses each choice."""
+        if self.choices:
+            return ", ".join(f"{mark}{choice}{mark}" for choice in self.choices)
+        return f"{self.limits.start} to {self.limits[-1]}"
 
 
 class Config(BaseModel):
@@ -56,6 +86,11 @@ class Config(BaseModel):
                 "preset", name, f"must be one of {', '.join(cls.PRESETS)}", closest_name(name, cls.PRESETS)
             )
         return dict(cls.PRESETS[name])
+
+    @classmethod
+    def field_table(cls) -> list[ConfigField]:
+        """Return what the fields are, in the order of their declaration."""
+        return [_field(name, schema) for name, schema in cls.model_json_schema()["properties"].items()]
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -153,10 +188,17 @@ def _explain(cls: type[Config], values: Mapping[str, Any], error: ValidationErro
             return ConfigError(field, value, first["msg"])
 
 
+def _field(name: str, schema: Mapping[str, Any]) -> ConfigField:
+    """A field by its JSON schema."""
+    boolean = schema["type"] == "boolean"
+    choices = ("true", "false") if boolean else tuple(map(str, schema.get("enum", ())))
+    limits = range(0) if choices else range(schema["minimum"], schema["maximum"] + 1)
+    return ConfigField(name, schema["default"], choices, limits, schema["description"])
+
+
 def _limits(cls: type[Config], field: str) -> range:
     """The values that an integer field takes by itself."""
-    schema = cls.model_json_schema()["properties"][field]
-    return range(schema["minimum"], schema["maximum"] + 1)
+    return next(known.limits for known in cls.field_table() if known.name == field)
 
 
 def _nearest(cls: type[Config], values: Mapping[str, Any], field: str) -> int | None:

@@ -82,11 +82,7 @@ def _fields_table(core: Core) -> FigureTable:
     presets = [core.config.preset(name).model_dump() for name in core.config.PRESETS]
     for heading in ("field", "values", *core.config.PRESETS, "meaning"):
         table.add_column(heading)
-    for name, schema in core.config.model_json_schema()["properties"].items():
-        if schema["type"] == "boolean":
-            values = "true, false"
-        else:
-            values = ", ".join(schema["enum"]) if "enum" in schema else f"{schema['minimum']} to {schema['maximum']}"
-        chosen_values = [str(preset[name]).lower() for preset in presets]
-        table.add_row(name, values, *chosen_values, schema["description"].replace("`", ""))
+    for field in core.config.field_table():
+        chosen_values = [str(preset[field.name]).lower() for preset in presets]
+        table.add_row(field.name, field.values(), *chosen_values, field.about.replace("`", ""))
     return table

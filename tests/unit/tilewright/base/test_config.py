@@ -2,13 +2,14 @@
 
 import json
 import re
+from typing import Annotated
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
-from tilewright.base import ConfigError, TilewrightError, load_config
+from tilewright.base import Config, ConfigError, TilewrightError, load_config
 from tilewright.formats import product_sum_bits
 from tilewright.tile import TileConfig
 
@@ -152,6 +153,24 @@ def test_the_json_schema_has_bounds_and_descriptions():
         assert (properties[field]["minimum"], properties[field]["maximum"]) == (low, high)
     assert properties["multiplier"]["enum"] == ["infer", "dsp", "lut"]
     assert all(len(field["description"]) > 15 for field in properties.values())
+
+
+class Switch(Config):
+    """A configuration with a field that is true or false."""
+
+    enabled: Annotated[bool, Field(description="Whether it is on.")] = False
+
+
+def test_the_table_of_fields_has_what_the_schema_has():
+    table = {field.name: field for field in TileConfig.field_table()}
+    assert list(table) == list(TileConfig.model_fields)
+    for name, field in table.items():
+        assert field.default == TileConfig.model_fields[name].default
+        assert field.about == TileConfig.model_fields[name].description
+    assert table["rows"].values() == "{} to {}".format(*LIMITS["rows"])
+    assert table["multiplier"].values("`") == "`infer`, `dsp`, `lut`"
+    (boolean,) = Switch.field_table()
+    assert boolean.values() == "true, false"
 
 
 @pytest.mark.parametrize(
