@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from amaranth.lib.wiring import Component
 
@@ -14,7 +15,27 @@ from tilewright.dma import DmaConfig, DmaReader, DmaWriter, reader_ports, writer
 from tilewright.memory.sdram import Sdram, SdramConfig, sdram_ports
 from tilewright.tile import MatmulTile, TileConfig, tile_ports
 
-__all__ = ["BOARD", "CORES", "Core", "Port"]
+__all__ = ["BOARD", "CORES", "Core", "Port", "Work"]
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a core does for its users, in the unit in which reports count it.
+
+    Parameters
+    ----------
+    unit : str
+        ``macs``: products of two elements, summed up; or ``bytes``, moved.
+    per_cycle : callable
+        The most of them in a clock cycle, from the core's configuration.
+    """
+
+    unit: Literal["macs", "bytes"]
+    per_cycle: Callable[..., int]
+
+
+_MULTIPLIES = Work("macs", lambda config: config.rows * config.cols)
+_MOVES = Work("bytes", lambda config: config.word_bytes)
 
 
 @dataclass(frozen=True)
@@ -33,6 +54,8 @@ class Core:
         Makes the component from its configuration.
     ports : callable
         Lists the Verilog ports of a component, without ``clk`` and ``rst``.
+    work : Work or None
+        What it does; None for what only serves others.
     companions : dict of callable
         Files written beside the Verilog: by name, what makes their text from the configuration.
     """
@@ -42,6 +65,7 @@ class Core:
     config: type[Config]
     component: Callable[..., Component]
     ports: Callable[..., list[Port]]
+    work: Work | None = None
     companions: Mapping[str, Callable[..., str]] = field(default_factory=dict)
 
     @property
@@ -49,13 +73,17 @@ class Core:
         """Name of the Verilog module."""
         return self.name.replace("-", "_")
 
+    def multipliers(self, config: Config) -> int:
+        """Number of multipliers, 0 for what does not multiply."""
+        return self.work.per_cycle(config) if self.work and self.work.unit == "macs" else 0
+
 
 CORES = {
     core.name: core
     for core in [
-        Core("tile", "the matrix-multiply tile", TileConfig, MatmulTile, tile_ports),
-        Core("dma-reader", "the DMA engine from AXI4 memory to a stream", DmaConfig, DmaReader, reader_ports),
-        Core("dma-writer", "the DMA engine from a stream to AXI4 memory", DmaConfig, DmaWriter, writer_ports),
+        Core("tile", "the matrix-multiply tile", TileConfig, MatmulTile, tile_ports, _MULTIPLIES),
+        Core("dma-reader", "the DMA engine from AXI4 memory to a stream", DmaConfig, DmaReader, reader_ports, _MOVES),
+        Core("dma-writer", "the DMA engine from a stream to AXI4 memory", DmaConfig, DmaWriter, writer_ports, _MOVES),
         Core("sdram", "the SDRAM controller behind AXI4", SdramConfig, Sdram, sdram_ports),
         Core(
             "accelerator",
@@ -63,10 +91,13 @@ CORES = {
             AcceleratorConfig,
             Accelerator,
             accelerator_ports,
+            _MULTIPLIES,
             {"tilewright.h": c_header, "registers.md": register_page},
         ),
     ]
 }
 
 
-BOARD = Core("board", "an accelerator with memory and a serial host link", BoardConfig, BoardSystem, board_ports)
+BOARD = Core(
+    "board", "an accelerator with memory and a serial host link", BoardConfig, BoardSystem, board_ports, _MULTIPLIES
+)

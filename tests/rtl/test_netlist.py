@@ -13,7 +13,7 @@ from support.ice40_primitives import SHARE, ice40_models, untimed
 from tilewright.base import Family
 from tilewright.cores import CORES, Core
 from tilewright.dma import DmaConfig
-from tilewright.flows.fpga.area import SYNTHESIS
+from tilewright.flows.fpga import SYNTHESIS
 from tilewright.tile import TileConfig
 from tilewright.tools import run_yosys
 from tilewright_sim.testbench import cocotb_runner as regression

@@ -13,7 +13,8 @@ from support.ice40_primitives import ice40_models
 from tilewright.base import TilewrightError, load_config
 from tilewright.boards import BOARDS, BoardConfig
 from tilewright.cores import BOARD
-from tilewright.flows.fpga.bitstream import SYNTHESIS, build_bitstream
+from tilewright.flows.fpga import SYNTHESIS, build_bitstream
+from tilewright.flows.fpga.surroundings import on_board
 from tilewright.link import MAGIC, Space
 from tilewright.tools import run_yosys
 from tilewright.verilog import generate
@@ -180,8 +181,11 @@ def test_the_netlist_does_what_the_rtl_does(tmp_path):
     """Yosys's netlist for the iCE40, with the vendor's cells as its library models them, under the same test."""
     config = simulated_board_config("icebreaker")
     generate(BOARD, config, tmp_path, "ice40")
-    synthesis = SYNTHESIS["ice40"].replace("-top top", "-top board")
-    run_yosys(["read_verilog board.v", synthesis, "write_verilog -noattr netlist.v"], tmp_path)
+    options = on_board(BOARDS["icebreaker"], config).synthesis
+    run_yosys(
+        ["read_verilog board.v", f"{SYNTHESIS['ice40']} {options} -top board", "write_verilog -noattr netlist.v"],
+        tmp_path,
+    )
     (tmp_path / "cells.v").write_text(ice40_models())
     with BoardSimulator(config, [tmp_path / "netlist.v", tmp_path / "cells.v"]) as simulated:
         network = digits.Network.load()
@@ -205,7 +209,9 @@ def test_the_bitstream_is_built_and_meets_timing(name, mhz, tmp_path):
 @pytest.mark.long
 def test_the_fast_variant_is_too_large_for_the_icebreaker(tmp_path):
     settings = ("variant=fast", "max_burst=8", "outstanding=4")
-    with pytest.raises(TilewrightError, match=r"does not fit the iCE40UP5K: it needs .* of 5,280 ICESTORM_LC"):
+    with pytest.raises(
+        TilewrightError, match=r"does not fit ice40-up5k \(iCE40UP5K\): it takes .* of 5,280 .*; make it smaller"
+    ):
         build_bitstream(BOARDS["icebreaker"], load_config(BoardConfig, "icebreaker", None, settings), tmp_path, [1])
 
 

@@ -5,17 +5,21 @@ from tilewright.errors import ConfigError, TilewrightError, ToolError, missing_p
 from .amaranth_doors import FSM, PortDirection, mark_used
 from .component import FAMILIES, Family, SharedComponent, Target, place
 from .config import Config, ConfigField, closest_name, load_config
+from .devices import DEFAULT_DEVICES, DEVICES, Device
 from .documents import parse_json, parse_value, read_json, read_text, read_toml
 from .files import check_folder, check_output, write_files
 from .port import Port
 from .user_cache import cache_folder, wheel_environment, writable
 
 __all__ = [
+    "DEFAULT_DEVICES",
+    "DEVICES",
     "FAMILIES",
     "FSM",
     "Config",
     "ConfigError",
     "ConfigField",
+    "Device",
     "Family",
     "Port",
     "PortDirection",

@@ -2,21 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from tilewright.base import TilewrightError
+from tilewright.base import DEVICES, Device, TilewrightError
 
-__all__ = ["BOARDS", "Board", "Device", "constraints_folder"]
-
-
-@dataclass(frozen=True)
-class Device:
-    """An FPGA: its family, its options for nextpnr, and its resources under the names of nextpnr's report."""
-
-    family: Literal["ecp5", "ice40"]
-    name: str
-    options: tuple[str, ...]
-    capacity: dict[str, int]
+__all__ = ["BOARDS", "Board", "constraints_folder"]
 
 
 @dataclass(frozen=True)
@@ -62,30 +51,21 @@ class Board:
         return f"{self.name}.{'bit' if self.device.family == 'ecp5' else 'bin'}"
 
 
-_ECP5_85 = Device(
-    "ecp5", "LFE5U-85F", ("--85k", "--package", "CABGA381", "--speed", "6"),
-    {"TRELLIS_COMB": 83640, "TRELLIS_FF": 83640, "DP16KD": 208, "MULT18X18D": 156},
-)  # fmt: skip
-_ECP5_25 = Device(
-    "ecp5", "LFE5U-25F", ("--25k", "--package", "CABGA381", "--speed", "6"),
-    {"TRELLIS_COMB": 24288, "TRELLIS_FF": 24288, "DP16KD": 56, "MULT18X18D": 28},
-)  # fmt: skip
-_UP5K = Device(
-    "ice40", "iCE40UP5K", ("--up5k", "--package", "sg48"),
-    {"ICESTORM_LC": 5280, "ICESTORM_RAM": 30, "ICESTORM_DSP": 8, "ICESTORM_SPRAM": 4},
-)  # fmt: skip
-
 BOARDS = {
     board.name: board
     for board in [
         Board(
-            "ulx3s-85f", "Radiona ULX3S with an LFE5U-85F", _ECP5_85, 25_000_000, (0, 1, 2, 3), False, "ulx3s",
-            (("wifi_gpio0", 1),),
+            "ulx3s-85f", "Radiona ULX3S with an LFE5U-85F", DEVICES["ecp5-85k"].packaged("CABGA381"), 25_000_000,
+            (0, 1, 2, 3), False, "ulx3s", (("wifi_gpio0", 1),),
         ),
-        Board("colorlight-i5", "Colorlight i5 on its extension board", _ECP5_25, 25_000_000, (0,), True,
-              "colorlight-i5"),
-        Board("icebreaker", "1BitSquared iCEBreaker", _UP5K, 12_000_000, (0, 1), True, "ice40_generic",
-              flash_only=True),
+        Board(
+            "colorlight-i5", "Colorlight i5 on its extension board", DEVICES["ecp5-25k"], 25_000_000,
+            (0,), True, "colorlight-i5",
+        ),
+        Board(
+            "icebreaker", "1BitSquared iCEBreaker", DEVICES["ice40-up5k"], 12_000_000,
+            (0, 1), True, "ice40_generic", flash_only=True,
+        ),
     ]
 }  # fmt: skip
 

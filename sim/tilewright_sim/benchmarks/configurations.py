@@ -59,7 +59,7 @@ def bench_configurations() -> Iterator[Configuration]:
 
 def _configuration(core: str, preset: str, settings: tuple[str, ...], target: str) -> Configuration:
     config = load_config(CORES[core].config, preset or None, settings=settings)
-    multiplies = hasattr(config, "rows")
+    multiplies = bool(CORES[core].multipliers(config))
     asic = target == "asic"
     place = ReportTarget.parse(target, (OSU018,) if asic else ())
     report = measure(core, config, place, shapes=[SHAPE] if multiplies else [], bus=Bus(latency=LATENCY))

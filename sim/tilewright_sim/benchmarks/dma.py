@@ -6,7 +6,7 @@ from typing import Any
 
 from tilewright.cores import CORES
 from tilewright.dma import DmaConfig, DmaReader, DmaWriter
-from tilewright.flows.fpga import measure_area, measure_fmax
+from tilewright.flows.fpga import FpgaFlow
 from tilewright_sim.models import Request, read_words, word_count, write_bytes
 from tilewright_sim.testbench import AxiMemory, ReadMemory, WriteMemory, pysim
 
@@ -32,11 +32,11 @@ def bench_dma() -> Iterator[Measurement]:
     for core in LUTS:
         yield _first_address(core)
     for core, target in LUTS.items():
-        luts = measure_area(CORES[core], CONFIG, "ecp5").lut4
+        luts = FpgaFlow(CORES[core], CONFIG, "ecp5").areas().total.lut4
         command = f"tilewright area {core} --target ecp5"
         yield Measurement(f"area of {core}", f"≤ {target} LUT4-equivalents", f"{luts}", luts <= target, command)
     for core in LUTS:
-        best = max(measure_fmax(CORES[core], CONFIG, [1, 2, 3]))
+        best = max(placed.mhz for placed in FpgaFlow(CORES[core], CONFIG, "ecp5").placements([1, 2, 3]))
         name = f"Fmax of {core}, ECP5-85k speed 6, ports registered, best of 3 seeds"
         yield Measurement(name, "≥ 140 MHz", f"{best:.1f} MHz", best >= 140, f"tilewright fmax {core} --seeds 3")
 

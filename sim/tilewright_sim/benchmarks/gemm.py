@@ -12,7 +12,7 @@ import numpy as np
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.cores import CORES
-from tilewright.flows.fpga import measure_area, measure_fmax
+from tilewright.flows.fpga import FpgaFlow
 from tilewright_sim.host import Requant, RunResult, Simulator, check_result
 from tilewright_sim.models.cycles import Bus, Gemm, estimate
 
@@ -129,7 +129,7 @@ def _estimates() -> Measurement:
 
 
 def _area() -> Measurement:
-    luts = measure_area(CORES["accelerator"], SMALL, "ecp5").lut4
+    luts = FpgaFlow(CORES["accelerator"], SMALL, "ecp5").areas().total.lut4
     return Measurement(
         "whole accelerator, 8×8, 64-bit bus, ECP5",
         "≤ 8,000 LUT4-equivalents",
@@ -140,7 +140,7 @@ def _area() -> Measurement:
 
 
 def _fmax() -> Measurement:
-    best = max(measure_fmax(CORES["accelerator"], SMALL, [1, 2, 3]))
+    best = max(placed.mhz for placed in FpgaFlow(CORES["accelerator"], SMALL, "ecp5").placements([1, 2, 3]))
     return Measurement(
         "Fmax of the whole accelerator, 8×8, 64-bit bus, ECP5-85k speed 6, best of 3 seeds",
         "≥ 110 MHz",

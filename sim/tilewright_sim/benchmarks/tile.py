@@ -10,7 +10,7 @@ import numpy as np
 
 from tilewright.base import load_config
 from tilewright.cores import CORES
-from tilewright.flows.fpga import Area, measure_area, measure_fmax
+from tilewright.flows.fpga import Area, FpgaFlow
 from tilewright.tile import TileConfig
 from tilewright.verilog import generate
 from tilewright_sim.models import gemm as golden
@@ -48,7 +48,7 @@ def _per_multiplier(area: Area) -> tuple[float, float]:
 
 def _area_with_dsp(dot: int) -> Measurement:
     config, options = _small("dsp", dot)
-    luts, flip_flops = _per_multiplier(measure_area(TILE, config, "ecp5"))
+    luts, flip_flops = _per_multiplier(FpgaFlow(TILE, config, "ecp5").areas().total)
     return Measurement(
         f"8×8 int8, `dot` {dot}, ECP5 with DSPs, per multiplier",
         "≤ 18 LUT4-equivalents, ≤ 50 FF",
@@ -60,7 +60,7 @@ def _area_with_dsp(dot: int) -> Measurement:
 
 def _area_without_dsp() -> Measurement:
     config, options = _small("lut", 8)
-    luts, _ = _per_multiplier(measure_area(TILE, config, "ecp5"))
+    luts, _ = _per_multiplier(FpgaFlow(TILE, config, "ecp5").areas().total)
     return Measurement(
         "8×8 int8, ECP5 without DSPs, per multiplier",
         "≤ 100 LUT4-equivalents",
@@ -72,7 +72,7 @@ def _area_without_dsp() -> Measurement:
 
 def _fmax(dot: int) -> Measurement:
     config, options = _small("dsp", dot)
-    best = max(measure_fmax(TILE, config, [1, 2, 3]))
+    best = max(placed.mhz for placed in FpgaFlow(TILE, config, "ecp5").placements([1, 2, 3]))
     return Measurement(
         f"Fmax 8×8 int8, `dot` {dot}, ECP5-85k speed 6, ports registered, best of 3 seeds",
         "≥ 200 MHz",

@@ -11,7 +11,7 @@ from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import TilewrightError, missing_package
 from tilewright.boards import BOARDS
 from tilewright.cores import CORES
-from tilewright.flows.fpga import measure_area
+from tilewright.flows.fpga import FpgaFlow
 from tilewright.tools import YOSYS
 from tilewright.verilog import generate
 from tilewright_sim.console import Printer, console
@@ -70,7 +70,7 @@ def digits_demo(preset: str, images: int) -> None:
         out.print(f"no area: {missing_package('Yosys', 'area')}")
         return
     with console.status("synthesizing for ECP5 with Yosys"):
-        area = measure_area(core, config, "ecp5")
+        area = FpgaFlow(core, config, "ecp5").areas().total
     out.print(area_table(area, f"{preset} accelerator on ECP5 (LUT4-equivalents: see `tilewright area --help`)"))
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from tilewright.base import Config
-from tilewright.flows import family_of
-from tilewright.flows.fpga import LUT4_EQUIVALENTS, Area, measure_area, measure_fmax
+from tilewright.flows import ReportTarget
+from tilewright.flows.fpga import LUT4_EQUIVALENTS, Area, FpgaFlow
 from tilewright_sim.console import FigureTable, Printer, console
 
 from .options import chosen, config_options, json_option, seeds_option, target_option
@@ -27,9 +27,9 @@ def area(
     if target == "asic":
         raise click.UsageError("area counts cells of FPGAs: use `tilewright report` for --target asic")
     chosen_core, config = chosen(core, preset, path, settings)
-    family = family_of(target)
+    flow = FpgaFlow(chosen_core, config, ReportTarget.parse(target))
     with console.status(f"synthesizing for {target}; the first run on a machine takes a minute longer"):
-        measured = measure_area(chosen_core, config, family)
+        measured = flow.areas().total
     if as_json:
         click.echo(json.dumps({"core": core, "target": target, "config": config.model_dump(), **measured.report()}))
     else:
@@ -58,9 +58,9 @@ def fmax(core: str, preset: str | None, path: Path | None, settings: tuple[str, 
     chosen_core, config = chosen(core, preset, path, settings)
     best = 0.0
     with console.status("synthesizing, then placing and routing; a minute or more for each seed"):
-        for seed, mhz in enumerate(measure_fmax(chosen_core, config, list(range(1, seeds + 1))), start=1):
-            click.echo(f"seed {seed}: {mhz:.1f} MHz")
-            best = max(best, mhz)
+        for placement in FpgaFlow(chosen_core, config, "ecp5-85k").placements(range(1, seeds + 1)):
+            click.echo(f"seed {placement.seed}: {placement.mhz:.1f} MHz")
+            best = max(best, placement.mhz)
     click.echo(f"best: {best:.1f} MHz")
 
 

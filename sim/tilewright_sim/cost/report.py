@@ -1,33 +1,27 @@
 """What a configuration costs: area by module, timing, cycles and energy, from one call."""
 
-import math
-import statistics
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from numpy.typing import NDArray
-
-from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import Config, TilewrightError
 from tilewright.cores import CORES, Core
-from tilewright.dma import DmaConfig
-from tilewright.flows import ReportTarget
-from tilewright.flows.fpga import Placement, check_fits, measure_modules, place_and_route
-from tilewright.tile import TileConfig
+from tilewright.flows import FlowResults, ReportTarget
+from tilewright.flows.asic import AsicFlow
+from tilewright.flows.fpga import FpgaFlow
 from tilewright.tools import NEXTPNR, YOSYS
 from tilewright.verilog import CLOCK_MHZ, generate
-from tilewright_sim.models.cycles import Bus, Gemm, estimate
+from tilewright_sim.models.cycles import Bus
 
-from .cells import measure_cells
-from .workloads import check_length, default_shape, workload
+from .harness import HARNESSES, Harness, Shape
+from .power import measure_power
+from .workloads import Matrices, workload
 
-__all__ = ["GOALS_MHZ", "Report", "measure"]
+__all__ = ["Report", "measure"]
 
 Json = dict[str, Any]
-# What placement strives for where no clock is asked for.
-GOALS_MHZ = {"ecp5": 250.0, "ice40": 100.0, "asic": float(CLOCK_MHZ)}
 
 
 @dataclass(frozen=True)
@@ -40,14 +34,8 @@ class Report:
     config : dict
         The configuration's fields.
     area : dict
-        ``total``: on an FPGA ``lut4`` (LUT4-equivalents), ``carry``, ``ff``, ``dsp``, ``bram`` and ``memory_bits``; of
-        an asic ``cell_um2``, ``gate_equivalents``, ``ff``, ``memory_bits`` and, where a bit's area was given,
-        ``memory_um2``. ``modules``: the same for each module without what is in it, with its ``name`` (kinds from the
-        top, with slashes) and ``instances``; they add up to the total. ``multipliers``: how many there are.
     timing : dict or None
-        ``requested_mhz`` (None if no clock was asked for), ``fmax_mhz`` (the median of the seeds), ``best_mhz``,
-        ``seeds`` (MHz by seed), ``slack_ns``, ``met``, and ``critical_path``: steps with ``component``, ``signal``,
-        ``kind`` and ``ns``.
+        See `FlowResults`.
     cycles : list of dict
         For each shape ``m``, ``n``, ``k``, ``cycles``, ``utilisation`` and ``source``.
     power : dict or None
@@ -87,9 +75,9 @@ def measure(
     *,
     freq: float | None = None,
     seeds: Sequence[int] = (),
-    shapes: Sequence[tuple[int, int, int]] = (),
+    shapes: Sequence[Shape] = (),
     energy: bool = False,
-    data: str | tuple[NDArray, NDArray] = "random",
+    data: str | Matrices = "random",
     bus: Bus = Bus(),  # noqa: B008  # frozen
     output: Path | None = None,
     progress: Callable[[str], None] = lambda _: None,
@@ -102,7 +90,8 @@ def measure(
     config : Config
     target : ReportTarget or str
     freq : float or None
-        The clock that is asked for, in MHz; None strives for one of `GOALS_MHZ`, and nothing can be missed.
+        The clock that is asked for, in MHz; without one, placement strives for `GOALS_MHZ`, cells are timed at
+        `CLOCK_MHZ`, and nothing can be missed.
     seeds : sequence of int
         Placements to try on an FPGA; none leaves place and route out.
     shapes : sequence of (M, N, K)
@@ -110,14 +99,14 @@ def measure(
     energy : bool
         Whether to measure power too, which simulates and needs the target ``asic``.
     data : str or (A[M, K], B[N, K])
-        What is multiplied meanwhile, or moved by a DMA engine: one of `power.WORKLOADS`, in the first shape, or int8
+        What is multiplied meanwhile, or moved by a DMA engine: one of `WORKLOADS`, in the first shape, or int8
         matrices.
     bus : Bus
         The memory behind an accelerator or a DMA engine.
     output : Path or None
         A folder that keeps the Verilog, the constraints and, of an asic, the mapped netlist.
     progress : callable
-        Is told what is done next.
+        Called with every next step.
 
     Raises
     ------
@@ -126,108 +115,66 @@ def measure(
     """
     chosen = CORES[core] if isinstance(core, str) else core
     place = ReportTarget.parse(target) if isinstance(target, str) else target
+    harness = HARNESSES.get(chosen.name)
     if freq is not None and not 0 < freq <= 100_000:
         raise TilewrightError(f"--freq {freq:g}: must be more than 0 and at most 100000 MHz")
     if seeds and place.device is None:
         raise TilewrightError(f"--seeds are placements of nextpnr, which the target {place.name} has not")
     if energy and place.family != "asic":
         raise TilewrightError(f"power needs --target asic and its Liberty files: {place.name} has no power model")
-    if energy and not isinstance(config, (TileConfig, DmaConfig)):  # an accelerator's is a tile's too
+    if energy and not harness:
         raise TilewrightError("power is measured at work: choose the tile, the accelerator or a DMA engine")
     YOSYS.find("report")
     if seeds:
         NEXTPNR[place.family].find()
-    cycles = [_cycles(config, shape, bus) for shape in shapes]
+    cycles = [_cycles(harness, config, shape, bus) for shape in shapes]
     head = (chosen.name, config.model_dump(), place.name)
-    if place.family == "asic":
-        work = None
-        if energy:
-            given = None if isinstance(data, str) else (len(data[0]), len(data[1]), data[0].shape[1])
-            shape = given or (shapes[0] if shapes else default_shape(config))
-            check_length(config, shape)
-            work = workload(data, shape, config) if isinstance(data, str) else data
-        cost = measure_cells(
-            chosen, config, place, freq or GOALS_MHZ["asic"], freq is not None, work, bus, output, progress
-        )
-        if cost.power:
-            cost.power["data"] = data if isinstance(data, str) else "matrices"
-            for row in cycles:
-                row["energy_nj"] = cost.power["total_mw"] * row["cycles"] / cost.power["clock_mhz"]
-            if cycles:
-                cost.notes.append("Energy of a shape: its cycles at the power measured with the workload's data.")
-        return Report(*head, cost.area, cost.timing, cycles, cost.power, cost.notes)
-    if output is not None:
-        generate(chosen, config, output, place.verilog_family, clock_mhz=freq or CLOCK_MHZ)
-    progress(f"synthesizing for {place.name}")
-    measured = measure_modules(chosen, config, place.verilog_family)
-    area = {
-        "total": measured.total.report()["total"] | {"memory_bits": measured.memory_bits},
-        "multipliers": measured.total.multipliers,
-        "modules": [
-            {"name": m.name, "instances": m.instances, **m.area.report()["total"], "memory_bits": m.memory_bits}
-            for m in measured.modules
-        ],
-    }
-    notes = [
-        "Logic that synthesis merged from several modules is counted where its result is used; the sum is exact.",
-    ]
-    timing = None
-    if place.device is not None:
-        area["capacity"] = place.device.capacity
-        check_fits(measured.total, place)
-    if freq and not seeds:
-        notes.append(f"Nothing says whether {freq:g} MHz is reached: timing is known after place and route alone.")
-    if seeds:
-        placements = _placements(chosen, config, place, seeds, freq, progress)
-        if len(placements) < len(seeds):
-            notes.append(f"Interrupted: {len(placements)} of {len(seeds)} seeds were placed.")
-        mhz = {placement.seed: placement.mhz for placement in placements}
-        best = max(placements, key=lambda placement: placement.mhz)
-        timing = {
-            "requested_mhz": freq,
-            "fmax_mhz": statistics.median(mhz.values()),
-            "best_mhz": best.mhz,
-            "seeds": mhz,
-            "slack_ns": 1000 / freq - 1000 / best.mhz if freq else None,
-            "met": best.mhz >= freq if freq else None,
-            "critical_path": best.path,
-        }
-        notes.append("Fmax is nextpnr's, all ports registered; the critical path is the best seed's.")
-    return Report(*head, area, timing, cycles, None, notes)
+    if place.family != "asic":
+        if output is not None:
+            generate(chosen, config, output, place.verilog_family, clock_mhz=freq or CLOCK_MHZ)
+        found = FpgaFlow(chosen, config, place).results(seeds, freq, progress)
+        return Report(*head, found.area, found.timing, cycles, None, found.notes)
+    matrices = _matrices(harness, config, shapes, data) if energy and harness else None
+    found, power = _in_cells(AsicFlow(chosen, config, place), freq, matrices, bus, output, progress)
+    if power:
+        power["data"] = data if isinstance(data, str) else "matrices"
+        for row in cycles:
+            row["energy_nj"] = power["total_mw"] * row["cycles"] / power["clock_mhz"]
+        if cycles:
+            found.notes.append("Energy of a shape: its cycles at the power measured with the workload's data.")
+    return Report(*head, found.area, found.timing, cycles, power, found.notes)
 
 
-def _placements(
-    core: Core, config: Config, target: ReportTarget, seeds: Sequence[int], freq: float | None,
+def _in_cells(
+    flow: AsicFlow, freq: float | None, matrices: Matrices | None, bus: Bus, output: Path | None,
     progress: Callable[[str], None],
-) -> list[Placement]:  # fmt: skip
-    """Place for each seed; where the user interrupts, return those that are done, if any."""
-    done: list[Placement] = []
-    progress(f"placing and routing for {target.name}, seed {seeds[0]}")
-    try:
-        for placement in place_and_route(core, config, target, seeds, freq or GOALS_MHZ[target.family]):
-            done.append(placement)
-            progress(
-                f"placing and routing for {target.name}: {len(done)} of {len(seeds)} seeds, {placement.mhz:.1f} MHz"
-            )
-    except KeyboardInterrupt:
-        if not done:
-            raise
-    return done
+) -> tuple[FlowResults, Json | None]:  # fmt: skip
+    """Map to cells; with matrices, measure power at work on them."""
+    with tempfile.TemporaryDirectory(prefix="tilewright-") as name:
+        design = flow.synthesize(Path(name), freq, progress)
+        power = None
+        if matrices:
+            progress("simulating the RTL and measuring power")
+            power = measure_power(flow.core, flow.config, design, matrices, bus)
+        if output is not None:
+            flow.keep(design, output)
+    return flow.results(design, freq), power
 
 
-def _cycles(config: Config, shape: tuple[int, int, int], bus: Bus) -> Json:
+def _matrices(harness: Harness, config: Config, shapes: Sequence[Shape], data: str | Matrices) -> Matrices:
+    """The data of the run for power, which must not be too long."""
+    if not isinstance(data, str):
+        harness.check_length(config, (len(data[0]), len(data[1]), data[0].shape[1]))
+        return data
+    shape = shapes[0] if shapes else harness.default_shape(config)
+    harness.check_length(config, shape)
+    return workload(data, shape, harness.operand_bits(config))
+
+
+def _cycles(harness: Harness | None, config: Config, shape: Shape, bus: Bus) -> Json:
     m, n, k = shape
     if min(shape) < 1:
         raise TilewrightError(f"shape {m}x{n}x{k}: M, N and K must be at least 1")
-    if isinstance(config, AcceleratorConfig):
-        guess = estimate(config, [Gemm(m=m, n=n, k=k, requant=True)], bus)
-        source = "cycle model, doorbell to interrupt"
-        return {"m": m, "n": n, "k": k, "cycles": guess.cycles, "utilisation": guess.utilisation, "source": source}
-    if isinstance(config, TileConfig):
-        from tilewright.tile import MatmulTile
-
-        tiles = math.ceil(n / config.cols) * math.ceil(k / config.rows)
-        cycles = config.cols + tiles * max(m, config.cols) + MatmulTile.latency_of(config)
-        share = m * n * k / cycles / (config.rows * config.cols)
-        return {"m": m, "n": n, "k": k, "cycles": cycles, "utilisation": share, "source": "max(M, cols) for each tile"}
-    raise TilewrightError("shapes are GEMMs: choose the tile or the accelerator")
+    if not harness:
+        raise TilewrightError("shapes are GEMMs: choose the tile or the accelerator")
+    return {"m": m, "n": n, "k": k, **harness.cycles(config, shape, bus)}

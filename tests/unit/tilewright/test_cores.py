@@ -24,6 +24,14 @@ def test_products_are_listed_by_their_name_with_one_line_of_help():
         assert "\n" not in core.about
 
 
+def test_a_core_says_what_work_it_does():
+    tile, engine = CORES["tile"], CORES["dma-reader"]
+    assert tile.multipliers(TileConfig(rows=3, cols=5, dot=1)) == 15
+    assert (engine.work.unit, engine.work.per_cycle(engine.config(data_bits=128))) == ("bytes", 16)
+    assert engine.multipliers(engine.config()) == 0
+    assert CORES["sdram"].work is None
+
+
 @pytest.mark.parametrize(("name", "module"), [("tile", "tile"), ("dma-reader", "dma_reader")])
 def test_the_module_is_the_name_with_underscores(name, module):
     tile = CORES["tile"]

@@ -1,22 +1,22 @@
 """Synthesis, place and route, bitstreams, and loading them."""
 
-from .area import LUT4_EQUIVALENTS, Area, measure_area, measure_modules
+from .area import LUT4_EQUIVALENTS, Area, DoesNotFitError, ModuleAreas
 from .bitstream import BitstreamReport, build_bitstream
-from .place_route import Placement, check_fits, place_and_route
+from .flow import GOALS_MHZ, SYNTHESIS, FpgaFlow
+from .placement import Placement
 from .programmer import loader_command, program
-from .timing import measure_fmax
 
 __all__ = [
+    "GOALS_MHZ",
     "LUT4_EQUIVALENTS",
+    "SYNTHESIS",
     "Area",
     "BitstreamReport",
+    "DoesNotFitError",
+    "FpgaFlow",
+    "ModuleAreas",
     "Placement",
     "build_bitstream",
-    "check_fits",
     "loader_command",
-    "measure_area",
-    "measure_fmax",
-    "measure_modules",
-    "place_and_route",
     "program",
 ]

@@ -1,18 +1,25 @@
 """The resources of a design on an FPGA family, counted by Yosys."""
 
 import re
-import tempfile
 from collections import Counter, defaultdict
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
-from tilewright.base import Config, Family
-from tilewright.cores import Core
-from tilewright.flows import load_netlist, owners, read_hierarchy
-from tilewright.tools import run_yosys
-from tilewright.verilog import generate
+from tilewright.base import Device, Family, TilewrightError
+from tilewright.flows import Hierarchy, owners
 
-__all__ = ["LUT4_EQUIVALENTS", "SYNTHESIS", "Area", "ModuleArea", "ModuleAreas", "measure_area", "measure_modules"]
+__all__ = [
+    "LUT4_EQUIVALENTS",
+    "Area",
+    "DoesNotFitError",
+    "ModuleArea",
+    "ModuleAreas",
+    "areas_by_module",
+    "check_fits",
+    "count_cells",
+    "total_area",
+]
 
 LUT4_EQUIVALENTS = """\
 LUT4-equivalents count logic in 4-input LUTs, so that targets compare:
@@ -21,15 +28,6 @@ LUT4-equivalents count logic in 4-input LUTs, so that targets compare:
   ice40    an SB_LUT4 is 1; an SB_CARRY sits in the cell of a LUT and counts 0
   xc7      a LUT1 to LUT4 is 1, a LUT5 2, a LUT6 4 (by its 64 bits), a LUT used as memory or shift
            register 4; a CARRY4 sits behind counted LUTs and counts 0"""
-
-# Never `synth_ice40 -dsp`: Yosys 0.70 takes each SB_MAC16 for one 16-bit multiplier of its own making, and sets its
-# parameters anew. A `MultiplierPair` then computes something else, and no message says so.
-SYNTHESIS: dict[Family, str] = {
-    "generic": "synth -flatten -lut 4",
-    "ecp5": "synth_ecp5",
-    "ice40": "synth_ice40",
-    "xc7": "synth_xilinx -flatten -noiopad",
-}
 
 # What each cell type counts, by column of the report; patterns match the whole type.
 _COUNTS: dict[Family, dict[str, dict[str, int]]] = {
@@ -47,6 +45,7 @@ _COUNTS: dict[Family, dict[str, dict[str, int]]] = {
         "ff": {"SB_DFF.*": 1},
         "dsp": {"SB_MAC16": 1},
         "bram": {"SB_RAM40.*": 1},
+        "spram": {"SB_SPRAM256KA": 1},
     },
     "xc7": {
         "lut4": {"INV|LUT[1-4]": 1, "LUT5": 2, "LUT6": 4, "SRL.*|RAM(32|64|128|256).*": 4},
@@ -56,8 +55,12 @@ _COUNTS: dict[Family, dict[str, dict[str, int]]] = {
         "bram": {"RAMB18E1": 1, "RAMB36E1": 2},
     },
 }
+_COLUMNS = {"lut4": "LUT4", "ff": "flip-flops", "dsp": "DSP blocks", "bram": "block RAMs", "spram": "single-port RAMs"}
 # Synthesis leaves these without a place on the chip, or they are parts of what is counted.
-_FREE = re.compile(r"\$scopeinfo|PFUMX|L6MUX21|MUXF[78]|BUFG|IBUF|OBUF|GND|VCC|VHI|VLO")
+_FREE = re.compile(
+    r"\$scopeinfo|PFUMX|L6MUX21|MUXF[78]|BUFG|IBUF|OBUF|GND|VCC|VHI|VLO|"
+    r"EHXPLLL|ODDRX1F|BB|SB_PLL40_PAD|SB_IO|SB_GB"  # around a board's system
+)
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ class Area:
 
     ``lut4`` is in LUT4-equivalents (`LUT4_EQUIVALENTS`); the others count cells: carry chain cells, flip-flops,
     DSP blocks, block RAMs (RAMB36E1 as two). ``multipliers`` is how many multipliers the design has, 0 if none.
+    ``spram`` counts the large RAMs of an iCE40UP, which only a board's system has; `report` leaves them out.
     """
 
     lut4: int
@@ -74,24 +78,14 @@ class Area:
     dsp: int
     bram: int
     multipliers: int
+    spram: int = 0
 
     def report(self) -> dict[str, dict[str, float]]:
         """Return the counts as ``total`` and, where there are multipliers, ``per_multiplier``."""
-        total = {name: value for name, value in asdict(self).items() if name != "multipliers"}
+        total = {name: getattr(self, name) for name in ("lut4", "carry", "ff", "dsp", "bram")}
         if not self.multipliers:
             return {"total": total}
         return {"total": total, "per_multiplier": {name: value / self.multipliers for name, value in total.items()}}
-
-
-def measure_area(core: Core, config: Config, family: Family) -> Area:
-    """Synthesize a core for a family and count its cells.
-
-    Raises
-    ------
-    ToolError
-        If Yosys is missing or fails.
-    """
-    return measure_modules(core, config, family).total
 
 
 @dataclass(frozen=True)
@@ -122,46 +116,48 @@ class ModuleAreas:
     memory_bits: int
     modules: list[ModuleArea]
 
+    def report(self) -> dict[str, Any]:
+        """Return the part ``area`` of a report, see `FlowResults`."""
+        modules = [
+            {"name": m.name, "instances": m.instances, **m.area.report()["total"], "memory_bits": m.memory_bits}
+            for m in self.modules
+        ]
+        total = self.total.report()["total"] | {"memory_bits": self.memory_bits}
+        return {"total": total, "multipliers": self.total.multipliers, "modules": modules}
 
-def measure_modules(core: Core, config: Config, family: Family) -> ModuleAreas:
-    """Synthesize a core for a family, flat, and count its cells by the module that they belong to.
 
-    Which cell belongs where says `hierarchy.owners`.
+def total_area(netlist: Mapping[str, Any], family: Family, multipliers: int = 0) -> Area:
+    """Count the cells of a flat netlist, as Yosys writes it for a family."""
+    return count_cells(Counter(cell["type"] for cell in netlist["cells"].values()), family, multipliers)
 
-    Raises
-    ------
-    ToolError
-        If Yosys is missing or fails.
-    """
-    with tempfile.TemporaryDirectory(prefix="tilewright-") as name:
-        folder = Path(name)
-        generate(core, config, folder, family)
-        verilog = f"{core.module}.v"
-        run_yosys(
-            [f"read_verilog {verilog}", f"{SYNTHESIS[family]} -top {core.module}", "write_json netlist.json"], folder
-        )
-        hierarchy = read_hierarchy(folder / verilog, core.module)
-        netlist = load_netlist(folder / "netlist.json", core.module)
-    multipliers = getattr(config, "rows", 0) * getattr(config, "cols", 0)
+
+def areas_by_module(netlist: dict[str, Any], hierarchy: Hierarchy, family: Family, multipliers: int = 0) -> ModuleAreas:
+    """Count the cells of a flat netlist by the module that they belong to, see `hierarchy.owners`."""
     branches = {path: hierarchy.branch(path) for path in hierarchy.kinds}
     cells: dict[str, Counter[str]] = defaultdict(Counter)
     owner = owners(netlist, hierarchy)
     for name, cell in netlist["cells"].items():
         cells[branches[owner[name]]][cell["type"]] += 1
-    total = _count(dict(sum(cells.values(), Counter())), family, multipliers)
     bits: Counter[str] = Counter()
     for path, number in hierarchy.memory_bits.items():
         bits[branches[path]] += number
     instances = Counter(branches.values())
     modules = [
-        ModuleArea(branch, instances[branch], _count(dict(cells[branch]), family, 0), bits[branch])
+        ModuleArea(branch, instances[branch], count_cells(cells[branch], family), bits[branch])
         for branch in sorted(instances)
     ]
-    return ModuleAreas(total, bits.total(), modules)
+    return ModuleAreas(total_area(netlist, family, multipliers), bits.total(), modules)
 
 
-def _count(cells: dict[str, int], family: Family, multipliers: int) -> Area:
-    totals = dict.fromkeys(("lut4", "carry", "ff", "dsp", "bram"), 0)
+def count_cells(cells: Mapping[str, int], family: Family, multipliers: int = 0) -> Area:
+    """Count cells, given as how many there are of each type.
+
+    Raises
+    ------
+    AssertionError
+        If a type is unknown: nothing may count as nothing.
+    """
+    totals = dict.fromkeys(("lut4", "carry", "ff", "dsp", "bram", "spram"), 0)
     for cell, number in cells.items():
         known = bool(_FREE.fullmatch(cell))
         for column, patterns in _COUNTS[family].items():
@@ -172,3 +168,24 @@ def _count(cells: dict[str, int], family: Family, multipliers: int) -> Area:
         if not known:
             raise AssertionError(f"area report for {family} does not know the cell {cell}")
     return Area(**totals, multipliers=multipliers)
+
+
+class DoesNotFitError(TilewrightError):
+    """A design that is larger than the device; the message says by how much."""
+
+
+def check_fits(area: Area, device: Device) -> None:
+    """Compare an area with what a device holds.
+
+    Raises
+    ------
+    DoesNotFitError
+        With every resource that is short, and by how much.
+    """
+    short = [
+        f"{used:,} {_COLUMNS[name]} of {held:,} ({used - held:,} too many)"
+        for name, held in device.resources.items()
+        if (used := getattr(area, name)) > held
+    ]
+    if short:
+        raise DoesNotFitError(f"the design does not fit {device.target} ({device.about}): it takes {', '.join(short)}")

@@ -36,8 +36,8 @@ def loader_command(board: Board, folder: Path, flash: bool) -> list[str]:
         made_for = f"{built['board']} ({built['device']})"
     except (ValueError, KeyError, TypeError):
         raise TilewrightError(f"{report} is not a report of a bitstream: {how}") from None
-    if (built["board"], built["device"]) != (board.name, board.device.name):
-        raise TilewrightError(f"{file} is for {made_for}, not {board.name} ({board.device.name}): {how}")
+    if (built["board"], built["device"]) != (board.name, board.device.part):
+        raise TilewrightError(f"{file} is for {made_for}, not {board.name} ({board.device.part}): {how}")
     return ["openFPGALoader", "-b", board.loader, *(["-f"] if flash or board.flash_only else []), str(file)]
 
 

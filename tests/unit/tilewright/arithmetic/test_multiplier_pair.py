@@ -7,9 +7,10 @@ import json
 
 import pytest
 
+from tilewright.boards import BOARDS, BoardConfig
 from tilewright.cores import CORES
-from tilewright.flows.fpga import bitstream
-from tilewright.flows.fpga.area import SYNTHESIS
+from tilewright.flows.fpga import SYNTHESIS
+from tilewright.flows.fpga.surroundings import on_board
 from tilewright.tile import TileConfig
 from tilewright.tools import run_yosys
 from tilewright.verilog import generate
@@ -19,11 +20,10 @@ TILE = TileConfig(rows=4, cols=1, dot=2, multiplier="dsp")
 PARAMETERS = {"MODE_8x8": 1, "A_REG": 1, "B_REG": 1, "TOPOUTPUT_SELECT": 1, "TOPADDSUB_LOWERINPUT": 1}
 
 
-@pytest.mark.parametrize("script", [f"{SYNTHESIS['ice40']} -top tile", bitstream.SYNTHESIS["ice40"]])
-def test_synthesis_leaves_their_parameters_alone(script, tmp_path):
+@pytest.mark.parametrize("options", ["", on_board(BOARDS["icebreaker"], BoardConfig.preset("icebreaker")).synthesis])
+def test_synthesis_leaves_their_parameters_alone(options, tmp_path):
     generate(CORES["tile"], TILE, tmp_path, "ice40")
-    script = script.replace("-top top", "-top tile")
-    run_yosys(["read_verilog tile.v", script, "write_json netlist.json"], tmp_path)
+    run_yosys(["read_verilog tile.v", f"{SYNTHESIS['ice40']} {options} -top tile", "write_json netlist.json"], tmp_path)
     cells = json.loads((tmp_path / "netlist.json").read_text())["modules"]["tile"]["cells"].values()
     blocks = [cell["parameters"] for cell in cells if cell["type"] == "SB_MAC16"]
     assert len(blocks) == 2

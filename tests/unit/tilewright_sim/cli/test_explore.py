@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -16,10 +15,9 @@ from click.testing import CliRunner
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import TilewrightError
-from tilewright.flows.fpga import Area
+from tilewright.flows.fpga import Area, FpgaFlow, ModuleAreas
 from tilewright_sim.cli import explore as explore_cli
 from tilewright_sim.cli import main as cli
-from tilewright_sim.cost import report
 from tilewright_sim.explore import Outcome
 from tilewright_sim.explore.cycles import use
 from tilewright_sim.models.cycles import Bus
@@ -136,11 +134,11 @@ def test_a_point_that_fails_costs_only_itself(home, in_process, monkeypatch):
 
 @pytest.mark.parametrize(("rows", "states"), [("2,8,16", ["measured", "failed", "failed"]), ("8,16", ["failed"] * 2)])
 def test_what_does_not_fit_says_by_how_much_and_the_rest_is_measured(rows, states, home, in_process, monkeypatch):
-    def areas(product, config, family):
-        total = Area(lut4=1000 * config.rows, carry=0, ff=9, dsp=0, bram=0, multipliers=4)
-        return SimpleNamespace(total=total, memory_bits=0, modules=[])
+    def areas(flow):
+        total = Area(lut4=1000 * flow.config.rows, carry=0, ff=9, dsp=0, bram=0, multipliers=4)
+        return ModuleAreas(total, 0, [])
 
-    monkeypatch.setattr(report, "measure_modules", areas)
+    monkeypatch.setattr(FpgaFlow, "areas", areas)
     fixed = ["--set", "cols=4", "--set", "dot=2", "--target", "ice40-up5k", "-o", "out"]
     assert explore("tile", "--sweep", f"rows={rows}", *fixed, "--measure", "area,cycles").return_value == 1
     found = lines(home)

@@ -11,8 +11,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from tilewright.flows.fpga import Area
-from tilewright_sim.cli import implement
+from tilewright.flows.fpga import Area, FpgaFlow, ModuleAreas, Placement
 from tilewright_sim.cli import main as cli
 from tilewright_sim.cli.main import COMMANDS
 
@@ -125,7 +124,7 @@ def test_the_schema_describes_every_field(tmp_path):
 
 
 def test_fmax_prints_every_seed_and_the_best(monkeypatch):
-    monkeypatch.setattr(implement, "measure_fmax", lambda core, config, seeds: [100.0 + 7 * n % 5 for n in seeds])
+    monkeypatch.setattr(FpgaFlow, "placements", lambda _, seeds: (Placement(n, 100.0 + 7 * n % 5, []) for n in seeds))
     done = CliRunner().invoke(cli.cli, ["fmax", "tile", "--seeds", "4"])
     assert done.stdout.splitlines() == [
         "seed 1: 102.0 MHz",
@@ -139,11 +138,11 @@ def test_fmax_prints_every_seed_and_the_best(monkeypatch):
 def test_area_is_that_of_the_target(monkeypatch):
     asked = []
 
-    def measure(core, config, target):
-        asked.append((core.name, config.data_bits, target))
-        return Area(lut4=1234, carry=5, ff=6, dsp=7, bram=8, multipliers=0)
+    def areas(flow):
+        asked.append((flow.core.name, flow.config.data_bits, flow.family))
+        return ModuleAreas(Area(lut4=1234, carry=5, ff=6, dsp=7, bram=8, multipliers=0), 0, [])
 
-    monkeypatch.setattr(implement, "measure_area", measure)
+    monkeypatch.setattr(FpgaFlow, "areas", areas)
     done = CliRunner().invoke(cli.cli, ["area", "dma-reader", "--set", "data_bits=128", "--target", "ice40"])
     assert asked == [("dma-reader", 128, "ice40")]
     assert "1,234" in done.stdout

@@ -14,16 +14,18 @@ from tilewright.base import TilewrightError, ToolError
 from tilewright.cores import CORES
 from tilewright.dma import DmaConfig
 from tilewright.flows import ReportTarget
-from tilewright.flows.asic import adder_cells, find_flop, map_verilog, opensta, read_libraries
+from tilewright.flows.asic import AsicFlow, adder_cells, find_flop, map_verilog, opensta, read_libraries
+from tilewright.flows.asic import flow as asic_flow
+from tilewright.flows.asic.flow import area_of_cells
 from tilewright.tile import TileConfig
 from tilewright_sim.benchmarks import report as bench_report
 from tilewright_sim.benchmarks.libraries import OSU018, libraries
 from tilewright_sim.cli import main as cli
-from tilewright_sim.cost import cells as report_cells
-from tilewright_sim.cost import measure, power, report
+from tilewright_sim.cost import harness, measure, power
+from tilewright_sim.cost.harness import HARNESSES
 from tilewright_sim.cost.recording import Recording
 from tilewright_sim.cost.tables import summary
-from tilewright_sim.cost.toggles import expression, replay
+from tilewright_sim.cost.toggles import expression, replay, wanted_signals
 from tilewright_sim.cost.workloads import workload
 from tilewright_sim.models.cycles import Bus
 
@@ -43,16 +45,12 @@ def osu():
 def mapped(osu, tmp_path_factory):
     """The tiny tile in cells, with what a run on random data and on zeros takes."""
     folder = tmp_path_factory.mktemp("mapped")
-    config, library = TINY, read_libraries(osu.liberty)
-    netlist, timing, place = report_cells.map_for_clock(
-        CORES["tile"], config, library, folder, 100.0, True, lambda _: None
-    )
-    shape = (16, 8, 8)
+    design = AsicFlow(CORES["tile"], TINY, osu).synthesize(folder, 100.0)
     runs = {
-        name: power.measure_power(config, netlist, place, 100.0, *workload(name, shape, config))
+        name: power.measure_power(CORES["tile"], TINY, design, workload(name, (16, 8, 8), (4, 4)))
         for name in ("random", "zeros")
     }
-    return netlist, timing, runs
+    return design.netlist, design.timing, runs
 
 
 @needs_cells
@@ -83,9 +81,8 @@ def test_every_register_of_the_netlist_was_compared_with_the_rtl(mapped):
 @needs_cells
 def test_a_wrong_netlist_is_noticed(mapped):
     netlist, _, _ = mapped
-    shape = (16, 8, 8)
-    a, b = workload("random", shape, TINY)
-    run = power._record(TINY, netlist, a, b)
+    work = workload("random", (16, 8, 8), (4, 4))
+    run = HARNESSES["tile"].record(TINY, netlist.top, wanted_signals(netlist), work, Bus())
     cell = next(c for c in netlist.module["cells"].values() if c["type"] == "FAX1")
     wires = cell["connections"]
     wires["YC"], wires["YS"] = wires["YS"], wires["YC"]
@@ -99,11 +96,10 @@ def test_a_wrong_netlist_is_noticed(mapped):
 @needs_cells
 @pytest.mark.parametrize("core", ["dma-reader", pytest.param("dma-writer", marks=pytest.mark.long)])
 def test_power_of_a_dma_engine_is_told_by_the_byte_and_depends_on_the_data(core, osu, tmp_path):
-    config, library = ENGINE, read_libraries(osu.liberty)
-    netlist, _, place = report_cells.map_for_clock(CORES[core], config, library, tmp_path, 50.0, False, print)
-    bus = Bus(latency=8)
+    design = AsicFlow(CORES[core], ENGINE, osu).synthesize(tmp_path)
+    netlist, bus = design.netlist, Bus(latency=8)
     runs = {
-        name: power.measure_power(config, netlist, place, 50.0, *workload(name, (16, 9, 30), config), bus)
+        name: power.measure_power(CORES[core], ENGINE, design, workload(name, (16, 9, 30)), bus)
         for name in ("random", "zeros")
     }
     random, zeros = runs["random"], runs["zeros"]
@@ -132,20 +128,19 @@ def test_an_accelerator_is_recorded_from_doorbell_to_interrupt_behind_the_memory
         def gemm(self, a, b):
             asked["gemm"] = len(a), len(b)
 
-    monkeypatch.setattr(power, "Simulator", Chip)
-    monkeypatch.setattr(power, "wanted_signals", lambda _: set())
-    monkeypatch.setattr(power, "read_recording", lambda *_: Recording(80, {}))
-    config = AcceleratorConfig.preset("nano")
-    a, b = workload("random", (3, 4, 5), config)
-    run = power._record(config, SimpleNamespace(top="accelerator"), a, b, Bus(latency=7, bandwidth=0.5))
-    assert (run.window, run.work, run.per_cycle) == (range(5, 80), 60, 16)
+    monkeypatch.setattr(harness, "Simulator", Chip)
+    monkeypatch.setattr(harness, "read_recording", lambda *_: Recording(80, {}))
+    config, core = AcceleratorConfig.preset("nano"), CORES["accelerator"]
+    work = workload("random", (3, 4, 5))
+    run = HARNESSES[core.name].record(config, core.module, set(), work, Bus(latency=7, bandwidth=0.5))
+    assert (run.window, run.work, core.work.per_cycle(config)) == (range(5, 80), 60, 16)
     assert (asked["latency"], asked["bandwidth"], asked["gemm"]) == (7, 0.5, (3, 4))
 
 
 @needs_cells
 def test_areas_of_modules_add_up_and_memories_are_extra(mapped):
     netlist, _, _ = mapped
-    found = report_cells.area_of_cells(netlist, TINY, 2.0)
+    found = area_of_cells(netlist, 4, 2.0)
     for name in ("cell_um2", "ff", "gate_equivalents"):
         assert sum(m[name] for m in found["modules"]) == pytest.approx(found["total"][name], rel=1e-9)
     assert found["um2_per_multiplier"] == found["total"]["cell_um2"] / 4
@@ -174,7 +169,7 @@ def test_a_memory_is_bits_and_never_flip_flops(osu, tmp_path):
     )
     library = read_libraries(osu.liberty)
     netlist = map_verilog(tmp_path, "ram", library, find_flop(library), adder_cells(library))
-    found = report_cells.area_of_cells(netlist, None, 3.0)["total"]
+    found = area_of_cells(netlist, 0, 3.0)["total"]
     assert found["memory_bits"] == 128
     assert found["memory_um2"] == 384
     assert found["ff"] <= 16  # its output, and what tells a read of the row just written
@@ -221,7 +216,7 @@ def test_mistakes_are_found_before_anything_is_mapped(options, words, tmp_path, 
     monkeypatch.chdir(tmp_path)
     np.save("m.npy", np.zeros((4, 100), np.int8))
     np.save("long.npy", np.zeros((200_000, 100), np.int8))
-    monkeypatch.setattr(report, "measure_cells", lambda *_: pytest.fail("mapped"))
+    monkeypatch.setattr(AsicFlow, "synthesize", lambda *_: pytest.fail("mapped"))
     done = CliRunner().invoke(cli.cli, ["report", *options, "--target", "asic", "--liberty", str(OSU018)])
     assert words in (str(done.exception) if isinstance(done.exception, TilewrightError) else done.stderr)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["long.npy", "m.npy"]
@@ -230,7 +225,7 @@ def test_mistakes_are_found_before_anything_is_mapped(options, words, tmp_path, 
 @needs_cells
 def test_opensta_is_missed_before_anything_is_mapped(osu, monkeypatch):
     monkeypatch.setattr(opensta.shutil, "which", lambda _: None)
-    monkeypatch.setattr(report_cells, "map_for_clock", lambda *_: pytest.fail("mapped"))
+    monkeypatch.setattr(asic_flow, "map_to_cells", lambda *_, **__: pytest.fail("mapped"))
     with pytest.raises(ToolError, match="apt-get install opensta"):
         measure("tile", TINY, osu)
 

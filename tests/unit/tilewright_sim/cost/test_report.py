@@ -6,16 +6,16 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
-from tilewright.base import TilewrightError, ToolError
+from tilewright.base import DEVICES, TilewrightError, ToolError
 from tilewright.cores import CORES
 from tilewright.flows import Hierarchy, ReportTarget, read_hierarchy
-from tilewright.flows.fpga import Area, measure_modules, place_route
-from tilewright.flows.fpga.place_route import DoesNotFitError, Placement, check_fits, place_and_route
+from tilewright.flows.fpga import Area, DoesNotFitError, FpgaFlow, Placement, flow, placement
+from tilewright.flows.fpga.area import check_fits
 from tilewright.tile import TileConfig
 from tilewright_sim.benchmarks.libraries import OSU018
 from tilewright_sim.cli import main as cli
 from tilewright_sim.cli import options as cli_options
-from tilewright_sim.cost import measure, page, report
+from tilewright_sim.cost import measure, page
 
 TINY = TileConfig(rows=2, cols=2, dot=2, activation_bits=4, weight_bits=4)
 
@@ -57,9 +57,8 @@ def test_a_design_that_does_not_fit_says_by_how_much():
     with pytest.raises(
         DoesNotFitError, match=r"9,000 LUT4 of 5,280 \(3,720 too many\), 9 DSP blocks of 8 \(1 too many\)"
     ):
-        check_fits(area, ReportTarget.parse("ice40-up5k"))
-    check_fits(area, ReportTarget.parse("ecp5-25k"))
-    check_fits(area, ReportTarget.parse("xc7"))
+        check_fits(area, DEVICES["ice40-up5k"])
+    check_fits(area, DEVICES["ecp5-25k"])
 
 
 @pytest.mark.parametrize(
@@ -74,17 +73,17 @@ def test_what_nextpnr_finds_no_place_for_does_not_fit(said, error, monkeypatch):
     def fail(*_):
         raise ToolError(said)
 
-    monkeypatch.setattr(place_route, "run_yosys", lambda *_: None)
-    monkeypatch.setitem(place_route.NEXTPNR, "ice40", SimpleNamespace(run=fail))
+    monkeypatch.setattr(FpgaFlow, "synthesize", lambda *_: {})
+    monkeypatch.setitem(flow.NEXTPNR, "ice40", SimpleNamespace(find=lambda: None, run=fail))
     with pytest.raises(error) as caught:
-        next(place_and_route(CORES["tile"], TINY, ReportTarget.parse("ice40-up5k"), [1], 50.0))
+        next(FpgaFlow(CORES["tile"], TINY, "ice40-up5k").placements([1], 50.0))
     assert type(caught.value) is error
     assert said in str(caught.value)
 
 
 @pytest.fixture(scope="module")
 def areas():
-    return measure_modules(CORES["dma-reader"], CORES["dma-reader"].config(), "ecp5")
+    return FpgaFlow(CORES["dma-reader"], CORES["dma-reader"].config(), "ecp5").areas()
 
 
 def test_areas_on_an_fpga_add_up_exactly(areas):
@@ -97,17 +96,17 @@ def test_areas_on_an_fpga_add_up_exactly(areas):
 
 
 def test_a_report_has_median_best_and_the_path_of_the_best_seed(areas, monkeypatch):
-    monkeypatch.setattr(report, "measure_modules", lambda *_: areas)
+    monkeypatch.setattr(FpgaFlow, "areas", lambda _: areas)
     speed = {1: 100.0, 2: 140.0, 3: 120.0}
 
-    def placements(core, config, target, seeds, goal):
+    def placements(self, seeds, goal):
         assert goal == 130
         for seed in seeds:
             yield Placement(
                 seed, speed[seed], [{"component": "dma_reader", "signal": f"s{seed}", "kind": "logic", "ns": 1}]
             )
 
-    monkeypatch.setattr(report, "place_and_route", placements)
+    monkeypatch.setattr(FpgaFlow, "placements", placements)
     config = CORES["dma-reader"].config()
     found = measure("dma-reader", config, "ecp5-45k", freq=130, seeds=(1, 2, 3))
     timing = found.to_dict()["timing"]
@@ -121,13 +120,13 @@ def test_a_report_has_median_best_and_the_path_of_the_best_seed(areas, monkeypat
 
 
 def test_seeds_that_are_done_survive_an_interrupt(areas, monkeypatch):
-    monkeypatch.setattr(report, "measure_modules", lambda *_: areas)
+    monkeypatch.setattr(FpgaFlow, "areas", lambda _: areas)
 
-    def placements(core, config, target, seeds, goal):
+    def placements(self, seeds, goal):
         yield Placement(1, 100.0, [])
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(report, "place_and_route", placements)
+    monkeypatch.setattr(FpgaFlow, "placements", placements)
     found = measure("dma-reader", CORES["dma-reader"].config(), "ecp5-45k", seeds=(1, 2, 3))
     assert found.interrupted
     assert found.timing["seeds"] == {1: 100.0}
@@ -169,13 +168,13 @@ def test_a_shape_that_is_none_is_refused(text):
 )
 def test_cells_of_nextpnr_are_told_in_the_words_of_the_design(cell, net, want):
     hierarchy = Hierarchy("tile", "tile.v", {"tile": "tile", "tile.a": "a", "tile.a.b": "b"}, {}, [])
-    assert place_route._words(cell, net, hierarchy) == want
+    assert placement._words(cell, net, hierarchy, "design_under_test") == want
 
 
 @pytest.mark.parametrize("target", ["ice40-up5k", pytest.param("ecp5-25k", marks=pytest.mark.long)])
 def test_a_tile_is_placed_and_its_slowest_path_lies_in_it(target):
     config = TileConfig(rows=1, cols=1, dot=1, activation_bits=4, weight_bits=4, multiplier="lut")
-    (placed,) = place_and_route(CORES["tile"], config, ReportTarget.parse(target), [1], 50.0)
+    (placed,) = FpgaFlow(CORES["tile"], config, target).placements([1], 50.0)
     assert placed.mhz > 20
     assert sum(step["ns"] for step in placed.path) == pytest.approx(1000 / placed.mhz, rel=0.05)
     assert any(step["component"].startswith("tile") for step in placed.path)

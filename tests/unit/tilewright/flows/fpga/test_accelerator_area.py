@@ -5,7 +5,7 @@ from amaranth.hdl import Shape
 
 from tilewright.accelerator.contract import ADDEND_BITS, DESCRIPTOR_BYTES, AcceleratorConfig
 from tilewright.cores import CORES
-from tilewright.flows.fpga import measure_area
+from tilewright.flows.fpga import FpgaFlow
 
 TOTALS = (32, 32)
 """Bits and rows of the counters' memory."""
@@ -57,7 +57,7 @@ def most_registers(config):
 @pytest.mark.parametrize(("preset", "bar"), [("nano", 5500), ("small", 8000)])
 def test_no_memory_ends_up_in_flip_flops(preset, bar):
     config = AcceleratorConfig.preset(preset)
-    area = measure_area(CORES["accelerator"], config, "ecp5")
+    area = FpgaFlow(CORES["accelerator"], config, "ecp5").areas().total
     assert area.bram == sum(blocks(*memory) for memory in memories(config))
     assert area.ff <= most_registers(config), f"{area.ff} flip-flops, {most_registers(config)} accounted for"
     assert area.lut4 <= bar

@@ -4,7 +4,7 @@ import pytest
 
 from tilewright.base import FAMILIES
 from tilewright.cores import CORES
-from tilewright.flows.fpga import LUT4_EQUIVALENTS, Area, area, measure_area
+from tilewright.flows.fpga import LUT4_EQUIVALENTS, Area, FpgaFlow, area
 from tilewright.tile import TileConfig
 
 NARROW = {"multiplier": "lut", "activation_bits": 4, "weight_bits": 4}  # in half a minute less
@@ -26,7 +26,7 @@ NARROW = {"multiplier": "lut", "activation_bits": 4, "weight_bits": 4}  # in hal
     ],
 )  # fmt: skip
 def test_cells_count_as_the_help_says(family, cells, want):
-    assert area._count(cells, family, 16) == Area(*want, multipliers=16)
+    assert area.count_cells(cells, family, 16) == Area(*want, multipliers=16)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_cells_count_as_the_help_says(family, cells, want):
 )
 def test_an_unknown_cell_is_never_counted_as_nothing(family, cell):
     with pytest.raises(AssertionError, match=r"does not know the cell "):
-        area._count({cell: 1}, family, 0)
+        area.count_cells({cell: 1}, family)
 
 
 def test_the_help_defines_the_equivalents_of_each_family():
@@ -55,7 +55,7 @@ def test_the_help_defines_the_equivalents_of_each_family():
     ],
 )
 def test_the_nano_tile_takes_what_its_multipliers_take(family, settings, dsp, luts):
-    found = measure_area(CORES["tile"], TileConfig(**TileConfig.preset_values("nano") | settings), family)
+    found = FpgaFlow(CORES["tile"], TileConfig.preset("nano", **settings), family).areas().total
     assert found.multipliers == 16
     assert found.dsp == dsp
     assert found.bram == 0

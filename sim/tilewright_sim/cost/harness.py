@@ -1,0 +1,208 @@
+"""How each core is put to work: a sensible size, the cycles it takes, and a recorded run of its RTL for power."""
+
+import math
+import tempfile
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tilewright.accelerator.contract import AcceleratorConfig
+from tilewright.base import TilewrightError
+from tilewright.dma import DmaConfig
+from tilewright.tile import MatmulTile, TileConfig
+from tilewright_sim.host import Simulator
+from tilewright_sim.models.cycles import Bus, Gemm, estimate
+from tilewright_sim.verilated import DmaSimulator, TileSimulator, requests_for
+
+from .recording import Recording, read_recording
+from .workloads import Matrices
+
+__all__ = ["HARNESSES", "Harness", "Run", "Shape"]
+
+Shape = tuple[int, int, int]
+"""M, N and K of the matrices A[M, K] and B[N, K]."""
+# More makes the waveform large and the measurement no better.
+_MAX_CYCLES = 200_000
+_RESET = 2  # cycles before a tile or an engine works
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the RTL held while it worked.
+
+    Parameters
+    ----------
+    recording : Recording
+    window : range
+        The cycles in which it worked.
+    work : int
+        What it did, in the unit of the core's `Work`.
+    """
+
+    recording: Recording
+    window: range
+    work: int
+
+
+class Harness(ABC):
+    """Puts one core to work; its configurations are those of the core."""
+
+    def operand_bits(self, config: Any) -> tuple[int, int]:
+        """Return the widths of the elements of A and B."""
+        return 8, 8
+
+    @abstractmethod
+    def default_shape(self, config: Any) -> Shape:
+        """Return a size of work that is long enough for a steady measurement of power."""
+
+    @abstractmethod
+    def busy_cycles(self, config: Any, shape: Shape) -> int:
+        """Return about how many cycles the work takes.
+
+        Raises
+        ------
+        TilewrightError
+            If the core cannot do it.
+        """
+
+    def check_length(self, config: Any, shape: Shape) -> None:
+        """Refuse work that would take too many cycles to record.
+
+        Raises
+        ------
+        TilewrightError
+            With the limit.
+        """
+        if self.busy_cycles(config, shape) > _MAX_CYCLES:
+            raise TilewrightError(
+                f"this work takes more than {_MAX_CYCLES:,} cycles: choose smaller matrices for power"
+            )
+
+    def cycles(self, config: Any, shape: Shape, bus: Bus) -> dict[str, Any]:
+        """Return ``cycles``, ``utilisation`` and ``source`` of a GEMM.
+
+        Raises
+        ------
+        TilewrightError
+            If the core does not multiply.
+        """
+        raise TilewrightError("shapes are GEMMs: choose the tile or the accelerator")
+
+    @abstractmethod
+    def record(self, config: Any, top: str, signals: set[str], matrices: Matrices, bus: Bus) -> Run:
+        """Let the RTL work on A[M, K] and B[N, K], and record signals meanwhile.
+
+        Parameters
+        ----------
+        config : Config
+        top : str
+            The core's module.
+        signals : set of str
+            Their names below it, with dots.
+        matrices : (A, B)
+        bus : Bus
+            The memory behind the core, if it has a bus.
+        """
+
+
+class MatmulHarness(Harness):
+    """Multiplies A[M, K] by B[N, K]ᵀ."""
+
+    def operand_bits(self, config: TileConfig) -> tuple[int, int]:
+        return config.activation_bits, config.weight_bits
+
+    def default_shape(self, config: TileConfig) -> Shape:
+        """16 tiles of weights, each used for 8 times its columns."""
+        return 8 * config.cols, 4 * config.cols, 4 * config.rows
+
+    def busy_cycles(self, config: TileConfig, shape: Shape) -> int:
+        m, n, k = shape
+        return math.ceil(n / config.cols) * math.ceil(k / config.rows) * max(m, config.cols)
+
+
+class TileHarness(MatmulHarness):
+    """Multiplies A[M, K] by B[N, K]ᵀ on the tile."""
+
+    def cycles(self, config: TileConfig, shape: Shape, bus: Bus) -> dict[str, Any]:
+        cycles = config.cols + self.busy_cycles(config, shape) + MatmulTile.latency_of(config)
+        share = math.prod(shape) / cycles / (config.rows * config.cols)
+        return {"cycles": cycles, "utilisation": share, "source": "max(M, cols) for each tile"}
+
+    def record(self, config: TileConfig, top: str, signals: set[str], matrices: Matrices, bus: Bus) -> Run:
+        with tempfile.TemporaryDirectory(prefix="tilewright-") as folder:
+            waveform = Path(folder) / "run.fst"
+            with TileSimulator(config, waveform=waveform) as tile:
+                tile.matmul(*matrices)
+            recording = read_recording(waveform, top, signals)
+        return Run(recording, range(_RESET, recording.cycles), _macs(matrices))
+
+
+class AcceleratorHarness(MatmulHarness):
+    """Multiplies A[M, K] by B[N, K]ᵀ on the accelerator, from doorbell to interrupt."""
+
+    def cycles(self, config: AcceleratorConfig, shape: Shape, bus: Bus) -> dict[str, Any]:
+        m, n, k = shape
+        guess = estimate(config, [Gemm(m=m, n=n, k=k, requant=True)], bus)
+        source = "cycle model, doorbell to interrupt"
+        return {"cycles": guess.cycles, "utilisation": guess.utilisation, "source": source}
+
+    def record(self, config: AcceleratorConfig, top: str, signals: set[str], matrices: Matrices, bus: Bus) -> Run:
+        with tempfile.TemporaryDirectory(prefix="tilewright-") as folder:
+            waveform = Path(folder) / "run.fst"
+            with Simulator(config, waveform=waveform, latency=bus.latency, bandwidth=bus.bandwidth) as chip:
+                chip.gemm(*matrices)
+                start, stop = chip.simulated.doorbells[0], chip.simulated.status.interrupt_cycle
+            recording = read_recording(waveform, top, signals)
+        return Run(recording, range(start, min(stop, recording.cycles)), _macs(matrices))
+
+
+class DmaHarness(Harness):
+    """Moves the rows of A and B.
+
+    Parameters
+    ----------
+    core : str
+        Name of the engine.
+    """
+
+    def __init__(self, core: str):
+        self.core = core
+
+    def default_shape(self, config: DmaConfig) -> Shape:
+        """Together 2,048 bus words, in rows as long as the engine can move, 32 words at most."""
+        words = max(1, min(32, ((1 << config.length_bits) - 1) // config.word_bytes))
+        row = min(words * config.word_bytes, (1 << config.length_bits) - 1)
+        return 1024 // words, 1024 // words, row
+
+    def busy_cycles(self, config: DmaConfig, shape: Shape) -> int:
+        m, n, row_bytes = shape
+        for rows in (m, n):
+            requests_for(config, rows, row_bytes)
+        return (m + n) * math.ceil(row_bytes / config.word_bytes)
+
+    def record(self, config: DmaConfig, top: str, signals: set[str], matrices: Matrices, bus: Bus) -> Run:
+        moved = [np.asarray(matrix, dtype=np.int8) for matrix in matrices]
+        size = sum(len(matrix) * (matrix.shape[1] + config.word_bytes) for matrix in moved)
+        with tempfile.TemporaryDirectory(prefix="tilewright-") as folder:
+            waveform = Path(folder) / "run.fst"
+            with DmaSimulator(self.core, config, 8192 + size, bus.latency, waveform) as engine:
+                engine.move(moved)
+            recording = read_recording(waveform, top, signals)
+        return Run(recording, range(_RESET, recording.cycles), sum(matrix.size for matrix in moved))
+
+
+HARNESSES: dict[str, Harness] = {
+    "tile": TileHarness(),
+    "accelerator": AcceleratorHarness(),
+    "dma-reader": DmaHarness("dma-reader"),
+    "dma-writer": DmaHarness("dma-writer"),
+}
+"""By core; every core that has `Work` has one."""
+
+
+def _macs(matrices: Matrices) -> int:
+    a, b = matrices
+    return len(a) * len(b) * a.shape[1]
