@@ -1,4 +1,4 @@
-"""Targets of a report: an FPGA family and device, or standard cells from Liberty files."""
+"""Targets of the flows: an FPGA family and device, or standard cells from Liberty files."""
 
 import difflib
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ TARGETS = ["generic", *DEVICES, "xc7", "asic"]
 
 @dataclass(frozen=True)
 class ReportTarget:
-    """A target of `report.measure`.
+    """What a flow measures for.
 
     Parameters
     ----------

@@ -47,7 +47,7 @@ class Task:
     freq : float or None
         The clock in MHz that timing and power are asked for; standard cells are chosen for it.
     power_shape : (M, N, K) or None
-        What runs while power is measured; None leaves that to `power.default_shape`.
+        What runs while power is measured; None leaves that to `Harness.default_shape`.
     digest : str
         `generator_digest` where the sweep was started.
     """

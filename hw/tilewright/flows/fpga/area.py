@@ -59,7 +59,7 @@ _COLUMNS = {"lut4": "LUT4", "ff": "flip-flops", "dsp": "DSP blocks", "bram": "bl
 # Synthesis leaves these without a place on the chip, or they are parts of what is counted.
 _FREE = re.compile(
     r"\$scopeinfo|PFUMX|L6MUX21|MUXF[78]|BUFG|IBUF|OBUF|GND|VCC|VHI|VLO|"
-    r"EHXPLLL|ODDRX1F|BB|SB_PLL40_PAD|SB_IO|SB_GB"  # around a board's system
+    r"EHXPLLL|ODDRX1F|TRELLIS_IO|SB_PLL40_PAD"  # around a board's system
 )
 
 

@@ -4,10 +4,12 @@ import json
 
 import pytest
 
-from tilewright.boards import BOARDS, BoardConfig
+from tilewright.base import mark_used
+from tilewright.boards import BOARDS, BoardConfig, BoardSystem, board_ports
 from tilewright.cores import BOARD, CORES
 from tilewright.flows import Hierarchy, ReportTarget
 from tilewright.flows.fpga import FpgaFlow, Placement, flow
+from tilewright.flows.fpga.area import check_fits, total_area
 from tilewright.flows.fpga.placement import read_placement, timing_of
 from tilewright.flows.fpga.surroundings import alone, on_board, out_of_context
 from tilewright.tile import TileConfig
@@ -76,6 +78,24 @@ def test_a_board_is_placed_in_its_package_with_its_pins(name, device, pins, pack
     assert tools[1][-len(pins) :] == pins
     assert (tmp_path / "pins").read_bytes() == board.constraints.read_bytes()
     assert tools[2] == packer
+
+
+@pytest.mark.parametrize("name", ["ulx3s-85f", "icebreaker"])
+def test_every_cell_around_a_board_is_known_to_the_area(name, tmp_path):
+    board, config = BOARDS[name], BoardConfig.preset(name)
+    system = BoardSystem(config)
+    mark_used(system)  # only its ports are looked at
+    ports = [("input", "clk", 1), ("input", "rst", 1)]
+    ports += [(port.direction, port.name, len(port.value)) for port in board_ports(system)]
+    lines = [f"{direction} reg [{bits - 1}:0] {port}" for direction, port, bits in ports]
+    header = ", ".join(lines).replace("input reg", "input")
+    outputs = [port for direction, port, _ in ports if direction == "output"]
+    body = [f"always @(posedge clk) if (rst) {port} <= 0; else {port} <= {port} + rx;" for port in outputs]
+    (tmp_path / "board.v").write_text(f"module board ({header});\n" + "\n".join(body) + "\nendmodule\n")
+    flow = FpgaFlow(BOARD, config, ReportTarget(board.device.family, board.device))
+    area = total_area(flow.synthesize(tmp_path, on_board(board, config)), flow.family)
+    assert area.ff > len(outputs)
+    check_fits(area, board.device)
 
 
 def test_a_core_alone_is_synthesized_as_it_is(tools, tmp_path):
