@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tilewright_sim.host import Requant, Simulator
+    from tilewright_sim.host import Simulator
+    from tilewright_sim.models.gemm import Requant
 
 __all__ = ["Requant", "Simulator"]
 
@@ -15,7 +16,7 @@ def __getattr__(name: str) -> Any:
 
         return Simulator
     if name == "Requant":
-        from tilewright_sim.host import Requant
+        from tilewright_sim.models.gemm import Requant
 
         return Requant
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

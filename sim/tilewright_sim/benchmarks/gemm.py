@@ -13,7 +13,8 @@ import numpy as np
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.cores import CORES
 from tilewright.flows.fpga import measure_area, measure_fmax
-from tilewright_sim.host import Requant, RunResult, Simulator, check_result
+from tilewright_sim.host import RunResult, Simulator, check_result
+from tilewright_sim.models import gemm as golden
 from tilewright_sim.models.cycles import Bus, Gemm, estimate
 
 from .results import Measurement
@@ -55,7 +56,7 @@ def random_gemm(
     rng = np.random.default_rng(m + n + k)
     a, b = (rng.integers(-128, 128, (rows, k), dtype=np.int8) for rows in (m, n))
     bias = rng.integers(-1000, 1000, n, dtype=np.int32)
-    requant = Requant.from_scale(rng.uniform(0.5, 1.5, n) * 40 / (5500 * k**0.5))
+    requant = golden.Requant.from_scale(rng.uniform(0.5, 1.5, n) * 40 / (5500 * k**0.5))
     with ExitStack() as stack:
         if chip is None:
             chip = stack.enter_context(Simulator(config, latency=latency))

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from tilewright.boards import BOARDS
 from tilewright_sim.console import Printer, console
-from tilewright_sim.host import Requant, check_result, write_matrix
+from tilewright_sim.host import check_result, write_matrix
 from tilewright_sim.host.serial import Board
+from tilewright_sim.models import gemm as golden
 from tilewright_sim.verilated import BoardSimulator, simulated_board_config
 
 from .gemm_report import report, summary, where_the_time_went
@@ -20,8 +21,8 @@ __all__ = ["board_sim", "gemm_on_board"]
 
 
 def gemm_on_board(
-    port: str, baud: int, a: NDArray, b: NDArray, bias: NDArray | None, requant: Requant | None, output: Path | None,
-    as_json: bool,
+    port: str, baud: int, a: NDArray, b: NDArray, bias: NDArray | None, requant: golden.Requant | None,
+    output: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Multiply on the board at a serial port; check, report."""
     with console.status(f"multiplying on the board at {port}"), Board(port, baud) as chip:

@@ -16,7 +16,6 @@ from tilewright.link import BAUD
 from tilewright_sim.console import Printer, console
 from tilewright_sim.host import (
     GemmResult,
-    Requant,
     Simulator,
     check_bias,
     check_matrix,
@@ -25,6 +24,7 @@ from tilewright_sim.host import (
     overflows,
     write_matrix,
 )
+from tilewright_sim.models import gemm as golden
 from tilewright_sim.models.cycles import Bus, Estimate, Gemm, estimate
 from tilewright_sim.verilated import write_trace
 
@@ -170,8 +170,9 @@ def gemm(
 
 
 def _run(
-    chip: Simulator, a: NDArray, b: NDArray, bias: NDArray | None, requant: Requant | None, guess: Estimate | None
-) -> GemmResult:
+    chip: Simulator, a: NDArray, b: NDArray, bias: NDArray | None, requant: golden.Requant | None,
+    guess: Estimate | None,
+) -> GemmResult:  # fmt: skip
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("cycles", total=guess.cycles if guess else None)
@@ -198,18 +199,18 @@ def _operands(
     return rng.integers(-128, 128, (m, k), dtype=np.int8), rng.integers(-128, 128, (n, k), dtype=np.int8)
 
 
-def _requant(a: NDArray, scale: str | None, result: str | None, zero_point: int) -> Requant | None:
+def _requant(a: NDArray, scale: str | None, result: str | None, zero_point: int) -> golden.Requant | None:
     if scale is not None and result == "int32":
         raise click.UsageError("--scale makes int8 results: leave out --result int32")
     if scale is None:
         if zero_point and result != "int8":
             raise click.UsageError("--zero-point is of an int8 result: give --result int8 or --scale")
         # Sums of K products of uniformly random int8 spread by 74 * 74 * sqrt(K); this leaves few to the clamp.
-        return Requant.from_scale(40 / (5500 * a.shape[1] ** 0.5), zero_point) if result == "int8" else None
+        return golden.Requant.from_scale(40 / (5500 * a.shape[1] ** 0.5), zero_point) if result == "int8" else None
     try:
-        return Requant.from_scale(float(scale), zero_point)
+        return golden.Requant.from_scale(float(scale), zero_point)
     except ValueError:
-        return Requant.from_scale(load_matrix(Path(scale)), zero_point)
+        return golden.Requant.from_scale(load_matrix(Path(scale)), zero_point)
 
 
 def _window(text: str) -> range:
@@ -223,7 +224,7 @@ def _window(text: str) -> range:
 
 
 def _guess(
-    config: AcceleratorConfig, a: NDArray, b: NDArray, bias: NDArray | None, requant: Requant | None, bus: Bus
+    config: AcceleratorConfig, a: NDArray, b: NDArray, bias: NDArray | None, requant: golden.Requant | None, bus: Bus
 ) -> Estimate | None:
     """The estimate, if one descriptor does it all."""
     try:

@@ -6,7 +6,6 @@ from .check import check_result
 from .descriptor import Descriptor
 from .driver import Capabilities, Driver
 from .matrix_file import load_matrix, write_matrix
-from .requant import Requant
 from .runtime import GemmResult, RunResult, Runtime, overflows
 from .scratch import Scratch
 from .simulator import Simulator
@@ -21,7 +20,6 @@ __all__ = [
     "DeviceView",
     "Driver",
     "GemmResult",
-    "Requant",
     "RunResult",
     "Runtime",
     "Scratch",

@@ -9,10 +9,10 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from tilewright.accelerator.contract import PARAMETER_PITCH_BYTES, STRIDE_BITS
 from tilewright.base import TilewrightError
 from tilewright_sim.closing import Closing
+from tilewright_sim.models import gemm as golden
 
 from .allocator import Allocator
 from .device import Device
-from .requant import Requant
 
 __all__ = ["DeviceArray", "DeviceView", "Parameters", "check_bias", "check_matrix"]
 
@@ -116,11 +116,11 @@ class Parameters(_Region):
         allocator: Allocator,
         n: int,
         bias: ArrayLike | None = None,
-        requant: Requant | None = None,
+        requant: golden.Requant | None = None,
     ):
         if not isinstance(n, int | np.integer) or n < 1:
             raise TilewrightError(f"n = {n!r}: it must be the number of columns of C, at least 1")
-        if requant is not None and not isinstance(requant, Requant):
+        if requant is not None and not isinstance(requant, golden.Requant):
             raise TilewrightError(f"requant is a {type(requant).__name__}: it must be a Requant, or None")
         self.allocator = allocator
         self.n = int(n)

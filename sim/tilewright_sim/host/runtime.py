@@ -21,7 +21,6 @@ from .arrays import DeviceArray, Parameters, check_bias, check_matrix
 from .descriptor import Descriptor, flag_bits
 from .device import Device
 from .driver import Capabilities, Driver
-from .requant import Requant
 from .splitting import ProductPlan, size_slices
 
 __all__ = ["GemmResult", "RunResult", "Runtime"]
@@ -99,7 +98,7 @@ class Runtime:
         b: ArrayLike,
         *,
         bias: ArrayLike | None = None,
-        requant: Requant | None = None,
+        requant: golden.Requant | None = None,
         accumulate: ArrayLike | None = None,
         overflow: Literal["wrap", "raise"] = "wrap",
         progress: Progress | None = None,
@@ -138,7 +137,7 @@ class Runtime:
         if bias is not None:
             bias = check_bias(bias, n)
         if requant is not None:
-            if not isinstance(requant, Requant):
+            if not isinstance(requant, golden.Requant):
                 raise TilewrightError(f"requant is a {type(requant).__name__}: it must be a Requant")
             requant.channels(n)
         if overflow not in ("wrap", "raise"):
@@ -161,7 +160,7 @@ class Runtime:
             for rows, columns, piece in pieces:
                 c[rows, columns] = piece.numpy()
         if requant is not None and on_host:
-            c = _requantize(c, replace(requant, rounding=self.config.rounding))
+            c = replace(requant, rounding=self.config.rounding).apply(c).astype(np.int8)
         busy = m * n * k / self._capacity(run.cycles)
         return GemmResult(run.cycles, run.counters, busy, run.descriptors, run.seconds, c)
 
@@ -223,7 +222,7 @@ class Runtime:
         stride_limit = self.config.stride_limit
         return DeviceArray(self.device, self.allocator, shape, dtype, self.config.word_bytes, stride_limit)  # type: ignore[arg-type]  # checked there
 
-    def parameters(self, n: int, bias: ArrayLike | None = None, requant: Requant | None = None) -> Parameters:
+    def parameters(self, n: int, bias: ArrayLike | None = None, requant: golden.Requant | None = None) -> Parameters:
         """Put biases, multipliers and shifts for ``n`` columns into the device's memory."""
         return Parameters(self.device, self.allocator, n, bias, requant)
 
@@ -336,9 +335,3 @@ def _addend(values: ArrayLike | None, shape: tuple[int, int], more: bool) -> NDA
     if array.dtype != np.int32 or array.shape != shape:
         raise TilewrightError(f"accumulate is {array.dtype} {list(array.shape)}: it must be int32 {list(shape)}")
     return array
-
-
-def _requantize(sums: NDArray, requant: golden.Requant) -> NDArray[np.int8]:
-    return golden.requantize(
-        sums, requant.multiplier, requant.shift, requant.zero_point, requant.minimum, requant.maximum, requant.rounding
-    ).astype(np.int8)

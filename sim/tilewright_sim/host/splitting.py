@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilewright.accelerator.contract import AcceleratorConfig
+from tilewright_sim.models import gemm as golden
 
 from .arrays import DeviceArray
 from .descriptor import Descriptor
-from .requant import Requant
 
 if TYPE_CHECKING:
     from .runtime import Runtime
@@ -59,7 +59,7 @@ class ProductPlan:
         self.descriptors: list[Descriptor] = []
 
     def add(
-        self, a: NDArray, b: NDArray, bias: NDArray | None, requant: Requant | None, old: NDArray | None
+        self, a: NDArray, b: NDArray, bias: NDArray | None, requant: golden.Requant | None, old: NDArray | None
     ) -> DeviceArray:
         """Plan one product, whose M and N one descriptor takes, of any K; return its C."""
         runtime, shape = self.runtime, (len(a), len(b))

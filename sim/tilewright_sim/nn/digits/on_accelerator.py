@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from tilewright_sim.host import Requant, RunResult, Runtime
+from tilewright_sim.host import RunResult, Runtime
 from tilewright_sim.models import gemm as golden
 
 from . import Network
@@ -39,9 +39,9 @@ def expected(network: Network, x: NDArray[np.int8], rounding: golden.Rounding) -
     return golden.gemm(golden.gemm(x, network.w1, network.b1, requant), network.w2, network.b2)
 
 
-def requantization(network: Network, rounding: golden.Rounding = "single") -> Requant:
+def requantization(network: Network, rounding: golden.Rounding = "single") -> golden.Requant:
     """The network's factor, and its clamp to 0 and up, as the epilogue takes them."""
-    return Requant(
+    return golden.Requant(
         multiplier=network.mult << _SPARE_BITS,
         shift=31 - _SPARE_BITS - network.shift,
         minimum=0,
