@@ -1,13 +1,12 @@
 """What a GEMM takes on a configuration: cycles, and the shares of them that each resource is busy."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tilewright.accelerator.contract import SIZE_BITS, AcceleratorConfig
+from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.tile import MatmulTile, TileConfig
-from tilewright_sim.models.cycles import Bus, Gemm, estimate
+from tilewright_sim.models.cycles import Bus, Gemm, Shape, estimate, split_gemm
 
 __all__ = ["DEFAULT_SHAPES", "Use", "Workload", "use"]
 
@@ -90,33 +89,17 @@ def use(config: TileConfig, shape: Workload, bus: Bus) -> Use:
 
 def _accelerator(config: AcceleratorConfig, shape: Workload, bus: Bus) -> Use:
     m, n, k = shape
-    queue = list(_descriptors(config, shape))
+    queue = split_gemm(config, Gemm(m=m, n=n, k=k))
     found = estimate(config, queue, bus)
     multiplier = weights = lanes = 0
     for gemm in queue:
-        words, tiles = math.ceil(gemm.k / config.rows), math.ceil(gemm.n / config.cols)
-        chunk = config.long_chunk_words if gemm.m < config.cols else config.chunk_words
-        block_rows = min(config.acc_rows, config.half_words // (math.ceil(words / chunk) * chunk))
+        loops = Shape(config, gemm)
+        words, tiles = loops.k_words, len(loops.tiles)
         multiplier += words * tiles * gemm.m
-        weights += words * tiles * config.cols * math.ceil(gemm.m / block_rows)
+        weights += words * tiles * config.cols * len(loops.blocks)
         lanes += tiles * gemm.m * math.ceil(config.cols / config.requant_lanes) * gemm.requant
     peak = config.word_bytes * bus.bandwidth
     return Use(
         m=m, n=n, k=k, cycles=found.cycles, multiplier_cycles=multiplier, weight_cycles=weights,
         bus_cycles=found.bus_cycles, requant_cycles=lanes, bus_bytes=found.bus_cycles * peak, peak_bytes_per_cycle=peak,
     )  # fmt: skip
-
-
-def _descriptors(config: AcceleratorConfig, shape: Workload) -> Iterator[Gemm]:
-    m, n, k = shape
-    limit = (1 << SIZE_BITS) - 1
-    part = k if k <= config.k_limit else config.k_limit // config.rows * config.rows
-    for rows in _parts(m, limit):
-        for columns in _parts(n, limit):
-            for place, depth in enumerate(_parts(k, part)):
-                yield Gemm(m=rows, n=columns, k=depth, requant=part == k, accumulate=place > 0)
-
-
-def _parts(size: int, most: int) -> Iterator[int]:
-    for start in range(0, size, most):
-        yield min(most, size - start)

@@ -9,7 +9,7 @@ from .matrix_file import load_matrix, write_matrix
 from .runtime import GemmResult, RunResult, Runtime, overflows
 from .scratch import Scratch
 from .simulator import Simulator
-from .splitting import depth_slices, size_slices
+from .workspace import Workspace
 
 __all__ = [
     "ALIGNMENT",
@@ -24,12 +24,11 @@ __all__ = [
     "Runtime",
     "Scratch",
     "Simulator",
+    "Workspace",
     "check_bias",
     "check_matrix",
     "check_result",
-    "depth_slices",
     "load_matrix",
     "overflows",
-    "size_slices",
     "write_matrix",
 ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.accelerator.registers import FLAGS
@@ -17,11 +17,12 @@ from tilewright_sim.models import gemm as golden
 from tilewright_sim.models.cycles import Bus, Gemm, estimate
 
 from .allocator import Allocator
-from .arrays import DeviceArray, Parameters, check_bias, check_matrix
-from .descriptor import Descriptor, flag_bits
+from .arrays import check_bias, check_matrix
+from .descriptor import Descriptor
 from .device import Device
 from .driver import Capabilities, Driver
-from .splitting import ProductPlan, size_slices
+from .product_plan import plan_product
+from .workspace import Workspace
 
 __all__ = ["GemmResult", "RunResult", "Runtime"]
 
@@ -61,7 +62,7 @@ class GemmResult(RunResult):
     c: NDArray
 
 
-class Runtime:
+class Runtime(Workspace):
     """Runs products on a `Device`: arrays in its memory, descriptors, results with their cost.
 
     Several threads may use it: `gemm` and `submit` wait until the run of another thread has ended. From a progress
@@ -79,14 +80,12 @@ class Runtime:
     """
 
     def __init__(self, device: Device, config: AcceleratorConfig, bus: Bus = Bus(), ring_log2: int = 8):  # noqa: B008  # frozen
-        self.config = config
-        self.device = device
+        # Address 0 stays free: a forgotten address then fails to be that of an array.
+        super().__init__(device, config, Allocator(range(device.memory.start + 4096, device.memory.stop)))
         self.bus = bus
         self._limits: dict[tuple[int, ...], int] = {}
         self._turn = threading.RLock()
         self._running = False
-        # Address 0 stays free: a forgotten address then fails to be that of an array.
-        self.allocator = Allocator(range(device.memory.start + 4096, device.memory.stop))
         self.driver = Driver(device, self.allocator, ring_log2)
         wanted = Capabilities.of(config)
         if self.driver.capabilities != wanted:
@@ -147,18 +146,10 @@ class Runtime:
         if overflow == "raise" and (count := overflows(a, b, bias, old)):
             raise TilewrightError(f"{count:,} of {m * n:,} sums do not fit into int32: split K, or make values smaller")
         with self._turn, ExitStack() as stack:
-            plan = ProductPlan(self, stack)
-            pieces = [
-                (rows, columns, plan.add(a[rows], b[columns], None if bias is None else bias[columns],
-                                         None if requant is None or on_host else requant.part(columns),
-                                         None if old is None else old[rows, columns]))
-                for rows in size_slices(self.config, m)
-                for columns in size_slices(self.config, n)
-            ]  # fmt: skip
+            plan = plan_product(self, stack, a, b, bias, None if on_host else requant, old)
             run = self.submit(plan.descriptors, progress)
             c = np.empty((m, n), dtype=np.int8 if requant and not on_host else np.int32)
-            for rows, columns, piece in pieces:
-                c[rows, columns] = piece.numpy()
+            plan.collect(c)
         if requant is not None and on_host:
             c = replace(requant, rounding=self.config.rounding).apply(c).astype(np.int8)
         busy = m * n * k / self._capacity(run.cycles)
@@ -206,79 +197,6 @@ class Runtime:
         cycles, counters = self._end()
         macs = sum(one.m * one.n * one.k for one in descriptors)
         return RunResult(cycles, counters, macs / self._capacity(cycles), len(descriptors), seconds)
-
-    def array(self, values: ArrayLike, dtype: DTypeLike | None = None) -> DeviceArray:
-        """Copy an int8 or int32 matrix into the device's memory."""
-        try:
-            matrix = np.asarray(values, dtype=dtype)
-        except (TypeError, ValueError):
-            raise TilewrightError("this is not an array of numbers: it must be int8 or int32 [rows, columns]") from None
-        array = self.empty(matrix.shape, matrix.dtype)
-        array.write(matrix)
-        return array
-
-    def empty(self, shape: tuple[int, ...], dtype: DTypeLike = np.int32) -> DeviceArray:
-        """Make room for an int8 or int32 matrix in the device's memory."""
-        stride_limit = self.config.stride_limit
-        return DeviceArray(self.device, self.allocator, shape, dtype, self.config.word_bytes, stride_limit)  # type: ignore[arg-type]  # checked there
-
-    def parameters(self, n: int, bias: ArrayLike | None = None, requant: golden.Requant | None = None) -> Parameters:
-        """Put biases, multipliers and shifts for ``n`` columns into the device's memory."""
-        return Parameters(self.device, self.allocator, n, bias, requant)
-
-    def descriptor(
-        self,
-        a: DeviceArray,
-        b: DeviceArray,
-        c: DeviceArray,
-        parameters: Parameters | None = None,
-        *,
-        accumulate: bool = False,
-        fences: str = "",
-        interrupt: bool = False,
-    ) -> Descriptor:
-        """Return the descriptor of one product.
-
-        Parameters
-        ----------
-        a, b, c : DeviceArray
-            int8 [m, k], int8 [n, k], and int32 or int8 [m, n].
-        parameters : Parameters, optional
-            The bias, and what an int8 result needs.
-        accumulate : bool
-            Add to the int32 that is in ``c``.
-        fences : str
-            Any of the letters "abc": wait for all earlier descriptors before that is read.
-        interrupt : bool
-            Raise the interrupt on completion.
-        """
-        (m, k), n = a.shape, b.shape[0]
-        if b.shape[1] != k or c.shape != (m, n):
-            raise TilewrightError(f"A {list(a.shape)}, B {list(b.shape)}, C {list(c.shape)}: not [m,k], [n,k], [m,n]")
-        if a.dtype != np.int8 or b.dtype != np.int8:
-            raise TilewrightError(f"A is {a.dtype} and B {b.dtype}: both must be int8")
-        requant = parameters.requant if parameters else None
-        if (c.dtype == np.int8) != (requant is not None):
-            raise TilewrightError(f"C is {c.dtype}: an int8 C, and no other, needs parameters with a Requant")
-        if parameters and parameters.n != n:
-            raise TilewrightError(f"the parameters are for {parameters.n} columns, C has {n}")
-        if parameters and accumulate:
-            raise TilewrightError("accumulating on C goes with neither bias nor requantization")
-        unknown = set(fences) - set("abc")
-        if unknown:
-            raise TilewrightError(f"fences = {fences!r}: letters a, b and c only")
-        flags = [*(f"FENCE_{letter.upper()}" for letter in fences)]
-        flags += ["ACCUMULATE"] if accumulate else []
-        flags += ["INTERRUPT"] if interrupt else []
-        flags += ["REQUANT" if requant else "BIAS"] if parameters else []
-        return Descriptor(
-            flags=flag_bits(*flags),
-            m=m, n=n, k=k,
-            a_address=a.address, b_address=b.address, c_address=c.address,
-            parameter_address=parameters.address if parameters else 0,
-            a_stride=a.stride, b_stride=b.stride, c_stride=c.stride,
-            **({name: getattr(requant, name) for name in ("zero_point", "minimum", "maximum")} if requant else {}),
-        )  # fmt: skip
 
     def _begin(self) -> None:
         """Called before the doorbell."""

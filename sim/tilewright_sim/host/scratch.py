@@ -3,7 +3,7 @@
 from numpy.typing import DTypeLike, NDArray
 
 from .arrays import DeviceArray, DeviceView
-from .runtime import Runtime
+from .workspace import Workspace
 
 __all__ = ["Scratch"]
 
@@ -13,15 +13,15 @@ class Scratch:
 
     Parameters
     ----------
-    runtime : Runtime
+    workspace : Workspace
     rows, columns : int
         The largest shape.
     dtype : int8 or int32
     """
 
-    def __init__(self, runtime: Runtime, rows: int, columns: int, dtype: DTypeLike):
-        self._word = runtime.config.word_bytes
-        self._array = runtime.empty((rows, columns), dtype)
+    def __init__(self, workspace: Workspace, rows: int, columns: int, dtype: DTypeLike):
+        self._word = workspace.config.word_bytes
+        self._array = workspace.empty((rows, columns), dtype)
 
     def view(self, rows: int, columns: int) -> DeviceView:
         """Return a matrix of this shape, its rows as close as the bus allows."""

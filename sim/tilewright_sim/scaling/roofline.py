@@ -21,17 +21,16 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
 
-from tilewright.accelerator.contract import SIZE_BITS, AcceleratorConfig
-from tilewright_sim.models.cycles import Bus, Gemm, estimate, traffic
+from tilewright.accelerator.contract import AcceleratorConfig
+from tilewright_sim.models.cycles import Bus, Gemm, estimate, split_gemm, traffic
 
 from .machine import Machine
 from .workload import Layer
 
-__all__ = ["EXCHANGED_BYTES", "Phase", "Row", "phase", "pieces"]
+__all__ = ["EXCHANGED_BYTES", "Phase", "Row", "phase"]
 
 EXCHANGED_BYTES = 4
 """Of an element that crosses a link: an int32 sum, or a float32 of the residual stream."""
-_PIECE = 1 << SIZE_BITS - 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,20 +113,6 @@ class Phase:
             "tokens_per_s_alone": self.tokens / self.seconds,
             "joules_per_token": self.joules / self.tokens if self.joules is not None and self.tokens else None,
         }
-
-
-def pieces(config: AcceleratorConfig, gemm: Gemm) -> list[Gemm]:
-    """Cut a product into what descriptors take; parts along K are added up in memory, as int32."""
-    deep = gemm.k if gemm.k <= config.k_limit else config.k_limit // config.rows * config.rows
-    return [
-        Gemm(
-            m=min(_PIECE, gemm.m - row), n=min(_PIECE, gemm.n - column), k=min(deep, gemm.k - start),
-            requant=gemm.requant and deep == gemm.k, accumulate=start > 0,
-        )
-        for row in range(0, gemm.m, _PIECE)
-        for column in range(0, gemm.n, _PIECE)
-        for start in range(0, gemm.k, deep)
-    ]  # fmt: skip
 
 
 def phase(machine: Machine, name: str, layers: list[Layer], tokens: int, int8: bool = False, stream: int = 0) -> Phase:
@@ -213,12 +198,12 @@ def _deal(machine: Machine, layer: Layer, requant: bool) -> tuple[Gemm, int, int
 
 
 def _beats(config: AcceleratorConfig, gemm: Gemm) -> int:
-    return sum(sum(traffic(config, piece)) for piece in pieces(config, gemm))
+    return sum(sum(traffic(config, part)) for part in split_gemm(config, gemm))
 
 
 @lru_cache(maxsize=4096)
 def _tile_cycles(config: AcceleratorConfig, gemm: Gemm, count: int, share: float, latency: int) -> tuple[int, float]:
     """Cycles of one tile, and those of its bus at one beat a cycle."""
-    queue = pieces(config, gemm) * count
+    queue = split_gemm(config, gemm) * count
     guess = estimate(config, queue, Bus(latency=latency, bandwidth=share))
     return guess.cycles, guess.bus_cycles * share

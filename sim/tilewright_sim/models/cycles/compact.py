@@ -5,7 +5,7 @@ import math
 from tilewright.accelerator.compact import SerialRequantizer
 from tilewright.accelerator.contract import DESCRIPTOR_BYTES, AcceleratorConfig
 
-from .queue_model import Bus, Gemm, Shape
+from .shape import Bus, Gemm, Shape
 
 __all__ = ["compact_cycles"]
 
@@ -23,8 +23,8 @@ def compact_cycles(config: AcceleratorConfig, queue: list[Gemm], bus: Bus) -> in
     """Return the cycles of a queue: one descriptor after the other.
 
     Within a descriptor a tile of sums is stored while the next one is loaded and multiplied, the slower of both
-    decides; the operands of the epilogue are read when the tile before has been stored. Coarser than `Walk`: off by
-    up to 13 % in 40 random products of up to 68 rows and columns without latency.
+    decides; the operands of the epilogue are read when the tile before has been stored. Coarser than `QueueModel`:
+    off by up to 13 % in 40 random products of up to 68 rows and columns without latency.
     """
     return sum(_cycles(config, gemm, bus) for gemm in queue)
 

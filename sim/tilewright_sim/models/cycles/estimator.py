@@ -1,7 +1,7 @@
 """How many cycles the accelerator takes, worked out chunk by chunk without simulating a cycle.
 
-`cycle_walk` walks the loop nest of the hardware (M-block, N-tile, K-chunk) once. Where a loop is long, some of its
-rounds are walked and the rest follow in a straight line.
+`QueueModel` runs the loop nest of the hardware (M-block, N-tile, K-chunk) once. Of a long loop only some rounds are
+run; the time of the others is extrapolated linearly.
 """
 
 import math
@@ -12,13 +12,14 @@ from tilewright.accelerator.contract import DESCRIPTOR_BYTES, AcceleratorConfig
 from tilewright.base import TilewrightError
 
 from .compact import compact_cycles
-from .queue_model import Bus, Gemm, Shape, Walk
+from .queue_model import QueueModel
+from .shape import Bus, Gemm, Shape
 
 __all__ = ["Bus", "Estimate", "Gemm", "estimate", "traffic"]
 
-_WALKED_BLOCKS = 6
-_WALKED_TILES = 24
-_WALKED_STEPS = 100_000
+_MODELLED_BLOCKS = 6
+_MODELLED_TILES = 24
+_MODELLED_STEPS = 100_000
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,9 @@ def _check(config: AcceleratorConfig, gemm: Gemm) -> None:
 
 
 def _queue_cycles(config: AcceleratorConfig, queue: list[Gemm], bus: Bus) -> int:
-    """Walk the queue, or shorter ones of the same kind and lengthen the result."""
-    if sum(Shape(config, gemm).steps for gemm in queue) <= _WALKED_STEPS:
-        return round(Walk(config, bus, queue).run())
+    """Model the queue; a long one from shorter ones of the same kind, extrapolated."""
+    if sum(Shape(config, gemm).steps for gemm in queue) <= _MODELLED_STEPS:
+        return round(QueueModel(config, bus, queue).run())
     if len(queue) > 16:
         few = _queue_cycles(config, queue[:8], bus)
         more = _queue_cycles(config, queue[:16], bus)
@@ -87,10 +88,10 @@ def _queue_cycles(config: AcceleratorConfig, queue: list[Gemm], bus: Bus) -> int
     short = [_shortened(config, gemm) for gemm in queue]
     long = [place for place, gemm in enumerate(queue) if gemm != short[place]]
     if not long:
-        return round(Walk(config, bus, queue).run())
+        return round(QueueModel(config, bus, queue).run())
     if len(long) == 1:
         return _lengthened(config, queue, long[0], bus)
-    # Each by itself among short ones: all together would take four walks to the power of their number.
+    # Each by itself among short ones: all together would take 4 runs to the power of their number.
     base = _queue_cycles(config, short, bus)
     extra: dict[tuple[Gemm, bool], int] = {}
     for place in long:
@@ -102,9 +103,9 @@ def _queue_cycles(config: AcceleratorConfig, queue: list[Gemm], bus: Bus) -> int
 
 
 def _rounds(config: AcceleratorConfig, gemm: Gemm) -> list[tuple[str, int, int, int]]:
-    """Of the loops over M and N that are worth cutting short: field, length of a round, rounds, and those walked."""
-    loops = (("m", Shape(config, gemm).block_rows, _WALKED_BLOCKS), ("n", config.cols, _WALKED_TILES))
-    counted = [(field, unit, math.ceil(getattr(gemm, field) / unit), walked) for field, unit, walked in loops]
+    """The loops over M and N that are worth cutting short: field, length of a round, rounds, and rounds to model."""
+    loops = (("m", Shape(config, gemm).block_rows, _MODELLED_BLOCKS), ("n", config.cols, _MODELLED_TILES))
+    counted = [(field, unit, math.ceil(getattr(gemm, field) / unit), modelled) for field, unit, modelled in loops]
     return [loop for loop in counted if loop[2] > 2 * loop[3]]
 
 
@@ -115,18 +116,18 @@ def _cut(gemm: Gemm, field: str, unit: int, rounds: int, kept: int) -> Gemm:
 
 
 def _shortened(config: AcceleratorConfig, gemm: Gemm) -> Gemm:
-    for field, unit, rounds, walked in _rounds(config, gemm):
-        gemm = _cut(gemm, field, unit, rounds, 2 * walked)
+    for field, unit, rounds, modelled in _rounds(config, gemm):
+        gemm = _cut(gemm, field, unit, rounds, 2 * modelled)
     return gemm
 
 
 def _lengthened(config: AcceleratorConfig, queue: list[Gemm], place: int, bus: Bus) -> int:
-    field, unit, rounds, walked = _rounds(config, queue[place])[0]
+    field, unit, rounds, modelled = _rounds(config, queue[place])[0]
     fewer, more = (
         _queue_cycles(config, [*queue[:place], _cut(queue[place], field, unit, rounds, kept), *queue[place + 1 :]], bus)
-        for kept in (walked, 2 * walked)
+        for kept in (modelled, 2 * modelled)
     )
-    return round(more + (rounds - 2 * walked) * (more - fewer) / walked)
+    return round(more + (rounds - 2 * modelled) * (more - fewer) / modelled)
 
 
 def _read_beats(config: AcceleratorConfig, gemm: Gemm) -> int:

@@ -1,20 +1,18 @@
-"""One walk through a queue of products, burst by burst and packet by packet, for `cycle_model`.
+"""The cycles of a queue of products, worked out burst by burst and packet by packet.
 
-Nothing is simulated cycle by cycle: for each thing that a cycle's work needs (an address on the bus, the weights, a
-bank of accumulators, a place among the bursts in flight) only the cycle is kept in which it is free again.
+Nothing is simulated cycle by cycle. The model keeps, for each resource (the address channel, the weights, a bank of
+accumulators, a slot among the bursts in flight), only the cycle in which it is free again.
 """
 
 import math
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass
-from numbers import Real
 
 from tilewright.accelerator.contract import DESCRIPTOR_BYTES, AcceleratorConfig
-from tilewright.base import TilewrightError
 from tilewright.tile import MatmulTile
 
-__all__ = ["Bus", "Gemm", "Shape", "Walk"]
+from .shape import Bus, Gemm, Shape
+
+__all__ = ["QueueModel"]
 
 # Cycles through parts of the hardware, from its datasheets and from measurement.
 PLAN = 11  # from the last word of a descriptor to the first request for A and B, besides `addr_bits`
@@ -33,74 +31,6 @@ BETWEEN = 2  # between two tiles of sums
 QUEUE = 16  # words between the epilogue and the writer
 
 NEVER = math.inf
-
-
-@dataclass(frozen=True, kw_only=True)
-class Gemm:
-    """One product ``C[m, n] = A[m, k] · B[n, k]ᵀ``: its sizes, and whether C is int8 (`requant`) or int32."""
-
-    m: int
-    n: int
-    k: int
-    requant: bool = True
-    bias: bool = False
-    accumulate: bool = False
-
-    @property
-    def macs(self) -> int:
-        """Products of two elements."""
-        return self.m * self.n * self.k
-
-    @property
-    def parameter_rows(self) -> int:
-        """Arrays of parameters that are read for each N-tile."""
-        return 3 if self.requant else int(self.bias)
-
-    @property
-    def result_bytes(self) -> int:
-        """Bytes of an element of C."""
-        return 1 if self.requant else 4
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bus:
-    """What the memory is capable of: latency in cycles, and beats per cycle, of reads and of writes each."""
-
-    latency: int = 0
-    bandwidth: float = 1.0
-    shared: bool = False
-
-    def __post_init__(self):
-        if not isinstance(self.latency, Real) or not 0 <= float(self.latency) <= 1_000_000:
-            raise TilewrightError(f"latency = {self.latency!r}: must be 0 to 1000000 cycles")
-        if not isinstance(self.bandwidth, Real) or not 1e-8 <= float(self.bandwidth) <= 1024:
-            raise TilewrightError(f"bandwidth = {self.bandwidth!r}: must be 1e-08 to 1024 beats per cycle")
-
-
-class Shape:
-    """How the hardware cuts a product up; see `AcceleratorConfig.job_shape`."""
-
-    def __init__(self, config: AcceleratorConfig, gemm: Gemm):
-        self.chunk = config.long_chunk_words if gemm.m < config.cols else config.chunk_words
-        self.k_words = math.ceil(gemm.k / config.rows)
-        self.chunks = math.ceil(self.k_words / self.chunk)
-        self.block_rows = min(config.acc_rows, config.half_words // (self.chunks * self.chunk))
-        self.blocks = list(_cut(gemm.m, self.block_rows))
-        self.tiles = list(_cut(gemm.n, config.cols))
-        self.chunk_words = list(_cut(self.k_words, self.chunk))
-        self.chunk_bytes = [words * config.rows for words in self.chunk_words]
-        self.chunk_bytes[-1] -= self.k_words * config.rows - gemm.k
-        self.stride = math.ceil(gemm.k / config.word_bytes)
-
-    @property
-    def steps(self) -> int:
-        """Chunks that are executed."""
-        return len(self.blocks) * len(self.tiles) * self.chunks
-
-
-def _cut(size: int, part: int) -> Iterator[int]:
-    for start in range(0, size, part):
-        yield min(part, size - start)
 
 
 class _Bursts:
@@ -147,8 +77,17 @@ class _Block:
         self.done = NEVER
 
 
-class Walk:
-    """All products of a queue; `run` returns the cycle in which the last is complete."""
+class QueueModel:
+    """Runs the loop nest of the hardware over all products of a queue, once.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        Of the variant `fast`.
+    bus : Bus
+    queue : list of Gemm
+        In the order in which they are submitted, behind one doorbell.
+    """
 
     def __init__(self, config: AcceleratorConfig, bus: Bus, queue: list[Gemm]):
         self.config = config

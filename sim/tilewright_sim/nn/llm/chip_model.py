@@ -1,8 +1,7 @@
 """The network on the accelerator: weights, keys and values in the device's memory, products as queued descriptors."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from itertools import product
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,14 +9,11 @@ from numpy.typing import NDArray
 from tilewright.base import TilewrightError
 from tilewright_sim.host import (
     ALIGNMENT,
-    Descriptor,
     DeviceArray,
     DeviceView,
     RunResult,
     Runtime,
     Scratch,
-    depth_slices,
-    size_slices,
 )
 from tilewright_sim.nn import LlamaConfig
 
@@ -238,25 +234,11 @@ class ChipModel:
         return sums
 
     def _run(self, kind: str, number: int, products: Sequence[_Trio]) -> None:
-        descriptors = [descriptor for a, b, c in products for descriptor in self._descriptors(a, b, c)]
+        descriptors = [descriptor for a, b, c in products for descriptor in self.chip.descriptors(a, b, c)]
         run = self.chip.submit(descriptors, self.progress)
         self.account.add(self._phase, kind, [(*a.shape[:1], *b.shape) for a, b, _ in products], run)
         if self.ran:
             self.ran(kind, number, run)
-
-    def _descriptors(self, a: DeviceArray, b: DeviceArray, c: DeviceArray) -> Iterator[Descriptor]:
-        """One, or several where a size is more than one takes."""
-        config = self.chip.config
-        for rows, columns in product(size_slices(config, a.shape[0]), size_slices(config, b.shape[0])):
-            for part in depth_slices(config, b.shape[1]):
-                later = part.start > 0
-                yield self.chip.descriptor(
-                    DeviceView.of(a, rows, part),
-                    DeviceView.of(b, columns, part),
-                    DeviceView.of(c, rows, columns),
-                    accumulate=later,
-                    fences="c" if later else "",
-                )
 
     def _tell(self, layer: int, name: str, sums: NDArray) -> None:
         if self.observe:

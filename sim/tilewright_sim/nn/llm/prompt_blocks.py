@@ -1,9 +1,7 @@
 """How many tokens of a prompt to read together."""
 
-import math
-
 from tilewright.accelerator.contract import AcceleratorConfig
-from tilewright_sim.models.cycles import Gemm, Shape
+from tilewright_sim.models.cycles import Gemm, Shape, split_gemm
 from tilewright_sim.nn import LlamaConfig
 
 __all__ = ["MOST", "block_cycles", "plan_blocks"]
@@ -46,8 +44,7 @@ def block_cycles(config: AcceleratorConfig, model: LlamaConfig, tokens: int) -> 
     bring = config.cols * config.rows / config.word_bytes
     total = 0.0
     for n, k in layers:
-        deep = min(k, config.k_limit)
-        shape = Shape(config, Gemm(m=tokens, n=n, k=deep, requant=False))
-        tiles = math.ceil(n / config.cols) * shape.k_words * math.ceil(k / deep)
-        total += sum(max(rows, bring) for rows in shape.blocks) * tiles
+        for part in split_gemm(config, Gemm(m=tokens, n=n, k=k, requant=False)):
+            shape = Shape(config, part)
+            total += sum(max(rows, bring) for rows in shape.blocks) * len(shape.tiles) * shape.k_words
     return model.layers * (total + _HANDOVER)

@@ -15,7 +15,7 @@ from tilewright_sim.cli import main as cli
 from tilewright_sim.models.cycles import Bus, Gemm, estimate, traffic
 from tilewright_sim.nn import MODELS, Transformer
 from tilewright_sim.scaling import Machine, TileCost, split_chips
-from tilewright_sim.scaling.roofline import phase, pieces
+from tilewright_sim.scaling.roofline import phase
 from tilewright_sim.scaling.workload import Layer, decode, prefill, shapes_layer
 
 NANO = AcceleratorConfig.preset("nano")
@@ -104,12 +104,6 @@ def test_columns_are_dealt_out_to_tiles_and_whole_products_first():
     assert row.cycles == estimate(NANO, [Gemm(m=8, n=12, k=16, requant=False)]).cycles  # 9 columns of cols, 3 a tile
     (row,) = phase(Machine(config=NANO, tiles=4), "x", [Layer(kind="x", m=8, n=33, k=16, count=5)], 0).rows
     assert row.cycles == estimate(NANO, [Gemm(m=8, n=33, k=16, requant=False)] * 2).cycles
-
-
-def test_what_no_descriptor_takes_is_cut_up():
-    parts = pieces(NANO, Gemm(m=70_000, n=5, k=5000))
-    assert sum(part.macs for part in parts) == 70_000 * 5 * 5000
-    assert all(part.m < 1 << 16 and part.k <= NANO.k_limit and not part.requant for part in parts)
 
 
 @pytest.mark.parametrize(

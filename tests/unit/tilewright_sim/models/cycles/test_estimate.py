@@ -58,14 +58,14 @@ def test_loops_that_are_cut_short_give_the_same_as_the_long_way(shape, monkeypat
         gemm = Gemm(m=m, n=n, k=k)
         full = estimate(config, [gemm], Bus(latency=20)).cycles
         with monkeypatch.context() as patch:
-            patch.setattr(cycle_model, "_WALKED_STEPS", 100)
+            patch.setattr(cycle_model, "_MODELLED_STEPS", 100)
             assert estimate(config, [gemm], Bus(latency=20)).cycles == pytest.approx(full, rel=0.005)
 
 
 def test_a_long_queue_is_cut_short_too(monkeypatch):
     queue = [Gemm(m=64, n=192, k=64)] * 100
     full = estimate(CONFIGS["small"], queue).cycles
-    monkeypatch.setattr(cycle_model, "_WALKED_STEPS", 100)
+    monkeypatch.setattr(cycle_model, "_MODELLED_STEPS", 100)
     assert estimate(CONFIGS["small"], queue).cycles == pytest.approx(full, rel=0.005)
 
 
@@ -73,12 +73,12 @@ def test_a_long_queue_is_cut_short_too(monkeypatch):
 def test_long_products_in_a_queue_are_cut_short_one_by_one(shapes, monkeypatch):
     queue = [Gemm(m=m, n=n, k=k) for m, n, k in shapes]
     full = estimate(CONFIGS["small"], queue, Bus(latency=20)).cycles
-    walks = []
-    run = cycle_model.Walk.run
-    monkeypatch.setattr(cycle_model.Walk, "run", lambda walk: walks.append(1) or run(walk))
-    monkeypatch.setattr(cycle_model, "_WALKED_STEPS", 100)
+    runs = []
+    run = cycle_model.QueueModel.run
+    monkeypatch.setattr(cycle_model.QueueModel, "run", lambda model: runs.append(1) or run(model))
+    monkeypatch.setattr(cycle_model, "_MODELLED_STEPS", 100)
     assert estimate(CONFIGS["small"], queue, Bus(latency=20)).cycles == pytest.approx(full, rel=0.005)
-    assert len(walks) <= 1 + 4 * len(queue)
+    assert len(runs) <= 1 + 4 * len(queue)
 
 
 def test_the_largest_product_is_estimated_in_a_moment():
