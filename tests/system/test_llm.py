@@ -37,9 +37,9 @@ def test_a_small_model_answers_as_the_golden_model(model, name):
     counts = [len(part) for part in parts] + [1] * 4
     ends = np.cumsum(counts)
     sizes = model.config
-    linear = 2 * sizes.width + sizes.q_width + 2 * sizes.kv_width + 2 * sizes.hidden
+    linear = 2 * sizes.hidden + sizes.q_width + 2 * sizes.kv_width + 2 * sizes.ffn
     attention = [count * sizes.heads * (end + sizes.head_width) for count, end in zip(counts, ends, strict=True)]
-    sums = sizes.layers * (sum(counts) * linear + sum(attention)) + 5 * sizes.vocabulary
+    sums = sizes.layers * (sum(counts) * linear + sum(attention)) + 5 * sizes.vocab
     assert checked.compared == sums
 
 

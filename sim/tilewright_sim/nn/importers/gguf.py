@@ -137,8 +137,8 @@ class GgufModel:
         heads = self._field(f"{_ARCHITECTURE}.attention.head_count")
         if isinstance(heads, list):
             raise TilewrightError(f"{self.path} has another number of heads in each layer, which is not supported")
-        heads, width = self._number("attention.head_count"), self._number("embedding_length")
-        head_width = self._number("attention.key_length", max(width // heads, 1))
+        heads, hidden = self._number("attention.head_count"), self._number("embedding_length")
+        head_width = self._number("attention.key_length", max(hidden // heads, 1))
         for name in ("rope.dimension_count", "attention.value_length"):
             if self._number(name, head_width) != head_width:
                 raise TilewrightError(f"{self.path}: {name} is not the width of a head, {head_width}: not supported")
@@ -146,9 +146,9 @@ class GgufModel:
             raise TilewrightError(f"{self.path} has no tensor token_embd.weight: it is incomplete, or no Llama model")
         return LlamaConfig(
             layers=self._number("block_count"),
-            width=width,
-            hidden=self._number("feed_forward_length"),
-            vocabulary=_shape(self._tensors["token_embd.weight"])[0],
+            hidden=hidden,
+            ffn=self._number("feed_forward_length"),
+            vocab=_shape(self._tensors["token_embd.weight"])[0],
             heads=heads,
             kv_heads=self._number("attention.head_count_kv", heads),
             head_width=head_width,

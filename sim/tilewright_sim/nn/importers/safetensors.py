@@ -147,15 +147,15 @@ class SafetensorsModel:
                 raise TilewrightError(f"{file} does not say {name}")
             return number(file, name, default if value is None else value, whole=whole)
 
-        heads, width = get("num_attention_heads"), get("hidden_size")
+        heads, hidden = get("num_attention_heads"), get("hidden_size")
         return LlamaConfig(
             layers=get("num_hidden_layers"),
-            width=width,
-            hidden=get("intermediate_size"),
-            vocabulary=get("vocab_size"),
+            hidden=hidden,
+            ffn=get("intermediate_size"),
+            vocab=get("vocab_size"),
             heads=heads,
             kv_heads=get("num_key_value_heads", heads),
-            head_width=get("head_dim", max(width // heads, 1)),
+            head_width=get("head_dim", max(hidden // heads, 1)),
             context=get("max_position_embeddings"),
             rope_base=get("rope_theta", rope.get("rope_theta", 10000.0), whole=False),
             epsilon=get("rms_norm_eps", whole=False),

@@ -61,22 +61,22 @@ def finite(file: object, name: str, values: NDArray[np.float32]) -> NDArray[np.f
 
 def tensor_shapes(config: LlamaConfig) -> Iterator[tuple[str, tuple[int, ...]]]:
     """Yield the name and the shape of every tensor of a model."""
-    width, hidden = config.width, config.hidden
-    yield "token_embd.weight", (config.vocabulary, width)
+    hidden, ffn = config.hidden, config.ffn
+    yield "token_embd.weight", (config.vocab, hidden)
     for layer in range(config.layers):
         prefix = f"blk.{layer}."
-        yield prefix + "attn_norm.weight", (width,)
-        yield prefix + "attn_q.weight", (config.q_width, width)
-        yield prefix + "attn_k.weight", (config.kv_width, width)
-        yield prefix + "attn_v.weight", (config.kv_width, width)
-        yield prefix + "attn_output.weight", (width, config.q_width)
-        yield prefix + "ffn_norm.weight", (width,)
-        yield prefix + "ffn_gate.weight", (hidden, width)
-        yield prefix + "ffn_up.weight", (hidden, width)
-        yield prefix + "ffn_down.weight", (width, hidden)
-    yield "output_norm.weight", (width,)
+        yield prefix + "attn_norm.weight", (hidden,)
+        yield prefix + "attn_q.weight", (config.q_width, hidden)
+        yield prefix + "attn_k.weight", (config.kv_width, hidden)
+        yield prefix + "attn_v.weight", (config.kv_width, hidden)
+        yield prefix + "attn_output.weight", (hidden, config.q_width)
+        yield prefix + "ffn_norm.weight", (hidden,)
+        yield prefix + "ffn_gate.weight", (ffn, hidden)
+        yield prefix + "ffn_up.weight", (ffn, hidden)
+        yield prefix + "ffn_down.weight", (hidden, ffn)
+    yield "output_norm.weight", (hidden,)
     if not config.tied:
-        yield "output.weight", (config.vocabulary, width)
+        yield "output.weight", (config.vocab, hidden)
 
 
 def check_tensors(shapes: dict[str, tuple[int, ...]], config: LlamaConfig, file: object) -> None:

@@ -96,7 +96,7 @@ class ChipModel:
         self._results = Scratch(chip, *_result_shape(config, context, block), np.int32)
 
     def forward(self, tokens: list[int], *, logits: str = "last") -> NDArray[np.float32]:
-        """Read tokens and return logits [rows, vocabulary], of the ``last`` token or of ``none``.
+        """Read tokens and return logits [rows, vocab], of the ``last`` token or of ``none``.
 
         Raises
         ------
@@ -112,7 +112,7 @@ class ChipModel:
         x = self._layers(tokens)
         self.length += len(tokens)
         if logits == "none":
-            result = np.empty((0, self.model.config.vocabulary), dtype=np.float32)
+            result = np.empty((0, self.model.config.vocab), dtype=np.float32)
         else:
             result = self._last(self._ops.norm(x[-1:], self.model.output_norm))
         self.account.read(self._phase, len(tokens), time.perf_counter() - start)
@@ -144,7 +144,7 @@ class ChipModel:
 
     def _last(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         values, scale = self._ops.quantize(x)
-        c = self._results.view(1, self.model.config.vocabulary)
+        c = self._results.view(1, self.model.config.vocab)
         self._run("logits", len(self.model.layers), [(self._operands.put(values), self._logits_weight, c)])
         sums = c.numpy()
         self._tell(len(self.model.layers), "logits", sums)
@@ -260,10 +260,10 @@ def device_bytes(model: Int8Model, context: int, block: int = MOST, word_bytes: 
 
 def _operand_shape(config: LlamaConfig, context: int, block: int) -> tuple[int, int]:
     """Room for activations of a block, and for its probabilities."""
-    return config.heads * block, max(context, config.width, config.q_width, config.hidden, config.head_width)
+    return config.heads * block, max(context, config.hidden, config.q_width, config.ffn, config.head_width)
 
 
 def _result_shape(config: LlamaConfig, context: int, block: int) -> tuple[int, int]:
     """Room for the sums of a block, or for the logits of one token."""
-    widest = max(context, config.q_width + config.kv_width, 2 * config.hidden, config.width, block)
-    return max(config.heads * block, block + config.kv_width, -(-config.vocabulary // widest)), widest
+    widest = max(context, config.q_width + config.kv_width, 2 * config.ffn, config.hidden, block)
+    return max(config.heads * block, block + config.kv_width, -(-config.vocab // widest)), widest

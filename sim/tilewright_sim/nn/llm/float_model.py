@@ -33,7 +33,7 @@ class FloatModel:
     def forward(
         self, texts: list[list[int]], progress: Callable[[int, int], None] | None = None
     ) -> Iterator[NDArray[np.float32]]:
-        """Yield the logits [tokens, vocabulary] after each token, text by text.
+        """Yield the logits [tokens, vocab] after each token, text by text.
 
         All texts go through a layer before the next is read; ``progress`` is told how many layers are done.
         """
@@ -56,7 +56,7 @@ class FloatModel:
     def layer(
         self, x: NDArray[np.float32], weights: Weights, observe: Callable[[str, NDArray], None] | None = None
     ) -> NDArray[np.float32]:
-        """Return what a layer makes of a text [tokens, width].
+        """Return what a layer makes of a text [tokens, hidden].
 
         ``observe`` is told what goes into ``attn_q``, ``ffn_gate`` and ``ffn_down``, [tokens, inputs].
         """

@@ -16,7 +16,7 @@ class Forward(Protocol):
     """A model that remembers what it has read: on the chip, checked, or golden."""
 
     def forward(self, tokens: list[int], *, logits: str = "last") -> NDArray[np.float32]:
-        """Read tokens and return logits [rows, vocabulary], of the ``last`` token or of ``none``."""
+        """Read tokens and return logits [rows, vocab], of the ``last`` token or of ``none``."""
 
 
 def check_length(config: LlamaConfig, prompt: list[int], most: int) -> None:

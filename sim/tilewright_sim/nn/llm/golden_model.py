@@ -20,8 +20,8 @@ Observe = Callable[[int, str, NDArray], None]
 """Is told of every tensor of sums: the layer (or the number of layers, for the last), the operation, the values.
 
 The operations are ``queries`` [tokens, q_width], ``keys`` and ``values`` [tokens, kv_width], ``scores`` [heads, tokens,
-context], ``mixed`` [heads, tokens, head_width], ``output`` [tokens, width], ``gate`` and ``up`` [tokens, hidden],
-``down`` [tokens, width], ``logits`` [1, vocabulary]; all integers in the range of int32.
+context], ``mixed`` [heads, tokens, head_width], ``output`` [tokens, hidden], ``gate`` and ``up`` [tokens, ffn],
+``down`` [tokens, hidden], ``logits`` [1, vocab]; all integers in the range of int32.
 """
 _EXACT = 1024  # products of int8 whose sum is exact in float32: 1024 * 128 * 128 = 2**24
 
@@ -68,7 +68,7 @@ class GoldenModel:
         self._value_scales = np.zeros(shape, dtype=np.float32)
 
     def forward(self, tokens: list[int], *, logits: str = "last") -> NDArray[np.float32]:
-        """Read tokens and return logits [rows, vocabulary]: of the ``last`` token, of ``all``, or of ``none``.
+        """Read tokens and return logits [rows, vocab]: of the ``last`` token, of ``all``, or of ``none``.
 
         Raises
         ------
@@ -88,7 +88,7 @@ class GoldenModel:
             x = ops.add(x, self._linear(number, ("down",), ops.gate(gate, up), layer.down))
         self.length += len(tokens)
         if logits == "none":
-            return np.empty((0, model.config.vocabulary), dtype=np.float32)
+            return np.empty((0, model.config.vocab), dtype=np.float32)
         x = ops.norm(x if logits == "all" else x[-1:], model.output_norm)
         return self._linear(len(model.layers), ("logits",), x, model.output)
 

@@ -18,7 +18,7 @@ class VectorOps(Protocol):
     """
 
     def norm(self, x: Floats, weight: Floats) -> Floats:
-        """Return ``x / sqrt(mean(x²) + epsilon) * weight`` for rows of ``x`` [tokens, width]."""
+        """Return ``x / sqrt(mean(x²) + epsilon) * weight`` for rows of ``x`` [tokens, hidden]."""
 
     def rotate(self, x: Floats, positions: NDArray[np.int64]) -> Floats:
         """Turn the pairs of elements of each head of ``x`` [tokens, heads, head_width] by their position's angles."""

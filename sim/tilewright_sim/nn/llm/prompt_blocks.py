@@ -36,10 +36,10 @@ def block_cycles(config: AcceleratorConfig, model: LlamaConfig, tokens: int) -> 
     A tile of weights takes as many cycles as it has rows of activations, or as the bus needs to bring it.
     """
     layers = [
-        (model.q_width + 2 * model.kv_width, model.width),
-        (model.width, model.q_width),
-        (2 * model.hidden, model.width),
-        (model.width, model.hidden),
+        (model.q_width + 2 * model.kv_width, model.hidden),
+        (model.hidden, model.q_width),
+        (2 * model.ffn, model.hidden),
+        (model.hidden, model.ffn),
     ]
     bring = config.cols * config.rows / config.word_bytes
     total = 0.0

@@ -23,7 +23,7 @@ from .smooth import MOST_TOKENS, calibration_text, smooth
 
 __all__ = ["Int8Layer", "Int8Model", "Linear", "load_model", "open_source", "quantize_model"]
 
-FORMAT = 3
+FORMAT = 4
 """Of what is kept in the cache: counts up whenever that changes."""
 Progress = Callable[[int, int], None]
 """Is told how many layers are done, and how many there are."""
@@ -70,9 +70,9 @@ class Int8Model:
     config : LlamaConfig
     tokenizer : Tokenizer
     embedding : Linear
-        ``weight`` [vocabulary, width]: a row is the start of a token.
+        ``weight`` [vocab, hidden]: a row is the start of a token.
     layers : list of Int8Layer
-    output_norm : float32 array [width]
+    output_norm : float32 array [hidden]
     output : Linear
         The last layer; the same object as ``embedding`` if they are tied.
     rope_factors : float32 array [head_width / 2] or None
@@ -87,7 +87,7 @@ class Int8Model:
     rope_factors: NDArray[np.float32] | None
 
     def embed(self, tokens: list[int]) -> NDArray[np.float32]:
-        """Return the start of each token, [tokens, width]."""
+        """Return the start of each token, [tokens, hidden]."""
         return self.embedding.weight[tokens].astype(np.float32) * self.embedding.scale[tokens][:, None]
 
     def host_ops(self) -> HostOps:
@@ -117,10 +117,10 @@ def quantize_model(source: Source, progress: Progress | None = None) -> Int8Mode
     """
     config = source.config
     tokenizer = Tokenizer.build(source.tokenizer())
-    if tokenizer.inner.get_vocab_size() > config.vocabulary:
+    if tokenizer.inner.get_vocab_size() > config.vocab:
         raise TilewrightError(
             f"the model's tokenizer has {tokenizer.inner.get_vocab_size():,} tokens, the model only "
-            f"{config.vocabulary:,}: they do not belong together"
+            f"{config.vocab:,}: they do not belong together"
         )
     floats, embeddings = FloatModel(source), source.tensor("token_embd.weight")
     x = embeddings[tokenizer.encode(calibration_text())[: min(MOST_TOKENS, config.context)]]

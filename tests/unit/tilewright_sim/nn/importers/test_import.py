@@ -49,7 +49,7 @@ def test_all_tensors_may_be_of_one_type(tmp_path, kind):
 def test_q6_k_is_dequantized(tmp_path):
     """By hand: a value is d * scale * (q - 32). With d = 0.5, all scales 3 and all q = 33 that is 1.5."""
     block = np.frombuffer(bytes([0x11] * 128 + [0xAA] * 64 + [3] * 16) + np.float16(0.5).tobytes(), dtype=np.uint8)
-    config = replace(tiny_llama.CONFIG, hidden=256)
+    config = replace(tiny_llama.CONFIG, ffn=256)
     path = tiny_llama.write_gguf(tmp_path / "q6.gguf", config, {"ffn_down": "Q6_K"}, raw=np.tile(block, (64, 1)))
     assert np.array_equal(GgufModel(path).tensor("blk.1.ffn_down.weight"), np.full((64, 256), 1.5, np.float32))
 
@@ -76,7 +76,7 @@ def test_q6_k_is_dequantized(tmp_path):
         ({"llama__attention__layer_norm_rms_epsilon": "small"}, "epsilon = 'small': it must be a number"),
         ({"llama__rope__freq_base": [1.0, 2.0]}, r"freq_base = \[1.0, 2.0\]: it must be a number"),
         ({"llama__rope__dimension_count": 8}, "rope.dimension_count is not the width of a head"),
-        ({"llama__attention__head_count_kv": 3}, "heads must be a multiple of those of keys"),
+        ({"llama__attention__head_count_kv": 3}, "heads = 4: must be a multiple of kv_heads = 3"),
     ],
 )
 def test_a_file_that_cannot_run_says_why(tmp_path, changes, says):

@@ -212,7 +212,7 @@ def test_blocks_cost_what_the_tile_and_the_bus_take():
 @pytest.mark.parametrize("count", [1, 2, 9, 37, 65, 100, 200])
 def test_a_prompt_is_cut_into_the_cheapest_blocks(preset, count):
     config, prompt = AcceleratorConfig.preset(preset), list(range(count))
-    model = replace(tiny_llama.CONFIG, width=576, hidden=1536, heads=9, kv_heads=3, head_width=64)
+    model = replace(tiny_llama.CONFIG, hidden=576, ffn=1536, heads=9, kv_heads=3, head_width=64)
     parts = plan_blocks(config, model, prompt)
     assert [token for part in parts for token in part] == prompt
     assert all(1 <= len(part) <= 64 for part in parts)
