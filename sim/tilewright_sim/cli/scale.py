@@ -13,9 +13,9 @@ from tilewright.base import TilewrightError, load_config
 from tilewright_sim.console import Printer, console
 from tilewright_sim.nn import MODELS, Transformer
 from tilewright_sim.scaling import (
+    CoreCost,
     Machine,
     Phase,
-    TileCost,
     assumptions,
     decode,
     parse_gemm,
@@ -65,10 +65,10 @@ def _option(name: str, metavar: str, kind: Any, text: str, **more: Any) -> Calla
 @toml_option
 @set_option
 @latency_option(default=0)
-@_option("tiles", "N", int, "Accelerators on each chip; 1 by default.")
-@_option("tile-area-mm2", "MM2", float, "Area of an accelerator in mm².")
+@_option("cores", "N", int, "Accelerators on each chip; 1 by default.")
+@_option("core-area-mm2", "MM2", float, "Area of an accelerator in mm².")
 @_option("pj-per-mac", "PJ", float, "Energy per MAC in pJ.")
-@_option("tile-report", "FILE", FILE, "Area, energy and clock from `tilewright report … --target asic --power --json`.")
+@_option("core-report", "FILE", FILE, "Area, energy and clock from `tilewright report … --target asic --power --json`.")
 @freq_option
 @_option("memory-gbs", "GB/S", float, "Memory bandwidth of a chip; unlimited by default.")
 @_option("memory-pj-per-byte", "PJ", float, "Energy per byte of memory traffic in pJ.")
@@ -83,13 +83,13 @@ def scale(
     """Predict how fast chips with many accelerators run a transformer or a list of GEMMs, without simulating.
 
     Prints the bottleneck of each kind of layer, tokens per second, energy and area. The clock is that of --freq, of
-    --tile-report or 100 MHz.
+    --core-report or 100 MHz.
 
     \b
     Examples:
-      tilewright scale --transformer llama-3.1-8b -p giant --tiles 32 --memory-gbs 400 --freq 1000 --pj-per-mac 0.3
-      tilewright scale --transformer llama-3.1-70b -p giant --tiles 64 --freq 1000 --chips 8 --link-gbs 100
-      tilewright scale --gemm 64x4096x4096*32 --gemm 1x4096x4096 --tiles 8 --memory-gbs 20
+      tilewright scale --transformer llama-3.1-8b -p giant --cores 32 --memory-gbs 400 --freq 1000 --pj-per-mac 0.3
+      tilewright scale --transformer llama-3.1-70b -p giant --cores 64 --freq 1000 --chips 8 --link-gbs 100
+      tilewright scale --gemm 64x4096x4096*32 --gemm 1x4096x4096 --cores 8 --memory-gbs 20
     """
     config = load_config(AcceleratorConfig, preset, path, settings)
     _predict(config, result == "int32", latency, as_json, options)
@@ -107,7 +107,7 @@ def _predict(config: AcceleratorConfig, int32: bool, latency: int, as_json: bool
     totals = summary(machine, phases)
     if as_json:
         figures = {
-            "phases": [found.to_dict() for found in phases], "chips": machine.chips, "tiles": machine.tiles,
+            "phases": [found.to_dict() for found in phases], "chips": machine.chips, "cores": machine.cores,
             "mhz": machine.mhz, "area_mm2": machine.area_mm2,
             "memory_gbs": machine.memory_gbs if math.isfinite(machine.memory_gbs) else None,
             "link_gbs": machine.link_gbs if math.isfinite(machine.link_gbs) else None,
@@ -129,19 +129,19 @@ def _machine(config: AcceleratorConfig, latency: int, scale: dict[str, Any]) -> 
     tensor, pipeline = _chips(scale)
     if tensor * pipeline > 1 and scale["link_gbs"] is None:
         raise click.UsageError(f"{tensor * pipeline} chips need --link-gbs, what a chip sends to others (inf for free)")
-    report = read_report(scale["tile_report"], config) if scale["tile_report"] else TileCost()
-    given = {name: scale[name] for name in ("tile_area_mm2", "pj_per_mac", "freq")}
+    report = read_report(scale["core_report"], config) if scale["core_report"] else CoreCost()
+    given = {name: scale[name] for name in ("core_area_mm2", "pj_per_mac", "freq")}
     area, energy, mhz = (
         mine if mine is not None else theirs
         for mine, theirs in zip(given.values(), (report.area_mm2, report.pj_per_mac, report.mhz), strict=True)
     )
     return Machine(
-        config=config, tiles=1 if scale["tiles"] is None else scale["tiles"],
+        config=config, cores=1 if scale["cores"] is None else scale["cores"],
         mhz=_DEFAULT_MHZ if mhz is None else mhz,
         memory_gbs=math.inf if scale["memory_gbs"] is None else scale["memory_gbs"], latency=latency,
         tensor_parallel=tensor, pipeline_parallel=pipeline,
         link_gbs=math.inf if scale["link_gbs"] is None else scale["link_gbs"],
-        cost=TileCost(area_mm2=area, pj_per_mac=energy, mhz=mhz), memory_pj_per_byte=scale["memory_pj_per_byte"],
+        cost=CoreCost(area_mm2=area, pj_per_mac=energy, mhz=mhz), memory_pj_per_byte=scale["memory_pj_per_byte"],
     )  # fmt: skip
 
 
