@@ -1,4 +1,4 @@
-"""Everything that drives a simulation of the generated hardware: golden models, runners, networks."""
+"""Golden models, simulators, the host runtime, networks and the command line of Tilewright."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ __all__ = ["Requant", "Simulator"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import the runtime when it is first asked for: the regression needs none of it."""
+    """Import a name on first use: most commands do not need the runtime."""
     if name == "Simulator":
         from tilewright_sim.host import Simulator
 

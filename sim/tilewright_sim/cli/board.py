@@ -1,4 +1,4 @@
-"""The command ``board-sim``, and what ``gemm`` does on a board."""
+"""The command ``board-sim``, and the part of ``gemm`` that runs on a board."""
 
 import json
 import time
@@ -24,7 +24,7 @@ def gemm_on_board(
     port: str, baud: int, a: NDArray, b: NDArray, bias: NDArray | None, requant: golden.Requant | None,
     output: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Multiply on the board at a serial port; check, report."""
+    """Multiply on the board at a serial port, check the result and print a report."""
     with console.status(f"multiplying on the board at {port}"), Board(port, baud) as chip:
         start = time.perf_counter()
         result = chip.gemm(a, b, bias=bias, requant=requant)
@@ -46,10 +46,10 @@ def gemm_on_board(
 @board_option
 @set_option
 def board_sim(board: str, settings: tuple[str, ...]) -> None:
-    """Simulate a board, with its serial port as a pseudo-terminal, until Ctrl-C.
+    """Simulate a board until Ctrl-C; its serial port is a pseudo-terminal.
 
     \b
-    Prints the port; any program may talk to it, for example in another terminal:
+    Prints the name of the port, which any program may open, for example in another terminal:
       tilewright gemm --port PORT --random 16x16x64
     """
     config = simulated_board_config(board, settings)

@@ -1,4 +1,4 @@
-"""What a GEMM takes on a configuration: cycles, and the shares of them that each resource is busy."""
+"""The cycles of a GEMM on a configuration, and the number of cycles in which each resource is busy."""
 
 import math
 from dataclasses import asdict, dataclass
@@ -14,32 +14,34 @@ Workload = tuple[int, int, int]
 """M, N and K of ``C[M, N] = A[M, K] · B[N, K]ᵀ``."""
 
 DEFAULT_SHAPES: tuple[Workload, ...] = ((256, 256, 256), (1, 2048, 2048))
-"""A product that the multipliers decide, and a step of decoding, which the bus decides."""
+"""A product whose bottleneck is the multipliers, and a step of decoding, whose bottleneck is the bus."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Use:
-    """Cycles of one product, and how many of them each resource needs at the least.
+    """Cycles of one product, and the minimum number of cycles that each resource needs for it.
 
     Parameters
     ----------
     m, n, k : int
     cycles : int
-        Of an accelerator from the doorbell to the interrupt, by `tilewright_sim.models.cycles`; of a tile from the
-        first weight word to the last result: ``tiles * max(m, cols) + cols + latency``, ``tiles = ceil(k / rows) *
-        ceil(n / cols)``.
+        For an accelerator from the doorbell to the interrupt, by `tilewright_sim.models.cycles`; for a tile from the
+        first weight word to the last result: ``tiles * max(m, cols) + cols + latency``, where ``tiles = ceil(k / rows)
+        * ceil(n / cols)``.
     multiplier_cycles : int
-        In which activations enter the tile: ``tiles * m``. Multipliers without work at ragged edges count as busy.
+        Cycles in which activations enter the tile: ``tiles * m``. Multipliers without work at ragged edges count as
+        busy.
     weight_cycles : int
-        In which weights enter it, one word of ``rows`` a cycle: ``tiles * cols``, once for each block of rows.
+        Cycles in which weights enter the tile, one word of ``rows`` per cycle: ``tiles * cols``, once for each block of
+        rows.
     bus_cycles : float
-        With a beat in each, on the busier of the read and the write channel; 0 for a tile, which has no bus.
+        Cycles if the busier of the read and the write channel has a beat in each; 0 for a tile, which has no bus.
     requant_cycles : int
-        In which results leave through the lanes: ``m * ceil(cols / lanes)`` for each N-tile; 0 for a tile.
+        Cycles in which results leave through the lanes: ``m * ceil(cols / lanes)`` for each N-tile; 0 for a tile.
     bus_bytes : float
-        Bytes that the busier channel carries. For a tile: of the busier of its two input streams.
+        Bytes on the busier channel; for a tile, on the busier of its two input streams.
     peak_bytes_per_cycle : float
-        That it could carry in a cycle.
+        Maximum number of bytes on that channel in a cycle.
     """
 
     m: int
@@ -55,7 +57,7 @@ class Use:
 
     @property
     def macs(self) -> int:
-        """Products of two elements."""
+        """Number of multiply-accumulates."""
         return self.m * self.n * self.k
 
     @property
@@ -64,15 +66,15 @@ class Use:
         return self.macs / self.bus_bytes
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields, `macs` and `intensity` as what JSON can hold."""
+        """Return the fields, `macs` and `intensity`, ready for JSON."""
         return {**asdict(self), "macs": self.macs, "intensity": self.intensity}
 
 
 def use(config: TileConfig, shape: Workload, bus: Bus) -> Use:
-    """Work out a product's cycles on a tile, or on an accelerator behind a memory like ``bus``.
+    """Return a product's cycles on a tile, or on an accelerator with a memory like ``bus``.
 
-    An accelerator's result is int8, and K beyond one descriptor is cut up and accumulated as int32, as the runtime
-    does. M and N beyond a descriptor are cut up too.
+    The accelerator computes an int8 result. A product that is too large for one descriptor is cut as the runtime cuts
+    it; with K cut, the result is int32.
     """
     if isinstance(config, AcceleratorConfig):
         return _accelerator(config, shape, bus)

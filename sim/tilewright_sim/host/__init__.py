@@ -1,4 +1,4 @@
-"""Drive an accelerator, wherever it is: driver, runtime, arrays in its memory, the simulator."""
+"""Drive an accelerator in a simulator or on a board: driver, runtime, and arrays in its memory."""
 
 from .allocator import ALIGNMENT, Allocator
 from .arrays import DeviceArray, DeviceView, check_bias, check_matrix

@@ -14,7 +14,7 @@ __all__ = ["check_result"]
 def check_result(
     c: NDArray, a: NDArray, b: NDArray, bias: NDArray | None, requant: golden.Requant | None, rounding: golden.Rounding
 ) -> None:
-    """Raise `TilewrightError` unless C is what numpy computes, bit for bit."""
+    """Raise `TilewrightError` unless C equals the result of numpy, bit for bit."""
     # Products of int8 are exact in float64, and so are sums of fewer than 2**39 of them; this is much faster.
     want = (a.astype(np.float64) @ b.T.astype(np.float64)).astype(np.int64)
     want = golden.wrap32(want if bias is None else want + bias)

@@ -1,4 +1,4 @@
-"""Multiply numpy matrices on an accelerator, whatever device it is."""
+"""Multiply numpy matrices on an accelerator, in a simulator or on a board."""
 
 import threading
 import time
@@ -27,22 +27,22 @@ from .workspace import Workspace
 __all__ = ["GemmResult", "RunResult", "Runtime"]
 
 Progress = Callable[[int, int], None]
-"""Is told how many descriptors are complete, and how many cycles have passed."""
+"""Called with the number of completed descriptors and of cycles so far."""
 _LIMIT_FACTOR, _LIMIT_CYCLES = 8, 200_000
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run of descriptors took.
+    """Cycles, counters and time of a run of descriptors.
 
     Parameters
     ----------
     cycles : int
         From the doorbell to the interrupt.
     counters : dict
-        The counters, by name as in `tilewright.accelerator.registers.table.COUNTERS`: where these cycles went.
+        The hardware's counters of these cycles, by name; see `tilewright.accelerator.registers.table.COUNTERS`.
     utilisation : float
-        Share of all multipliers' cycles in which they worked on an element of A and one of B.
+        Average share of the multipliers that multiply an element of A and one of B, from 0 to 1.
     descriptors : int
     seconds : float
         Wall-clock time from submission to completion.
@@ -57,30 +57,30 @@ class RunResult:
 
 @dataclass(frozen=True)
 class GemmResult(RunResult):
-    """The same of one product, and ``c``, int32 or int8 of shape [M, N]."""
+    """The result ``c`` of one product, int32 or int8 of shape [M, N], and its `RunResult`."""
 
     c: NDArray
 
 
 class Runtime(Workspace):
-    """Runs products on a `Device`: arrays in its memory, descriptors, results with their cost.
+    """Runs products on a `Device`: a `Workspace` that also runs descriptors.
 
-    Several threads may use it: `gemm` and `submit` wait until the run of another thread has ended. From a progress
-    callback arrays can be read and written, but no other run can be started.
+    Several threads may use it: `gemm` and `submit` wait until the run of another thread has ended. A progress callback
+    may read and write arrays, but cannot start another run.
 
     Parameters
     ----------
     device : Device
     config : AcceleratorConfig
-        What the hardware was generated from; refused if the hardware says otherwise.
+        The configuration of the hardware; rejected if the hardware reports another one.
     bus : Bus
-        What its memory is capable of: from this follow the limits after which the hardware must be stuck.
+        Timing of the device's memory, from which it computes after how many cycles the hardware counts as stuck.
     ring_log2 : int
         See `Driver`.
     """
 
     def __init__(self, device: Device, config: AcceleratorConfig, bus: Bus = Bus(), ring_log2: int = 8):  # noqa: B008  # frozen
-        # Address 0 stays free: a forgotten address then fails to be that of an array.
+        # Nothing is allocated at address 0, so that a forgotten address is never that of an array.
         super().__init__(device, config, Allocator(range(device.memory.start + 4096, device.memory.stop)))
         self.bus = bus
         self._limits: dict[tuple[int, ...], int] = {}
@@ -89,7 +89,7 @@ class Runtime(Workspace):
         self.driver = Driver(device, self.allocator, ring_log2)
         wanted = Capabilities.of(config)
         if self.driver.capabilities != wanted:
-            raise TilewrightError(f"the hardware is {self.driver.capabilities}, not as configured: {wanted}")
+            raise TilewrightError(f"the hardware is {self.driver.capabilities}, the configuration is {wanted}")
 
     def gemm(
         self,
@@ -102,32 +102,32 @@ class Runtime(Workspace):
         overflow: Literal["wrap", "raise"] = "wrap",
         progress: Progress | None = None,
     ) -> GemmResult:
-        """Return ``a @ b.T`` with all that goes with it.
+        """Return ``a @ b.T``, with bias, accumulation and requantization as given.
 
-        **Sums are int32 and wrap modulo 2**32**, before an int8 result is made of them. With K up to 131,071 and no
-        bias they cannot; beyond that, ``overflow="raise"`` refuses a product one of whose sums does not fit.
+        **Sums are int32 and wrap modulo 2**32**, before requantization. With K up to 131,071 and no bias they cannot
+        wrap; for other products, ``overflow="raise"`` rejects a product if one of its sums does not fit.
 
-        K beyond `AcceleratorConfig.k_limit` is cut into parts that are accumulated in the device's memory as int32;
-        with `requant` the last step is then the golden model's, on the host. M and N may be anything.
+        K above `AcceleratorConfig.k_limit` is cut into parts that are accumulated in the device's memory as int32; the
+        host then does the requantization, with the golden model. M and N may have any size.
 
         Parameters
         ----------
         a : int8 array of shape [M, K]
         b : int8 array of shape [N, K]
-            Any strides. Other integers are taken if all values fit.
+            Of any strides. Other integer types are accepted if all values fit.
         bias : int32 array of shape [N], optional
         requant : Requant, optional
             For an int8 result.
         accumulate : int32 array of shape [M, N], optional
             Added to the result; not together with `bias` or `requant`.
         overflow : str
-            ``wrap``, or ``raise``: a `TilewrightError` before anything runs.
+            ``wrap``, or ``raise`` for a `TilewrightError` before anything runs.
         progress : callable, optional
 
         Raises
         ------
         TilewrightError
-            If arguments do not fit, or the hardware fails; it is reset then.
+            If arguments do not fit together, or the hardware fails; the hardware is then reset.
         """
         a, b = check_matrix(a, "A"), check_matrix(b, "B")
         if a.shape[1] != b.shape[1]:
@@ -156,12 +156,12 @@ class Runtime(Workspace):
         return GemmResult(run.cycles, run.counters, busy, run.descriptors, run.seconds, c)
 
     def submit(self, descriptors: Iterable[Descriptor] | Descriptor, progress: Progress | None = None) -> RunResult:
-        """Run descriptors, or one, in order to their end.
+        """Run one or several descriptors in order, and wait for their completion.
 
         Raises
         ------
         HardwareError
-            If one fails, or the hardware is stuck. It is reset then, and none of the rest has run.
+            If a descriptor fails, or the hardware is stuck. The hardware is then reset; later descriptors have not run.
         """
         descriptors = list(descriptors) if isinstance(descriptors, Iterable) else [descriptors]
         for descriptor in descriptors:
@@ -171,7 +171,7 @@ class Runtime(Workspace):
             raise TilewrightError("no descriptors to run")
         with self._turn:  # no other thread runs anything
             if self._running:
-                raise TilewrightError("a run is under way: a progress callback cannot start another")
+                raise TilewrightError("a run is in progress: a progress callback cannot start another")
             self._running = True
             try:
                 return self._submit(descriptors, progress)
@@ -189,7 +189,7 @@ class Runtime(Workspace):
                 self.driver.run(descriptors, limit, lambda done: told(done, self._cycles_so_far()), step=1 << 16)
             else:
                 self.driver.run(descriptors, limit)
-        except BaseException:  # also Ctrl-C, and what a callback raises: the next run finds all idle
+        except BaseException:  # also Ctrl-C and errors of a callback: the next run needs idle hardware
             with suppress(TilewrightError):  # another thread has closed the device
                 self.driver.soft_reset()
             raise
@@ -202,7 +202,7 @@ class Runtime(Workspace):
         """Called before the doorbell."""
 
     def _end(self) -> tuple[int, dict[str, int]]:
-        """The cycles of the run, and the counters."""
+        """Return the cycles of the run, and the counters."""
         counters = self.driver.counters()
         return counters["cycles"], counters
 
@@ -213,7 +213,7 @@ class Runtime(Workspace):
         return self.config.rows * self.config.cols * max(cycles, 1)
 
     def _limit(self, descriptor: Descriptor) -> int:
-        """Cycles after which this descriptor must be complete. Networks repeat a few shapes, so these are kept."""
+        """Return the cycles after which this descriptor must be complete, cached by shape."""
         shape = (descriptor.m, descriptor.n, descriptor.k, descriptor.flags)
         if shape not in self._limits:
             self._limits[shape] = self._estimated_limit(descriptor)
@@ -227,13 +227,13 @@ class Runtime(Workspace):
                 requant=flags["REQUANT"], bias=flags["BIAS"], accumulate=flags["ACCUMULATE"],
             )  # fmt: skip
             cycles = estimate(self.config, [gemm], self.bus).cycles
-        except TilewrightError:  # the hardware will refuse it
+        except TilewrightError:  # the hardware will report the error
             cycles = 0
         return _LIMIT_FACTOR * cycles + _LIMIT_CYCLES
 
 
 def overflows(a: NDArray, b: NDArray, bias: NDArray | None = None, addend: NDArray | None = None) -> int:
-    """Return how many sums of ``a @ b.T``, int8 by int8, with what is added do not fit into int32."""
+    """Return the number of elements of ``a @ b.T + bias + addend``, with int8 a and b, that do not fit into int32."""
     extra = sum(int(np.abs(values, dtype=np.float64).max()) for values in (bias, addend) if values is not None)
     if a.shape[1] * 128 * 128 + extra < 1 << 31:
         return 0
@@ -248,7 +248,7 @@ def _addend(values: ArrayLike | None, shape: tuple[int, int], more: bool) -> NDA
     if values is None:
         return None
     if more:
-        raise TilewrightError("accumulate goes with neither bias nor requant")
+        raise TilewrightError("accumulate cannot be combined with bias or requant")
     array = np.asarray(values)
     if array.dtype != np.int32 or array.shape != shape:
         raise TilewrightError(f"accumulate is {array.dtype} {list(array.shape)}: it must be int32 {list(shape)}")

@@ -1,4 +1,4 @@
-"""The device's memory as a program uses it: matrices, parameters, and descriptors of products of these."""
+"""Matrices and parameters in the device's memory, and descriptors of products of these."""
 
 from collections.abc import Iterator
 
@@ -19,15 +19,15 @@ __all__ = ["Workspace"]
 
 
 class Workspace:
-    """Makes arrays in a device's memory, and descriptors; it runs nothing.
+    """Creates arrays in a device's memory, and descriptors; it runs nothing.
 
     Parameters
     ----------
     device : Device
     config : AcceleratorConfig
-        Of the hardware: decides how arrays are laid out, and how large a product one descriptor takes.
+        Configuration of the hardware: the layout of arrays and the limits of a descriptor depend on it.
     allocator : Allocator
-        Of the device's memory.
+        Allocator of the device's memory.
     """
 
     def __init__(self, device: Device, config: AcceleratorConfig, allocator: Allocator):
@@ -46,12 +46,12 @@ class Workspace:
         return array
 
     def empty(self, shape: tuple[int, ...], dtype: DTypeLike = np.int32) -> DeviceArray:
-        """Make room for an int8 or int32 matrix in the device's memory."""
+        """Allocate an int8 or int32 matrix in the device's memory; its values are undefined."""
         stride_limit = self.config.stride_limit
         return DeviceArray(self.device, self.allocator, shape, dtype, self.config.word_bytes, stride_limit)  # type: ignore[arg-type]  # checked there
 
     def parameters(self, n: int, bias: ArrayLike | None = None, requant: golden.Requant | None = None) -> Parameters:
-        """Put biases, multipliers and shifts for ``n`` columns into the device's memory."""
+        """Write biases, multipliers and shifts for ``n`` columns into the device's memory."""
         return Parameters(self.device, self.allocator, n, bias, requant)
 
     def descriptor(
@@ -72,11 +72,11 @@ class Workspace:
         a, b, c : DeviceArray
             int8 [m, k], int8 [n, k], and int32 or int8 [m, n].
         parameters : Parameters, optional
-            The bias, and what an int8 result needs.
+            The bias, and the multipliers and shifts of an int8 result.
         accumulate : bool
             Add to the int32 that is in ``c``.
         fences : str
-            Any of the letters "abc": wait for all earlier descriptors before that is read.
+            Any of the letters "abc": wait for all earlier descriptors before this operand is read.
         interrupt : bool
             Raise the interrupt on completion.
         """
@@ -87,14 +87,14 @@ class Workspace:
             raise TilewrightError(f"A is {a.dtype} and B {b.dtype}: both must be int8")
         requant = parameters.requant if parameters else None
         if (c.dtype == np.int8) != (requant is not None):
-            raise TilewrightError(f"C is {c.dtype}: an int8 C, and no other, needs parameters with a Requant")
+            raise TilewrightError(f"C is {c.dtype}: must be int8 if the parameters have a Requant, else int32")
         if parameters and parameters.n != n:
             raise TilewrightError(f"the parameters are for {parameters.n} columns, C has {n}")
         if parameters and accumulate:
-            raise TilewrightError("accumulating on C goes with neither bias nor requantization")
+            raise TilewrightError("accumulating on C cannot be combined with bias or requantization")
         unknown = set(fences) - set("abc")
         if unknown:
-            raise TilewrightError(f"fences = {fences!r}: letters a, b and c only")
+            raise TilewrightError(f"fences = {fences!r}: must be letters a, b and c")
         flags = [*(f"FENCE_{letter.upper()}" for letter in fences)]
         flags += ["ACCUMULATE"] if accumulate else []
         flags += ["INTERRUPT"] if interrupt else []

@@ -31,7 +31,7 @@ def matmul(a: ArrayLike, b: ArrayLike) -> NDArray[np.int64]:
 
 
 def stream_tiles(packets: Sequence[ArrayLike], tiles: Sequence[ArrayLike]) -> NDArray[np.int64]:
-    """Return what a tile answers to packets of activations, the k-th with the k-th tile of weights.
+    """Return the results of a tile for packets of activations; the k-th packet uses the k-th weight tile.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def gemm(
     bias : integers of shape [N], optional
     requant : Requant, optional
     addend : integers of shape [M, N], optional
-        The C before, to accumulate on.
+        The old C, if the descriptor accumulates.
 
     Returns
     -------
@@ -89,7 +89,7 @@ def requantize(
     maximum: int = 127,
     rounding: Rounding = "single",
 ) -> NDArray[np.int64]:
-    """Return about ``acc * multiplier * 2**(shift - 31) + zero_point``, rounded first and clamped last.
+    """Return ``acc * multiplier * 2**(shift - 31)``, rounded, plus ``zero_point``, clamped to ``minimum, maximum``.
 
     ``single`` rounds once, to the nearest, ties up, and never wraps. LiteRT's default kernels (XNNPACK), convolutions
     and fully connected layers, and its reference fully connected layer give the same results.
@@ -110,7 +110,7 @@ def requantize(
         scaled = (acc * multiplier + (np.int64(1) << (30 - shift))) >> (31 - shift)
     else:
         wrapped = wrap32(acc << np.maximum(shift, 0))
-        high = (wrapped * multiplier + (1 << 30)) >> 31  # ties up, for negative products too: the nudge does it
+        high = (wrapped * multiplier + (1 << 30)) >> 31  # ties up, also for negative products
         right = np.maximum(-shift, 0)
         mask = (np.int64(1) << right) - 1
         scaled = (high >> right) + ((high & mask) > (mask >> 1) + (high < 0))
@@ -133,9 +133,9 @@ class Requant:
     shift : int or int32 array of shape [N]
         -31 to 30; positive is left.
     zero_point : int
-        Of the result, -128 to 127.
+        Zero point of the result, -128 to 127.
     minimum, maximum : int
-        The activation's clamp, within int8.
+        Limits of the result, -128 to 127.
     rounding : str
         ``single`` or ``double``, for `apply` only: the hardware rounds as it was configured.
 
@@ -167,7 +167,15 @@ class Requant:
 
     @classmethod
     def from_scale(cls, scale: ArrayLike, zero_point: int = 0, minimum: int = -128, maximum: int = 127) -> Self:
-        """Return the multiplier and shift closest to real scales (of A times B by C), one or one for each column."""
+        """Return the multiplier and shift closest to real scales: (scale of A) × (scale of B) / (scale of C).
+
+        Parameters
+        ----------
+        scale : float or array [N]
+            One for all columns, or one for each.
+        zero_point, minimum, maximum : int
+            See `Requant`.
+        """
         try:
             scales = np.asarray(scale, dtype=np.float64)
         except (TypeError, ValueError):
@@ -194,7 +202,7 @@ class Requant:
         return values[0], values[1]
 
     def part(self, columns: slice) -> "Requant":
-        """Return what belongs to some of the columns."""
+        """Return the `Requant` for some of the columns."""
         multiplier, shift = (
             value if np.ndim(value) == 0 else np.asarray(value)[columns] for value in (self.multiplier, self.shift)
         )
@@ -213,7 +221,7 @@ def _check(name: str, values: ArrayLike, low: int, high: int) -> None:
 
 
 def _quantize(scale: float) -> tuple[int, int]:
-    """As LiteRT's ``QuantizeMultiplier``."""
+    """Return multiplier and shift of a scale, computed like ``QuantizeMultiplier`` of LiteRT."""
     if scale == 0:
         return 0, 0
     fraction, exponent = math.frexp(scale)

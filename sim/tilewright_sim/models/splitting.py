@@ -1,6 +1,6 @@
-"""How a product that is too large for one descriptor is cut into parts.
+"""Cutting a product that is too large for one descriptor into parts.
 
-Parts along M and N are products of their own. Parts along K add up: each accumulates on the C of the one before.
+Parts along M and N are independent products. Parts along K accumulate on the same C, one after the other.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""How many cycles the accelerator takes, worked out chunk by chunk without simulating a cycle.
+"""Estimates of the accelerator's cycles, computed chunk by chunk and not cycle by cycle.
 
 `QueueModel` runs the loop nest of the hardware (M-block, N-tile, K-chunk) once. Of a long loop only some rounds are
 run; the time of the others is extrapolated linearly.
@@ -24,17 +24,18 @@ _MODELLED_STEPS = 100_000
 
 @dataclass(frozen=True)
 class Estimate:
-    """Cycles from the doorbell to the interrupt, and what they would be if only one thing took time.
+    """Estimated cycles, and two lower bounds of them.
 
     Parameters
     ----------
     cycles : int
+        From the doorbell to the interrupt.
     multiplier_cycles : float
-        With all multipliers busy in each: ``m * n * k / (rows * cols)``.
+        Cycles if all multipliers were busy in each: ``m * n * k / (rows * cols)``.
     bus_cycles : float
-        With a beat in each, on the busier of the read and the write channel.
+        Cycles if the busier of the read and the write channel had a beat in each.
     utilisation : float
-        Share of the cycles in which a multiplier works, of all multipliers.
+        Average share of the multipliers that work, from 0 to 1.
     """
 
     cycles: int
@@ -44,7 +45,7 @@ class Estimate:
 
     @property
     def bound(self) -> str:
-        """Which of the two is the tighter: ``"multipliers"`` or ``"bus"``."""
+        """The resource with the larger lower bound: ``"multipliers"`` or ``"bus"``."""
         return "multipliers" if self.multiplier_cycles >= self.bus_cycles else "bus"
 
 
@@ -54,7 +55,7 @@ def estimate(config: AcceleratorConfig, gemms: Iterable[Gemm], bus: Bus = Bus())
     Raises
     ------
     TilewrightError
-        If a size is not one that a descriptor takes.
+        If a size is outside the limits of a descriptor.
     """
     queue = list(gemms)
     if not queue:
@@ -77,7 +78,7 @@ def _check(config: AcceleratorConfig, gemm: Gemm) -> None:
 
 
 def _queue_cycles(config: AcceleratorConfig, queue: list[Gemm], bus: Bus) -> int:
-    """Model the queue; a long one from shorter ones of the same kind, extrapolated."""
+    """Model the queue; extrapolate the cycles of a long queue from shorter ones of the same kind."""
     if sum(Shape(config, gemm).steps for gemm in queue) <= _MODELLED_STEPS:
         return round(QueueModel(config, bus, queue).run())
     if len(queue) > 16:
@@ -95,7 +96,7 @@ def _queue_cycles(config: AcceleratorConfig, queue: list[Gemm], bus: Bus) -> int
     base = _queue_cycles(config, short, bus)
     extra: dict[tuple[Gemm, bool], int] = {}
     for place in long:
-        key = (queue[place], place == 0)  # only the first has none before it
+        key = (queue[place], place == 0)  # the first product has no predecessor
         if key not in extra:
             one = [*short[:place], queue[place], *short[place + 1 :]]
             extra[key] = _queue_cycles(config, one, bus) - base
@@ -110,7 +111,7 @@ def _rounds(config: AcceleratorConfig, gemm: Gemm) -> list[tuple[str, int, int, 
 
 
 def _cut(gemm: Gemm, field: str, unit: int, rounds: int, kept: int) -> Gemm:
-    """Leave out whole rounds of the middle: the first and the last keep their sizes."""
+    """Leave out whole rounds in the middle, so that the first and the last keep their sizes."""
     size = getattr(gemm, field) - (rounds - kept) * unit
     return replace(gemm, m=size) if field == "m" else replace(gemm, n=size)
 
@@ -144,6 +145,6 @@ def _write_beats(config: AcceleratorConfig, gemm: Gemm) -> int:
 
 
 def traffic(config: AcceleratorConfig, gemm: Gemm) -> tuple[int, int]:
-    """Return the words of the bus that a product reads and writes, its descriptor included."""
+    """Return the number of bus words that a product reads, including its descriptor, and that it writes."""
     _check(config, gemm)
     return _read_beats(config, gemm), _write_beats(config, gemm)

@@ -34,7 +34,7 @@ NEVER = math.inf
 
 
 class _Bursts:
-    """A direction of the bus: addresses, beats, and so many bursts in flight."""
+    """One direction of the bus: addresses, beats, and a limited number of bursts in flight."""
 
     def __init__(self, config: AcceleratorConfig, bus: Bus, slot: float):
         self.most = min(config.max_burst, 4096 // config.word_bytes)
@@ -46,7 +46,7 @@ class _Bursts:
         self.flights = deque([-NEVER] * config.outstanding)
 
     def row(self, start: int, beats: int, ready: float) -> float:
-        """Read a row that begins at this word; return when its last beat comes."""
+        """Read a row that begins at this word; return the cycle of its last beat."""
         while beats:
             size = min(beats, self.most - start % self.most)
             self.address = max(self.address + 1, ready, self.flights.popleft() + self.slot)
@@ -57,7 +57,7 @@ class _Bursts:
         return self.data
 
     def write(self, start: int, beats: int, ready: float) -> float:
-        """Write a row whose last word is there; return when its last beat goes."""
+        """Write a row whose last word is available; return the cycle of its last beat."""
         while beats:
             size = min(beats, self.most - start % self.most)
             self.address = max(self.address + (1 if size > 1 else SINGLE), ready, self.flights.popleft() + self.slot)
@@ -69,7 +69,7 @@ class _Bursts:
 
 
 class _Block:
-    """An M-block of a product: its rows, and when each chunk of its panel is there."""
+    """An M-block of a product: its rows, and the cycle in which each chunk of its panel has arrived."""
 
     def __init__(self, job: int, gemm: Gemm, shape: Shape, m: int, row: int):
         self.job, self.gemm, self.shape, self.m, self.row = job, gemm, shape, m, row
@@ -83,7 +83,7 @@ class QueueModel:
     Parameters
     ----------
     config : AcceleratorConfig
-        Of the variant `fast`.
+        A configuration of the variant `fast`.
     bus : Bus
     queue : list of Gemm
         In the order in which they are submitted, behind one doorbell.
@@ -104,11 +104,11 @@ class QueueModel:
             for m in shape.blocks:
                 self.blocks.append(_Block(job, gemm, shape, m, row))
                 row += m
-        self.accepted = deque([0.0] * 3, maxlen=3)  # the last requests are at their last rows
+        self.accepted = deque([0.0] * 3, maxlen=3)  # cycles in which the last requests reach their last rows
         self.steps = [(place, tile, chunk) for place, block in enumerate(self.blocks)
                       for tile in range(len(block.shape.tiles)) for chunk in range(block.shape.chunks)]  # fmt: skip
-        self.b_next = 0  # of the steps
-        self.loaded: deque[float] = deque()  # of the steps from the one that is executed to `b_next`
+        self.b_next = 0  # index into `steps`
+        self.loaded: deque[float] = deque()  # for the steps from the one that is executed to `b_next`
         # Execution: the start and the end of the last packet.
         self.start, self.end = -NEVER, 0.0
         self.ring: deque[tuple[float, int]] = deque()  # when words of B leave the ring, and how many
@@ -116,7 +116,7 @@ class QueueModel:
         self.ring_freed = 0.0
         self.drained = deque([0.0, 0.0], maxlen=2)
         self.handed = 0.0
-        self.wanted: tuple[float, int, int] | None = None  # parameters: asked for when, rows, beats of each
+        self.wanted: tuple[float, int, int] | None = None  # request for parameters: cycle, rows, beats of each row
         self.parameters = 0.0
         self.a_next = (0, 0)  # block and chunk
         room = QUEUE + max(16, 4 * config.max_burst)
@@ -140,7 +140,7 @@ class QueueModel:
         return self.writes.flights[-1] + FINISH
 
     def _fetch(self) -> None:
-        """Descriptors follow each other; that of the first product holds all up."""
+        """Model the fetching of descriptors; everything waits for the first one."""
         time = float(ASK)
         plan = PLAN + self.config.addr_bits
         for block in self.blocks:
@@ -152,7 +152,7 @@ class QueueModel:
                 self.jobs.append(time)
 
     def _read(self, start: int, rows: int, beats: int, stride: int, ready: float) -> float:
-        """A request to the reader; the one after the next is taken when only addresses of its last row are left."""
+        """Model a request to the reader; it accepts another one when only addresses of the last row remain."""
         ready = max(ready, self.accepted[1]) + ADDRESS
         last = 0.0
         for row in range(rows):
@@ -162,7 +162,7 @@ class QueueModel:
         return last
 
     def _ask_parameters(self, block: _Block, tile: int) -> None:
-        """Of the tile after the one that was handed over last; of old C as many rows as the tile has."""
+        """Request the parameters, or the rows of the old C, of the tile after the one handed over last."""
         self.wanted = None
         self.parameters = 0.0
         rows = block.m if block.gemm.accumulate else block.gemm.parameter_rows
@@ -171,21 +171,21 @@ class QueueModel:
             self.wanted = (asked, rows, math.ceil(4 * block.shape.tiles[tile] / self.word))
 
     def _read_parameters(self, before: float) -> None:
-        """Read those that are asked for by then."""
+        """Read the parameters that were requested up to this cycle."""
         if self.wanted and self.wanted[0] <= before:
             asked, rows, beats = self.wanted
             self.wanted = None
             self.parameters = self._read(0, rows, beats, self.reads.most, asked)
 
     def _parameters(self) -> float:
-        """When those of the tile are there, after all of B that was asked for before them; 0 if there are none."""
+        """Return the cycle in which the tile's parameters have arrived, after all earlier requests; 0 without any."""
         while self.wanted and self.b_next < len(self.steps) and self._b_ready(self.accepted[0]) < self.wanted[0]:
             self._load_b()
         self._read_parameters(NEVER)
         return self.parameters
 
     def _load_a(self, ready: float) -> bool:
-        """Load the next chunk of A, if there is one that can be asked for by then."""
+        """Load the next chunk of A, if there is one that can be requested by then."""
         place, chunk = self.a_next
         if place == len(self.blocks):
             return False
@@ -201,7 +201,7 @@ class QueueModel:
         return True
 
     def _b_ready(self, turn: float) -> float:
-        """When the next chunk of B may be asked for, as far as that is known, and from when on there is a turn."""
+        """Return the first cycle, from ``turn`` on, to request the next chunk of B; `NEVER` if unknown."""
         place, _, _ = self.steps[self.b_next]
         block = self.blocks[place]
         while self.ring_free < self.config.cols * block.shape.chunk:
@@ -213,8 +213,8 @@ class QueueModel:
         return max(self.jobs[block.job], self.ring_freed, turn)
 
     def _load_b(self) -> None:
-        """Load the next chunk of B, chunks of A while there is no space for it, and the one of A that goes with it."""
-        # Whose turn it is, is decided one request before it is taken.
+        """Load the next chunk of B, chunks of A while the ring has no space for it, and its own chunk of A."""
+        # The arbiter grants one request ahead.
         self._read_parameters(self._b_ready(self.accepted[0]))
         ready = self._b_ready(self.accepted[1])
         while self.accepted[1] < ready and self._load_a(ready):
@@ -247,7 +247,7 @@ class QueueModel:
         beats = math.ceil(columns * gemm.result_bytes / self.word)
         pace = math.ceil(columns / self.config.requant_lanes) if gemm.requant else beats
         latency = self.tile_latency + TILE
-        # Handed to the drain as soon as the tile before has left, with sums or without.
+        # Handed to the drain as soon as the previous tile has left, whether the sums exist or not.
         self.handed = max(self.drained[1] + BETWEEN, parameters + HAND if parameters else 0.0)
         time = max(self.handed, self.start + latency)
         stride = math.ceil(gemm.n * gemm.result_bytes / self.word)

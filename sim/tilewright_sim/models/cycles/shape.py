@@ -1,4 +1,4 @@
-"""What the cycle model is given: products, the memory behind the bus, and the loop nest that follows from them."""
+"""The inputs of the cycle model: products, the memory behind the bus, and the loop nest for a product."""
 
 import math
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ class Gemm:
 
     @property
     def macs(self) -> int:
-        """Products of two elements."""
+        """Number of multiply-accumulates."""
         return self.m * self.n * self.k
 
     @property
@@ -41,7 +41,10 @@ class Gemm:
 
 @dataclass(frozen=True, kw_only=True)
 class Bus:
-    """What the memory is capable of: latency in cycles, and beats per cycle, of reads and of writes each."""
+    """Timing of the memory: latency in cycles, and beats per cycle, of reads and of writes each.
+
+    With ``shared``, reads and writes share that bandwidth.
+    """
 
     latency: int = 0
     bandwidth: float = 1.0
@@ -55,7 +58,7 @@ class Bus:
 
 
 class Shape:
-    """How the hardware cuts a product up; see `AcceleratorConfig.job_shape`."""
+    """The loop nest of the hardware for a product: blocks, tiles and chunks; see `AcceleratorConfig.job_shape`."""
 
     def __init__(self, config: AcceleratorConfig, gemm: Gemm):
         self.chunk = config.long_chunk_words if gemm.m < config.cols else config.chunk_words
@@ -71,7 +74,7 @@ class Shape:
 
     @property
     def steps(self) -> int:
-        """Chunks that are executed."""
+        """Number of chunks that are executed."""
         return len(self.blocks) * len(self.tiles) * self.chunks
 
 

@@ -1,4 +1,4 @@
-"""A prompt, and its answer from the chip."""
+"""A prompt, and the answer of the model on the chip."""
 
 from collections.abc import Iterator
 
@@ -20,7 +20,7 @@ __all__ = ["Conversation"]
 
 
 class Conversation:
-    """Iterate over it to get the answer's text piece by piece.
+    """Answers a prompt: iterating yields the text of the answer, token by token.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class Conversation:
     model : Int8Model
     prompt : list of int
     most : int
-        Tokens of the longest answer.
+        Maximum number of tokens of the answer.
     check : bool
         Compare every tensor with the golden model.
     trace : bool
@@ -39,16 +39,16 @@ class Conversation:
     answer : list of int
         The tokens so far.
     text : str
-        All of what they say.
+        The text so far.
     doing : str
-        What is going on.
+        The current step.
     running : int
-        Cycles of the submission that runs now.
+        Cycles so far of the current submission.
 
     Raises
     ------
     TilewrightError
-        If the model does not fit into the device's memory; and while it runs, if the hardware fails or is wrong.
+        If the model does not fit into the device's memory; while iterating, if the hardware fails or is wrong.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Conversation:
         yield self._stream.rest()
 
     def forward(self, tokens: list[int], *, logits: str = "last") -> NDArray[np.float32]:
-        """Have the chip read tokens; see `ChipModel.forward`."""
+        """Let the chip read tokens; see `ChipModel.forward`."""
         result = (self._checked or self._chip_model).forward(tokens, logits=logits)
         if self.trace:
             self.trace.end_of_step(decoding=len(tokens) == 1)
@@ -87,12 +87,12 @@ class Conversation:
 
     @property
     def account(self) -> Account:
-        """Where the cycles went."""
+        """The accounting of the chip's cycles."""
         return self._chip_model.account
 
     @property
     def compared(self) -> int | None:
-        """Sums that were compared and are equal, if they are compared."""
+        """Number of sums that were compared and were equal; None without comparison."""
         return self._checked.compared if self._checked else None
 
     @property

@@ -13,14 +13,14 @@ __all__ = ["Forward", "check_length", "generate"]
 
 
 class Forward(Protocol):
-    """A model that remembers what it has read: on the chip, checked, or golden."""
+    """A model that remembers the tokens it has read: on the chip, with or without check, or the golden model."""
 
     def forward(self, tokens: list[int], *, logits: str = "last") -> NDArray[np.float32]:
         """Read tokens and return logits [rows, vocab], of the ``last`` token or of ``none``."""
 
 
 def check_length(config: LlamaConfig, prompt: list[int], most: int) -> None:
-    """Raise `TilewrightError` if a prompt, and ``most`` tokens after it, are more than the model's context."""
+    """Raise `TilewrightError` if a prompt and ``most`` more tokens are longer than the model's context."""
     if not prompt:
         raise TilewrightError("the prompt is empty")
     if len(prompt) >= config.context:
@@ -35,9 +35,9 @@ def check_length(config: LlamaConfig, prompt: list[int], most: int) -> None:
 
 
 def generate(model: Forward, prompt: list[list[int]], most: int, end: int | None) -> Iterator[int]:
-    """Yield the likeliest tokens one after the other, up to ``most`` or before ``end``.
+    """Yield the likeliest tokens one after the other: at most ``most``, and up to but without the token ``end``.
 
-    The prompt comes in the blocks in which it is read; only its last token goes through the output layer.
+    ``prompt`` is divided into the blocks in which it is read; only its last token goes through the output layer.
     """
     for place, part in enumerate(prompt, start=1):
         logits = model.forward(part, logits="last" if place == len(prompt) else "none")

@@ -26,7 +26,7 @@ from tilewright_sim.models.cycles import Bus, Gemm, estimate
         (["gemm", "A.npy", "B.npy", "--bias", "A.npy"], "bias is int8 [4, 8]"),
         (["gemm", "A.npy", "B.npy", "--scale", "nan"], "a scale must be"),
         (["gemm", "A.npy", "B.npy", "--scale", "missing.npy"], "cannot read missing.npy"),
-        (["gemm", "A.npy", "B.npy", "--zero-point", "3"], "--zero-point is of an int8 result"),
+        (["gemm", "A.npy", "B.npy", "--zero-point", "3"], "--zero-point needs an int8 result"),
         (["gemm", "A.npy", "B.npy", "--result", "int8", "--zero-point", "300"], "300 is not in the range"),
         (["gemm", "--random", "4x4"], "write it as MxNxK"),
         (["gemm", "--random", "0x4x4"], "write it as MxNxK"),

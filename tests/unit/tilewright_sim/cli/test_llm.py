@@ -51,7 +51,7 @@ def folder(tmp_path_factory):
         ([*LLM, "--set", "addr_bits=12"], "addr_bits = 12: must be 16 to 64"),
         (
             [*LLM, "--max-tokens", "5", "--memory", "2", "--set", "addr_bits=20", "--set", "stride_bits=19"],
-            "out of reach",
+            "does not fit into addr_bits = 20",
         ),
         ([*LLM, "--freq", "0"], "0.0 is not in the range"),
         ([*LLM, "--trace", "nowhere/t.json"], "there is no folder nowhere"),

@@ -225,7 +225,7 @@ def test_a_cache_that_cannot_be_made_is_said_so(tmp_path):
 def test_a_worker_with_another_generator_measures_nothing():
     found = measure.measure(task(digest="other"))
     assert found.fatal
-    assert "another tilewright" in found.error
+    assert "another version of tilewright" in found.error
     assert not found.parts
 
 

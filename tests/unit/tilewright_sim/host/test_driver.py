@@ -40,7 +40,7 @@ def test_hardware_is_identified(device):
     assert driver.capabilities == Capabilities.of(TINY)
 
 
-@pytest.mark.parametrize(("register", "says"), [("ID", "no accelerator here"), ("VERSION", "versions")])
+@pytest.mark.parametrize(("register", "says"), [("ID", "there is no accelerator"), ("VERSION", "versions")])
 def test_other_hardware_is_refused(device, register, says):
     device.put(register, 0x1234)
     with pytest.raises(TilewrightError, match=says):
@@ -48,7 +48,7 @@ def test_other_hardware_is_refused(device, register, says):
 
 
 def test_another_configuration_is_refused(device):
-    with pytest.raises(TilewrightError, match=r"half_words=32.*not as configured.*half_words=512"):
+    with pytest.raises(TilewrightError, match=r"half_words=32.*the configuration is.*half_words=512"):
         Runtime(device, NANO)
 
 
@@ -181,7 +181,7 @@ MISTAKES = [
     ({"bias": np.zeros(4)}, "bias is float64"),
     ({"bias": [2**31] * 4}, "bias has values beyond int32"),
     ({"accumulate": np.zeros((2, 4), np.int64)}, "accumulate is int64"),
-    ({"accumulate": np.zeros((2, 4), np.int32), "bias": [0] * 4}, "neither bias nor requant"),
+    ({"accumulate": np.zeros((2, 4), np.int32), "bias": [0] * 4}, "cannot be combined with bias or requant"),
     ({"requant": golden.Requant(multiplier=[1, 2], shift=0)}, r"multiplier has the shape \[2\]"),
 ]  # fmt: skip
 

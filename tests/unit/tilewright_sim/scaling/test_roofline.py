@@ -142,7 +142,7 @@ def test_a_product_of_chips_that_does_not_come_out_is_refused():
         ("--layers 3", "needs --hidden, --heads"),
         ("--layers 1 --hidden 30 --heads 4", "multiple"),
         ("--transformer gpt2 --chips 2", "need --link-gbs"),
-        ("--transformer gpt2 --chips 5 --link-gbs 1", "do not must divide"),
+        ("--transformer gpt2 --chips 5 --link-gbs 1", "must divide 12 query heads"),
         ("--transformer gpt2 --pipeline-parallel 13 --link-gbs 1", "at most the 12 layers"),
         ("--transformer gpt2 --batch 0", "batch = 0"),
         ("--gemm 4x4x4 --context 3", "--context and --batch"),

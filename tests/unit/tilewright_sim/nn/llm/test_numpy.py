@@ -284,13 +284,13 @@ def test_the_texts_have_enough_words(name, start, words):
 @pytest.mark.parametrize(
     ("kinds", "says"),
     [
-        ({"Q4_1": 210, "F32": 61, "Q8_0": 1}, "210 Q4_1, 61 F32, 1 Q8_0: blocks, dequantized to float32; this is not"),
+        ({"Q4_1": 210, "F32": 61, "Q8_0": 1}, "210 Q4_1, 61 F32, 1 Q8_0: quantized blocks, so the float model is not"),
         ({"BF16": 3}, "the file's weights are 3 BF16"),
     ],
 )
 def test_what_the_weights_are_is_said(kinds, says):
     assert says in describe_kinds(kinds)
-    assert ("not the model" in describe_kinds(kinds)) == ("Q4_1" in kinds)
+    assert ("not the original model" in describe_kinds(kinds)) == ("Q4_1" in kinds)
 
 
 def test_a_tokenizer_of_another_model_is_refused(source, monkeypatch):
