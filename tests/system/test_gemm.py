@@ -1,4 +1,4 @@
-"""Random products through the runtime on the generated Verilog, bit for bit the golden model's."""
+"""Random products through the runtime on the generated Verilog equal the golden model, bit for bit."""
 
 import random
 from dataclasses import replace
@@ -158,7 +158,7 @@ def test_no_byte_outside_c_is_written(chip):
 
 @pytest.mark.parametrize(("what", "unit"), [("a", "LOAD_A"), ("b", "LOAD_B"), ("c", "STORE_C")])
 @pytest.mark.parametrize(("response", "code"), [(2, "SLVERR"), (3, "DECERR")])
-def test_a_bus_error_says_where_and_the_chip_works_afterwards(chip, what, unit, response, code):
+def test_a_bus_error_has_an_address_and_the_chip_works_afterwards(chip, what, unit, response, code):
     a, b = matrices(20, 20, 40)
     with chip.array(a) as left, chip.array(b) as right, chip.empty((20, 20)) as c:
         array = {"a": left, "b": right, "c": c}[what]
@@ -173,7 +173,7 @@ def test_a_bus_error_says_where_and_the_chip_works_afterwards(chip, what, unit, 
         assert np.array_equal(c.numpy(), golden.matmul(a, b))
 
 
-def test_after_an_error_the_host_can_go_on(chip):
+def test_after_an_error_the_host_can_continue(chip):
     a, b = matrices(9, 9, 9)
     with chip.array(a) as left, chip.array(b) as right, chip.empty((9, 9)) as c:
         good = chip.descriptor(left, right, c)
@@ -199,7 +199,7 @@ def test_abort_and_soft_reset_recover(chip):
             assert np.array_equal(chip.gemm(a, b).c, golden.matmul(a, b))
 
 
-def test_results_do_not_depend_on_where_things_are():
+def test_results_do_not_depend_on_addresses():
     config = AcceleratorConfig(**NANO, addr_bits=40)
     a, b = matrices(9, 9, 30)
     for base in (0, 1 << 32, (1 << 40) - (1 << 20)):

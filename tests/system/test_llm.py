@@ -1,4 +1,4 @@
-"""A whole language model on the generated Verilog: every sum equals the golden model's."""
+"""A complete language model on the generated Verilog: every sum equals that of the golden model."""
 
 from dataclasses import replace
 
@@ -109,7 +109,7 @@ def test_a_model_that_does_not_fit_is_refused_before_anything_is_written(model):
         assert chip.allocator.free_bytes == free
 
 
-def test_what_fits_is_what_is_said(model):
+def test_the_memory_needed_is_as_predicted(model):
     """The stated need is enough, and at most a quarter too much."""
     from tilewright_sim.nn.llm.chip_model import device_bytes
 
@@ -120,7 +120,7 @@ def test_what_fits_is_what_is_said(model):
         assert chip.allocator.free_bytes < needed / 4
 
 
-def test_the_context_cannot_be_passed(chip_model):
+def test_the_context_cannot_be_exceeded(chip_model):
     chip_model.forward([1] * 16, logits="none")
     with pytest.raises(TilewrightError, match="cannot read 1 tokens: at most 16 at once, and 16 in all"):
         chip_model.forward([1])

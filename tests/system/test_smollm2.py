@@ -1,4 +1,4 @@
-"""A published model, SmolLM2-135M-Instruct: its answers, what int8 costs it, and a token of it on the RTL."""
+"""A published model, SmolLM2-135M-Instruct: its answers, its accuracy in int8, and one token on the RTL."""
 
 import pytest
 

@@ -71,7 +71,7 @@ def test_a_missing_compiler_is_named(tmp_path):
     )
 
 
-def test_estimate_says_cycles_and_what_bounds_them(tmp_path):
+def test_estimate_prints_cycles_and_their_lower_bound(tmp_path):
     arguments = ["estimate", "512x512x512", "--result", "int8", "--preset", "base", "--latency", "64"]
     want = estimate(AcceleratorConfig.preset("base"), [Gemm(m=512, n=512, k=512)], Bus(latency=64))
     plain, as_json = (tilewright(*arguments, *more, folder=tmp_path) for more in ([], ["--json"]))
@@ -98,7 +98,7 @@ def test_gemm_multiplies_files_and_shows_where_the_time_went(tmp_path):
     assert reads == figures["counters"]["read_words"]
 
 
-def test_gemm_alone_runs_a_small_one_and_says_what_could_be_asked(tmp_path):
+def test_gemm_without_arguments_runs_a_small_example_and_lists_more(tmp_path):
     done = tilewright("gemm", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "C[64, 64] int32, K = 64:" in done.stdout

@@ -81,7 +81,7 @@ def test_a_model_larger_than_the_devices_memory_is_refused(folder, tmp_path):
     assert "bytes on the device, whose memory has 1,048,576: give it more memory" in done.stderr
 
 
-def test_a_model_that_was_never_fetched_says_how(folder, tmp_path):
+def test_the_error_for_a_model_that_was_not_fetched_names_the_command(folder, tmp_path):
     done = tilewright("llm", "x", folder=folder, TILEWRIGHT_CACHE=str(tmp_path))
     assert done.returncode == 2
     assert "the model smollm2 is not here yet: run `tilewright model fetch smollm2`" in done.stderr
@@ -170,7 +170,7 @@ def test_an_interrupt_ends_with_the_summary(folder):
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])
-def test_json_of_what_there_is_comes_after_any_signal_that_ends_it(name, folder):
+def test_partial_json_is_printed_after_any_signal_that_ends_it(name, folder):
     code = (
         "import os, signal, sys; from tilewright_sim.cli.main import main\n"
         "from tilewright_sim.nn.llm.live import LiveAnswer\n"
@@ -202,7 +202,7 @@ def account():
     return made, run
 
 
-def test_words_are_those_that_must_be_read_once():
+def test_counted_words_are_those_that_must_be_read():
     """By hand, on a bus of 4 bytes: (4 + 8) rows of 3 words and a descriptor of 16; 2 · (1 + 1) words and 2 · 16."""
     made, _ = account()
     assert made.total(kinds=("qkv",)) == Tally(100, 36 + 16, 320, 1, 1, 0.5)

@@ -1,4 +1,4 @@
-"""Driver and Runtime: whole queues on a device that is only a model of the registers."""
+"""Driver and Runtime: whole queues on a model of the registers."""
 
 import numpy as np
 import pytest

@@ -127,7 +127,7 @@ def test_one_descriptor_needs_no_list(chip):
 
 
 @pytest.mark.parametrize(("k", "count"), [(131_071, 0), (131_072, 2), (140_000, 3)])
-def test_sums_that_wrap_are_told_on_request(k, count):
+def test_wrapped_sums_are_an_error_on_request(k, count):
     a, b = np.full((1, k), -128, np.int8), np.full((3, k), -128, np.int8)
     b[2] = 127
     assert overflows(a, b) == count

@@ -1,4 +1,4 @@
-"""Parts of a large product: each is one that a descriptor takes, and together they are the product."""
+"""Parts of a large product: each fits into a descriptor, and together they are the product."""
 
 import numpy as np
 import pytest

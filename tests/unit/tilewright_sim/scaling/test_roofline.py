@@ -121,11 +121,11 @@ def test_named_models_have_the_parameters_that_they_are_known_for(name, millions
     ("given_", "want"),
     [((None, None, None), (1, 1)), ((8, None, None), (8, 1)), ((8, 2, None), (2, 4)), ((None, 2, 3), (2, 3))],
 )
-def test_chips_follow_from_what_is_given(given_, want):
+def test_missing_numbers_of_chips_follow_from_the_others(given_, want):
     assert split_chips(*given_) == want
 
 
-def test_a_product_of_chips_that_does_not_come_out_is_refused():
+def test_inconsistent_numbers_of_chips_are_refused():
     with pytest.raises(TilewrightError, match="--chips 6 is not"):
         split_chips(6, 4, None)
 

@@ -1,4 +1,4 @@
-"""TileSimulator: the generated Verilog in Verilator, bit for bit the golden model."""
+"""TileSimulator: the generated Verilog in Verilator equals the golden model, bit for bit."""
 
 import numpy as np
 import pytest
@@ -72,7 +72,7 @@ def test_wrong_shapes_and_values_are_refused(nano, packets, tiles, message):
     assert nano.run([ones], [ones]).sums[0, 0] == 4  # and the next run is right
 
 
-def test_the_waveform_is_written_where_asked_for(tmp_path):
+def test_the_waveform_is_written_to_the_given_path(tmp_path):
     path = tmp_path / "tile.fst"
     with TileSimulator(NANO, waveform=path) as simulator:
         simulator.run([np.ones((2, 4), int)], [np.ones((4, 4), int)])

@@ -1,4 +1,4 @@
-"""The host's side of the link, against a model of the device, over lines that lose and garble bytes."""
+"""The host's side of the link, against a model of the device, over lines that lose and corrupt bytes."""
 
 import os
 import random
@@ -187,7 +187,7 @@ def test_a_new_host_takes_over_whatever_the_last_one_left():
     assert second.read(Space.MEMORY, 0, 3) == b"abc"
 
 
-def test_errors_of_the_bus_are_told_with_the_step():
+def test_errors_of_the_bus_name_the_step():
     device = Device()
     link = linked(device)
     with pytest.raises(LinkError, match=r"reading 4 bytes at 0x100: the board's bus responded with an error"):
@@ -206,7 +206,7 @@ def test_a_transfer_that_stalls_says_at_which_step():
         link.write(Space.MEMORY, 0, bytes(5000))
 
 
-def test_silence_and_nonsense_are_told_apart():
+def test_silence_and_nonsense_have_different_messages():
     silent = Device(lambda byte: b"")
     with pytest.raises(LinkError, match=r"no response within 2.5 s: check that the bitstream is loaded"):
         Link(silent, clock=silent.clock).synchronize()

@@ -92,7 +92,7 @@ def test_a_type_that_cannot_be_dequantized_is_named(tmp_path):
         GgufModel(path)
 
 
-def test_what_is_no_gguf_file_is_refused(tmp_path, tiny):
+def test_a_file_that_is_not_gguf_is_refused(tmp_path, tiny):
     other = tmp_path / "other.gguf"
     other.write_bytes(b"hello")
     with pytest.raises(TilewrightError, match=r"other.gguf is no GGUF file: it begins with b'hell'"):

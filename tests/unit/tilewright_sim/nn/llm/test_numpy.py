@@ -1,4 +1,4 @@
-"""The networks in numpy: exact products, the definition of the float model, and what int8 costs."""
+"""The networks in numpy: exact products, the definition of the float model, and the accuracy of int8."""
 
 from dataclasses import replace
 
@@ -197,7 +197,7 @@ def test_generation_is_greedy_and_stops_at_the_end():
     assert len(model.asked) == 3  # what follows the last token is nobody's business
 
 
-def test_blocks_cost_what_the_tile_and_the_bus_take():
+def test_the_cost_of_a_block_is_the_time_of_tile_or_bus():
     """By hand, on 4×4 with a bus of 4 bytes: a tile of weights takes 4 beats.
 
     A block of the chip has 32 rows, for K = 64 (half a panel of 512 words holds as many), and 12 for K = 160.
@@ -288,7 +288,7 @@ def test_the_texts_have_enough_words(name, start, words):
         ({"BF16": 3}, "the file's weights are 3 BF16"),
     ],
 )
-def test_what_the_weights_are_is_said(kinds, says):
+def test_types_of_the_weights_are_described(kinds, says):
     assert says in describe_kinds(kinds)
     assert ("not the original model" in describe_kinds(kinds)) == ("Q4_1" in kinds)
 
