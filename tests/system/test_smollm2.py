@@ -26,7 +26,7 @@ def model(path):
 
 
 def test_the_question_is_tokenized_as_its_authors_do(model):
-    """37 tokens, as the issue of this project counted them; and the conversation reads as the template says."""
+    """The prompt has 37 tokens, and the conversation follows the template."""
     tokens = model.tokenizer.chat(QUESTION)
     assert len(tokens) == 37
     text = model.tokenizer.decode(tokens, special=True)

@@ -40,7 +40,7 @@ def folder(tmp_path_factory):
     [
         (["llm"], "Missing argument 'PROMPT'"),
         ([*LLM, "--model", "missing.gguf"], "there is no file missing.gguf"),
-        ([*LLM, "--model", "text.gguf"], "text.gguf is no GGUF file"),
+        ([*LLM, "--model", "text.gguf"], "text.gguf is not a GGUF file"),
         ([*LLM, "--model", "half.gguf"], "half.gguf is damaged or incomplete"),
         ([*LLM, "--model", "mamba.gguf"], "architecture 'mamba'"),
         ([*LLM, "--model", "empty"], "there is no file *.safetensors in empty"),
@@ -127,7 +127,7 @@ def test_json_and_trace_hold_all_figures(folder):
     assert figures["cycles"] == prefill["cycles"] + decode["cycles"]
     assert decode["cycles"] == sum(kind["cycles"] for kind in decode["kinds"].values())
     assert decode["tokens_per_second"] == pytest.approx(50e6 * 2 / decode["cycles"])
-    assert figures["clock"] == {"mhz": 50.0, "origin": "as asked for", "measured": False}
+    assert figures["clock"] == {"mhz": 50.0, "origin": "as requested", "measured": False}
     events = json.loads((folder / "run.json").read_text())["traceEvents"]
     layers = [event for event in events if event["name"].startswith("layer ")]
     assert len(layers) == 6 * tiny_llama.CONFIG.layers + 1  # one token that was decoded

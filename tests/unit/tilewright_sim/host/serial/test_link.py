@@ -257,7 +257,7 @@ def test_a_port_without_permission_and_a_missing_package_say_what_to_do(monkeypa
         SerialDevice(str(port))
     monkeypatch.setitem(sys.modules, "serial", None)
     with pytest.raises(
-        TilewrightError, match=r"pyserial, which talks to boards, is missing: run `pip install 'tilewright\[sim\]'`"
+        TilewrightError, match=r"pyserial, which connects to boards, is missing: run `pip install 'tilewright\[sim\]'`"
     ):
         SerialDevice(str(port))
 

@@ -60,7 +60,7 @@ def test_q6_k_is_dequantized(tmp_path):
         ({"general__architecture": "mamba"}, "architecture 'mamba': only 'llama' is supported"),
         ({"llama__block_count": 3}, "has no tensor blk.2.attn_norm.weight"),
         ({"llama__block_count": 1}, "has a tensor blk.1.attn_norm.weight, which"),
-        ({"llama__feed_forward_length": 128}, r"blk.0.ffn_gate.weight is \[160, 64\], and should be \[128, 64\]"),
+        ({"llama__feed_forward_length": 128}, r"blk.0.ffn_gate.weight is \[160, 64\], it must be \[128, 64\]"),
         ({"llama__context_length": None}, "does not say llama.context_length"),
         ({"llama__context_length": 0}, "context_length = 0: it must be a whole number, more than 0"),
         ({"llama__context_length": "long"}, "context_length = 'long': it must be a whole number"),
@@ -95,7 +95,7 @@ def test_a_type_that_cannot_be_dequantized_is_named(tmp_path):
 def test_a_file_that_is_not_gguf_is_refused(tmp_path, tiny):
     other = tmp_path / "other.gguf"
     other.write_bytes(b"hello")
-    with pytest.raises(TilewrightError, match=r"other.gguf is no GGUF file: it begins with b'hell'"):
+    with pytest.raises(TilewrightError, match=r"other.gguf is not a GGUF file: it begins with b'hell'"):
         open_source(other)
     with pytest.raises(TilewrightError, match=r"there is no file .*missing.gguf: give a GGUF file, or run"):
         open_source(tmp_path / "missing.gguf")
