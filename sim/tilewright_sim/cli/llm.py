@@ -146,7 +146,7 @@ def fetch_command(name: str) -> None:
 @_MODEL
 @click.option(
     "--tokens",
-    "most",
+    "max_tokens",
     default=8192,
     show_default=True,
     type=click.IntRange(2),
@@ -162,7 +162,7 @@ def fetch_command(name: str) -> None:
 @click.option("--text", type=FILE,
               help="A UTF-8 text to use instead of the two texts of the project.")  # fmt: skip
 @json_option
-def perplexity(name: str, most: int, window: int, text: Path | None, as_json: bool) -> None:
+def perplexity(name: str, max_tokens: int, window: int, text: Path | None, as_json: bool) -> None:
     """Compare a model in float32 with its int8 network, both in numpy.
 
     Prints the perplexity, the Kullback-Leibler divergence of the int8 predictions from the float predictions, and the
@@ -174,7 +174,7 @@ def perplexity(name: str, most: int, window: int, text: Path | None, as_json: bo
     if window > loaded.config.context:
         raise TilewrightError(f"--window {window} is more than the model's context of {loaded.config.context}")
     texts = {key: public_text(key) for key in TEXTS} if text is None else {str(text): read_text(text, "text")}
-    tokens = {key: loaded.tokenizer.encode(content)[:most] for key, content in texts.items()}
+    tokens = {key: loaded.tokenizer.encode(content)[:max_tokens] for key, content in texts.items()}
     if min(map(len, tokens.values())) < 2:
         raise TilewrightError("the text is too short: it must have 2 tokens or more")
     source = open_source(file)

@@ -9,9 +9,9 @@ from typing import Any
 
 from tilewright.base import Config, ConfigError, TilewrightError, closest_name, parse_value, read_toml
 
-__all__ = ["MOST_POINTS", "Point", "Skipped", "Sweep", "load_sweep"]
+__all__ = ["MAX_POINTS", "Point", "Skipped", "Sweep", "load_sweep"]
 
-MOST_POINTS = 20_000
+MAX_POINTS = 20_000
 """Maximum number of points of a sweep: at a minute each they would take two weeks."""
 
 
@@ -115,8 +115,8 @@ def load_sweep(
     if not axes:
         raise TilewrightError("nothing to sweep: give --sweep FIELD=VALUE,VALUE,… or a --config with a table [sweep]")
     count = math.prod(map(len, axes.values()))
-    if count > MOST_POINTS:
-        raise TilewrightError(f"the sweep has {count:,} points, more than {MOST_POINTS:,}: sweep fewer values at once")
+    if count > MAX_POINTS:
+        raise TilewrightError(f"the sweep has {count:,} points, more than {MAX_POINTS:,}: sweep fewer values at once")
     return Sweep(cls, {field: value for field, value in fixed.items() if field not in axes}, axes)
 
 

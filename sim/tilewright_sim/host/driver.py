@@ -251,8 +251,8 @@ class Driver:
             values[name] = 1 << values[name]
         for name in ("unaligned", "single_rounding", "compact"):
             values[name] = bool(values[name])
-        for name, most in (("size_bits", SIZE_BITS), ("stride_bits", STRIDE_BITS)):
-            values[name] = most - values.pop(f"{name}_less")
+        for name, bits in (("size_bits", SIZE_BITS), ("stride_bits", STRIDE_BITS)):
+            values[name] = bits - values.pop(f"{name}_less")
         return Capabilities(**values)
 
     def _set_up(self) -> None:

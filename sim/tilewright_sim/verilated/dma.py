@@ -38,11 +38,11 @@ def requests_for(config: DmaConfig, rows: int, row_bytes: int, address: int = _F
                               f"than {1 << config.length_bits}")  # fmt: skip
     if address + rows * pitch > 1 << config.addr_bits:
         raise TilewrightError(f"{rows} rows of {row_bytes} bytes do not fit into addr_bits = {config.addr_bits}")
-    most, stride = (1 << config.rows_bits) - 1, pitch
+    max_rows, stride = (1 << config.rows_bits) - 1, pitch
     if pitch >= 1 << config.stride_bits:
-        most, stride = 1, 0
-    starts = range(0, rows, most)
-    return [Request(address + start * pitch, row_bytes, min(most, rows - start), stride) for start in starts]
+        max_rows, stride = 1, 0
+    starts = range(0, rows, max_rows)
+    return [Request(address + start * pitch, row_bytes, min(max_rows, rows - start), stride) for start in starts]
 
 
 class DmaSimulator(Closing):

@@ -142,10 +142,10 @@ class TileSimulator(Closing):
         sums = result.sums.reshape(len(tiles), len(chunks), len(left), cols).sum(axis=1)
         return np.concatenate(list(sums), axis=1)[:, : np.shape(b)[0]]
 
-    def _check(self, values: ArrayLike, most: int, bits: int, what: str) -> NDArray[np.int64]:
+    def _check(self, values: ArrayLike, limit: int, bits: int, what: str) -> NDArray[np.int64]:
         array = packing.check_range(values, bits)
         rows = self.config.rows
-        if array.ndim != 2 or array.shape[1] != rows or not 1 <= len(array) <= most:
+        if array.ndim != 2 or array.shape[1] != rows or not 1 <= len(array) <= limit:
             raise ValueError(f"{what} has the shape {list(array.shape)}, not [1 or more words, {rows}]")
         return array
 

@@ -37,7 +37,7 @@ class _Bursts:
     """One direction of the bus: addresses, beats, and a limited number of bursts in flight."""
 
     def __init__(self, config: AcceleratorConfig, bus: Bus, slot: float):
-        self.most = min(config.max_burst, 4096 // config.word_bytes)
+        self.max_burst = min(config.max_burst, 4096 // config.word_bytes)
         self.latency = bus.latency
         self.beat = 1 / bus.bandwidth
         self.slot = slot
@@ -48,7 +48,7 @@ class _Bursts:
     def row(self, start: int, beats: int, ready: float) -> float:
         """Read a row that begins at this word; return the cycle of its last beat."""
         while beats:
-            size = min(beats, self.most - start % self.most)
+            size = min(beats, self.max_burst - start % self.max_burst)
             self.address = max(self.address + 1, ready, self.flights.popleft() + self.slot)
             self.data = max(self.address + 1 + self.latency, self.data + self.beat) + (size - 1) * self.beat
             self.flights.append(self.data)
@@ -59,7 +59,7 @@ class _Bursts:
     def write(self, start: int, beats: int, ready: float) -> float:
         """Write a row whose last word is available; return the cycle of its last beat."""
         while beats:
-            size = min(beats, self.most - start % self.most)
+            size = min(beats, self.max_burst - start % self.max_burst)
             self.address = max(self.address + (1 if size > 1 else SINGLE), ready, self.flights.popleft() + self.slot)
             self.data = max(self.address, self.data + self.beat) + (size - 1) * self.beat
             self.flights.append(self.data + 1 + self.latency)
@@ -175,7 +175,7 @@ class QueueModel:
         if self.wanted and self.wanted[0] <= before:
             asked, rows, beats = self.wanted
             self.wanted = None
-            self.parameters = self._read(0, rows, beats, self.reads.most, asked)
+            self.parameters = self._read(0, rows, beats, self.reads.max_burst, asked)
 
     def _parameters(self) -> float:
         """Return the cycle in which the tile's parameters have arrived, after all earlier requests; 0 without any."""

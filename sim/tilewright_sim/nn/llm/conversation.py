@@ -27,7 +27,7 @@ class Conversation:
     chip : Simulator
     model : Int8Model
     prompt : list of int
-    most : int
+    max_tokens : int
         Maximum number of tokens of the answer.
     check : bool
         Compare every tensor with the golden model.
@@ -56,7 +56,7 @@ class Conversation:
         chip: Simulator,
         model: Int8Model,
         prompt: list[int],
-        most: int,
+        max_tokens: int,
         check: bool = False,
         trace: bool = False,
     ):
@@ -66,14 +66,14 @@ class Conversation:
         self.trace = TokenTrace(chip) if trace else None
         self._prompt = plan_blocks(chip.config, model.config, prompt)
         longest = max(map(len, self._prompt))
-        self._chip_model = ChipModel(chip, model, len(prompt) + most, longest, ran=self._ran)
+        self._chip_model = ChipModel(chip, model, len(prompt) + max_tokens, longest, ran=self._ran)
         self._chip_model.progress = self._progress
         self._checked = CheckedModel(self._chip_model) if check else None
-        self._most, self._end = most, model.tokenizer.end
+        self._max_tokens, self._end = max_tokens, model.tokenizer.end
         self._stream = TextStream(model.tokenizer)
 
     def __iter__(self) -> Iterator[str]:
-        for token in generate(self, self._prompt, self._most, self._end):
+        for token in generate(self, self._prompt, self._max_tokens, self._end):
             self.answer.append(token)
             yield self._stream.push(token)
         yield self._stream.rest()

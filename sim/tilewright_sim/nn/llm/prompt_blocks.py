@@ -12,15 +12,15 @@ _HANDOVER = 3000  # approximate cycles per layer in which the chip waits for the
 
 
 def plan_blocks(
-    config: AcceleratorConfig, model: LlamaConfig, prompt: list[int], most: int = MAX_BLOCK
+    config: AcceleratorConfig, model: LlamaConfig, prompt: list[int], max_block: int = MAX_BLOCK
 ) -> list[list[int]]:
-    """Divide a prompt into blocks of at most ``most`` tokens, with the fewest cycles in all.
+    """Divide a prompt into blocks of at most ``max_block`` tokens, with the fewest cycles in all.
 
     The accelerator divides the rows of A into M-blocks, whose size depends on its buffers and K; an M-block with fewer
     rows than the tile has columns takes as long as one with as many. So 42 tokens may take less time than 64, and a
     block of one token is expensive.
     """
-    cost = [block_cycles(config, model, count) for count in range(1, min(most, len(prompt)) + 1)]
+    cost = [block_cycles(config, model, count) for count in range(1, min(max_block, len(prompt)) + 1)]
     best, last = [0.0], [0]
     for end in range(1, len(prompt) + 1):
         total, size = min((best[end - size] + cost[size - 1], -size) for size in range(1, min(end, len(cost)) + 1))

@@ -19,7 +19,7 @@ from tilewright_sim.nn.importers import GgufModel, SafetensorsModel, Source, Tok
 
 from .float_model import FloatModel
 from .host_ops import HostOps, Rotation, quantize_rows
-from .smooth import MOST_TOKENS, calibration_text, smooth
+from .smooth import MAX_TOKENS, calibration_text, smooth
 
 __all__ = ["Int8Layer", "Int8Model", "Linear", "load_model", "open_source", "quantize_model"]
 
@@ -123,7 +123,7 @@ def quantize_model(source: Source, progress: Progress | None = None) -> Int8Mode
             f"{config.vocab:,}: they do not belong together"
         )
     floats, embeddings = FloatModel(source), source.tensor("token_embd.weight")
-    x = embeddings[tokenizer.encode(calibration_text())[: min(MOST_TOKENS, config.context)]]
+    x = embeddings[tokenizer.encode(calibration_text())[: min(MAX_TOKENS, config.context)]]
     embedding = Linear.of(embeddings)
     layers = []
     for number in range(config.layers):

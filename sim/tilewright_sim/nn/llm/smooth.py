@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MOST_TOKENS", "calibration_text", "factors", "smooth"]
+__all__ = ["MAX_TOKENS", "calibration_text", "factors", "smooth"]
 
 Weights = dict[str, NDArray[np.float32]]
 MIGRATION = 0.6
@@ -23,7 +23,7 @@ Chosen on SmolLM2-135M among 0.3, 0.5, 0.6 and 0.7. The perplexity of plain text
 against 0.140), and of 0.5, 0.6 and 0.7 only 0.6 gives the answer of the float model.
 """
 LIMIT = 100.0
-MOST_TOKENS = 512
+MAX_TOKENS = 512
 """Maximum number of tokens of the calibration text."""
 _TINY = 1e-6
 
