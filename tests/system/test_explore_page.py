@@ -121,7 +121,7 @@ def test_a_click_on_a_point_shows_its_configuration(browser, exploration):
         number = int(browser.find_element(By.ID, "panel").get_attribute("data-point"))
         point = next(point for point in exploration["points"] if point["number"] == number)
         assert configuration(browser) == {field: str(value) for field, value in point["config"].items()}
-        assert f"{point['shapes'][1]['knob']} binds" in browser.find_element(By.ID, "panel").text
+        assert f"bottleneck {point['shapes'][1]['knob']}" in browser.find_element(By.ID, "panel").text
         chosen.add(number)
     assert len(chosen) == 3
 

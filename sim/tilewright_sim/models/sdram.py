@@ -157,7 +157,7 @@ class SdramChip:
         return SdramError(f"{rule}: {text}, in clock {self.now}")
 
     def _passed(self, rule: str, since: int) -> None:
-        """Check that at minimum the time of the rule has passed since a clock."""
+        """Check that at least the time of the rule has passed since a clock."""
         minimum, clocks = getattr(self.figures, rule), self.now - since
         if clocks * 1_000_000 < minimum * self.clock_khz or clocks < self.figures.clocks.get(rule, 1):
             raise self._violation(rule, f"{clocks} clocks = {clocks * 1e6 / self.clock_khz:.1f} ns, not {minimum} ns")
