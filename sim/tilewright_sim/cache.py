@@ -1,4 +1,4 @@
-"""Folders of the user's cache: made whole or not at all, found to be whole, and cleaned of what dead processes left."""
+"""Folders of the user's cache: written atomically, checked when used, and cleaned of leftovers of dead processes."""
 
 import fcntl
 import hashlib
@@ -16,14 +16,14 @@ from tilewright.base import TilewrightError, cache_folder
 __all__ = ["cache_folder", "is_whole", "keep", "scratch"]
 
 SEAL = "sealed.json"
-"""In each kept folder, the sizes and SHA-256 of its other files, by name."""
+"""File in each kept folder with the size and SHA-256 of all other files, by name."""
 _LOCK = "lock"
 _YOUNG_SECONDS = 60
-"""A scratch folder without a lock is somebody's who is about to lock it, if it is no older."""
+"""Up to this age, a scratch folder without a lock belongs to a process that is about to lock it."""
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether a folder is one that `keep` made, with every file as it was then."""
+    """Return whether `keep` made a folder, and none of its files has changed since."""
     try:
         seal = json.loads((folder / SEAL).read_text(encoding="utf-8"))
         return bool(seal) and all(_facts(folder / name) == facts for name, facts in seal.items())
@@ -32,9 +32,9 @@ def is_whole(folder: Path) -> bool:
 
 
 def keep(made: Path, destination: Path) -> None:
-    """Rename a finished folder to its place in the cache, sealed; what is damaged there gives way.
+    """Seal a finished folder and rename it to its path in the cache; a damaged folder there is replaced.
 
-    If another process was faster, its folder stays, which is as good: files that are in use are never changed.
+    If another process was faster, its folder stays: it has the same contents, and files in use are never changed.
     """
     seal = {
         str(file.relative_to(made)): _facts(file)
@@ -44,7 +44,7 @@ def keep(made: Path, destination: Path) -> None:
     (made / SEAL).write_text(json.dumps(seal), encoding="utf-8")
     destination.parent.mkdir(parents=True, exist_ok=True)
     if destination.exists() and not is_whole(destination):
-        aside = made.with_name(f"{made.name}-damaged")  # in one step, so that nobody sees half of it
+        aside = made.with_name(f"{made.name}-damaged")  # in one step, so that no process sees half of it
         with suppress(OSError):
             destination.rename(aside)
         shutil.rmtree(aside, ignore_errors=True)
@@ -57,14 +57,14 @@ def keep(made: Path, destination: Path) -> None:
 
 @contextmanager
 def scratch(parent: Path, purpose: str) -> Iterator[Path]:
-    """Lend a folder ``.PURPOSE-…`` in ``parent``, which is removed at the end, however that comes.
+    """Context manager: a folder ``.PURPOSE-…`` in ``parent``, which is removed at the end, also after an error.
 
-    Those of processes that were killed are removed before.
+    Such folders of processes that were killed are removed first.
 
     Raises
     ------
     TilewrightError
-        If nothing can be written there.
+        If the folder cannot be written.
     """
     try:
         parent.mkdir(parents=True, exist_ok=True)
@@ -77,7 +77,7 @@ def scratch(parent: Path, purpose: str) -> Iterator[Path]:
             f"cannot write the cache {parent}: {error.strerror}; set TILEWRIGHT_CACHE to another folder"
         ) from None
     try:
-        with (folder / _LOCK).open("w", encoding="utf-8") as lock:  # which ends with the process, whatever ends that
+        with (folder / _LOCK).open("w", encoding="utf-8") as lock:  # the system releases it when the process ends
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield folder
     finally:

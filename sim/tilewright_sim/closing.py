@@ -1,4 +1,4 @@
-"""What a ``with`` statement closes."""
+"""The base class of objects that a ``with`` statement closes."""
 
 from abc import ABC, abstractmethod
 from types import TracebackType
@@ -20,4 +20,4 @@ class Closing(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Give back what it holds; once more does nothing."""
+        """Release all resources; further calls do nothing."""

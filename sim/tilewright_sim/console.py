@@ -1,4 +1,4 @@
-"""Tables whose figures are never cut, and the consoles that print them."""
+"""Tables whose numbers are never cut off, and the consoles that print them."""
 
 import os
 from typing import Any
@@ -11,18 +11,18 @@ from rich.text import Text
 __all__ = ["FigureTable", "Printer", "console"]
 
 WIDTH = 140
-"""Columns of output that goes into a file or a pipe, unless COLUMNS says otherwise."""
+"""Width in columns of output to a file or a pipe, unless COLUMNS is set."""
 
-_HEADING = 8  # the longest heading over figures that is left on one line
+_HEADING = 8  # longest heading of a column of numbers that stays on one line
 _TEXT = 10  # a column of text is folded no narrower than this
 
 
 class Printer(Console):
-    """A console that cuts nothing off and takes brackets as they are, of `WIDTH` columns where there is no terminal."""
+    """A console that cuts nothing off and prints brackets as they are; `WIDTH` columns wide without a terminal."""
 
     def __init__(self, **options: Any):
         environment = dict(os.environ)
-        for name in ("COLUMNS", "LINES"):  # Rich takes a "²" for a number, and then not
+        for name in ("COLUMNS", "LINES"):  # Rich accepts "²" as a digit and then fails to convert it
             text = environment.get(name, "")
             if not (text.isascii() and text.isdigit() and 0 < int(text[:5]) < 10_000):
                 environment.pop(name, None)
@@ -35,10 +35,10 @@ class Printer(Console):
 
 
 class FigureTable(Table):
-    """A table that keeps its figures whole on a narrow terminal.
+    """A table whose numbers stay whole on a narrow terminal.
 
-    Columns that are justified to the right hold figures: they are as wide as the longest, under headings of several
-    lines. All others hold text, which is folded. What is too wide even then is for the terminal to fold.
+    Columns that are justified to the right hold numbers: they are as wide as the longest number, under headings of
+    several lines. All other columns hold text, which is folded. The terminal wraps a table that is still too wide.
     """
 
     def add_column(self, header: RenderableType = "", footer: RenderableType = "", **options: Any) -> None:
@@ -60,12 +60,12 @@ class FigureTable(Table):
 
     @property
     def narrowest(self) -> int:
-        """The width below which figures would be cut."""
+        """The minimum width at which no number is cut off."""
         return sum((column.min_width or 0) + 3 for column in self.columns) + 1
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield from super().__rich_console__(console, options.update(width=max(options.max_width, self.narrowest)))
 
 
-# Progress goes to standard error, so that what is printed can be piped.
+# Progress goes to standard error, so that the output can be piped.
 console = Printer(stderr=True)

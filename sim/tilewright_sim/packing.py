@@ -1,4 +1,4 @@
-"""Between numpy arrays and the words that cross a port: signed elements side by side, element 0 lowest."""
+"""Conversions between numpy arrays and the words of a port: signed elements side by side, element 0 lowest."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,7 +25,7 @@ def pack(values: ArrayLike, bits: int) -> NDArray[np.uint32]:
     array = check_range(values, bits).astype(np.uint64) & np.uint64((1 << bits) - 1)
     words, elements = array.shape
     used = -(-elements * bits // 32)
-    parts = np.zeros((words, used + 2), dtype=np.uint64)  # and what an element may touch behind them
+    parts = np.zeros((words, used + 2), dtype=np.uint64)  # two more, which the last element may touch
     for element in range(elements):
         part, shift = divmod(element * bits, 32)
         low = array[:, element] << np.uint64(shift)
@@ -37,7 +37,7 @@ def pack(values: ArrayLike, bits: int) -> NDArray[np.uint32]:
 
 
 def unpack(words: NDArray[np.uint32], elements: int, bits: int) -> NDArray[np.int64]:
-    """The reverse of `pack`: signed elements of shape [words, elements]."""
+    """Return signed elements of shape [words, elements]: the reverse of `pack`."""
     parts = np.zeros((len(words), words.shape[1] + 2), dtype=np.uint64)
     parts[:, :-2] = words
     values = np.empty((len(words), elements), dtype=np.int64)
@@ -52,12 +52,12 @@ def unpack(words: NDArray[np.uint32], elements: int, bits: int) -> NDArray[np.in
 
 
 def to_ints(words: NDArray[np.uint32]) -> list[int]:
-    """Packed words as Python integers, as a testbench drives them."""
+    """Return packed words as Python integers, as testbenches drive them."""
     return [int.from_bytes(row.tobytes(), "little") for row in np.ascontiguousarray(words, dtype="<u4")]
 
 
 def from_ints(words: list[int], bits: int) -> NDArray[np.uint32]:
-    """The reverse of `to_ints`, for ports of ``bits`` bits."""
+    """Return packed words for a port of ``bits`` bits: the reverse of `to_ints`."""
     size = 4 * -(-bits // 32)
     raw = b"".join(word.to_bytes(size, "little") for word in words)
     return np.frombuffer(raw, dtype="<u4").reshape(len(words), size // 4)

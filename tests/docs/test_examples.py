@@ -84,7 +84,7 @@ COMMAND_LINES = [
 
 
 @pytest.mark.parametrize("arguments", COMMAND_LINES)
-def test_every_command_that_is_shown_exists_with_its_options(arguments):
+def test_every_command_in_the_documentation_exists_with_its_options(arguments):
     with contextlib.suppress(click.exceptions.Exit, click.exceptions.NoArgsIsHelpError):
         parse(arguments)
 

@@ -94,5 +94,5 @@ def test_the_pages_are_those_of_the_readme_and_more():
         ("`pytest tests/no_such.py -k x` `tilewright gemm --config my.toml`", ["tests/no_such.py"]),
     ],
 )  # fmt: skip
-def test_what_leads_nowhere_is_found(text, broken):
+def test_broken_links_are_found(text, broken):
     assert broken_links(ROOT / "x.md", text) + broken_paths(ROOT / "x.md", text) == broken

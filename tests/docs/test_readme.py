@@ -1,4 +1,4 @@
-"""The README stays short, and what it promises is what the commands do."""
+"""The README stays short, and its commands and numbers are true."""
 
 import re
 import shlex

@@ -13,7 +13,7 @@ from tilewright_sim.nn.importers import GgufModel
 from tilewright_sim.nn.importers.source import tensor_shapes
 
 CONFIG = LlamaConfig(
-    layers=2, width=64, hidden=160, vocabulary=264, heads=4, kv_heads=2, head_width=16, context=64, rope_base=10000.0,
+    layers=2, hidden=64, ffn=160, vocab=264, heads=4, kv_heads=2, head_width=16, context=64, rope_base=10000.0,
     epsilon=1e-5, tied=True,
 )  # fmt: skip
 TEMPLATE = "{% for m in messages %}<|{{ m['role'] }}|>{{ m['content'] }}{% endfor %}{{ eos_token }}"
@@ -56,7 +56,7 @@ def write_gguf(
     tokens, merges, types = vocabulary()
     fields = {
         "llama.block_count": config.layers, "llama.context_length": config.context,
-        "llama.embedding_length": config.width, "llama.feed_forward_length": config.hidden,
+        "llama.embedding_length": config.hidden, "llama.feed_forward_length": config.ffn,
         "llama.attention.head_count": config.heads, "llama.attention.head_count_kv": config.kv_heads,
         "llama.rope.freq_base": config.rope_base, "llama.attention.layer_norm_rms_epsilon": config.epsilon,
         "llama.rope.dimension_count": config.head_width,
@@ -110,8 +110,8 @@ def write_safetensors(folder: Path, source: GgufModel, **changes) -> Path:
             tensors[f"model.layers.{layer}.{published}.weight"] = values
     save_file(tensors, folder / "model.safetensors")
     settings = {
-        "model_type": "llama", "num_hidden_layers": config.layers, "hidden_size": config.width,
-        "intermediate_size": config.hidden, "vocab_size": config.vocabulary, "num_attention_heads": config.heads,
+        "model_type": "llama", "num_hidden_layers": config.layers, "hidden_size": config.hidden,
+        "intermediate_size": config.ffn, "vocab_size": config.vocab, "num_attention_heads": config.heads,
         "num_key_value_heads": config.kv_heads, "max_position_embeddings": config.context,
         "rope_theta": config.rope_base, "rms_norm_eps": config.epsilon, "tie_word_embeddings": True,
         "eos_token_id": 261,

@@ -61,7 +61,7 @@ class BadLine(SerialLine):
         return self.spoil(super().receive(seconds))
 
 
-def test_the_board_says_what_it_is(board):
+def test_the_board_reports_its_configuration(board):
     with SerialDevice(board.port) as device:
         config = board.config
         assert device.memory == range(config.memory_bytes)
@@ -106,7 +106,7 @@ def test_the_command_line_multiplies_on_the_board(board, tmp_path):
 
 
 @pytest.mark.parametrize(("seed", "size"), [(1, 1000), pytest.param(2, 5000, marks=pytest.mark.long)])
-def test_a_bad_line_costs_time_alone(board, seed, size):
+def test_a_bad_line_only_costs_time(board, seed, size):
     """One byte of 300 goes wrong, either way: what is written and read is right all the same."""
     data = random.Random(seed).randbytes(size)
     line = SerialLine(board.port, 1_000_000)
@@ -138,7 +138,7 @@ def test_a_host_that_ends_in_a_frame_leaves_the_board_usable(board):
         assert device.read_memory(0x3000, 5) == b"again"
 
 
-def test_an_accelerator_left_with_an_error_is_set_right_by_the_next_host(board):
+def test_the_next_host_recovers_an_accelerator_left_with_an_error(board):
     with Board(board.port) as chip:
         a = chip.array(np.ones((4, 8), np.int8))
         c = chip.empty((4, 4))
@@ -153,7 +153,7 @@ def test_an_accelerator_left_with_an_error_is_set_right_by_the_next_host(board):
         assert np.array_equal(chip.gemm(a, b).c, golden.gemm(a, b))
 
 
-def test_a_board_switched_off_is_told_with_the_step():
+def test_switching_the_board_off_is_an_error_that_names_the_step():
     with BoardSimulator(simulated_board_config(NAME)) as simulated:
         device = SerialDevice(simulated.port, patience=0.2)
         threading.Timer(0.3, simulated._library.board_stop, [simulated._board]).start()

@@ -111,7 +111,7 @@ def test_changing_an_axis_draws_it_and_computes_the_front_anew(browser, explorat
     assert len(seen) > 1
 
 
-def test_a_click_on_a_point_says_its_configuration(browser, exploration):
+def test_a_click_on_a_point_shows_its_configuration(browser, exploration):
     Select(browser.find_element(By.ID, "x")).select_by_value("ff")  # different for each point
     Select(browser.find_element(By.ID, "y")).select_by_value("fmax_mhz")
     chosen = set()
@@ -121,7 +121,7 @@ def test_a_click_on_a_point_says_its_configuration(browser, exploration):
         number = int(browser.find_element(By.ID, "panel").get_attribute("data-point"))
         point = next(point for point in exploration["points"] if point["number"] == number)
         assert configuration(browser) == {field: str(value) for field, value in point["config"].items()}
-        assert f"{point['shapes'][1]['knob']} binds" in browser.find_element(By.ID, "panel").text
+        assert f"bottleneck {point['shapes'][1]['knob']}" in browser.find_element(By.ID, "panel").text
         chosen.add(number)
     assert len(chosen) == 3
 

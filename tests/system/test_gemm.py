@@ -1,4 +1,4 @@
-"""Random products through the runtime on the generated Verilog, bit for bit the golden model's."""
+"""Random products through the runtime on the generated Verilog equal the golden model, bit for bit."""
 
 import random
 from dataclasses import replace
@@ -9,7 +9,7 @@ import pytest
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.accelerator.registers import ENGINES
 from tilewright.base import ConfigError
-from tilewright_sim.host import Requant, Simulator
+from tilewright_sim.host import Simulator
 from tilewright_sim.host.errors import AbortedError, BusError, DescriptorError
 from tilewright_sim.models import gemm as golden
 
@@ -67,7 +67,7 @@ def random_product(chip: Simulator, dice: random.Random, rng: np.random.Generato
         case "int32":
             got, want = chip.gemm(a, b, bias=bias), golden.gemm(a, b, bias)
         case "int8":
-            requant = Requant(
+            requant = golden.Requant(
                 multiplier=rng.integers(1 << 30, 1 << 31, n),
                 shift=rng.integers(-12, -2, n) - int(np.log2(k)) // 2,
                 zero_point=dice.randint(-128, 127),
@@ -129,7 +129,7 @@ def matrices(m, n, k, seed=1):
 
 def test_a_queue_with_fences_computes_a_chain_of_layers(chip):
     a, b = matrices(6, 8, 8)
-    requant = Requant.from_scale(0.01)
+    requant = golden.Requant.from_scale(0.01)
     with chip.array(a) as first, chip.array(b) as weights, chip.parameters(8, requant=requant) as parameters:
         layers = [first, *(chip.empty((6, 8), np.int8) for _ in range(20))]
         jobs = [chip.descriptor(layers[n], weights, layers[n + 1], parameters, fences="a") for n in range(20)]
@@ -158,7 +158,7 @@ def test_no_byte_outside_c_is_written(chip):
 
 @pytest.mark.parametrize(("what", "unit"), [("a", "LOAD_A"), ("b", "LOAD_B"), ("c", "STORE_C")])
 @pytest.mark.parametrize(("response", "code"), [(2, "SLVERR"), (3, "DECERR")])
-def test_a_bus_error_says_where_and_the_chip_works_afterwards(chip, what, unit, response, code):
+def test_a_bus_error_has_an_address_and_the_chip_works_afterwards(chip, what, unit, response, code):
     a, b = matrices(20, 20, 40)
     with chip.array(a) as left, chip.array(b) as right, chip.empty((20, 20)) as c:
         array = {"a": left, "b": right, "c": c}[what]
@@ -173,7 +173,7 @@ def test_a_bus_error_says_where_and_the_chip_works_afterwards(chip, what, unit, 
         assert np.array_equal(c.numpy(), golden.matmul(a, b))
 
 
-def test_after_an_error_the_host_can_go_on(chip):
+def test_after_an_error_the_host_can_continue(chip):
     a, b = matrices(9, 9, 9)
     with chip.array(a) as left, chip.array(b) as right, chip.empty((9, 9)) as c:
         good = chip.descriptor(left, right, c)
@@ -199,7 +199,7 @@ def test_abort_and_soft_reset_recover(chip):
             assert np.array_equal(chip.gemm(a, b).c, golden.matmul(a, b))
 
 
-def test_results_do_not_depend_on_where_things_are():
+def test_results_do_not_depend_on_addresses():
     config = AcceleratorConfig(**NANO, addr_bits=40)
     a, b = matrices(9, 9, 30)
     for base in (0, 1 << 32, (1 << 40) - (1 << 20)):
@@ -211,7 +211,7 @@ def test_k_beyond_the_limit_is_cut_and_accumulated(chip):
     k = 3 * chip.config.k_limit + 5
     a, b = matrices(10, 10, k)
     bias = np.arange(10) * 100_000
-    requant = Requant.from_scale(1e-3)
+    requant = golden.Requant.from_scale(1e-3)
     result = chip.gemm(a, b, bias=bias)
     assert result.descriptors == 4
     assert np.array_equal(result.c, golden.gemm(a, b, bias))

@@ -1,4 +1,4 @@
-"""A whole language model on the generated Verilog: every sum equals the golden model's."""
+"""A complete language model on the generated Verilog: every sum equals that of the golden model."""
 
 from dataclasses import replace
 
@@ -37,9 +37,9 @@ def test_a_small_model_answers_as_the_golden_model(model, name):
     counts = [len(part) for part in parts] + [1] * 4
     ends = np.cumsum(counts)
     sizes = model.config
-    linear = 2 * sizes.width + sizes.q_width + 2 * sizes.kv_width + 2 * sizes.hidden
+    linear = 2 * sizes.hidden + sizes.q_width + 2 * sizes.kv_width + 2 * sizes.ffn
     attention = [count * sizes.heads * (end + sizes.head_width) for count, end in zip(counts, ends, strict=True)]
-    sums = sizes.layers * (sum(counts) * linear + sum(attention)) + 5 * sizes.vocabulary
+    sums = sizes.layers * (sum(counts) * linear + sum(attention)) + 5 * sizes.vocab
     assert checked.compared == sums
 
 
@@ -97,7 +97,7 @@ def test_a_wrong_descriptor_is_found(chip_model, monkeypatch):
 def test_a_tensor_that_is_never_computed_is_found(chip_model):
     checked = CheckedModel(chip_model)
     chip_model.observe = lambda layer, name, sums: None if name == "scores" else checked._compare(layer, name, sums)
-    with pytest.raises(MismatchError, match="layer 0, scores: the hardware was never asked for it"):
+    with pytest.raises(MismatchError, match="layer 0, scores: the hardware did not compute it"):
         checked.forward([1, 2, 3])
 
 
@@ -109,7 +109,7 @@ def test_a_model_that_does_not_fit_is_refused_before_anything_is_written(model):
         assert chip.allocator.free_bytes == free
 
 
-def test_what_fits_is_what_is_said(model):
+def test_the_memory_needed_is_as_predicted(model):
     """The stated need is enough, and at most a quarter too much."""
     from tilewright_sim.nn.llm.chip_model import device_bytes
 
@@ -120,7 +120,7 @@ def test_what_fits_is_what_is_said(model):
         assert chip.allocator.free_bytes < needed / 4
 
 
-def test_the_context_cannot_be_passed(chip_model):
+def test_the_context_cannot_be_exceeded(chip_model):
     chip_model.forward([1] * 16, logits="none")
     with pytest.raises(TilewrightError, match="cannot read 1 tokens: at most 16 at once, and 16 in all"):
         chip_model.forward([1])

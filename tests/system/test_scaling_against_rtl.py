@@ -1,4 +1,4 @@
-"""A transformer small enough to simulate: the estimate of a chip with one tile against the RTL."""
+"""A transformer small enough to simulate: the estimate of a chip with one core against the RTL."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""A published model, SmolLM2-135M-Instruct: its answers, what int8 costs it, and a token of it on the RTL."""
+"""A published model, SmolLM2-135M-Instruct: its answers, its accuracy in int8, and one token on the RTL."""
 
 import pytest
 
@@ -26,7 +26,7 @@ def model(path):
 
 
 def test_the_question_is_tokenized_as_its_authors_do(model):
-    """37 tokens, as the issue of this project counted them; and the conversation reads as the template says."""
+    """The prompt has 37 tokens, and the conversation follows the template."""
     tokens = model.tokenizer.chat(QUESTION)
     assert len(tokens) == 37
     text = model.tokenizer.decode(tokens, special=True)
@@ -60,7 +60,7 @@ def test_a_token_on_the_rtl_equals_the_golden_model_in_all_tensors(model, preset
     with Simulator(AcceleratorConfig.preset(preset), latency=64) as chip:
         talk = Conversation(chip, model, model.tokenizer.encode("Hello"), 1, check=True)
         assert len("".join(talk)) > 0
-    linear = 2 * config.width + config.q_width + 2 * config.kv_width + 2 * config.hidden
+    linear = 2 * config.hidden + config.q_width + 2 * config.kv_width + 2 * config.ffn
     attention = config.heads * (1 + config.head_width)
-    assert talk.compared == config.layers * (linear + attention) + config.vocabulary
+    assert talk.compared == config.layers * (linear + attention) + config.vocab
     assert talk.answer == list(generate(GoldenModel(model, 2), [model.tokenizer.encode("Hello")], 1, None))

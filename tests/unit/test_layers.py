@@ -1,4 +1,4 @@
-"""Who may import whom, and through which door.
+"""The import rules: which rooms may import which, and through which files.
 
 Hardware knows nothing of tools, tools nothing of simulation, simulation nothing of commands.
 """

@@ -22,4 +22,4 @@ BENCHES: dict[str, Callable[[], Iterator[Measurement] | Iterator[Configuration]]
     "llm": bench_llm,
     "board": bench_board,
 }
-"""By name, which is also the name of the page that shows the table."""
+"""Benchmarks by name; each has a page of the same name in docs/results."""

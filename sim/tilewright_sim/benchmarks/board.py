@@ -24,14 +24,14 @@ SIZE = 24_000
 
 
 def bench_board() -> Iterator[Measurement]:
-    """Measure link and bitstreams; yield each result when it is known. Half an hour on two cores."""
+    """Measure the link and the bitstreams; yield each result as soon as it is known. Half an hour on two cores."""
     yield from _link("colorlight-i5")
     for name, mhz in TARGETS_MHZ.items():
         yield from _bitstream(name, mhz)
 
 
 def _link(name: str) -> Iterator[Measurement]:
-    """The share of the line's bytes that are the host's data."""
+    """Return the share of the bytes on the line that are data of the host."""
     data = random.Random(1).randbytes(SIZE)
     with BoardSimulator(simulated_board_config(name)) as board, SerialDevice(board.port) as device:
         moves = {"written": lambda: device.write_memory(8192, data), "read": lambda: device.read_memory(8192, SIZE)}
@@ -40,7 +40,7 @@ def _link(name: str) -> Iterator[Measurement]:
             moved = move()
             share = SIZE * BITS_PER_BYTE * LINK_CYCLES / (board.cycles - start)
             if moved not in (None, data):
-                raise AssertionError("what was read is not what was written")
+                raise AssertionError("the data read differ from the data written")
             yield Measurement(
                 f"host link, {SIZE:,} bytes {what}, simulated {name}: share of what the baud rate allows", "≥ 90 %",
                 f"{share:.1%}", share >= 0.9, COMMAND,

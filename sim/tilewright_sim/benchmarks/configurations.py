@@ -1,4 +1,4 @@
-"""Measure what configurations of every core cost on every target."""
+"""Measure area, cycles and utilisation of configurations of every core on every target."""
 
 import math
 import shutil
@@ -40,19 +40,19 @@ CONFIGURATIONS: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
     ("accelerator", "nano", (), "xc7"),
     ("accelerator", "small", (), "ecp5-85k"),
 )
-"""Core, preset, changed fields and target."""
+"""Core, preset, changed fields and target of each row of the table."""
 
 
 def bench_configurations() -> Iterator[Configuration]:
-    """Synthesize each of `CONFIGURATIONS`; yield its row when it is known. Under eight minutes of processor time.
+    """Synthesize each of `CONFIGURATIONS`; yield its row as soon as it is known. Takes eight minutes at most.
 
     Raises
     ------
     ToolError
-        If the standard cells or OpenSTA are missing: the table would lose lines.
+        If the standard cells or OpenSTA are missing: the table would be incomplete.
     """
     if not OSU018.exists() or not shutil.which("sta"):
-        raise ToolError("the target asic of this table needs Debian's: apt-get install opensta qflow-tech-osu018")
+        raise ToolError("this table needs standard cells and OpenSTA: apt-get install opensta qflow-tech-osu018")
     for core, preset, settings, target in CONFIGURATIONS:
         yield _configuration(core, preset, settings, target)
 

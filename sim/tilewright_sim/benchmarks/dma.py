@@ -23,7 +23,7 @@ LUTS = {"dma-reader": 628, "dma-writer": 900}
 
 
 def bench_dma() -> Iterator[Measurement]:
-    """Measure both engines; yield each result when it is known. About three minutes on two cores."""
+    """Measure both engines; yield each result as soon as it is known. Takes about three minutes on two cores."""
     for write, name in ((False, "read"), (True, "write")):
         yield _utilisation(f"{name} 64 KiB as 4 queued requests, 64-bit, bursts of 16", "100 %", 1, QUEUED, write)
     yield _utilisation("read 64 KiB, latency 100 cycles", "≥ 99.9 %", 0.999, [Request(0, SIZE)], False, latency=100)
@@ -44,7 +44,7 @@ def bench_dma() -> Iterator[Measurement]:
 def _utilisation(
     name: str, target: str, min_share: float, requests: list[Request], write: bool, latency: int = 0
 ) -> Measurement:
-    """The share of the cycles from the first beat on the bus to the last in which a beat moves."""
+    """Return the share of cycles with a beat, between the first beat on the bus and the last."""
     memory, _ = _run(requests, write, latency)
     beats, cycles = len(memory.beat_cycles), memory.beat_cycles[-1] - memory.beat_cycles[0] + 1
     share = beats / cycles
@@ -53,9 +53,10 @@ def _utilisation(
 
 
 def _first_address(core: str) -> Measurement:
-    """The most cycles from the acceptance of a descriptor to its first address.
+    """Return the maximum number of cycles from the acceptance of a request to its first address.
 
-    To write, the words of its first burst are at hand: fewer than a longest burst's, just those, or more.
+    A writer has the words of its first burst by then. Requests of less than the longest burst, of exactly one, and of
+    more are measured.
     """
     cycles = 0
     for request in (Request(0, 8), Request(120, 16), Request(0, 128), Request(0, 256)):
@@ -65,9 +66,9 @@ def _first_address(core: str) -> Measurement:
 
 
 def _run(requests: list[Request], write: bool, latency: int, after: int = 0) -> tuple[AxiMemory, int]:
-    """Move the requests, offered from cycle ``after`` on, and check every byte.
+    """Execute the requests, offered from cycle ``after`` on, and check every byte.
 
-    Returns the memory, and the cycle in which the first request was accepted.
+    Return the memory, and the cycle in which the first request was accepted.
     """
     size, word = SIZE, CONFIG.word_bytes
     contents = bytearray(n * 181 + (n >> 8) & 0xFF for n in range(size))
@@ -101,7 +102,7 @@ def _run(requests: list[Request], write: bool, latency: int, after: int = 0) -> 
         moved = [(item.data, bool(item.row_last), bool(item.last)) for item in words.items]
         right = moved == [beat for request in requests for beat in read_words(request, contents, word_bytes=word)]
     if not right or any(status.cause.value for status in statuses.items):
-        raise AssertionError("what the engine moved differs from its model")
+        raise AssertionError("the data moved differ from those of the model")
     return memory, feeder.cycles[0] + after
 
 

@@ -13,7 +13,8 @@ import numpy as np
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.cores import CORES
 from tilewright.flows.fpga import FpgaFlow
-from tilewright_sim.host import Requant, RunResult, Simulator, check_result
+from tilewright_sim.host import RunResult, Simulator, check_result
+from tilewright_sim.models import gemm as golden
 from tilewright_sim.models.cycles import Bus, Gemm, estimate
 
 from .results import Measurement
@@ -23,11 +24,11 @@ __all__ = ["bench_gemm", "random_gemm"]
 COMMAND = "tilewright bench gemm"
 BASE, SMALL = AcceleratorConfig.preset("base"), AcceleratorConfig.preset("small")
 DECODING = [(576, 576, 16), (1536, 576, 8), (576, 1536, 8), (49152, 576, 2)]
-"""N, K, and how many are queued."""
+"""N, K, and the number of such GEMMs in the queue."""
 
 
 def bench_gemm() -> Iterator[Measurement]:
-    """Measure the accelerator; yield each result when it is known. About ten minutes on two cores."""
+    """Measure the accelerator; yield each result as soon as it is known. Takes about ten minutes on two cores."""
     yield _busy(BASE, 512, 64, 0.995, "16×16, 128-bit bus, memory latency 64")
     yield _busy(SMALL, 256, 0, 0.985, "8×8, 64-bit bus, one port, latency 0")
     yield _busy(SMALL, 64, 0, 0.90, "8×8, 64-bit bus, one port, latency 0")
@@ -55,7 +56,7 @@ def random_gemm(
     rng = np.random.default_rng(m + n + k)
     a, b = (rng.integers(-128, 128, (rows, k), dtype=np.int8) for rows in (m, n))
     bias = rng.integers(-1000, 1000, n, dtype=np.int32)
-    requant = Requant.from_scale(rng.uniform(0.5, 1.5, n) * 40 / (5500 * k**0.5))
+    requant = golden.Requant.from_scale(rng.uniform(0.5, 1.5, n) * 40 / (5500 * k**0.5))
     with ExitStack() as stack:
         if chip is None:
             chip = stack.enter_context(Simulator(config, latency=latency))
@@ -108,7 +109,7 @@ def _queue() -> Measurement:
 
 
 def _estimates() -> Measurement:
-    """The shapes of this bench, and ten random ones."""
+    """Yield the shapes of this benchmark, and ten random ones."""
     rng = np.random.default_rng(1)
     shapes = [(BASE, 512, 512, 512, 1, 64), (SMALL, 256, 256, 256, 1, 0), (SMALL, 64, 64, 64, 1, 0)]
     shapes += [(BASE, 1, n, k, count, 64) for n, k, count in DECODING[:3]] + [(BASE, 64, 192, 64, 100, 64)]

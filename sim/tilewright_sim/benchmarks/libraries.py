@@ -1,4 +1,4 @@
-"""The standard-cell libraries of this machine."""
+"""Find the standard-cell libraries on this machine."""
 
 import os
 from pathlib import Path
@@ -7,11 +7,11 @@ __all__ = ["OSU018", "libraries"]
 
 
 OSU018 = Path("/usr/share/qflow/tech/osu018/osu018_stdcells.lib")
-"""Where Debian's `qflow-tech-osu018` puts its library."""
+"""The library of Debian's package `qflow-tech-osu018`."""
 
 
 def libraries() -> dict[str, tuple[Path, ...]]:
-    """Return the standard cells that are there: Debian's, and those below ``TILEWRIGHT_PDK`` (``../shared/pdk``)."""
+    """Return the libraries found: Debian's, and those below ``TILEWRIGHT_PDK`` (``../shared/pdk`` by default)."""
     folder = Path(os.environ.get("TILEWRIGHT_PDK", "../shared/pdk"))
     found: dict[str, tuple[Path, ...]] = {"osu018": (OSU018,)} if OSU018.exists() else {}
     for name in ("asap7", "sg13g2"):

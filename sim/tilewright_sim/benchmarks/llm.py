@@ -23,10 +23,10 @@ ABOUT = "SmolLM2-135M, 16×16, 128-bit bus, latency 64"
 
 
 def bench_llm() -> Iterator[Measurement]:
-    """Measure the language model; yield each result when it is known. About ten minutes on two cores.
+    """Measure the language model; yield each result as soon as it is known. Takes about ten minutes on two cores.
 
-    The model is fetched if it is not there. The answer comes from a process of its own, compared with the golden
-    model all the while.
+    The model is downloaded if necessary. A separate process computes the answer and compares every sum with the golden
+    model.
     """
     path = fetch(MODEL, lambda done, total: None)
     load_model(path)

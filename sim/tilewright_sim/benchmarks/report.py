@@ -1,4 +1,4 @@
-"""Measure reports, and standard cells against a naive array."""
+"""Measure reports, and compare the tile in standard cells with a naive array."""
 
 import tempfile
 import time
@@ -30,18 +30,18 @@ def naive_area(library: Library) -> float:
 
 
 def bench_report() -> Iterator[Measurement]:
-    """Measure what reports promise; yield each result when it is known. About ten minutes on two cores.
+    """Measure reports; yield each result as soon as it is known. Takes about ten minutes on two cores.
 
-    Libraries that are not there are left out.
+    Libraries that are not installed are left out.
 
     Raises
     ------
     TilewrightError
-        If there is no library at all.
+        If no library is installed.
     """
     present = libraries()
     if not present:
-        raise TilewrightError("no standard cells here: run `apt-get install qflow-tech-osu018`, or set TILEWRIGHT_PDK")
+        raise TilewrightError("no standard cells found: run `apt-get install qflow-tech-osu018`, or set TILEWRIGHT_PDK")
     if "asap7" in present:
         yield from _asap7(present["asap7"])
     for name, files in present.items():

@@ -14,11 +14,11 @@ class Measurement:
     Parameters
     ----------
     name, target, result : str
-        What was measured, what is aimed at, and what came out.
+        The measurement, its target and its result, as text.
     met : bool or None
-        None without a target.
+        Whether the result meets the target; None if there is no target.
     command : str
-        Repeats the measurement.
+        The command that repeats the measurement.
     """
 
     HEADINGS: ClassVar = ("measurement", "target", "result", "met", "command")
@@ -51,11 +51,11 @@ class Configuration:
     ff, dsp, bram : int or None
         None where the target does not have them.
     cycles : int or None
-        Of the table's GEMM; None for cores that do not multiply.
+        Cycles of the GEMM of the table; None for cores that do not multiply.
     macs_per_cycle, utilisation : float or None
-        Products per cycle, averaged over these cycles, and their share of what the multipliers can do.
+        Average MACs per cycle, and their share of the peak of the multipliers.
     command : str
-        Repeats the measurement.
+        The command that repeats the measurement.
     """
 
     HEADINGS: ClassVar = (
@@ -93,7 +93,7 @@ def markdown(rows: Sequence[Measurement | Configuration]) -> str:
 
 
 def update_page(text: str, name: str, table: str) -> str:
-    """Replace what stands between the marks ``<!-- bench NAME -->`` and ``<!-- end NAME -->``.
+    """Replace the text between the marks ``<!-- bench NAME -->`` and ``<!-- end NAME -->``.
 
     Raises
     ------

@@ -24,7 +24,7 @@ TILE = CORES["tile"]
 
 
 def bench_tile() -> Iterator[Measurement]:
-    """Measure the tile; yield each result when it is known. About five minutes on two cores."""
+    """Measure the tile; yield each result as soon as it is known. Takes about five minutes on two cores."""
     for dot in (1, 8):
         yield _area_with_dsp(dot)
     yield _area_without_dsp()

@@ -1,1 +1,1 @@
-"""The command line: each command in a file, imported when it runs."""
+"""The command line. Each command is in a file of its own, which is imported when the command runs."""

@@ -22,18 +22,18 @@ __all__ = ["bench", "demo"]
     "--docs",
     metavar="FOLDER",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Also put the table into the page WHAT.md of this folder (docs/results in a checkout), between its marks "
+    help="Also write the table into the page WHAT.md of this folder (docs/results in a checkout), between its marks "
     "<!-- bench WHAT --> and <!-- end WHAT -->.",
 )
 def bench(what: str, as_markdown: bool, docs: Path | None) -> None:
     """Measure the results that docs/results shows for WHAT; print each as soon as it is known.
 
-    Nothing is tuned for it: it runs the same code as the other commands. On two cores each takes five to ten minutes,
-    the boards half an hour.
+    It runs the same code as the other commands. On two cores each page takes five to ten minutes, the boards half an
+    hour.
     """
     page = docs / f"{what}.md" if docs is not None else None
     if page is not None:
-        _replace(page, what, "")  # fail before five minutes of measuring
+        _replace(page, what, "")  # to fail before five minutes of measuring
         check_output(page)
     results: list[Measurement | Configuration] = []
     with console.status("") as status:
@@ -64,7 +64,7 @@ def _replace(page: Path, what: str, table: str) -> str:
 
 
 def _plain(results: list[Measurement | Configuration]) -> str:
-    """The table without commands, for the terminal."""
+    """Return the table without the commands, for the terminal."""
     table = FigureTable()
     for heading in results[0].HEADINGS[:-1] if results else ():
         table.add_column(heading)
@@ -80,13 +80,13 @@ def _plain(results: list[Measurement | Configuration]) -> str:
 @click.option("--images", default=450, show_default=True, type=click.IntRange(1, 450), help="Test images to run.")
 @click.option("--board-sim", is_flag=True, help="Run on a simulated board, through its serial port.")
 def demo(preset: str | None, images: int, board_sim: bool) -> None:
-    """Recognize handwritten digits on the Verilog of an accelerator, compare with the golden model, show its area.
+    """Recognize handwritten digits on the Verilog of an accelerator, compare with the golden model, print its area.
 
-    The preset is small unless another is given.
+    The default preset is small.
     """
     if board_sim:
         if preset:
-            raise click.UsageError(f"--preset {preset}: a board has its own; leave out --preset or --board-sim")
+            raise click.UsageError(f"--preset {preset}: a board has its own preset; leave out --preset or --board-sim")
         board_demo(min(images, BOARD_IMAGES))
     else:
         digits_demo(preset or "small", images)

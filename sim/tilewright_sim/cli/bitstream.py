@@ -31,8 +31,8 @@ def bitstream(
 
     A TOML file has a table [board].
 
-    Writes NAME.bit (or .bin), NAME.json with the report, and NAME.v. A design that does not fit or misses timing is an
-    error, and nothing is written.
+    Writes NAME.bit (or .bin), NAME.json with the report, and NAME.v. Fails and writes nothing if the design does not
+    fit or misses timing.
 
     \b
     Examples:
@@ -53,10 +53,10 @@ def bitstream(
 @click.command("program")
 @board_option
 @output_option(default=Path("build"), show_default=True)
-@click.option("--flash", is_flag=True, help="Into the flash memory, where it stays; the icebreaker always does so.")
-@click.option("--dry-run", is_flag=True, help="Only print the command.")
+@click.option("--flash", is_flag=True, help="Write to the flash memory, permanently; the only way on the icebreaker.")
+@click.option("--dry-run", is_flag=True, help="Print the command without running it.")
 def program_command(board: str, output: Path, flash: bool, dry_run: bool) -> None:
-    """Load the bitstream that `tilewright bitstream` wrote into a board, with openFPGALoader."""
+    """Load a bitstream of `tilewright bitstream` into a board with openFPGALoader."""
     if dry_run:
         click.echo(shlex.join(loader_command(BOARDS[board], output, flash)))
         return

@@ -1,4 +1,4 @@
-"""The command ``board-sim``, and what ``gemm`` does on a board."""
+"""The command ``board-sim``, and the part of ``gemm`` that runs on a board."""
 
 import json
 import time
@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from tilewright.boards import BOARDS
 from tilewright_sim.console import Printer, console
-from tilewright_sim.host import Requant, check_result, write_matrix
+from tilewright_sim.host import check_result, write_matrix
 from tilewright_sim.host.serial import Board
+from tilewright_sim.models import gemm as golden
 from tilewright_sim.verilated import BoardSimulator, simulated_board_config
 
 from .gemm_report import report, summary, where_the_time_went
@@ -20,10 +21,10 @@ __all__ = ["board_sim", "gemm_on_board"]
 
 
 def gemm_on_board(
-    port: str, baud: int, a: NDArray, b: NDArray, bias: NDArray | None, requant: Requant | None, output: Path | None,
-    as_json: bool,
+    port: str, baud: int, a: NDArray, b: NDArray, bias: NDArray | None, requant: golden.Requant | None,
+    output: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Multiply on the board at a serial port; check, report."""
+    """Multiply on the board at a serial port, check the result and print a report."""
     with console.status(f"multiplying on the board at {port}"), Board(port, baud) as chip:
         start = time.perf_counter()
         result = chip.gemm(a, b, bias=bias, requant=requant)
@@ -45,10 +46,10 @@ def gemm_on_board(
 @board_option
 @set_option
 def board_sim(board: str, settings: tuple[str, ...]) -> None:
-    """Simulate a board, with its serial port as a pseudo-terminal, until Ctrl-C.
+    """Simulate a board until Ctrl-C; its serial port is a pseudo-terminal.
 
     \b
-    Prints the port; any program may talk to it, for example in another terminal:
+    Prints the name of the port, which any program may open, for example in another terminal:
       tilewright gemm --port PORT --random 16x16x64
     """
     config = simulated_board_config(board, settings)

@@ -25,11 +25,11 @@ from .implement import area_table
 
 SHOWN = 6
 BOARD_IMAGES = 60
-"""Test images that a simulated board reads: each byte over its serial line takes 120 cycles."""
+"""Number of test images for a simulated board: each byte over its serial line takes 120 cycles."""
 
 
 def digits_demo(preset: str, images: int) -> None:
-    """Generate an accelerator, read digits on it in Verilator, compare with the golden model, print its area.
+    """Generate an accelerator, recognize digits on it in Verilator, compare with the golden model, print its area.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def digits_demo(preset: str, images: int) -> None:
     out.print(f"all {rtl.size:,} outputs equal the golden model's, bit for bit")
     out.print(
         f"{run.descriptors} descriptors, {run.cycles:,} cycles from doorbell to interrupt: "
-        f"{run.cycles / images:.0f} a digit, multipliers busy {run.utilisation:.0%}"
+        f"{run.cycles / images:.0f} per digit, multipliers busy {run.utilisation:.0%}"
     )
 
     if not YOSYS.installed:
@@ -75,7 +75,7 @@ def digits_demo(preset: str, images: int) -> None:
 
 
 def board_demo(images: int, name: str = "colorlight-i5") -> None:
-    """Read digits on a simulated board, through its serial port, and compare with the golden model.
+    """Recognize digits on a simulated board, through its serial port, and compare with the golden model.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def _panel(image: np.ndarray, answer: int, label: int) -> Panel:
 
 
 def _waveform(config: AcceleratorConfig, network: digits.Network, pixels: np.ndarray) -> Path:
-    """Run a little of it again and return the waveform."""
+    """Run a part of it again, with a waveform; return the waveform's path."""
     waveform = Path(tempfile.mkdtemp(prefix="tilewright-")) / "demo.fst"
     with Simulator(config, waveform=waveform) as chip:
         on_accelerator.forward(network, chip, pixels)

@@ -29,7 +29,7 @@ def estimate_command(
 ) -> None:  # fmt: skip
     """Predict the cycles of C[M, N] = A[M, K] · B[N, K]ᵀ on one accelerator, from doorbell to interrupt.
 
-    Nothing is simulated. `tilewright scale` predicts many accelerators that share a memory, and whole transformers.
+    Nothing is simulated. For many accelerators that share a memory, and for whole transformers, see `tilewright scale`.
 
     \b
     Examples:
@@ -45,4 +45,4 @@ def estimate_command(
         return
     bound = max(guess.multiplier_cycles, guess.bus_cycles)
     click.echo(f"{guess.cycles:,} cycles, multipliers busy {guess.utilisation:.2%}")
-    click.echo(f"at best {bound:,.0f} cycles, bound by the {guess.bound}: {bound / guess.cycles:.1%} of it is reached")
+    click.echo(f"lower bound {bound:,.0f} cycles, set by the {guess.bound}: efficiency {bound / guess.cycles:.1%}")

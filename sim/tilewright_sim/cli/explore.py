@@ -55,14 +55,14 @@ from .options import (
 __all__ = ["explore"]
 
 FAILED = 1
-"""Exit status where some points could not be measured."""
+"""Exit status if some points could not be measured."""
 INTERRUPTED = 130
 """Exit status after Ctrl-C or SIGTERM."""
 _MEASURES = {"area": "area", "fmax": "timing", "energy": "power", "cycles": "cycles"}
 _RULE = (
-    "A resource that works in 95 % of the cycles binds; otherwise the knob that, doubled by itself in the cycle model, "
-    "saves most cycles, if it saves 5 %; otherwise the latency of the memory and of the pipelines. A clock that was "
-    "asked for and not reached comes before all that."
+    "The bottleneck of a point is the clock, if a requested clock was not reached; otherwise a resource that works in "
+    "at least 95 % of the cycles; otherwise the knob that saves most cycles when it alone is doubled in the cycle "
+    "model, if it saves at least 5 %; otherwise the latency of the memory and of the pipelines."
 )
 
 
@@ -89,8 +89,8 @@ _RULE = (
 @bandwidth_option
 @output_option(default=Path("build/explore"), show_default=True)
 @click.option("--jobs", "-j", type=click.IntRange(1, 1024), help="Number of processes; all CPUs by default.")
-@click.option("--scheduler", metavar="tcp://HOST:PORT", help="Work on this Dask scheduler's machines instead.")
-@click.option("--fresh", is_flag=True, help="Measure also what is in the cache.")
+@click.option("--scheduler", metavar="tcp://HOST:PORT", help="Use the workers of this Dask scheduler instead.")
+@click.option("--fresh", is_flag=True, help="Measure again instead of using cached results.")
 def explore(
     core: str, sweeps: tuple[str, ...], preset: str | None, path: Path | None, settings: tuple[str, ...],
     target: str, liberty: tuple[Path, ...], memory_um2_per_bit: float | None, measures: str,
@@ -98,14 +98,14 @@ def explore(
     freq: float | None, seeds: int, latency: int, bandwidth: float, output: Path, jobs: int | None,
     scheduler: str | None, fresh: bool,
 ) -> int:  # fmt: skip
-    """Measure every combination of the swept fields of CORE (tile or accelerator), and show which are worth it.
+    """Measure every combination of the swept fields of CORE (tile or accelerator), and show the Pareto front.
 
-    Writes points.csv, points.json and explore.html (opens offline) into the output folder. What is measured is kept in
-    the user's cache: after Ctrl-C, or with more values, the same command goes on where it was. Combinations that cannot
-    be built are listed and skipped. Fields of the preset, the file and --set are fixed; those of --sweep vary.
+    Writes points.csv, points.json and explore.html (works offline) into the output folder. Results are cached: after
+    Ctrl-C, or with more values, the same command continues where it stopped. Invalid combinations are listed and
+    skipped. Fields of the preset, the file and --set are fixed; those of --sweep vary.
 
-    Exit status: 0 all measured, 1 some points failed, 2 a mistake, 130 interrupted by Ctrl-C or
-    SIGTERM (what is known is written).
+    Exit status: 0 all points measured, 1 some points failed, 2 invalid input, 130 interrupted by Ctrl-C or
+    SIGTERM (the results so far are written).
 
     \b
     Examples:
@@ -133,7 +133,7 @@ def explore(
     if skipped:
         console.print(skipped_table(skipped, len(points)))
     if not points:
-        raise TilewrightError("no point of the sweep can be built: change its values as the list says")
+        raise TilewrightError("no point of the sweep can be built: change its values; the list gives the reasons")
     bus = Bus(latency=latency, bandwidth=bandwidth)
     tasks = {
         point.number: Task(
@@ -156,7 +156,7 @@ def _run(
     results: Exploration, tasks: dict[int, Task], cache: Cache, fresh: bool, scheduler: str | None, jobs: int,
     output: Path, about: dict[str, Any],
 ) -> int:  # fmt: skip
-    """Measure what is not known, and write what is, whatever happens; return the exit status."""
+    """Measure the points that are not cached; write all results, also after a failure; return the exit status."""
     open_tasks = {}
     for number, task in tasks.items():
         known = {} if fresh else cache.load(task)
@@ -178,7 +178,7 @@ def _run(
     interrupted = False
     terminate = signal.signal(
         signal.SIGTERM, signal.default_int_handler
-    )  # what batch systems send is as good as Ctrl-C
+    )  # batch systems send SIGTERM: treat it like Ctrl-C
     try:
         if open_tasks:
             workers = min(jobs, len(open_tasks))
@@ -186,13 +186,13 @@ def _run(
                 run_tasks(client, open_tasks, done, measure, len(tasks))
     except KeyboardInterrupt:
         interrupted = True
-        console.print("interrupted: the same command goes on from here", highlight=False)
+        console.print("interrupted: the same command continues from here", highlight=False)
     finally:
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # another one must not cost what is measured
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second signal must not lose results
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         try:
             failed = isinstance(sys.exc_info()[1], TilewrightError)
-            if measured or not failed:  # a scheduler that cannot be reached leaves earlier files as they are
+            if measured or not failed:  # if the scheduler cannot be reached, earlier files stay as they are
                 _write(results, output, about)
         finally:
             signal.signal(signal.SIGINT, before)
@@ -226,7 +226,7 @@ def _parts(measures: str, target: ReportTarget) -> tuple[str, ...]:
     names = [name.strip() for name in measures.split(",")]
     for name in names:
         if name not in _MEASURES:
-            raise TilewrightError(f"--measure {measures}: {name!r} is none of {', '.join(_MEASURES)}")
+            raise TilewrightError(f"--measure {measures}: {name!r} is not one of {', '.join(_MEASURES)}")
     if "fmax" in names and target.family in ("generic", "xc7"):
         raise TilewrightError(f"--measure fmax: there is no place and route for {target.name}; try --target ecp5")
     if "energy" in names and target.family != "asic":
@@ -235,7 +235,7 @@ def _parts(measures: str, target: ReportTarget) -> tuple[str, ...]:
 
 
 def _check_tools(parts: Sequence[str], target: ReportTarget, scheduler: str | None) -> None:
-    """Fail before the first point rather than at each; on other machines each says so itself."""
+    """Fail before the first point rather than at each point; remote workers check for themselves."""
     if importlib.util.find_spec("distributed") is None:
         raise missing_package("Dask", "explore")
     if set(parts) == {"cycles"}:

@@ -16,7 +16,6 @@ from tilewright.link import BAUD
 from tilewright_sim.console import Printer, console
 from tilewright_sim.host import (
     GemmResult,
-    Requant,
     Simulator,
     check_bias,
     check_matrix,
@@ -25,6 +24,7 @@ from tilewright_sim.host import (
     overflows,
     write_matrix,
 )
+from tilewright_sim.models import gemm as golden
 from tilewright_sim.models.cycles import Bus, Estimate, Gemm, estimate
 from tilewright_sim.verilated import write_trace
 
@@ -46,7 +46,7 @@ __all__ = ["gemm"]
 
 DEFAULT_SHAPE = (64, 64, 64)
 HINT = """\
-This was a small one. Ask for more:
+This was a small example. More examples:
   tilewright gemm --random 512x512x512 --preset base --latency 64 --result int8
   tilewright gemm A.npy B.npy --save C.npy       int8 matrices [M, K] and [N, K]; C = A · Bᵀ
   tilewright gemm --random 64x64x64 --trace run.json    then open run.json in https://ui.perfetto.dev
@@ -62,12 +62,12 @@ _EVENTS = 200_000
 @click.option("--random", "shape", metavar="MxNxK", type=SHAPE, help="Multiply random matrices of this shape.")
 @result_option()
 @click.option(
-    "--scale", metavar="FACTOR", help="Scale of the int8 result: a number, or a .npy file with one for each column."
+    "--scale", metavar="FACTOR", help="Scale of the int8 result: a number, or a .npy file with one per column."
 )
 @click.option(
     "--zero-point", default=0, show_default=True, type=click.IntRange(-128, 127), help="Zero point of the int8 result."
 )
-@click.option("--bias", "bias_file", type=FILE, metavar="BIAS.npy", help="int32 [N], added to each row.")
+@click.option("--bias", "bias_file", type=FILE, metavar="BIAS.npy", help="int32 [N], added to each row of C.")
 @click.option(
     "--seed",
     default=0,
@@ -85,8 +85,8 @@ _EVENTS = 200_000
 )
 @trace_option
 @click.option("--waveform", type=FILE, help="Write an FST waveform.")
-@click.option("--waveform-cycles", "window", metavar="FROM:TO", default=":", help="Cycles since reset to record.")
-@click.option("--port", metavar="PORT", help="Multiply on the board at this serial port, not in a simulator.")
+@click.option("--waveform-cycles", "window", metavar="FROM:TO", default=":", help="Cycles to record, since reset.")
+@click.option("--port", metavar="PORT", help="Multiply on the board at this serial port instead of in a simulator.")
 @click.option(
     "--baud",
     default=BAUD,
@@ -147,9 +147,7 @@ def gemm(
             dropped = chip.simulated.status.dropped_events
             write_trace(trace, chip.simulated.take_events(), chip.simulated.doorbells[0])
             if dropped:
-                console.print(
-                    f"the trace ends after {_EVENTS:,} events; {dropped:,} more are left out", highlight=False
-                )
+                console.print(f"the trace ends after {_EVENTS:,} events; {dropped:,} more are omitted", highlight=False)
     check_result(done.c, a, b, bias, requant, config.rounding)
     if waveform and not waveform.exists():
         raise TilewrightError(f"cannot write {waveform}: the simulator left no waveform; is the disk full?")
@@ -170,8 +168,9 @@ def gemm(
 
 
 def _run(
-    chip: Simulator, a: NDArray, b: NDArray, bias: NDArray | None, requant: Requant | None, guess: Estimate | None
-) -> GemmResult:
+    chip: Simulator, a: NDArray, b: NDArray, bias: NDArray | None, requant: golden.Requant | None,
+    guess: Estimate | None,
+) -> GemmResult:  # fmt: skip
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("cycles", total=guess.cycles if guess else None)
@@ -198,18 +197,18 @@ def _operands(
     return rng.integers(-128, 128, (m, k), dtype=np.int8), rng.integers(-128, 128, (n, k), dtype=np.int8)
 
 
-def _requant(a: NDArray, scale: str | None, result: str | None, zero_point: int) -> Requant | None:
+def _requant(a: NDArray, scale: str | None, result: str | None, zero_point: int) -> golden.Requant | None:
     if scale is not None and result == "int32":
         raise click.UsageError("--scale makes int8 results: leave out --result int32")
     if scale is None:
         if zero_point and result != "int8":
-            raise click.UsageError("--zero-point is of an int8 result: give --result int8 or --scale")
-        # Sums of K products of uniformly random int8 spread by 74 * 74 * sqrt(K); this leaves few to the clamp.
-        return Requant.from_scale(40 / (5500 * a.shape[1] ** 0.5), zero_point) if result == "int8" else None
+            raise click.UsageError("--zero-point needs an int8 result: give --result int8 or --scale")
+        # Sums of K products of uniformly random int8 have a standard deviation of 74 * 74 * sqrt(K): few are clamped.
+        return golden.Requant.from_scale(40 / (5500 * a.shape[1] ** 0.5), zero_point) if result == "int8" else None
     try:
-        return Requant.from_scale(float(scale), zero_point)
+        return golden.Requant.from_scale(float(scale), zero_point)
     except ValueError:
-        return Requant.from_scale(load_matrix(Path(scale)), zero_point)
+        return golden.Requant.from_scale(load_matrix(Path(scale)), zero_point)
 
 
 def _window(text: str) -> range:
@@ -223,9 +222,9 @@ def _window(text: str) -> range:
 
 
 def _guess(
-    config: AcceleratorConfig, a: NDArray, b: NDArray, bias: NDArray | None, requant: Requant | None, bus: Bus
+    config: AcceleratorConfig, a: NDArray, b: NDArray, bias: NDArray | None, requant: golden.Requant | None, bus: Bus
 ) -> Estimate | None:
-    """The estimate, if one descriptor does it all."""
+    """Return the estimate, or None if one descriptor is not enough."""
     try:
         (m, k), (n, _) = a.shape, b.shape
         return estimate(config, [Gemm(m=m, n=n, k=k, requant=requant is not None, bias=bias is not None)], bus)

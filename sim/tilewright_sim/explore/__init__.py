@@ -1,8 +1,8 @@
-"""Design-space exploration: sweep configurations, measure them in parallel, show what is worth building.
+"""Design-space exploration: sweep configurations, measure them in parallel, show the Pareto front.
 
-A sweep (`sweep`) is cut into tasks (`measure`), which run on Dask (`run`) unless their results are known (`cache`); the
-results become rows (`table`), a Pareto front (`pareto`) and a page for the browser (`page`). `cycles` and `knobs` say
-what a workload takes on a configuration and what would have to grow for it to take less.
+A sweep (`sweep`) is cut into tasks (`task`), which run on Dask (`run`) unless their results are cached (`cache`). The
+results (`results`) become tables (`tables`), a Pareto front (`pareto`) and a page for the browser (`html`). `cycles`
+computes the cycles of a workload on a configuration, and `knobs` finds its bottleneck.
 """
 
 from .cache import Cache

@@ -1,4 +1,4 @@
-"""Results that are kept by the content of what they depend on, so that an interrupted sweep goes on where it was."""
+"""Cached results, keyed by everything that they depend on, so that an interrupted sweep continues where it stopped."""
 
 import hashlib
 import json
@@ -13,19 +13,19 @@ __all__ = ["Cache"]
 
 
 class Cache:
-    """Results on disk, one file for each part of each point, written whole or not at all.
+    """Results on disk, one file for each part of each point, written atomically.
 
-    The first line of a file is the SHA-256 of the JSON behind it.
+    The first line of a file is the SHA-256 of the JSON that follows.
 
     Parameters
     ----------
     folder : Path or None
-        Where they are kept; ``explore`` in `cache_folder` by default.
+        Folder of the files; ``explore`` in `cache_folder` by default.
 
     Raises
     ------
     TilewrightError
-        If nothing can be written there: better before hours of measuring than after.
+        If the folder cannot be written: better to fail before hours of measuring than after.
     """
 
     def __init__(self, folder: Path | None = None):
@@ -35,7 +35,7 @@ class Cache:
             raise TilewrightError(f"cannot write the cache {self.folder}: {why}; set TILEWRIGHT_CACHE")
 
     def load(self, task: Task) -> dict[str, Any]:
-        """Return the parts of a task that are known; a file that is damaged counts as none."""
+        """Return the cached parts of a task's result; damaged files are ignored."""
         known = {}
         for part in task.parts:
             try:

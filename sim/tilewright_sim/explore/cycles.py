@@ -1,13 +1,12 @@
-"""What a GEMM takes on a configuration: cycles, and the shares of them that each resource is busy."""
+"""The cycles of a GEMM on a configuration, and the number of cycles in which each resource is busy."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tilewright.accelerator.contract import SIZE_BITS, AcceleratorConfig
+from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.tile import MatmulTile, TileConfig
-from tilewright_sim.models.cycles import Bus, Gemm, estimate
+from tilewright_sim.models.cycles import Bus, Gemm, Shape, estimate, split_gemm
 
 __all__ = ["DEFAULT_SHAPES", "Use", "Workload", "use"]
 
@@ -15,32 +14,34 @@ Workload = tuple[int, int, int]
 """M, N and K of ``C[M, N] = A[M, K] · B[N, K]ᵀ``."""
 
 DEFAULT_SHAPES: tuple[Workload, ...] = ((256, 256, 256), (1, 2048, 2048))
-"""A product that the multipliers decide, and a step of decoding, which the bus decides."""
+"""A product whose bottleneck is the multipliers, and a step of decoding, whose bottleneck is the bus."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Use:
-    """Cycles of one product, and how many of them each resource needs at the least.
+    """Cycles of one product, and the minimum number of cycles that each resource needs for it.
 
     Parameters
     ----------
     m, n, k : int
     cycles : int
-        Of an accelerator from the doorbell to the interrupt, by `tilewright_sim.models.cycles`; of a tile from the
-        first weight word to the last result: ``tiles * max(m, cols) + cols + latency``, ``tiles = ceil(k / rows) *
-        ceil(n / cols)``.
+        For an accelerator from the doorbell to the interrupt, by `tilewright_sim.models.cycles`; for a tile from the
+        first weight word to the last result: ``tiles * max(m, cols) + cols + latency``, where ``tiles = ceil(k / rows)
+        * ceil(n / cols)``.
     multiplier_cycles : int
-        In which activations enter the tile: ``tiles * m``. Multipliers without work at ragged edges count as busy.
+        Cycles in which activations enter the tile: ``tiles * m``. Multipliers without work at ragged edges count as
+        busy.
     weight_cycles : int
-        In which weights enter it, one word of ``rows`` a cycle: ``tiles * cols``, once for each block of rows.
+        Cycles in which weights enter the tile, one word of ``rows`` per cycle: ``tiles * cols``, once for each block of
+        rows.
     bus_cycles : float
-        With a beat in each, on the busier of the read and the write channel; 0 for a tile, which has no bus.
+        Cycles if the busier of the read and the write channel has a beat in each; 0 for a tile, which has no bus.
     requant_cycles : int
-        In which results leave through the lanes: ``m * ceil(cols / lanes)`` for each N-tile; 0 for a tile.
+        Cycles in which results leave through the lanes: ``m * ceil(cols / lanes)`` for each N-tile; 0 for a tile.
     bus_bytes : float
-        Bytes that the busier channel carries. For a tile: of the busier of its two input streams.
+        Bytes on the busier channel; for a tile, on the busier of its two input streams.
     peak_bytes_per_cycle : float
-        That it could carry in a cycle.
+        Maximum number of bytes on that channel in a cycle.
     """
 
     m: int
@@ -56,7 +57,7 @@ class Use:
 
     @property
     def macs(self) -> int:
-        """Products of two elements."""
+        """Number of multiply-accumulates."""
         return self.m * self.n * self.k
 
     @property
@@ -65,15 +66,15 @@ class Use:
         return self.macs / self.bus_bytes
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields, `macs` and `intensity` as what JSON can hold."""
+        """Return the fields, `macs` and `intensity`, ready for JSON."""
         return {**asdict(self), "macs": self.macs, "intensity": self.intensity}
 
 
 def use(config: TileConfig, shape: Workload, bus: Bus) -> Use:
-    """Work out a product's cycles on a tile, or on an accelerator behind a memory like ``bus``.
+    """Return a product's cycles on a tile, or on an accelerator with a memory like ``bus``.
 
-    An accelerator's result is int8, and K beyond one descriptor is cut up and accumulated as int32, as the runtime
-    does. M and N beyond a descriptor are cut up too.
+    The accelerator computes an int8 result. A product that is too large for one descriptor is cut as the runtime cuts
+    it; with K cut, the result is int32.
     """
     if isinstance(config, AcceleratorConfig):
         return _accelerator(config, shape, bus)
@@ -90,33 +91,17 @@ def use(config: TileConfig, shape: Workload, bus: Bus) -> Use:
 
 def _accelerator(config: AcceleratorConfig, shape: Workload, bus: Bus) -> Use:
     m, n, k = shape
-    queue = list(_descriptors(config, shape))
+    queue = split_gemm(config, Gemm(m=m, n=n, k=k))
     found = estimate(config, queue, bus)
     multiplier = weights = lanes = 0
     for gemm in queue:
-        words, tiles = math.ceil(gemm.k / config.rows), math.ceil(gemm.n / config.cols)
-        chunk = config.long_chunk_words if gemm.m < config.cols else config.chunk_words
-        block_rows = min(config.acc_rows, config.half_words // (math.ceil(words / chunk) * chunk))
+        loops = Shape(config, gemm)
+        words, tiles = loops.k_words, len(loops.tiles)
         multiplier += words * tiles * gemm.m
-        weights += words * tiles * config.cols * math.ceil(gemm.m / block_rows)
+        weights += words * tiles * config.cols * len(loops.blocks)
         lanes += tiles * gemm.m * math.ceil(config.cols / config.requant_lanes) * gemm.requant
     peak = config.word_bytes * bus.bandwidth
     return Use(
         m=m, n=n, k=k, cycles=found.cycles, multiplier_cycles=multiplier, weight_cycles=weights,
         bus_cycles=found.bus_cycles, requant_cycles=lanes, bus_bytes=found.bus_cycles * peak, peak_bytes_per_cycle=peak,
     )  # fmt: skip
-
-
-def _descriptors(config: AcceleratorConfig, shape: Workload) -> Iterator[Gemm]:
-    m, n, k = shape
-    limit = (1 << SIZE_BITS) - 1
-    part = k if k <= config.k_limit else config.k_limit // config.rows * config.rows
-    for rows in _parts(m, limit):
-        for columns in _parts(n, limit):
-            for place, depth in enumerate(_parts(k, part)):
-                yield Gemm(m=rows, n=columns, k=depth, requant=part == k, accumulate=place > 0)
-
-
-def _parts(size: int, most: int) -> Iterator[int]:
-    for start in range(0, size, most):
-        yield min(most, size - start)

@@ -1,4 +1,4 @@
-"""The page for the browser: Pareto front and roofline, in one file that needs no network."""
+"""The page for the browser: Pareto front and roofline in one file, which works offline."""
 
 import json
 from importlib import resources
@@ -10,7 +10,7 @@ __all__ = ["check_page", "page"]
 
 
 def check_page() -> None:
-    """Fail before the work rather than after.
+    """Check for plotly before the measurements rather than after them.
 
     Raises
     ------
@@ -24,9 +24,9 @@ def check_page() -> None:
 
 
 def page(exploration: dict[str, Any]) -> str:
-    """Return the page of what `Exploration.to_json` returned, as HTML of 5 MB, most of them plotly's.
+    """Return the page for a result of `Exploration.to_json`: 5 MB of HTML, most of it plotly.
 
-    `page.js` computes the front of the chosen axes in the browser by the same rule as `pareto`.
+    `page.js` computes the front of the selected axes in the browser, by the same rule as `pareto`.
     """
     from plotly.offline import get_plotlyjs
 
@@ -37,5 +37,5 @@ def page(exploration: dict[str, Any]) -> str:
         "SCRIPT": (folder / "page.js").read_text(encoding="utf-8"),
     }
     before, *rest = (folder / "page.html").read_text(encoding="utf-8").split("@@")
-    # Between the marks the template names what belongs there; a mark in plotly or in the data is never looked at.
+    # The template is split at its marks first, so a mark inside plotly or the data is never replaced.
     return before + "".join(text if place % 2 else parts[text] for place, text in enumerate(rest))

@@ -1,18 +1,17 @@
-"""Which knob binds: what would have to grow for a product to take less time.
+"""The bottleneck of a product: the knob (a field of the configuration, or a resource) that must grow to save time.
 
-The rule, in this order:
+The bottleneck is determined by the first of these rules that applies:
 
-1. A resource that works in at least 95 % of the cycles binds; if several do, the one that works most, and among those
-   within 1 % of it the first of: multipliers, bus, requant_lanes, rows. (``rows``: weights enter the tile one word of
-   ``rows`` a cycle, which binds where M is less than ``cols``.)
-2. Otherwise each knob is doubled by itself in the cycle model, and the one that saves most cycles binds, if it saves at
-   least 5 %; within 1 % of the best, the first of the same order, then acc_rows, panel_words, ring_words, outstanding,
-   max_burst, chunk_words. ``multipliers`` doubles ``cols``, with the buffers that the wider tile cannot do without;
-   ``bus`` doubles the bandwidth; the others are fields of the configuration, also beyond what can be built. ``rows``
-   is among them only where M is less than ``cols``: elsewhere it is one more way to double the multipliers.
-3. Otherwise nothing binds but ``latency``: of the memory, and of the pipelines.
-
-Before all that, ``clock`` binds where timing was asked for a clock that place and route did not reach.
+1. ``clock``, if a clock was requested that place and route did not reach.
+2. A resource that works in at least 95 % of the cycles. If there are several, the busiest; of those within 1 % of it,
+   the first of: multipliers, bus, requant_lanes, rows. (``rows``: weights enter the tile one word of ``rows`` per
+   cycle, which limits products with M less than ``cols``.)
+3. The knob that saves most cycles when it alone is doubled in the cycle model, if it saves at least 5 %. Of those
+   within 1 % of the best, the first in the same order, followed by acc_rows, panel_words, ring_words, outstanding,
+   max_burst, chunk_words. ``multipliers`` doubles ``cols``, with the buffers that the wider tile requires; ``bus``
+   doubles the bandwidth; the others are fields of the configuration, also beyond the valid range. ``rows`` is tried
+   only if M is less than ``cols``: otherwise it is another way to double the multipliers.
+4. ``latency``: of the memory and of the pipelines.
 """
 
 from dataclasses import dataclass, replace
@@ -26,9 +25,9 @@ from .cycles import Use, Workload, use
 __all__ = ["BUSY", "CLOCK", "LATENCY", "WORTH", "Binding", "binding"]
 
 BUSY = 0.95
-"""Share of the cycles from which on a resource is said to bind."""
+"""Minimum share of busy cycles at which a resource is the bottleneck."""
 WORTH = 0.05
-"""Share of the cycles that a doubled knob has to save."""
+"""Minimum share of the cycles that a doubled knob must save."""
 _TIE = 0.01
 CLOCK, LATENCY = "clock", "latency"
 _FIELDS = ("requant_lanes", "rows", "acc_rows", "panel_words", "ring_words", "outstanding", "max_burst")
@@ -36,7 +35,7 @@ _FIELDS = ("requant_lanes", "rows", "acc_rows", "panel_words", "ring_words", "ou
 
 @dataclass(frozen=True)
 class Binding:
-    """The knob that binds, and why in words."""
+    """The bottleneck, and the reason as text."""
 
     knob: str
     reason: str
@@ -45,21 +44,21 @@ class Binding:
 def binding(
     config: TileConfig, shape: Workload, bus: Bus, found: Use, missed_mhz: tuple[float, float] | None = None
 ) -> Binding:
-    """Return what binds for a product by the rule of this module.
+    """Return the bottleneck of a product by the rules of this module.
 
     Parameters
     ----------
     config : TileConfig
-        Of a tile, or an `AcceleratorConfig`.
+        Configuration of a tile, or an `AcceleratorConfig`.
     shape : tuple of int
     bus : Bus
     found : Use
-        What `use` returned for these.
+        The result of `use` for these.
     missed_mhz : tuple of float or None
-        The clock reached and the clock asked for, if it was not reached.
+        The clock reached and the clock requested; None if it was reached.
     """
     if missed_mhz:
-        return Binding(CLOCK, f"{missed_mhz[0]:.1f} MHz reached of {missed_mhz[1]:.1f} MHz")
+        return Binding(CLOCK, f"{missed_mhz[0]:.1f} MHz reached, {missed_mhz[1]:.1f} MHz requested")
     shares = {
         "multipliers": found.multiplier_cycles / found.cycles,
         "bus": found.bus_cycles / found.cycles,
@@ -81,13 +80,13 @@ def binding(
 
 
 def _first_best(values: dict[str, float]) -> tuple[str, float]:
-    """The first of those that come within `_TIE` of the largest."""
+    """Return the first name whose value is within `_TIE` of the largest."""
     largest = max(values.values())
     return next((knob, value) for knob, value in values.items() if value >= largest - _TIE)
 
 
 def _doubled(config: TileConfig, bus: Bus):
-    """Each knob, and the configuration and the bus with twice as much of it."""
+    """Yield each knob, with the configuration and the bus in which it is doubled."""
     if not isinstance(config, AcceleratorConfig):
         yield "multipliers", (config.model_copy(update={"cols": 2 * config.cols}), bus)
         yield "rows", (config.model_copy(update={"rows": 2 * config.rows}), bus)

@@ -1,5 +1,5 @@
 "use strict";
-// Draws what `Exploration.to_json` wrote. Points are chosen by a click on either plot or on a line of the table.
+// Draws the result of `Exploration.to_json`. A click on either plot or on a line of the table selects a point.
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const measured = data.points.filter((point) => point.status === "measured");
@@ -47,7 +47,7 @@
   const hover = (point) => [`<b>point ${point.number}</b>`, swept(point),
     ...data.axes.filter((axis) => axis.name in point.figures)
       .map((axis) => `${axis.label}: ${number(point.figures[axis.name])}`),
-    ...point.shapes.map((shape) => `${shape.name}: ${shape.knob} binds`)].join("<br>");
+    ...point.shapes.map((shape) => `${shape.name}: bottleneck ${shape.knob}`)].join("<br>");
 
   const colours = () => {
     const by = byId("colour").value;
@@ -66,7 +66,7 @@
     const colour = colours();
     const groups = new Map();
     for (const point of shown) {
-      const name = colour ? String(colour.value(point)) : best.has(point) ? "on the front" : "beaten";
+      const name = colour ? String(colour.value(point)) : best.has(point) ? "on the front" : "not on the front";
       groups.set(name, [...(groups.get(name) || []), point]);
     }
     const names = [...groups.keys()].sort((a, b) => a.localeCompare(b, "en", {numeric: true}));
@@ -112,7 +112,7 @@
         customdata: all.map(([point]) => point.number),
         text: all.map(([point, shape]) => `<b>${shape.name}</b> on point ${point.number}<br>${swept(point)}<br>` +
           `${number(shape.macs / shape.cycles)} MAC/cycle, ${number(shape.intensity)} MAC/byte<br>` +
-          `${shape.knob} binds: ${shape.reason}`),
+          `bottleneck ${shape.knob}: ${shape.reason}`),
       };
     };
     const intensities = measured.flatMap((point) => point.shapes.map((shape) => shape.intensity));
@@ -148,7 +148,7 @@
     data.axes.filter((axis) => axis.name in chosen.figures)
       .forEach((axis) => line(figures, [axis.label, chosen.figures[axis.name]]));
     line(figures, ["clock, MHz", chosen.figures.clock_mhz]);
-    chosen.shapes.forEach((shape) => panel.append(element("p", `${shape.name}: ${shape.knob} binds, ${shape.reason}`)));
+    chosen.shapes.forEach((shape) => panel.append(element("p", `${shape.name}: bottleneck ${shape.knob}, ${shape.reason}`)));
   };
 
   const choose = (place) => {
@@ -172,7 +172,7 @@
   const others = names.map(([name]) => name).filter((name) => name !== vertical);
   options("x", names, data.objectives.find((name) => !axes[name].more_is_better) || others[0] || vertical);
   options("y", names, vertical);
-  const knobs = ((measured[0] || {}).shapes || []).map((shape) => [`knob ${shape.name}`, `what binds for ${shape.name}`]);
+  const knobs = ((measured[0] || {}).shapes || []).map((shape) => [`knob ${shape.name}`, `bottleneck of ${shape.name}`]);
   options("colour", [["front", "front or not"], ...knobs, ...data.swept.map((field) => [field, field])], "front");
   byId("only-front").addEventListener("change", drawPareto);
 
@@ -185,7 +185,7 @@
     const row = line(binds, [String(point.number), ...Object.values(point.swept).map(String), ...found]);
     row.addEventListener("click", () => choose(point.number));
   });
-  byId("skipped-title").textContent = `Skipped: ${data.skipped.length} that cannot be built`;
+  byId("skipped-title").textContent = `Skipped: ${data.skipped.length} invalid points`;
   data.skipped.forEach((point) => {
     const settings = Object.entries(point.swept).map(([field, value]) => `${field}=${value}`).join(" ");
     const near = point.nearest === null ? "" : `; nearest that works: ${point.nearest}`;

@@ -1,4 +1,4 @@
-"""Which points no other point beats."""
+"""The Pareto front: the points that no other point dominates."""
 
 from collections.abc import Sequence
 
@@ -6,21 +6,21 @@ __all__ = ["pareto_front"]
 
 
 def pareto_front(points: Sequence[Sequence[float]]) -> list[bool]:
-    """Say of each point whether it is on the Pareto front.
+    """Return for each point whether it is on the Pareto front.
 
     Parameters
     ----------
     points : sequence of sequence of float
-        Of each point, what it costs in each respect: less is better in all (negate what should be large).
+        The costs of each point; less is better in every coordinate (negate values that should be large).
 
     Returns
     -------
     list of bool
-        True where no other point is at least as good in every respect and better in one. Points that are equal in all
-        respects are on the front together. O(points x front).
+        True where no other point is at least as good in every coordinate and better in one. Equal points are on the
+        front together. Takes O(points x front) time.
     """
     front: list[int] = []
-    # In lexicographic order a point can only be beaten by one before it.
+    # In lexicographic order only an earlier point can dominate a point.
     for place in sorted(range(len(points)), key=lambda place: tuple(points[place])):
         if not any(_beats(points[other], points[place]) for other in front):
             front.append(place)

@@ -1,4 +1,4 @@
-"""The results of a sweep as rows: one for each point, with its figures by name."""
+"""The results of a sweep as rows: one for each point, with its measurements by name."""
 
 import csv
 import io
@@ -15,14 +15,14 @@ from .task import Task
 __all__ = ["AXES", "DEFAULT_MHZ", "Axis", "Exploration", "Row"]
 
 DEFAULT_MHZ = 100.0
-"""The clock for throughput where Fmax is not measured and none is given."""
+"""The clock for throughput if Fmax is not measured and no clock is given."""
 
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Axis:
-    """A figure that points are compared by: its name, what to call it at length and in a narrow table, its sense."""
+    """A measurement by which points are compared: key, long and short title, and whether more is better."""
 
     name: str
     label: str
@@ -47,7 +47,7 @@ AXES = [
 
 @dataclass
 class Row:
-    """A point and what is known of it.
+    """A point and its results.
 
     Parameters
     ----------
@@ -55,13 +55,13 @@ class Row:
     config : dict
     swept : dict
     status : str
-        ``measured``, ``failed`` (`error` says why) or ``unfinished``.
+        ``measured``, ``failed`` (`error` has the reason) or ``unfinished``.
     figures : dict
-        By name of an `Axis`, and ``clock_mhz``, ``clock_source`` (``fmax`` or ``freq``).
+        Measurements by name of an `Axis`, and ``clock_mhz``, ``clock_source`` (``fmax`` or ``freq``).
     shapes : list of dict
-        For each shape its ``name``, its `Use`, ``gmacs``, ``knob`` and ``reason``.
+        For each shape its ``name``, the fields of its `Use`, ``gmacs``, ``knob`` and ``reason``.
     front : bool
-        Whether no other point is better in all that `Exploration.objectives` names.
+        Whether the point is on the Pareto front of `Exploration.objectives`.
     """
 
     number: int
@@ -75,14 +75,14 @@ class Row:
 
 
 class Exploration:
-    """A sweep's results so far.
+    """The results of a sweep so far.
 
     Parameters
     ----------
     points, skipped : list
-        Of the sweep.
+        Points of the sweep that can be built, and those that cannot.
     tasks : dict of Task
-        By number of the point.
+        Tasks by number of their point.
     swept : list of str
         Fields that vary.
     """
@@ -95,13 +95,13 @@ class Exploration:
         self.errors: dict[int, str] = {}
 
     def add(self, number: int, parts: Json, error: str = "") -> None:
-        """Take in parts of a point's result, or why there are none."""
+        """Add parts of a point's result, or the reason why there are none."""
         self.parts[number] |= parts
         if error:
             self.errors[number] = error
 
     def rows(self) -> list[Row]:
-        """Return a row for each point, with the Pareto front of those that are measured."""
+        """Return a row for each point, with the Pareto front of the measured points."""
         rows = [self._row(point) for point in self.points]
         axes = self.objectives(rows)
         measured = [row for row in rows if row.status == "measured"]
@@ -112,9 +112,9 @@ class Exploration:
         return rows
 
     def objectives(self, rows: Sequence[Row]) -> list[Axis]:
-        """Return what the front is of: throughput of the first shape or at its peak, area, Fmax and energy.
+        """Return the objectives of the front: throughput (of the first shape, or peak), area, Fmax and energy.
 
-        Those of them that every measured point has.
+        Only those that every measured point has.
         """
         measured = [row for row in rows if row.status == "measured"]
         known = [axis for axis in self.axes(rows) if all(axis.name in row.figures for row in measured)]
@@ -122,7 +122,7 @@ class Exploration:
         return throughput + [axis for axis in known if axis.name in ("lut4", "cell_um2", "fmax_mhz", "pj_per_mac")]
 
     def axes(self, rows: Sequence[Row]) -> list[Axis]:
-        """Return all figures that some point has, throughput of each shape first."""
+        """Return all measurements that at least one point has, throughput of each shape first."""
         shapes = next((row.shapes for row in rows if row.shapes), [])
         names = [shape["name"] for shape in shapes]
         axes = [
@@ -154,11 +154,11 @@ class Exploration:
             row.shapes.append({"name": name, **shape, "gmacs": shape["macs"] / shape["cycles"] * clock / 1000})
             row.figures |= {f"gmacs {name}": row.shapes[-1]["gmacs"], f"cycles {name}": shape["cycles"]}
             if missed:
-                row.shapes[-1] |= {"knob": CLOCK, "reason": f"{fmax:.1f} MHz reached of {task.freq:.1f} MHz"}
+                row.shapes[-1] |= {"knob": CLOCK, "reason": f"{fmax:.1f} MHz reached, {task.freq:.1f} MHz requested"}
         return row
 
     def to_json(self, about: Json) -> Json:
-        """Return everything as what JSON can hold; ``about`` tells how it was measured."""
+        """Return all results, ready for JSON; ``about`` describes how they were measured."""
         rows = self.rows()
         axes, objectives = self.axes(rows), self.objectives(rows)
         return {
@@ -171,7 +171,7 @@ class Exploration:
         }
 
     def to_csv(self) -> str:
-        """Return a line for each point, and for each that was skipped."""
+        """Return a line of CSV for each point, also for skipped ones."""
         rows = self.rows()
         axes = [axis.name for axis in self.axes(rows)]
         knobs = [f"knob {name.removeprefix('cycles ')}" for name in axes if name.startswith("cycles ")]

@@ -19,21 +19,21 @@ if TYPE_CHECKING:
 __all__ = ["Done", "cluster", "run_tasks"]
 
 Done = Callable[[int, Outcome], None]
-"""Called with a task's number and what came of it, as soon as that is known."""
+"""Called with a task's number and its outcome, as soon as that is known."""
 
 _PATIENCE = 30  # seconds for a scheduler to answer, and for its first worker
 
 
 @contextlib.contextmanager
 def cluster(scheduler: str | None, jobs: int) -> Iterator["Client"]:
-    """Connect to a Dask scheduler, or start as many worker processes on this machine.
+    """Connect to a Dask scheduler, or start worker processes on this machine.
 
     Parameters
     ----------
     scheduler : str or None
-        Its address, ``tcp://host:port``; None for processes of our own, which end with the block whatever happens.
+        Its address, ``tcp://host:port``; None for worker processes, which end with the ``with`` block in any case.
     jobs : int
-        How many of those.
+        Number of worker processes.
 
     Raises
     ------
@@ -48,8 +48,8 @@ def cluster(scheduler: str | None, jobs: int) -> Iterator["Client"]:
         with _connected(Client, scheduler) as client:
             yield client
         return
-    # In a terminal Ctrl-C goes to all processes: the workers and their tools must not heed it, or each would fail with
-    # a traceback of its own. Masking the signal would not do: multiprocessing unmasks it.
+    # In a terminal Ctrl-C goes to all processes: the workers and their tools must ignore it, or each would fail with a
+    # traceback. Masking the signal is not enough: multiprocessing unmasks it.
     with _interrupt_ignored():
         workers = LocalCluster(
             n_workers=jobs, threads_per_worker=1, processes=True, dashboard_address=None, memory_limit=0,
@@ -85,7 +85,7 @@ def _connected(client_type: Any, scheduler: str) -> Iterator["Client"]:
 
 @contextlib.contextmanager
 def _interrupt_ignored() -> Iterator[None]:
-    """Processes started meanwhile ignore it for good."""
+    """Context manager: processes started inside ignore the signal for ever."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield
@@ -110,20 +110,20 @@ def run_tasks(
 ) -> None:
     """Measure tasks on the workers, in any order; return when all are done.
 
-    A task whose worker dies is given to another one. Ctrl-C leaves `KeyboardInterrupt` to the caller; what was finished
-    has been handed over by then.
+    If a worker dies, another one gets its task. Ctrl-C raises `KeyboardInterrupt`; ``done`` has been called for all
+    finished tasks by then.
 
     Parameters
     ----------
     client : distributed.Client
     tasks : dict of Task
-        By the number of their point.
+        Tasks by number of their point.
     done : callable
         Called in this thread.
     measure : callable
-        What a worker calls with a task.
+        The function that a worker calls with a task.
     total : int
-        Points of the sweep with those that are known already, for the progress.
+        Points of the sweep including cached ones, for the progress display.
 
     Raises
     ------
@@ -160,10 +160,10 @@ def _outcome(future: "Future") -> Outcome:
     try:
         return future.result()
     except KilledWorker:
-        return Outcome({}, "each of its workers died, perhaps for want of memory: try fewer --jobs")
+        return Outcome({}, "each of its workers died, perhaps out of memory: try fewer --jobs")
     except FutureCancelledError:
         return Outcome({}, "the Dask scheduler is gone; start one, and run the same command again", fatal=True)
     except ModuleNotFoundError as error:
         return Outcome({}, f"a worker has no module {error.name}: install tilewright and its tools there", fatal=True)
-    except Exception as error:  # whatever it is, it costs one point only
+    except Exception as error:  # any other error only fails this point
         return Outcome({}, f"{type(error).__name__}: {error}")

@@ -1,4 +1,4 @@
-"""The points of a sweep: every combination of the values that are asked for, and those that cannot be built."""
+"""The points of a sweep: every combination of the given values, separated into valid and invalid ones."""
 
 import itertools
 import math
@@ -9,10 +9,10 @@ from typing import Any
 
 from tilewright.base import Config, ConfigError, TilewrightError, closest_name, parse_value, read_toml
 
-__all__ = ["MOST_POINTS", "Point", "Skipped", "Sweep", "load_sweep"]
+__all__ = ["MAX_POINTS", "Point", "Skipped", "Sweep", "load_sweep"]
 
-MOST_POINTS = 20_000
-"""Points of a sweep at most: with a minute each they would take two weeks."""
+MAX_POINTS = 20_000
+"""Maximum number of points of a sweep: at a minute each they would take two weeks."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A combination that cannot be built: what was swept in it, and what its `ConfigError` said."""
+    """An invalid combination: its swept values, and the contents of its `ConfigError`."""
 
     number: int
     swept: dict[str, Any]
@@ -37,7 +37,7 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Sweep:
-    """Values for some fields of a configuration, all others fixed.
+    """A list of values for some fields of a configuration; all other fields are fixed.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class Sweep:
     fixed : dict
         Fields that are the same in every point.
     axes : dict of tuple
-        Values by field, in the order in which they are run through: the last changes fastest.
+        Values by field; the last field changes fastest.
     """
 
     config: type[Config]
@@ -54,7 +54,7 @@ class Sweep:
     axes: Mapping[str, tuple[Any, ...]]
 
     def points(self) -> tuple[list[Point], list[Skipped]]:
-        """Return the points that can be built, and those that cannot, each in the order of the sweep."""
+        """Return the valid and the invalid points, each in the order of the sweep."""
         points, skipped = [], []
         for number, values in enumerate(itertools.product(*self.axes.values()), start=1):
             swept = dict(zip(self.axes, values, strict=True))
@@ -72,14 +72,14 @@ def load_sweep(
     settings: Iterable[str] = (),
     sweeps: Iterable[str] = (),
 ) -> Sweep:
-    """Combine a preset, then a TOML file, then ``field=value`` settings, then what is swept; the later wins.
+    """Combine a preset, a TOML file, ``field=value`` settings and the swept values; later ones win.
 
     Parameters
     ----------
     cls : type
         The core's `Config`.
     preset : str or None
-        Where to start; the fields' defaults without one.
+        The preset to start from; None for the defaults of the fields.
     path : Path or None
         A TOML file with a list for each swept field in its table ``[sweep]``, and single values in ``[cls.TABLE]``.
     settings, sweeps : iterable of str
@@ -88,7 +88,7 @@ def load_sweep(
     Raises
     ------
     TilewrightError
-        If the file or an option is not of that form, a field does not exist, or nothing is swept.
+        If the file or an option has another form, a field does not exist, or nothing is swept.
     """
     fixed = cls.preset_values(preset) if preset else {}
     axes: dict[str, tuple[Any, ...]] = {}
@@ -115,8 +115,8 @@ def load_sweep(
     if not axes:
         raise TilewrightError("nothing to sweep: give --sweep FIELD=VALUE,VALUE,… or a --config with a table [sweep]")
     count = math.prod(map(len, axes.values()))
-    if count > MOST_POINTS:
-        raise TilewrightError(f"the sweep has {count:,} points, more than {MOST_POINTS:,}: sweep fewer values at once")
+    if count > MAX_POINTS:
+        raise TilewrightError(f"the sweep has {count:,} points, more than {MAX_POINTS:,}: sweep fewer values at once")
     return Sweep(cls, {field: value for field, value in fixed.items() if field not in axes}, axes)
 
 
@@ -129,7 +129,7 @@ def _split(text: str, option: str, example: str) -> tuple[str, str]:
 
 
 def _values(where: str, field: str, values: list[Any]) -> tuple[Any, ...]:
-    """The values without repetitions; 1, 1.0 and true are three values."""
+    """Return the values without repetitions; 1, 1.0 and true are three different values."""
     if not values or any(isinstance(value, str) and not value for value in values):
         raise TilewrightError(f"{where}: a value of {field} is missing")
     return tuple({(type(value), str(value)): value for value in values}.values())

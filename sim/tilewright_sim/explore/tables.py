@@ -13,7 +13,7 @@ _LINES = 12
 
 
 def skipped_table(skipped: Sequence[Skipped], points: int) -> FigureTable:
-    """Return the points that cannot be built, and why; ``points`` is how many can."""
+    """Return a table of the invalid points with the reasons; ``points`` is the number of valid ones."""
     table = FigureTable(
         title=f"{len(skipped)} points cannot be built and are skipped; {points} can", title_justify="left"
     )
@@ -29,7 +29,7 @@ def skipped_table(skipped: Sequence[Skipped], points: int) -> FigureTable:
 
 
 def result_table(results: Exploration) -> FigureTable:
-    """Return the points on the front, the fastest first, with what binds for each shape."""
+    """Return a table of the points on the front, the fastest first, with the bottleneck of each shape."""
     rows = results.rows()
     objectives = results.objectives(rows)
     front = [row for row in rows if row.front]
@@ -46,5 +46,5 @@ def result_table(results: Exploration) -> FigureTable:
         knobs = [shape["knob"] for shape in row.shapes]
         table.add_row(str(row.number), *(str(value) for value in row.swept.values()), *figures, *knobs)
     if len(front) > _LINES:
-        table.caption = f"the {_LINES} fastest; all are in the page and in points.csv"
+        table.caption = f"the {_LINES} fastest; all points are in the page and in points.csv"
     return table

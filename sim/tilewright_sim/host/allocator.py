@@ -1,4 +1,4 @@
-"""Who uses which part of the device's memory."""
+"""Allocation of the device's memory."""
 
 import threading
 from bisect import insort
@@ -8,7 +8,7 @@ from tilewright.base import TilewrightError
 __all__ = ["ALIGNMENT", "Allocator", "OutOfMemoryError"]
 
 ALIGNMENT = 4096
-"""Default alignment in bytes: a burst never passes a multiple of it, so few rows are cut."""
+"""Default alignment in bytes: bursts are cut at multiples of it, so few rows need another burst."""
 
 
 class OutOfMemoryError(TilewrightError):
@@ -16,12 +16,12 @@ class OutOfMemoryError(TilewrightError):
 
 
 class Allocator:
-    """Hand out ranges of addresses, the lowest gap that fits first, and take them back; from any thread.
+    """A first-fit allocator of address ranges; may be called from any thread.
 
     Parameters
     ----------
     memory : range
-        The addresses there are.
+        The addresses to allocate.
     """
 
     def __init__(self, memory: range):
@@ -32,7 +32,7 @@ class Allocator:
 
     @property
     def free_bytes(self) -> int:
-        """Bytes that nobody uses, in one piece or in many."""
+        """Total number of free bytes, in one gap or in several."""
         return sum(end - start for start, end in self._gaps)
 
     def allocate(self, size: int, alignment: int = ALIGNMENT) -> int:
@@ -64,7 +64,7 @@ class Allocator:
         )
 
     def free(self, address: int) -> None:
-        """Take back what `allocate` gave at this address."""
+        """Free the range that `allocate` returned at this address."""
         with self._lock:
             if address not in self._taken:
                 raise ValueError(f"nothing is allocated at {address:#x}")

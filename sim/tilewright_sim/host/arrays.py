@@ -1,4 +1,4 @@
-"""Arrays in the device's memory, laid out as the accelerator wants them."""
+"""Arrays in the device's memory, in the layout that the accelerator requires."""
 
 import contextlib
 from typing import Self
@@ -9,29 +9,29 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from tilewright.accelerator.contract import PARAMETER_PITCH_BYTES, STRIDE_BITS
 from tilewright.base import TilewrightError
 from tilewright_sim.closing import Closing
+from tilewright_sim.models import gemm as golden
 
 from .allocator import Allocator
 from .device import Device
-from .requant import Requant
 
 __all__ = ["DeviceArray", "DeviceView", "Parameters", "check_bias", "check_matrix"]
 
 
 class _Region(Closing):
-    """Memory of the device, at `address` until `close`."""
+    """Memory of the device, allocated at `address` until `close`."""
 
     allocator: Allocator
     _address: int
 
     @property
     def address(self) -> int:
-        """Where it begins. `TilewrightError` once it is closed."""
+        """The first address; raises `TilewrightError` once it is closed."""
         if self._address < 0:
-            raise TilewrightError("this array is closed: its memory in the device is given back")
+            raise TilewrightError("this array is closed: its memory in the device is free")
         return self._address
 
     def close(self) -> None:
-        """Give the memory back; once more does nothing."""
+        """Free the memory; further calls do nothing."""
         if self._address >= 0:
             self.allocator.free(self._address)
             self._address = -1
@@ -49,9 +49,9 @@ class DeviceArray(_Region):
     shape : (int, int)
     dtype : int8 or int32
     word_bytes : int
-        Rows begin at multiples of this.
+        Bytes of a bus word: rows begin at multiples of this.
     stride_limit : int
-        Greatest distance between rows in bytes.
+        Maximum distance between rows in bytes.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class DeviceArray(_Region):
         self._address = allocator.allocate(int(shape[0]) * self.stride)
 
     def write(self, values: NDArray) -> None:
-        """Copy values of the same shape and type here, whatever their strides; what is between rows becomes 0."""
+        """Write values of the same shape and type, of any strides; the bytes between rows become 0."""
         values = np.asarray(values)
         if values.shape != self.shape or values.dtype.name != self.dtype.name:
             raise TilewrightError(
@@ -91,14 +91,14 @@ class DeviceArray(_Region):
         return np.frombuffer(data, dtype=self.dtype).reshape(self.shape[0], -1)[:, : self.shape[1]].copy()
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray:
-        """So that ``numpy.asarray(array)`` is a copy of the values."""
+        """Return a copy of the values, for ``numpy.asarray``."""
         if copy is False:
             raise ValueError("the values are in the device's memory: they can only be copied")
         return self.numpy().astype(dtype or self.dtype, copy=False)
 
 
 class Parameters(_Region):
-    """Biases, and multipliers and shifts if there is a `Requant`, in the device's memory.
+    """Biases in the device's memory, with multipliers and shifts if there is a `Requant`.
 
     Parameters
     ----------
@@ -116,11 +116,11 @@ class Parameters(_Region):
         allocator: Allocator,
         n: int,
         bias: ArrayLike | None = None,
-        requant: Requant | None = None,
+        requant: golden.Requant | None = None,
     ):
         if not isinstance(n, int | np.integer) or n < 1:
             raise TilewrightError(f"n = {n!r}: it must be the number of columns of C, at least 1")
-        if requant is not None and not isinstance(requant, Requant):
+        if requant is not None and not isinstance(requant, golden.Requant):
             raise TilewrightError(f"requant is a {type(requant).__name__}: it must be a Requant, or None")
         self.allocator = allocator
         self.n = int(n)
@@ -135,7 +135,7 @@ class Parameters(_Region):
 
 
 def _dtype(dtype: DTypeLike) -> np.dtype:
-    """int8 or int32, little-endian."""
+    """Return the type int8 or int32, little-endian."""
     kind = None
     with contextlib.suppress(TypeError, ValueError):
         kind = np.dtype(dtype)
@@ -150,7 +150,7 @@ def check_bias(bias: ArrayLike, n: int) -> NDArray[np.int32]:
     with contextlib.suppress(ValueError, TypeError):
         values = np.asarray(bias)
     if values is None or values.dtype.kind not in "iu" or values.shape != (n,):
-        what = "no array" if values is None else f"{values.dtype} {list(values.shape)}"
+        what = "not an array" if values is None else f"{values.dtype} {list(values.shape)}"
         raise TilewrightError(f"bias is {what}: it must be int32 [{n}], one for each column of C")
     if values.min() < -(1 << 31) or values.max() >= 1 << 31:
         raise TilewrightError("bias has values beyond int32")
@@ -175,7 +175,7 @@ def check_matrix(values: ArrayLike, name: str) -> NDArray[np.int8]:
 
 
 class DeviceView(DeviceArray):
-    """A matrix that lies in memory which someone else has allocated: `close` does nothing.
+    """A matrix in memory that it does not own: `close` does nothing.
 
     Parameters
     ----------
@@ -206,7 +206,7 @@ class DeviceView(DeviceArray):
         """Do nothing."""
 
     def write(self, values: NDArray) -> None:
-        """Copy values of the same shape and type here, row by row; what is between rows stays as it is."""
+        """Write values of the same shape and type, row by row; the bytes between rows are not changed."""
         if values.shape != self.shape or values.dtype.name != self.dtype.name:
             raise TilewrightError(
                 f"cannot copy {values.dtype} {list(values.shape)} into {self.dtype} {list(self.shape)}"

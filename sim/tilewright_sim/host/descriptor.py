@@ -15,8 +15,8 @@ _FIELDS = {field.name: field for field in DESCRIPTOR}
 class Descriptor:
     """One GEMM: the fields of `DESCRIPTOR`, in bytes and elements.
 
-    ``flags`` is a number; `flag_bits` makes it from names. Nothing is checked but that values fit their fields: the
-    accelerator checks.
+    ``flags`` is a number; `flag_bits` returns it for names. `pack` only checks that values fit their fields; the
+    accelerator does all other checks.
     """
 
     m: int

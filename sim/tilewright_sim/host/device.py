@@ -1,4 +1,4 @@
-"""What the driver asks of an accelerator, wherever it is: in a simulator here, on a board elsewhere."""
+"""The interface between the driver and an accelerator, which may be in a simulator or on a board."""
 
 from typing import Protocol, runtime_checkable
 
@@ -9,12 +9,12 @@ __all__ = ["Device"]
 
 @runtime_checkable
 class Device(Protocol):
-    """Registers, memory and an interrupt. All else is done with these.
+    """Access to an accelerator: registers, memory and the interrupt.
 
     Members
     -------
     memory : range
-        Addresses, as the accelerator sees them, that the host may use: ``range(base, base + size)``.
+        Addresses of the accelerator's memory that the host may use: ``range(base, base + size)``.
     """
 
     memory: range
@@ -29,10 +29,10 @@ class Device(Protocol):
         """Return ``size`` bytes of memory."""
 
     def write_memory(self, address: int, data: bytes | bytearray | memoryview | NDArray) -> None:
-        """Put bytes into memory; an array must be contiguous."""
+        """Write bytes to memory; an array must be contiguous."""
 
     def wait(self, cycles: int) -> bool:
-        """Let the accelerator work for up to so many clock cycles, or until its interrupt; return if it is raised.
+        """Wait for the interrupt, for up to ``cycles`` clock cycles; return whether it is raised.
 
-        A board waits for a time that is certainly as long.
+        A board may wait longer, but not shorter.
         """

@@ -1,4 +1,4 @@
-"""Drive an accelerator through its registers and memory, in a simulator or on a board alike."""
+"""The driver of an accelerator: registers, the ring of descriptors, and errors."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -33,7 +33,7 @@ _SLICE_CYCLES = 1 << 20
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What the hardware says about itself; the fields are those of the registers CAP_*."""
+    """The capabilities of the hardware, as the registers CAP_* report them."""
 
     rows: int
     cols: int
@@ -56,7 +56,7 @@ class Capabilities:
 
     @classmethod
     def of(cls, config: AcceleratorConfig) -> "Capabilities":
-        """Return what hardware of this configuration says."""
+        """Return the capabilities of hardware of this configuration."""
         return cls(
             config.rows, config.cols, config.dot, config.requant_lanes, config.word_bytes, config.addr_bits,
             config.outstanding, config.unaligned, config.rounding == "single", config.half_words, config.ring_words,
@@ -66,20 +66,20 @@ class Capabilities:
 
 
 class Driver:
-    """Identify the hardware, submit descriptors, wait for them, and tell what went wrong.
+    """Identify the hardware, submit descriptors, wait for their completion, and report errors.
 
     Parameters
     ----------
     device : Device
     allocator : Allocator
-        Of the device's memory; the ring is taken from it.
+        Allocator of the device's memory; the ring is allocated from it.
     ring_log2 : int
         The ring has ``2**ring_log2`` entries. Longer queues are fed in as entries become free.
 
     Raises
     ------
     TilewrightError
-        If there is no accelerator, or one of a version that this driver does not know.
+        If there is no accelerator, or its version is not supported.
     """
 
     def __init__(self, device: Device, allocator: Allocator, ring_log2: int = 8):
@@ -105,7 +105,7 @@ class Driver:
         return {field.name: value >> field.low & (1 << field.bits) - 1 for field in _REGISTERS[name].fields}
 
     def submit(self, descriptors: Sequence[Descriptor]) -> int:
-        """Put descriptors into the ring and ring the doorbell; return for how many it had room."""
+        """Put descriptors into the ring and ring the doorbell; return how many fitted in."""
         tail = self.read("TAIL")
         taken = descriptors[: self.entries - (tail - self.read("HEAD")) % INDICES]
         for place, descriptor in enumerate(taken):
@@ -128,23 +128,24 @@ class Driver:
         ----------
         descriptors : sequence of Descriptor
         limit : int
-            Clock cycles without a completed descriptor after which the accelerator must be stuck.
+            Clock cycles without a completed descriptor after which the accelerator counts as stuck.
         progress : callable or None
-            Is told every ``step`` cycles how many descriptors are complete.
+            Called every ``step`` cycles with the number of completed descriptors.
         step : int
 
         Raises
         ------
         HardwareError
-            If one fails, or one of an earlier call has; none after it has run. See `resume` and `soft_reset`.
+            If a descriptor fails, or one of an earlier call has failed; later ones have not run. See `resume` and
+            `soft_reset`.
         StuckError
-            If the limit is passed.
+            If the limit is exceeded.
         """
         if self.read("STATUS") & _bits("STATUS", "failed"):
             raise self.failure()
         self.write("IRQ_STATUS", _bits("IRQ_STATUS", "done", "error", "empty"))
         head = self.read("HEAD")
-        completed = -((self.read("TAIL") - head) % INDICES)  # after `resume`, earlier ones may be left
+        completed = -((self.read("TAIL") - head) % INDICES)  # after `resume`, earlier descriptors may remain
         sent = waited = 0
         while True:
             sent += self._feed(descriptors[sent:]) if sent < len(descriptors) else 0
@@ -162,7 +163,7 @@ class Driver:
                 raise self._stuck(limit)
 
     def _feed(self, descriptors: Sequence[Descriptor]) -> int:
-        """Submit as many as there is room for; if not all, ask for an interrupt when half of them are complete."""
+        """Fill the ring; if descriptors remain, request an interrupt when half of the submitted ones are complete."""
         room = self.entries - (self.read("TAIL") - self.read("HEAD")) % INDICES
         batch = list(descriptors[:room])
         more = len(batch) < len(descriptors)
@@ -178,13 +179,13 @@ class Driver:
         return status
 
     def failure(self) -> HardwareError:
-        """Return what the error registers say, as an exception to raise."""
+        """Return the contents of the error registers as an exception to raise."""
         error = self.read_fields("ERROR")
         address = self.read("ERROR_ADDRESS_LO") | self.read("ERROR_ADDRESS_HI") << 32
         return hardware_error(error["code"], error["unit"], self.read("ERROR_INDEX"), address)
 
     def resume(self) -> None:
-        """After a failure, go on with the descriptor after the one that failed."""
+        """After a failure, continue with the descriptor after the failed one."""
         self._acknowledge()
         self.write("COMMAND", _bits("COMMAND", "resume"))
 
@@ -194,7 +195,7 @@ class Driver:
         self._until_stopped()
 
     def soft_reset(self) -> None:
-        """End everything, forget the error, and set the hardware up again."""
+        """Abort all descriptors, clear the error, and set the hardware up again."""
         self.write("COMMAND", _bits("COMMAND", "soft_reset"))
         self._until_stopped()
         self._set_up()
@@ -204,14 +205,14 @@ class Driver:
         self.write("COMMAND", _bits("COMMAND", "clear_counters"))
 
     def raw_counters(self) -> dict[str, int]:
-        """Return the counters as they are, each in a cycle of its own; of the variant `compact`, only ``cycles``."""
+        """Return the current counters, each read in another cycle; only ``cycles`` for the variant `compact`."""
         names = ["cycles"] if self.capabilities.compact else [name for name, _ in COUNTERS]
         return {name: self.read(f"COUNT_{name.upper()}") for name in names}
 
     def counters(self) -> dict[str, int]:
-        """Return the counters of hardware that is idle, as they were when the first was read.
+        """Return the counters of idle hardware, all of the cycle in which the first was read.
 
-        Only the idle cycles have gone on since, so they are what the others leave of `cycles`.
+        Only the idle counters advance meanwhile, so they are computed: `cycles` minus the other counters.
         """
         counters = self.raw_counters()
         for engine in [] if self.capabilities.compact else ENGINES:
@@ -220,7 +221,7 @@ class Driver:
         return counters
 
     def engines(self) -> dict[str, str]:
-        """Return what each engine does in this cycle."""
+        """Return the current activity of each engine."""
         names = {activity.value: name for name, activity in Activity.__members__.items()}
         return {engine: names.get(value, "?") for engine, value in self.read_fields("ENGINES").items()}
 
@@ -236,11 +237,11 @@ class Driver:
     def _identify(self) -> Capabilities:
         identifier = self.read("ID")
         if identifier != IDENTIFIER:
-            raise TilewrightError(f"no accelerator here: ID is {identifier:#010x}, not {IDENTIFIER:#010x}")
+            raise TilewrightError(f"there is no accelerator: ID is {identifier:#010x}, not {IDENTIFIER:#010x}")
         versions = self.read_fields("VERSION")
         if (versions["descriptor"], versions["registers"]) != (DESCRIPTOR_VERSION, REGISTER_MAP_VERSION):
             raise TilewrightError(
-                f"the accelerator has versions {versions}; this driver knows descriptor {DESCRIPTOR_VERSION}, "
+                f"the accelerator has versions {versions}; this driver supports descriptor {DESCRIPTOR_VERSION}, "
                 f"registers {REGISTER_MAP_VERSION}"
             )
         values: dict[str, Any] = {"k_limit": self.read("K_LIMIT")}
@@ -250,8 +251,8 @@ class Driver:
             values[name] = 1 << values[name]
         for name in ("unaligned", "single_rounding", "compact"):
             values[name] = bool(values[name])
-        for name, most in (("size_bits", SIZE_BITS), ("stride_bits", STRIDE_BITS)):
-            values[name] = most - values.pop(f"{name}_less")
+        for name, bits in (("size_bits", SIZE_BITS), ("stride_bits", STRIDE_BITS)):
+            values[name] = bits - values.pop(f"{name}_less")
         return Capabilities(**values)
 
     def _set_up(self) -> None:
@@ -270,6 +271,6 @@ class Driver:
 
 
 def _bits(register: str, *names: str) -> int:
-    """Ones in the fields of a register, each of one bit."""
+    """Return a register's value with ones in these one-bit fields."""
     places = {field.name: field.low for field in _REGISTERS[register].fields}
     return sum(1 << places[name] for name in names)

@@ -1,4 +1,4 @@
-"""What can go wrong with a descriptor, as exceptions."""
+"""The exceptions for descriptors that fail."""
 
 from tilewright.accelerator.contract import Unit
 from tilewright.accelerator.registers import ERRORS
@@ -15,25 +15,25 @@ class HardwareError(TilewrightError):
     code : str
         A name in the table of errors.
     unit : str
-        What it failed in: a name of `Unit`.
+        The unit that failed: a name of `Unit`.
     index : int
-        Which descriptor, as TAIL counts.
+        Number of the descriptor, in the count of TAIL.
     address : int
-        Of the burst that failed, or of the descriptor.
+        Address of the burst that failed, or of the descriptor.
     """
 
     def __init__(self, code: str, unit: str, index: int, address: int):
         self.code, self.unit, self.index, self.address = code, unit, index, address
-        about = ERRORS[code][1] if code in ERRORS else "an error that this driver does not know"
+        about = ERRORS[code][1] if code in ERRORS else "unknown error"
         super().__init__(f"descriptor {index} failed: {about} ({code} in {unit}, address {address:#x})")
 
 
 class DescriptorError(HardwareError):
-    """The descriptor itself is at fault."""
+    """The descriptor is invalid."""
 
 
 class BusError(HardwareError):
-    """The memory answered with an error."""
+    """The memory responded with an error."""
 
 
 class AbortedError(HardwareError):
@@ -41,14 +41,14 @@ class AbortedError(HardwareError):
 
 
 class StuckError(TilewrightError):
-    """The accelerator did not finish within the limit; the message says where every engine stands."""
+    """The accelerator did not finish within the limit; the message has the state of every engine."""
 
 
 _KINDS = {"SLVERR": BusError, "DECERR": BusError, "ABORTED": AbortedError}
 
 
 def hardware_error(code: int, unit: int, index: int, address: int) -> HardwareError:
-    """Return the exception for what the registers ERROR, ERROR_INDEX and ERROR_ADDRESS hold."""
+    """Return the exception for the contents of the registers ERROR, ERROR_INDEX and ERROR_ADDRESS."""
     name = next((name for name, (number, _) in ERRORS.items() if number == code), f"code {code}")
     where = next((name for name, member in Unit.__members__.items() if member.value == unit), f"unit {unit}")
     return _KINDS.get(name, DescriptorError)(name, where, index, address)

@@ -1,4 +1,4 @@
-"""Matrices in .npy files: read what anybody may have written, write whole or not at all."""
+"""Matrices in .npy files: robust reading of untrusted files, and atomic writing."""
 
 import ast
 import io
@@ -18,12 +18,12 @@ _LONGEST_HEADER = 10_000
 
 
 def load_matrix(file: Path) -> NDArray:
-    """Read an array of integers or floats; the header is compared with the file's size before memory is taken.
+    """Read an array of integers or floats; the header is checked against the file's size before memory is allocated.
 
     Raises
     ------
     TilewrightError
-        If the file cannot be read, is not a whole .npy file, or holds something else than real numbers.
+        If the file cannot be read, is not a complete .npy file, or does not hold real numbers.
     """
     try:
         with file.open("rb") as stream:
@@ -58,7 +58,7 @@ def write_matrix(file: Path, values: NDArray) -> None:
 
 
 def _header(file: Path, stream) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """Shape, whether columns come first, and type."""
+    """Return the shape, whether it is in Fortran order, and the type."""
     version = stream.read(2)
     width = {b"\x01\x00": 2, b"\x02\x00": 4, b"\x03\x00": 4}.get(version, 0)
     length = stream.read(width)

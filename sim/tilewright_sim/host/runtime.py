@@ -1,4 +1,4 @@
-"""Multiply numpy matrices on an accelerator, whatever device it is."""
+"""Multiply numpy matrices on an accelerator, in a simulator or on a board."""
 
 import threading
 import time
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.accelerator.registers import FLAGS
@@ -17,32 +17,32 @@ from tilewright_sim.models import gemm as golden
 from tilewright_sim.models.cycles import Bus, Gemm, estimate
 
 from .allocator import Allocator
-from .arrays import DeviceArray, Parameters, check_bias, check_matrix
-from .descriptor import Descriptor, flag_bits
+from .arrays import check_bias, check_matrix
+from .descriptor import Descriptor
 from .device import Device
 from .driver import Capabilities, Driver
-from .requant import Requant
-from .splitting import ProductPlan, size_slices
+from .product_plan import plan_product
+from .workspace import Workspace
 
 __all__ = ["GemmResult", "RunResult", "Runtime"]
 
 Progress = Callable[[int, int], None]
-"""Is told how many descriptors are complete, and how many cycles have passed."""
+"""Called with the number of completed descriptors and of cycles so far."""
 _LIMIT_FACTOR, _LIMIT_CYCLES = 8, 200_000
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run of descriptors took.
+    """Cycles, counters and time of a run of descriptors.
 
     Parameters
     ----------
     cycles : int
         From the doorbell to the interrupt.
     counters : dict
-        The counters, by name as in `tilewright.accelerator.registers.table.COUNTERS`: where these cycles went.
+        The hardware's counters of these cycles, by name; see `tilewright.accelerator.registers.table.COUNTERS`.
     utilisation : float
-        Share of all multipliers' cycles in which they worked on an element of A and one of B.
+        Average share of the multipliers that multiply an element of A and one of B, from 0 to 1.
     descriptors : int
     seconds : float
         Wall-clock time from submission to completion.
@@ -57,41 +57,39 @@ class RunResult:
 
 @dataclass(frozen=True)
 class GemmResult(RunResult):
-    """The same of one product, and ``c``, int32 or int8 of shape [M, N]."""
+    """The result ``c`` of one product, int32 or int8 of shape [M, N], and its `RunResult`."""
 
     c: NDArray
 
 
-class Runtime:
-    """Runs products on a `Device`: arrays in its memory, descriptors, results with their cost.
+class Runtime(Workspace):
+    """Runs products on a `Device`: a `Workspace` that also runs descriptors.
 
-    Several threads may use it: `gemm` and `submit` wait until the run of another thread has ended. From a progress
-    callback arrays can be read and written, but no other run can be started.
+    Several threads may use it: `gemm` and `submit` wait until the run of another thread has ended. A progress callback
+    may read and write arrays, but cannot start another run.
 
     Parameters
     ----------
     device : Device
     config : AcceleratorConfig
-        What the hardware was generated from; refused if the hardware says otherwise.
+        The configuration of the hardware; rejected if the hardware reports another one.
     bus : Bus
-        What its memory is capable of: from this follow the limits after which the hardware must be stuck.
+        Timing of the device's memory, from which it computes after how many cycles the hardware counts as stuck.
     ring_log2 : int
         See `Driver`.
     """
 
     def __init__(self, device: Device, config: AcceleratorConfig, bus: Bus = Bus(), ring_log2: int = 8):  # noqa: B008  # frozen
-        self.config = config
-        self.device = device
+        # Nothing is allocated at address 0, so that a forgotten address is never that of an array.
+        super().__init__(device, config, Allocator(range(device.memory.start + 4096, device.memory.stop)))
         self.bus = bus
         self._limits: dict[tuple[int, ...], int] = {}
         self._turn = threading.RLock()
         self._running = False
-        # Address 0 stays free: a forgotten address then fails to be that of an array.
-        self.allocator = Allocator(range(device.memory.start + 4096, device.memory.stop))
         self.driver = Driver(device, self.allocator, ring_log2)
         wanted = Capabilities.of(config)
         if self.driver.capabilities != wanted:
-            raise TilewrightError(f"the hardware is {self.driver.capabilities}, not as configured: {wanted}")
+            raise TilewrightError(f"the hardware is {self.driver.capabilities}, the configuration is {wanted}")
 
     def gemm(
         self,
@@ -99,37 +97,37 @@ class Runtime:
         b: ArrayLike,
         *,
         bias: ArrayLike | None = None,
-        requant: Requant | None = None,
+        requant: golden.Requant | None = None,
         accumulate: ArrayLike | None = None,
         overflow: Literal["wrap", "raise"] = "wrap",
         progress: Progress | None = None,
     ) -> GemmResult:
-        """Return ``a @ b.T`` with all that goes with it.
+        """Return ``a @ b.T``, with bias, accumulation and requantization as given.
 
-        **Sums are int32 and wrap modulo 2**32**, before an int8 result is made of them. With K up to 131,071 and no
-        bias they cannot; beyond that, ``overflow="raise"`` refuses a product one of whose sums does not fit.
+        **Sums are int32 and wrap modulo 2**32**, before requantization. With K up to 131,071 and no bias they cannot
+        wrap; for other products, ``overflow="raise"`` rejects a product if one of its sums does not fit.
 
-        K beyond `AcceleratorConfig.k_limit` is cut into parts that are accumulated in the device's memory as int32;
-        with `requant` the last step is then the golden model's, on the host. M and N may be anything.
+        K above `AcceleratorConfig.k_limit` is cut into parts that are accumulated in the device's memory as int32; the
+        host then does the requantization, with the golden model. M and N may have any size.
 
         Parameters
         ----------
         a : int8 array of shape [M, K]
         b : int8 array of shape [N, K]
-            Any strides. Other integers are taken if all values fit.
+            Of any strides. Other integer types are accepted if all values fit.
         bias : int32 array of shape [N], optional
         requant : Requant, optional
             For an int8 result.
         accumulate : int32 array of shape [M, N], optional
             Added to the result; not together with `bias` or `requant`.
         overflow : str
-            ``wrap``, or ``raise``: a `TilewrightError` before anything runs.
+            ``wrap``, or ``raise`` for a `TilewrightError` before anything runs.
         progress : callable, optional
 
         Raises
         ------
         TilewrightError
-            If arguments do not fit, or the hardware fails; it is reset then.
+            If arguments do not fit together, or the hardware fails; the hardware is then reset.
         """
         a, b = check_matrix(a, "A"), check_matrix(b, "B")
         if a.shape[1] != b.shape[1]:
@@ -138,7 +136,7 @@ class Runtime:
         if bias is not None:
             bias = check_bias(bias, n)
         if requant is not None:
-            if not isinstance(requant, Requant):
+            if not isinstance(requant, golden.Requant):
                 raise TilewrightError(f"requant is a {type(requant).__name__}: it must be a Requant")
             requant.channels(n)
         if overflow not in ("wrap", "raise"):
@@ -148,30 +146,22 @@ class Runtime:
         if overflow == "raise" and (count := overflows(a, b, bias, old)):
             raise TilewrightError(f"{count:,} of {m * n:,} sums do not fit into int32: split K, or make values smaller")
         with self._turn, ExitStack() as stack:
-            plan = ProductPlan(self, stack)
-            pieces = [
-                (rows, columns, plan.add(a[rows], b[columns], None if bias is None else bias[columns],
-                                         None if requant is None or on_host else requant.part(columns),
-                                         None if old is None else old[rows, columns]))
-                for rows in size_slices(self.config, m)
-                for columns in size_slices(self.config, n)
-            ]  # fmt: skip
+            plan = plan_product(self, stack, a, b, bias, None if on_host else requant, old)
             run = self.submit(plan.descriptors, progress)
             c = np.empty((m, n), dtype=np.int8 if requant and not on_host else np.int32)
-            for rows, columns, piece in pieces:
-                c[rows, columns] = piece.numpy()
+            plan.collect(c)
         if requant is not None and on_host:
-            c = _requantize(c, replace(requant, rounding=self.config.rounding))
+            c = replace(requant, rounding=self.config.rounding).apply(c).astype(np.int8)
         busy = m * n * k / self._capacity(run.cycles)
         return GemmResult(run.cycles, run.counters, busy, run.descriptors, run.seconds, c)
 
     def submit(self, descriptors: Iterable[Descriptor] | Descriptor, progress: Progress | None = None) -> RunResult:
-        """Run descriptors, or one, in order to their end.
+        """Run one or several descriptors in order, and wait for their completion.
 
         Raises
         ------
         HardwareError
-            If one fails, or the hardware is stuck. It is reset then, and none of the rest has run.
+            If a descriptor fails, or the hardware is stuck. The hardware is then reset; later descriptors have not run.
         """
         descriptors = list(descriptors) if isinstance(descriptors, Iterable) else [descriptors]
         for descriptor in descriptors:
@@ -181,7 +171,7 @@ class Runtime:
             raise TilewrightError("no descriptors to run")
         with self._turn:  # no other thread runs anything
             if self._running:
-                raise TilewrightError("a run is under way: a progress callback cannot start another")
+                raise TilewrightError("a run is in progress: a progress callback cannot start another")
             self._running = True
             try:
                 return self._submit(descriptors, progress)
@@ -199,7 +189,7 @@ class Runtime:
                 self.driver.run(descriptors, limit, lambda done: told(done, self._cycles_so_far()), step=1 << 16)
             else:
                 self.driver.run(descriptors, limit)
-        except BaseException:  # also Ctrl-C, and what a callback raises: the next run finds all idle
+        except BaseException:  # also Ctrl-C and errors of a callback: the next run needs idle hardware
             with suppress(TilewrightError):  # another thread has closed the device
                 self.driver.soft_reset()
             raise
@@ -208,84 +198,11 @@ class Runtime:
         macs = sum(one.m * one.n * one.k for one in descriptors)
         return RunResult(cycles, counters, macs / self._capacity(cycles), len(descriptors), seconds)
 
-    def array(self, values: ArrayLike, dtype: DTypeLike | None = None) -> DeviceArray:
-        """Copy an int8 or int32 matrix into the device's memory."""
-        try:
-            matrix = np.asarray(values, dtype=dtype)
-        except (TypeError, ValueError):
-            raise TilewrightError("this is not an array of numbers: it must be int8 or int32 [rows, columns]") from None
-        array = self.empty(matrix.shape, matrix.dtype)
-        array.write(matrix)
-        return array
-
-    def empty(self, shape: tuple[int, ...], dtype: DTypeLike = np.int32) -> DeviceArray:
-        """Make room for an int8 or int32 matrix in the device's memory."""
-        stride_limit = self.config.stride_limit
-        return DeviceArray(self.device, self.allocator, shape, dtype, self.config.word_bytes, stride_limit)  # type: ignore[arg-type]  # checked there
-
-    def parameters(self, n: int, bias: ArrayLike | None = None, requant: Requant | None = None) -> Parameters:
-        """Put biases, multipliers and shifts for ``n`` columns into the device's memory."""
-        return Parameters(self.device, self.allocator, n, bias, requant)
-
-    def descriptor(
-        self,
-        a: DeviceArray,
-        b: DeviceArray,
-        c: DeviceArray,
-        parameters: Parameters | None = None,
-        *,
-        accumulate: bool = False,
-        fences: str = "",
-        interrupt: bool = False,
-    ) -> Descriptor:
-        """Return the descriptor of one product.
-
-        Parameters
-        ----------
-        a, b, c : DeviceArray
-            int8 [m, k], int8 [n, k], and int32 or int8 [m, n].
-        parameters : Parameters, optional
-            The bias, and what an int8 result needs.
-        accumulate : bool
-            Add to the int32 that is in ``c``.
-        fences : str
-            Any of the letters "abc": wait for all earlier descriptors before that is read.
-        interrupt : bool
-            Raise the interrupt on completion.
-        """
-        (m, k), n = a.shape, b.shape[0]
-        if b.shape[1] != k or c.shape != (m, n):
-            raise TilewrightError(f"A {list(a.shape)}, B {list(b.shape)}, C {list(c.shape)}: not [m,k], [n,k], [m,n]")
-        if a.dtype != np.int8 or b.dtype != np.int8:
-            raise TilewrightError(f"A is {a.dtype} and B {b.dtype}: both must be int8")
-        requant = parameters.requant if parameters else None
-        if (c.dtype == np.int8) != (requant is not None):
-            raise TilewrightError(f"C is {c.dtype}: an int8 C, and no other, needs parameters with a Requant")
-        if parameters and parameters.n != n:
-            raise TilewrightError(f"the parameters are for {parameters.n} columns, C has {n}")
-        if parameters and accumulate:
-            raise TilewrightError("accumulating on C goes with neither bias nor requantization")
-        unknown = set(fences) - set("abc")
-        if unknown:
-            raise TilewrightError(f"fences = {fences!r}: letters a, b and c only")
-        flags = [*(f"FENCE_{letter.upper()}" for letter in fences)]
-        flags += ["ACCUMULATE"] if accumulate else []
-        flags += ["INTERRUPT"] if interrupt else []
-        flags += ["REQUANT" if requant else "BIAS"] if parameters else []
-        return Descriptor(
-            flags=flag_bits(*flags),
-            m=m, n=n, k=k,
-            a_address=a.address, b_address=b.address, c_address=c.address,
-            parameter_address=parameters.address if parameters else 0,
-            a_stride=a.stride, b_stride=b.stride, c_stride=c.stride,
-            **({name: getattr(requant, name) for name in ("zero_point", "minimum", "maximum")} if requant else {}),
-        )  # fmt: skip
-
     def _begin(self) -> None:
         """Called before the doorbell."""
 
     def _end(self) -> tuple[int, dict[str, int]]:
-        """The cycles of the run, and the counters."""
+        """Return the cycles of the run, and the counters."""
         counters = self.driver.counters()
         return counters["cycles"], counters
 
@@ -296,7 +213,7 @@ class Runtime:
         return self.config.rows * self.config.cols * max(cycles, 1)
 
     def _limit(self, descriptor: Descriptor) -> int:
-        """Cycles after which this descriptor must be complete. Networks repeat a few shapes, so these are kept."""
+        """Return the cycles after which this descriptor must be complete, cached by shape."""
         shape = (descriptor.m, descriptor.n, descriptor.k, descriptor.flags)
         if shape not in self._limits:
             self._limits[shape] = self._estimated_limit(descriptor)
@@ -310,13 +227,13 @@ class Runtime:
                 requant=flags["REQUANT"], bias=flags["BIAS"], accumulate=flags["ACCUMULATE"],
             )  # fmt: skip
             cycles = estimate(self.config, [gemm], self.bus).cycles
-        except TilewrightError:  # the hardware will refuse it
+        except TilewrightError:  # the hardware will report the error
             cycles = 0
         return _LIMIT_FACTOR * cycles + _LIMIT_CYCLES
 
 
 def overflows(a: NDArray, b: NDArray, bias: NDArray | None = None, addend: NDArray | None = None) -> int:
-    """Return how many sums of ``a @ b.T``, int8 by int8, with what is added do not fit into int32."""
+    """Return the number of elements of ``a @ b.T + bias + addend``, with int8 a and b, that do not fit into int32."""
     extra = sum(int(np.abs(values, dtype=np.float64).max()) for values in (bias, addend) if values is not None)
     if a.shape[1] * 128 * 128 + extra < 1 << 31:
         return 0
@@ -331,14 +248,8 @@ def _addend(values: ArrayLike | None, shape: tuple[int, int], more: bool) -> NDA
     if values is None:
         return None
     if more:
-        raise TilewrightError("accumulate goes with neither bias nor requant")
+        raise TilewrightError("accumulate cannot be combined with bias or requant")
     array = np.asarray(values)
     if array.dtype != np.int32 or array.shape != shape:
         raise TilewrightError(f"accumulate is {array.dtype} {list(array.shape)}: it must be int32 {list(shape)}")
     return array
-
-
-def _requantize(sums: NDArray, requant: golden.Requant) -> NDArray[np.int8]:
-    return golden.requantize(
-        sums, requant.multiplier, requant.shift, requant.zero_point, requant.minimum, requant.maximum, requant.rounding
-    ).astype(np.int8)

@@ -1,30 +1,30 @@
-"""Parts of what is allocated in the device's memory, as matrices."""
+"""Memory of the device that matrices of different shapes use one after the other."""
 
 from numpy.typing import DTypeLike, NDArray
 
 from .arrays import DeviceArray, DeviceView
-from .runtime import Runtime
+from .workspace import Workspace
 
 __all__ = ["Scratch"]
 
 
 class Scratch:
-    """Memory for a matrix of any shape up to a size, made anew each time.
+    """Memory for one matrix at a time, of any shape up to a maximum size.
 
     Parameters
     ----------
-    runtime : Runtime
+    workspace : Workspace
     rows, columns : int
         The largest shape.
     dtype : int8 or int32
     """
 
-    def __init__(self, runtime: Runtime, rows: int, columns: int, dtype: DTypeLike):
-        self._word = runtime.config.word_bytes
-        self._array = runtime.empty((rows, columns), dtype)
+    def __init__(self, workspace: Workspace, rows: int, columns: int, dtype: DTypeLike):
+        self._word = workspace.config.word_bytes
+        self._array = workspace.empty((rows, columns), dtype)
 
     def view(self, rows: int, columns: int) -> DeviceView:
-        """Return a matrix of this shape, its rows as close as the bus allows."""
+        """Return a matrix of this shape, with the smallest possible stride."""
         array = self._array
         stride = -(-columns * array.dtype.itemsize // self._word) * self._word
         if rows * stride > array.shape[0] * array.stride:
@@ -32,7 +32,7 @@ class Scratch:
         return DeviceView(array.device, array.address, (rows, columns), array.dtype, stride)
 
     def put(self, values: NDArray) -> DeviceView:
-        """Copy a matrix here."""
+        """Copy a matrix into the memory and return it."""
         view = self.view(*values.shape)
-        DeviceArray.write(view, values)  # at once: nothing else is between its rows
+        DeviceArray.write(view, values)  # in one transfer: the bytes between its rows are unused
         return view

@@ -1,4 +1,4 @@
-"""The accelerator on this computer: its own Verilog, at about a million cycles per second."""
+"""The accelerator in a simulator: its Verilog, at about a million cycles per second."""
 
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ class Simulator(Runtime, Closing):
     """Run products on the Verilog of an accelerator.
 
     The first use of a configuration generates and compiles it, which takes some tens of seconds and needs g++, make
-    and perl; then it comes from the user's cache. Use it in a ``with`` statement, or call `close`::
+    and perl; later uses load it from the user's cache. Use it in a ``with`` statement, or call `close`::
 
         with Simulator(AcceleratorConfig.preset("base"), latency=64) as chip:
             result = chip.gemm(a, b)
@@ -30,10 +30,11 @@ class Simulator(Runtime, Closing):
     ----------
     config : AcceleratorConfig
     waveform : Path or None
-        Write an FST waveform of the cycles in `window`, counted from the start. Needs a build of its own.
+        File for an FST waveform of the cycles in `window`. Needs a separate build.
     window : range
+        Cycles to record, counted from the start.
     events : int
-        Most events to keep for `trace.write_trace`, 0 for none.
+        Maximum number of events to keep for `trace.write_trace`, 0 for none.
     ring_log2 : int
         See `Driver`.
     memory : keyword arguments of `MemoryModel`
@@ -42,7 +43,7 @@ class Simulator(Runtime, Closing):
     Raises
     ------
     ToolError
-        If Verilator or what it needs is missing.
+        If Verilator or a tool that it needs is missing.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class Simulator(Runtime, Closing):
         ring_log2: int = 8,
         **memory: Any,
     ):
-        if "base" not in memory:  # no more than can be addressed
+        if "base" not in memory:  # not above the address range
             memory.setdefault("size", min(MemoryModel.size, 1 << config.addr_bits))
         model = MemoryModel(**memory)
         self.simulated = SimulatedDevice(config, model, waveform, window, events)
@@ -74,7 +75,7 @@ class Simulator(Runtime, Closing):
         self.simulated.doorbells.clear()
 
     def _end(self) -> tuple[int, dict[str, int]]:
-        """As counted by the simulator; of the counters, the idle cycles before and after are left out."""
+        """Return the cycles that the simulator counted; the counters are without idle cycles before and after."""
         cycles = self.simulated.status.interrupt_cycle - self.simulated.doorbells[0]
         counters = self.driver.counters()
         extra = counters["cycles"] - cycles

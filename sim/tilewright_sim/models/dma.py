@@ -1,4 +1,4 @@
-"""What a DMA request moves, written from the specification, in plain Python."""
+"""The golden model of the DMA engines: the data of a request, written from the specification, in plain Python."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ class Request:
 
 
 def row_addresses(request: Request) -> Iterator[int]:
-    """The address of each row's first byte, without regard to the end of the address space."""
+    """Yield the address of each row's first byte, ignoring the end of the address space."""
     return (request.address + row * request.stride for row in range(request.rows))
 
 
 def failure(request: Request, *, word_bytes: int, addr_bits: int, unaligned: bool = False) -> str:
-    """Why a request fails on a memory without errors, as a name of `tilewright.dma.config.Cause`."""
+    """Return the cause, a name of `tilewright.dma.config.Cause`, if a request fails on a memory without errors."""
     if not request.bytes or not request.rows:
         return "EMPTY"
     if not unaligned and (request.address % word_bytes or request.stride % word_bytes):
@@ -33,12 +33,12 @@ def failure(request: Request, *, word_bytes: int, addr_bits: int, unaligned: boo
 
 
 def word_count(request: Request, *, word_bytes: int) -> int:
-    """The number of words on the stream."""
+    """Return the number of words on the stream."""
     return request.rows * -(-request.bytes // word_bytes)
 
 
 def read_words(request: Request, memory, *, word_bytes: int) -> list[tuple[int, bool, bool]]:
-    """The words of a request that does not fail: value, whether it ends its row, whether it ends the request.
+    """Yield the words of a valid request: value, whether it ends its row, whether it ends the request.
 
     ``memory`` holds one byte for each address. Bytes beyond a row's end are zero.
     """
@@ -53,7 +53,7 @@ def read_words(request: Request, memory, *, word_bytes: int) -> list[tuple[int, 
 
 
 def write_bytes(request: Request, words: list[int], *, word_bytes: int) -> list[tuple[int, int]]:
-    """The bytes that a request which does not fail writes, in order: address and value."""
+    """Yield address and value of the bytes that a valid request writes, in order."""
     row_words = -(-request.bytes // word_bytes)
     written = []
     for row, address in enumerate(row_addresses(request)):
@@ -64,9 +64,9 @@ def write_bytes(request: Request, words: list[int], *, word_bytes: int) -> list[
 
 
 def bursts(request: Request, *, word_bytes: int, burst_words: int) -> Iterator[tuple[int, int, bool]]:
-    """The parts into which a request is cut: address of the first byte, bytes, whether it ends its row.
+    """Yield the bursts of a request: address of the first byte, bytes, whether it ends its row.
 
-    No part passes a multiple of ``burst_words`` words. Addresses go on without regard to the address space's end.
+    No burst crosses a multiple of ``burst_words`` words. The end of the address space is ignored.
     """
     span = word_bytes * burst_words
     for row in row_addresses(request):

@@ -1,30 +1,18 @@
 """Golden models: what the hardware must compute, from the specification, in int64."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tilewright.base import TilewrightError
+
 __all__ = ["Requant", "Rounding", "gemm", "matmul", "requantize", "stream_tiles", "wrap32"]
 
 Rounding = Literal["single", "double"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Requant:
-    """How int32 results become int8: the arguments of `requantize` besides the results themselves.
-
-    ``multiplier`` and ``shift`` are integers, or arrays with one for each column.
-    """
-
-    multiplier: ArrayLike
-    shift: ArrayLike
-    zero_point: int = 0
-    minimum: int = -128
-    maximum: int = 127
-    rounding: Rounding = "single"
 
 
 def matmul(a: ArrayLike, b: ArrayLike) -> NDArray[np.int64]:
@@ -43,7 +31,7 @@ def matmul(a: ArrayLike, b: ArrayLike) -> NDArray[np.int64]:
 
 
 def stream_tiles(packets: Sequence[ArrayLike], tiles: Sequence[ArrayLike]) -> NDArray[np.int64]:
-    """Return what a tile answers to packets of activations, the k-th with the k-th tile of weights.
+    """Return the results of a tile for packets of activations; the k-th packet uses the k-th weight tile.
 
     Parameters
     ----------
@@ -63,7 +51,7 @@ def gemm(
     a: ArrayLike,
     b: ArrayLike,
     bias: ArrayLike | None = None,
-    requant: Requant | None = None,
+    requant: "Requant | None" = None,
     addend: ArrayLike | None = None,
 ) -> NDArray[np.int64]:
     """Return what one descriptor writes to C: int32, or int8 with ``requant``.
@@ -75,7 +63,7 @@ def gemm(
     bias : integers of shape [N], optional
     requant : Requant, optional
     addend : integers of shape [M, N], optional
-        The C before, to accumulate on.
+        The old C, if the descriptor accumulates.
 
     Returns
     -------
@@ -89,15 +77,7 @@ def gemm(
     total = wrap32(total)
     if requant is None:
         return total
-    return requantize(
-        total,
-        requant.multiplier,
-        requant.shift,
-        requant.zero_point,
-        requant.minimum,
-        requant.maximum,
-        requant.rounding,
-    )
+    return requant.apply(total)
 
 
 def requantize(
@@ -109,7 +89,7 @@ def requantize(
     maximum: int = 127,
     rounding: Rounding = "single",
 ) -> NDArray[np.int64]:
-    """Return about ``acc * multiplier * 2**(shift - 31) + zero_point``, rounded first and clamped last.
+    """Return ``acc * multiplier * 2**(shift - 31)``, rounded, plus ``zero_point``, clamped to ``minimum, maximum``.
 
     ``single`` rounds once, to the nearest, ties up, and never wraps. LiteRT's default kernels (XNNPACK), convolutions
     and fully connected layers, and its reference fully connected layer give the same results.
@@ -130,7 +110,7 @@ def requantize(
         scaled = (acc * multiplier + (np.int64(1) << (30 - shift))) >> (31 - shift)
     else:
         wrapped = wrap32(acc << np.maximum(shift, 0))
-        high = (wrapped * multiplier + (1 << 30)) >> 31  # ties up, for negative products too: the nudge does it
+        high = (wrapped * multiplier + (1 << 30)) >> 31  # ties up, also for negative products
         right = np.maximum(-shift, 0)
         mask = (np.int64(1) << right) - 1
         scaled = (high >> right) + ((high & mask) > (mask >> 1) + (high < 0))
@@ -140,3 +120,116 @@ def requantize(
 def wrap32(values: ArrayLike) -> NDArray[np.int64]:
     """Return integers modulo ``2**32``, as an int32 holds them."""
     return (np.asarray(values, dtype=np.int64) + (1 << 31) & 0xFFFF_FFFF) - (1 << 31)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Requant:
+    """How int32 sums become int8 results: scale, round, add the zero point, clamp; see `requantize`.
+
+    Parameters
+    ----------
+    multiplier : int or int32 array of shape [N]
+        Not negative; 2**30 to 2**31 - 1 for full precision. One for all columns of C, or one for each.
+    shift : int or int32 array of shape [N]
+        -31 to 30; positive is left.
+    zero_point : int
+        Zero point of the result, -128 to 127.
+    minimum, maximum : int
+        Limits of the result, -128 to 127.
+    rounding : str
+        ``single`` or ``double``, for `apply` only: the hardware rounds as it was configured.
+
+    Raises
+    ------
+    TilewrightError
+        If a value is out of range.
+    """
+
+    multiplier: ArrayLike
+    shift: ArrayLike
+    zero_point: int = 0
+    minimum: int = -128
+    maximum: int = 127
+    rounding: Rounding = "single"
+
+    def __post_init__(self):
+        for name in ("zero_point", "minimum", "maximum"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | np.integer) or not -128 <= value <= 127:
+                raise TilewrightError(f"{name} = {value!r}: must be a whole number, -128 to 127")
+            object.__setattr__(self, name, int(value))
+        if self.rounding not in ("single", "double"):
+            raise TilewrightError(f"rounding = {self.rounding!r}: must be 'single' or 'double'")
+        if self.minimum > self.maximum:
+            raise TilewrightError(f"minimum = {self.minimum} is above maximum = {self.maximum}")
+        _check("multiplier", self.multiplier, 0, (1 << 31) - 1)
+        _check("shift", self.shift, -31, 30)
+
+    @classmethod
+    def from_scale(cls, scale: ArrayLike, zero_point: int = 0, minimum: int = -128, maximum: int = 127) -> Self:
+        """Return the multiplier and shift closest to real scales: (scale of A) × (scale of B) / (scale of C).
+
+        Parameters
+        ----------
+        scale : float or array [N]
+            One for all columns, or one for each.
+        zero_point, minimum, maximum : int
+            See `Requant`.
+        """
+        try:
+            scales = np.asarray(scale, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise TilewrightError("a scale must be a number or an array [N], finite and not negative") from None
+        if scales.ndim > 1 or not np.all(np.isfinite(scales)) or np.any(scales < 0):
+            raise TilewrightError("a scale must be a number or an array [N], finite and not negative")
+        pairs = np.array([_quantize(value) for value in scales.reshape(-1)], dtype=np.int64).reshape(-1, 2)
+        multiplier, shift = (pairs[:, place].reshape(scales.shape) for place in (0, 1))
+        return cls(multiplier=multiplier, shift=shift, zero_point=zero_point, minimum=minimum, maximum=maximum)
+
+    def apply(self, sums: ArrayLike) -> NDArray[np.int64]:
+        """Return the results of sums [M, N] in the range of int32; they are in the range of int8."""
+        limits = (self.zero_point, self.minimum, self.maximum)
+        return requantize(sums, self.multiplier, self.shift, *limits, self.rounding)
+
+    def channels(self, n: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Return multipliers and shifts of ``n`` columns."""
+        values = []
+        for name in ("multiplier", "shift"):
+            value = np.asarray(getattr(self, name))
+            if value.ndim and value.shape != (n,):
+                raise TilewrightError(f"{name} has the shape {list(value.shape)}: it must be one number, or [{n}]")
+            values.append(np.broadcast_to(value.astype(np.int32), n))
+        return values[0], values[1]
+
+    def part(self, columns: slice) -> "Requant":
+        """Return the `Requant` for some of the columns."""
+        multiplier, shift = (
+            value if np.ndim(value) == 0 else np.asarray(value)[columns] for value in (self.multiplier, self.shift)
+        )
+        return replace(self, multiplier=multiplier, shift=shift)
+
+
+def _check(name: str, values: ArrayLike, low: int, high: int) -> None:
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise TilewrightError(f"{name} is not an array: it must be a whole number, or int32 [N]") from None
+    if array.dtype.kind not in "iu" or array.ndim > 1 or not array.size:
+        raise TilewrightError(f"{name} is {array.dtype} {list(array.shape)}: it must be a whole number, or int32 [N]")
+    if array.min() < low or array.max() > high:
+        raise TilewrightError(f"{name} has values from {array.min()} to {array.max()}: they must be {low} to {high}")
+
+
+def _quantize(scale: float) -> tuple[int, int]:
+    """Return multiplier and shift of a scale, computed like ``QuantizeMultiplier`` of LiteRT."""
+    if scale == 0:
+        return 0, 0
+    fraction, exponent = math.frexp(scale)
+    multiplier = math.floor(fraction * (1 << 31) + 0.5)
+    if multiplier == 1 << 31:
+        multiplier, exponent = 1 << 30, exponent + 1
+    if exponent < -31:
+        return 0, 0
+    if exponent > 30:
+        return (1 << 31) - 1, 30
+    return multiplier, exponent

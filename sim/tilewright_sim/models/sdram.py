@@ -1,4 +1,4 @@
-"""A single-data-rate SDRAM chip that checks every rule of its datasheet, clock by clock."""
+"""Model of a single-data-rate SDRAM chip that checks every rule of its datasheet in every clock."""
 
 import random
 from collections import deque
@@ -36,22 +36,21 @@ class _Transfer:
 
 
 class SdramChip:
-    """Keep the chip's state and contents; `clock` is one clock edge.
+    """State and contents of the chip; `clock` models one clock edge.
 
-    Every clock it checks: the start (pause, CKE and DQM up, PRECHARGE of all banks, refreshes, mode register), tRC,
-    tRAS, tRP, tRCD, tRRD, tWR, tRFC, tMRD, the refresh interval, bank states, bursts that are cut, and two drivers of
-    the data pins, or a change of drivers without a clock between. It works with nanoseconds: nothing is shared with the
-    controller's numbers of clocks.
+    In every clock it checks: the start-up sequence (pause, CKE and DQM high, PRECHARGE of all banks, refreshes, mode
+    register), tRC, tRAS, tRP, tRCD, tRRD, tWR, tRFC, tMRD, the refresh interval, bank states, interrupted bursts, and
+    that the data pins never have two drivers, or another driver without a clock in between. It computes with
+    nanoseconds and shares nothing with the controller, which counts clocks.
 
-    What the data pins are when nobody drives them is random. So are the contents at the start; `page` makes them when
-    they are first looked at.
+    Undriven data pins have random values. So have the initial contents; `page` creates them on first access.
 
     Parameters
     ----------
     figures : ChipFigures
     clock_khz : int
     cas_latency, burst_length : int
-        What the mode register must be set to.
+        The values to which the mode register must be set.
     """
 
     PINS = ("cke", "cs_n", "ras_n", "cas_n", "we_n", "dq_oe", "ba", "a", "dqm", "dq_o")
@@ -62,7 +61,7 @@ class SdramChip:
         self.begin()
 
     def begin(self) -> None:
-        """Be as before power-up."""
+        """Return to the state before power-up."""
         self.random = random.Random(self.seed)
         self.pages: dict[tuple[int, int], list[int]] = {}
         self.now = -1
@@ -71,16 +70,16 @@ class SdramChip:
         self.refreshes = 0
         self.precharged_all = self.started = False
         self.transfers: list[_Transfer] = []
-        self.masks = [0, 0]  # of this clock and of the one before
+        self.masks = [0, 0]  # in this clock and in the previous one
         self.driver = ""
         self.noise = self.quiet = 0
         self.counts: dict[str, int] = {}
-        """How many of each command there were."""
+        """Number of commands of each kind."""
         self.longest_refresh = 0
-        """Clocks between two REFRESH commands, at most, since the start."""
+        """Maximum number of clocks between two REFRESH commands since the start."""
 
     def page(self, bank: int, row: int) -> list[int]:
-        """The contents of a row, by column."""
+        """Return the contents of a row, by column."""
         key = bank, row
         if key not in self.pages:
             chance = random.Random(f"{self.seed} {bank} {row}")
@@ -89,7 +88,7 @@ class SdramChip:
         return self.pages[key]
 
     def read(self, address: int, size: int) -> bytes:
-        """Bytes by address, as the controller lays them out: row, bank, column, byte."""
+        """Return bytes by the controller's addresses: row, bank, column, byte."""
         found = []
         for n in range(address, address + size):
             page, column, shift = self._byte(n)
@@ -97,7 +96,7 @@ class SdramChip:
         return bytes(found)
 
     def write(self, address: int, contents: bytes) -> None:
-        """The reverse of `read`."""
+        """Write bytes by the controller's addresses; see `read`."""
         for n, byte in enumerate(contents):
             page, column, shift = self._byte(address + n)
             page[column] = page[column] & ~(0xFF << shift) | byte << shift
@@ -112,7 +111,7 @@ class SdramChip:
         return page, column % (1 << figures.col_bits), address % width * 8
 
     async def run(self, ctx: Any, pins: Any, late: int = 0) -> None:
-        """The background bench for the ``pins`` of a controller, whose `dq_i` is ``late`` clocks behind."""
+        """Return a background testbench for the ``pins`` of a controller; its `dq_i` is delayed by ``late`` clocks."""
         self.begin()
         everything = Cat(getattr(pins, name) for name in self.PINS)
         widths = [len(getattr(pins, name)) for name in self.PINS]
@@ -131,7 +130,7 @@ class SdramChip:
                 before = dq
 
     def clock(self, cke, cs_n, ras_n, cas_n, we_n, dq_oe, ba, a, dqm, dq_o) -> int:
-        """Take the pins at a clock edge, and return what the data pins are until the next one."""
+        """Take the pins at a clock edge, and return the values of the data pins until the next edge."""
         self.now += 1
         self._check_always(cke, dqm)
         command = 7 if cs_n else ras_n << 2 | cas_n << 1 | we_n
@@ -158,10 +157,10 @@ class SdramChip:
         return SdramError(f"{rule}: {text}, in clock {self.now}")
 
     def _passed(self, rule: str, since: int) -> None:
-        """Check that as much time as the rule says has passed since a clock."""
-        least, clocks = getattr(self.figures, rule), self.now - since
-        if clocks * 1_000_000 < least * self.clock_khz or clocks < self.figures.clocks.get(rule, 1):
-            raise self._violation(rule, f"{clocks} clocks = {clocks * 1e6 / self.clock_khz:.1f} ns, not {least} ns")
+        """Check that at least the time of the rule has passed since a clock."""
+        minimum, clocks = getattr(self.figures, rule), self.now - since
+        if clocks * 1_000_000 < minimum * self.clock_khz or clocks < self.figures.clocks.get(rule, 1):
+            raise self._violation(rule, f"{clocks} clocks = {clocks * 1e6 / self.clock_khz:.1f} ns, not {minimum} ns")
 
     def _check_always(self, cke, dqm):
         figures = self.figures
@@ -275,7 +274,7 @@ class SdramChip:
                 page[column] = page[column] & ~mask | dq_o & mask
 
     def _read_data(self, dq_oe, dqm):
-        """What is driven until the next clock, which is where the reading controller's edge is."""
+        """Return the driven value until the next clock, at which the controller samples it."""
         reading = [t for t in self.transfers if not t.write and 0 <= self.now + 1 - t.begin < self.burst_length]
         drives = any(not t.write and 0 <= self.now - t.begin < self.burst_length for t in self.transfers)
         driver = "both" if drives and dq_oe else "chip" if drives else "controller" if dq_oe else ""
@@ -288,7 +287,7 @@ class SdramChip:
         if not reading:
             if self.quiet == 0:
                 self.noise = self.random.getrandbits(self.figures.dq_bits)
-            self.quiet = (self.quiet + 1) % 4  # data that hold for long make the simulation faster
+            self.quiet = (self.quiet + 1) % 4  # data that stay unchanged for long make the simulation faster
             return self.noise
         self.quiet = 0
         transfer = reading[0]

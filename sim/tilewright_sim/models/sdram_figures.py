@@ -1,4 +1,4 @@
-"""The datasheet of an SDRAM chip, as its model has it."""
+"""The datasheet values of an SDRAM chip for its model."""
 
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
@@ -7,7 +7,7 @@ __all__ = ["ChipFigures", "SdramError"]
 
 
 class SdramError(AssertionError):
-    """The controller broke a rule of the chip: the message begins with the parameter, and names the clock."""
+    """The controller violated a rule of the chip; the message begins with the parameter and has the clock."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +34,6 @@ class ChipFigures:
 
     @classmethod
     def of(cls, config: Any, **changes: Any) -> Self:
-        """The figures that a `tilewright.memory.sdram.config.SdramConfig` has for its chip, with some changed."""
+        """Return the datasheet values in a `tilewright.memory.sdram.config.SdramConfig`, with some changed."""
         known = {f.name: getattr(config, f.name) for f in fields(cls) if hasattr(config, f.name)}
         return cls(**(known | changes))

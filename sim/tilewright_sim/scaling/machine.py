@@ -1,4 +1,4 @@
-"""What computes: tiles behind a shared memory, and several such chips."""
+"""The machine: chips, each with cores behind a shared memory."""
 
 import math
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from typing import Any
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import TilewrightError, read_json
 
-__all__ = ["Machine", "TileCost", "read_report", "split_chips"]
+__all__ = ["CoreCost", "Machine", "read_report", "split_chips"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class TileCost:
-    """What a tile costs, as far as it is known: mm², pJ for each product (MAC), and the clock it reaches in MHz."""
+class CoreCost:
+    """Area in mm², energy in pJ per MAC and clock in MHz of one core; None where unknown."""
 
     area_mm2: float | None = None
     pj_per_mac: float | None = None
@@ -27,37 +27,38 @@ class Machine:
     Parameters
     ----------
     config : AcceleratorConfig
-        Of a tile: here one whole accelerator, with its multipliers, buffers, epilogue and bus.
-    tiles : int
+        Of a core: one whole accelerator, with its tile, buffers, epilogue and bus.
+    cores : int
         On each chip.
     mhz : float
-        Clock of the tiles.
+        Clock of the cores.
     memory_gbs : float
-        Bandwidth of a chip's memory in 10⁹ bytes per second, reads and writes together; shared by its tiles.
+        Bandwidth of a chip's memory in 10⁹ bytes per second, reads and writes together; shared by its cores.
     latency : int
-        Of the memory, in cycles of the tiles.
+        Memory latency in cycles of the cores.
     tensor_parallel, pipeline_parallel : int
-        Chips that share each layer, and stages that each have some of the layers. Their product is all chips.
+        Number of chips that share each layer, and of stages that each have some of the layers. Their product is the
+        number of chips.
     link_gbs : float
-        What a chip sends in a second to others, in 10⁹ bytes; ``inf`` for free.
-    cost : TileCost
+        Bandwidth of a chip to other chips, in 10⁹ bytes per second; ``inf`` for free.
+    cost : CoreCost
     memory_pj_per_byte : float or None
-        Energy of the memory; None leaves it out.
+        Energy of memory traffic; None leaves it out.
     """
 
     config: AcceleratorConfig
-    tiles: int = 1
+    cores: int = 1
     mhz: float = 100.0
     memory_gbs: float = math.inf
     latency: int = 0
     tensor_parallel: int = 1
     pipeline_parallel: int = 1
     link_gbs: float = math.inf
-    cost: TileCost = TileCost()
+    cost: CoreCost = CoreCost()
     memory_pj_per_byte: float | None = None
 
     def __post_init__(self):
-        for name, limit in (("tiles", 1 << 20), ("tensor_parallel", 4096), ("pipeline_parallel", 4096)):
+        for name, limit in (("cores", 1 << 20), ("tensor_parallel", 4096), ("pipeline_parallel", 4096)):
             if not 1 <= getattr(self, name) <= limit:
                 raise TilewrightError(f"{name.replace('_', '-')} {getattr(self, name)}: must be 1 to {limit}")
         if not 0 <= self.latency <= 1_000_000:
@@ -66,7 +67,7 @@ class Machine:
             if not value > 0:
                 raise TilewrightError(f"--{name} {value:g}: must be more than 0")
         known = {
-            "freq": self.mhz, "tile-area-mm2": self.cost.area_mm2, "pj-per-mac": self.cost.pj_per_mac,
+            "freq": self.mhz, "core-area-mm2": self.cost.area_mm2, "pj-per-mac": self.cost.pj_per_mac,
             "memory-pj-per-byte": self.memory_pj_per_byte,
         }  # fmt: skip
         for name, number in known.items():
@@ -75,24 +76,24 @@ class Machine:
 
     @property
     def chips(self) -> int:
-        """All of them."""
+        """Number of chips."""
         return self.tensor_parallel * self.pipeline_parallel
 
     @property
     def port_gbs(self) -> float:
-        """What the bus of one tile carries in each direction, in 10⁹ bytes per second."""
+        """Bandwidth of the bus of one core in each direction, in 10⁹ bytes per second."""
         return self.config.word_bytes * self.mhz / 1000
 
     @property
     def area_mm2(self) -> float | None:
-        """Of the tiles of all chips."""
-        return None if self.cost.area_mm2 is None else self.chips * self.tiles * self.cost.area_mm2
+        """Area of the cores of all chips; None if unknown."""
+        return None if self.cost.area_mm2 is None else self.chips * self.cores * self.cost.area_mm2
 
 
 def split_chips(chips: int | None, tensor: int | None, pipeline: int | None) -> tuple[int, int]:
-    """Return how many chips share a layer and how many stages there are; what is not given follows from the rest.
+    """Return the number of chips that share a layer and the number of stages; None follows from the others.
 
-    Without either, all chips share each layer.
+    If neither is given, all chips share each layer.
     """
     total = chips if chips is not None else (tensor or 1) * (pipeline or 1)
     tensor = tensor if tensor is not None else max(1, total // (pipeline or 1))
@@ -105,34 +106,34 @@ def split_chips(chips: int | None, tensor: int | None, pipeline: int | None) -> 
     return tensor, pipeline
 
 
-def read_report(file: Path, config: AcceleratorConfig) -> TileCost:
-    """Take area, energy and Fmax of a tile from what ``tilewright report ... --target asic --json`` printed.
+def read_report(file: Path, config: AcceleratorConfig) -> CoreCost:
+    """Read area, energy and clock of a core from the output of ``tilewright report ... --target asic --json``.
 
     Raises
     ------
     TilewrightError
-        If it is no such report, or one of another number of multipliers.
+        If the file is not such a report, or of another number of multipliers.
     """
-    report: Any = read_json(file, "what `tilewright report … --json` printed")
+    report: Any = read_json(file, "the output of `tilewright report … --json`")
     try:
         size = report["config"]["rows"], report["config"]["cols"]
         target, total = report["target"], report["area"]["total"]
         power, timing = report["power"] or {}, report["timing"] or {}
         if target == "asic":
-            cost = TileCost(
+            cost = CoreCost(
                 area_mm2=(float(total["cell_um2"]) + float(total.get("memory_um2", 0))) / 1e6,
                 pj_per_mac=float(power["pj_per_mac"]) if power else None,
                 mhz=float(timing["requested_mhz"] or timing["fmax_mhz"]) if timing else None,
             )
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError):
         raise TilewrightError(
-            f"{file} is no report of a tile: give what `tilewright report … --json` printed"
+            f"{file} is not a report: it must be the output of `tilewright report … --json`"
         ) from None
     if target != "asic":
-        raise TilewrightError(f"{file} is of the target {target}, which has no mm²: report with --target asic")
+        raise TilewrightError(f"{file} is a report for the target {target}, not for asic: only that one has mm²")
     if size != (config.rows, config.cols):
         raise TilewrightError(
-            f"{file} is of {size[0]}×{size[1]} multipliers, and these tiles have {config.rows}×{config.cols}: choose "
-            "the same --preset"
+            f"{file} is a report of {size[0]}×{size[1]} multipliers, but these cores have {config.rows}×{config.cols}: "
+            "choose the same --preset"
         )
     return cost

@@ -1,19 +1,20 @@
-"""How long a workload takes on a machine, layer kind by layer kind, and what binds each.
+"""The time that a workload takes on a machine, and the bottleneck, for each kind of layer.
 
-One product on the tiles of a chip: N is cut into columns of ``cols``, and these are dealt out evenly, so ``columns =
-ceil(ceil(N / cols) / tiles)`` for the busiest tile. Of several independent products each tile takes whole ones, or, if
-there are fewer of them than tiles, each gets an equal share of the tiles. The busiest tile decides::
+One product on the cores of a chip: N is cut into groups of ``cols`` columns, which are dealt out evenly, so the busiest
+core has ``ceil(ceil(N / cols) / cores)`` of them. If there are several independent products, each core takes whole
+products; if there are fewer products than cores, each product gets an equal share of the cores. The busiest core
+determines the time::
 
-    share   = memory_gbs / (active tiles * bytes of a bus word * clock), at most 1 beat per cycle
-    cycles  = cycle model of that tile's products, queued, behind a memory of that bandwidth and latency
-    seconds = max(cycles / clock, bytes of all tiles / memory_gbs) + link
+    share   = memory_gbs / (active cores * bytes of a bus word * clock), at most 1 beat per cycle
+    cycles  = cycle model of that core's products, queued, behind a memory of that bandwidth and latency
+    seconds = max(cycles / clock, bytes of all cores / memory_gbs) + link
 
-The cycle model is the one that is compared with the RTL. It takes reads and writes to be separate channels; a chip's
-memory carries both, which the second term accounts for. Links work while tiles wait: ``link = bytes sent / link_gbs``.
+The cycle model is the one that is compared with the RTL. It treats reads and writes as separate channels; a chip's
+memory carries both, which the second term accounts for. Cores wait for links: ``link = bytes sent / link_gbs``.
 
-What binds is the largest of: ``compute``, all multipliers busy in each cycle; ``port``, a beat in each cycle on the
-busier channel of the busiest tile's own bus; ``memory``, bytes over bandwidth; ``link``. If link aside none of them is
-half of the time, it is ``latency``.
+The bottleneck is the largest of: ``compute``, all multipliers busy in each cycle; ``port``, a beat in each cycle on the
+busier channel of the busiest core's own bus; ``memory``, bytes over bandwidth; ``link``. It is ``latency`` if the
+largest is not ``link`` and takes less than half of the time.
 """
 
 import math
@@ -21,41 +22,40 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
 
-from tilewright.accelerator.contract import SIZE_BITS, AcceleratorConfig
-from tilewright_sim.models.cycles import Bus, Gemm, estimate, traffic
+from tilewright.accelerator.contract import AcceleratorConfig
+from tilewright_sim.models.cycles import Bus, Gemm, estimate, split_gemm, traffic
 
 from .machine import Machine
 from .workload import Layer
 
-__all__ = ["EXCHANGED_BYTES", "Phase", "Row", "phase", "pieces"]
+__all__ = ["EXCHANGED_BYTES", "Phase", "Row", "phase"]
 
 EXCHANGED_BYTES = 4
-"""Of an element that crosses a link: an int32 sum, or a float32 of the residual stream."""
-_PIECE = 1 << SIZE_BITS - 1
+"""Bytes of an element that crosses a link: an int32 sum, or a float32 of the residual stream."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One layer kind, all its repetitions in a pass together.
+    """One kind of layer, with all its repetitions in a pass.
 
     Parameters
     ----------
     kind, m, n, k, count, repeat
-        As in `Layer`: on one chip.
+        See `Layer`; on one chip.
     cycles : int
-        From doorbell to interrupt of the busiest tile, once.
+        From doorbell to interrupt of the busiest core, for one repetition.
     compute_s, port_s, memory_s, link_s : float
-        Seconds if only that took time.
+        Seconds if nothing else took time.
     seconds : float
-        That it takes.
+        Time of the layers.
     bound : str
         ``compute``, ``port``, ``memory``, ``link`` or ``latency``.
     utilisation : float
-        Share of all multipliers of a chip that work, over ``seconds``.
+        Share of all multipliers of a chip that work, averaged over ``seconds``.
     macs, memory_bytes, link_bytes : float
         On one chip.
     weight_bytes : int
-        That one group of chips' member holds for it.
+        Weights of the layers that one chip holds.
     """
 
     kind: str
@@ -86,17 +86,17 @@ class Phase:
     ----------
     name : str
     tokens : int
-        That a pass reads or gives; 0 for a list of shapes.
+        Tokens that a pass reads or generates; 0 for a list of shapes.
     rows : list of Row
     seconds : float
-        Of one pass through all stages: the rows, and the hops between stages.
+        Time of one pass through all stages: the rows, and the hops between stages.
     interval_s : float
-        Between two passes if every stage is busy with one of its own, which needs as many independent batches as there
-        are stages.
+        Time between two passes if every stage works on a pass of its own, which needs one independent batch per stage.
     hop_s : float
-        All hops of a pass.
+        Time of all hops of a pass.
     joules : float or None
-        Of one pass, all chips: products, and memory if its energy is known. None if that of a product is not.
+        Energy of one pass on all chips: MACs, and memory traffic if its energy is known. None if that of a MAC is
+        unknown.
     """
 
     name: str
@@ -108,7 +108,7 @@ class Phase:
     joules: float | None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as what JSON can hold."""
+        """Return all fields and the rates that follow, ready for JSON."""
         return asdict(self) | {
             "tokens_per_s": self.tokens / self.interval_s,
             "tokens_per_s_alone": self.tokens / self.seconds,
@@ -116,34 +116,20 @@ class Phase:
         }
 
 
-def pieces(config: AcceleratorConfig, gemm: Gemm) -> list[Gemm]:
-    """Cut a product into what descriptors take; parts along K are added up in memory, as int32."""
-    deep = gemm.k if gemm.k <= config.k_limit else config.k_limit // config.rows * config.rows
-    return [
-        Gemm(
-            m=min(_PIECE, gemm.m - row), n=min(_PIECE, gemm.n - column), k=min(deep, gemm.k - start),
-            requant=gemm.requant and deep == gemm.k, accumulate=start > 0,
-        )
-        for row in range(0, gemm.m, _PIECE)
-        for column in range(0, gemm.n, _PIECE)
-        for start in range(0, gemm.k, deep)
-    ]  # fmt: skip
-
-
 def phase(machine: Machine, name: str, layers: list[Layer], tokens: int, int8: bool = False, stream: int = 0) -> Phase:
-    """Work out one pass.
+    """Estimate one pass.
 
     Parameters
     ----------
     machine : Machine
     name : str
     layers : list of Layer
-        On one chip of those that share layers.
+        As one of the chips that share layers computes them.
     tokens : int
     int8 : bool
         Results are int8 where they are not partial sums; otherwise int32.
     stream : int
-        Elements that go from one stage to the next.
+        Elements that one stage sends to the next.
     """
     rows = [_row(machine, layer, int8) for layer in layers]
     stages = machine.pipeline_parallel
@@ -173,12 +159,12 @@ def _row(machine: Machine, layer: Layer, int8: bool) -> Row:
     requant = int8 and not layer.partial
     whole, each, beats, active = _deal(machine, layer, requant)
     share = min(1.0, machine.memory_gbs / (active * machine.port_gbs))
-    cycles, port = _tile_cycles(config, whole, each, share, machine.latency)
+    cycles, port = _core_cycles(config, whole, each, share, machine.latency)
     macs = layer.m * layer.n * layer.k * layer.count
     moved = beats * config.word_bytes
     sent = layer.exchanged * EXCHANGED_BYTES
     limits = {
-        "compute": macs / (machine.tiles * config.rows * config.cols * clock),
+        "compute": macs / (machine.cores * config.rows * config.cols * clock),
         "port": port / clock,
         "memory": moved / (machine.memory_gbs * 1e9),
         "link": sent / (machine.link_gbs * 1e9),
@@ -199,26 +185,26 @@ def _row(machine: Machine, layer: Layer, int8: bool) -> Row:
 
 
 def _deal(machine: Machine, layer: Layer, requant: bool) -> tuple[Gemm, int, int, int]:
-    """Return the busiest tile's product and how many of it, the words that all tiles move, and how many tiles work."""
+    """Return the busiest core's product, how many such it has, the words that all cores move, and how many work."""
     config, cols = machine.config, machine.config.cols
-    sharing = max(1, machine.tiles // layer.count)  # tiles for each product
+    sharing = max(1, machine.cores // layer.count)  # cores for each product
     units = math.ceil(layer.n / cols)
     wide = min(math.ceil(units / sharing) * cols, layer.n)
     parts = math.ceil(layer.n / wide)
     whole = Gemm(m=layer.m, n=wide, k=layer.k, requant=requant)
     last = Gemm(m=layer.m, n=layer.n - (parts - 1) * wide, k=layer.k, requant=requant)
-    each = math.ceil(layer.count / (machine.tiles // sharing))
+    each = math.ceil(layer.count / (machine.cores // sharing))
     beats = layer.count * ((parts - 1) * _beats(config, whole) + _beats(config, last))
     return whole, each, beats, math.ceil(layer.count / each) * parts
 
 
 def _beats(config: AcceleratorConfig, gemm: Gemm) -> int:
-    return sum(sum(traffic(config, piece)) for piece in pieces(config, gemm))
+    return sum(sum(traffic(config, part)) for part in split_gemm(config, gemm))
 
 
 @lru_cache(maxsize=4096)
-def _tile_cycles(config: AcceleratorConfig, gemm: Gemm, count: int, share: float, latency: int) -> tuple[int, float]:
-    """Cycles of one tile, and those of its bus at one beat a cycle."""
-    queue = pieces(config, gemm) * count
+def _core_cycles(config: AcceleratorConfig, gemm: Gemm, count: int, share: float, latency: int) -> tuple[int, float]:
+    """Return the cycles of one core, and those of its bus at one beat a cycle."""
+    queue = split_gemm(config, gemm) * count
     guess = estimate(config, queue, Bus(latency=latency, bandwidth=share))
     return guess.cycles, guess.bus_cycles * share

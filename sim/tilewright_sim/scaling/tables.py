@@ -14,8 +14,8 @@ __all__ = ["assumptions", "summary", "table"]
 
 
 def table(machine: Machine, phase: Phase) -> FigureTable:
-    """The roofline table of a pass, a line for each kind of layer."""
-    title = phase.name + (f", {_some(phase.tokens, 'token')} a pass" if phase.tokens else "")
+    """Return the roofline table of a pass, with a line for each kind of layer."""
+    title = phase.name + (f", {_some(phase.tokens, 'token')} per pass" if phase.tokens else "")
     found = FigureTable(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     found.add_column("layer")
     found.add_column("M×N×K on a chip", no_wrap=True)
@@ -38,7 +38,7 @@ def table(machine: Machine, phase: Phase) -> FigureTable:
         )
     found.add_section()
     macs = sum(row.macs for row in phase.rows)
-    peak = machine.tiles * machine.config.rows * machine.config.cols * machine.mhz * 1e6 * phase.seconds
+    peak = machine.cores * machine.config.rows * machine.config.cols * machine.mhz * 1e6 * phase.seconds
     sums = (sum(getattr(row, name) for row in phase.rows) for name in ("compute_s", "port_s", "memory_s", "link_s"))
     compute, port, memory, link = sums
     found.add_row(
@@ -49,39 +49,40 @@ def table(machine: Machine, phase: Phase) -> FigureTable:
 
 
 def summary(machine: Machine, phases: list[Phase]) -> list[str]:
-    """Throughput, energy and area."""
+    """Return the lines with throughput, energy and area."""
     lines = []
     for phase in phases:
-        parts = [f"{phase.name}: {_seconds(phase.seconds)} a pass"]
+        parts = [f"{phase.name}: {_seconds(phase.seconds)} per pass"]
         if phase.tokens:
             parts.append(f"{_number(phase.tokens / phase.interval_s)} tokens/s")
             if machine.pipeline_parallel > 1:
-                parts[-1] += f" with {machine.pipeline_parallel} batches under way"
+                parts[-1] += f" with {machine.pipeline_parallel} batches in progress"
                 parts.append(f"{_number(phase.tokens / phase.seconds)} tokens/s with one")
             if phase.joules is not None:
                 parts.append(f"{_joules(phase.joules / phase.tokens)} per token")
         lines.append(", ".join(parts))
     area = machine.area_mm2
-    size = "" if area is None else f", {area / machine.chips:,.2f} mm² of tiles a chip, {area:,.2f} mm² in all"
+    size = "" if area is None else f", {area / machine.chips:,.2f} mm² of cores per chip, {area:,.2f} mm² in all"
     held = sum(row.weight_bytes for row in phases[-1].rows) / machine.pipeline_parallel
     lines.append(
-        f"{_some(machine.chips, 'chip')} of {_some(machine.tiles, 'tile')}{size}; weights {held / 1e9:,.3f} GB a chip"
+        f"{_some(machine.chips, 'chip')} of {_some(machine.cores, 'core')}{size}; weights {held / 1e9:,.3f} GB per chip"
     )
     return lines
 
 
 def assumptions(machine: Machine, model: Transformer | None, phases: list[Phase], int32: bool) -> list[str]:
-    """Everything that the figures take for granted."""
+    """Return all assumptions of the estimate, one sentence or more in each."""
     config = machine.config
-    memory = f"{machine.memory_gbs:g} GB/s" if math.isfinite(machine.memory_gbs) else "as fast as the tiles' buses"
+    memory = f"{machine.memory_gbs:g} GB/s" if math.isfinite(machine.memory_gbs) else "as fast as the cores' buses"
     notes = [
-        f"A tile is an accelerator of {config.rows}×{config.cols} multipliers with its buffers and a bus of "
-        f"{config.data_bits} bits ({machine.port_gbs:g} GB/s each way) at {machine.mhz:g} MHz; cycles of a tile are "
+        f"A core is an accelerator of {config.rows}×{config.cols} multipliers with its buffers and a bus of "
+        f"{config.data_bits} bits ({machine.port_gbs:g} GB/s each way) at {machine.mhz:g} MHz; its cycles are "
         "those of the cycle model, which is compared with the RTL.",
-        "N is dealt out evenly to the tiles; each reads all of A itself, and an equal share of the memory's bandwidth. "
+        "The columns of C are dealt out evenly to the cores; each core reads all of A itself, and has an equal share "
+        "of the memory bandwidth. "
         f"B is read again for each block of at most acc_rows = {config.acc_rows} rows of A, as the hardware does.",
-        f"Memory: {memory}, reads and writes together, latency {machine.latency} cycles, no conflicts between tiles.",
-        "One submission for each kind of layer: the next begins when all tiles are done. The host's work (norms, "
+        f"Memory: {memory}, reads and writes together, latency {machine.latency} cycles, no conflicts between cores.",
+        "One submission for each kind of layer: the next begins when all cores are done. The host's work (norms, "
         "softmax, quantization) takes no time.",
         f"int8 operands; results are {'int32' if int32 else 'int8, int32 where chips add partial sums'}.",
     ]
@@ -89,31 +90,33 @@ def assumptions(machine: Machine, model: Transformer | None, phases: list[Phase]
         notes += [
             f"Model: {model.layers} layers, hidden {model.hidden}, heads {model.heads}, kv-heads {model.kv_heads}, ffn "
             f"{model.ffn}{' with gate' if model.gated else ''}, vocab {model.vocab}; source: {model.source}.",
-            "Attention is computed in full, without leaving out what the causal mask hides; only the last token of a "
+            "Attention is computed in full, including the part that the causal mask hides; only the last token of a "
             "prompt goes through the output layer; weights and the cache of keys and values fit into memory.",
         ]
     if machine.chips > 1:
         link = f"{machine.link_gbs:g} GB/s" if math.isfinite(machine.link_gbs) else "free"
         notes.append(
-            f"Links: {link} sent by a chip, no latency, while tiles wait; {EXCHANGED_BYTES} bytes an element; sums "
-            f"over chips as a ring, 2·(n-1)/n of them sent by each of {machine.tensor_parallel}."
+            f"Links: {link} sent by a chip, no latency, while cores wait; {EXCHANGED_BYTES} bytes per element; a ring "
+            f"of n = {machine.tensor_parallel} chips adds sums up, and each sends 2·(n-1)/n of them."
         )
     if machine.pipeline_parallel > 1:
         notes.append(
-            f"{machine.pipeline_parallel} stages with whole layers; throughput with as many independent batches; the "
-            "output layer is in the last."
+            f"{machine.pipeline_parallel} stages with whole layers; the throughput is that of one independent batch "
+            "per stage; the output layer is in the last stage."
         )
     if machine.cost.pj_per_mac is not None:
         rest = "is added" if machine.memory_pj_per_byte else "is left out"
-        where = f" by {machine.memory_pj_per_byte:g} pJ a byte, in the total only" if machine.memory_pj_per_byte else ""
+        where = (
+            f" at {machine.memory_pj_per_byte:g} pJ per byte, in the total only" if machine.memory_pj_per_byte else ""
+        )
         notes.append(
-            f"Energy: {machine.cost.pj_per_mac:g} pJ for each product, idle cycles at none; memory {rest}{where}; "
-            "links are left out."
+            f"Energy: {machine.cost.pj_per_mac:g} pJ per MAC, none for idle cycles; memory {rest}{where}; links "
+            "are left out."
         )
     if machine.cost.area_mm2 is not None:
         notes.append(
-            f"Area: {machine.cost.area_mm2:g} mm² a tile, nothing between tiles. A report of the product tile is of "
-            "the multipliers alone, without buffers, DMA and epilogue."
+            f"Area: {machine.cost.area_mm2:g} mm² per core, nothing between cores. A report of the tile covers only "
+            "the multipliers, without buffers, DMA and epilogue."
         )
     return notes
 

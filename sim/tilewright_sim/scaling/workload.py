@@ -1,4 +1,4 @@
-"""What is computed: matrix products of a transformer, prefill and decode apart, or a list of shapes."""
+"""The workload: the matrix products of a transformer, in prefill or in decode, or a list of shapes."""
 
 import math
 import re
@@ -12,23 +12,23 @@ __all__ = ["Layer", "decode", "parse_gemm", "prefill", "shapes_layer"]
 
 @dataclass(frozen=True, kw_only=True)
 class Layer:
-    """One kind of product of a pass through a network, as one chip of a tensor-parallel group computes it.
+    """One kind of product in a pass through a network, as one chip of a tensor-parallel group computes it.
 
     Parameters
     ----------
     kind : str
     m, n, k : int
-        Of ``C[m, n] = A[m, k] · B[n, k]ᵀ`` on one chip.
+        Sizes of ``C[m, n] = A[m, k] · B[n, k]ᵀ`` on one chip.
     count : int
-        Such products that do not depend on each other, on one chip.
+        Number of such products on one chip that do not depend on each other.
     repeat : int
-        How often in one pass: the layers of the network, or 1.
+        Number of times in one pass: the layers of the network, or 1.
     partial : bool
-        The result is a partial sum, so int32, that the chips add up.
+        The result is an int32 partial sum, which the chips add up.
     exchanged : float
-        Elements of 4 bytes that each chip sends for it, each time.
+        Elements of 4 bytes that each chip sends for each repetition.
     weights : bool
-        B are weights, which stay; otherwise keys or values.
+        B holds weights; otherwise keys or values.
     """
 
     kind: str
@@ -45,8 +45,8 @@ class Layer:
 def prefill(model: Transformer, context: int, batch: int, chips: int = 1) -> list[Layer]:
     """Return the products of reading ``batch`` prompts of ``context`` tokens together, on one of ``chips``.
 
-    Linear layers have ``M = batch * context``. Attention is computed in full, without leaving out what a causal mask
-    hides. Only the last token of each prompt goes through the output layer.
+    Linear layers have ``M = batch * context``. Attention is computed in full, including the part that a causal
+    mask hides. Only the last token of each prompt goes through the output layer.
     """
     return _layers(model, context, context, batch, chips)
 
@@ -60,19 +60,19 @@ def decode(model: Transformer, context: int, batch: int, chips: int = 1) -> list
 
 
 def _layers(model: Transformer, tokens: int, context: int, batch: int, chips: int) -> list[Layer]:
-    """The products of one pass.
+    """Return the products of one pass.
 
-    Tensor parallel as in Megatron-LM (Shoeybi et al., 2019): a chip has its heads, and its part of the feed-forward
-    network. The products into them are split along N and need no exchange; those out of them along K, so each chip has
-    partial sums of all results. A ring adds them up: each chip sends ``2 * (chips - 1) / chips`` of them. The output
-    layer is split along N; its results are gathered, ``(chips - 1) / chips`` of them sent by each.
+    Tensor parallelism follows Megatron-LM (Shoeybi et al., 2019): a chip has some of the heads and a part of the
+    feed-forward network. The products into these are split along N and need no exchange; the products out of these are
+    split along K, so each chip has partial sums of all results. A ring adds them up: each chip sends ``2 * (chips - 1)
+    / chips`` of them. The output layer is split along N; each chip sends ``(chips - 1) / chips`` of its results.
     """
     for name, value in (("context", context), ("batch", batch)):
         if not 1 <= value <= MAX_SIZE:
             raise TilewrightError(f"{name} = {value}: must be 1 to {MAX_SIZE}")
     if model.heads % chips or (model.kv_heads % chips and chips % model.kv_heads):
         raise TilewrightError(
-            f"tensor-parallel {chips}: {model.heads} heads of queries and {model.kv_heads} of keys do not divide evenly"
+            f"tensor-parallel {chips}: must divide {model.heads} query heads and {model.kv_heads} key heads evenly"
         )
     heads, kv_heads = model.heads // chips, max(1, model.kv_heads // chips)
     width, m = model.head_width, batch * tokens
@@ -94,7 +94,7 @@ def _layers(model: Transformer, tokens: int, context: int, batch: int, chips: in
 
 
 def parse_gemm(text: str) -> tuple[int, int, int, int]:
-    """Return M, N, K and how many of ``MxNxK`` or ``MxNxK*COUNT``."""
+    """Return M, N, K and COUNT of ``MxNxK`` or ``MxNxK*COUNT``; COUNT is 1 by default."""
     sizes = re.fullmatch(r"(\d{1,8})x(\d{1,8})x(\d{1,8})(?:\*(\d{1,6}))?", text)
     if not sizes or not all(int(size) for size in sizes.groups("1")):
         raise TilewrightError(f"--gemm {text}: write it as MxNxK or MxNxK*COUNT, for example --gemm 64x4096x4096*32")
@@ -103,6 +103,6 @@ def parse_gemm(text: str) -> tuple[int, int, int, int]:
 
 
 def shapes_layer(m: int, n: int, k: int, repeat: int, chips: int = 1) -> Layer:
-    """Return one shape of a list, N split over chips, and the parts of C gathered by all of them."""
+    """Return the layer for one shape of a list: N is split over the chips, and every chip gathers all of C."""
     gathered = (chips - 1) / chips * m * n
     return Layer(kind=f"{m}x{n}x{k}", m=m, n=math.ceil(n / chips), k=k, repeat=repeat, exchanged=gathered)

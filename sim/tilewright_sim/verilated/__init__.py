@@ -1,4 +1,4 @@
-"""The generated Verilog compiled by Verilator into libraries."""
+"""Simulators of the generated Verilog, compiled by Verilator into libraries."""
 
 from .board import LINK_CYCLES, BoardSimulator, simulated_board_config
 from .build import shared_objects, verilator_environment

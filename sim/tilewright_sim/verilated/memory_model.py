@@ -1,4 +1,4 @@
-"""How the simulated memory behind the bus behaves."""
+"""Parameters of the simulated memory behind the bus."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,22 +24,22 @@ class MemoryModel:
     Parameters
     ----------
     latency : int
-        Cycles between the one that takes a read's address and the one with its first beat: with 0 they follow each
-        other. Reads are pipelined.
+        Cycles between the acceptance of a read address and the first beat: with 0, the beat is in the next cycle.
+        Reads are pipelined.
     write_latency : int or None
-        The same from a write's last beat to its response; as `latency` if None.
+        The same from a write's last beat to its response; `latency` if None.
     bandwidth : Fraction or float
         Beats per cycle, of reads and of writes each, at most 1.
     shared : bool
-        Reads and writes share that bandwidth: one port.
+        Whether reads and writes share that bandwidth, as with a memory of one port.
     stall : float or mapping of a channel (AR, R, AW, W, B) to float
         Probability that a channel pauses in a cycle.
     outstanding : int
-        Bursts that the memory keeps, reads and writes each; it takes no more addresses then.
+        Maximum number of bursts that the memory accepts at a time, of reads and of writes each.
     base, size : int
-        Its addresses; elsewhere it answers DECERR. What is never touched takes no memory of the host.
+        Its address range; other addresses get the response DECERR. Unused parts take no memory of the host.
     seed : int
-        Of the stalls.
+        Seed of the stalls.
     """
 
     latency: int = 0
@@ -80,13 +80,13 @@ class MemoryModel:
 
     @property
     def stalls(self) -> dict[str, float]:
-        """Probability of a pause by channel."""
+        """The probability of a pause, by channel."""
         if isinstance(self.stall, Mapping):
             return dict(self.stall)
         return dict.fromkeys(CHANNELS, self.stall)
 
     @property
     def slowdown(self) -> float:
-        """Cycles that a beat takes on average, at worst."""
+        """Average number of cycles per beat, on the slowest channel."""
         share = float(self.bandwidth) / (2 if self.shared else 1)
         return 1 / (share * (1 - max(self.stalls.values(), default=0)))

@@ -1,4 +1,4 @@
-"""The generated tile in Verilator, fed from numpy with no Python per cycle."""
+"""The generated tile in Verilator, with data from numpy; no Python runs per cycle."""
 
 import ctypes
 import os
@@ -26,7 +26,7 @@ DRIVER = Path(__file__).parent / "cpp" / "tile.cpp"
 
 @dataclass(frozen=True)
 class TileResult:
-    """What a run gave.
+    """Results and cycles of a run.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class TileResult:
     cycles : int
         Clock cycles from the first word offered to the last result.
     result_cycles : int
-        Of these, the cycles from the first result to the last: as many as there are activation words if no
+        Of these, the cycles from the first result to the last: equal to the number of activation words if no
         multiplier was ever idle.
     seconds : float
         Wall-clock time of the simulation itself.
@@ -49,7 +49,7 @@ class TileResult:
 class TileSimulator(Closing):
     """Run packets of activations through the Verilog of a tile.
 
-    The Verilog is generated and compiled when the object is made (some seconds, then kept in the user's cache).
+    The Verilog is generated and compiled when the object is created (some seconds, later from the user's cache).
     Use it in a ``with`` statement, or call `close`.
 
     Parameters
@@ -58,12 +58,12 @@ class TileSimulator(Closing):
     family : str
         Target of the Verilog.
     waveform : Path or None
-        Write an FST waveform of everything here. Simulation is much slower then.
+        File for an FST waveform of the whole simulation, which is then much slower.
 
     Raises
     ------
     ToolError
-        If Verilator or what it needs is missing.
+        If Verilator or a tool that it needs is missing.
     """
 
     def __init__(self, config: TileConfig, family: Family = "generic", waveform: Path | None = None):
@@ -85,23 +85,22 @@ class TileSimulator(Closing):
             self._tile = None
 
     def run(self, packets: Sequence[ArrayLike], tiles: Sequence[ArrayLike]) -> TileResult:
-        """Send each packet of activations, of shape [m, rows], with its tile of weights, of shape [n, rows].
+        """Send packets of activations, of shape [m, rows], each with its weight tile, of shape [n, rows].
 
-        A tile of fewer than ``cols`` columns is loaded in as many cycles as it has; the sums of the others mean
-        nothing.
+        Loading a weight tile takes one cycle for each of its n columns; the sums of all other columns are undefined.
 
         Raises
         ------
         ValueError
             If shapes do not fit or values exceed their widths.
         TilewrightError
-            If the tile does not answer in time, which would be a defect of the hardware.
+            If the tile does not finish in time, which is a defect of the hardware.
         """
         config = self.config
         arrays = [self._check(packet, 1 << 62, config.activation_bits, "a packet") for packet in packets]
-        columns = [self._check(tile, config.cols, config.weight_bits, "a tile of weights") for tile in tiles]
+        columns = [self._check(tile, config.cols, config.weight_bits, "a weight tile") for tile in tiles]
         if len(arrays) != len(columns):
-            raise ValueError(f"{len(arrays)} packets need as many tiles of weights, not {len(columns)}")
+            raise ValueError(f"{len(arrays)} packets need {len(arrays)} weight tiles, not {len(columns)}")
         activations = packing.pack(np.concatenate(arrays), config.activation_bits)
         weights = packing.pack(np.concatenate(columns), config.weight_bits)
         words, activation_lasts, weight_lasts = len(activations), _lasts(arrays), _lasts(columns)
@@ -120,8 +119,8 @@ class TileSimulator(Closing):
         seconds = time.perf_counter() - start
         if not cycles or not np.array_equal(result_lasts, activation_lasts):
             raise TilewrightError(
-                f"the tile did not finish in {limit} cycles: it took {counts[0]} of {words} activation words and "
-                f"{counts[1]} of {len(weights)} weight words, and gave {counts[2]} results"
+                f"the tile did not finish in {limit} cycles: it accepted {counts[0]} of {words} activation words and "
+                f"{counts[1]} of {len(weights)} weight words, and returned {counts[2]} results"
             )
         return TileResult(packing.unpack(results, config.cols, config.result_bits), cycles, cycles - counts[3], seconds)
 
@@ -143,16 +142,16 @@ class TileSimulator(Closing):
         sums = result.sums.reshape(len(tiles), len(chunks), len(left), cols).sum(axis=1)
         return np.concatenate(list(sums), axis=1)[:, : np.shape(b)[0]]
 
-    def _check(self, values: ArrayLike, most: int, bits: int, what: str) -> NDArray[np.int64]:
+    def _check(self, values: ArrayLike, limit: int, bits: int, what: str) -> NDArray[np.int64]:
         array = packing.check_range(values, bits)
         rows = self.config.rows
-        if array.ndim != 2 or array.shape[1] != rows or not 1 <= len(array) <= most:
+        if array.ndim != 2 or array.shape[1] != rows or not 1 <= len(array) <= limit:
             raise ValueError(f"{what} has the shape {list(array.shape)}, not [1 or more words, {rows}]")
         return array
 
 
 def _padded(matrix: NDArray[np.int64], height: int, width: int) -> NDArray[np.int64]:
-    """The matrix with zeros behind it, up to multiples of ``height`` and ``width``."""
+    """Return the matrix padded with zeros to multiples of ``height`` and ``width``."""
     return np.pad(matrix, [(0, -matrix.shape[0] % height), (0, -matrix.shape[1] % width)])
 
 
@@ -160,12 +159,12 @@ _PLAIN = str.maketrans(dict.fromkeys('{}":,', "_"))
 
 
 def _lasts(arrays: list[NDArray[np.int64]]) -> NDArray[np.uint8]:
-    """1 for the last word of each array."""
+    """Return 1 for the last word of each array, else 0."""
     lasts = np.zeros(sum(map(len, arrays)), dtype=np.uint8)
     lasts[np.cumsum([len(array) for array in arrays]) - 1] = 1
     return lasts
 
 
 def _words(words: NDArray[np.uint32], lasts: NDArray[np.uint8]) -> tuple[ctypes.c_void_p, ctypes.c_void_p, int]:
-    """Arguments of the library; the arrays must outlive the call."""
+    """Return the arguments for the library; the arrays must outlive the call."""
     return ctypes.c_void_p(words.ctypes.data), ctypes.c_void_p(lasts.ctypes.data), words.shape[1]

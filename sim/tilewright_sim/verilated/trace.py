@@ -1,4 +1,4 @@
-"""A run as a picture: what each engine and each channel of the bus did, for Perfetto or Chrome's tracing."""
+"""Traces of the engines and the channels of the bus, for Perfetto or Chrome's tracing."""
 
 import json
 from pathlib import Path
@@ -21,8 +21,8 @@ _TRANSFERS = {1: "transfer", 2: "not taken"}
 def trace_json(events: NDArray, start: int = 0) -> dict[str, Any]:
     """Return events of `SimulatedDevice.take_events` in Chrome's trace format; one microsecond is one cycle.
 
-    Each engine has a lane, as the register ENGINES showed it every few cycles, and so has each channel of the bus.
-    Idle cycles are left empty. Cycles count from ``start``.
+    Each engine has a lane, sampled from the register ENGINES every few cycles, and each channel of the bus has one.
+    Idle cycles are empty. Cycles count from ``start``.
     """
     lanes = [*(engine.replace("_", " ") for engine in ENGINES), *(f"bus {channel}" for channel in CHANNELS)]
     content: list[dict[str, Any]] = []

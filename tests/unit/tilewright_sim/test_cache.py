@@ -1,4 +1,4 @@
-"""What is kept is whole, or made again; what dead processes left is removed."""
+"""The cache: damaged entries are made again, and leftovers of dead processes are removed."""
 
 import ctypes
 import os
@@ -34,7 +34,7 @@ def kept(folder: Path) -> Path:
 
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("name", ["a", "inner/b", cache.SEAL])
-def test_damage_is_seen_and_gives_way_to_what_is_made_again(name, damage, tmp_path):
+def test_damage_is_detected_and_replaced(name, damage, tmp_path):
     folder = kept(tmp_path)
     assert cache.is_whole(folder)
     DAMAGES[damage](folder / name)
@@ -43,7 +43,7 @@ def test_damage_is_seen_and_gives_way_to_what_is_made_again(name, damage, tmp_pa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["kept"]
 
 
-def test_what_another_process_made_meanwhile_stays(tmp_path):
+def test_the_folder_of_a_faster_process_stays(tmp_path):
     file = kept(tmp_path) / "a"
     before = file.stat().st_ino
     (tmp_path / "made").mkdir()
@@ -99,7 +99,7 @@ def test_plain_paths_are_the_folders_themselves_or_links_to_them(tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_whatever_ends_a_build_ends_all_its_processes_and_leaves_nothing(number, tmp_path):
+def test_the_end_of_a_build_ends_all_its_processes_and_leaves_nothing(number, tmp_path):
     code = (
         "import os, signal, sys; from pathlib import Path\n"
         # Whoever started the tests may ignore it.
@@ -131,7 +131,7 @@ def ended(process: int) -> bool:
         return True
 
 
-def test_a_command_says_what_it_said_and_how_it_ended(tmp_path):
+def test_a_command_returns_its_output_and_its_exit_status(tmp_path):
     done = run_group(["sh", "-c", "printf 'caf\\351'; echo wrong >&2; exit 3"], dict(os.environ), tmp_path)
     assert (done.stdout, done.stderr, done.returncode) == ("caf\ufffd", "wrong\n", 3)
 

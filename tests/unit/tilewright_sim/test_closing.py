@@ -1,4 +1,4 @@
-"""Closing: an object is closed at the end of its `with`, however that ends."""
+"""Closing: an object is closed at the end of its `with` statement, also after an error."""
 
 import pytest
 
@@ -13,20 +13,20 @@ class Port(Closing):
         self.closed += 1
 
 
-def test_it_is_itself_until_the_end_and_closed_then():
+def test_with_returns_the_object_and_closes_it_at_the_end():
     with Port() as port:
         assert isinstance(port, Port)
         assert port.closed == 0
     assert port.closed == 1
 
 
-def test_an_error_closes_it_and_goes_on():
+def test_an_error_closes_it_and_propagates():
     port = Port()
     with pytest.raises(KeyError, match="why"), port:
         raise KeyError("why")
     assert port.closed == 1
 
 
-def test_what_cannot_be_closed_cannot_be_made():
+def test_a_class_without_close_cannot_be_instantiated():
     with pytest.raises(TypeError, match="close"):
         Closing()

@@ -1,4 +1,4 @@
-"""Tables on narrow terminals and in pipes: figures are whole, names are folded."""
+"""Tables on narrow terminals and in pipes: numbers are whole, names are folded."""
 
 import io
 
@@ -71,7 +71,7 @@ def test_names_are_folded_until_the_table_fits():
     assert all(word in narrow for word in ("17,326", "3,123", "8,192", "262,144", "equivalents"))
 
 
-def test_tables_of_gemm_chip_and_explore_keep_their_figures():
+def test_tables_of_gemm_scale_and_explore_keep_their_numbers():
     counters = {f"{engine}_{name.lower()}": 125 for engine in ENGINES for name in Activity.__members__}
     text = printed(where_the_time_went(counters | {"cycles": 1000}), 40)
     assert text.count("12.5") == len(counters)

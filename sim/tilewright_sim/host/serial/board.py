@@ -11,7 +11,7 @@ from .link import Line
 
 __all__ = ["Board", "configuration"]
 
-# Slower than any board's memory: from this follow only the limits after which the hardware counts as stuck.
+# Slower than any board's memory; used only for the limits after which the hardware counts as stuck.
 _BUS = Bus(latency=100, bandwidth=0.25)
 _SMALL_MEMORY = 1 << 20
 
@@ -22,13 +22,13 @@ class Board(Runtime, Closing):
         with Board("/dev/ttyUSB0") as chip:
             result = chip.gemm(a, b)
 
-    The board says itself which accelerator it has. Whatever an earlier host left undone is ended.
+    The board reports which accelerator it has. Work that an earlier host left unfinished is aborted.
 
     Parameters
     ----------
     port : str or Line
     baud : int
-        Of the bitstream; see `tilewright.boards.catalog`.
+        Baud rate of the bitstream; see `tilewright.boards.catalog`.
     patience : float
         See `Link`.
 
@@ -51,12 +51,12 @@ class Board(Runtime, Closing):
             raise
 
     def close(self) -> None:
-        """Leave the port to others."""
+        """Close the port."""
         self.serial.close()
 
 
 def configuration(capabilities: Capabilities) -> AcceleratorConfig:
-    """Return a configuration of hardware that says this about itself; what it does not say is the default."""
+    """Return a configuration with these capabilities, and the defaults in all other fields."""
     return AcceleratorConfig(
         rows=capabilities.rows,
         cols=capabilities.cols,

@@ -1,4 +1,4 @@
-"""A board at the end of a serial line as a `Device`."""
+"""A `Device` for a board behind a serial line."""
 
 import contextlib
 import os
@@ -41,7 +41,7 @@ class SerialLine:
             import serial
             from serial.tools import list_ports
         except ImportError:
-            raise missing_package("pyserial, which talks to boards,", "sim") from None
+            raise missing_package("pyserial, which connects to boards,", "sim") from None
         self._errors = (serial.SerialException, OSError)
         self.port = port
         if not os.path.exists(port) and not port.upper().startswith("COM") and "://" not in port:
@@ -57,7 +57,7 @@ class SerialLine:
             if "lock" in str(error):
                 raise TilewrightError(f"{port} is in use by another program: close that first") from None
             raise TilewrightError(f"cannot open {port} at {baud} baud: {_plain(error)}") from None
-        # Not every driver has it; transfers then wait for the adapter's timer.
+        # Not every driver has low latency; transfers then wait for the adapter's timer.
         with contextlib.suppress(AttributeError, ValueError, OSError):
             self._serial.set_low_latency_mode(True)
         self._serial.reset_input_buffer()
@@ -90,14 +90,14 @@ class SerialDevice(Closing):
     line : Line or str
         The line, or the name of a serial port.
     baud : int
-        Of the port.
+        Baud rate of the port.
     patience : float
         See `Link`.
 
     Raises
     ------
     TilewrightError
-        If the port cannot be opened, or no board of this project answers.
+        If the port cannot be opened, or no board of this project responds.
 
     Members
     -------
@@ -113,10 +113,10 @@ class SerialDevice(Closing):
             self.line.close()
             raise LinkError(f"{line}: {error}" if isinstance(line, str) else str(error)) from None
         self.memory = self.information.memory
-        self._lock = threading.RLock()  # a request and its answers follow each other on the line
+        self._lock = threading.RLock()  # one request, with its responses, at a time
 
     def close(self) -> None:
-        """Leave the port to others."""
+        """Close the port."""
         self.line.close()
 
     def read_register(self, offset: int) -> int:
@@ -139,7 +139,7 @@ class SerialDevice(Closing):
             self.link.write(Space.MEMORY, address, content)
 
     def wait(self, cycles: int) -> bool:
-        """Ask the board for its cycles, and for its interrupt with them, until one or the other has come."""
+        """Poll the board for its cycles and its interrupt until ``cycles`` have passed or the interrupt is raised."""
         with self._lock:
             before, passed = self.link.cycles(), 0
             while not self.link.interrupt and passed < cycles:

@@ -1,4 +1,4 @@
-"""Frames of the host link as bytes: what `tilewright.link.protocol` says, written for the host."""
+"""Encoding and decoding of the frames of the host link on the host's side; see `tilewright.link.protocol`."""
 
 import zlib
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ __all__ = ["Request", "Response", "Unframer", "cobs", "frame", "uncobs"]
 
 
 def cobs(data: bytes) -> bytes:
-    """Return bytes without a zero that stand for ``data``: each run before a zero, behind its length plus one."""
+    """Encode ``data`` without zeros (COBS): each run of bytes before a zero is preceded by its length plus one."""
     out = bytearray()
     for run in data.split(b"\0"):
         whole = len(run) // 254 * 254
@@ -20,7 +20,7 @@ def cobs(data: bytes) -> bytes:
 
 
 def uncobs(data: bytes) -> bytes | None:
-    """Return what `cobs` made these bytes from, or None if they are nothing that it makes."""
+    """Decode the result of `cobs`; None if ``data`` is not a valid encoding."""
     out, place = bytearray(), 0
     while place < len(data):
         code = data[place]
@@ -35,17 +35,17 @@ def uncobs(data: bytes) -> bytes | None:
 
 
 def frame(payload: bytes) -> bytes:
-    """Return a payload as it goes over the line: with its CRC, encoded, between zeros."""
+    """Return the frame of a payload: payload and CRC, encoded, between zeros."""
     return b"\0" + cobs(payload + zlib.crc32(payload).to_bytes(CRC_BYTES, "little")) + b"\0"
 
 
 class Unframer:
-    """Take bytes from the line as they come, and find the good frames among them.
+    """Finds valid frames in the bytes from the line.
 
     Members
     -------
     bad : int
-        Frames so far that were none: a wrong CRC, or no encoding of anything.
+        Invalid frames so far: with a wrong CRC or an invalid encoding.
     """
 
     def __init__(self) -> None:
@@ -80,7 +80,7 @@ class Request:
     synchronize: bool = False
 
     def payload(self, sequence: int) -> bytes:
-        """Return its bytes with this sequence number."""
+        """Return the bytes of the request with this sequence number."""
         operation = self.space.value << SPACE_LOW
         operation |= (WRITE if self.data is not None else 0) | (SYNCHRONIZE if self.synchronize else 0)
         return bytes([operation, sequence, self.count]) + self.address.to_bytes(4, "little") + (self.data or b"")
@@ -88,7 +88,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """A response; ``status`` is None where the number is that of none."""
+    """A response; ``status`` is None if its number is unknown."""
 
     sequence: int
     expected: int
@@ -98,7 +98,7 @@ class Response:
 
     @classmethod
     def of(cls, payload: bytes) -> "Response | None":
-        """Return the response with these bytes, or None if they are too few."""
+        """Return the response with these bytes, or None if there are too few."""
         if len(payload) < 3:
             return None
         number = payload[-1] & 7

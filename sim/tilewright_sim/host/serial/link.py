@@ -1,4 +1,4 @@
-"""The host's side of the host link: reads and writes that arrive whatever the line does to them."""
+"""The host's side of the host link: reads and writes that survive lost and corrupted bytes."""
 
 import random
 import time
@@ -14,31 +14,31 @@ from .frames import Request, Response, Unframer, frame
 __all__ = ["BoardInformation", "Line", "Link", "LinkError"]
 
 TRIES = 5
-MOST_FRUITLESS = 20
-"""Rounds without progress, though the board answers, after which the line is too bad."""
+MAX_FRUITLESS = 20
+"""Maximum number of rounds without progress although the board responds; then the line is too bad."""
 CYCLES_OFFSET = 4 * (INFORMATION_WORDS - 1)
 
 
 class LinkError(TilewrightError):
-    """The board does not answer, or not as it should."""
+    """The board does not respond, or not correctly."""
 
 
 class Line(Protocol):
     """A serial line."""
 
     def send(self, data: bytes) -> None:
-        """Send all bytes; raise `LinkError` if the line takes none for long."""
+        """Send all bytes; raise `LinkError` if the line accepts none for a long time."""
 
     def receive(self, seconds: float) -> bytes:
-        """Return what has come, at the latest after so long; maybe nothing."""
+        """Return the bytes received, which may be none, after at most ``seconds``."""
 
     def close(self) -> None:
-        """Leave it to others."""
+        """Close the line."""
 
 
 @dataclass(frozen=True)
 class BoardInformation:
-    """What the board says about itself: its clock, its memory, and which design it is."""
+    """What the board reports: its clock, its memory, and the identity of its design."""
 
     clock_hz: int
     memory: range
@@ -46,26 +46,27 @@ class BoardInformation:
 
 
 class Link:
-    """Reads and writes over a line that may lose and garble bytes.
+    """Reads and writes over a line that may lose and corrupt bytes.
 
-    Requests go out while responses to earlier ones are due, up to the device's window. After anything unexpected the
-    link sends a marker, a request far out of order, and forgets what comes before its response. Then everything from
-    the first request without a response is sent again, which the device knows to do once only.
+    Up to the device's window, requests are sent before the responses to earlier ones have arrived. After anything
+    unexpected the link sends a marker, a request with a sequence number far out of order, and ignores everything before
+    its response. It then sends all requests again from the first one without a response; the device executes each
+    request only once.
 
     Parameters
     ----------
     line : Line
     patience : float
-        Seconds of silence after which responses are lost.
+        Seconds of silence after which responses count as lost.
     clock : callable
         Returns the time in seconds.
 
     Members
     -------
     interrupt : bool
-        Whether the last response said that the interrupt is raised.
+        Whether the interrupt was raised in the last response.
     repeated : int
-        Requests that were sent again, so far.
+        Number of requests sent again so far.
     """
 
     def __init__(self, line: Line, patience: float = 0.5, clock: Callable[[], float] = time.monotonic):
@@ -80,12 +81,12 @@ class Link:
         self._responses: list[Response] = []
 
     def synchronize(self) -> BoardInformation:
-        """Begin: whatever was going on before, the device answers this. Return what the board says.
+        """Synchronize with the device, which responds in any state; return the board's information.
 
         Raises
         ------
         LinkError
-            If nothing answers, or something else than a board of this project.
+            If nothing responds, or something other than a board of this project.
         """
         size = 4 * INFORMATION_WORDS
         heard = 0
@@ -99,19 +100,19 @@ class Link:
                     self._sequence = (self._sequence + 1) % 256
                     return _information(response.data)
         if heard or self._unframer.bad:
-            raise LinkError("what answers speaks another protocol, or the baud rate is wrong: see --baud")
+            raise LinkError("the response is of another protocol, or the baud rate is wrong: see --baud")
         raise LinkError(
-            f"nothing answers within {TRIES * self.patience:g} s: is the bitstream loaded (tilewright program), the "
-            "port the board's, and the baud rate (--baud) that of the bitstream?"
+            f"no response within {TRIES * self.patience:g} s: check that the bitstream is loaded (tilewright program), "
+            "that this is the port of the board, and that --baud is the baud rate of the bitstream"
         )
 
     def read(self, space: Space, address: int, size: int) -> bytes:
-        """Return bytes of a space.
+        """Return ``size`` bytes of a space, from an address.
 
         Raises
         ------
         LinkError
-            If responses stay away, or the bus of the board answers with an error.
+            If no responses arrive, or the bus of the board responds with an error.
         """
         requests = [
             Request(space, address + start, min(MAX_BYTES, size - start)) for start in range(0, size, MAX_BYTES)
@@ -119,12 +120,12 @@ class Link:
         return b"".join(self._transfer(requests, READ_WINDOW, f"reading {size} bytes at {address:#x}"))
 
     def write(self, space: Space, address: int, data: bytes) -> None:
-        """Put bytes into a space.
+        """Write bytes to a space, at an address.
 
         Raises
         ------
         LinkError
-            As `read`.
+            See `read`.
         """
         requests = [
             Request(space, address + start, len(part), part)
@@ -138,20 +139,20 @@ class Link:
         return int.from_bytes(self.read(Space.INFORMATION, CYCLES_OFFSET, 4), "little")
 
     def _transfer(self, requests: Sequence[Request], window: int, step: str) -> list[bytes]:
-        """Have all requests executed in order; return the data of each."""
+        """Execute all requests in order; return the data of each."""
         results: list[bytes] = []
         silences = fruitless = before = 0
         while not self._round(requests, results, window, step):
             silences = 0 if self._clear() else silences + 1
             fruitless = fruitless + 1 if len(results) == before else 0
             before = len(results)
-            if silences == TRIES or fruitless == MOST_FRUITLESS:
-                tries = f"{len(results)} of {len(requests)} frames done: no answer in {silences or fruitless} tries"
+            if silences == TRIES or fruitless == MAX_FRUITLESS:
+                tries = f"{len(results)} of {len(requests)} frames done: no response in {silences or fruitless} tries"
                 raise LinkError(f"{step} stalled, {tries}; is the board still plugged in?")
         return results
 
     def _round(self, requests: Sequence[Request], results: list[bytes], window: int, step: str) -> bool:
-        """Send, and take responses, until all is done, which is told, or something is wrong."""
+        """Send requests and collect responses; return True when all are done, False after an error."""
         sent = len(results)
         while len(results) < len(requests):
             while sent < min(len(requests), len(results) + window):
@@ -164,16 +165,16 @@ class Link:
                 return False
             self.interrupt = response.interrupt
             if response.status is Status.REFUSED:
-                raise LinkError(f"{step}: the board refused the request: its link is of another version")
+                raise LinkError(f"{step}: the board rejected the request: its link has another version")
             self._sequence = (self._sequence + 1) % 256
             if response.status is Status.BUS_ERROR:
                 self._clear()
-                raise LinkError(f"{step}: the board's bus answered with an error")
+                raise LinkError(f"{step}: the board's bus responded with an error")
             results.append(response.data)
         return True
 
     def _clear(self) -> bool:
-        """Wait for the response to a marker, which comes after all others; tell if it came."""
+        """Send a marker and wait for its response, which follows all others; return whether it arrived."""
         self._markers = (self._markers + 1) % 64
         marker = (self._sequence + 128 + self._markers) % 256
         self.line.send(frame(Request(Space.INFORMATION, 0, 4).payload(marker)))
@@ -183,7 +184,7 @@ class Link:
         return False
 
     def _response(self) -> Response | None:
-        """The next response, or None after a silence."""
+        """Return the next response, or None after ``patience`` seconds of silence."""
         end = self.clock() + self.patience
         while not self._responses:
             left = end - self.clock()
@@ -198,7 +199,7 @@ class Link:
 
 
 def _answers(response: Response, request: Request) -> bool:
-    """Whether the request was done, or never will be."""
+    """Return whether the response completes the request, or rejects it."""
     if response.status is Status.REFUSED:
         return True
     size = 0 if request.data is not None else request.count
@@ -210,5 +211,5 @@ def _information(data: bytes) -> BoardInformation:
         int.from_bytes(data[n : n + 4], "little") for n in range(0, 4 * INFORMATION_WORDS, 4)
     )
     if magic != MAGIC:
-        raise LinkError(f"the board's link is of version {magic:#010x}, this host knows {MAGIC:#010x}")
+        raise LinkError(f"the board's link has version {magic:#010x}, this host supports {MAGIC:#010x}")
     return BoardInformation(clock, range(base, base + size), identity)

@@ -1,6 +1,6 @@
-"""Cycles without simulating."""
+"""Cycles of the accelerator without simulating it."""
 
 from .estimator import Estimate, estimate, traffic
-from .queue_model import Bus, Gemm, Shape
+from .shape import Bus, Gemm, Shape, split_gemm
 
-__all__ = ["Bus", "Estimate", "Gemm", "Shape", "estimate", "traffic"]
+__all__ = ["Bus", "Estimate", "Gemm", "Shape", "estimate", "split_gemm", "traffic"]

@@ -1,30 +1,31 @@
-"""Cycles of the variant `compact`, without simulating."""
+"""The cycles of the variant `compact`, without simulating it."""
 
 import math
 
 from tilewright.accelerator.compact import SerialRequantizer
 from tilewright.accelerator.contract import DESCRIPTOR_BYTES, AcceleratorConfig
 
-from .queue_model import Bus, Gemm, Shape
+from .shape import Bus, Gemm, Shape
 
 __all__ = ["compact_cycles"]
 
 READ, WRITE = 2, 2
-"""Cycles from word to word on the bus, besides the memory's latency."""
+"""Cycles from one read or written word to the next, in addition to the memory's latency."""
 REQUEST = 6
-"""Cycles from a request's last word to the first of the next."""
+"""Cycles from a request's last word to the first word of the next request."""
 START = 46
-"""From the descriptor's last word to the first load, besides 4 `addr_bits`, and the last answer to the interrupt."""
+"""Cycles from the descriptor's last word to the first load, in addition to 4 `addr_bits`, and from the last response to
+the interrupt."""
 SUM = 2
-"""From sum to sum, besides scaling it and writing it."""
+"""Cycles from one sum to the next, in addition to scaling and writing it."""
 
 
 def compact_cycles(config: AcceleratorConfig, queue: list[Gemm], bus: Bus) -> int:
-    """Return the cycles of a queue: one descriptor after the other.
+    """Return the cycles of a queue, whose descriptors run one after the other.
 
-    Within a descriptor a tile of sums is stored while the next one is loaded and multiplied, the slower of both
-    decides; the operands of the epilogue are read when the tile before has been stored. Coarser than `Walk`: off by
-    up to 13 % in 40 random products of up to 68 rows and columns without latency.
+    Within a descriptor an output tile is stored while the next one is loaded and multiplied, so the slower of the two
+    determines the time. The operands of the epilogue are read after the previous tile has been stored. This is coarser
+    than `QueueModel`: the error is up to 13 % for 40 random products of up to 68 rows and columns without latency.
     """
     return sum(_cycles(config, gemm, bus) for gemm in queue)
 
@@ -33,7 +34,7 @@ def _cycles(config: AcceleratorConfig, gemm: Gemm, bus: Bus) -> int:
     read = READ + bus.latency
     words = math.ceil(gemm.k / config.word_bytes)
     total = START + 4 * config.addr_bits + DESCRIPTOR_BYTES // config.word_bytes * read
-    before = 0  # what storing the tile before takes
+    before = 0  # cycles to store the previous tile
     shape = Shape(config, gemm)
     for rows in shape.blocks:
         tiles = [min(config.cols, gemm.n - first) for first in range(0, gemm.n, config.cols)]

@@ -1,7 +1,7 @@
-"""How many cycles the accelerator takes, worked out chunk by chunk without simulating a cycle.
+"""Estimates of the accelerator's cycles, computed chunk by chunk and not cycle by cycle.
 
-`cycle_walk` walks the loop nest of the hardware (M-block, N-tile, K-chunk) once. Where a loop is long, some of its
-rounds are walked and the rest follow in a straight line.
+`QueueModel` runs the loop nest of the hardware (M-block, N-tile, K-chunk) once. Of a long loop only some rounds are
+run; the time of the others is extrapolated linearly.
 """
 
 import math
@@ -12,28 +12,30 @@ from tilewright.accelerator.contract import DESCRIPTOR_BYTES, AcceleratorConfig
 from tilewright.base import TilewrightError
 
 from .compact import compact_cycles
-from .queue_model import Bus, Gemm, Shape, Walk
+from .queue_model import QueueModel
+from .shape import Bus, Gemm, Shape
 
 __all__ = ["Bus", "Estimate", "Gemm", "estimate", "traffic"]
 
-_WALKED_BLOCKS = 6
-_WALKED_TILES = 24
-_WALKED_STEPS = 100_000
+_MODELLED_BLOCKS = 6
+_MODELLED_TILES = 24
+_MODELLED_STEPS = 100_000
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Cycles from the doorbell to the interrupt, and what they would be if only one thing took time.
+    """Estimated cycles, and two lower bounds of them.
 
     Parameters
     ----------
     cycles : int
+        From the doorbell to the interrupt.
     multiplier_cycles : float
-        With all multipliers busy in each: ``m * n * k / (rows * cols)``.
+        Cycles if all multipliers were busy in each: ``m * n * k / (rows * cols)``.
     bus_cycles : float
-        With a beat in each, on the busier of the read and the write channel.
+        Cycles if the busier of the read and the write channel had a beat in each.
     utilisation : float
-        Share of the cycles in which a multiplier works, of all multipliers.
+        Average share of the multipliers that work, from 0 to 1.
     """
 
     cycles: int
@@ -43,7 +45,7 @@ class Estimate:
 
     @property
     def bound(self) -> str:
-        """Which of the two is the tighter: ``"multipliers"`` or ``"bus"``."""
+        """The resource with the larger lower bound: ``"multipliers"`` or ``"bus"``."""
         return "multipliers" if self.multiplier_cycles >= self.bus_cycles else "bus"
 
 
@@ -53,7 +55,7 @@ def estimate(config: AcceleratorConfig, gemms: Iterable[Gemm], bus: Bus = Bus())
     Raises
     ------
     TilewrightError
-        If a size is not one that a descriptor takes.
+        If a size is outside the limits of a descriptor.
     """
     queue = list(gemms)
     if not queue:
@@ -76,9 +78,9 @@ def _check(config: AcceleratorConfig, gemm: Gemm) -> None:
 
 
 def _queue_cycles(config: AcceleratorConfig, queue: list[Gemm], bus: Bus) -> int:
-    """Walk the queue, or shorter ones of the same kind and lengthen the result."""
-    if sum(Shape(config, gemm).steps for gemm in queue) <= _WALKED_STEPS:
-        return round(Walk(config, bus, queue).run())
+    """Model the queue; extrapolate the cycles of a long queue from shorter ones of the same kind."""
+    if sum(Shape(config, gemm).steps for gemm in queue) <= _MODELLED_STEPS:
+        return round(QueueModel(config, bus, queue).run())
     if len(queue) > 16:
         few = _queue_cycles(config, queue[:8], bus)
         more = _queue_cycles(config, queue[:16], bus)
@@ -87,14 +89,14 @@ def _queue_cycles(config: AcceleratorConfig, queue: list[Gemm], bus: Bus) -> int
     short = [_shortened(config, gemm) for gemm in queue]
     long = [place for place, gemm in enumerate(queue) if gemm != short[place]]
     if not long:
-        return round(Walk(config, bus, queue).run())
+        return round(QueueModel(config, bus, queue).run())
     if len(long) == 1:
         return _lengthened(config, queue, long[0], bus)
-    # Each by itself among short ones: all together would take four walks to the power of their number.
+    # Each by itself among short ones: all together would take 4 runs to the power of their number.
     base = _queue_cycles(config, short, bus)
     extra: dict[tuple[Gemm, bool], int] = {}
     for place in long:
-        key = (queue[place], place == 0)  # only the first has none before it
+        key = (queue[place], place == 0)  # the first product has no predecessor
         if key not in extra:
             one = [*short[:place], queue[place], *short[place + 1 :]]
             extra[key] = _queue_cycles(config, one, bus) - base
@@ -102,31 +104,31 @@ def _queue_cycles(config: AcceleratorConfig, queue: list[Gemm], bus: Bus) -> int
 
 
 def _rounds(config: AcceleratorConfig, gemm: Gemm) -> list[tuple[str, int, int, int]]:
-    """Of the loops over M and N that are worth cutting short: field, length of a round, rounds, and those walked."""
-    loops = (("m", Shape(config, gemm).block_rows, _WALKED_BLOCKS), ("n", config.cols, _WALKED_TILES))
-    counted = [(field, unit, math.ceil(getattr(gemm, field) / unit), walked) for field, unit, walked in loops]
+    """The loops over M and N that are worth cutting short: field, length of a round, rounds, and rounds to model."""
+    loops = (("m", Shape(config, gemm).block_rows, _MODELLED_BLOCKS), ("n", config.cols, _MODELLED_TILES))
+    counted = [(field, unit, math.ceil(getattr(gemm, field) / unit), modelled) for field, unit, modelled in loops]
     return [loop for loop in counted if loop[2] > 2 * loop[3]]
 
 
 def _cut(gemm: Gemm, field: str, unit: int, rounds: int, kept: int) -> Gemm:
-    """Leave out whole rounds of the middle: the first and the last keep their sizes."""
+    """Leave out whole rounds in the middle, so that the first and the last keep their sizes."""
     size = getattr(gemm, field) - (rounds - kept) * unit
     return replace(gemm, m=size) if field == "m" else replace(gemm, n=size)
 
 
 def _shortened(config: AcceleratorConfig, gemm: Gemm) -> Gemm:
-    for field, unit, rounds, walked in _rounds(config, gemm):
-        gemm = _cut(gemm, field, unit, rounds, 2 * walked)
+    for field, unit, rounds, modelled in _rounds(config, gemm):
+        gemm = _cut(gemm, field, unit, rounds, 2 * modelled)
     return gemm
 
 
 def _lengthened(config: AcceleratorConfig, queue: list[Gemm], place: int, bus: Bus) -> int:
-    field, unit, rounds, walked = _rounds(config, queue[place])[0]
+    field, unit, rounds, modelled = _rounds(config, queue[place])[0]
     fewer, more = (
         _queue_cycles(config, [*queue[:place], _cut(queue[place], field, unit, rounds, kept), *queue[place + 1 :]], bus)
-        for kept in (walked, 2 * walked)
+        for kept in (modelled, 2 * modelled)
     )
-    return round(more + (rounds - 2 * walked) * (more - fewer) / walked)
+    return round(more + (rounds - 2 * modelled) * (more - fewer) / modelled)
 
 
 def _read_beats(config: AcceleratorConfig, gemm: Gemm) -> int:
@@ -143,6 +145,6 @@ def _write_beats(config: AcceleratorConfig, gemm: Gemm) -> int:
 
 
 def traffic(config: AcceleratorConfig, gemm: Gemm) -> tuple[int, int]:
-    """Return the words of the bus that a product reads and writes, its descriptor included."""
+    """Return the number of bus words that a product reads, including its descriptor, and that it writes."""
     _check(config, gemm)
     return _read_beats(config, gemm), _write_beats(config, gemm)

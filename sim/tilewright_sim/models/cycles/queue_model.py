@@ -1,20 +1,18 @@
-"""One walk through a queue of products, burst by burst and packet by packet, for `cycle_model`.
+"""The cycles of a queue of products, worked out burst by burst and packet by packet.
 
-Nothing is simulated cycle by cycle: for each thing that a cycle's work needs (an address on the bus, the weights, a
-bank of accumulators, a place among the bursts in flight) only the cycle is kept in which it is free again.
+Nothing is simulated cycle by cycle. The model keeps, for each resource (the address channel, the weights, a bank of
+accumulators, a slot among the bursts in flight), only the cycle in which it is free again.
 """
 
 import math
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass
-from numbers import Real
 
 from tilewright.accelerator.contract import DESCRIPTOR_BYTES, AcceleratorConfig
-from tilewright.base import TilewrightError
 from tilewright.tile import MatmulTile
 
-__all__ = ["Bus", "Gemm", "Shape", "Walk"]
+from .shape import Bus, Gemm, Shape
+
+__all__ = ["QueueModel"]
 
 # Cycles through parts of the hardware, from its datasheets and from measurement.
 PLAN = 11  # from the last word of a descriptor to the first request for A and B, besides `addr_bits`
@@ -35,79 +33,11 @@ QUEUE = 16  # words between the epilogue and the writer
 NEVER = math.inf
 
 
-@dataclass(frozen=True, kw_only=True)
-class Gemm:
-    """One product ``C[m, n] = A[m, k] · B[n, k]ᵀ``: its sizes, and whether C is int8 (`requant`) or int32."""
-
-    m: int
-    n: int
-    k: int
-    requant: bool = True
-    bias: bool = False
-    accumulate: bool = False
-
-    @property
-    def macs(self) -> int:
-        """Products of two elements."""
-        return self.m * self.n * self.k
-
-    @property
-    def parameter_rows(self) -> int:
-        """Arrays of parameters that are read for each N-tile."""
-        return 3 if self.requant else int(self.bias)
-
-    @property
-    def result_bytes(self) -> int:
-        """Bytes of an element of C."""
-        return 1 if self.requant else 4
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bus:
-    """What the memory is capable of: latency in cycles, and beats per cycle, of reads and of writes each."""
-
-    latency: int = 0
-    bandwidth: float = 1.0
-    shared: bool = False
-
-    def __post_init__(self):
-        if not isinstance(self.latency, Real) or not 0 <= float(self.latency) <= 1_000_000:
-            raise TilewrightError(f"latency = {self.latency!r}: must be 0 to 1000000 cycles")
-        if not isinstance(self.bandwidth, Real) or not 1e-8 <= float(self.bandwidth) <= 1024:
-            raise TilewrightError(f"bandwidth = {self.bandwidth!r}: must be 1e-08 to 1024 beats per cycle")
-
-
-class Shape:
-    """How the hardware cuts a product up; see `AcceleratorConfig.job_shape`."""
-
-    def __init__(self, config: AcceleratorConfig, gemm: Gemm):
-        self.chunk = config.long_chunk_words if gemm.m < config.cols else config.chunk_words
-        self.k_words = math.ceil(gemm.k / config.rows)
-        self.chunks = math.ceil(self.k_words / self.chunk)
-        self.block_rows = min(config.acc_rows, config.half_words // (self.chunks * self.chunk))
-        self.blocks = list(_cut(gemm.m, self.block_rows))
-        self.tiles = list(_cut(gemm.n, config.cols))
-        self.chunk_words = list(_cut(self.k_words, self.chunk))
-        self.chunk_bytes = [words * config.rows for words in self.chunk_words]
-        self.chunk_bytes[-1] -= self.k_words * config.rows - gemm.k
-        self.stride = math.ceil(gemm.k / config.word_bytes)
-
-    @property
-    def steps(self) -> int:
-        """Chunks that are executed."""
-        return len(self.blocks) * len(self.tiles) * self.chunks
-
-
-def _cut(size: int, part: int) -> Iterator[int]:
-    for start in range(0, size, part):
-        yield min(part, size - start)
-
-
 class _Bursts:
-    """A direction of the bus: addresses, beats, and so many bursts in flight."""
+    """One direction of the bus: addresses, beats, and a limited number of bursts in flight."""
 
     def __init__(self, config: AcceleratorConfig, bus: Bus, slot: float):
-        self.most = min(config.max_burst, 4096 // config.word_bytes)
+        self.max_burst = min(config.max_burst, 4096 // config.word_bytes)
         self.latency = bus.latency
         self.beat = 1 / bus.bandwidth
         self.slot = slot
@@ -116,9 +46,9 @@ class _Bursts:
         self.flights = deque([-NEVER] * config.outstanding)
 
     def row(self, start: int, beats: int, ready: float) -> float:
-        """Read a row that begins at this word; return when its last beat comes."""
+        """Read a row that begins at this word; return the cycle of its last beat."""
         while beats:
-            size = min(beats, self.most - start % self.most)
+            size = min(beats, self.max_burst - start % self.max_burst)
             self.address = max(self.address + 1, ready, self.flights.popleft() + self.slot)
             self.data = max(self.address + 1 + self.latency, self.data + self.beat) + (size - 1) * self.beat
             self.flights.append(self.data)
@@ -127,9 +57,9 @@ class _Bursts:
         return self.data
 
     def write(self, start: int, beats: int, ready: float) -> float:
-        """Write a row whose last word is there; return when its last beat goes."""
+        """Write a row whose last word is available; return the cycle of its last beat."""
         while beats:
-            size = min(beats, self.most - start % self.most)
+            size = min(beats, self.max_burst - start % self.max_burst)
             self.address = max(self.address + (1 if size > 1 else SINGLE), ready, self.flights.popleft() + self.slot)
             self.data = max(self.address, self.data + self.beat) + (size - 1) * self.beat
             self.flights.append(self.data + 1 + self.latency)
@@ -139,7 +69,7 @@ class _Bursts:
 
 
 class _Block:
-    """An M-block of a product: its rows, and when each chunk of its panel is there."""
+    """An M-block of a product: its rows, and the cycle in which each chunk of its panel has arrived."""
 
     def __init__(self, job: int, gemm: Gemm, shape: Shape, m: int, row: int):
         self.job, self.gemm, self.shape, self.m, self.row = job, gemm, shape, m, row
@@ -147,8 +77,17 @@ class _Block:
         self.done = NEVER
 
 
-class Walk:
-    """All products of a queue; `run` returns the cycle in which the last is complete."""
+class QueueModel:
+    """Runs the loop nest of the hardware over all products of a queue, once.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        A configuration of the variant `fast`.
+    bus : Bus
+    queue : list of Gemm
+        In the order in which they are submitted, behind one doorbell.
+    """
 
     def __init__(self, config: AcceleratorConfig, bus: Bus, queue: list[Gemm]):
         self.config = config
@@ -165,11 +104,11 @@ class Walk:
             for m in shape.blocks:
                 self.blocks.append(_Block(job, gemm, shape, m, row))
                 row += m
-        self.accepted = deque([0.0] * 3, maxlen=3)  # the last requests are at their last rows
+        self.accepted = deque([0.0] * 3, maxlen=3)  # cycles in which the last requests reach their last rows
         self.steps = [(place, tile, chunk) for place, block in enumerate(self.blocks)
                       for tile in range(len(block.shape.tiles)) for chunk in range(block.shape.chunks)]  # fmt: skip
-        self.b_next = 0  # of the steps
-        self.loaded: deque[float] = deque()  # of the steps from the one that is executed to `b_next`
+        self.b_next = 0  # index into `steps`
+        self.loaded: deque[float] = deque()  # for the steps from the one that is executed to `b_next`
         # Execution: the start and the end of the last packet.
         self.start, self.end = -NEVER, 0.0
         self.ring: deque[tuple[float, int]] = deque()  # when words of B leave the ring, and how many
@@ -177,7 +116,7 @@ class Walk:
         self.ring_freed = 0.0
         self.drained = deque([0.0, 0.0], maxlen=2)
         self.handed = 0.0
-        self.wanted: tuple[float, int, int] | None = None  # parameters: asked for when, rows, beats of each
+        self.wanted: tuple[float, int, int] | None = None  # request for parameters: cycle, rows, beats of each row
         self.parameters = 0.0
         self.a_next = (0, 0)  # block and chunk
         room = QUEUE + max(16, 4 * config.max_burst)
@@ -201,7 +140,7 @@ class Walk:
         return self.writes.flights[-1] + FINISH
 
     def _fetch(self) -> None:
-        """Descriptors follow each other; that of the first product holds all up."""
+        """Model the fetching of descriptors; everything waits for the first one."""
         time = float(ASK)
         plan = PLAN + self.config.addr_bits
         for block in self.blocks:
@@ -213,7 +152,7 @@ class Walk:
                 self.jobs.append(time)
 
     def _read(self, start: int, rows: int, beats: int, stride: int, ready: float) -> float:
-        """A request to the reader; the one after the next is taken when only addresses of its last row are left."""
+        """Model a request to the reader; it accepts another one when only addresses of the last row remain."""
         ready = max(ready, self.accepted[1]) + ADDRESS
         last = 0.0
         for row in range(rows):
@@ -223,7 +162,7 @@ class Walk:
         return last
 
     def _ask_parameters(self, block: _Block, tile: int) -> None:
-        """Of the tile after the one that was handed over last; of old C as many rows as the tile has."""
+        """Request the parameters, or the rows of the old C, of the tile after the one handed over last."""
         self.wanted = None
         self.parameters = 0.0
         rows = block.m if block.gemm.accumulate else block.gemm.parameter_rows
@@ -232,21 +171,21 @@ class Walk:
             self.wanted = (asked, rows, math.ceil(4 * block.shape.tiles[tile] / self.word))
 
     def _read_parameters(self, before: float) -> None:
-        """Read those that are asked for by then."""
+        """Read the parameters that were requested up to this cycle."""
         if self.wanted and self.wanted[0] <= before:
             asked, rows, beats = self.wanted
             self.wanted = None
-            self.parameters = self._read(0, rows, beats, self.reads.most, asked)
+            self.parameters = self._read(0, rows, beats, self.reads.max_burst, asked)
 
     def _parameters(self) -> float:
-        """When those of the tile are there, after all of B that was asked for before them; 0 if there are none."""
+        """Return the cycle in which the tile's parameters have arrived, after all earlier requests; 0 without any."""
         while self.wanted and self.b_next < len(self.steps) and self._b_ready(self.accepted[0]) < self.wanted[0]:
             self._load_b()
         self._read_parameters(NEVER)
         return self.parameters
 
     def _load_a(self, ready: float) -> bool:
-        """Load the next chunk of A, if there is one that can be asked for by then."""
+        """Load the next chunk of A, if there is one that can be requested by then."""
         place, chunk = self.a_next
         if place == len(self.blocks):
             return False
@@ -262,7 +201,7 @@ class Walk:
         return True
 
     def _b_ready(self, turn: float) -> float:
-        """When the next chunk of B may be asked for, as far as that is known, and from when on there is a turn."""
+        """Return the first cycle, from ``turn`` on, to request the next chunk of B; `NEVER` if unknown."""
         place, _, _ = self.steps[self.b_next]
         block = self.blocks[place]
         while self.ring_free < self.config.cols * block.shape.chunk:
@@ -274,8 +213,8 @@ class Walk:
         return max(self.jobs[block.job], self.ring_freed, turn)
 
     def _load_b(self) -> None:
-        """Load the next chunk of B, chunks of A while there is no space for it, and the one of A that goes with it."""
-        # Whose turn it is, is decided one request before it is taken.
+        """Load the next chunk of B, chunks of A while the ring has no space for it, and its own chunk of A."""
+        # The arbiter grants one request ahead.
         self._read_parameters(self._b_ready(self.accepted[0]))
         ready = self._b_ready(self.accepted[1])
         while self.accepted[1] < ready and self._load_a(ready):
@@ -308,7 +247,7 @@ class Walk:
         beats = math.ceil(columns * gemm.result_bytes / self.word)
         pace = math.ceil(columns / self.config.requant_lanes) if gemm.requant else beats
         latency = self.tile_latency + TILE
-        # Handed to the drain as soon as the tile before has left, with sums or without.
+        # Handed to the drain as soon as the previous tile has left, whether the sums exist or not.
         self.handed = max(self.drained[1] + BETWEEN, parameters + HAND if parameters else 0.0)
         time = max(self.handed, self.start + latency)
         stride = math.ceil(gemm.n * gemm.result_bytes / self.word)

@@ -1,4 +1,4 @@
-"""Handwritten digits, and a small int8 network that reads them on the accelerator.
+"""Handwritten digits, and a small int8 network that recognizes them on the accelerator.
 
 The images are 8 x 8 pixels of 0 (paper) to 16 (ink), one image per row of 64. The network is a perceptron of
 two layers; everything in it is an integer, and each layer is one matrix product with weights ``[N, K]``::
@@ -6,7 +6,7 @@ two layers; everything in it is an integer, and each layer is one matrix product
     x [n, 64] ──► x @ w1.T + b1 ──► requantize ──► h [n, 32] ──► h @ w2.T + b2 ──► logits [n, 10] ──► argmax
       int8           int32            0 to 127       int8           int32
 
-Whoever calls supplies the matrix product, so the same code runs on numpy, in a simulation or on a board::
+The caller supplies the matrix product, so the same code runs on numpy, in a simulation or on a board::
 
     images, labels = digits.test_set()
     answers = digits.Network.load().predict(images, matmul)
@@ -70,7 +70,7 @@ def train_set() -> tuple[NDArray[np.int8], NDArray[np.int64]]:
     return images[rows].astype(np.int8), labels[rows]
 
 
-# Its name would make pytest run it as a test wherever it is imported.
+# Because of its name, pytest would run it as a test in every module that imports it.
 test_set.__test__ = False  # type: ignore[attr-defined]
 
 
@@ -139,7 +139,7 @@ def requantize(acc: ArrayLike, mult: int, shift: int) -> NDArray[np.int8]:
 
     ``acc`` is an integer array of any shape; the result is int8 of the same shape.
     """
-    wide = np.asarray(acc, dtype=np.int64)  # a product of int32 would wrap silently
+    wide = np.asarray(acc, dtype=np.int64)  # int32 would wrap silently
     return np.clip((wide * mult + (1 << shift - 1)) >> shift, 0, 127).astype(np.int8)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from tilewright_sim.host import Requant, RunResult, Runtime
+from tilewright_sim.host import RunResult, Runtime
 from tilewright_sim.models import gemm as golden
 
 from . import Network
@@ -11,14 +11,14 @@ from . import Network
 __all__ = ["expected", "forward"]
 
 _SPARE_BITS = 15
-"""What lies between the 16 bits of the network's factor and the 31 of the epilogue's multiplier."""
+"""Difference between the 16 bits of the network's factor and the 31 bits of the epilogue's multiplier."""
 
 
 def forward(network: Network, chip: Runtime, x: NDArray[np.int8]) -> tuple[NDArray[np.int32], RunResult]:
-    """Return the logits, int32 [n, 10], of images ``x``, int8 [n, 64], and what they took.
+    """Return the logits, int32 [n, 10], of images ``x``, int8 [n, 64], and the result of the run.
 
-    Two descriptors: the first layer through the epilogue into int8 activations, which the second waits for and
-    reads from memory.
+    It takes two descriptors: the first layer writes int8 activations to memory; the second layer waits for them and
+    reads them.
     """
     images, first, second = chip.array(x), chip.array(network.w1), chip.array(network.w2)
     hidden = chip.empty((len(x), len(network.w1)), np.int8)
@@ -34,14 +34,14 @@ def forward(network: Network, chip: Runtime, x: NDArray[np.int8]) -> tuple[NDArr
 
 
 def expected(network: Network, x: NDArray[np.int8], rounding: golden.Rounding) -> NDArray[np.int64]:
-    """Return the logits that the golden model gives, with the epilogue's rounding."""
+    """Return the logits of the golden model, with the epilogue's rounding."""
     requant = requantization(network, rounding)
     return golden.gemm(golden.gemm(x, network.w1, network.b1, requant), network.w2, network.b2)
 
 
-def requantization(network: Network, rounding: golden.Rounding = "single") -> Requant:
-    """The network's factor, and its clamp to 0 and up, as the epilogue takes them."""
-    return Requant(
+def requantization(network: Network, rounding: golden.Rounding = "single") -> golden.Requant:
+    """Return the requantization of the first layer: the network's factor, and limits that are its ReLU."""
+    return golden.Requant(
         multiplier=network.mult << _SPARE_BITS,
         shift=31 - _SPARE_BITS - network.shift,
         minimum=0,

@@ -18,7 +18,7 @@ FOLDER = Path(__file__).parent
 SEED = 1998
 TEST_IMAGES = 450
 
-# Chosen by five-fold cross-validation inside the training images.
+# Chosen by five-fold cross-validation on the training images.
 EPOCHS = 240
 BATCH = 64
 RATE = 5e-3  # at the start; falls to 0 along half a cosine
@@ -30,7 +30,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What a training run gave: accuracies from 0 to 1, on the images named."""
+    """Accuracies of a training run, from 0 to 1, on the images in the name."""
 
     float_train: float
     float_test: float
@@ -111,7 +111,7 @@ def forward(params: list[Floats], images: NDArray[np.int8]) -> tuple[Floats, Flo
 
 
 def gradient(params: list[Floats], images: NDArray[np.int8], targets: Floats) -> list[Floats]:
-    """Return the loss's slope along each of ``params``, averaged over the images."""
+    """Return the gradient of the loss with respect to each of ``params``, averaged over the images."""
     w1, _, w2, _ = params
     hidden, logits = forward(params, images)
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
@@ -131,7 +131,7 @@ def quantize(params: list[Floats], images: NDArray[np.int8]) -> Network:
     w1_unit, w2_unit = np.abs(w1).max() / 127, np.abs(w2).max() / 127
     hidden_unit = forward(params, images)[0].max() / 127
 
-    # What 1 stands for in each accumulator, by which the float biases are counted.
+    # The real value of 1 in each accumulator: the unit of the biases.
     acc1_unit, acc2_unit = w1_unit / INK, w2_unit * hidden_unit
 
     # The largest shift whose `mult` still has 16 bits.

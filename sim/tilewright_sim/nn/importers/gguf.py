@@ -21,21 +21,21 @@ _READ = frozenset({
     "attention.head_count", "attention.head_count_kv", "attention.key_length", "attention.layer_norm_rms_epsilon",
     "attention.value_length", "block_count", "context_length", "embedding_length", "feed_forward_length",
     "rope.dimension_count", "rope.freq_base",
-    # Of no effect by themselves.
+    # These have no effect by themselves.
     "rope.scaling.finetuned", "rope.scaling.original_context_length", "tensor_data_layout", "vocab_size",
 })  # fmt: skip
-"""Keys of the architecture that are read, or say nothing of the result."""
+"""Keys of the architecture that are read, or do not affect the result."""
 _NOTHING = (None, 0, False, "", "none")
 _NEUTRAL = {
     "rope.scaling.type": (None, "", "none"), "rope.scaling.factor": (None, 0, 1),
     "logit_scale": (None, 0, 1), "residual_scale": (None, 0, 1), "embedding_scale": (None, 0, 1),
     "attention.scale": (None, 0), "attention.causal": (None, True), "expert_count": (None, 0, 1),
 }  # fmt: skip
-"""Values of other keys that change nothing; of those that are not listed, `_NOTHING` does not."""
+"""Values of other keys that do not affect the result; for keys not listed, those in `_NOTHING`."""
 
 
 class GgufModel:
-    """A `llama.Source` in a GGUF file, of any tensor types that the ``gguf`` package dequantizes.
+    """A `Source` in a GGUF file, with any tensor types that the ``gguf`` package can dequantize.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class GgufModel:
     Raises
     ------
     TilewrightError
-        If it is no GGUF file, of another architecture, or has tensors that are missing, unknown or of a type that
+        If it is not a GGUF file, has another architecture, or has tensors that are missing, unknown or of a type that
         cannot be dequantized.
     """
 
@@ -57,17 +57,17 @@ class GgufModel:
         except OSError as error:
             raise TilewrightError(f"cannot read {path}: {error.strerror}") from None
         if start != b"GGUF":
-            raise TilewrightError(f"{path} is no GGUF file: it begins with {start!r}, not b'GGUF'")
+            raise TilewrightError(f"{path} is not a GGUF file: it begins with {start!r}, not b'GGUF'")
         try:
             self._reader = gguf.GGUFReader(path)
-        except Exception as error:  # whatever a damaged file makes of it
+        except Exception as error:  # a damaged file may cause any error
             reason = " ".join(str(error).split()) or type(error).__name__
             raise TilewrightError(
-                f"{path} is damaged or incomplete, or newer than the package gguf ({reason}): get it again"
+                f"{path} is damaged or incomplete, or newer than the package gguf ({reason}): download it again"
             ) from None
         architecture = self._field("general.architecture")
         if architecture != _ARCHITECTURE:
-            raise TilewrightError(f"{path} holds a model of the architecture {architecture!r}: only 'llama' runs here")
+            raise TilewrightError(f"{path} has the architecture {architecture!r}: only 'llama' is supported")
         self._tensors = {tensor.name: tensor for tensor in self._reader.tensors}
         self.config = self._config()
         self._check(gguf)
@@ -87,14 +87,14 @@ class GgufModel:
         return finite(self.path, name, np.asarray(values, dtype=np.float32).reshape(_shape(tensor)))
 
     def rope_factors(self) -> NDArray[np.float32] | None:
-        """Return the divisors of the frequencies, if the file has them."""
+        """Return the divisors of the rotary frequencies, or None."""
         return self.tensor("rope_freqs.weight") if "rope_freqs.weight" in self._tensors else None
 
     def tokenizer(self) -> dict[str, Any]:
         """Return the fields of `tokenizer.TokenizerData`."""
         kind = self._field("tokenizer.ggml.model")
         if kind != "gpt2":
-            raise TilewrightError(f"{self.path} has a tokenizer of the type {kind!r}: only 'gpt2' is understood")
+            raise TilewrightError(f"{self.path} has a tokenizer of the type {kind!r}: only 'gpt2' is supported")
         tokens = self._field("tokenizer.ggml.tokens")
         return {
             "tokens": tokens,
@@ -115,7 +115,7 @@ class GgufModel:
             return default
         try:
             return field.contents()
-        except Exception as error:  # whatever a damaged file makes of it
+        except Exception as error:  # a damaged file may cause any error
             raise TilewrightError(f"{self.path} is damaged: {name} cannot be read ({error})") from None
 
     def _number(self, name: str, default: Any = _MISSING, *, whole: bool = True) -> Any:
@@ -123,7 +123,7 @@ class GgufModel:
         return number(self.path, key, self._field(key, default), whole=whole)
 
     def _refuse_what_is_ignored(self) -> None:
-        """Refuse each key of the architecture that would change the result and that nothing here reads."""
+        """Reject each key of the architecture that would affect the result and that this class does not read."""
         for key in self._reader.fields:
             name = key.removeprefix(f"{_ARCHITECTURE}.")
             if name == key or name in _READ:
@@ -137,18 +137,18 @@ class GgufModel:
         heads = self._field(f"{_ARCHITECTURE}.attention.head_count")
         if isinstance(heads, list):
             raise TilewrightError(f"{self.path} has another number of heads in each layer, which is not supported")
-        heads, width = self._number("attention.head_count"), self._number("embedding_length")
-        head_width = self._number("attention.key_length", max(width // heads, 1))
+        heads, hidden = self._number("attention.head_count"), self._number("embedding_length")
+        head_width = self._number("attention.key_length", max(hidden // heads, 1))
         for name in ("rope.dimension_count", "attention.value_length"):
             if self._number(name, head_width) != head_width:
                 raise TilewrightError(f"{self.path}: {name} is not the width of a head, {head_width}: not supported")
         if "token_embd.weight" not in self._tensors:
-            raise TilewrightError(f"{self.path} has no tensor token_embd.weight: it is incomplete, or no Llama model")
+            raise TilewrightError(f"{self.path} has no tensor token_embd.weight: incomplete, or not a Llama model")
         return LlamaConfig(
             layers=self._number("block_count"),
-            width=width,
-            hidden=self._number("feed_forward_length"),
-            vocabulary=_shape(self._tensors["token_embd.weight"])[0],
+            hidden=hidden,
+            ffn=self._number("feed_forward_length"),
+            vocab=_shape(self._tensors["token_embd.weight"])[0],
             heads=heads,
             kv_heads=self._number("attention.head_count_kv", heads),
             head_width=head_width,
@@ -169,7 +169,7 @@ class GgufModel:
 
 
 def _shape(tensor: Any) -> tuple[int, ...]:
-    """GGUF counts dimensions from the innermost."""
+    """Return a tensor's shape; GGUF lists the innermost dimension first."""
     return tuple(int(size) for size in reversed(tensor.shape))
 
 

@@ -1,4 +1,4 @@
-"""Read a model from a folder with safetensors, as models are published."""
+"""Read a model from a folder with safetensors, the usual form of published models."""
 
 import json
 import math
@@ -50,11 +50,11 @@ _NEUTRAL: dict[str, tuple[Any, ...]] = {
     ), (*_ONE, 0)),
     "rope_type": ("default", None), "type": ("default", None),
 }  # fmt: skip
-"""Settings that would change the result if they were not one of these."""
+"""Settings that affect the result, with the values that are supported."""
 
 
 class SafetensorsModel:
-    """A `llama.Source` in a folder that has ``config.json``, ``tokenizer.json`` and files ``*.safetensors``.
+    """A `Source` in a folder that has ``config.json``, ``tokenizer.json`` and files ``*.safetensors``.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class SafetensorsModel:
     Raises
     ------
     TilewrightError
-        If a file is missing or damaged, or the model is of another architecture.
+        If a file is missing or damaged, or the model has another architecture.
     """
 
     def __init__(self, path: Path):
@@ -93,7 +93,7 @@ class SafetensorsModel:
         return dict(Counter(entry["dtype"] for entry in self._tensors.values()))
 
     def tensor(self, name: str) -> NDArray[np.float32]:
-        """Return a tensor; the rows of queries and keys are brought into the order of GGUF."""
+        """Return a tensor, with the rows of queries and keys in the order of GGUF."""
         entry = self._tensors[name]
         raw = np.memmap(
             entry["file"], dtype=_TYPES[entry["dtype"]], mode="r", offset=entry["start"], shape=tuple(entry["shape"])
@@ -110,7 +110,7 @@ class SafetensorsModel:
         return values
 
     def rope_factors(self) -> None:
-        """No divisors of frequencies: files that ask for them are refused."""
+        """Return None: files with divisors of the rotary frequencies are rejected."""
 
     def tokenizer(self) -> dict[str, Any]:
         """Return the fields of `tokenizer.TokenizerData`."""
@@ -129,7 +129,7 @@ class SafetensorsModel:
         file, settings = self.folder / "config.json", self._settings
         if settings.get("model_type") != "llama":
             kind = settings.get("model_type")
-            raise TilewrightError(f"{file} says model_type = {kind!r}: only 'llama' runs here")
+            raise TilewrightError(f"{file} says model_type = {kind!r}: only 'llama' is supported")
         rope = settings.get("rope_parameters") or {}
         if not isinstance(rope, dict):
             raise TilewrightError(f"{file} says rope_parameters = {rope!r}: it must be an object")
@@ -147,15 +147,15 @@ class SafetensorsModel:
                 raise TilewrightError(f"{file} does not say {name}")
             return number(file, name, default if value is None else value, whole=whole)
 
-        heads, width = get("num_attention_heads"), get("hidden_size")
+        heads, hidden = get("num_attention_heads"), get("hidden_size")
         return LlamaConfig(
             layers=get("num_hidden_layers"),
-            width=width,
-            hidden=get("intermediate_size"),
-            vocabulary=get("vocab_size"),
+            hidden=hidden,
+            ffn=get("intermediate_size"),
+            vocab=get("vocab_size"),
             heads=heads,
             kv_heads=get("num_key_value_heads", heads),
-            head_width=get("head_dim", max(width // heads, 1)),
+            head_width=get("head_dim", max(hidden // heads, 1)),
             context=get("max_position_embeddings"),
             rope_base=get("rope_theta", rope.get("rope_theta", 10000.0), whole=False),
             epsilon=get("rms_norm_eps", whole=False),
@@ -164,30 +164,30 @@ class SafetensorsModel:
 
 
 def _name(name: str, path: Path) -> str:
-    """The name as GGUF has it."""
+    """Return the tensor's name in GGUF."""
     if name in _NAMES:
         return _NAMES[name]
     parts = name.removeprefix("model.layers.").removesuffix(".weight").split(".", 1)
     if len(parts) == 2 and parts[0].isdigit() and parts[1] in _LAYER_NAMES:
         return f"blk.{int(parts[0])}.{_LAYER_NAMES[parts[1]]}.weight"
-    raise TilewrightError(f"{path} has a tensor {name}, which the Llama architecture here has no use for")
+    raise TilewrightError(f"{path} has a tensor {name}, which is not part of the Llama architecture")
 
 
 def _json(file: Path) -> dict[str, Any]:
     content = read_json(file, "an object")
     if not isinstance(content, dict):
-        raise TilewrightError(f"{file} holds no object")
+        raise TilewrightError(f"{file} does not hold a JSON object")
     return content
 
 
 def _header(file: Path) -> dict[str, dict[str, Any]]:
-    """Where each tensor lies: its dtype, shape, file and first byte."""
+    """Return dtype, shape, file and first byte of each tensor."""
     try:
         size = file.stat().st_size
         with file.open("rb") as stream:
             length = int.from_bytes(stream.read(8), "little")
             if not 2 <= length <= min(_MOST_HEADER, size - 8):
-                raise TilewrightError(f"{file} is no file of safetensors, or incomplete")
+                raise TilewrightError(f"{file} is not a safetensors file, or incomplete")
             header: Any = parse_json(stream.read(length), f"the header of {file}", "a table of tensors")
         taken = []
         for name, entry in header.items():
@@ -210,5 +210,5 @@ def _header(file: Path) -> dict[str, dict[str, Any]]:
     except OSError as error:
         raise TilewrightError(f"cannot read {file}: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise TilewrightError(f"{file} is no file of safetensors, or damaged") from None
+        raise TilewrightError(f"{file} is not a safetensors file, or damaged") from None
     return header

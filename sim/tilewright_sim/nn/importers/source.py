@@ -1,4 +1,4 @@
-"""What a model of the Llama architecture is: its sizes, the names and shapes of its tensors, where they come from."""
+"""The interface to a file with a Llama model: its sizes, and the names and shapes of its tensors."""
 
 import math
 from collections.abc import Iterator
@@ -14,16 +14,16 @@ __all__ = ["Source", "check_tensors", "describe_kinds", "finite", "tensor_shapes
 
 
 class Source(Protocol):
-    """A file with a model: its sizes, its tensors one at a time, and how to make a tokenizer.
+    """A file with a model: its sizes, its tensors, and the data of its tokenizer.
 
     Tensors have the names of GGUF and are [outputs, inputs]. The rows of queries and keys are ordered so that the
-    rotary embedding turns elements 2i and 2i + 1 of a head.
+    rotary embedding rotates elements 2i and 2i + 1 of a head together.
     """
 
     config: LlamaConfig
 
     def tensor(self, name: str) -> NDArray[np.float32]:
-        """Return one tensor."""
+        """Return a tensor by its name."""
 
     def names(self) -> list[str]:
         """Return the names of all tensors in the file."""
@@ -32,27 +32,27 @@ class Source(Protocol):
         """Return how many tensors the file has of each type, such as ``Q4_1`` or ``F32``."""
 
     def rope_factors(self) -> NDArray[np.float32] | None:
-        """Return by what the frequencies of the rotary embedding are divided, [head_width / 2], if by anything."""
+        """Return divisors of the frequencies of the rotary embedding, [head_width / 2], or None."""
 
     def tokenizer(self) -> dict[str, Any]:
         """Return the fields of `tokenizer.TokenizerData`."""
 
 
 def describe_kinds(kinds: dict[str, int]) -> str:
-    """Return what a file's weights are, in a sentence: what is called float may be dequantized blocks."""
+    """Return a sentence about the types of a file's weights: the float model may have dequantized weights."""
     text = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items(), key=lambda item: -item[1]))
     if set(kinds) <= {"F64", "F32", "F16", "BF16"}:
         return f"the file's weights are {text}"
-    return f"the file's weights are {text}: blocks, dequantized to float32; this is not the model before quantization"
+    return f"the file's weights are {text}: quantized blocks, so the float model is not the original model"
 
 
 def finite(file: object, name: str, values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return a tensor all of whose elements are finite.
+    """Return ``values`` if all elements are finite.
 
     Raises
     ------
     TilewrightError
-        If one is not.
+        If an element is not finite.
     """
     if not math.isfinite(float(np.sum(values, dtype=np.float64))) and not np.all(np.isfinite(values)):
         raise TilewrightError(f"{file}: {name} has elements that are not finite numbers: the file is damaged")
@@ -61,33 +61,33 @@ def finite(file: object, name: str, values: NDArray[np.float32]) -> NDArray[np.f
 
 def tensor_shapes(config: LlamaConfig) -> Iterator[tuple[str, tuple[int, ...]]]:
     """Yield the name and the shape of every tensor of a model."""
-    width, hidden = config.width, config.hidden
-    yield "token_embd.weight", (config.vocabulary, width)
+    hidden, ffn = config.hidden, config.ffn
+    yield "token_embd.weight", (config.vocab, hidden)
     for layer in range(config.layers):
         prefix = f"blk.{layer}."
-        yield prefix + "attn_norm.weight", (width,)
-        yield prefix + "attn_q.weight", (config.q_width, width)
-        yield prefix + "attn_k.weight", (config.kv_width, width)
-        yield prefix + "attn_v.weight", (config.kv_width, width)
-        yield prefix + "attn_output.weight", (width, config.q_width)
-        yield prefix + "ffn_norm.weight", (width,)
-        yield prefix + "ffn_gate.weight", (hidden, width)
-        yield prefix + "ffn_up.weight", (hidden, width)
-        yield prefix + "ffn_down.weight", (width, hidden)
-    yield "output_norm.weight", (width,)
+        yield prefix + "attn_norm.weight", (hidden,)
+        yield prefix + "attn_q.weight", (config.q_width, hidden)
+        yield prefix + "attn_k.weight", (config.kv_width, hidden)
+        yield prefix + "attn_v.weight", (config.kv_width, hidden)
+        yield prefix + "attn_output.weight", (hidden, config.q_width)
+        yield prefix + "ffn_norm.weight", (hidden,)
+        yield prefix + "ffn_gate.weight", (ffn, hidden)
+        yield prefix + "ffn_up.weight", (ffn, hidden)
+        yield prefix + "ffn_down.weight", (hidden, ffn)
+    yield "output_norm.weight", (hidden,)
     if not config.tied:
-        yield "output.weight", (config.vocabulary, width)
+        yield "output.weight", (config.vocab, hidden)
 
 
 def check_tensors(shapes: dict[str, tuple[int, ...]], config: LlamaConfig, file: object) -> None:
-    """Raise `TilewrightError` unless a file has the tensors of a model, of their shapes, and no others."""
+    """Raise `TilewrightError` unless a file has exactly the tensors of a model, with the right shapes."""
     wanted = dict(tensor_shapes(config)) | {"rope_freqs.weight": (config.head_width // 2,)}
     for name, shape in wanted.items():
         if name not in shapes:
             if name != "rope_freqs.weight":
-                raise TilewrightError(f"{file} has no tensor {name}: it is incomplete, or no Llama model")
+                raise TilewrightError(f"{file} has no tensor {name}: it is incomplete, or not a Llama model")
         elif shapes[name] != shape:
-            raise TilewrightError(f"{file}: {name} is {list(shapes[name])}, and should be {list(shape)}")
+            raise TilewrightError(f"{file}: {name} is {list(shapes[name])}, it must be {list(shape)}")
     for name in shapes:
         if name not in wanted:
-            raise TilewrightError(f"{file} has a tensor {name}, which the Llama architecture here has no use for")
+            raise TilewrightError(f"{file} has a tensor {name}, which is not part of the Llama architecture")

@@ -1,4 +1,4 @@
-"""Between text and tokens, as the model's file says."""
+"""The tokenizer in a model's file: encodes text and decodes tokens."""
 
 import json
 from dataclasses import dataclass
@@ -24,13 +24,13 @@ _UNFINISHED = "\N{REPLACEMENT CHARACTER}"
 class Tokenizer:
     """Encode prompts, decode answers.
 
-    Make one with `build` from what a file says, or with `from_json`.
+    Create one with `build` from the data in a model's file, or with `from_json`.
 
     Parameters
     ----------
     inner : tokenizers.Tokenizer
     template : str
-        Of a conversation, in Jinja; empty if the model has none.
+        Jinja template of a conversation; empty if the model has none.
     begin, end : int or None
         Tokens that begin a text and end an answer.
     add_begin : bool
@@ -45,10 +45,10 @@ class Tokenizer:
 
     @classmethod
     def build(cls, data: dict[str, Any]) -> Self:
-        """Make one from the fields that a `llama.Source` returns.
+        """Return a tokenizer for the fields of `Source.tokenizer`.
 
-        They are ``tokens``, ``merges``, ``types`` and ``splitter`` as in GGUF, or ``ready``, the JSON of a finished
-        tokenizer; and ``template``, ``begin``, ``end`` and ``add_begin``.
+        These are ``tokens``, ``merges``, ``types`` and ``splitter``, named as in GGUF, or ``ready``, the JSON of a
+        complete tokenizer; and ``template``, ``begin``, ``end`` and ``add_begin``.
         """
         common = {name: data[name] for name in ("template", "begin", "end", "add_begin")}
         if "ready" in data:
@@ -57,11 +57,11 @@ class Tokenizer:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """The reverse of `to_json`."""
+        """Return the tokenizer from the text of `to_json`."""
         return cls.build(json.loads(text))
 
     def to_json(self) -> str:
-        """Return all of it as text."""
+        """Return the tokenizer as text."""
         return json.dumps({
             "ready": self.inner.to_str(),
             "template": self.template,
@@ -76,13 +76,13 @@ class Tokenizer:
         return [self.begin, *tokens] if self.add_begin and self.begin is not None else tokens
 
     def decode(self, tokens: list[int], *, special: bool = False) -> str:
-        """Return the text of tokens, with those that are no text if ``special``."""
+        """Return the text of tokens; with ``special``, also the names of special tokens."""
         return self.inner.decode(tokens, skip_special_tokens=not special)
 
     def chat(self, question: str) -> list[int]:
-        """Return the tokens of a conversation that begins with a question and goes on with the model's answer.
+        """Return the tokens of a conversation, from the question up to where the model's answer begins.
 
-        Without a template the question itself is what the model continues.
+        Without a template, the model continues the question.
         """
         if not self.template:
             return self.encode(question)
@@ -113,7 +113,7 @@ class Tokenizer:
 
 
 class TextStream:
-    """Turns tokens into text one by one; a character of several tokens comes with its last.
+    """Converts tokens into text one by one; a character of several tokens is returned with the last of them.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ class TextStream:
         self._held = 0
 
     def push(self, token: int) -> str:
-        """Return what this token adds to the text."""
+        """Return the text that this token adds."""
         self.tokens.append(token)
         text = self.tokenizer.decode(self.tokens)
         self._held += 1
@@ -138,7 +138,7 @@ class TextStream:
         return new
 
     def rest(self) -> str:
-        """Return what is left at the end: characters that never became whole."""
+        """Return the rest at the end: incomplete characters."""
         text = self.tokenizer.decode(self.tokens)
         new, self.text = text[len(self.text) :], text
         return new
@@ -152,10 +152,10 @@ def _parse(text: str) -> Any:
 
 
 def _byte_pairs(tokens: list[str], merges: list[str], types: list[int], splitter: str) -> Any:
-    """A tokenizer that merges pairs of bytes, as GPT-2's does."""
+    """Return a tokenizer that merges pairs of bytes, like that of GPT-2."""
     library = _tokenizers()
     if len(types) != len(tokens):
-        raise TilewrightError(f"the model's tokenizer has {len(tokens)} tokens, and says of {len(types)} what they are")
+        raise TilewrightError(f"the model's tokenizer has {len(tokens)} tokens, but the types of {len(types)}")
     try:
         model = library.models.BPE(
             vocab={token: number for number, token in enumerate(tokens)},
@@ -185,7 +185,7 @@ def _splitter(library: Any, name: str) -> Any:
         split = library.Split(_tokenizers().Regex(_LLAMA3), "isolated")
         return library.Sequence([split, library.ByteLevel(add_prefix_space=False, use_regex=False)])
     known = ", ".join((*_LIKE_SMOLLM, *_LIKE_GPT2, *_LIKE_LLAMA3))
-    raise TilewrightError(f"the model splits text as {name!r}, which is not known here; these are: {known}")
+    raise TilewrightError(f"the model splits text with {name!r}, which is not supported; supported are: {known}")
 
 
 def _tokenizers() -> Any:

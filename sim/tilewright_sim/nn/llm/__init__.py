@@ -1,8 +1,8 @@
 """Language models of the Llama architecture on the accelerator.
 
-To read it, follow a model: `llama` (what it is), `gguf_model` and `safetensors_model` (its files), `smooth` and
-`quantize` (into int8), `golden_model` (what the int8 network computes), `chip_model` (the same on the accelerator),
-`check` (one against the other), `conversation` and `cli_llm` (a question and its answer).
+Read the files in the order in which a model passes them: `smooth` and `quantize` (to int8), `golden_model` (the int8
+network in numpy), `chip_model` (the same on the accelerator), `check` (compares the two), `conversation` (a question
+and its answer). The files of models are read by `tilewright_sim.nn.importers`.
 """
 
 from .answer_report import accuracy_table, live_line, report, summary, table, where_the_cycles_went

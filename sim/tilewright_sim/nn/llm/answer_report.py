@@ -1,4 +1,4 @@
-"""What ``tilewright llm`` says about an answer, as tables and as JSON."""
+"""The report of ``tilewright llm`` about an answer, as tables and as JSON."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ PHASES = ("prefill", "decode")
 
 
 def report(account: Account, clock: Clock) -> dict[str, Any]:
-    """Return the figures of both phases and of every kind of layer."""
+    """Return the measurements of both phases and of every kind of layer."""
     phases = {phase: _phase(account, phase, clock) for phase in PHASES if account.tokens.get(phase)}
     return {
         "config": account.config.model_dump(),
@@ -51,7 +51,7 @@ def _tally(account: Account, tally: Tally) -> dict[str, Any]:
 
 
 def live_line(account: Account, clock: Clock, answered: int, running: int = 0) -> str:
-    """Return where things stand, in a line; ``running`` cycles are not in the account yet."""
+    """Return the progress as one line; ``running`` cycles are not in the accounting yet."""
     total = account.total()
     cycles = total.cycles + running
     return (
@@ -61,7 +61,7 @@ def live_line(account: Account, clock: Clock, answered: int, running: int = 0) -
 
 
 def table(figures: dict[str, Any]) -> FigureTable:
-    """Return the figures of both phases as a table."""
+    """Return the measurements of both phases as a table."""
     made = FigureTable()
     for heading in ("", *figures["phases"]):
         made.add_column(heading, justify="right" if heading else "left")
@@ -93,9 +93,9 @@ def where_the_cycles_went(figures: dict[str, Any]) -> FigureTable:
 
 
 def summary(figures: dict[str, Any]) -> list[str]:
-    """Return what is said below the tables."""
+    """Return the lines below the tables."""
     clock, compared = figures["clock"], figures.get("compared")
-    lines = [f"clock: {clock['mhz']:g} MHz, {clock['origin']}"]
+    lines = [f"clock: {clock['mhz']:g} MHz ({clock['origin']})"]
     if compared is not None:
         lines.append(f"all {compared:,} sums of the hardware equal the golden model's")
     lines.append(
@@ -106,7 +106,7 @@ def summary(figures: dict[str, Any]) -> list[str]:
 
 
 def accuracy_table(found: dict[str, Comparison]) -> FigureTable:
-    """What int8 costs, text by text."""
+    """Return a table of the accuracy cost of int8, with a row for each text."""
     table = FigureTable(title="int8 against the weights of the file in float32", title_justify="left")
     table.add_column("text")
     for heading in ("tokens", "perplexity, float", "perplexity, int8", "change", "KL divergence", "equal top token"):

@@ -1,4 +1,4 @@
-"""Compare what the chip computes with the golden model, tensor by tensor, while it runs."""
+"""Compare every tensor that the chip computes with the golden model, while it runs."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,17 +16,17 @@ class MismatchError(TilewrightError):
 
 
 class CheckedModel:
-    """A chip whose every tensor is compared with the golden model's as soon as it is there.
+    """A chip whose tensors are compared with those of the golden model as soon as they are computed.
 
     Parameters
     ----------
     chip : ChipModel
-        Its ``observe`` is taken.
+        Its ``observe`` is replaced.
 
     Members
     -------
     compared : int
-        Sums that have been compared, and were equal.
+        Number of sums that were compared and were equal.
     """
 
     def __init__(self, chip: ChipModel):
@@ -37,19 +37,19 @@ class CheckedModel:
         chip.observe = self._compare
 
     def forward(self, tokens: list[int], *, logits: str = "last") -> NDArray[np.float32]:
-        """As `ChipModel.forward`, after the golden model.
+        """Run the golden model, then the chip; see `ChipModel.forward`.
 
         Raises
         ------
         MismatchError
-            On the first tensor that differs: it names the layer, the operation, the position and the values.
+            At the first tensor that differs: with the layer, the operation, the position and the values.
         """
         self._wanted.clear()
         self.golden.forward(tokens, logits=logits)
         result = self.chip.forward(tokens, logits=logits)
         if self._wanted:
             layer, name = next(iter(self._wanted))
-            raise MismatchError(f"layer {layer}, {name}: the hardware was never asked for it")
+            raise MismatchError(f"layer {layer}, {name}: the hardware did not compute it")
         return result
 
     def _keep(self, layer: int, name: str, sums: NDArray) -> None:
@@ -58,7 +58,7 @@ class CheckedModel:
     def _compare(self, layer: int, name: str, sums: NDArray) -> None:
         wanted = self._wanted.pop((layer, name))
         if sums.shape != wanted.shape:
-            raise MismatchError(f"layer {layer}, {name}: it is {list(sums.shape)}, and should be {list(wanted.shape)}")
+            raise MismatchError(f"layer {layer}, {name}: it is {list(sums.shape)}, it must be {list(wanted.shape)}")
         wrong = np.argwhere(sums != wanted)
         if len(wrong):
             place = tuple(map(int, wrong[0]))

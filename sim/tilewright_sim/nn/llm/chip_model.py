@@ -1,8 +1,7 @@
-"""The network on the accelerator: weights, keys and values in the device's memory, products as queued descriptors."""
+"""The network on the accelerator: weights, keys and values in the device's memory, products as descriptors."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from itertools import product
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,58 +9,55 @@ from numpy.typing import NDArray
 from tilewright.base import TilewrightError
 from tilewright_sim.host import (
     ALIGNMENT,
-    Descriptor,
     DeviceArray,
     DeviceView,
     RunResult,
     Runtime,
     Scratch,
-    depth_slices,
-    size_slices,
 )
 from tilewright_sim.nn import LlamaConfig
 
 from .cycle_accounting import Account
 from .golden_model import Observe
 from .host_ops import VectorOps, scaled
-from .prompt_blocks import MOST
+from .prompt_blocks import MAX_BLOCK
 from .quantize import Int8Model
 
 __all__ = ["ChipModel", "device_bytes"]
 
 _MARGIN = 1 << 17  # for the ring
 Ran = Callable[[str, int, RunResult], None]
-"""Is told of every submission: its kind, the layer, the result."""
+"""Called after every submission with its kind, the layer and the result."""
 _Trio = tuple[DeviceArray, DeviceArray, DeviceArray]
 
 
 class ChipModel:
-    """A model on the chip, with the keys and values of what it has read.
+    """A model on the chip, with the keys and values of the tokens that it has read.
 
-    A layer takes six submissions, one wherever something depends on results: queries, keys and values; scores of all
-    heads; probabilities by values of all heads; the output; gate and up; down. The products that the values come
-    from have their operands swapped, weights as A and activations as B: so they arrive transposed, as the last
-    product of attention needs them. Heads of queries that share one of keys are rows of one product.
+    A layer takes six submissions, because each depends on results of the previous one: queries, keys and values; scores
+    of all heads; probabilities times values of all heads; the output; gate and up; down. The product for the values has
+    its operands swapped, with weights as A and activations as B, so that its result is transposed, as the last product
+    of attention requires. Query heads that share a key head are rows of one product.
 
     Parameters
     ----------
     chip : Runtime
     model : Int8Model
     context : int
-        Most tokens that it will read.
+        Maximum number of tokens in all.
     block : int
-        Most tokens that it reads together.
+        Maximum number of tokens that it reads together.
     ops : VectorOps or None
-        What is done between the products; numpy on the host if None.
+        The operations between the products; numpy on the host if None.
     observe : Observe or None
-        Is told of every tensor that the hardware computes.
+        Called with every tensor that the hardware computes.
     ran : callable or None
-        Is told of every submission.
+        Called after every submission.
 
     Raises
     ------
     TilewrightError
-        If it does not fit into the device's memory.
+        If the model does not fit into the device's memory.
     """
 
     def __init__(
@@ -69,7 +65,7 @@ class ChipModel:
         chip: Runtime,
         model: Int8Model,
         context: int,
-        block: int = MOST,
+        block: int = MAX_BLOCK,
         ops: VectorOps | None = None,
         observe: Observe | None = None,
         ran: Ran | None = None,
@@ -100,7 +96,7 @@ class ChipModel:
         self._results = Scratch(chip, *_result_shape(config, context, block), np.int32)
 
     def forward(self, tokens: list[int], *, logits: str = "last") -> NDArray[np.float32]:
-        """Read tokens and return logits [rows, vocabulary], of the ``last`` token or of ``none``.
+        """Read tokens and return logits [rows, vocab], of the ``last`` token or of ``none``.
 
         Raises
         ------
@@ -116,14 +112,14 @@ class ChipModel:
         x = self._layers(tokens)
         self.length += len(tokens)
         if logits == "none":
-            result = np.empty((0, self.model.config.vocabulary), dtype=np.float32)
+            result = np.empty((0, self.model.config.vocab), dtype=np.float32)
         else:
             result = self._last(self._ops.norm(x[-1:], self.model.output_norm))
         self.account.read(self._phase, len(tokens), time.perf_counter() - start)
         return result
 
     def _layers(self, tokens: list[int]) -> NDArray[np.float32]:
-        """All layers, up to the last norm."""
+        """Run all layers, up to the last norm."""
         ops = self._ops
         positions = np.arange(self.length, self.length + len(tokens))
         x = self.model.embed(tokens)
@@ -135,7 +131,7 @@ class ChipModel:
         return x
 
     def _linear(self, kind: str, number: int, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """A layer with all its outputs in one product."""
+        """Run a linear layer, with all its outputs in one product."""
         values, scale = self._ops.quantize(x)
         weight = self._weights[number][kind]
         c = self._results.view(len(x), weight.shape[0])
@@ -148,7 +144,7 @@ class ChipModel:
 
     def _last(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         values, scale = self._ops.quantize(x)
-        c = self._results.view(1, self.model.config.vocabulary)
+        c = self._results.view(1, self.model.config.vocab)
         self._run("logits", len(self.model.layers), [(self._operands.put(values), self._logits_weight, c)])
         sums = c.numpy()
         self._tell(len(self.model.layers), "logits", sums)
@@ -184,7 +180,7 @@ class ChipModel:
         room = self._results.view(len(x) + config.kv_width, max(cut, len(x)))
         qk = DeviceView.of(room, slice(len(x)), slice(cut))
         v = DeviceView.of(room, slice(len(x), None), slice(len(x)))
-        # The values first: their rows are written one by one, which the longer product behind them hides.
+        # The values first: their rows are written one by one, during the longer product that follows.
         self._run("qkv", number, [(DeviceView.of(weight, slice(cut, None)), a, v),
                                   (a, DeviceView.of(weight, slice(cut)), qk)])  # fmt: skip
         parts = {
@@ -200,7 +196,7 @@ class ChipModel:
     def _keep(
         self, number: int, positions: NDArray[np.int64], keys: NDArray[np.int8], values: NDArray[np.int8]
     ) -> None:
-        """Put keys and values [tokens, kv_heads, head_width] into the device's memory."""
+        """Write keys and values [tokens, kv_heads, head_width] into the device's memory."""
         first, end = int(positions[0]), int(positions[-1]) + 1
         for head in range(self.model.config.kv_heads):
             rows = slice(head * self.context + first, head * self.context + end)
@@ -209,18 +205,18 @@ class ChipModel:
         columns.write(values.reshape(len(values), -1).T)
 
     def _key_head(self, number: int, head: int, end: int) -> DeviceView:
-        """Keys [end, head_width]."""
+        """Return the keys of a head, [end, head_width]."""
         return DeviceView.of(self._keys[number], slice(head * self.context, head * self.context + end))
 
     def _value_head(self, number: int, head: int, end: int) -> DeviceView:
-        """Values [head_width, end]."""
+        """Return the values of a head, [head_width, end]."""
         width = self.model.config.head_width
         return DeviceView.of(self._values[number], slice(head * width, (head + 1) * width), slice(end))
 
     def _by_head(
         self, kind: str, number: int, a: NDArray[np.int8], kept: Callable[[int, int, int], DeviceView], end: int
     ) -> NDArray[np.int32]:
-        """Products [heads, tokens, …] of all heads, those that share keys and values in one."""
+        """Return the products [heads, tokens, …] of all heads; heads that share keys and values are in one product."""
         config = self.model.config
         heads, tokens, k = a.shape
         left = self._operands.put(a.reshape(-1, k))
@@ -238,33 +234,19 @@ class ChipModel:
         return sums
 
     def _run(self, kind: str, number: int, products: Sequence[_Trio]) -> None:
-        descriptors = [descriptor for a, b, c in products for descriptor in self._descriptors(a, b, c)]
+        descriptors = [descriptor for a, b, c in products for descriptor in self.chip.descriptors(a, b, c)]
         run = self.chip.submit(descriptors, self.progress)
         self.account.add(self._phase, kind, [(*a.shape[:1], *b.shape) for a, b, _ in products], run)
         if self.ran:
             self.ran(kind, number, run)
-
-    def _descriptors(self, a: DeviceArray, b: DeviceArray, c: DeviceArray) -> Iterator[Descriptor]:
-        """One, or several where a size is more than one takes."""
-        config = self.chip.config
-        for rows, columns in product(size_slices(config, a.shape[0]), size_slices(config, b.shape[0])):
-            for part in depth_slices(config, b.shape[1]):
-                later = part.start > 0
-                yield self.chip.descriptor(
-                    DeviceView.of(a, rows, part),
-                    DeviceView.of(b, columns, part),
-                    DeviceView.of(c, rows, columns),
-                    accumulate=later,
-                    fences="c" if later else "",
-                )
 
     def _tell(self, layer: int, name: str, sums: NDArray) -> None:
         if self.observe:
             self.observe(layer, name, sums)
 
 
-def device_bytes(model: Int8Model, context: int, block: int = MOST, word_bytes: int = 64) -> int:
-    """Return how much of the device's memory a model takes at most, with room for so many tokens."""
+def device_bytes(model: Int8Model, context: int, block: int = MAX_BLOCK, word_bytes: int = 64) -> int:
+    """Return the maximum number of bytes that a model with this context takes of the device's memory."""
     config, block = model.config, min(block, context)
 
     def size(rows: int, row_bytes: int) -> int:
@@ -277,11 +259,11 @@ def device_bytes(model: Int8Model, context: int, block: int = MOST, word_bytes: 
 
 
 def _operand_shape(config: LlamaConfig, context: int, block: int) -> tuple[int, int]:
-    """Room for activations of a block, and for its probabilities."""
-    return config.heads * block, max(context, config.width, config.q_width, config.hidden, config.head_width)
+    """Return the shape of the memory for the activations of a block, or its probabilities."""
+    return config.heads * block, max(context, config.hidden, config.q_width, config.ffn, config.head_width)
 
 
 def _result_shape(config: LlamaConfig, context: int, block: int) -> tuple[int, int]:
-    """Room for the sums of a block, or for the logits of one token."""
-    widest = max(context, config.q_width + config.kv_width, 2 * config.hidden, config.width, block)
-    return max(config.heads * block, block + config.kv_width, -(-config.vocabulary // widest)), widest
+    """Return the shape of the memory for the sums of a block, or the logits of one token."""
+    widest = max(context, config.q_width + config.kv_width, 2 * config.ffn, config.hidden, block)
+    return max(config.heads * block, block + config.kv_width, -(-config.vocab // widest)), widest

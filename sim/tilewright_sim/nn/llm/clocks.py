@@ -1,4 +1,4 @@
-"""Clock frequencies that place and route has reached for whole accelerators."""
+"""Clock frequencies of whole accelerators, measured by place and route."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ _REACHED: dict[str, tuple[float, str]] = {
     "nano": (110.7, "place and route for ECP5-85k, speed 6: `tilewright fmax accelerator --preset nano --seeds 1`"),
     "small": (113.1, "place and route for ECP5-85k, speed 6: `tilewright fmax accelerator --preset small --seeds 1`"),
 }
-"""By preset: MHz, and how it was measured. What is not here has not been measured."""
+"""MHz by preset, and how it was measured. Other presets have not been measured."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Clock:
     mhz : float
     origin : str
     measured : bool
-        Place and route reached it for this very configuration.
+        Place and route reached it for exactly this configuration.
     """
 
     mhz: float
@@ -35,9 +35,9 @@ class Clock:
 
 
 def clock_of(config: AcceleratorConfig, mhz: float | None = None) -> Clock:
-    """Return the clock for a configuration: ``mhz`` if given, else what place and route reached, else an assumption."""
+    """Return the clock for a configuration: ``mhz`` if given, else the measured Fmax, else an assumption."""
     if mhz is not None:
-        return Clock(mhz, "as asked for", False)
+        return Clock(mhz, "as requested", False)
     for preset, (reached, origin) in _REACHED.items():
         if config == AcceleratorConfig.preset(preset):
             return Clock(reached, origin, True)

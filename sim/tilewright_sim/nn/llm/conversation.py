@@ -1,4 +1,4 @@
-"""A prompt, and its answer from the chip."""
+"""A prompt, and the answer of the model on the chip."""
 
 from collections.abc import Iterator
 
@@ -20,15 +20,15 @@ __all__ = ["Conversation"]
 
 
 class Conversation:
-    """Iterate over it to get the answer's text piece by piece.
+    """Answers a prompt: iterating yields the text of the answer, token by token.
 
     Parameters
     ----------
     chip : Simulator
     model : Int8Model
     prompt : list of int
-    most : int
-        Tokens of the longest answer.
+    max_tokens : int
+        Maximum number of tokens of the answer.
     check : bool
         Compare every tensor with the golden model.
     trace : bool
@@ -39,16 +39,16 @@ class Conversation:
     answer : list of int
         The tokens so far.
     text : str
-        All of what they say.
+        The text so far.
     doing : str
-        What is going on.
+        The current step.
     running : int
-        Cycles of the submission that runs now.
+        Cycles so far of the current submission.
 
     Raises
     ------
     TilewrightError
-        If the model does not fit into the device's memory; and while it runs, if the hardware fails or is wrong.
+        If the model does not fit into the device's memory; while iterating, if the hardware fails or is wrong.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Conversation:
         chip: Simulator,
         model: Int8Model,
         prompt: list[int],
-        most: int,
+        max_tokens: int,
         check: bool = False,
         trace: bool = False,
     ):
@@ -66,20 +66,20 @@ class Conversation:
         self.trace = TokenTrace(chip) if trace else None
         self._prompt = plan_blocks(chip.config, model.config, prompt)
         longest = max(map(len, self._prompt))
-        self._chip_model = ChipModel(chip, model, len(prompt) + most, longest, ran=self._ran)
+        self._chip_model = ChipModel(chip, model, len(prompt) + max_tokens, longest, ran=self._ran)
         self._chip_model.progress = self._progress
         self._checked = CheckedModel(self._chip_model) if check else None
-        self._most, self._end = most, model.tokenizer.end
+        self._max_tokens, self._end = max_tokens, model.tokenizer.end
         self._stream = TextStream(model.tokenizer)
 
     def __iter__(self) -> Iterator[str]:
-        for token in generate(self, self._prompt, self._most, self._end):
+        for token in generate(self, self._prompt, self._max_tokens, self._end):
             self.answer.append(token)
             yield self._stream.push(token)
         yield self._stream.rest()
 
     def forward(self, tokens: list[int], *, logits: str = "last") -> NDArray[np.float32]:
-        """Have the chip read tokens; see `ChipModel.forward`."""
+        """Let the chip read tokens; see `ChipModel.forward`."""
         result = (self._checked or self._chip_model).forward(tokens, logits=logits)
         if self.trace:
             self.trace.end_of_step(decoding=len(tokens) == 1)
@@ -87,12 +87,12 @@ class Conversation:
 
     @property
     def account(self) -> Account:
-        """Where the cycles went."""
+        """The accounting of the chip's cycles."""
         return self._chip_model.account
 
     @property
     def compared(self) -> int | None:
-        """Sums that were compared and are equal, if they are compared."""
+        """Number of sums that were compared and were equal; None without comparison."""
         return self._checked.compared if self._checked else None
 
     @property

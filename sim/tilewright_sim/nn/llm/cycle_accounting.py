@@ -1,4 +1,4 @@
-"""Where the chip's cycles went: by phase and kind of layer."""
+"""Accounting of the chip's cycles by phase and kind of layer."""
 
 import math
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ KINDS = {
     "down": "down",
     "logits": "output layer",
 }
-"""Kinds of submission, and what they are called."""
+"""Kinds of submissions, and their titles."""
 LINEAR = ("qkv", "output", "gate_up", "down")
 """The linear layers, which multiply weights with all tokens."""
 Product = tuple[int, int, int]
@@ -34,11 +34,11 @@ class Tally:
     cycles : int
         From doorbell to interrupt.
     words : int
-        Words of the bus that had to be read: A, B and descriptors, each once.
+        Minimum number of bus words to read: A, B and descriptors, each once.
     macs : int
     submissions, descriptors : int
     seconds : float
-        In the simulator.
+        Wall-clock time in the simulator.
     """
 
     cycles: int = 0
@@ -63,11 +63,11 @@ class Account:
     ----------
     config : AcceleratorConfig
     tallies : dict
-        By phase (``"prefill"`` or ``"decode"``) and kind (of `KINDS`).
+        `Tally` by phase (``"prefill"`` or ``"decode"``) and kind (of `KINDS`).
     tokens : dict
         Tokens read, by phase.
     seconds : dict
-        Wall-clock time by phase, with what the host does.
+        Wall-clock time by phase, including the host's work.
     """
 
     config: AcceleratorConfig
@@ -77,7 +77,7 @@ class Account:
     _unfinished: list[tuple[tuple[str, str], Tally]] = field(default_factory=list)
 
     def read(self, phase: str, tokens: int, seconds: float) -> None:
-        """Count tokens that have been read, to which all submissions so far belong."""
+        """Count tokens that have been read; all submissions so far belong to them."""
         self._unfinished.clear()
         self.tokens[phase] = self.tokens.get(phase, 0) + tokens
         self.seconds[phase] = self.seconds.get(phase, 0.0) + seconds
@@ -97,7 +97,7 @@ class Account:
         self._unfinished.append(((phase, kind), tally))
 
     def drop_unfinished(self) -> None:
-        """Forget the submissions of tokens that have not been read to their end."""
+        """Drop the submissions of unfinished tokens."""
         for key, tally in self._unfinished:
             self.tallies[key] -= tally
         self._unfinished.clear()
@@ -108,9 +108,9 @@ class Account:
         return sum(chosen, Tally())
 
     def bus_share(self, tally: Tally) -> float:
-        """Share of the cycles in which a word came that had to come: the bus roofline is 1."""
+        """Return the share of the bus roofline: the minimum number of bus words divided by the cycles."""
         return tally.words / max(tally.cycles, 1)
 
     def busy(self, tally: Tally) -> float:
-        """Share of all multipliers' cycles in which they worked: the multipliers' peak is 1."""
+        """Return the average share of the multipliers that work, from 0 to 1."""
         return tally.macs / (self.config.rows * self.config.cols * max(tally.cycles, 1))

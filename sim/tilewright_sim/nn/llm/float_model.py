@@ -1,4 +1,4 @@
-"""The network in float32, with the weights that its file has: what int8 is compared with."""
+"""The network in float32 with the weights of its file: the reference for the accuracy of int8."""
 
 from collections.abc import Callable, Iterator
 
@@ -20,8 +20,8 @@ class FloatModel:
 
     Parameters
     ----------
-    source : llama.Source
-        Its tensors are read and dequantized when they are needed, so that little memory is.
+    source : Source
+        Its tensors are read and dequantized on use, which needs little memory.
     """
 
     def __init__(self, source: Source):
@@ -33,9 +33,10 @@ class FloatModel:
     def forward(
         self, texts: list[list[int]], progress: Callable[[int, int], None] | None = None
     ) -> Iterator[NDArray[np.float32]]:
-        """Yield the logits [tokens, vocabulary] after each token, text by text.
+        """Yield the logits [tokens, vocab] after each token, text by text.
 
-        All texts go through a layer before the next is read; ``progress`` is told how many layers are done.
+        All texts go through a layer before the next layer is read; ``progress`` is called with the number of layers
+        done.
         """
         embedding = self.source.tensor("token_embd.weight")
         states = [embedding[text] for text in texts]
@@ -56,9 +57,9 @@ class FloatModel:
     def layer(
         self, x: NDArray[np.float32], weights: Weights, observe: Callable[[str, NDArray], None] | None = None
     ) -> NDArray[np.float32]:
-        """Return what a layer makes of a text [tokens, width].
+        """Return the output of a layer for a text [tokens, hidden].
 
-        ``observe`` is told what goes into ``attn_q``, ``ffn_gate`` and ``ffn_down``, [tokens, inputs].
+        ``observe`` is called with the inputs of ``attn_q``, ``ffn_gate`` and ``ffn_down``, [tokens, inputs].
         """
         config, ops, told = self.config, self._ops, observe or (lambda name, values: None)
         positions = np.arange(len(x))

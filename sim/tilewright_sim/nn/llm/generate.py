@@ -13,38 +13,38 @@ __all__ = ["Forward", "check_length", "generate"]
 
 
 class Forward(Protocol):
-    """A model that remembers what it has read: on the chip, checked, or golden."""
+    """A model that remembers the tokens it has read: on the chip, with or without check, or the golden model."""
 
     def forward(self, tokens: list[int], *, logits: str = "last") -> NDArray[np.float32]:
-        """Read tokens and return logits [rows, vocabulary], of the ``last`` token or of ``none``."""
+        """Read tokens and return logits [rows, vocab], of the ``last`` token or of ``none``."""
 
 
-def check_length(config: LlamaConfig, prompt: list[int], most: int) -> None:
-    """Raise `TilewrightError` if a prompt, and ``most`` tokens after it, are more than the model's context."""
+def check_length(config: LlamaConfig, prompt: list[int], max_tokens: int) -> None:
+    """Raise `TilewrightError` if a prompt and ``max_tokens`` more tokens are longer than the model's context."""
     if not prompt:
         raise TilewrightError("the prompt is empty")
     if len(prompt) >= config.context:
         raise TilewrightError(
             f"the prompt has {len(prompt):,} tokens, and the model's context only {config.context:,}: shorten it"
         )
-    if len(prompt) + most > config.context:
+    if len(prompt) + max_tokens > config.context:
         raise TilewrightError(
-            f"a prompt of {len(prompt):,} tokens and --max-tokens {most} are more than the model's context of "
+            f"a prompt of {len(prompt):,} tokens and --max-tokens {max_tokens} are more than the model's context of "
             f"{config.context:,}: use --max-tokens {config.context - len(prompt)}"
         )
 
 
-def generate(model: Forward, prompt: list[list[int]], most: int, end: int | None) -> Iterator[int]:
-    """Yield the likeliest tokens one after the other, up to ``most`` or before ``end``.
+def generate(model: Forward, prompt: list[list[int]], max_tokens: int, end: int | None) -> Iterator[int]:
+    """Yield the likeliest tokens one after the other: at most ``max_tokens``, ending before the token ``end``.
 
-    The prompt comes in the blocks in which it is read; only its last token goes through the output layer.
+    ``prompt`` is divided into the blocks in which it is read; only its last token goes through the output layer.
     """
     for place, part in enumerate(prompt, start=1):
         logits = model.forward(part, logits="last" if place == len(prompt) else "none")
-    for count in range(1, most + 1):
+    for count in range(1, max_tokens + 1):
         token = int(logits[0].argmax())
         if token == end:
             return
         yield token
-        if count < most:
+        if count < max_tokens:
             logits = model.forward([token])

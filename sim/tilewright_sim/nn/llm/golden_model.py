@@ -1,7 +1,7 @@
-"""The int8 network as it is defined, in numpy: what the chip must give, bit for bit.
+"""The definition of the int8 network, in numpy: the chip must compute the same, bit for bit.
 
-Nothing here knows of tiles, descriptors or the device's memory. A product's sums are exact integers; between the
-products are the operations of `host_ops`, float32, each row for itself.
+It is independent of tiles, descriptors and the device's memory. The sums of products are exact integers; the operations
+between the products are those of `host_ops`, in float32, on each row separately.
 """
 
 from collections.abc import Callable
@@ -17,19 +17,19 @@ from .quantize import Int8Model, Linear
 __all__ = ["GoldenModel", "Observe", "exact_product"]
 
 Observe = Callable[[int, str, NDArray], None]
-"""Is told of every tensor of sums: the layer (or the number of layers, for the last), the operation, the values.
+"""Called with every tensor of sums: layer (the number of layers, for the output layer), operation, values.
 
 The operations are ``queries`` [tokens, q_width], ``keys`` and ``values`` [tokens, kv_width], ``scores`` [heads, tokens,
-context], ``mixed`` [heads, tokens, head_width], ``output`` [tokens, width], ``gate`` and ``up`` [tokens, hidden],
-``down`` [tokens, width], ``logits`` [1, vocabulary]; all integers in the range of int32.
+context], ``mixed`` [heads, tokens, head_width], ``output`` [tokens, hidden], ``gate`` and ``up`` [tokens, ffn],
+``down`` [tokens, hidden], ``logits`` [1, vocab]; all integers in the range of int32.
 """
-_EXACT = 1024  # products of int8 whose sum is exact in float32: 1024 * 128 * 128 = 2**24
+_EXACT = 1024  # so many products of int8 have an exact sum in float32: 1024 * 128 * 128 = 2**24
 
 
 def exact_product(a: NDArray[np.int8], b: NDArray[np.int8]) -> NDArray[np.int32]:
     """Return ``a[..., M, K] · b[..., N, K]ᵀ`` as int32, exact.
 
-    Products of int8 are summed in float32, which has no rounding up to 2**24, and those sums in int32: this is as
+    Products of int8 are added in float32, which is exact up to 2**24, and these sums are added in int32: this is as
     exact as int64 and 50 times as fast. There is no overflow with K below 2**17.
     """
     if a.shape[-1] >= 1 << 17:
@@ -43,15 +43,15 @@ def exact_product(a: NDArray[np.int8], b: NDArray[np.int8]) -> NDArray[np.int32]
 
 
 class GoldenModel:
-    """A model with the keys and values of what it has read.
+    """A model with the keys and values of the tokens that it has read.
 
     Parameters
     ----------
     model : Int8Model
     context : int
-        Most tokens that it will read.
+        Maximum number of tokens in all.
     observe : Observe or None
-        Is told of every tensor of sums.
+        Called with every tensor of sums.
     """
 
     def __init__(self, model: Int8Model, context: int, observe: Observe | None = None):
@@ -68,7 +68,7 @@ class GoldenModel:
         self._value_scales = np.zeros(shape, dtype=np.float32)
 
     def forward(self, tokens: list[int], *, logits: str = "last") -> NDArray[np.float32]:
-        """Read tokens and return logits [rows, vocabulary]: of the ``last`` token, of ``all``, or of ``none``.
+        """Read tokens and return logits [rows, vocab]: of the ``last`` token, of ``all``, or of ``none``.
 
         Raises
         ------
@@ -88,7 +88,7 @@ class GoldenModel:
             x = ops.add(x, self._linear(number, ("down",), ops.gate(gate, up), layer.down))
         self.length += len(tokens)
         if logits == "none":
-            return np.empty((0, model.config.vocabulary), dtype=np.float32)
+            return np.empty((0, model.config.vocab), dtype=np.float32)
         x = ops.norm(x if logits == "all" else x[-1:], model.output_norm)
         return self._linear(len(model.layers), ("logits",), x, model.output)
 
@@ -116,7 +116,7 @@ class GoldenModel:
         self._key_scales[layer][:, positions] = k_scale[:, :, 0].T
         self._value_scales[layer][:, positions] = v_scale[:, :, 0].T
 
-        # Every head of queries with the head of keys and values that it shares: [heads, ...].
+        # The head of keys and values for every head of queries: [heads, ...].
         end = positions[-1] + 1
         keys, values, key_scales, value_scales = (
             np.repeat(kept[layer][:, :end], config.group, axis=0)

@@ -1,4 +1,4 @@
-"""What the host does between the products: everything that is not a matrix multiplication, in float32."""
+"""The host's operations between the products: everything except matrix multiplication, in float32."""
 
 from typing import Protocol
 
@@ -8,36 +8,36 @@ from numpy.typing import NDArray
 __all__ = ["HostOps", "Rotation", "VectorOps", "quantize_rows", "scaled"]
 
 Floats = NDArray[np.float32]
-MOST = np.float32(127)
+INT8_MAX = np.float32(127)
 
 
 class VectorOps(Protocol):
-    """The operations between the products. Hardware that takes some of them over implements these methods.
+    """The operations between the products; hardware for some of them would implement these methods.
 
-    A row is a token unless it says otherwise. Every row's result depends on that row only.
+    A row is a token unless stated otherwise. The result of a row depends only on that row.
     """
 
     def norm(self, x: Floats, weight: Floats) -> Floats:
-        """Return ``x / sqrt(mean(x²) + epsilon) * weight`` for rows of ``x`` [tokens, width]."""
+        """Return ``x / sqrt(mean(x²) + epsilon) * weight`` for rows of ``x`` [tokens, hidden]."""
 
     def rotate(self, x: Floats, positions: NDArray[np.int64]) -> Floats:
-        """Turn the pairs of elements of each head of ``x`` [tokens, heads, head_width] by their position's angles."""
+        """Rotate the pairs of elements of each head of ``x`` [tokens, heads, head_width] by their position's angles."""
 
     def softmax(self, scores: Floats, positions: NDArray[np.int64]) -> Floats:
-        """Return probabilities for scores [heads, tokens, context]; a token sees positions up to its own."""
+        """Return the softmax of scores [heads, tokens, context]; a token sees positions up to its own."""
 
     def gate(self, gate: Floats, up: Floats) -> Floats:
         """Return ``silu(gate) * up``."""
 
     def add(self, x: Floats, y: Floats) -> Floats:
-        """Return the sum: the residual."""
+        """Return the sum of two tensors, for the residual stream."""
 
     def quantize(self, x: Floats) -> tuple[NDArray[np.int8], Floats]:
         """Return int8 and a scale for each row, along the last axis: see `quantize_rows`."""
 
 
 class Rotation:
-    """The angles of the rotary embedding, in float64 until their sines and cosines.
+    """The angles of the rotary embedding; their sines and cosines are computed in float64.
 
     Parameters
     ----------
@@ -101,20 +101,20 @@ class HostOps:
 
 
 def quantize_rows(x: Floats) -> tuple[NDArray[np.int8], Floats]:
-    """Return int8 from -127 to 127, to the nearest with ties to even, and scales: ``x ≈ int8 * scale``.
+    """Return int8 from -127 to 127, rounded to nearest with ties to even, and scales: ``x ≈ int8 * scale``.
 
-    The scale is the largest magnitude along the last axis over 127, and that axis is kept with a length of 1; a row
-    of zeros has the scale 0.
+    The scale is the largest magnitude along the last axis divided by 127; the axis stays, with length 1. A row of zeros
+    has the scale 0.
     """
     largest = np.abs(x).max(axis=-1, keepdims=True)
-    scale = (largest / MOST).astype(np.float32)
-    inverse = np.divide(MOST, largest, out=np.zeros_like(largest), where=largest > np.float32(1e-30))
-    values = np.clip(np.rint(x * inverse), -MOST, MOST)
+    scale = (largest / INT8_MAX).astype(np.float32)
+    inverse = np.divide(INT8_MAX, largest, out=np.zeros_like(largest), where=largest > np.float32(1e-30))
+    values = np.clip(np.rint(x * inverse), -INT8_MAX, INT8_MAX)
     return values.astype(np.int8), scale
 
 
 def scaled(sums: NDArray[np.int32], *scales: Floats | np.float32) -> Floats:
-    """Return sums of products of int8 as what they stand for: times a scale, and then the next, broadcast."""
+    """Return the real values of sums of int8 products: multiplied by each of the scales, with broadcasting."""
     values = sums.astype(np.float32)
     for scale in scales:
         values = values * scale

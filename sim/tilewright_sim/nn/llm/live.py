@@ -1,4 +1,4 @@
-"""An answer while it comes: its text, and a line that says where things stand."""
+"""Display of an answer while it is computed: its text, and a line with the progress."""
 
 import time
 from collections.abc import Callable
@@ -16,8 +16,8 @@ __all__ = ["LiveAnswer"]
 class LiveAnswer:
     """Shows an answer token by token.
 
-    On a terminal the line stands below the text and vanishes in the end. Otherwise the text goes to standard output
-    piece by piece, and the line to standard error if that is a terminal.
+    On a terminal the line is below the text and is removed at the end. Otherwise the text goes to standard output token
+    by token, and the line to standard error if that is a terminal.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class LiveAnswer:
             click.echo(self.text if self._together else "")
 
     def add(self, text: str) -> None:
-        """Show more of the answer."""
+        """Append text to the answer."""
         self.text += text
         if not self.quiet and not self._together:
             click.echo(text, nl=False)

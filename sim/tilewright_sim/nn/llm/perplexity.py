@@ -1,4 +1,4 @@
-"""What int8 costs: the int8 network against the float model, token by token, on the same texts."""
+"""The accuracy cost of int8: the int8 network against the float model, token by token, on the same texts."""
 
 import math
 from collections.abc import Callable
@@ -17,15 +17,15 @@ from .quantize import Int8Model
 __all__ = ["BATCH", "TEXTS", "Comparison", "Mean", "compare", "public_text"]
 
 BATCH = 64
-"""Tokens whose mean is one observation for the standard errors: neighbours in a text are not independent."""
+"""Number of tokens whose mean is one observation for the standard errors: adjacent tokens are not independent."""
 TEXTS = {
     "memorised": ("founding.txt", "public-domain text that models have read many times"),
     "unseen": ("harbour.txt", "a story written for this project, which no model has read"),
 }
-"""The texts of the project: file, and what it is."""
+"""The texts of the project: file and description."""
 
 Progress = Callable[[str, int, int], None]
-"""Called with what is done, how much of it, and how much there is."""
+"""Called with the current step, the amount done and the total amount."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Mean:
 
     @classmethod
     def of(cls, values: NDArray[np.float64]) -> "Mean":
-        """Return the mean of all; the error leaves out an incomplete last batch, and is nan with fewer than two."""
+        """Return the mean of all values; the error ignores an incomplete last batch, and is nan below two batches."""
         count = len(values) // BATCH
         error = math.nan
         if count > 1:
@@ -46,7 +46,7 @@ class Mean:
         return cls(float(values.mean()), error)
 
     def exp(self) -> "Mean":
-        """The exponential, its error to first order."""
+        """The exponential of the mean, with its error to first order."""
         value = math.exp(self.value)
         return Mean(value, value * self.error)
 
@@ -58,17 +58,17 @@ class Comparison:
     Parameters
     ----------
     tokens : int
-        Tokens that were predicted.
+        Number of tokens that were predicted.
     window : int
-        The text is cut into parts of so many tokens, each read on its own.
+        Length in tokens of the parts of the text, which are read independently.
     of_float, of_int8 : Mean
         Perplexities.
     ratio : Mean
-        Perplexity of int8 by that of float, from the differences token by token.
+        Perplexity of int8 divided by that of float, from the differences for each token.
     divergence : Mean
         Kullback-Leibler divergence of the int8 prediction from the float one, in nats.
     equal_top : Mean
-        Share of positions at which both find the same token the likeliest.
+        Share of positions at which both have the same likeliest token.
     """
 
     tokens: int
@@ -81,7 +81,7 @@ class Comparison:
 
     @property
     def cost(self) -> float:
-        """By which share int8 raises the perplexity."""
+        """Relative increase of the perplexity by int8."""
         return self.ratio.value - 1
 
 
@@ -95,7 +95,7 @@ def compare(
 ) -> Comparison:
     """Compare a model in float32 with its int8 network, both in numpy.
 
-    The first token of each window is given; all others are predicted from those before.
+    The first token of each window is given; each other token is predicted from the previous ones.
     """
     told = progress or (lambda what, done, total: None)
     windows = [tokens[start : start + window] for start in range(0, len(tokens), window)]
@@ -119,7 +119,7 @@ def compare(
 
 
 def _columns(logits: NDArray[np.float32], int8: NDArray[np.float32], tokens: list[int]) -> NDArray[np.float64]:
-    """For each token: -log of its probability in float and in int8, the divergence, and whether the top is equal."""
+    """Return for each token: -log of its probability in float and in int8, the divergence, whether the top is equal."""
     rows = []
     for a, b, token in zip(logits, int8, tokens, strict=True):
         p, q = _log_softmax(a), _log_softmax(b)

@@ -1,4 +1,4 @@
-"""Weights as int8, one scale for each output channel, made once for a file, and kept in the user's cache."""
+"""Quantization of weights to int8, with one scale for each output channel; the result is cached."""
 
 import hashlib
 import json
@@ -19,14 +19,14 @@ from tilewright_sim.nn.importers import GgufModel, SafetensorsModel, Source, Tok
 
 from .float_model import FloatModel
 from .host_ops import HostOps, Rotation, quantize_rows
-from .smooth import MOST_TOKENS, calibration_text, smooth
+from .smooth import MAX_TOKENS, calibration_text, smooth
 
 __all__ = ["Int8Layer", "Int8Model", "Linear", "load_model", "open_source", "quantize_model"]
 
-FORMAT = 3
-"""Of what is kept in the cache: counts up whenever that changes."""
+FORMAT = 4
+"""Version of the format of cached models."""
 Progress = Callable[[int, int], None]
-"""Is told how many layers are done, and how many there are."""
+"""Called with the number of layers done and the number of all layers."""
 _PARTS = ("qkv", "output", "gate_up", "down")
 
 
@@ -39,14 +39,14 @@ class Linear:
 
     @classmethod
     def of(cls, *weights: NDArray[np.float32]) -> "Linear":
-        """Quantize one weight, or several with the same inputs, one below the other."""
+        """Quantize one weight, or the concatenation of several with the same inputs."""
         values, scales = quantize_rows(np.concatenate(weights))
         return cls(values, scales[:, 0])
 
 
 @dataclass(frozen=True)
 class Int8Layer:
-    """A layer: queries, keys and values in one, and so the gate and what it lets through."""
+    """A layer of the network; queries, keys and values are one linear layer, and so are gate and up."""
 
     attention_norm: NDArray[np.float32]
     feed_forward_norm: NDArray[np.float32]
@@ -70,11 +70,11 @@ class Int8Model:
     config : LlamaConfig
     tokenizer : Tokenizer
     embedding : Linear
-        ``weight`` [vocabulary, width]: a row is the start of a token.
+        ``weight`` [vocab, hidden]: a row for each token.
     layers : list of Int8Layer
-    output_norm : float32 array [width]
+    output_norm : float32 array [hidden]
     output : Linear
-        The last layer; the same object as ``embedding`` if they are tied.
+        The output layer; the same object as ``embedding`` if they are tied.
     rope_factors : float32 array [head_width / 2] or None
     """
 
@@ -87,11 +87,11 @@ class Int8Model:
     rope_factors: NDArray[np.float32] | None
 
     def embed(self, tokens: list[int]) -> NDArray[np.float32]:
-        """Return the start of each token, [tokens, width]."""
+        """Return the embeddings of tokens, [tokens, hidden]."""
         return self.embedding.weight[tokens].astype(np.float32) * self.embedding.scale[tokens][:, None]
 
     def host_ops(self) -> HostOps:
-        """Return what the host does for this model."""
+        """Return the host's operations for this model."""
         return HostOps(self.config.epsilon, Rotation(self.config.head_width, self.config.rope_base, self.rope_factors))
 
 
@@ -101,7 +101,7 @@ def open_source(path: Path) -> Source:
     Raises
     ------
     TilewrightError
-        If there is none, or it is not what it should be.
+        If the file does not exist, or is invalid.
     """
     if not path.exists():
         raise TilewrightError(f"there is no file {path}: give a GGUF file, or run `tilewright model fetch smollm2`")
@@ -113,17 +113,17 @@ def open_source(path: Path) -> Source:
 def quantize_model(source: Source, progress: Progress | None = None) -> Int8Model:
     """Quantize all weights of a model, layer by layer.
 
-    The float model reads `smooth.calibration_text` meanwhile, and each layer is smoothed for what it saw.
+    The float model reads `smooth.calibration_text`, and each layer is smoothed for the activations of that text.
     """
     config = source.config
     tokenizer = Tokenizer.build(source.tokenizer())
-    if tokenizer.inner.get_vocab_size() > config.vocabulary:
+    if tokenizer.inner.get_vocab_size() > config.vocab:
         raise TilewrightError(
             f"the model's tokenizer has {tokenizer.inner.get_vocab_size():,} tokens, the model only "
-            f"{config.vocabulary:,}: they do not belong together"
+            f"{config.vocab:,}: they do not belong together"
         )
     floats, embeddings = FloatModel(source), source.tensor("token_embd.weight")
-    x = embeddings[tokenizer.encode(calibration_text())[: min(MOST_TOKENS, config.context)]]
+    x = embeddings[tokenizer.encode(calibration_text())[: min(MAX_TOKENS, config.context)]]
     embedding = Linear.of(embeddings)
     layers = []
     for number in range(config.layers):
@@ -156,18 +156,18 @@ def _int8_layer(weights: dict[str, NDArray[np.float32]]) -> Int8Layer:
 def load_model(path: Path, progress: Progress | None = None) -> Int8Model:
     """Return the quantized model of a file, from the cache if it was quantized before.
 
-    What is kept is found by the content of the file, so a file that changes is quantized again.
+    The key in the cache is a hash of the file's contents, so a changed file is quantized again.
 
     Raises
     ------
     TilewrightError
-        If the file is not what it should be.
+        If the file is invalid.
     """
     if not path.exists():
         open_source(path)
     kept = cache_folder() / "models" / f"int8-{FORMAT}-{_digest(path)}.npz"
     if kept.exists():
-        with suppress(OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):  # damaged: made again
+        with suppress(OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):  # damaged
             return _read(kept)
     model = quantize_model(open_source(path), progress)
     _write(kept, model)
@@ -209,7 +209,7 @@ def _write(path: Path, model: Int8Model) -> None:
             np.savez(whole, **arrays)  # type: ignore[arg-type]  # its other arguments are not among the names
             whole.replace(path)
     except OSError as error:
-        raise TilewrightError(f"cannot keep the quantized model in {path.parent}: {error.strerror}") from None
+        raise TilewrightError(f"cannot write the quantized model to {path.parent}: {error.strerror}") from None
 
 
 def _read(path: Path) -> Int8Model:

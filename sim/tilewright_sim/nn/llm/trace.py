@@ -1,4 +1,4 @@
-"""A token as a picture: what engines and bus did, and for which layer, for Perfetto."""
+"""A trace of one token for Perfetto: the activity of engines and bus, and the layers."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from .cycle_accounting import KINDS
 __all__ = ["TokenTrace"]
 
 EVENTS = 400_000
-"""Most events of a token; what comes later is left out, but for the layers."""
+"""Maximum number of events of a token; later ones are omitted, except for layers."""
 
 
 class TokenTrace:
@@ -21,7 +21,7 @@ class TokenTrace:
     Parameters
     ----------
     chip : Simulator
-        With ``events``.
+        With ``events`` above 0.
     """
 
     def __init__(self, chip: Simulator):
@@ -31,12 +31,12 @@ class TokenTrace:
         self._complete = False
 
     def ran(self, kind: str, layer: int, run: RunResult) -> None:
-        """To be told of every submission."""
+        """Callback for every submission."""
         start = self.chip.simulated.doorbells[0]
         self._spans.append((f"layer {layer}: {KINDS[kind]}", start, start + run.cycles))
 
     def end_of_step(self, decoding: bool) -> None:
-        """To be told after every block of tokens."""
+        """Callback after every block of tokens."""
         events = self.chip.simulated.take_events()
         spans, self._spans = self._spans, []
         if self._complete or not spans:
@@ -56,7 +56,7 @@ class TokenTrace:
         ]
 
     def write(self, path: Path) -> None:
-        """Write it.
+        """Write the trace to a file.
 
         Raises
         ------

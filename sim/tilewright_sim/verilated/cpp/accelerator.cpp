@@ -20,7 +20,7 @@ constexpr int TIMED_OUT = 4;           // beside the four responses of AXI4-Lite
 
 extern "C" {
 
-// All of 64 bits, as `simulated_device.py` has them.
+// All members have 64 bits; the same structure is in `device.py`.
 struct Settings {
     uint64_t base, size, read_latency, write_latency, numerator, denominator, shared, capacity, seed;
     uint64_t stall[axi::CHANNELS];
@@ -149,7 +149,7 @@ struct Accelerator {
         ++memory.cycle;
     }
 
-    // One beat at a time, read or written: whoever did not have the last one goes first.
+    // One beat at a time, read or written; the direction that did not have the last one goes first.
     void drive_shared() {
         const bool write = top->m_axi_wvalid && (!write_was_last || !reads->wants());
         axi::Budget none{0, 1, 0};
@@ -183,7 +183,7 @@ struct Accelerator {
         mark(ENGINES + axi::B, state(t.m_axi_bvalid, t.m_axi_bready), memory.cycle);
     }
 
-    // For a trace the register ENGINES is read again and again, which holds nothing up.
+    // For a trace the register ENGINES is read all the time, which does not slow the accelerator down.
     void ask_engines(bool more) {
         if (!reading_engines && more) {
             top->s_axil_araddr = settings.engines_register;

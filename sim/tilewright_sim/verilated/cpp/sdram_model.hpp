@@ -1,8 +1,8 @@
-// A single-data-rate SDRAM chip for verilated designs, which checks every rule of its datasheet; the same rules, in the
-// same order, as sdram_model.py, which says what they are.
+// Model of a single-data-rate SDRAM chip for verilated designs that checks every rule of its datasheet: the same rules,
+// in the same order, as `tilewright_sim/models/sdram.py`, which documents them.
 //
-// Call `clock` once for each rising edge, with the pins as they are before it; what it returns are the data pins until
-// the next edge. The first violation stays in `violation`, with its clock; nothing else is checked then.
+// Call `clock` once for each rising edge, with the pins before the edge; it returns the data pins until the next edge.
+// The first violation stays in `violation`, with its clock; nothing else is checked after it.
 #pragma once
 
 #include <algorithm>
@@ -51,7 +51,7 @@ public:
         return read_data(pins);
     }
 
-    // Bytes by address, as the controller lays them out: row, bank, column, byte. Without a write they are 0.
+    // Returns bytes by the controller's addresses: row, bank, column, byte. Unwritten bytes are 0.
     uint8_t& byte(uint64_t address) {
         const uint64_t row_bytes = uint64_t(1) << (figures.col_bits + (figures.dq_bits == 32 ? 2 : figures.dq_bits == 16));
         const uint64_t pages = uint64_t(1) << (figures.row_bits + figures.bank_bits);

@@ -24,7 +24,7 @@ def test_a_row_has_the_target_beside_the_result(met, says):
     ]
 
 
-def test_a_table_replaces_only_what_stands_between_its_marks():
+def test_a_table_replaces_only_the_text_between_its_marks():
     page = "# Tile\n\n<!-- bench tile -->\nold\n<!-- end tile -->\n\n<!-- bench dma -->\nkept\n<!-- end dma -->\n"
     once = update_page(page, "tile", "| new |")
     assert once == page.replace("\nold\n", "\n\n| new |\n\n")

@@ -1,4 +1,4 @@
-"""The command ``explore``: its files, its mistakes, and that neither Ctrl-C nor a dead worker costs a result."""
+"""The command ``explore``: its files, its errors, and that neither Ctrl-C nor a dead worker loses a result."""
 
 import csv
 import json
@@ -100,7 +100,7 @@ def test_a_mistake_writes_nothing(arguments, says, home, in_process):
 
 
 @pytest.mark.parametrize("scheduler", ["tcp://127.0.0.1:9", "nonsense://x"])
-def test_a_scheduler_that_is_not_there_is_a_mistake_of_one_line(scheduler, home, monkeypatch):
+def test_an_unreachable_scheduler_is_a_mistake_of_one_line(scheduler, home, monkeypatch):
     monkeypatch.setattr("tilewright_sim.explore.run._PATIENCE", 0.2)
     (home / "out").mkdir(exist_ok=True)
     (home / "out" / "points.csv").write_text("earlier")
@@ -124,7 +124,7 @@ def test_points_are_measured_once_and_kept(home, in_process):
     assert "100 MHz, as none was given" in exploration["about"]
 
 
-def test_a_point_that_fails_costs_only_itself(home, in_process, monkeypatch):
+def test_a_failing_point_does_not_affect_others(home, in_process, monkeypatch):
     monkeypatch.setattr(
         explore_cli, "measure", lambda task: Outcome({} if task.config.dot == 2 else {"cycles": []}, "no")
     )
@@ -133,7 +133,7 @@ def test_a_point_that_fails_costs_only_itself(home, in_process, monkeypatch):
 
 
 @pytest.mark.parametrize(("rows", "states"), [("2,8,16", ["measured", "failed", "failed"]), ("8,16", ["failed"] * 2)])
-def test_what_does_not_fit_says_by_how_much_and_the_rest_is_measured(rows, states, home, in_process, monkeypatch):
+def test_a_point_that_does_not_fit_says_by_how_much(rows, states, home, in_process, monkeypatch):
     def areas(flow):
         total = Area(lut4=1000 * flow.config.rows, carry=0, ff=9, dsp=0, bram=0, multipliers=4)
         return ModuleAreas(total, 0, [])
@@ -151,7 +151,7 @@ def test_what_does_not_fit_says_by_how_much_and_the_rest_is_measured(rows, state
     assert [point["status"] for point in points] == states
 
 
-def test_an_interrupt_in_the_middle_writes_what_is_known_and_the_next_run_goes_on(home, in_process, monkeypatch):
+def test_an_interrupt_writes_the_results_so_far_and_the_next_run_continues(home, in_process, monkeypatch):
     right = explore_cli.measure
 
     def interrupted(task):

@@ -26,7 +26,7 @@ from tilewright_sim.models.cycles import Bus, Gemm, estimate
         (["gemm", "A.npy", "B.npy", "--bias", "A.npy"], "bias is int8 [4, 8]"),
         (["gemm", "A.npy", "B.npy", "--scale", "nan"], "a scale must be"),
         (["gemm", "A.npy", "B.npy", "--scale", "missing.npy"], "cannot read missing.npy"),
-        (["gemm", "A.npy", "B.npy", "--zero-point", "3"], "--zero-point is of an int8 result"),
+        (["gemm", "A.npy", "B.npy", "--zero-point", "3"], "--zero-point needs an int8 result"),
         (["gemm", "A.npy", "B.npy", "--result", "int8", "--zero-point", "300"], "300 is not in the range"),
         (["gemm", "--random", "4x4"], "write it as MxNxK"),
         (["gemm", "--random", "0x4x4"], "write it as MxNxK"),
@@ -71,7 +71,7 @@ def test_a_missing_compiler_is_named(tmp_path):
     )
 
 
-def test_estimate_says_cycles_and_what_bounds_them(tmp_path):
+def test_estimate_prints_cycles_and_their_lower_bound(tmp_path):
     arguments = ["estimate", "512x512x512", "--result", "int8", "--preset", "base", "--latency", "64"]
     want = estimate(AcceleratorConfig.preset("base"), [Gemm(m=512, n=512, k=512)], Bus(latency=64))
     plain, as_json = (tilewright(*arguments, *more, folder=tmp_path) for more in ([], ["--json"]))
@@ -98,7 +98,7 @@ def test_gemm_multiplies_files_and_shows_where_the_time_went(tmp_path):
     assert reads == figures["counters"]["read_words"]
 
 
-def test_gemm_alone_runs_a_small_one_and_says_what_could_be_asked(tmp_path):
+def test_gemm_without_arguments_runs_a_small_example_and_lists_more(tmp_path):
     done = tilewright("gemm", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "C[64, 64] int32, K = 64:" in done.stdout

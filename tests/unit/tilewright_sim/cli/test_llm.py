@@ -40,7 +40,7 @@ def folder(tmp_path_factory):
     [
         (["llm"], "Missing argument 'PROMPT'"),
         ([*LLM, "--model", "missing.gguf"], "there is no file missing.gguf"),
-        ([*LLM, "--model", "text.gguf"], "text.gguf is no GGUF file"),
+        ([*LLM, "--model", "text.gguf"], "text.gguf is not a GGUF file"),
         ([*LLM, "--model", "half.gguf"], "half.gguf is damaged or incomplete"),
         ([*LLM, "--model", "mamba.gguf"], "architecture 'mamba'"),
         ([*LLM, "--model", "empty"], "there is no file *.safetensors in empty"),
@@ -51,7 +51,7 @@ def folder(tmp_path_factory):
         ([*LLM, "--set", "addr_bits=12"], "addr_bits = 12: must be 16 to 64"),
         (
             [*LLM, "--max-tokens", "5", "--memory", "2", "--set", "addr_bits=20", "--set", "stride_bits=19"],
-            "out of reach",
+            "does not fit into addr_bits = 20",
         ),
         ([*LLM, "--freq", "0"], "0.0 is not in the range"),
         ([*LLM, "--trace", "nowhere/t.json"], "there is no folder nowhere"),
@@ -81,7 +81,7 @@ def test_a_model_larger_than_the_devices_memory_is_refused(folder, tmp_path):
     assert "bytes on the device, whose memory has 1,048,576: give it more memory" in done.stderr
 
 
-def test_a_model_that_was_never_fetched_says_how(folder, tmp_path):
+def test_the_error_for_a_model_that_was_not_fetched_names_the_command(folder, tmp_path):
     done = tilewright("llm", "x", folder=folder, TILEWRIGHT_CACHE=str(tmp_path))
     assert done.returncode == 2
     assert "the model smollm2 is not here yet: run `tilewright model fetch smollm2`" in done.stderr
@@ -127,7 +127,7 @@ def test_json_and_trace_hold_all_figures(folder):
     assert figures["cycles"] == prefill["cycles"] + decode["cycles"]
     assert decode["cycles"] == sum(kind["cycles"] for kind in decode["kinds"].values())
     assert decode["tokens_per_second"] == pytest.approx(50e6 * 2 / decode["cycles"])
-    assert figures["clock"] == {"mhz": 50.0, "origin": "as asked for", "measured": False}
+    assert figures["clock"] == {"mhz": 50.0, "origin": "as requested", "measured": False}
     events = json.loads((folder / "run.json").read_text())["traceEvents"]
     layers = [event for event in events if event["name"].startswith("layer ")]
     assert len(layers) == 6 * tiny_llama.CONFIG.layers + 1  # one token that was decoded
@@ -170,7 +170,7 @@ def test_an_interrupt_ends_with_the_summary(folder):
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])
-def test_json_of_what_there_is_comes_after_any_signal_that_ends_it(name, folder):
+def test_partial_json_is_printed_after_any_signal_that_ends_it(name, folder):
     code = (
         "import os, signal, sys; from tilewright_sim.cli.main import main\n"
         "from tilewright_sim.nn.llm.live import LiveAnswer\n"
@@ -202,7 +202,7 @@ def account():
     return made, run
 
 
-def test_words_are_those_that_must_be_read_once():
+def test_counted_words_are_those_that_must_be_read():
     """By hand, on a bus of 4 bytes: (4 + 8) rows of 3 words and a descriptor of 16; 2 · (1 + 1) words and 2 · 16."""
     made, _ = account()
     assert made.total(kinds=("qkv",)) == Tally(100, 36 + 16, 320, 1, 1, 0.5)

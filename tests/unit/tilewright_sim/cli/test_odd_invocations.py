@@ -168,7 +168,7 @@ CONTRADICTIONS = [
     ["report", "tile", "--liberty", "ok.npy"], ["scale", "--transformer", "gpt2", "--queue", "3"],
     ["gemm", "--scale", "1", "--result", "int32"],
     ["estimate", "1x1x1", "--bandwidth", "1e-320"], ["explore", "tile", "--sweep", "dot=1", "--seeds", "3"],
-    ["explore", "tile"], ["explore", "dma-reader"], ["scale", "--gemm", "4x4x4", "--tile-report", "nested.json"],
+    ["explore", "tile"], ["explore", "dma-reader"], ["scale", "--gemm", "4x4x4", "--core-report", "nested.json"],
     ["demo", "--board-sim", "--preset", "small"], ["generate", "nothing"], ["nothing"], [LONG], ["\x1b[31m"],
     ["gemm", "--trace", "folder"], ["generate", "tile", "-o", "ok.npy"], ["generate", "tile", "-o", "ok.npy/deeper"],
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""The command line reads as if one hand wrote it: options, help, examples and completion."""
+"""The command line is consistent: options, help, examples and completion."""
 
 import re
 import shlex

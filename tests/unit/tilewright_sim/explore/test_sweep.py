@@ -1,4 +1,4 @@
-"""Exploration in parts: the points of a sweep, the front, the cache, what binds, the rows."""
+"""The parts of an exploration: the points of a sweep, the front, the cache, the bottleneck, the rows."""
 
 import csv
 import io
@@ -106,7 +106,7 @@ def test_the_front_is_that_of_brute_force(points):
         ({}, (1, 8, 8), "latency"),
     ],
 )
-def test_the_knob_that_binds_is_the_one_that_was_made_too_small(settings, shape, knob):
+def test_the_bottleneck_is_the_knob_that_was_made_too_small(settings, shape, knob):
     config = AcceleratorConfig(**SMALL | settings)
     assert binding(config, shape, BUS, use(config, shape, BUS)).knob == knob
 
@@ -117,7 +117,7 @@ def test_a_tile_is_bound_by_its_multipliers_or_by_the_words_of_weights(shape, kn
     assert binding(config, shape, BUS, use(config, shape, BUS)).knob == knob
 
 
-def test_doubling_the_knob_that_binds_saves_what_is_said():
+def test_doubling_the_bottleneck_saves_the_reported_cycles():
     config, shape = AcceleratorConfig(**SMALL | {"outstanding": 1}), (1, 512, 512)
     found = use(config, shape, BUS)
     said = binding(config, shape, BUS, found).reason
@@ -160,7 +160,7 @@ def task(number: int = 1, **changes) -> Task:
     return Task(**given | changes)
 
 
-def test_the_cache_knows_a_result_by_all_that_it_depends_on(tmp_path):
+def test_the_key_of_a_cached_result_is_all_that_it_depends_on(tmp_path):
     cache, known = Cache(tmp_path), {"area": {"total": {"lut4": 5}}, "cycles": []}
     cache.store(task(), known)
     assert cache.load(task()) == known
@@ -171,7 +171,7 @@ def test_the_cache_knows_a_result_by_all_that_it_depends_on(tmp_path):
     assert cache.load(task(2)) == cache.load(task(digest="2")) == {}
 
 
-def test_each_part_is_of_the_options_that_it_depends_on(tmp_path):
+def test_the_key_of_a_part_has_only_its_own_options(tmp_path):
     """Of an FPGA only timing depends on the clock that is asked for; standard cells are chosen for it."""
     (tmp_path / "cells.lib").write_text("1")
     fpga, asic = ReportTarget.parse("ecp5"), ReportTarget.parse("asic", [tmp_path / "cells.lib"])
@@ -186,7 +186,7 @@ def test_each_part_is_of_the_options_that_it_depends_on(tmp_path):
     assert [differs(asic, part, bus=Bus(latency=9)) for part in measure.PARTS] == [False, False, True, True]
 
 
-def test_the_report_is_asked_for_what_the_task_says(monkeypatch):
+def test_the_task_determines_the_arguments_of_the_report(monkeypatch):
     asked = {}
 
     def report_measure(*_, **options):
@@ -216,7 +216,7 @@ def test_a_damaged_file_in_the_cache_counts_as_none(tmp_path):
     assert cache.load(task()) == {"area": {}, "cycles": []}
 
 
-def test_a_cache_that_cannot_be_made_is_said_so(tmp_path):
+def test_an_unwritable_cache_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(TilewrightError, match="TILEWRIGHT_CACHE"):
         Cache(tmp_path / "file" / "cache")
@@ -225,7 +225,7 @@ def test_a_cache_that_cannot_be_made_is_said_so(tmp_path):
 def test_a_worker_with_another_generator_measures_nothing():
     found = measure.measure(task(digest="other"))
     assert found.fatal
-    assert "another tilewright" in found.error
+    assert "another version of tilewright" in found.error
     assert not found.parts
 
 
@@ -268,7 +268,7 @@ def explored() -> Exploration:
     return results
 
 
-def test_rows_tell_the_front_the_clock_and_what_binds():
+def test_rows_have_the_front_the_clock_and_the_bottleneck():
     rows = explored().rows()
     assert [(row.number, row.status, row.front) for row in rows] == [
         (1, "measured", True), (2, "measured", False), (3, "failed", False), (4, "unfinished", False),

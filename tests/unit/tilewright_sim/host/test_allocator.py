@@ -1,4 +1,4 @@
-"""Allocator: ranges never overlap, are aligned, and come back whole."""
+"""Allocator: ranges never overlap, are aligned, and merge again when they are freed."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Driver and Runtime: whole queues on a device that is only a model of the registers."""
+"""Driver and Runtime: whole queues on a model of the registers."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from support.fake_device import CYCLES, OFFSET, FakeDevice
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.accelerator.registers import COUNTERS
 from tilewright.base import TilewrightError
-from tilewright_sim.host import Allocator, Capabilities, Driver, Requant, Runtime
+from tilewright_sim.host import Allocator, Capabilities, Driver, Runtime
 from tilewright_sim.host.device import Device
 from tilewright_sim.host.errors import BusError, HardwareError, StuckError
 from tilewright_sim.models import gemm as golden
@@ -40,7 +40,7 @@ def test_hardware_is_identified(device):
     assert driver.capabilities == Capabilities.of(TINY)
 
 
-@pytest.mark.parametrize(("register", "says"), [("ID", "no accelerator here"), ("VERSION", "versions")])
+@pytest.mark.parametrize(("register", "says"), [("ID", "there is no accelerator"), ("VERSION", "versions")])
 def test_other_hardware_is_refused(device, register, says):
     device.put(register, 0x1234)
     with pytest.raises(TilewrightError, match=says):
@@ -48,7 +48,7 @@ def test_other_hardware_is_refused(device, register, says):
 
 
 def test_another_configuration_is_refused(device):
-    with pytest.raises(TilewrightError, match=r"half_words=32.*not as configured.*half_words=512"):
+    with pytest.raises(TilewrightError, match=r"half_words=32.*the configuration is.*half_words=512"):
         Runtime(device, NANO)
 
 
@@ -66,7 +66,7 @@ def test_products_are_those_of_the_golden_model(chip, m, n, k):
 def test_bias_and_requantization_are_those_of_the_golden_model(chip, k):
     a, b = matrices(6, 10, k)
     bias = np.arange(-5, 5) * 1000
-    requant = Requant.from_scale(np.linspace(0.0001, 0.01, 10), zero_point=3, minimum=-100)
+    requant = golden.Requant.from_scale(np.linspace(0.0001, 0.01, 10), zero_point=3, minimum=-100)
     assert (chip.gemm(a, b, bias=bias).c == golden.gemm(a, b, bias)).all()
     result = chip.gemm(a, b, bias=bias, requant=requant)
     assert result.c.dtype == np.int8
@@ -181,8 +181,8 @@ MISTAKES = [
     ({"bias": np.zeros(4)}, "bias is float64"),
     ({"bias": [2**31] * 4}, "bias has values beyond int32"),
     ({"accumulate": np.zeros((2, 4), np.int64)}, "accumulate is int64"),
-    ({"accumulate": np.zeros((2, 4), np.int32), "bias": [0] * 4}, "neither bias nor requant"),
-    ({"requant": Requant(multiplier=[1, 2], shift=0)}, r"multiplier has the shape \[2\]"),
+    ({"accumulate": np.zeros((2, 4), np.int32), "bias": [0] * 4}, "cannot be combined with bias or requant"),
+    ({"requant": golden.Requant(multiplier=[1, 2], shift=0)}, r"multiplier has the shape \[2\]"),
 ]  # fmt: skip
 
 
@@ -216,7 +216,7 @@ def test_descriptors_that_make_no_sense_are_refused(chip):
 
 @pytest.mark.parametrize("scale", [1.0, 0.5, 0.1, 1e-9, 3.7, 1e-12, 0.0, 0.999999999999])
 def test_scales_become_multipliers_and_shifts(scale):
-    requant = Requant.from_scale(scale)
+    requant = golden.Requant.from_scale(scale)
     exact = float(requant.multiplier) * 2.0 ** (int(requant.shift) - 31)
     assert exact == pytest.approx(scale, rel=2**-30, abs=2**-32)
 

@@ -127,7 +127,7 @@ def test_one_descriptor_needs_no_list(chip):
 
 
 @pytest.mark.parametrize(("k", "count"), [(131_071, 0), (131_072, 2), (140_000, 3)])
-def test_sums_that_wrap_are_told_on_request(k, count):
+def test_wrapped_sums_are_an_error_on_request(k, count):
     a, b = np.full((1, k), -128, np.int8), np.full((3, k), -128, np.int8)
     b[2] = 127
     assert overflows(a, b) == count
@@ -172,9 +172,9 @@ def test_closing_while_another_thread_runs_ends_that_run_with_an_error():
 
 
 @pytest.mark.parametrize("core", ["dma-reader", "dma-writer"])
-def test_a_request_that_cannot_be_served_says_why(core):
+def test_a_request_that_fails_says_why(core):
     with DmaSimulator(core, DmaConfig.preset("small"), memory_bytes=4096) as engine:
         word = engine.config.word_bytes
         for request, cause in ((Request(64, 0), "EMPTY"), (Request(1, word), "MISALIGNED")):
-            with pytest.raises(TilewrightError, match=f"request 0, .* cannot be served: {cause}"):
+            with pytest.raises(TilewrightError, match=f"request 0, .* failed: {cause}"):
                 engine.run([request], np.zeros((0, word), np.uint8))

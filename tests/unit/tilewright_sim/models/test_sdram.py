@@ -1,4 +1,4 @@
-"""The model of the SDRAM chip: every rule holds at its bound, and one clock less is found."""
+"""The model of the SDRAM chip: it accepts every time at its bound and rejects one clock less."""
 
 import subprocess
 from pathlib import Path
@@ -130,7 +130,7 @@ def test_a_refresh_that_is_late_is_found_in_the_first_clock():
         ("t_ras_most_ns", lambda: Script(refresh_us=128_000_000).started().open().wait(10_002)),
     ],
 )  # fmt: skip
-def test_what_the_chip_does_not_allow_is_found(rule, script):
+def test_forbidden_commands_are_found(rule, script):
     with found(rule):
         script()
 
@@ -186,7 +186,7 @@ def trace(script):
     return clocks, chip, rule
 
 
-def test_the_cpp_model_says_the_same(bench):
+def test_the_cpp_model_agrees(bench):
     """Of every script above: the same rule is broken in the same clock, or the same words are read."""
     scripts = [(script, least - off) for _, least, script in BOUNDS for off in (0, 1)]
 

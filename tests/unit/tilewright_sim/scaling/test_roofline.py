@@ -14,8 +14,8 @@ from tilewright.base import TilewrightError
 from tilewright_sim.cli import main as cli
 from tilewright_sim.models.cycles import Bus, Gemm, estimate, traffic
 from tilewright_sim.nn import MODELS, Transformer
-from tilewright_sim.scaling import Machine, TileCost, split_chips
-from tilewright_sim.scaling.roofline import phase, pieces
+from tilewright_sim.scaling import CoreCost, Machine, split_chips
+from tilewright_sim.scaling.roofline import phase
 from tilewright_sim.scaling.workload import Layer, decode, prefill, shapes_layer
 
 NANO = AcceleratorConfig.preset("nano")
@@ -27,16 +27,16 @@ GEMMS = st.builds(
 
 @settings(max_examples=60, deadline=None)
 @given(GEMMS, st.integers(1, 9), st.floats(0.05, 4), st.integers(0, 60))
-def test_twice_the_bandwidth_is_never_slower(layer, tiles, gbs, latency):
-    machine = Machine(config=NANO, tiles=tiles, memory_gbs=gbs, latency=latency)
+def test_twice_the_bandwidth_is_never_slower(layer, cores, gbs, latency):
+    machine = Machine(config=NANO, cores=cores, memory_gbs=gbs, latency=latency)
     slow, fast = (phase(each, "x", [layer], 0).seconds for each in (machine, replace(machine, memory_gbs=2 * gbs)))
     assert fast <= slow * (1 + 1e-9)
 
 
 @settings(max_examples=60, deadline=None)
 @given(GEMMS, st.integers(1, 9), st.floats(0.05, 4), st.floats(0.01, 100))
-def test_no_layer_is_faster_than_what_binds_it(layer, tiles, gbs, link):
-    machine = Machine(config=NANO, tiles=tiles, memory_gbs=gbs, link_gbs=link, tensor_parallel=2)
+def test_no_layer_is_faster_than_its_bottleneck(layer, cores, gbs, link):
+    machine = Machine(config=NANO, cores=cores, memory_gbs=gbs, link_gbs=link, tensor_parallel=2)
     (row,) = phase(machine, "x", [replace(layer, exchanged=50.0)], 0).rows
     assert row.seconds >= max(row.compute_s, row.port_s, row.memory_s, row.link_s) * (1 - 1e-9)
     assert 0 < row.utilisation <= 1
@@ -44,7 +44,7 @@ def test_no_layer_is_faster_than_what_binds_it(layer, tiles, gbs, link):
 
 @pytest.mark.parametrize("make", [prefill, decode])
 def test_the_parts_add_up_to_the_total(make):
-    machine = Machine(config=NANO, tiles=2, memory_gbs=0.5, latency=20, cost=TileCost(pj_per_mac=0.5))
+    machine = Machine(config=NANO, cores=2, memory_gbs=0.5, latency=20, cost=CoreCost(pj_per_mac=0.5))
     found = phase(machine, "x", make(TINY, 16, 2), 1)
     assert found.seconds == pytest.approx(sum(row.seconds for row in found.rows))
     assert found.interval_s == pytest.approx(found.seconds)
@@ -92,24 +92,18 @@ def test_stages_overlap_and_the_slowest_decides():
     assert found.interval_s == pytest.approx(max(2 * layer, layer + single.rows[-1].seconds) + hop)
 
 
-def test_one_tile_alone_is_the_cycle_model():
+def test_one_core_alone_is_the_cycle_model():
     gemm = Gemm(m=5, n=30, k=40, requant=False)
     (row,) = phase(Machine(config=NANO, latency=16), "x", [Layer(kind="x", m=5, n=30, k=40)], 0).rows
     assert row.cycles == estimate(NANO, [gemm], Bus(latency=16)).cycles
     assert row.memory_bytes == sum(traffic(NANO, gemm)) * NANO.word_bytes
 
 
-def test_columns_are_dealt_out_to_tiles_and_whole_products_first():
-    (row,) = phase(Machine(config=NANO, tiles=4), "x", [Layer(kind="x", m=8, n=33, k=16)], 0).rows
-    assert row.cycles == estimate(NANO, [Gemm(m=8, n=12, k=16, requant=False)]).cycles  # 9 columns of cols, 3 a tile
-    (row,) = phase(Machine(config=NANO, tiles=4), "x", [Layer(kind="x", m=8, n=33, k=16, count=5)], 0).rows
+def test_columns_are_dealt_out_to_cores_and_whole_products_first():
+    (row,) = phase(Machine(config=NANO, cores=4), "x", [Layer(kind="x", m=8, n=33, k=16)], 0).rows
+    assert row.cycles == estimate(NANO, [Gemm(m=8, n=12, k=16, requant=False)]).cycles  # 9 columns of cols, 3 a core
+    (row,) = phase(Machine(config=NANO, cores=4), "x", [Layer(kind="x", m=8, n=33, k=16, count=5)], 0).rows
     assert row.cycles == estimate(NANO, [Gemm(m=8, n=33, k=16, requant=False)] * 2).cycles
-
-
-def test_what_no_descriptor_takes_is_cut_up():
-    parts = pieces(NANO, Gemm(m=70_000, n=5, k=5000))
-    assert sum(part.macs for part in parts) == 70_000 * 5 * 5000
-    assert all(part.m < 1 << 16 and part.k <= NANO.k_limit and not part.requant for part in parts)
 
 
 @pytest.mark.parametrize(
@@ -127,11 +121,11 @@ def test_named_models_have_the_parameters_that_they_are_known_for(name, millions
     ("given_", "want"),
     [((None, None, None), (1, 1)), ((8, None, None), (8, 1)), ((8, 2, None), (2, 4)), ((None, 2, 3), (2, 3))],
 )
-def test_chips_follow_from_what_is_given(given_, want):
+def test_missing_numbers_of_chips_follow_from_the_others(given_, want):
     assert split_chips(*given_) == want
 
 
-def test_a_product_of_chips_that_does_not_come_out_is_refused():
+def test_inconsistent_numbers_of_chips_are_refused():
     with pytest.raises(TilewrightError, match="--chips 6 is not"):
         split_chips(6, 4, None)
 
@@ -140,7 +134,7 @@ def test_a_product_of_chips_that_does_not_come_out_is_refused():
     ("arguments", "says"),
     [
         ("", "give one workload"),
-        ("--tiles 4", "give one workload"),
+        ("--cores 4", "give one workload"),
         ("--gemm 1x2x3 --transformer gpt2", "give one workload"),
         ("--gemm 3x4", "write it as MxNxK"),
         ("--gemm 0x4x4", "write it as MxNxK"),
@@ -148,17 +142,17 @@ def test_a_product_of_chips_that_does_not_come_out_is_refused():
         ("--layers 3", "needs --hidden, --heads"),
         ("--layers 1 --hidden 30 --heads 4", "multiple"),
         ("--transformer gpt2 --chips 2", "need --link-gbs"),
-        ("--transformer gpt2 --chips 5 --link-gbs 1", "do not divide evenly"),
+        ("--transformer gpt2 --chips 5 --link-gbs 1", "must divide 12 query heads"),
         ("--transformer gpt2 --pipeline-parallel 13 --link-gbs 1", "at most the 12 layers"),
         ("--transformer gpt2 --batch 0", "batch = 0"),
         ("--gemm 4x4x4 --context 3", "--context and --batch"),
         ("--gemm 4x4x4 --memory-gbs nan", "more than 0"),
         ("--gemm 4x4x4 --freq -1", "-1.0 is not in the range"),
-        ("--gemm 4x4x4 --tiles 0", "tiles 0"),
-        ("--gemm 4x4x4 --tile-report missing.json", "cannot read missing.json"),
-        ("--gemm 4x4x4 --tile-report REPORT", "of 8×8 multipliers"),
-        ("--gemm 4x4x4 -p small --tile-report FPGA", "has no mm²"),
-        ("--gemm 4x4x4 --tile-report EMPTY", "no report of a tile"),
+        ("--gemm 4x4x4 --cores 0", "cores 0"),
+        ("--gemm 4x4x4 --core-report missing.json", "cannot read missing.json"),
+        ("--gemm 4x4x4 --core-report REPORT", "of 8×8 multipliers"),
+        ("--gemm 4x4x4 -p small --core-report FPGA", "only that one has mm²"),
+        ("--gemm 4x4x4 --core-report EMPTY", "is not a report"),
     ],
 )
 def test_mistakes_are_one_line(arguments, says, tmp_path, monkeypatch, capsys):
@@ -178,7 +172,7 @@ def test_the_command_takes_a_report_and_prints_tables_and_json(tmp_path):
     write_reports(tmp_path)
     command = [
         "scale", "--layers", "2", "--hidden", "32", "--heads", "4", "--context", "8", "--vocab", "64", "-p", "small",
-        "--tiles", "2", "--memory-gbs", "1", "--tile-report", str(tmp_path / "REPORT"), "--chips", "2",
+        "--cores", "2", "--memory-gbs", "1", "--core-report", str(tmp_path / "REPORT"), "--chips", "2",
         "--link-gbs", "inf",
     ]  # fmt: skip
     done = CliRunner().invoke(cli.cli, [*command, "--json"], catch_exceptions=False)

@@ -116,7 +116,7 @@ def test_reads_keep_order_and_data_under_stalls(library, stall, latency, capacit
 
 
 @pytest.mark.parametrize(("bandwidth", "share"), [((3, 4), 0.75), ((1, 2), 0.5), ((5, 256), 5 / 256)])
-def test_bandwidth_is_what_was_asked_for(library, bandwidth, share):
+def test_bandwidth_is_as_configured(library, bandwidth, share):
     bench = Bench(library, bandwidth=bandwidth)
     _, beats = read(bench, [(BASE + 2048 * n, 256) for n in range(10)], 2000)
     assert len(beats) == pytest.approx(2000 * share, abs=3)
@@ -215,7 +215,7 @@ def test_faulty_addresses_answer_with_their_error(library, response):
 
 
 @pytest.mark.parametrize("address", [0, BASE - WORD, BASE + SIZE])
-def test_elsewhere_there_is_decerr(library, address):
+def test_addresses_outside_the_memory_get_decerr(library, address):
     bench = Bench(library)
     _, beats = read(bench, [(address, 1)], 20)
     _, responses = write(bench, [(address, [1], [0xFF])], 20)

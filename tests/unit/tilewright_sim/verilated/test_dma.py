@@ -41,11 +41,11 @@ def test_every_byte_moved_is_compared_and_latency_costs_cycles(core, monkeypatch
     assert 7 * 3 + 5 * 2 < cycles[0] < cycles[1] - 40
     wrong = "read_words" if core == "dma-reader" else "write_bytes"
     monkeypatch.setattr(dma_simulator, wrong, lambda *_, **__: [])
-    with DmaSimulator(core, TINY) as engine, pytest.raises(TilewrightError, match="differs from its model"):
+    with DmaSimulator(core, TINY) as engine, pytest.raises(TilewrightError, match="differ from the golden model"):
         engine.move(matrices)
 
 
-def test_what_the_memory_does_not_hold_is_an_error_not_a_hang():
+def test_a_matrix_outside_the_memory_is_an_error_not_a_hang():
     with DmaSimulator("dma-reader", TINY, memory_bytes=4096) as engine:
         with pytest.raises(TilewrightError, match="bytes of memory"):
             engine.move([np.zeros((2, 8), np.uint8)])

@@ -1,4 +1,4 @@
-"""TileSimulator: the generated Verilog in Verilator, bit for bit the golden model."""
+"""TileSimulator: the generated Verilog in Verilator equals the golden model, bit for bit."""
 
 import numpy as np
 import pytest
@@ -60,7 +60,7 @@ def test_the_widest_operands_and_sums_are_exact():
         ([np.zeros((2, 4))], [np.zeros((5, 4))], r"a tile of weights has the shape \[5, 4\]"),
         ([np.zeros((2, 4))], [np.zeros((0, 4))], r"a tile of weights has the shape \[0, 4\]"),
         ([np.zeros((2, 4))], [np.zeros((4, 5))], r"a tile of weights has the shape \[4, 5\]"),
-        ([np.zeros((2, 4))], [np.zeros((4, 4))] * 2, "1 packets need as many tiles of weights, not 2"),
+        ([np.zeros((2, 4))], [np.zeros((4, 4))] * 2, "1 packets need 1 weight tiles, not 2"),
         ([np.full((2, 4), 128)], [np.zeros((4, 4))], "values from 128 to 128 do not fit into 8 signed bits"),
         ([np.zeros((2, 4))], [np.full((4, 4), -129)], "values from -129 to -129 do not fit into 8 signed bits"),
     ],
@@ -72,7 +72,7 @@ def test_wrong_shapes_and_values_are_refused(nano, packets, tiles, message):
     assert nano.run([ones], [ones]).sums[0, 0] == 4  # and the next run is right
 
 
-def test_the_waveform_is_written_where_asked_for(tmp_path):
+def test_the_waveform_is_written_to_the_given_path(tmp_path):
     path = tmp_path / "tile.fst"
     with TileSimulator(NANO, waveform=path) as simulator:
         simulator.run([np.ones((2, 4), int)], [np.ones((4, 4), int)])

@@ -1,4 +1,4 @@
-"""The host's side of the link, against a model of the device, over lines that lose and garble bytes."""
+"""The host's side of the link, against a model of the device, over lines that lose and corrupt bytes."""
 
 import os
 import random
@@ -187,10 +187,10 @@ def test_a_new_host_takes_over_whatever_the_last_one_left():
     assert second.read(Space.MEMORY, 0, 3) == b"abc"
 
 
-def test_errors_of_the_bus_are_told_with_the_step():
+def test_errors_of_the_bus_name_the_step():
     device = Device()
     link = linked(device)
-    with pytest.raises(LinkError, match=r"reading 4 bytes at 0x100: the board's bus answered with an error"):
+    with pytest.raises(LinkError, match=r"reading 4 bytes at 0x100: the board's bus responded with an error"):
         link.read(Space.REGISTERS, 0x100, 4)
     with pytest.raises(LinkError, match=r"writing 4 bytes at 0x100: the board's bus"):
         link.write(Space.REGISTERS, 0x100, bytes(4))
@@ -202,13 +202,13 @@ def test_a_transfer_that_stalls_says_at_which_step():
     link = linked(device)
     limit = device.frames + 4
     device.fault = lambda byte: bytes([byte]) if device.frames < limit else b""
-    with pytest.raises(LinkError, match=r"writing 5000 bytes at 0x0 stalled, \d of 21 frames done: no answer in 5"):
+    with pytest.raises(LinkError, match=r"writing 5000 bytes at 0x0 stalled, \d of 21 frames done: no response in 5"):
         link.write(Space.MEMORY, 0, bytes(5000))
 
 
-def test_silence_and_nonsense_are_told_apart():
+def test_silence_and_nonsense_have_different_messages():
     silent = Device(lambda byte: b"")
-    with pytest.raises(LinkError, match=r"nothing answers within 2.5 s: is the bitstream loaded"):
+    with pytest.raises(LinkError, match=r"no response within 2.5 s: check that the bitstream is loaded"):
         Link(silent, clock=silent.clock).synchronize()
 
     class Nonsense(Device):
@@ -216,7 +216,7 @@ def test_silence_and_nonsense_are_told_apart():
             return b"\0login: \0" if super().receive(seconds) else b""
 
     other = Nonsense()
-    with pytest.raises(LinkError, match=r"speaks another protocol, or the baud rate is wrong"):
+    with pytest.raises(LinkError, match=r"of another protocol, or the baud rate is wrong"):
         Link(other, clock=other.clock).synchronize()
 
 
@@ -257,7 +257,7 @@ def test_a_port_without_permission_and_a_missing_package_say_what_to_do(monkeypa
         SerialDevice(str(port))
     monkeypatch.setitem(sys.modules, "serial", None)
     with pytest.raises(
-        TilewrightError, match=r"pyserial, which talks to boards, is missing: run `pip install 'tilewright\[sim\]'`"
+        TilewrightError, match=r"pyserial, which connects to boards, is missing: run `pip install 'tilewright\[sim\]'`"
     ):
         SerialDevice(str(port))
 

@@ -1,4 +1,4 @@
-"""The cycle model: bounds that no hardware beats, agreement of its short cuts with the long way, and its mistakes."""
+"""The cycle model: lower bounds, agreement of shortened loops with complete ones, and errors."""
 
 import math
 
@@ -26,7 +26,7 @@ def test_nothing_is_faster_than_the_multipliers_or_the_bus(preset, m, n, k, late
     assert guess.utilisation == pytest.approx(guess.multiplier_cycles / guess.cycles)
 
 
-def test_the_bus_is_asked_for_just_what_is_needed():
+def test_traffic_is_the_minimum_number_of_words():
     config = CONFIGS["small"]  # 8-byte words, blocks of 64 rows
     guess = estimate(config, [Gemm(m=65, n=10, k=20)])
     blocks, row = 2, 3
@@ -52,36 +52,36 @@ def test_half_the_bandwidth_takes_twice_as_long_where_the_bus_is_the_bound():
 
 
 @pytest.mark.parametrize("shape", [(700, 300, 100), (64, 3000, 64), (640, 640, 64)])
-def test_loops_that_are_cut_short_give_the_same_as_the_long_way(shape, monkeypatch):
+def test_shortened_loops_agree_with_complete_ones(shape, monkeypatch):
     m, n, k = shape
     for config in (CONFIGS["nano"], CONFIGS["small"]):
         gemm = Gemm(m=m, n=n, k=k)
         full = estimate(config, [gemm], Bus(latency=20)).cycles
         with monkeypatch.context() as patch:
-            patch.setattr(cycle_model, "_WALKED_STEPS", 100)
+            patch.setattr(cycle_model, "_MODELLED_STEPS", 100)
             assert estimate(config, [gemm], Bus(latency=20)).cycles == pytest.approx(full, rel=0.005)
 
 
-def test_a_long_queue_is_cut_short_too(monkeypatch):
+def test_a_long_queue_is_shortened_too(monkeypatch):
     queue = [Gemm(m=64, n=192, k=64)] * 100
     full = estimate(CONFIGS["small"], queue).cycles
-    monkeypatch.setattr(cycle_model, "_WALKED_STEPS", 100)
+    monkeypatch.setattr(cycle_model, "_MODELLED_STEPS", 100)
     assert estimate(CONFIGS["small"], queue).cycles == pytest.approx(full, rel=0.005)
 
 
 @pytest.mark.parametrize("shapes", [[(900, 500, 64)] * 4, [(900, 500, 32), (64, 800, 64), (1000, 64, 64), (8, 8, 8)]])
-def test_long_products_in_a_queue_are_cut_short_one_by_one(shapes, monkeypatch):
+def test_long_products_in_a_queue_are_shortened_one_by_one(shapes, monkeypatch):
     queue = [Gemm(m=m, n=n, k=k) for m, n, k in shapes]
     full = estimate(CONFIGS["small"], queue, Bus(latency=20)).cycles
-    walks = []
-    run = cycle_model.Walk.run
-    monkeypatch.setattr(cycle_model.Walk, "run", lambda walk: walks.append(1) or run(walk))
-    monkeypatch.setattr(cycle_model, "_WALKED_STEPS", 100)
+    runs = []
+    run = cycle_model.QueueModel.run
+    monkeypatch.setattr(cycle_model.QueueModel, "run", lambda model: runs.append(1) or run(model))
+    monkeypatch.setattr(cycle_model, "_MODELLED_STEPS", 100)
     assert estimate(CONFIGS["small"], queue, Bus(latency=20)).cycles == pytest.approx(full, rel=0.005)
-    assert len(walks) <= 1 + 4 * len(queue)
+    assert len(runs) <= 1 + 4 * len(queue)
 
 
-def test_the_largest_product_is_estimated_in_a_moment():
+def test_the_largest_product_is_estimated_quickly():
     config = CONFIGS["base"]
     guess = estimate(config, [Gemm(m=65535, n=65535, k=config.k_limit)], Bus(latency=100))
     assert math.isfinite(guess.utilisation)
@@ -90,7 +90,7 @@ def test_the_largest_product_is_estimated_in_a_moment():
 @pytest.mark.parametrize(
     ("sizes", "says"), [((0, 1, 1), "M = 0"), ((1, 1 << 20, 1), "N = 1048576"), ((1, 1, 99999), "K = 99999")]
 )
-def test_sizes_that_no_descriptor_takes_are_refused(sizes, says):
+def test_sizes_above_the_limits_of_a_descriptor_are_refused(sizes, says):
     m, n, k = sizes
     with pytest.raises(TilewrightError, match=says):
         estimate(CONFIGS["small"], [Gemm(m=m, n=n, k=k)])

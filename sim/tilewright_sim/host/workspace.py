@@ -1,0 +1,120 @@
+"""Matrices and parameters in the device's memory, and descriptors of products of these."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from tilewright.accelerator.contract import AcceleratorConfig
+from tilewright.base import TilewrightError
+from tilewright_sim.models import gemm as golden
+from tilewright_sim.models import split_product
+
+from .allocator import Allocator
+from .arrays import DeviceArray, DeviceView, Parameters
+from .descriptor import Descriptor, flag_bits
+from .device import Device
+
+__all__ = ["Workspace"]
+
+
+class Workspace:
+    """Creates arrays in a device's memory, and descriptors; it runs nothing.
+
+    Parameters
+    ----------
+    device : Device
+    config : AcceleratorConfig
+        Configuration of the hardware: the layout of arrays and the limits of a descriptor depend on it.
+    allocator : Allocator
+        Allocator of the device's memory.
+    """
+
+    def __init__(self, device: Device, config: AcceleratorConfig, allocator: Allocator):
+        self.device = device
+        self.config = config
+        self.allocator = allocator
+
+    def array(self, values: ArrayLike, dtype: DTypeLike | None = None) -> DeviceArray:
+        """Copy an int8 or int32 matrix into the device's memory."""
+        try:
+            matrix = np.asarray(values, dtype=dtype)
+        except (TypeError, ValueError):
+            raise TilewrightError("this is not an array of numbers: it must be int8 or int32 [rows, columns]") from None
+        array = self.empty(matrix.shape, matrix.dtype)
+        array.write(matrix)
+        return array
+
+    def empty(self, shape: tuple[int, ...], dtype: DTypeLike = np.int32) -> DeviceArray:
+        """Allocate an int8 or int32 matrix in the device's memory; its values are undefined."""
+        stride_limit = self.config.stride_limit
+        return DeviceArray(self.device, self.allocator, shape, dtype, self.config.word_bytes, stride_limit)  # type: ignore[arg-type]  # checked there
+
+    def parameters(self, n: int, bias: ArrayLike | None = None, requant: golden.Requant | None = None) -> Parameters:
+        """Write biases, multipliers and shifts for ``n`` columns into the device's memory."""
+        return Parameters(self.device, self.allocator, n, bias, requant)
+
+    def descriptor(
+        self,
+        a: DeviceArray,
+        b: DeviceArray,
+        c: DeviceArray,
+        parameters: Parameters | None = None,
+        *,
+        accumulate: bool = False,
+        fences: str = "",
+        interrupt: bool = False,
+    ) -> Descriptor:
+        """Return the descriptor of one product.
+
+        Parameters
+        ----------
+        a, b, c : DeviceArray
+            int8 [m, k], int8 [n, k], and int32 or int8 [m, n].
+        parameters : Parameters, optional
+            The bias, and the multipliers and shifts of an int8 result.
+        accumulate : bool
+            Add to the int32 that is in ``c``.
+        fences : str
+            Any of the letters "abc": wait for all earlier descriptors before this operand is read.
+        interrupt : bool
+            Raise the interrupt on completion.
+        """
+        (m, k), n = a.shape, b.shape[0]
+        if b.shape[1] != k or c.shape != (m, n):
+            raise TilewrightError(f"A {list(a.shape)}, B {list(b.shape)}, C {list(c.shape)}: not [m,k], [n,k], [m,n]")
+        if a.dtype != np.int8 or b.dtype != np.int8:
+            raise TilewrightError(f"A is {a.dtype} and B {b.dtype}: both must be int8")
+        requant = parameters.requant if parameters else None
+        if (c.dtype == np.int8) != (requant is not None):
+            raise TilewrightError(f"C is {c.dtype}: must be int8 if the parameters have a Requant, else int32")
+        if parameters and parameters.n != n:
+            raise TilewrightError(f"the parameters are for {parameters.n} columns, C has {n}")
+        if parameters and accumulate:
+            raise TilewrightError("accumulating on C cannot be combined with bias or requantization")
+        unknown = set(fences) - set("abc")
+        if unknown:
+            raise TilewrightError(f"fences = {fences!r}: must be letters a, b and c")
+        flags = [*(f"FENCE_{letter.upper()}" for letter in fences)]
+        flags += ["ACCUMULATE"] if accumulate else []
+        flags += ["INTERRUPT"] if interrupt else []
+        flags += ["REQUANT" if requant else "BIAS"] if parameters else []
+        return Descriptor(
+            flags=flag_bits(*flags),
+            m=m, n=n, k=k,
+            a_address=a.address, b_address=b.address, c_address=c.address,
+            parameter_address=parameters.address if parameters else 0,
+            a_stride=a.stride, b_stride=b.stride, c_stride=c.stride,
+            **({name: getattr(requant, name) for name in ("zero_point", "minimum", "maximum")} if requant else {}),
+        )  # fmt: skip
+
+    def descriptors(self, a: DeviceArray, b: DeviceArray, c: DeviceArray) -> Iterator[Descriptor]:
+        """Yield the descriptors of an int32 product of any size, in the order in which they must run."""
+        for part in split_product(self.config, *a.shape[:1], *b.shape):
+            yield self.descriptor(
+                DeviceView.of(a, part.rows, part.depth),
+                DeviceView.of(b, part.columns, part.depth),
+                DeviceView.of(c, part.rows, part.columns),
+                accumulate=part.accumulates,
+                fences="c" if part.accumulates else "",
+            )
