@@ -61,6 +61,7 @@ BASE = [
     *(["generate", "tile", "-p", "nano", "--target", target] for target in ("ecp5", "ice40", "xc7")),
     *(["generate", "accelerator", "-p", "nano", "--target", target] for target in ("ecp5", "ice40")),
 ]  # fmt: skip
+SMALLEST = ["--set", "rows=1", "--set", "cols=1", "--set", "dot=1"]
 MATRIX = ["--random", "4x4x4"]
 EXPLORE = ["explore", "tile", "-p", "nano", "--sweep", "dot=1,2", "-j", "1"]
 OTHERS = [
@@ -72,9 +73,9 @@ OTHERS = [
     ["bench", "tile", "--docs", "pyproject.toml"],
     ["llm", "hello", "--model", "no-such.gguf"],
     ["model", "perplexity", "--model", "no-such.gguf"],
-    ["fmax", "tile", "--set", "rows=1", "--set", "cols=1", "--set", "dot=1", "--seeds", "1"],
-    ["report", "dma-reader"],
-    ["report", "dma-reader", "--html", "report.html"],
+    ["fmax", "tile", *SMALLEST, "--seeds", "1"],
+    ["report", "tile", *SMALLEST],
+    ["report", "tile", *SMALLEST, "--html", "report.html"],
     ["bitstream", "--board", "icebreaker", "--set", "clock_hz=1"],
     ["program", "--board", "icebreaker"],
     [*EXPLORE, "--measure", "cycles"],
