@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import version
@@ -49,6 +49,7 @@ _FLAGS = [
     "-LDFLAGS", "-shared -Wl,--no-as-needed -latomic", "-o", "lib.so",  # libatomic: operations not inlined by clang
 ]  # fmt: skip
 _OPTIMIZATION = "OPT_FAST=-O2 OPT_SLOW=-O1"
+_HEADER = Path(__file__).parent / "cpp" / "header.mk"
 
 
 def verilator_environment() -> dict[str, str]:
@@ -140,8 +141,9 @@ def build_library(
     """
     _check_tools()
     compiler = "clang++" if shutil.which("clang++") else "g++"
+    make = [*_OPTIMIZATION.split(), f"CXX={compiler}", "LINK=g++"]
     flags = [
-        "--prefix", "Vtop", "--top-module", top, *_FLAGS, "-MAKEFLAGS", f"{_OPTIMIZATION} CXX={compiler} LINK=g++",
+        "--prefix", "Vtop", "--top-module", top, *_FLAGS, "-MAKEFLAGS", " ".join(make),
         *(["--trace-fst"] if trace else []),
     ]  # fmt: skip
     wheel = _wheel()
@@ -153,9 +155,9 @@ def build_library(
         content.update(path.read_bytes())
     kept = (folder or cache_folder()) / f"sim-{content.hexdigest()[:24]}"
     if not is_whole(kept):
-        settings = [compiler, machine, str(trace), *_FLAGS]
+        settings = [machine, str(trace), *_FLAGS]
         with plain_scratch(kept.parent, "tilewright-sim") as work, scratch(kept.parent, "tilewright-sim") as temporary:
-            library = _compile(top, sources, driver, flags, settings, work)
+            library = _compile(top, sources, driver, flags, settings, make, work)
             made = temporary / "made"
             made.mkdir()
             shutil.move(library, made / "lib.so")
@@ -163,7 +165,9 @@ def build_library(
     return kept / "lib.so"
 
 
-def _compile(top: str, sources: list[Path], driver: Path, flags: list[str], settings: list[str], work: Path) -> Path:
+def _compile(
+    top: str, sources: list[Path], driver: Path, flags: list[str], settings: list[str], make: list[str], work: Path
+) -> Path:
     """Compile in a folder; return the path of the library."""
     environment = verilator_environment()
     objects = work / "obj"
@@ -175,7 +179,7 @@ def _compile(top: str, sources: list[Path], driver: Path, flags: list[str], sett
         if root:
             environment["VERILATOR_ROOT"] = str(plain[root[0]])
         files = [str(plain[file.parent] / file.name) for file in [*sources, driver]]
-        with shared_objects(objects, settings, environment):
+        with shared_objects(objects, settings, environment, make):
             done = run_group(["verilator", *flags, "--Mdir", str(objects), *files], environment)
     if done.returncode:
         said = (done.stderr + done.stdout).splitlines()
@@ -187,10 +191,13 @@ def _compile(top: str, sources: list[Path], driver: Path, flags: list[str], sett
 
 
 @contextmanager
-def shared_objects(build: Path, settings: list[str], environment: dict[str, str]) -> Iterator[None]:
-    """Share the compiled objects of Verilator's own library between designs: copy them to ``build`` or to the cache.
+def shared_objects(
+    build: Path, settings: list[str], environment: dict[str, str], make: Sequence[str] = ()
+) -> Iterator[None]:
+    """Share what Verilator's own library compiles to between designs: link it into ``build`` or copy it to the cache.
 
-    They are the same for all designs, and most of the compilation of a small one.
+    Its objects are the same for all designs, and most of the compilation of a small one; its header, precompiled, is
+    most of the rest.
 
     Parameters
     ----------
@@ -200,25 +207,31 @@ def shared_objects(build: Path, settings: list[str], environment: dict[str, str]
         All settings that they depend on, except for Verilator's version.
     environment : dict
         From `verilator_environment`. Objects of the system's Verilator are not shared: an update may replace it.
+    make : sequence of str
+        Variables that make is given.
     """
     if _wheel() is None:
         yield
         return
     root = os.path.realpath(environment["VERILATOR_ROOT"])
-    content = "\0".join([root, *settings]).encode(errors="surrogateescape")
+    content = "\0".join([root, *settings, *make]).encode(errors="surrogateescape")
     kept = cache_folder() / f"runtime-{hashlib.sha256(content).hexdigest()[:16]}"
     later = time.time() + 3600  # newer than the makefile that Verilator will write, or make compiles them again
     lent = is_whole(kept)
     if lent:
         for compiled in kept.glob("*.o"):
             os.utime(shutil.copy(compiled, build), (later, later))
+        for header in kept.glob("*.gch"):
+            (build / header.name).symlink_to(header)
+            (build / header.stem).symlink_to(Path(root, "include", header.stem))  # GCC wants both in one folder
     yield
     made = [] if lent else list(build.glob("verilated*.o"))
     if made:
+        run_group(["make", "-f", str(_HEADER), "verilated.h.gch", *make], environment, build)
         with scratch(kept.parent, "tilewright-runtime") as temporary:
             folder = temporary / "kept"
             folder.mkdir()
-            for compiled in made:
+            for compiled in [*made, *build.glob("*.gch")]:
                 shutil.copy(compiled, folder)
             keep(folder, kept)
 
