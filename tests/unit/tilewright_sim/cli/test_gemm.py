@@ -76,7 +76,7 @@ def test_estimate_prints_cycles_and_their_lower_bound(tmp_path):
     want = estimate(AcceleratorConfig.preset("base"), [Gemm(m=512, n=512, k=512)], Bus(latency=64))
     plain, as_json = (tilewright(*arguments, *more, folder=tmp_path) for more in ([], ["--json"]))
     assert f"{want.cycles:,} cycles" in plain.stdout
-    assert "bound by the multipliers" in plain.stdout
+    assert "set by the multipliers: efficiency" in plain.stdout
     assert json.loads(as_json.stdout)["cycles"] == want.cycles
 
 
