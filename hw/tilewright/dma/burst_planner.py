@@ -9,12 +9,12 @@ from tilewright.base import SharedComponent, place
 from tilewright.bus import Burst
 
 from .config import Cause, DmaConfig
-from .row_iterator import DmaRows
+from .row_iterator import RowIterator
 
-__all__ = ["DmaPlanner", "address_fields", "bus_address"]
+__all__ = ["BurstPlanner", "address_fields", "bus_address"]
 
 
-class DmaPlanner(SharedComponent):
+class BurstPlanner(SharedComponent):
     """Split requests into bursts that never pass a 4 KiB boundary.
 
     Each row becomes the fewest bursts whose ends lie at multiples of ``burst_words`` words, or at the ends
@@ -81,7 +81,7 @@ class DmaPlanner(SharedComponent):
         word, span = config.word_log2, config.word_log2 + config.burst_log2
         low = 0 if config.unaligned else word  # the bits of an aligned address below are zero
 
-        rows = place(m, "rows", DmaRows(config), platform)
+        rows = place(m, "rows", RowIterator(config), platform)
         connect(m, flipped(self.requests), rows.requests)
         row_valid, row = rows.o.valid, rows.o.payload
         row_address = Cat(row.address, row.wrapped)

@@ -9,7 +9,7 @@ from tilewright.bus import Axi4Read
 from tilewright.storage import BlockFifo, SmallFifo
 
 from .beat_counter import BeatCounter
-from .burst_planner import DmaPlanner, address_fields, bus_address
+from .burst_planner import BurstPlanner, address_fields, bus_address
 from .config import Cause, DmaConfig, response_cause
 from .counters import DmaCounters
 from .read_aligner import ReadAligner
@@ -98,7 +98,7 @@ class DmaReader(SharedComponent):
     def elaborate(self, platform):
         m = Module()
         config, axi = self.config, self.m_axi
-        planner = place(m, "planner", DmaPlanner(config), platform)
+        planner = place(m, "planner", BurstPlanner(config), platform)
         flights = place(m, "flights", SmallFifo(config.burst_shape, max(1, config.outstanding - 1)), platform)
         beats = place(m, "beats", BeatCounter(config), platform)
         buffer_shape = data.StructLayout({"data": config.data_bits, "resp": 2})
@@ -173,7 +173,7 @@ class DmaReader(SharedComponent):
         self._count(m, counters, step & ~failed, waiting_stream)
         return m
 
-    def _request(self, m: Module, planner: DmaPlanner, flights: SmallFifo, room: Value):
+    def _request(self, m: Module, planner: BurstPlanner, flights: SmallFifo, room: Value):
         """Put a burst on AR if there is ``room`` for it, and queue it."""
         axi = self.m_axi
         burst = planner.bursts

@@ -8,7 +8,7 @@ from tilewright.base import SharedComponent
 
 from .config import DmaConfig
 
-__all__ = ["DmaRows", "row_shape"]
+__all__ = ["RowIterator", "row_shape"]
 
 
 def row_shape(config: DmaConfig) -> data.StructLayout:
@@ -29,7 +29,7 @@ def row_shape(config: DmaConfig) -> data.StructLayout:
     })
 
 
-class DmaRows(SharedComponent):
+class RowIterator(SharedComponent):
     """Iterate over the rows of requests.
 
     A request accepted in cycle t is on offer in t + 1; throughput is 1 row per cycle, and after the last row of

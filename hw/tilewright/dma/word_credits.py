@@ -34,7 +34,7 @@ class WordCredits(SharedComponent):
     words_less_1 : In(range(-1, burst_words))
         Number of the burst's words, less one; -1 if it has none. Valid with `waiting` and `claim`.
     begins, row_words_less_1, span_words_less_1 : In
-        The burst of the next cycle, as the `DmaPlanner` announces it.
+        The burst of the next cycle, as the `BurstPlanner` announces it.
     claim : In(1)
         The burst takes its words; only if it is `waiting` and `granted`.
     granted : Out(1)

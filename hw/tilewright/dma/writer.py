@@ -8,7 +8,7 @@ from tilewright.base import SharedComponent, place
 from tilewright.bus import Axi4Write
 from tilewright.storage import BlockFifo, SmallFifo
 
-from .burst_planner import DmaPlanner, address_fields
+from .burst_planner import BurstPlanner, address_fields
 from .config import Cause, DmaConfig
 from .counters import DmaCounters
 from .request_status import RequestStatus
@@ -99,7 +99,7 @@ class DmaWriter(SharedComponent):
     def elaborate(self, platform):
         m = Module()
         config, axi = self.config, self.m_axi
-        planner = place(m, "planner", DmaPlanner(config), platform)
+        planner = place(m, "planner", BurstPlanner(config), platform)
         flights = place(m, "flights", SmallFifo(flight_shape(config), max(1, config.outstanding - 1)), platform)
         forming = place(m, "forming", SmallFifo(write_burst_shape(config), config.outstanding), platform)
         buffer = place(m, "buffer", BlockFifo(config.data_bits, config.write_buffer_words), platform)

@@ -18,7 +18,7 @@ from support.formal.watchers import (
 )
 
 from tilewright.dma import Cause, DmaConfig, DmaReader, DmaWriter
-from tilewright.dma.burst_planner import DmaPlanner, address_fields
+from tilewright.dma.burst_planner import BurstPlanner, address_fields
 
 
 def tiny(**fields):
@@ -69,7 +69,7 @@ class AbortAtMost(Elaboratable):
         return m
 
 
-def planner(config, cls=DmaPlanner):
+def planner(config, cls=BurstPlanner):
     """The planner, whose bursts are legal AXI bursts, and stay while they are held on the bus."""
     dut = cls(config)
     bursts, burst = dut.bursts, dut.bursts.payload

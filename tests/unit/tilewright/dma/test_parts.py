@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tilewright.dma import Cause, DmaConfig
 from tilewright.dma.beat_counter import BeatCounter
-from tilewright.dma.burst_planner import DmaPlanner
+from tilewright.dma.burst_planner import BurstPlanner
 from tilewright.dma.counters import DmaCounters
 from tilewright.dma.read_aligner import ReadAligner
 from tilewright.dma.request_status import RequestStatus
@@ -144,7 +144,7 @@ REQUESTS = [
 @pytest.mark.parametrize("config", [ALIGNED, UNALIGNED, SINGLE, WHOLE], ids=["aligned", "unaligned", "single", "wide"])
 @pytest.mark.parametrize("gaps", [(), (3, 0, 1, 2, 0, 0, 4)], ids=["full", "slow"])
 def test_planner_splits_requests_as_the_model_does(config, gaps):
-    planner = DmaPlanner(config)
+    planner = BurstPlanner(config)
     wanted = [burst for request in REQUESTS for burst in plan(config, request)]
 
     async def check(ctx):
@@ -165,7 +165,7 @@ def test_planner_splits_requests_as_the_model_does(config, gaps):
 
 
 def test_planner_is_two_cycles_from_request_to_burst():
-    planner = DmaPlanner(ALIGNED)
+    planner = BurstPlanner(ALIGNED)
 
     async def bench(ctx):
         ctx.set(planner.requests.payload, asdict(Request(0, 8)))
@@ -179,7 +179,7 @@ def test_planner_is_two_cycles_from_request_to_burst():
 
 
 def test_planner_ends_a_request_when_stopped():
-    planner = DmaPlanner(ALIGNED)
+    planner = BurstPlanner(ALIGNED)
 
     async def bench(ctx):
         ctx.set(planner.requests.payload, asdict(Request(0, 400, 5, 0x400)))

@@ -109,7 +109,7 @@ def test_power_of_a_dma_engine_is_told_by_the_byte_and_depends_on_the_data(core,
     assert random["bytes"] == (16 + 9) * 30
     assert random["energy_nj"] == pytest.approx(random["pj_per_byte"] * random["bytes"] / 1000)
     assert 0.4 < random["utilisation"] == random["bytes"] / random["cycles"] / 4 < 1
-    for part in ("dma_counters", "dma_planner"):  # which see no data
+    for part in ("dma_counters", "burst_planner"):  # which see no data
         both = [next(m["total_mw"] for m in run["modules"] if m["name"].endswith(part)) for run in (random, zeros)]
         assert both[0] == pytest.approx(both[1])
     assert "pJ per byte" in summary(random)
