@@ -8,14 +8,14 @@ from tilewright.accelerator.contract import ADDEND_BITS, SHIFT_BITS, Accelerator
 from tilewright.base import SharedComponent, place
 from tilewright.storage import BlockMemory
 
-__all__ = ["ParameterStore"]
+__all__ = ["ParameterBuffer"]
 
 MULTIPLIER_BITS = 31
 # Fewer rows, and Yosys takes LUTs.
 MIN_ROWS = 32
 
 
-class ParameterStore(SharedComponent):
+class ParameterBuffer(SharedComponent):
     """Keep the operands of two tiles besides their sums: of the one being stored, and of the next.
 
     Words fill groups of `requant_lanes` values; a row of a request starts a new one. Parameters come in three rows,

@@ -42,7 +42,7 @@ class StoreDrain(SharedComponent):
     sums : Out(SumsPort(config))
         The tiles of sums; what `sums.sums` returns is used by `Requantizer`.
     fetch : Out(1)
-        Read the group `row` of operands, from `ParameterStore`.
+        Read the group `row` of operands, from `ParameterBuffer`.
     row : Out(range(2 * acc_rows * cols // requant_lanes))
         Group of the operands; the bank is its highest bit. Valid with `fetch`.
     add : Out(1)

@@ -5,7 +5,7 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from tilewright.accelerator.contract import INDEX_BITS, AcceleratorConfig, Activity, SumsPort
-from tilewright.accelerator.epilogue import ParameterStore, Requantizer
+from tilewright.accelerator.epilogue import ParameterBuffer, Requantizer
 from tilewright.base import SharedComponent, place
 from tilewright.storage import DelayLine
 
@@ -26,7 +26,7 @@ class Store(SharedComponent):
     Results are those of `tilewright_sim.models.gemm`. Tiles run along N first. Parameters, or old C,
     are requested one tile ahead, also into the next job::
 
-        job ──► TileIterator ──► requests      words ──► ParameterStore ───┐
+        job ──► TileIterator ──► requests      words ──► ParameterBuffer ──┐
                     │ tiles                                               ▼
                     ├──► StoreDrain ──► sums         sums.sums ─────► Requantizer ──► StorePacker ──► write_words
                     └──► StoreWrites ──► write_requests        write_status ──► completed, failure
@@ -98,7 +98,7 @@ class Store(SharedComponent):
         m = Module()
         config = self.config
         iterator = place(m, "iterator", TileIterator(config), platform)
-        parameters = place(m, "parameters", ParameterStore(config), platform)
+        parameters = place(m, "parameters", ParameterBuffer(config), platform)
         drain = place(m, "drain", StoreDrain(config), platform)
         requantizer = place(m, "requantizer", Requantizer(config.requant_lanes, config.rounding), platform)
         packer = place(m, "packer", StorePacker(config), platform)
