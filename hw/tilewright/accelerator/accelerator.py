@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from tilewright.accelerator.compact import CompactAccumulators, CompactReadArbiter, CompactStore
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.accelerator.execute import Accumulators, Execute, Panel, Ring
-from tilewright.accelerator.frontend import Command
+from tilewright.accelerator.frontend import Frontend
 from tilewright.accelerator.load import LoadA, LoadB, ReadArbiter
 from tilewright.accelerator.registers import REGISTER_ADDRESS_BITS
 from tilewright.accelerator.store import Store
@@ -24,7 +24,7 @@ class Accelerator(SharedComponent):
     See `tilewright.accelerator.registers` for descriptors, registers and counters. Four engines go through the same
     loop nest (M-block, N-tile, K-chunk), each at its own pace, and meet only where one hands the other space or data::
 
-        s_axil ── Command ──┬───────────┬───────────┬──────────────┐ jobs
+        s_axil ── Frontend ─┬───────────┬───────────┬──────────────┐ jobs
                             ▼           ▼           ▼              ▼
                           LoadA ─► Panel ──► Execute           Store
                             │     LoadB ─► Ring ─► │ Accumulators ─► │ parameters, epilogue
@@ -36,7 +36,7 @@ class Accelerator(SharedComponent):
     An M-block of m rows and an N-tile of ``cols`` columns take ``ceil(K / rows) * max(m, cols)`` cycles, if the bus
     brings ``cols`` rows of B (and, for the first N-tile of a block, m rows of A) meanwhile.
 
-    After an error, an abort or a soft reset the engines finish what is on the bus, then all but `Command` is reset.
+    After an error, an abort or a soft reset the engines finish what is on the bus, then all but `Frontend` is reset.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class Accelerator(SharedComponent):
         m = Module()
         config, dma, compact = self.config, self.config.dma, self.config.compact
         flush = Signal()
-        command = place(m, "command", Command(config), platform)
+        command = place(m, "command", Frontend(config), platform)
         reader = place(m, "reader", WordReader(dma) if compact else DmaReader(dma), platform)
         writer = place(m, "writer", WordWriter(dma) if compact else DmaWriter(dma), platform)
         read_arbiter = place(
@@ -125,7 +125,7 @@ class Accelerator(SharedComponent):
         ]
         return m
 
-    def _connect_jobs(self, m: Module, command: Command, engines: tuple[LoadA, LoadB, Execute, Store | CompactStore]):
+    def _connect_jobs(self, m: Module, command: Frontend, engines: tuple[LoadA, LoadB, Execute, Store | CompactStore]):
         load_a, load_b, execute, store = engines
         for number, engine in enumerate(engines):
             m.d.comb += [

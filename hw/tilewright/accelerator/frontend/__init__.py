@@ -1,5 +1,5 @@
 """Descriptors, registers and errors: from the ring in memory to jobs for the engines."""
 
-from .frontend import Command
+from .frontend import Frontend
 
-__all__ = ["Command"]
+__all__ = ["Frontend"]

@@ -17,10 +17,10 @@ from .interrupts import Interrupts
 from .ring import CommandRing
 from .supervisor import Supervisor
 
-__all__ = ["Command"]
+__all__ = ["Frontend"]
 
 
-class Command(SharedComponent):
+class Frontend(SharedComponent):
     """Take descriptors from the host, offer them as jobs to the engines, and supervise their completion.
 
     ::

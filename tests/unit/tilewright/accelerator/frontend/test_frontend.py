@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tilewright.accelerator.contract import SIZE_BITS, AcceleratorConfig, Activity, Unit
-from tilewright.accelerator.frontend import Command
+from tilewright.accelerator.frontend import Frontend
 from tilewright.accelerator.registers import COUNTERS, ENGINES, ERRORS, REGISTERS
 from tilewright.accelerator.registers.register_file import constants
 from tilewright.dma import Cause
@@ -75,7 +75,7 @@ class World:
     that its fault, if any, is reported; a job with a fault may complete nevertheless.
     """
 
-    dut: Command
+    dut: Frontend
     memory: dict = field(default_factory=dict)
     faults: dict = field(default_factory=dict)
     seed: int | None = None
@@ -250,7 +250,7 @@ class World:
 
 def simulate(config, host_bench, memory=None, faults=None, seed=None, limit_cycles=30_000, **world):
     """Run ``host_bench(ctx, host, world)``; return the world."""
-    dut = Command(config)
+    dut = Frontend(config)
     outside = World(dut, {} if memory is None else memory, faults or {}, seed, **world)
 
     async def bench(ctx):
