@@ -87,9 +87,10 @@ def _fields(config: type[Config]) -> str:
 
 def _presets(config: type[Config]) -> str:
     rows = []
+    fields = config.fields()
     for name in config.PRESETS:
         values = config.preset(name).model_dump()
-        changed = [f"`{k}={v}`" for k, v in values.items() if v != config.model_fields[k].default]
+        changed = [f"`{k}={v}`" for k, v in values.items() if v != fields[k].default]
         rows.append((f"`{name}`", ", ".join(changed) or "all defaults"))
     return table(("Preset", "Fields"), rows)
 

@@ -13,7 +13,7 @@ from tilewright.base import Config, Port
 from tilewright.boards import BoardConfig, BoardSystem, board_ports
 from tilewright.dma import DmaConfig, DmaReader, DmaWriter, reader_ports, writer_ports
 from tilewright.memory.sdram import Sdram, SdramConfig, sdram_ports
-from tilewright.tile import MatmulTile, TileConfig, tile_ports
+from tilewright.tile import MatmulTile, TileConfig, tile_of, tile_ports
 
 __all__ = ["BOARD", "CORES", "Core", "Port", "Work"]
 
@@ -34,7 +34,7 @@ class Work:
     per_cycle: Callable[..., int]
 
 
-_MULTIPLIES = Work("macs", lambda config: config.rows * config.cols)
+_MULTIPLIES = Work("macs", lambda config: tile_of(config).multipliers)
 _MOVES = Work("bytes", lambda config: config.word_bytes)
 
 

@@ -43,7 +43,7 @@ def test_every_page_opens_without_a_network(site):
 
 def test_the_reference_lists_what_there_is(site):
     assert [name for name in COMMANDS if f"tilewright {name}" not in text(site, "reference/cli")] == []
-    fields = {name for core in CORES.values() for name in core.config.model_fields}
+    fields = {name for core in CORES.values() for name in core.config.fields()}
     assert [name for name in fields if name not in text(site, "reference/configuration")] == []
     assert [r.name for r in REGISTERS if r.name not in text(site, "reference/registers")] == []
     assert [name for name in FLAGS if name not in text(site, "reference/descriptor")] == []

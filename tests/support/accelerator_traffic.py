@@ -404,7 +404,7 @@ class Job:
     def busy_cycles(self) -> int:
         """Words of activations that enter the tile."""
         d = self.descriptor
-        return d.m * -(-d.n // self.config.cols) * -(-d.k // self.config.rows)
+        return d.m * -(-d.n // self.config.tile.cols) * -(-d.k // self.config.tile.rows)
 
     def places(self) -> set[int]:
         """The bytes of C."""
@@ -505,9 +505,9 @@ class Author:
         """Return a job that reads earlier results, unless ``alone``, only behind fences."""
         chance, config = self.chance, self.config
         kind = kind or chance.choice(["plain", "bias", "requant", "requant", "accumulate"])
-        m = self.size(1, config.cols - 1, config.cols, config.acc_rows, config.acc_rows + 1)
-        n = self.size(1, config.cols, config.cols + 1)
-        k = self.size(1, config.rows, config.rows + 1, 2 * config.rows * config.chunk_words)
+        m = self.size(1, config.tile.cols - 1, config.tile.cols, config.acc_rows, config.acc_rows + 1)
+        n = self.size(1, config.tile.cols, config.tile.cols + 1)
+        k = self.size(1, config.tile.rows, config.tile.rows + 1, 2 * config.tile.rows * config.chunk_words)
         if chance.random() < 0.1:
             m, n, k = min(m, 5), min(n, 9), chance.choice([config.k_limit, chance.randint(1, config.k_limit)])
         names = set(flags)

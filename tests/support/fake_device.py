@@ -54,7 +54,11 @@ class FakeDevice:
             OFFSET["ID"]: IDENTIFIER,
             OFFSET["VERSION"]: bits("VERSION", descriptor=DESCRIPTOR_VERSION, registers=REGISTER_MAP_VERSION),
             OFFSET["CAP_TILE"]: bits(
-                "CAP_TILE", rows=config.rows, cols=config.cols, dot=config.dot, lanes=config.requant_lanes
+                "CAP_TILE",
+                rows=config.tile.rows,
+                cols=config.tile.cols,
+                dot=config.tile.dot,
+                lanes=config.requant_lanes,
             ),
             OFFSET["CAP_BUS"]: bits(
                 "CAP_BUS",

@@ -57,7 +57,7 @@ def random_product(chip: Simulator, dice: random.Random, rng: np.random.Generato
     """One product with anything that can go with it."""
     config = chip.config
     m, n, k = (dice.choice([1, 2, limit - 1, limit, limit + 1, dice.randint(1, 4 * limit)])
-               for limit in (config.acc_rows, config.cols, config.rows * config.chunk_words))  # fmt: skip
+               for limit in (config.acc_rows, config.tile.cols, config.tile.rows * config.chunk_words))  # fmt: skip
     if dice.random() < 0.1:
         k = dice.randint(1, min(2 * config.k_limit, 3000))
     low, high = dice.choice([(-128, 128), (-128, -127), (-4, 4)])
@@ -84,7 +84,7 @@ def random_product(chip: Simulator, dice: random.Random, rng: np.random.Generato
         assert set(got.counters) == {"cycles"}
     else:
         check_counters(got.counters)
-    assert got.cycles >= m * n * k / (config.rows * config.cols)
+    assert got.cycles >= m * n * k / (config.tile.rows * config.tile.cols)
 
 
 def check_counters(counters: dict[str, int]) -> None:

@@ -4,7 +4,9 @@ Hardware knows nothing of tools, tools nothing of simulation, simulation nothing
 """
 
 import ast
+import graphlib
 import re
+from functools import cache
 from pathlib import Path
 
 import tilewright
@@ -38,8 +40,13 @@ def room(module: str) -> str:
     return module
 
 
+@cache
 def imports():
-    """Yield (importing module, imported module or name) for every import of both packages."""
+    """Return (importing module, imported module or name) for every import of both packages."""
+    return tuple(_imports())
+
+
+def _imports():
     for package in ORDER:
         root = Path(package.__file__).parent.parent
         for path in sorted(Path(package.__file__).parent.rglob("*.py")):
@@ -66,6 +73,17 @@ def test_rooms_are_entered_by_their_face():
     for module, target in imports():
         if room(target) and room(module) and room(module) != room(target):
             assert target == room(target), f"{module} imports {target}: import it from {room(target)}"
+
+
+def test_files_of_the_hardware_do_not_import_each_other_in_a_circle():
+    """Not even for types alone. A package's face is no file of its own here: it imports what stands inside."""
+    files = {module for module, _ in imports() if re.match(r"tilewright\.(?!.*__init__)", module)}
+    edges = {module: set() for module in files}
+    for module, target in imports():
+        if module in files and target in files:
+            edges[module].add(target)
+    assert sum(map(len, edges.values())) > 50
+    list(graphlib.TopologicalSorter(edges).static_order())  # raises `CycleError` with the circle
 
 
 def test_every_file_has_a_room():

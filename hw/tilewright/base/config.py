@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetJsonSchemaHandler,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
+from pydantic.fields import FieldInfo
 
 from tilewright.errors import ConfigError, TilewrightError
 
@@ -53,6 +61,9 @@ class Config(BaseModel):
     Unknown fields, wrong types and impossible values raise `ConfigError` with the field, the value,
     the reason and the nearest value that works. ``model_json_schema()`` describes the fields.
     Subclasses set ``PRESETS`` (name to field values) and ``TABLE``, their table in a TOML file.
+
+    A configuration may have others as parts: ``PARTS`` names them, with their types. Outside, their fields are fields
+    of the whole: ``AcceleratorConfig(rows=8).tile.rows`` is 8, and JSON, TOML and error messages have ``rows`` alone.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -60,12 +71,34 @@ class Config(BaseModel):
     TABLE: ClassVar[str]
     PRESETS: ClassVar[dict[str, dict[str, Any]]]
     UNSAID: ClassVar[frozenset[str]] = frozenset()
+    PARTS: ClassVar[Mapping[str, type["Config"]]] = {}
 
     def __init__(self, /, **values: Any):
         try:
-            super().__init__(**values)
+            super().__init__(**self._with_parts(values))
         except ValidationError as error:
             raise _explain(type(self), values, error) from None
+
+    @classmethod
+    def fields(cls) -> dict[str, FieldInfo]:
+        """Return the fields in the order of their declaration, with those of a part in its place."""
+        found: dict[str, FieldInfo] = {}
+        for name, field in cls.model_fields.items():
+            found |= cls.PARTS[name].fields() if name in cls.PARTS else {name: field}
+        return found
+
+    @classmethod
+    def _with_parts(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the values with parts in place of the fields that belong to them."""
+        others = dict(values)
+        parts: dict[str, Any] = {}
+        for name, part in cls.PARTS.items():
+            if name in others:
+                raise _no_such_field(cls, name, others[name])
+            own = {field: others.pop(field) for field in part.fields() if field in others}
+            parts[name] = part.__new__(part)
+            BaseModel.__init__(parts[name], **part._with_parts(own))  # its errors are explained as those of the whole
+        return others | parts
 
     @classmethod
     def preset(cls, name: str, **changes: Any) -> Self:
@@ -77,6 +110,35 @@ class Config(BaseModel):
         return type(self)(**self.model_dump() | changes)
 
     __replace__ = replace
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy with some fields changed that is not checked: for estimates of what cannot be built."""
+        others = dict(update or {})
+        for name, part in self.PARTS.items():
+            own = {field: others.pop(field) for field in part.fields() if field in others}
+            if own:
+                others[name] = getattr(self, name).model_copy(update=own)
+        return super().model_copy(update=others, deep=deep)
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        return self.model_dump().items()
+
+    @model_serializer(mode="wrap")
+    def _flat(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        for name, value in serialize(self).items():
+            values |= value if name in self.PARTS else {name: value}
+        return values
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        schema = handler.resolve_ref_schema(handler(core_schema))
+        properties: dict[str, Any] = {}
+        for name, value in schema["properties"].items():
+            properties |= handler.resolve_ref_schema(value)["properties"] if name in cls.PARTS else {name: value}
+        schema["properties"] = properties
+        required = [name for name in schema.pop("required", ()) if name not in cls.PARTS]
+        return schema | ({"required": required} if required else {})
 
     @classmethod
     def preset_values(cls, name: str) -> dict[str, Any]:
@@ -106,7 +168,7 @@ class Config(BaseModel):
 
         So a design that does not use them keeps the text and the identity that it has had.
         """
-        fields = type(self).model_fields
+        fields = self.fields()
         return {
             name: value
             for name, value in self.model_dump().items()
@@ -181,9 +243,7 @@ def _explain(cls: type[Config], values: Mapping[str, Any], error: ValidationErro
             nearest = closest_name(str(value), choices) or choices[0]
             return ConfigError(field, value, f"must be one of {', '.join(choices)}", nearest)
         case "extra_forbidden":
-            fields = list(cls.model_fields)
-            reason = f"there is no such field; the fields are {', '.join(fields)}"
-            return ConfigError(field, value, reason, closest_name(field, fields))
+            return _no_such_field(cls, field, value)
         case _:
             return ConfigError(field, value, first["msg"])
 
@@ -194,6 +254,11 @@ def _field(name: str, schema: Mapping[str, Any]) -> ConfigField:
     choices = ("true", "false") if boolean else tuple(map(str, schema.get("enum", ())))
     limits = range(0) if choices else range(schema["minimum"], schema["maximum"] + 1)
     return ConfigField(name, schema["default"], choices, limits, schema["description"])
+
+
+def _no_such_field(cls: type[Config], field: str, value: Any) -> ConfigError:
+    reason = f"there is no such field; the fields are {', '.join(cls.fields())}"
+    return ConfigError(field, value, reason, closest_name(field, cls.fields()))
 
 
 def _limits(cls: type[Config], field: str) -> range:

@@ -1,6 +1,6 @@
 """The configuration of a board's system: the accelerator, the memory, the clock and the host link."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -49,6 +49,9 @@ class BoardConfig(AcceleratorConfig):
         int, Field(ge=1_000_000, le=400_000_000, description="Frequency of the clock in Hz; timing must be met at it.")
     ] = 80_000_000
     baud: Annotated[int, Field(ge=1200, le=12_000_000, description="Bits in a second on the serial line.")] = 1_000_000
+
+    def __init__(self, /, **values: Any):  # for type checkers: the fields of the tile are not among those declared here
+        super().__init__(**values)
 
     @model_validator(mode="after")
     def _makes_a_system(self) -> Self:

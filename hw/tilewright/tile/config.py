@@ -1,13 +1,13 @@
 """The configuration of the tile."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from tilewright.base import Config, ConfigError
 from tilewright.formats import product_sum_bits
 
-__all__ = ["TileConfig"]
+__all__ = ["TileConfig", "tile_of"]
 
 
 class TileConfig(Config):
@@ -62,6 +62,11 @@ class TileConfig(Config):
         return self.rows // self.dot
 
     @property
+    def multipliers(self) -> int:
+        """Multipliers in the tile."""
+        return self.rows * self.cols
+
+    @property
     def product_bits(self) -> int:
         """Width of one signed product."""
         return self.sum_bits(1)
@@ -74,3 +79,8 @@ class TileConfig(Config):
     def sum_bits(self, products: int) -> int:
         """Width of the signed sum of ``products`` products."""
         return product_sum_bits(self.activation_bits, self.weight_bits, products)
+
+
+def tile_of(config: Any) -> TileConfig:
+    """The tile that a configuration describes, or has."""
+    return config if isinstance(config, TileConfig) else config.tile

@@ -49,7 +49,8 @@ def _link(name: str) -> Iterator[Measurement]:
 
 def _bitstream(name: str, mhz: int) -> Iterator[Measurement]:
     board, config = BOARDS[name], BoardConfig.preset(name)
-    about = f"{board.title}: {config.rows}×{config.cols}, {config.memory_bytes >> 10:,} KB {config.memory} memory"
+    memory = f"{config.memory_bytes >> 10:,} KB {config.memory} memory"
+    about = f"{board.title}: {config.tile.rows}×{config.tile.cols}, {memory}"
     command = f"tilewright bitstream --board {name}"
     with tempfile.TemporaryDirectory(prefix="tilewright-") as folder:
         try:

@@ -40,7 +40,8 @@ def digits_demo(preset: str, images: int) -> None:
     core, config = CORES["accelerator"], AcceleratorConfig.preset(preset)
     with console.status("generating Verilog"):
         files = generate(core, config, Path("build"))
-    out.print(f"Verilog of a {config.rows}×{config.cols} accelerator: {files[0]}, {files[0].stat().st_size:,} bytes")
+    tile, size = config.tile, files[0].stat().st_size
+    out.print(f"Verilog of a {tile.rows}×{tile.cols} accelerator: {files[0]}, {size:,} bytes")
 
     pixels, labels = digits.test_set()
     pixels, labels = pixels[:images], labels[:images]

@@ -68,7 +68,7 @@ def _complete_preset(ctx: click.Context, param: click.Parameter, incomplete: str
 
 
 def _complete_field(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    return [CompletionItem(f"{name}=") for name in _config_of(ctx).model_fields if name.startswith(incomplete)]
+    return [CompletionItem(f"{name}=") for name in _config_of(ctx).fields() if name.startswith(incomplete)]
 
 
 # Name, type and help are the same in all commands; only defaults differ.

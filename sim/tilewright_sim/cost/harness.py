@@ -12,7 +12,7 @@ import numpy as np
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import TilewrightError
 from tilewright.dma import DmaConfig
-from tilewright.tile import MatmulTile, TileConfig
+from tilewright.tile import MatmulTile, TileConfig, tile_of
 from tilewright_sim.host import Simulator
 from tilewright_sim.models.cycles import Bus, Gemm, estimate
 from tilewright_sim.verilated import DmaSimulator, TileSimulator, requests_for
@@ -111,16 +111,18 @@ class Harness(ABC):
 class MatmulHarness(Harness):
     """Multiplies A[M, K] by B[N, K]ᵀ."""
 
-    def operand_bits(self, config: TileConfig) -> tuple[int, int]:
-        return config.activation_bits, config.weight_bits
+    def operand_bits(self, config: TileConfig | AcceleratorConfig) -> tuple[int, int]:
+        tile = tile_of(config)
+        return tile.activation_bits, tile.weight_bits
 
-    def default_shape(self, config: TileConfig) -> Shape:
+    def default_shape(self, config: TileConfig | AcceleratorConfig) -> Shape:
         """16 tiles of weights, each used for 8 times its columns."""
-        return 8 * config.cols, 4 * config.cols, 4 * config.rows
+        tile = tile_of(config)
+        return 8 * tile.cols, 4 * tile.cols, 4 * tile.rows
 
-    def busy_cycles(self, config: TileConfig, shape: Shape) -> int:
-        m, n, k = shape
-        return math.ceil(n / config.cols) * math.ceil(k / config.rows) * max(m, config.cols)
+    def busy_cycles(self, config: TileConfig | AcceleratorConfig, shape: Shape) -> int:
+        tile, (m, n, k) = tile_of(config), shape
+        return math.ceil(n / tile.cols) * math.ceil(k / tile.rows) * max(m, tile.cols)
 
 
 class TileHarness(MatmulHarness):
@@ -128,7 +130,7 @@ class TileHarness(MatmulHarness):
 
     def cycles(self, config: TileConfig, shape: Shape, bus: Bus) -> dict[str, Any]:
         cycles = config.cols + self.busy_cycles(config, shape) + MatmulTile.latency_of(config)
-        share = math.prod(shape) / cycles / (config.rows * config.cols)
+        share = math.prod(shape) / cycles / config.multipliers
         return {"cycles": cycles, "utilisation": share, "source": "max(M, cols) for each tile"}
 
     def record(self, config: TileConfig, top: str, signals: set[str], matrices: Matrices, bus: Bus) -> Run:

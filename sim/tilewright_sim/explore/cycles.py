@@ -70,7 +70,7 @@ class Use:
         return {**asdict(self), "macs": self.macs, "intensity": self.intensity}
 
 
-def use(config: TileConfig, shape: Workload, bus: Bus) -> Use:
+def use(config: TileConfig | AcceleratorConfig, shape: Workload, bus: Bus) -> Use:
     """Return a product's cycles on a tile, or on an accelerator with a memory like ``bus``.
 
     The accelerator computes an int8 result. A product that is too large for one descriptor is cut as the runtime cuts
@@ -98,8 +98,8 @@ def _accelerator(config: AcceleratorConfig, shape: Workload, bus: Bus) -> Use:
         loops = Shape(config, gemm)
         words, tiles = loops.k_words, len(loops.tiles)
         multiplier += words * tiles * gemm.m
-        weights += words * tiles * config.cols * len(loops.blocks)
-        lanes += tiles * gemm.m * math.ceil(config.cols / config.requant_lanes) * gemm.requant
+        weights += words * tiles * config.tile.cols * len(loops.blocks)
+        lanes += tiles * gemm.m * math.ceil(config.tile.cols / config.requant_lanes) * gemm.requant
     peak = config.word_bytes * bus.bandwidth
     return Use(
         m=m, n=n, k=k, cycles=found.cycles, multiplier_cycles=multiplier, weight_cycles=weights,

@@ -17,7 +17,7 @@ The bottleneck is determined by the first of these rules that applies:
 from dataclasses import dataclass, replace
 
 from tilewright.accelerator.contract import AcceleratorConfig
-from tilewright.tile import TileConfig
+from tilewright.tile import TileConfig, tile_of
 from tilewright_sim.models.cycles import Bus
 
 from .cycles import Use, Workload, use
@@ -42,7 +42,11 @@ class Binding:
 
 
 def binding(
-    config: TileConfig, shape: Workload, bus: Bus, found: Use, missed_mhz: tuple[float, float] | None = None
+    config: TileConfig | AcceleratorConfig,
+    shape: Workload,
+    bus: Bus,
+    found: Use,
+    missed_mhz: tuple[float, float] | None = None,
 ) -> Binding:
     """Return the bottleneck of a product by the rules of this module.
 
@@ -71,7 +75,7 @@ def binding(
     savings = {
         knob: 1 - use(grown, shape, wider).cycles / found.cycles
         for knob, (grown, wider) in _doubled(config, bus)
-        if knob != "rows" or shape[0] < config.cols
+        if knob != "rows" or shape[0] < tile_of(config).cols
     }
     knob, saved = _first_best(savings)
     if saved >= WORTH:
@@ -85,13 +89,13 @@ def _first_best(values: dict[str, float]) -> tuple[str, float]:
     return next((knob, value) for knob, value in values.items() if value >= largest - _TIE)
 
 
-def _doubled(config: TileConfig, bus: Bus):
+def _doubled(config: TileConfig | AcceleratorConfig, bus: Bus):
     """Yield each knob, with the configuration and the bus in which it is doubled."""
     if not isinstance(config, AcceleratorConfig):
         yield "multipliers", (config.model_copy(update={"cols": 2 * config.cols}), bus)
         yield "rows", (config.model_copy(update={"rows": 2 * config.rows}), bus)
         return
-    cols, chunk = 2 * config.cols, config.long_chunk_words
+    fields, cols, chunk = config.model_dump(), 2 * config.tile.cols, config.long_chunk_words
     wider = {
         "cols": cols,
         "ring_words": max(config.ring_words, 2 * cols * chunk),
@@ -101,11 +105,11 @@ def _doubled(config: TileConfig, bus: Bus):
     yield "multipliers", (config.model_copy(update=wider), bus)
     yield "bus", (config, replace(bus, bandwidth=2 * bus.bandwidth))
     for field in _FIELDS:
-        yield field, (config.model_copy(update={field: 2 * getattr(config, field)}), bus)
+        yield field, (config.model_copy(update={field: 2 * fields[field]}), bus)
     longer = {
         "chunk_words": 2 * config.chunk_words,
         "long_chunk_words": 2 * chunk,
-        "ring_words": max(config.ring_words, 4 * config.cols * chunk),
-        "panel_words": max(config.panel_words, 4 * chunk, 4 * config.chunk_words * config.cols),
+        "ring_words": max(config.ring_words, 2 * cols * chunk),
+        "panel_words": max(config.panel_words, 4 * chunk, 2 * cols * config.chunk_words),
     }
     yield "chunk_words", (config.model_copy(update=longer), bus)

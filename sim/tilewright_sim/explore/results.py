@@ -175,7 +175,7 @@ class Exploration:
         rows = self.rows()
         axes = [axis.name for axis in self.axes(rows)]
         knobs = [f"knob {name.removeprefix('cycles ')}" for name in axes if name.startswith("cycles ")]
-        fields = list(type(self.points[0].config).model_fields) if self.points else self.swept
+        fields = list(self.points[0].config.fields()) if self.points else self.swept
         figures = ["clock_mhz", "clock_source", *axes]
         text = io.StringIO()
         writer = csv.DictWriter(

@@ -136,7 +136,7 @@ def _values(where: str, field: str, values: list[Any]) -> tuple[Any, ...]:
 
 
 def _check_field(cls: type[Config], field: str) -> None:
-    if field not in cls.model_fields:
-        near = closest_name(field, cls.model_fields)
+    if field not in cls.fields():
+        near = closest_name(field, cls.fields())
         hint = f"; nearest: {near}" if near else ""
-        raise TilewrightError(f"there is no field {field}; the fields are {', '.join(cls.model_fields)}{hint}")
+        raise TilewrightError(f"there is no field {field}; the fields are {', '.join(cls.fields())}{hint}")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import tilewright
+from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import Config, TilewrightError
 from tilewright.cores import CORES
 from tilewright.flows import ReportTarget
@@ -135,7 +136,7 @@ def measure(task: Task) -> Outcome:
 
 def _cycles(task: Task) -> list[Json]:
     config = task.config
-    assert isinstance(config, TileConfig)
+    assert isinstance(config, TileConfig | AcceleratorConfig)
     rows = []
     for shape in task.shapes:
         found = use(config, shape, task.bus)

@@ -57,8 +57,9 @@ class Capabilities:
     @classmethod
     def of(cls, config: AcceleratorConfig) -> "Capabilities":
         """Return the capabilities of hardware of this configuration."""
+        tile = config.tile
         return cls(
-            config.rows, config.cols, config.dot, config.requant_lanes, config.word_bytes, config.addr_bits,
+            tile.rows, tile.cols, tile.dot, config.requant_lanes, config.word_bytes, config.addr_bits,
             config.outstanding, config.unaligned, config.rounding == "single", config.half_words, config.ring_words,
             config.acc_rows, config.chunk_words, config.long_chunk_words, config.k_limit, config.compact,
             config.size_bits, config.stride_bits,

@@ -210,7 +210,7 @@ class Runtime(Workspace):
         return self.driver.read("COUNT_CYCLES")
 
     def _capacity(self, cycles: int) -> int:
-        return self.config.rows * self.config.cols * max(cycles, 1)
+        return self.config.tile.rows * self.config.tile.cols * max(cycles, 1)
 
     def _limit(self, descriptor: Descriptor) -> int:
         """Return the cycles after which this descriptor must be complete, cached by shape."""

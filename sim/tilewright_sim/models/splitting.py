@@ -46,7 +46,7 @@ def split_product(config: AcceleratorConfig, m: int, n: int, k: int) -> Iterator
     half_range = 1 << config.size_bits - 1
     for rows in _slices(m, config.size_limit, half_range):
         for columns in _slices(n, config.size_limit, half_range):
-            for depth in _slices(k, config.k_limit, config.k_limit // config.rows * config.rows):
+            for depth in _slices(k, config.k_limit, config.k_limit // config.tile.rows * config.tile.rows):
                 yield Part(rows, columns, depth)
 
 

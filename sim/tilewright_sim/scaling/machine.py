@@ -131,9 +131,10 @@ def read_report(file: Path, config: AcceleratorConfig) -> CoreCost:
         ) from None
     if target != "asic":
         raise TilewrightError(f"{file} is a report for the target {target}, not for asic: only that one has mm²")
-    if size != (config.rows, config.cols):
+    tile = config.tile
+    if size != (tile.rows, tile.cols):
         raise TilewrightError(
-            f"{file} is a report of {size[0]}×{size[1]} multipliers, but these cores have {config.rows}×{config.cols}: "
+            f"{file} is a report of {size[0]}×{size[1]} multipliers, but these cores have {tile.rows}×{tile.cols}: "
             "choose the same --preset"
         )
     return cost

@@ -164,7 +164,7 @@ def _row(machine: Machine, layer: Layer, int8: bool) -> Row:
     moved = beats * config.word_bytes
     sent = layer.exchanged * EXCHANGED_BYTES
     limits = {
-        "compute": macs / (machine.cores * config.rows * config.cols * clock),
+        "compute": macs / (machine.cores * config.tile.rows * config.tile.cols * clock),
         "port": port / clock,
         "memory": moved / (machine.memory_gbs * 1e9),
         "link": sent / (machine.link_gbs * 1e9),
@@ -186,7 +186,7 @@ def _row(machine: Machine, layer: Layer, int8: bool) -> Row:
 
 def _deal(machine: Machine, layer: Layer, requant: bool) -> tuple[Gemm, int, int, int]:
     """Return the busiest core's product, how many such it has, the words that all cores move, and how many work."""
-    config, cols = machine.config, machine.config.cols
+    config, cols = machine.config, machine.config.tile.cols
     sharing = max(1, machine.cores // layer.count)  # cores for each product
     units = math.ceil(layer.n / cols)
     wide = min(math.ceil(units / sharing) * cols, layer.n)

@@ -38,7 +38,7 @@ def table(machine: Machine, phase: Phase) -> FigureTable:
         )
     found.add_section()
     macs = sum(row.macs for row in phase.rows)
-    peak = machine.cores * machine.config.rows * machine.config.cols * machine.mhz * 1e6 * phase.seconds
+    peak = machine.cores * machine.config.tile.rows * machine.config.tile.cols * machine.mhz * 1e6 * phase.seconds
     sums = (sum(getattr(row, name) for row in phase.rows) for name in ("compute_s", "port_s", "memory_s", "link_s"))
     compute, port, memory, link = sums
     found.add_row(
@@ -75,7 +75,7 @@ def assumptions(machine: Machine, model: Transformer | None, phases: list[Phase]
     config = machine.config
     memory = f"{machine.memory_gbs:g} GB/s" if math.isfinite(machine.memory_gbs) else "as fast as the cores' buses"
     notes = [
-        f"A core is an accelerator of {config.rows}×{config.cols} multipliers with its buffers and a bus of "
+        f"A core is an accelerator of {config.tile.rows}×{config.tile.cols} multipliers with its buffers and a bus of "
         f"{config.data_bits} bits ({machine.port_gbs:g} GB/s each way) at {machine.mhz:g} MHz; its cycles are "
         "those of the cycle model, which is compared with the RTL.",
         "The columns of C are dealt out evenly to the cores; each core reads all of A itself, and has an equal share "

@@ -8,7 +8,7 @@ from support.formal.invariants import opened
 from support.formal.prove import Proof
 from support.formal.watchers import KeepsMoving
 
-from tilewright.accelerator.contract import AcceleratorConfig
+from tilewright.accelerator.contract import AcceleratorConfig, job_shape
 from tilewright.accelerator.execute import Accumulators, Panel, Ring
 from tilewright.accelerator.execute.activation_feeder import ActivationFeeder
 from tilewright.accelerator.execute.weight_feeder import WeightFeeder
@@ -23,18 +23,16 @@ BEATS_LATE = 2
 """Requests that the reader has taken and not answered, at most."""
 
 
-class TinyConfig(AcceleratorConfig):
-    """A configuration below the limits of `AcceleratorConfig`, which are there for users."""
-
-    tile = property(lambda self: self)
-    result_bits = property(lambda self: 18)
-
-
 def tiny(**fields):
-    """Panel halves and ring of 8 words, chunks of 1 and 2 words, 2 columns, M-blocks of 2 rows."""
-    small = dict.fromkeys(AcceleratorConfig.model_fields) | AcceleratorConfig.preset("nano").model_dump()
-    small |= {"cols": 2, "panel_words": 8, "ring_words": 8, "acc_rows": 2, "chunk_words": 1, "long_chunk_words": 2}
-    return TinyConfig.model_construct(**(small | {"outstanding": 2, "max_burst": 2, "requant_lanes": 1} | fields))
+    """Panel halves and ring of 8 words, chunks of 1 and 2 words, 2 columns, M-blocks of 2 rows.
+
+    This is below the limits of `AcceleratorConfig`, which are there for users.
+    """
+    small = {
+        "cols": 2, "panel_words": 8, "ring_words": 8, "acc_rows": 2, "chunk_words": 1, "long_chunk_words": 2,
+        "outstanding": 2, "max_burst": 2, "requant_lanes": 1,
+    }  # fmt: skip
+    return AcceleratorConfig.preset("nano").model_copy(update=small | fields)
 
 
 class Jobs(Elaboratable):
@@ -56,17 +54,17 @@ class Jobs(Elaboratable):
         waiting = Signal(len(self.engines))
         m.d.sync += begun.eq(1)
         for sizes in self.sizes:
-            for size, most in zip(sizes, (self.most, self.most, config.half_words * config.rows), strict=True):
+            for size, most in zip(sizes, (self.most, self.most, config.half_words * config.tile.rows), strict=True):
                 before = Signal.like(size, name=f"{size.name}_before")
                 m.d.sync += before.eq(size)
                 m.d.comb += Assume((size >= 1) & (size <= most) & (~begun | (size == before)))
             if self.whole:
-                m.d.comb += Assume((sizes[1] & config.cols - 1) == 0)
+                m.d.comb += Assume((sizes[1] & config.tile.cols - 1) == 0)
         rows, columns, depth = (Mux(turn, second, first) for first, second in zip(*self.sizes, strict=True))
         k_words, pitch, block_rows = Signal(5), Signal(5), Signal(5)
         long = Signal()
         less = Mux(long, config.long_chunk_words, config.chunk_words) - 1
-        m.d.comb += [long.eq(rows < config.cols), k_words.eq((depth + config.rows - 1) // config.rows)]
+        m.d.comb += [long.eq(rows < config.tile.cols), k_words.eq((depth + config.tile.rows - 1) // config.tile.rows)]
         m.d.comb += pitch.eq((k_words + less) & ~less)
         with m.Switch(pitch):
             for value in range(1, config.half_words + 1):
@@ -285,7 +283,7 @@ def ring(config, *, most=4, whole=True, loader=LoadB, feeder=WeightFeeder):
     jobs = Jobs(config, [load, feed], most=most, whole=whole)
     supply = Supply(config, load.requests, load.requests.payload.transfer.request, load.words)
     oldest = Signal(range(config.ring_words))
-    chunk = Mux(feed.ring.free_long, config.long_chunk_words, config.chunk_words) * config.cols
+    chunk = Mux(feed.ring.free_long, config.long_chunk_words, config.chunk_words) * config.tile.cols
 
     def freed(m, watched):
         with m.If(feed.ring.free_chunk):
@@ -320,9 +318,9 @@ class RingCredits(Elaboratable):
         config = self.config
         slots, chunks = self.counts["slots"], self.counts["chunks"]
         writer, reader = self.load.ring, self.feed.ring
-        most = config.ring_words // config.cols
+        most = config.ring_words // config.tile.cols
         given = Mux(reader.free_long, config.long_chunk_words, config.chunk_words)
-        words = Mux(View(config.job_shape, self.inside["job"]).long, config.long_chunk_words, config.chunk_words)
+        words = Mux(View(job_shape(config), self.inside["job"]).long, config.long_chunk_words, config.chunk_words)
         m.d.comb += Assert((slots <= most) & (~reader.free_chunk | (slots + given <= most)))
         m.d.comb += Assert(~self.inside["asked"] | (slots >= words))
         m.d.comb += Assert(self.inside["due"] <= BEATS_LATE + 2)
@@ -526,7 +524,7 @@ class RangeRules(Elaboratable):
 def whole_path(config, *, loader=LoadB, limit=6, most=3):
     """Both loaders, arbiter, feeders and the tile's feeder: something moves as long as there is work."""
     a, b, arbiter = LoadA(config), loader(config), ReadArbiter(config)
-    feed_a, feed_b, tile = ActivationFeeder(config), WeightFeeder(config), TileFeeder(config)
+    feed_a, feed_b, tile = ActivationFeeder(config), WeightFeeder(config), TileFeeder(config.tile)
     panel_, ring_ = PanelCounts(config), RingCounts(config)
     jobs = Jobs(config, [a, b, feed_a, feed_b], most=most, whole=False)
     supply = Supply(config, arbiter.requests, arbiter.requests.payload, arbiter.words, fair=True)

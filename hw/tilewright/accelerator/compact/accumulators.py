@@ -32,7 +32,7 @@ class CompactAccumulators(Accumulators):
         late_first = Signal(reset_less=True)
         m.d.sync += late_first.eq(first)
         bits = self.config.tile.result_bits
-        for column in range(self.config.cols):
+        for column in range(self.config.tile.cols):
             result = self.results.results.word_select(column, bits).as_signed()
             total = sums.word_select(column, ADDEND_BITS)
             before = old.word_select(column, ADDEND_BITS)

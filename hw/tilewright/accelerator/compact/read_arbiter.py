@@ -23,7 +23,7 @@ class CompactReadArbiter(SharedComponent):
 
     Members
     -------
-    descriptor_requests, parameter_requests, c_requests : In(stream.Signature(config.transfer_shape))
+    descriptor_requests, parameter_requests, c_requests : In(stream.Signature(transfer_shape(config)))
         Transfers, each with the number of its descriptor. A request must stay until it is accepted, when all of it
         has been read.
     a_requests, b_requests : In(stream.Signature(load_shape(config)))
@@ -40,7 +40,7 @@ class CompactReadArbiter(SharedComponent):
         The words of that transfer, in order.
     status : In(stream.Signature(config.dma.status_shape, always_ready=True))
         How that transfer ended, in the cycle of its acceptance.
-    failure : Out(stream.Signature(config.failure_shape, always_ready=True))
+    failure : Out(stream.Signature(failure_shape(config), always_ready=True))
         A transfer that failed, in the cycle of its status.
     parameters_urgent : In(1)
         Not used; see `ReadArbiter`.

@@ -5,7 +5,7 @@ from typing import Literal
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib.wiring import In, Out
 
-from tilewright.accelerator.contract import FORMAT_SHAPE, MAGNITUDE, SHIFT_BITS
+from tilewright.accelerator.contract import FORMAT_SHAPE, MAGNITUDE, RESULT, SHIFT_BITS
 from tilewright.accelerator.epilogue import clamp, right_shift
 from tilewright.base import SharedComponent
 
@@ -59,8 +59,8 @@ class SerialRequantizer(SharedComponent):
         Zero point and clamp limits of the result; `requant` is ignored.
     done : Out(1)
         For one cycle: `o` is the result.
-    o : Out(signed(8))
-        The int8 result; valid only while `done`.
+    o : Out(RESULT.shape)
+        The result; valid only while `done`.
     """
 
     CYCLES = 105
@@ -78,7 +78,7 @@ class SerialRequantizer(SharedComponent):
             "shift": In(unsigned(SHIFT_BITS)),
             "format": In(FORMAT_SHAPE),
             "done": Out(1),
-            "o": Out(signed(8)),
+            "o": Out(RESULT.shape),
         })
 
     def elaborate(self, platform):
@@ -166,7 +166,7 @@ class SerialRequantizer(SharedComponent):
 
     def _finish(self, m: Module, size: Value, negative: Signal):
         """Add the zero point to the magnitude with its sign, and clamp."""
-        moved = Signal(signed(10))
+        moved = Signal(signed(RESULT.bits + 2))
         signed_size = Cat(negative, size ^ negative.replicate(MAGNITUDE), negative).as_signed()
         m.d.comb += moved.eq((Cat(1, self.format.zero_point).as_signed() + signed_size) >> 1)
         m.d.comb += self.o.eq(clamp(moved, self.format.minimum, self.format.maximum))

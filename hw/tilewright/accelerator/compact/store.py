@@ -3,15 +3,20 @@
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
 
 from tilewright.accelerator.contract import (
     ADDEND_BITS,
     INDEX_BITS,
+    RESULT,
     SHIFT_BITS,
     AcceleratorConfig,
     Activity,
     SumsPort,
     Unit,
+    failure_shape,
+    job_shape,
+    transfer_shape,
 )
 from tilewright.base import FSM, SharedComponent, place
 from tilewright.dma import Cause
@@ -44,19 +49,19 @@ class CompactStore(SharedComponent):
 
     Members
     -------
-    job : In(stream.Signature(config.job_shape))
+    job : In(stream.Signature(job_shape(config)))
         Accepted when it is complete; it stays until then.
     head : In(unsigned(INDEX_BITS))
         Number of descriptors that are complete, modulo ``2**16``. Before it equals the job's ``index``, the job
         writes nothing, and with ``fence_c`` reads nothing.
     sums : Out(SumsPort(config))
         The sums of a tile, a column of a row at a time.
-    parameter_requests, c_requests : Out(stream.Signature(config.transfer_shape))
+    parameter_requests, c_requests : Out(stream.Signature(transfer_shape(config)))
         The operands of a tile: parameters, a row for each array, or rows of the old C. Never both at once; each is
         offered until it is accepted, after its last word.
     parameter_words, c_words : In(stream.Signature(config.dma.word_shape, always_ready=True))
         The words of the current request, in order, each an int32. They are taken in the cycle in which they come.
-    write_requests : Out(stream.Signature(config.transfer_shape))
+    write_requests : Out(stream.Signature(transfer_shape(config)))
         The rows of a tile, to a `WordWriter`; offered until it accepts, which is when the tile is in memory.
     write_words : Out(stream.Signature(unsigned(32)))
         The words of that tile, row by row: an int32 each, or four int8 of which the first column is lowest. A word
@@ -65,7 +70,7 @@ class CompactStore(SharedComponent):
         How the request ended, from the `WordWriter`; one for each tile.
     completed : Out(1)
         The last tile of the job has been written, and none of it failed.
-    failure : Out(stream.Signature(config.failure_shape, always_ready=True))
+    failure : Out(stream.Signature(failure_shape(config), always_ready=True))
         Writing a tile has failed, in the cycle of its status. Nothing more is done then, as after a read that failed,
         until reset.
     activity : Out(Activity)
@@ -74,10 +79,10 @@ class CompactStore(SharedComponent):
 
     def __init__(self, config: AcceleratorConfig):
         self.config = config
-        transfers = stream.Signature(config.transfer_shape)
+        transfers = stream.Signature(transfer_shape(config))
         words = stream.Signature(config.dma.word_shape, always_ready=True)
         super().__init__({
-            "job": In(stream.Signature(config.job_shape)),
+            "job": In(stream.Signature(job_shape(config))),
             "head": In(unsigned(INDEX_BITS)),
             "sums": Out(SumsPort(config)),
             "parameter_requests": Out(transfers),
@@ -88,7 +93,7 @@ class CompactStore(SharedComponent):
             "write_words": Out(stream.Signature(config.data_bits)),
             "write_status": In(stream.Signature(config.dma.status_shape, always_ready=True)),
             "completed": Out(1),
-            "failure": Out(stream.Signature(config.failure_shape, always_ready=True)),
+            "failure": Out(stream.Signature(failure_shape(config), always_ready=True)),
             "activity": Out(Activity),
         })
 
@@ -96,12 +101,13 @@ class CompactStore(SharedComponent):
         m = Module()
         config, job = self.config, self.job.payload
         scaler = place(m, "scaler", SerialRequantizer(config.rounding), platform)
-        operands = place(m, "operands", BlockMemory(ADDEND_BITS, config.acc_rows * config.cols, False), platform)
+        operands = place(m, "operands", BlockMemory(ADDEND_BITS, config.acc_rows * config.tile.cols, False), platform)
         position = TilePosition(m, config, job)
         last_came, row_of_operand = self._operands(m, operands, position)
         self._requests(m, position)
         adds = job.bias | job.requant | job.accumulate
         packed = Signal(config.data_bits, reset_less=True)
+        part = position.column[: exact_log2(config.data_bits // RESULT.bits)]  # which of its results
         shift = Signal(SHIFT_BITS, reset_less=True)
         m.d.comb += [
             self.sums.row.eq(position.row),
@@ -136,8 +142,8 @@ class CompactStore(SharedComponent):
                 m.d.comb += row_of_operand.eq(MULTIPLIERS)
                 m.next = "Scaled"
             with m.State("Scaled"), m.If(scaler.done):
-                m.d.sync += packed.word_select(position.column[:2], 8).eq(scaler.o)
-                with m.If(position.row_ends | position.column[:2].all()):
+                m.d.sync += packed.word_select(part, RESULT.bits).eq(scaler.o)
+                with m.If(position.row_ends | part.all()):
                     m.next = "Put"
                 with m.Else():
                     m.d.sync += position.column.eq(position.column + 1)
@@ -153,7 +159,7 @@ class CompactStore(SharedComponent):
         config = self.config
         came = Signal()
         last_came = Signal()
-        place_of_word = Signal(range(config.cols))
+        place_of_word = Signal(range(config.tile.cols))
         row_of_word = Signal(range(config.acc_rows))
         taken = Mux(self.c_words.valid, self.c_words.payload.as_value(), self.parameter_words.payload.as_value())
         word = Signal(config.dma.word_shape)
@@ -195,7 +201,9 @@ class CompactStore(SharedComponent):
             self.write_requests.valid.eq(position.writing),
             request.index.eq(job.index),
             request.request.address.eq(position.address),
-            request.request.bytes.eq(Mux(job.requant, position.tile_columns, position.tile_columns << 2)),
+            request.request.bytes.eq(
+                Mux(job.requant, RESULT.bytes_of(position.tile_columns), position.tile_columns << 2)
+            ),
             request.request.rows.eq(position.tile_rows),
             request.request.stride.eq(job.c_stride),
         ]
@@ -250,9 +258,11 @@ class CompactStore(SharedComponent):
                     m.next = "Status"
         with m.State("Status"), m.If(self.write_status.valid & ~self.failure.valid):
             m.d.sync += [
-                position.address.eq(position.address + Mux(job.requant, config.cols, 4 * config.cols)),
-                position.parameters.eq(position.parameters + 4 * config.cols),
-                position.columns_remaining.eq(position.columns_remaining - config.cols),
+                position.address.eq(
+                    position.address + Mux(job.requant, RESULT.bytes_of(config.tile.cols), 4 * config.tile.cols)
+                ),
+                position.parameters.eq(position.parameters + 4 * config.tile.cols),
+                position.columns_remaining.eq(position.columns_remaining - config.tile.cols),
             ]
             m.next = "Tile"
             with m.If(position.in_last_tile):

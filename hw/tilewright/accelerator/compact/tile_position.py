@@ -18,17 +18,17 @@ class TilePosition:
         self.rows_remaining = Signal(config.size_bits, reset_less=True)
         self.columns_remaining = Signal(config.size_bits, reset_less=True)
         self.row = Signal(range(config.acc_rows))
-        self.column = Signal(range(config.cols))
+        self.column = Signal(range(config.tile.cols))
         self.in_last_block, self.in_last_tile = Signal(name="in_last_block"), Signal(name="in_last_tile")
         self.tile_rows = Signal.like(job.block_rows)
-        self.tile_columns = Signal(range(config.cols + 1))
+        self.tile_columns = Signal(range(config.tile.cols + 1))
         self.row_ends, self.tile_ends = Signal(name="row_ends"), Signal(name="tile_ends")
         self.writing = Signal()  # the tile's request is offered
         m.d.comb += [
             self.in_last_block.eq(self.rows_remaining <= job.block_rows),
-            self.in_last_tile.eq(self.columns_remaining <= config.cols),
+            self.in_last_tile.eq(self.columns_remaining <= config.tile.cols),
             self.tile_rows.eq(Mux(self.in_last_block, self.rows_remaining, job.block_rows)),
-            self.tile_columns.eq(Mux(self.in_last_tile, self.columns_remaining, config.cols)),
+            self.tile_columns.eq(Mux(self.in_last_tile, self.columns_remaining, config.tile.cols)),
             self.row_ends.eq(self.column + 1 == self.tile_columns),
             self.tile_ends.eq(self.row_ends & (self.row + 1 == self.tile_rows)),
         ]

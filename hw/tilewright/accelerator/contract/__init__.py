@@ -6,6 +6,7 @@ from .constants import (
     DESCRIPTOR_BYTES,
     INDEX_BITS,
     PARAMETER_PITCH_BYTES,
+    RESULT,
     SIZE_BITS,
     STRIDE_BITS,
     Activity,
@@ -18,10 +19,13 @@ from .shapes import (
     SHIFT_BITS,
     arriving_shape,
     chunk_words,
+    failure_shape,
+    job_shape,
     load_shape,
     loaded_shape,
     place_shape,
     tile_shape,
+    transfer_shape,
 )
 from .signatures import PanelReader, PanelWriter, ResultsPort, RingReader, RingWriter, SumsPort
 
@@ -32,6 +36,7 @@ __all__ = [
     "INDEX_BITS",
     "MAGNITUDE",
     "PARAMETER_PITCH_BYTES",
+    "RESULT",
     "SHIFT_BITS",
     "SIZE_BITS",
     "STRIDE_BITS",
@@ -47,9 +52,12 @@ __all__ = [
     "Unit",
     "arriving_shape",
     "chunk_words",
+    "failure_shape",
     "fork_job",
+    "job_shape",
     "load_shape",
     "loaded_shape",
     "place_shape",
     "tile_shape",
+    "transfer_shape",
 ]

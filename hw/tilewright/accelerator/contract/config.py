@@ -1,30 +1,24 @@
-"""The configuration of the accelerator, and the shapes of the payloads between its parts."""
+"""The configuration of the accelerator."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from amaranth.hdl import signed, unsigned
-from amaranth.lib import data
 from pydantic import Field, model_validator
 
-from tilewright.base import ConfigError
-from tilewright.dma import Cause, DmaConfig
+from tilewright.base import Config, ConfigError
+from tilewright.dma import DmaConfig
+from tilewright.formats import ELEMENTS, ElementFormat
 from tilewright.tile import TileConfig
 
-from .constants import (
-    DESCRIPTOR_BYTES,
-    INDEX_BITS,
-    SIZE_BITS,
-    STRIDE_BITS,
-    Unit,
-)
+from .constants import ADDEND_BITS, DESCRIPTOR_BYTES, RESULT, SIZE_BITS, STRIDE_BITS
 
 __all__ = ["AcceleratorConfig"]
 
 
-class AcceleratorConfig(TileConfig):
+class AcceleratorConfig(Config):
     """The tile, the buffers around it, the bus and the epilogue of an `Accelerator`."""
 
     TABLE = "accelerator"
+    PARTS: ClassVar = {"tile": TileConfig}
     UNSAID = frozenset({"size_bits", "stride_bits", "variant"})
     PRESETS: ClassVar = {
         "nano": {"rows": 4, "cols": 4, "dot": 4, "data_bits": 32, "panel_words": 1024, "ring_words": 256,
@@ -39,9 +33,10 @@ class AcceleratorConfig(TileConfig):
                   "acc_rows": 128, "requant_lanes": 16, "chunk_words": 4, "outstanding": 32},
     }  # fmt: skip
 
+    tile: TileConfig
     data_bits: Annotated[
         int,
-        Field(ge=32, le=512, description="Width of the memory bus: a word of `rows` bytes, or a half, a quarter, …"),
+        Field(ge=32, le=512, description="Width of the memory bus: a word of `rows` elements, or a half, a quarter, …"),
     ] = 64
     addr_bits: Annotated[int, Field(ge=16, le=64, description="Width of a byte address.")] = 32
     id_bits: Annotated[
@@ -115,38 +110,46 @@ class AcceleratorConfig(TileConfig):
         ),
     ] = "fast"
 
+    def __init__(self, /, **values: Any):  # for type checkers: the fields of the tile are not among those declared here
+        super().__init__(**values)
+
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         for field in ("activation_bits", "weight_bits"):
-            if getattr(self, field) != 8:
-                raise ConfigError(field, getattr(self, field), "the accelerator takes int8 from memory", 8)
-        powers = ("rows", "cols", "data_bits", "panel_words", "ring_words", "acc_rows", "chunk_words",
-                  "long_chunk_words", "requant_lanes", "max_burst")  # fmt: skip
-        for field in powers:
-            value = getattr(self, field)
+            bits = getattr(self.tile, field)
+            if bits not in ELEMENTS:
+                names = " or ".join(element.name for element in ELEMENTS.values())
+                nearest = min(ELEMENTS, key=lambda known: abs(known - bits))
+                raise ConfigError(field, bits, f"the accelerator takes {names} from memory", nearest)
+        powers = ("data_bits", "panel_words", "ring_words", "acc_rows", "chunk_words", "long_chunk_words",
+                  "requant_lanes", "max_burst")  # fmt: skip
+        sizes = {"rows": self.tile.rows, "cols": self.tile.cols} | {field: getattr(self, field) for field in powers}
+        for field, value in sizes.items():
             if value & value - 1:
                 raise ConfigError(field, value, "must be a power of two", 1 << round_log2(value))
         self._check_widths()
         self._check_buffers()
         self._check_variant()
-        _ = self.tile, self.dma  # their own rules
+        _ = self.dma  # its own rules
         return self
 
     def _check_widths(self) -> None:
-        if self.rows < 4:
-            raise ConfigError("rows", self.rows, "must be at least 4: the bus has 32 bits or more", 4)
-        if self.cols < 4:
-            raise ConfigError("cols", self.cols, "must be at least 4: an accumulator takes so long to add", 4)
-        if self.data_bits > 8 * self.rows:
-            reason = f"must be at most the {8 * self.rows} bits of a word of rows = {self.rows}"
-            raise ConfigError("data_bits", self.data_bits, reason, 8 * self.rows)
-        if self.word_bytes > self.cols and not self.unaligned:
-            reason = f"a row of a C tile, cols = {self.cols} bytes, must fill a bus word unless `unaligned`"
-            raise ConfigError("data_bits", self.data_bits, reason, 8 * self.cols)
-        channels = self.data_bits // 32
-        low, high = channels, min(4 * channels, self.cols)
+        rows, cols = self.tile.rows, self.tile.cols
+        if rows < 4:
+            raise ConfigError("rows", rows, "must be at least 4: the bus has 32 bits or more", 4)
+        if cols < 4:
+            raise ConfigError("cols", cols, "must be at least 4: an accumulator takes so long to add", 4)
+        most = min(self.a_word_bits, self.b_word_bits)
+        if self.data_bits > most:
+            reason = f"must be at most the {most} bits of a word of rows = {rows}"
+            raise ConfigError("data_bits", self.data_bits, reason, most)
+        if self.word_bytes > RESULT.bytes_of(cols) and not self.unaligned:
+            reason = f"a row of a C tile, cols = {cols} bytes, must fill a bus word unless `unaligned`"
+            raise ConfigError("data_bits", self.data_bits, reason, RESULT.bits * cols)
+        channels = self.data_bits // ADDEND_BITS
+        low, high = channels, min(self.data_bits // RESULT.bits, cols)
         if not low <= self.requant_lanes <= high:
-            reason = f"must be {low} to {high} with data_bits = {self.data_bits} and cols = {self.cols}"
+            reason = f"must be {low} to {high} with data_bits = {self.data_bits} and cols = {cols}"
             raise ConfigError("requant_lanes", self.requant_lanes, reason, min(max(self.requant_lanes, low), high))
 
         least = self.size_bits + 3
@@ -166,20 +169,21 @@ class AcceleratorConfig(TileConfig):
                 raise ConfigError(field, getattr(self, field), f"must be {value} with variant = compact", value)
 
     def _check_buffers(self) -> None:
+        cols = self.tile.cols
         if self.long_chunk_words < self.chunk_words:
             reason = f"must be at least chunk_words = {self.chunk_words}"
             raise ConfigError("long_chunk_words", self.long_chunk_words, reason, self.chunk_words)
-        least = 2 * self.cols * self.long_chunk_words
+        least = 2 * cols * self.long_chunk_words
         if self.ring_words < least:
             reason = f"must hold two chunks of long_chunk_words * cols, {least} words"
             raise ConfigError("ring_words", self.ring_words, reason, least)
-        least = 2 * max(self.long_chunk_words, self.chunk_words * self.cols)
+        least = 2 * max(self.long_chunk_words, self.chunk_words * cols)
         if self.panel_words < least:
             reason = f"each half must hold a chunk of `cols` rows, and a long chunk: {least} words"
             raise ConfigError("panel_words", self.panel_words, reason, least)
-        if self.acc_rows < self.cols:
-            reason = f"fewer rows than cols = {self.cols} would keep multipliers waiting for weights"
-            raise ConfigError("acc_rows", self.acc_rows, reason, self.cols)
+        if self.acc_rows < cols:
+            reason = f"fewer rows than cols = {cols} would keep multipliers waiting for weights"
+            raise ConfigError("acc_rows", self.acc_rows, reason, cols)
         if self.acc_rows > self.size_limit:
             reason = f"more than M has, at most {self.size_limit} with size_bits = {self.size_bits}"
             raise ConfigError("acc_rows", self.acc_rows, reason, 1 << self.size_bits - 1)
@@ -205,24 +209,31 @@ class AcceleratorConfig(TileConfig):
         return not self.compact
 
     @property
-    def panel_word_bits(self) -> int:
+    def a_format(self) -> ElementFormat:
+        """What A consists of in memory and in the panel."""
+        return ELEMENTS[self.tile.activation_bits]
+
+    @property
+    def b_format(self) -> ElementFormat:
+        """What B consists of in memory and in the ring."""
+        return ELEMENTS[self.tile.weight_bits]
+
+    @property
+    def a_word_bits(self) -> int:
         """Bits of ``rows`` activations."""
-        return self.rows * self.activation_bits
+        return self.tile.rows * self.a_format.bits
 
     @property
-    def ring_word_bits(self) -> int:
+    def b_word_bits(self) -> int:
         """Bits of ``rows`` weights."""
-        return self.rows * self.weight_bits
-
-    @property
-    def tile(self) -> TileConfig:
-        """The tile's part."""
-        return TileConfig(**{name: getattr(self, name) for name in TileConfig.model_fields})
+        return self.tile.rows * self.b_format.bits
 
     @property
     def dma(self) -> DmaConfig:
         """The configuration of the DMA engines."""
-        longest_row = max(self.long_chunk_words * self.rows, 4 * self.cols, DESCRIPTOR_BYTES)
+        word_bits = max(self.a_word_bits, self.b_word_bits)
+        chunk, sums = self.long_chunk_words * word_bits // 8, self.tile.cols * ADDEND_BITS // 8
+        longest_row = max(chunk, sums, DESCRIPTOR_BYTES)
         return DmaConfig(
             data_bits=self.data_bits,
             addr_bits=self.addr_bits,
@@ -231,7 +242,7 @@ class AcceleratorConfig(TileConfig):
             outstanding=self.outstanding,
             unaligned=self.unaligned,
             length_bits=longest_row.bit_length(),
-            rows_bits=max(self.acc_rows, self.cols).bit_length(),
+            rows_bits=max(self.acc_rows, self.tile.cols).bit_length(),
             stride_bits=self.stride_bits,
         )
 
@@ -248,7 +259,7 @@ class AcceleratorConfig(TileConfig):
     @property
     def k_limit(self) -> int:
         """Largest K of one descriptor; longer ones are split and accumulated."""
-        return min(self.half_words * self.rows, self.size_limit)
+        return min(self.half_words * self.tile.rows, self.size_limit)
 
     @property
     def size_limit(self) -> int:
@@ -259,46 +270,6 @@ class AcceleratorConfig(TileConfig):
     def stride_limit(self) -> int:
         """Greatest distance between rows in bytes."""
         return (1 << self.stride_bits) - 1
-
-    @property
-    def job_shape(self) -> data.StructLayout:
-        """A descriptor that has been checked, and the sizes derived from it for the engines.
-
-        ``index`` is its number since reset. ``k`` is in elements, so bytes; ``k_words`` is ``ceil(k / rows)``.
-        ``block_rows`` are the rows of A in an M-block: ``min(acc_rows, half_words // (chunks * chunk))`` where
-        ``chunk`` is `long_chunk_words` if `long` (M < cols), else `chunk_words`, and ``chunks = ceil(k_words /
-        chunk)``. ``a_block_bytes`` and ``c_block_bytes`` are ``block_rows`` times the stride. `parameter_pitch` is
-        ``4 * n`` rounded up to `PARAMETER_PITCH_BYTES`.
-        """
-        address, stride, size = unsigned(self.addr_bits), unsigned(self.stride_bits), unsigned(self.size_bits)
-        return data.StructLayout({
-            "index": unsigned(INDEX_BITS),
-            "m": size, "n": size, "k": size,
-            "k_words": unsigned(self.half_words.bit_length()),
-            "long": 1,
-            "block_rows": unsigned(self.acc_rows.bit_length()),
-            "requant": 1, "bias": 1, "accumulate": 1,
-            "fence_a": 1, "fence_b": 1, "fence_c": 1,
-            "a_address": address, "b_address": address, "c_address": address, "parameter_address": address,
-            "a_stride": stride, "b_stride": stride, "c_stride": stride, "parameter_pitch": stride,
-            "a_block_bytes": address, "c_block_bytes": address,
-            "zero_point": signed(8), "minimum": signed(8), "maximum": signed(8),
-        })  # fmt: skip
-
-    @property
-    def transfer_shape(self) -> data.StructLayout:
-        """A request to a DMA engine, and the number of the descriptor that it is for."""
-        return data.StructLayout({"request": self.dma.request_shape, "index": unsigned(INDEX_BITS)})
-
-    @property
-    def failure_shape(self) -> data.StructLayout:
-        """A transfer that failed: its unit, its descriptor, the cause and the address."""
-        return data.StructLayout({
-            "unit": Unit,
-            "index": unsigned(INDEX_BITS),
-            "cause": Cause,
-            "address": unsigned(self.addr_bits),
-        })
 
 
 def round_log2(value: int) -> int:

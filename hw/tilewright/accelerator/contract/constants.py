@@ -2,11 +2,14 @@
 
 from amaranth.lib import enum
 
+from tilewright.formats import INT8
+
 __all__ = [
     "ADDEND_BITS",
     "DESCRIPTOR_BYTES",
     "INDEX_BITS",
     "PARAMETER_PITCH_BYTES",
+    "RESULT",
     "SIZE_BITS",
     "STRIDE_BITS",
     "Activity",
@@ -31,6 +34,10 @@ INDEX_BITS = 16
 
 ADDEND_BITS = 32
 """Width of sums, biases, and of a C that is not requantized."""
+
+
+RESULT = INT8
+"""What a requantized C consists of; zero point and clamp limits are such elements too."""
 
 
 PARAMETER_PITCH_BYTES = 64

@@ -6,6 +6,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import stream
 
 from .config import AcceleratorConfig
+from .shapes import job_shape
 
 __all__ = ["JobSlot", "fork_job"]
 
@@ -19,7 +20,7 @@ class JobSlot:
     Parameters
     ----------
     config : AcceleratorConfig
-    port : stream of config.job_shape
+    port : stream of job_shape(config)
         Where the engine is offered jobs. The slot drives its ``ready``.
 
     Attributes
@@ -31,7 +32,7 @@ class JobSlot:
     def __init__(self, config: AcceleratorConfig, port: stream.Interface):
         self._port = port
         self._copies = config.job_register
-        self.job = Signal(config.job_shape, reset_less=True, name="job") if self._copies else port.payload
+        self.job = Signal(job_shape(config), reset_less=True, name="job") if self._copies else port.payload
 
     def accept(self, m: Module) -> None:
         """Add to the state in which the engine waits for a job; the state is left when ``port.valid`` is 1."""

@@ -1,10 +1,12 @@
 """Payload shapes that the parts of the accelerator hand to each other."""
 
-from amaranth.hdl import Mux, signed, unsigned
+from amaranth.hdl import Mux, unsigned
 from amaranth.lib import data
 
+from tilewright.dma import Cause
+
 from .config import AcceleratorConfig
-from .constants import ADDEND_BITS, INDEX_BITS
+from .constants import ADDEND_BITS, INDEX_BITS, RESULT, Unit
 
 __all__ = [
     "FORMAT_SHAPE",
@@ -12,16 +14,61 @@ __all__ = [
     "SHIFT_BITS",
     "arriving_shape",
     "chunk_words",
+    "failure_shape",
+    "job_shape",
     "load_shape",
     "loaded_shape",
     "place_shape",
     "tile_shape",
+    "transfer_shape",
 ]
+
+_LIMITS = dict.fromkeys(("zero_point", "minimum", "maximum"), RESULT.shape)
+
+
+def job_shape(config: AcceleratorConfig) -> data.StructLayout:
+    """A descriptor that has been checked, and the sizes derived from it for the engines.
+
+    ``index`` is its number since reset. ``k`` is in elements; ``k_words`` is ``ceil(k / rows)``.
+    ``block_rows`` are the rows of A in an M-block: ``min(acc_rows, half_words // (chunks * chunk))`` where
+    ``chunk`` is `long_chunk_words` if `long` (M < cols), else `chunk_words`, and ``chunks = ceil(k_words /
+    chunk)``. ``a_block_bytes`` and ``c_block_bytes`` are ``block_rows`` times the stride. `parameter_pitch` is
+    ``4 * n`` rounded up to `PARAMETER_PITCH_BYTES`.
+    """
+    address, stride, size = unsigned(config.addr_bits), unsigned(config.stride_bits), unsigned(config.size_bits)
+    return data.StructLayout({
+        "index": unsigned(INDEX_BITS),
+        "m": size, "n": size, "k": size,
+        "k_words": unsigned(config.half_words.bit_length()),
+        "long": 1,
+        "block_rows": unsigned(config.acc_rows.bit_length()),
+        "requant": 1, "bias": 1, "accumulate": 1,
+        "fence_a": 1, "fence_b": 1, "fence_c": 1,
+        "a_address": address, "b_address": address, "c_address": address, "parameter_address": address,
+        "a_stride": stride, "b_stride": stride, "c_stride": stride, "parameter_pitch": stride,
+        "a_block_bytes": address, "c_block_bytes": address,
+        **_LIMITS,
+    })  # fmt: skip
+
+
+def transfer_shape(config: AcceleratorConfig) -> data.StructLayout:
+    """A request to a DMA engine, and the number of the descriptor that it is for."""
+    return data.StructLayout({"request": config.dma.request_shape, "index": unsigned(INDEX_BITS)})
+
+
+def failure_shape(config: AcceleratorConfig) -> data.StructLayout:
+    """A transfer that failed: its unit, its descriptor, the cause and the address."""
+    return data.StructLayout({
+        "unit": Unit,
+        "index": unsigned(INDEX_BITS),
+        "cause": Cause,
+        "address": unsigned(config.addr_bits),
+    })
 
 
 def load_shape(config: AcceleratorConfig) -> data.StructLayout:
     """A request for a chunk: `block_last` marks the last of its M-block, `long` selects its layout."""
-    return data.StructLayout({"transfer": config.transfer_shape, "block_last": 1, "long": 1})
+    return data.StructLayout({"transfer": transfer_shape(config), "block_last": 1, "long": 1})
 
 
 def chunk_words(config: AcceleratorConfig, long, scale: int = 1):
@@ -32,11 +79,11 @@ def chunk_words(config: AcceleratorConfig, long, scale: int = 1):
 SHIFT_BITS = 6
 
 
-MAGNITUDE = 8
-"""Bits of a scaled sum before the zero point; more is out of the range of int8 whatever that is."""
+MAGNITUDE = RESULT.bits
+"""Bits of a scaled sum before the zero point; more is out of the range of a result whatever that is."""
 
 
-FORMAT_SHAPE = data.StructLayout({"zero_point": signed(8), "minimum": signed(8), "maximum": signed(8), "requant": 1})
+FORMAT_SHAPE = data.StructLayout({**_LIMITS, "requant": 1})
 
 
 def place_shape(config: AcceleratorConfig) -> data.StructLayout:
@@ -45,7 +92,7 @@ def place_shape(config: AcceleratorConfig) -> data.StructLayout:
     return data.StructLayout({
         "requant": 1,
         "part": unsigned((parts - 1).bit_length()),
-        "position": unsigned((config.word_bytes // config.requant_lanes - 1).bit_length()),
+        "position": unsigned((config.data_bits // RESULT.bits // config.requant_lanes - 1).bit_length()),
     })
 
 
@@ -58,23 +105,19 @@ def tile_shape(config: AcceleratorConfig) -> data.StructLayout:
     return data.StructLayout({
         "address": unsigned(config.addr_bits),
         "rows": unsigned(config.acc_rows.bit_length()),
-        "columns": unsigned(config.cols.bit_length()),
+        "columns": unsigned(config.tile.cols.bit_length()),
         "stride": unsigned(config.stride_bits),
         "index": unsigned(INDEX_BITS),
         "last": 1, "bank": 1, "add": 1, "accumulate": 1, "requant": 1,
-        "zero_point": signed(8), "minimum": signed(8), "maximum": signed(8),
+        **_LIMITS,
     })  # fmt: skip
 
 
 def arriving_shape(config: AcceleratorConfig) -> data.StructLayout:
     """A bus word of a load: `row_last` and `last` as in `DmaReader`, `block_last` and `long` as in its request."""
-    return _shape(config.data_bits)
+    return loaded_shape(config.data_bits)
 
 
-def loaded_shape(config: AcceleratorConfig) -> data.StructLayout:
-    """The same with a word of ``rows`` bytes."""
-    return _shape(8 * config.rows)
-
-
-def _shape(bits: int) -> data.StructLayout:
-    return data.StructLayout({"data": unsigned(bits), "row_last": 1, "last": 1, "block_last": 1, "long": 1})
+def loaded_shape(word_bits: int) -> data.StructLayout:
+    """The same with a word of the tile."""
+    return data.StructLayout({"data": unsigned(word_bits), "row_last": 1, "last": 1, "block_last": 1, "long": 1})

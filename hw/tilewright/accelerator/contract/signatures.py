@@ -23,7 +23,7 @@ class PanelWriter(wiring.Signature):
         Store `data` in row `write_row`.
     write_row : Out(range(panel_words))
         The highest bit is the half.
-    data : Out(unsigned(panel_word_bits))
+    data : Out(unsigned(a_word_bits))
         ``rows`` activations, the first lowest.
     chunk_loaded : Out(1)
         A further chunk is complete, and may be read from the next cycle on.
@@ -35,7 +35,7 @@ class PanelWriter(wiring.Signature):
             "take_half": Out(1),
             "write": Out(1),
             "write_row": Out(range(config.panel_words)),
-            "data": Out(unsigned(config.panel_word_bits)),
+            "data": Out(unsigned(config.a_word_bits)),
             "chunk_loaded": Out(1),
         })
 
@@ -57,7 +57,7 @@ class PanelReader(wiring.Signature):
         Move the row fetched last to `q`, from the cycle after its `fetch` on.
     row : Out(range(panel_words))
         The highest bit is the half.
-    q : In(unsigned(panel_word_bits))
+    q : In(unsigned(a_word_bits))
         ``rows`` activations, the first lowest, a cycle after `take`.
     """
 
@@ -69,7 +69,7 @@ class PanelReader(wiring.Signature):
             "fetch": Out(1),
             "take": Out(1),
             "row": Out(range(config.panel_words)),
-            "q": In(unsigned(config.panel_word_bits)),
+            "q": In(unsigned(config.a_word_bits)),
         })
 
 
@@ -88,7 +88,7 @@ class RingWriter(wiring.Signature):
         Store `data` in row `write_row`.
     write_row : Out(range(ring_words))
         The row's address in the ring.
-    data : Out(unsigned(ring_word_bits))
+    data : Out(unsigned(b_word_bits))
         ``rows`` weights of one column, the first lowest.
     chunk_loaded : Out(1)
         A further chunk is complete, and may be read from the next cycle on.
@@ -101,7 +101,7 @@ class RingWriter(wiring.Signature):
             "claim": Out(1),
             "write": Out(1),
             "write_row": Out(range(config.ring_words)),
-            "data": Out(unsigned(config.ring_word_bits)),
+            "data": Out(unsigned(config.b_word_bits)),
             "chunk_loaded": Out(1),
         })
 
@@ -125,7 +125,7 @@ class RingReader(wiring.Signature):
         Move the row fetched last to `q`, from the cycle after its `fetch` on.
     row : Out(range(ring_words))
         The row's address in the ring.
-    q : In(unsigned(ring_word_bits))
+    q : In(unsigned(b_word_bits))
         ``rows`` weights of one column, the first lowest, a cycle after `take`.
     """
 
@@ -138,7 +138,7 @@ class RingReader(wiring.Signature):
             "fetch": Out(1),
             "take": Out(1),
             "row": Out(range(config.ring_words)),
-            "q": In(unsigned(config.ring_word_bits)),
+            "q": In(unsigned(config.b_word_bits)),
         })
 
 
@@ -171,7 +171,7 @@ class ResultsPort(wiring.Signature):
             "last": Out(1),
             "first": Out(1),
             "final": Out(1),
-            "results": Out(unsigned(config.cols * config.tile.result_bits)),
+            "results": Out(unsigned(config.tile.cols * config.tile.result_bits)),
         })
 
 
@@ -204,7 +204,7 @@ class SumsPort(wiring.Signature):
             "fetch": Out(1),
             "row": Out(range(config.acc_rows)),
             "take": Out(1),
-            "group": Out(range(max(2, config.cols // config.requant_lanes))),  # no port without bits
+            "group": Out(range(max(2, config.tile.cols // config.requant_lanes))),  # no port without bits
             "sums": In(unsigned(config.requant_lanes * ADDEND_BITS)),
             "release": Out(1),
         })

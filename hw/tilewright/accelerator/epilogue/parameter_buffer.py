@@ -49,7 +49,7 @@ class ParameterBuffer(SharedComponent):
 
     def __init__(self, config: AcceleratorConfig):
         self.config = config
-        self.groups = config.cols // config.requant_lanes
+        self.groups = config.tile.cols // config.requant_lanes
         lanes = config.requant_lanes
         super().__init__({
             "parameter_words": In(stream.Signature(config.dma.word_shape, always_ready=True)),

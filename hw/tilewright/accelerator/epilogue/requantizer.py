@@ -6,7 +6,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
-from tilewright.accelerator.contract import FORMAT_SHAPE, MAGNITUDE, SHIFT_BITS
+from tilewright.accelerator.contract import FORMAT_SHAPE, MAGNITUDE, RESULT, SHIFT_BITS
 from tilewright.base import SharedComponent, place
 from tilewright.storage import DelayLine
 
@@ -89,12 +89,12 @@ class Requantizer(SharedComponent):
             ]
             total = place(m, f"total_{number}", DelayLine(32, self.latency - 2), platform)
             m.d.comb += total.i.eq(lane.total)
-            # 10 bits: both have a magnitude of at most 2**8. The lowest bits are there for the carry.
+            # Two bits more than a result: both magnitudes are at most 2**8. The lowest bits are there for the carry.
             signed_magnitude = Cat(lane.carry, lane.magnitude ^ lane.negative.replicate(MAGNITUDE), lane.negative)
-            moved = Signal(signed(10), name=f"moved_{number}", reset_less=True)
+            moved = Signal(signed(RESULT.bits + 2), name=f"moved_{number}", reset_less=True)
             m.d.sync += moved.eq((Cat(1, scaled.zero_point).as_signed() + signed_magnitude.as_signed()) >> 1)
-            byte = Mux(offset.requant, clamp(moved, offset.minimum, offset.maximum), total.o[:8])
+            byte = Mux(offset.requant, clamp(moved, offset.minimum, offset.maximum), total.o[: RESULT.bits])
             result = Signal(32, name=f"result_{number}", reset_less=True)
-            m.d.sync += result.eq(Cat(byte[:8], total.o[8:]))
+            m.d.sync += result.eq(Cat(byte[: RESULT.bits], total.o[RESULT.bits :]))
             m.d.comb += self.o.word_select(number, 32).eq(result)
         return m

@@ -47,7 +47,7 @@ class Accumulators(SharedComponent):
     def elaborate(self, platform):
         m = Module()
         config, results, port = self.config, self.results, self.sums
-        sums_bits = config.cols * ADDEND_BITS
+        sums_bits = config.tile.cols * ADDEND_BITS
         # Read through plain registers, not through the memory's own: they can be cleared for a first packet.
         m.submodules.added = added = Memory(
             shape=sums_bits, depth=2 * config.acc_rows, init=[], attrs={"no_rw_check": 1}
@@ -109,7 +109,7 @@ class Accumulators(SharedComponent):
         before = Signal.like(sums)
         m.d.sync += before.eq(Mux(first, 0, old))
         bits = self.config.tile.result_bits
-        for column in range(self.config.cols):
+        for column in range(self.config.tile.cols):
             result = self.results.results.word_select(column, bits).as_signed()
             total = sums.word_select(column, ADDEND_BITS)
             m.d.sync += total.eq(before.word_select(column, ADDEND_BITS) + result)

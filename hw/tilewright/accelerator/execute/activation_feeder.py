@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
-from tilewright.accelerator.contract import AcceleratorConfig, JobSlot, PanelReader, chunk_words
+from tilewright.accelerator.contract import AcceleratorConfig, JobSlot, PanelReader, chunk_words, job_shape
 from tilewright.base import SharedComponent
 from tilewright.tile import activation_word
 
@@ -26,7 +26,7 @@ class ActivationFeeder(SharedComponent):
 
     Members
     -------
-    job : In(stream.Signature(config.job_shape))
+    job : In(stream.Signature(job_shape(config)))
         Jobs, in order. A job is copied when it is accepted; with the variant ``compact`` it is accepted with its last
         word, and must not change until then.
     panel : Out(PanelReader(config))
@@ -48,7 +48,7 @@ class ActivationFeeder(SharedComponent):
     def __init__(self, config: AcceleratorConfig):
         self.config = config
         super().__init__({
-            "job": In(stream.Signature(config.job_shape)),
+            "job": In(stream.Signature(job_shape(config))),
             "panel": Out(PanelReader(config)),
             "has_bank": In(1),
             "take_bank": Out(1),
@@ -78,7 +78,9 @@ class ActivationFeeder(SharedComponent):
 
         # Where the loops are. What ends with the next word is kept in registers, each one step ahead of its counter.
         m_remaining = Signal.like(job.m, reset_less=True)
-        tiles_remaining = Signal(range(max(1, config.size_limit // config.cols)), reset_less=True)  # after this one
+        tiles_remaining = Signal(
+            range(max(1, config.size_limit // config.tile.cols)), reset_less=True
+        )  # after this one
         words_remaining = Signal.like(job.k_words, reset_less=True)  # along K, with this one
         offset = Signal(range(config.long_chunk_words), reset_less=True)  # of the word in its chunk
         rows_remaining = Signal(range(config.acc_rows), reset_less=True)  # after this one
@@ -155,7 +157,7 @@ class ActivationFeeder(SharedComponent):
             with m.State("Block"):
                 m.d.sync += rows_less_1.eq(Mux(m_remaining < job.block_rows, m_remaining, job.block_rows) - 1)
                 m.d.sync += [
-                    tiles_remaining.eq((job.n - 1) >> config.cols.bit_length() - 1),
+                    tiles_remaining.eq((job.n - 1) >> config.tile.cols.bit_length() - 1),
                     words_remaining.eq(job.k_words),
                 ]
                 m.next = "Start"

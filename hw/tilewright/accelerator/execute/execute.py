@@ -11,6 +11,7 @@ from tilewright.accelerator.contract import (
     ResultsPort,
     RingReader,
     fork_job,
+    job_shape,
 )
 from tilewright.base import SharedComponent, place
 from tilewright.storage import DelayLine
@@ -38,7 +39,7 @@ class Execute(SharedComponent):
 
     Members
     -------
-    job : In(stream.Signature(config.job_shape))
+    job : In(stream.Signature(job_shape(config)))
         Jobs, in order. A job is copied when it is accepted; with the variant ``compact`` it is accepted when both
         feeders have done it, and must not change until then.
     panel : Out(PanelReader(config))
@@ -54,7 +55,7 @@ class Execute(SharedComponent):
     def __init__(self, config: AcceleratorConfig):
         self.config = config
         super().__init__({
-            "job": In(stream.Signature(config.job_shape)),
+            "job": In(stream.Signature(job_shape(config))),
             "panel": Out(PanelReader(config)),
             "ring": Out(RingReader(config)),
             "results": Out(ResultsPort(config)),

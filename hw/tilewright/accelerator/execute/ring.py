@@ -41,11 +41,11 @@ class Ring(ChunkBuffer, SharedComponent):
         m = Module()
         config, writer, reader = self.config, self.writer, self.reader
         # Space in units of one word of every column.
-        slots = Signal(range(config.ring_words // config.cols + 1), init=config.ring_words // config.cols)
+        slots = Signal(range(config.ring_words // config.tile.cols + 1), init=config.ring_words // config.tile.cols)
         claimed = chunk_words(config, writer.long)
         freed = chunk_words(config, reader.free_long)
         m.d.sync += slots.eq(slots + Mux(reader.free_chunk, freed, 0) - Mux(writer.claim, claimed, 0))
         m.d.comb += writer.room.eq(slots >= claimed)
-        self._count_chunks(m, config.ring_words // (config.cols * config.chunk_words))
-        self._place_memory(m, platform, config.ring_words, config.ring_word_bits)
+        self._count_chunks(m, config.ring_words // (config.tile.cols * config.chunk_words))
+        self._place_memory(m, platform, config.ring_words, config.b_word_bits)
         return m

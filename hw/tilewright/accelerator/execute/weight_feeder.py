@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
-from tilewright.accelerator.contract import AcceleratorConfig, JobSlot, RingReader, chunk_words
+from tilewright.accelerator.contract import AcceleratorConfig, JobSlot, RingReader, chunk_words, job_shape
 from tilewright.base import SharedComponent
 from tilewright.tile import weight_word
 
@@ -24,7 +24,7 @@ class WeightFeeder(SharedComponent):
 
     Members
     -------
-    job : In(stream.Signature(config.job_shape))
+    job : In(stream.Signature(job_shape(config)))
         Jobs, in order. A job is copied when it is accepted; with the variant ``compact`` it is accepted with its last
         word, and must not change until then.
     ring : Out(RingReader(config))
@@ -39,7 +39,7 @@ class WeightFeeder(SharedComponent):
     def __init__(self, config: AcceleratorConfig):
         self.config = config
         super().__init__({
-            "job": In(stream.Signature(config.job_shape)),
+            "job": In(stream.Signature(job_shape(config))),
             "ring": Out(RingReader(config)),
             "o": Out(stream.Signature(weight_word(config.tile))),
             "wants_chunk": Out(1),
@@ -69,18 +69,20 @@ class WeightFeeder(SharedComponent):
         ]
 
         m_remaining = Signal.like(job.m, reset_less=True)
-        tiles_remaining = Signal(range(max(1, config.size_limit // config.cols)), reset_less=True)  # after this one
+        tiles_remaining = Signal(
+            range(max(1, config.size_limit // config.tile.cols)), reset_less=True
+        )  # after this one
         words_remaining = Signal.like(job.k_words, reset_less=True)  # along K, with this one
         offset = Signal(range(config.long_chunk_words), reset_less=True)  # of the word in its chunk
-        column = Signal(range(config.cols), reset_less=True)
+        column = Signal(range(config.tile.cols), reset_less=True)
         chunk_place = Signal(range(config.ring_words))
         place = Signal.like(chunk_place, reset_less=True)
         next_chunk = Signal.like(chunk_place)
         last_column = Signal()
         tiles_less_1 = Signal.like(tiles_remaining)
-        m.d.comb += next_chunk.eq(chunk_place + chunk_words(config, job.long, config.cols))
-        m.d.comb += tiles_less_1.eq((job.n - 1) >> config.cols.bit_length() - 1)
-        m.d.sync += last_column.eq(Mux(issue, column == config.cols - 2, last_column))
+        m.d.comb += next_chunk.eq(chunk_place + chunk_words(config, job.long, config.tile.cols))
+        m.d.comb += tiles_less_1.eq((job.n - 1) >> config.tile.cols.bit_length() - 1)
+        m.d.sync += last_column.eq(Mux(issue, column == config.tile.cols - 2, last_column))
         # A cycle after their counters, which change every `cols` cycles at most.
         tile_end, chunk_end, last_tile, last_block = (
             Signal(name=name, reset_less=True) for name in ("tile_end", "chunk_end", "last_tile", "last_block")

@@ -1,21 +1,17 @@
 """Collects the words of a descriptor, checks it, and derives the sizes that the engines need."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
-from amaranth.lib import data, stream
+from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
-from tilewright.accelerator.contract import DESCRIPTOR_BYTES, PARAMETER_PITCH_BYTES, AcceleratorConfig, Unit
-from tilewright.accelerator.registers import DESCRIPTOR, DESCRIPTOR_VERSION, ERRORS, FLAGS
+from tilewright.accelerator.contract import PARAMETER_PITCH_BYTES, RESULT, AcceleratorConfig, Unit, job_shape
+from tilewright.accelerator.registers import DESCRIPTOR_VERSION, ERRORS, FLAGS
 from tilewright.base import SharedComponent
 
-from .narrow_fields import gather_narrow
+from .fields import Source, gather_narrow, gather_whole
 from .range_checks import Ranges, check_in_turn, check_together, last_step
 
-__all__ = ["DESCRIPTOR_SHAPE", "DescriptorDecoder"]
-
-DESCRIPTOR_SHAPE = data.StructLayout({
-    field.name: signed(field.bits) if field.signed else unsigned(field.bits) for field in DESCRIPTOR
-})
+__all__ = ["DescriptorDecoder"]
 
 # The matrices whose ends are checked, in the order in which errors are reported.
 _RANGES = ("a", "b", "c", "parameter")
@@ -72,7 +68,7 @@ class DescriptorDecoder(SharedComponent):
         What is wrong, one of `ERRORS`. Valid with `bad`.
     unit : Out(Unit)
         The transfer whose fields are wrong; DESCRIPTOR if it is none of them. Valid with `bad`.
-    job : Out(config.job_shape)
+    job : Out(job_shape(config))
         The job, except for its ``index``. Valid with `good`, and unchanged until the next descriptor begins to come.
     interrupt : Out(1)
         The descriptor's flag INTERRUPT. Valid with `good`.
@@ -96,7 +92,7 @@ class DescriptorDecoder(SharedComponent):
             "bad": Out(1),
             "error": Out(4),
             "unit": Out(Unit),
-            "job": Out(config.job_shape),
+            "job": Out(job_shape(config)),
             "interrupt": Out(1),
             "take": In(1),
         })
@@ -104,11 +100,9 @@ class DescriptorDecoder(SharedComponent):
     def elaborate(self, platform):
         m = Module()
         config = self.config
-        if config.compact:
-            raw, last = gather_narrow(m, config, self)
-        else:
-            raw = Signal(DESCRIPTOR_SHAPE, reset_less=True)
-            last = self._gather(m, raw.as_value())
+        source = Source(self.words, self.direct, self.direct_word, self.direct_data)
+        gather = gather_narrow if config.compact else gather_whole
+        raw, last = gather(m, config, source)
         start = Signal()
         m.d.sync += start.eq(last | self.beyond)  # registered: who a word is for is decided late in a cycle
         step = Signal(range(self.last_step + 1))  # n in the n-th cycle after `start`, or of this check
@@ -134,34 +128,15 @@ class DescriptorDecoder(SharedComponent):
         self._plan(m, raw, Cat(step == number for number in range(1, self.top_bit + 2)))
         return m
 
-    def _gather(self, m: Module, raw: Value) -> Value:
-        """Write the arriving words into the descriptor's register; return whether this is the last one."""
-        lanes = self.config.data_bits // 32
-        word = self.words.payload.data
-        came = self.words.valid
-        beats = DESCRIPTOR_BYTES // self.config.word_bytes
-        beat = Signal(range(beats))
-        with m.If(came):
-            m.d.sync += beat.eq(beat + 1)
-        place = Mux(self.direct, self.direct_word, Cat(Const(0, (lanes - 1).bit_length()), beat))
-        written = Mux(self.direct, self.direct_data.replicate(lanes), word)
-        for number in range(DESCRIPTOR_BYTES // 4):
-            lane = number % lanes
-            here = (place >> (lanes - 1).bit_length()) == number // lanes
-            direct = self.direct & ((self.direct_word & (lanes - 1)) == lane)
-            with m.If(here & (came | direct)):
-                m.d.sync += raw.word_select(number, 32).eq(written.word_select(lane, 32))
-        return came & (beat == beats - 1) | self.direct & (self.direct_word == 15)
-
     def _ranges(self, raw) -> Ranges:
         """Address, rows, stride and bytes of a row of each of `_RANGES`."""
         flags = flags_of(raw)
         k, n, rows = (raw[name][: self.config.size_bits] for name in "knm")
         four_n = Cat(Const(0, 2), n)
         shapes = {
-            "a": (rows, raw.a_stride, k),
-            "b": (n, raw.b_stride, k),
-            "c": (rows, raw.c_stride, Mux(flags["REQUANT"], n, four_n)),
+            "a": (rows, raw.a_stride, self.config.a_format.bytes_of(k)),
+            "b": (n, raw.b_stride, self.config.b_format.bytes_of(k)),
+            "c": (rows, raw.c_stride, Mux(flags["REQUANT"], RESULT.bytes_of(n), four_n)),
             # Multipliers and shifts follow the biases, each a row.
             "parameter": (Mux(flags["REQUANT"], 3, 1), self.job.parameter_pitch, four_n),
         }
@@ -248,8 +223,8 @@ class DescriptorDecoder(SharedComponent):
         k_words = Signal(range(config.half_words + 1))
         long = Signal()
         pitch = Signal(range(config.half_words + 1))
-        m.d.comb += k_words.eq(rounded_up(raw.k[: config.size_bits], config.rows) // config.rows)
-        m.d.comb += long.eq(raw.m[: config.size_bits] < config.cols)
+        m.d.comb += k_words.eq(rounded_up(raw.k[: config.size_bits], config.tile.rows) // config.tile.rows)
+        m.d.comb += long.eq(raw.m[: config.size_bits] < config.tile.cols)
         m.d.comb += job.k_words.eq(k_words)
         m.d.comb += job.long.eq(long)
         less = Signal.like(pitch)

@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from tilewright.accelerator.contract import INDEX_BITS, AcceleratorConfig
+from tilewright.accelerator.contract import INDEX_BITS, AcceleratorConfig, job_shape
 from tilewright.base import SharedComponent
 
 __all__ = ["Dispatcher"]
@@ -35,7 +35,7 @@ class Dispatcher(SharedComponent):
     -------
     decoded : In(1)
         There is a job, `decoded_job`, without its ``index``; until `take`.
-    decoded_job : In(config.job_shape)
+    decoded_job : In(job_shape(config))
         The job. It must not change while `decoded` is 1.
     index : In(16)
         Number of the job's descriptor, modulo ``2**16``; valid with `decoded`.
@@ -47,7 +47,7 @@ class Dispatcher(SharedComponent):
         Number of the oldest incomplete job, modulo ``2**16``.
     head_interrupts : Out(1)
         Completion of that job must interrupt. Undefined if none is incomplete.
-    job : Out(config.job_shape)
+    job : Out(job_shape(config))
         What is offered; it changes only when all have taken it.
     job_valid : Out(4)
         To load A, load B, execute and store: each until its bit of `job_ready` is 1.
@@ -59,13 +59,13 @@ class Dispatcher(SharedComponent):
         self.config = config
         super().__init__({
             "decoded": In(1),
-            "decoded_job": In(config.job_shape),
+            "decoded_job": In(job_shape(config)),
             "index": In(INDEX_BITS),
             "interrupt": In(1),
             "take": Out(1),
             "head": In(INDEX_BITS),
             "head_interrupts": Out(1),
-            "job": Out(config.job_shape),
+            "job": Out(job_shape(config)),
             "job_valid": Out(4),
             "job_ready": In(4),
         })
@@ -73,7 +73,7 @@ class Dispatcher(SharedComponent):
     def elaborate(self, platform):
         m = Module()
         if self.config.job_register:
-            job = Signal(self.config.job_shape, reset_less=True)
+            job = Signal(job_shape(self.config), reset_less=True)
             m.d.comb += self.job.eq(job)
 
         # The next job is at most `INCOMPLETE` ahead of the head, so three bits tell.

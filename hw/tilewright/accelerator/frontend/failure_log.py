@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
-from tilewright.accelerator.contract import AcceleratorConfig, Unit
+from tilewright.accelerator.contract import AcceleratorConfig, Unit, failure_shape
 from tilewright.base import SharedComponent
 from tilewright.dma import Cause
 
@@ -26,7 +26,7 @@ class FailureLog(SharedComponent):
 
     Members
     -------
-    failure : In(stream.Signature(config.failure_shape, always_ready=True))
+    failure : In(stream.Signature(failure_shape(config), always_ready=True))
         A transfer that failed; at most one in a cycle.
     ignore : In(1)
         Forget the failure, and ignore further ones while this is 1.
@@ -46,7 +46,7 @@ class FailureLog(SharedComponent):
 
     def __init__(self, config: AcceleratorConfig):
         super().__init__({
-            "failure": In(stream.Signature(config.failure_shape, always_ready=True)),
+            "failure": In(stream.Signature(failure_shape(config), always_ready=True)),
             "ignore": In(1),
             "drop": In(1),
             "known": Out(1),

@@ -4,7 +4,14 @@ from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from tilewright.accelerator.contract import INDEX_BITS, AcceleratorConfig, Activity
+from tilewright.accelerator.contract import (
+    INDEX_BITS,
+    AcceleratorConfig,
+    Activity,
+    failure_shape,
+    job_shape,
+    transfer_shape,
+)
 from tilewright.accelerator.registers import ENGINES, REGISTER_ADDRESS_BITS, RegisterFile
 from tilewright.base import SharedComponent, place
 from tilewright.bus import AxiLite
@@ -61,11 +68,11 @@ class Frontend(SharedComponent):
         The registers, as `REGISTERS` lists them; accesses as `RegisterFile`.
     irq : Out(1)
         IRQ_STATUS & IRQ_ENABLE is not 0.
-    fetch : Out(stream.Signature(config.transfer_shape))
+    fetch : Out(stream.Signature(transfer_shape(config)))
         Read a descriptor: one row of 64 bytes.
     words : In(stream.Signature(config.dma.word_shape, always_ready=True))
         The descriptor's bytes. If the transfer fails, some words or all are 0 or do not come.
-    job : Out(config.job_shape)
+    job : Out(job_shape(config))
         A checked descriptor; it stays until all engines have taken it.
     job_valid : Out(4)
         It is offered to load A (bit 0), load B, execute, store, to each until it has taken it.
@@ -75,7 +82,7 @@ class Frontend(SharedComponent):
         Descriptors completed since reset; also the number of the oldest incomplete one.
     completed : In(1)
         The oldest incomplete descriptor is complete: nothing of it can fail any more.
-    read_failure, write_failure : In(stream.Signature(config.failure_shape, always_ready=True))
+    read_failure, write_failure : In(stream.Signature(failure_shape(config), always_ready=True))
         A transfer of the descriptor ``index`` failed. It comes before `completed` for that descriptor, or in the same
         cycle; the failure of a `fetch`, at most `DescriptorDecoder.latency` - 2 cycles after its last word. The cause
         ABORTED is ignored.
@@ -93,14 +100,14 @@ class Frontend(SharedComponent):
 
     def __init__(self, config: AcceleratorConfig):
         self.config = config
-        failures = stream.Signature(config.failure_shape, always_ready=True)
+        failures = stream.Signature(failure_shape(config), always_ready=True)
         super().__init__(
             {
                 "s_axil": In(AxiLite(addr_bits=REGISTER_ADDRESS_BITS)),
                 "irq": Out(1),
-                "fetch": Out(stream.Signature(config.transfer_shape)),
+                "fetch": Out(stream.Signature(transfer_shape(config))),
                 "words": In(stream.Signature(config.dma.word_shape, always_ready=True)),
-                "job": Out(config.job_shape),
+                "job": Out(job_shape(config)),
                 "job_valid": Out(4),
                 "job_ready": In(4),
                 "head": Out(INDEX_BITS),

@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
-from tilewright.accelerator.contract import DESCRIPTOR_BYTES, INDEX_BITS, AcceleratorConfig
+from tilewright.accelerator.contract import DESCRIPTOR_BYTES, INDEX_BITS, AcceleratorConfig, transfer_shape
 from tilewright.base import SharedComponent
 
 __all__ = ["CommandRing"]
@@ -55,7 +55,7 @@ class CommandRing(SharedComponent):
         The descriptor fetched last has been handed on.
     beyond : Out(1)
         Instead of a request: the entry is past the last address. For one cycle, that in which `fetch` would have come.
-    fetch : Out(stream.Signature(config.transfer_shape))
+    fetch : Out(stream.Signature(transfer_shape(config)))
         Read a descriptor. The address stays until the next one: 0 for a descriptor that came through the registers.
     index : Out(16)
         Number of the descriptor fetched last.
@@ -83,7 +83,7 @@ class CommandRing(SharedComponent):
             "completed": In(1),
             "taken": In(1),
             "beyond": Out(1),
-            "fetch": Out(stream.Signature(config.transfer_shape)),
+            "fetch": Out(stream.Signature(transfer_shape(config))),
             "index": Out(INDEX_BITS),
             "head": Out(INDEX_BITS),
             "tail": Out(INDEX_BITS),

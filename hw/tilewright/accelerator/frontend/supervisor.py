@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from tilewright.accelerator.contract import AcceleratorConfig, Unit
+from tilewright.accelerator.contract import AcceleratorConfig, Unit, failure_shape
 from tilewright.accelerator.registers import ERRORS
 from tilewright.base import SharedComponent, place
 from tilewright.dma import Cause
@@ -46,7 +46,7 @@ class Supervisor(SharedComponent):
 
     Members
     -------
-    read_failure, write_failure : In(stream.Signature(config.failure_shape, always_ready=True))
+    read_failure, write_failure : In(stream.Signature(failure_shape(config), always_ready=True))
         A transfer failed. It must come before the descriptor's completion, or in the same cycle; that of a
         descriptor's own fetch at most `DescriptorDecoder.latency` - 2 cycles after its last word. The cause ABORTED is
         ignored.
@@ -98,7 +98,7 @@ class Supervisor(SharedComponent):
 
     def __init__(self, config: AcceleratorConfig):
         self.config = config
-        failures = stream.Signature(config.failure_shape, always_ready=True)
+        failures = stream.Signature(failure_shape(config), always_ready=True)
         super().__init__({
             "read_failure": In(failures),
             "write_failure": In(failures),

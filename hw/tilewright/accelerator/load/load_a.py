@@ -12,6 +12,7 @@ from tilewright.accelerator.contract import (
     PanelWriter,
     arriving_shape,
     chunk_words,
+    job_shape,
     load_shape,
 )
 from tilewright.base import SharedComponent, place
@@ -42,7 +43,7 @@ class LoadA(SharedComponent):
 
     Members
     -------
-    job : In(stream.Signature(config.job_shape))
+    job : In(stream.Signature(job_shape(config)))
         Jobs, in order. A job is copied when it is accepted; with the variant ``compact`` it is accepted with its last
         request, and must not change until then.
     head : In(unsigned(INDEX_BITS))
@@ -61,7 +62,7 @@ class LoadA(SharedComponent):
     def __init__(self, config: AcceleratorConfig):
         self.config = config
         super().__init__({
-            "job": In(stream.Signature(config.job_shape)),
+            "job": In(stream.Signature(job_shape(config))),
             "head": In(unsigned(INDEX_BITS)),
             "requests": Out(stream.Signature(load_shape(config))),
             "words": In(stream.Signature(arriving_shape(config), always_ready=True)),
@@ -82,13 +83,14 @@ class LoadA(SharedComponent):
         fenced = Signal(reset_less=True)  # a cycle late
         m.d.sync += fenced.eq(job.fence_a & (self.head != job.index))
 
-        chunk_bytes = chunk_words(config, job.long, config.rows)
+        chunk = chunk_words(config, job.long, config.tile.rows)  # elements
+        chunk_bytes = config.a_format.bytes_of(chunk)
         last_chunk = Signal()
-        m.d.comb += last_chunk.eq(k_remaining <= chunk_bytes)
+        m.d.comb += last_chunk.eq(k_remaining <= chunk)
         request = self.requests.payload
         m.d.comb += [
             request.transfer.request.address.eq(address),
-            request.transfer.request.bytes.eq(Mux(last_chunk, k_remaining, chunk_bytes)),
+            request.transfer.request.bytes.eq(Mux(last_chunk, config.a_format.bytes_of(k_remaining), chunk_bytes)),
             request.transfer.request.rows.eq(rows),
             request.transfer.request.stride.eq(job.a_stride),
             request.transfer.index.eq(job.index),
@@ -121,7 +123,7 @@ class LoadA(SharedComponent):
                 with m.If(self.requests.ready):
                     m.d.sync += [
                         address.eq(address + chunk_bytes),
-                        k_remaining.eq(k_remaining - chunk_bytes),
+                        k_remaining.eq(k_remaining - chunk),
                     ]
                     with m.If(last_chunk):
                         m.d.sync += [
@@ -147,7 +149,7 @@ class LoadA(SharedComponent):
 
     def _store_words(self, m: Module, platform):
         config = self.config
-        upsizer = place(m, "upsizer", Upsizer(config), platform)
+        upsizer = place(m, "upsizer", Upsizer(config, config.a_word_bits), platform)
         connect(m, flipped(self.words), upsizer.i)
         word = upsizer.o.payload
         half = Signal()

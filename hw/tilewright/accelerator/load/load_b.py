@@ -12,6 +12,7 @@ from tilewright.accelerator.contract import (
     RingWriter,
     arriving_shape,
     chunk_words,
+    job_shape,
     load_shape,
 )
 from tilewright.base import SharedComponent, place
@@ -40,7 +41,7 @@ class LoadB(SharedComponent):
 
     Members
     -------
-    job : In(stream.Signature(config.job_shape))
+    job : In(stream.Signature(job_shape(config)))
         Jobs, in order. A job is copied when it is accepted; with the variant ``compact`` it is accepted with its last
         request, and must not change until then.
     head : In(unsigned(INDEX_BITS))
@@ -61,7 +62,7 @@ class LoadB(SharedComponent):
     def __init__(self, config: AcceleratorConfig):
         self.config = config
         super().__init__({
-            "job": In(stream.Signature(config.job_shape)),
+            "job": In(stream.Signature(job_shape(config))),
             "head": In(unsigned(INDEX_BITS)),
             "requests": Out(stream.Signature(load_shape(config))),
             "first_tile": Out(1),
@@ -88,18 +89,19 @@ class LoadB(SharedComponent):
             self.ring.claim.eq(asked),
         ]
 
-        chunk_bytes = chunk_words(config, job.long, config.rows)
+        chunk = chunk_words(config, job.long, config.tile.rows)  # elements
+        chunk_bytes = config.b_format.bytes_of(chunk)
         last_chunk = Signal()
         last_tile = Signal()
         m.d.comb += [
-            last_chunk.eq(k_remaining <= chunk_bytes),
-            last_tile.eq(n_remaining <= config.cols),
+            last_chunk.eq(k_remaining <= chunk),
+            last_tile.eq(n_remaining <= config.tile.cols),
         ]
         request = self.requests.payload
         m.d.comb += [
             request.transfer.request.address.eq(address),
-            request.transfer.request.bytes.eq(Mux(last_chunk, k_remaining, chunk_bytes)),
-            request.transfer.request.rows.eq(Mux(last_tile, n_remaining, config.cols)),
+            request.transfer.request.bytes.eq(Mux(last_chunk, config.b_format.bytes_of(k_remaining), chunk_bytes)),
+            request.transfer.request.rows.eq(Mux(last_tile, n_remaining, config.tile.cols)),
             request.transfer.request.stride.eq(job.b_stride),
             request.transfer.index.eq(job.index),
             request.long.eq(job.long),
@@ -109,7 +111,7 @@ class LoadB(SharedComponent):
         next_base = Signal(config.addr_bits)
         # No more bits than there are in an address: Yosys would split the job's register where it drops the others, and
         # Verilator take it and the request that it becomes for a loop.
-        stepped = base + (job.b_stride << config.cols.bit_length() - 1)[: config.addr_bits]
+        stepped = base + (job.b_stride << config.tile.cols.bit_length() - 1)[: config.addr_bits]
         m.d.comb += next_base.eq(Mux(restart, job.b_address, stepped))
         fenced = Signal(reset_less=True)  # a cycle late, as is `offered`: both compare much
         m.d.sync += fenced.eq(job.fence_b & (self.head != job.index))
@@ -120,7 +122,7 @@ class LoadB(SharedComponent):
         with m.If(asked):
             m.d.sync += [
                 address.eq(address + chunk_bytes),
-                k_remaining.eq(k_remaining - chunk_bytes),
+                k_remaining.eq(k_remaining - chunk),
             ]
         with m.If(restart | tile_done):
             m.d.sync += [
@@ -129,7 +131,7 @@ class LoadB(SharedComponent):
                 k_remaining.eq(job.k),
                 first_tile.eq(restart),
             ]
-            m.d.sync += n_remaining.eq(Mux(restart, job.n, n_remaining - config.cols))
+            m.d.sync += n_remaining.eq(Mux(restart, job.n, n_remaining - config.tile.cols))
         with m.FSM() as fsm:
             with m.State("Idle"):
                 slot.accept(m)
@@ -165,7 +167,7 @@ class LoadB(SharedComponent):
 
     def _store_words(self, m: Module, platform):
         config = self.config
-        upsizer = place(m, "upsizer", Upsizer(config), platform)
+        upsizer = place(m, "upsizer", Upsizer(config, config.b_word_bits), platform)
         connect(m, flipped(self.words), upsizer.i)
         word = upsizer.o.payload
         chunk_start = Signal(range(config.ring_words))
@@ -178,7 +180,7 @@ class LoadB(SharedComponent):
         ]
         words = chunk_words(config, word.long)
         next_start = Signal(range(config.ring_words))
-        m.d.comb += next_start.eq(chunk_start + chunk_words(config, word.long, config.cols))
+        m.d.comb += next_start.eq(chunk_start + chunk_words(config, word.long, config.tile.cols))
         with m.If(upsizer.o.valid):
             m.d.sync += offset.eq(offset + 1)
             with m.If(word.row_last):

@@ -6,7 +6,15 @@ from amaranth.hdl import Const, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
-from tilewright.accelerator.contract import INDEX_BITS, AcceleratorConfig, Unit, arriving_shape, load_shape
+from tilewright.accelerator.contract import (
+    INDEX_BITS,
+    AcceleratorConfig,
+    Unit,
+    arriving_shape,
+    failure_shape,
+    load_shape,
+    transfer_shape,
+)
 from tilewright.base import SharedComponent, place
 from tilewright.dma import Cause
 from tilewright.storage import SmallFifo
@@ -23,7 +31,8 @@ def read_arbiter_members(config: AcceleratorConfig) -> dict:
     dma = config.dma
     return {
         **{
-            f"{name}_requests": In(stream.Signature(config.transfer_shape)) for name in ("descriptor", "parameter", "c")
+            f"{name}_requests": In(stream.Signature(transfer_shape(config)))
+            for name in ("descriptor", "parameter", "c")
         },
         **{f"{name}_requests": In(stream.Signature(load_shape(config))) for name in "ab"},
         "b_first_tile": In(1),
@@ -37,7 +46,7 @@ def read_arbiter_members(config: AcceleratorConfig) -> dict:
         "words": In(stream.Signature(dma.word_shape, always_ready=True)),
         "status": In(stream.Signature(dma.status_shape, always_ready=True)),
         "head": In(unsigned(INDEX_BITS)),
-        "failure": Out(stream.Signature(config.failure_shape, always_ready=True)),
+        "failure": Out(stream.Signature(failure_shape(config), always_ready=True)),
     }
 
 
@@ -62,7 +71,7 @@ class ReadArbiter(SharedComponent):
 
     Members
     -------
-    descriptor_requests, parameter_requests, c_requests : In(stream.Signature(config.transfer_shape))
+    descriptor_requests, parameter_requests, c_requests : In(stream.Signature(transfer_shape(config)))
         Transfers, each with the number of its descriptor. A request must stay until it is accepted, and its source
         must have space for all of its words.
     a_requests, b_requests : In(stream.Signature(load_shape(config)))
@@ -83,7 +92,7 @@ class ReadArbiter(SharedComponent):
         How each transfer ended, in their order, from the reader.
     head : In(unsigned(INDEX_BITS))
         Number of descriptors that are complete, modulo ``2**16``: completes the number of a failure's descriptor.
-    failure : Out(stream.Signature(config.failure_shape, always_ready=True))
+    failure : Out(stream.Signature(failure_shape(config), always_ready=True))
         A transfer that failed, in the cycle of its status.
     """
 

@@ -11,7 +11,7 @@ __all__ = ["Upsizer"]
 
 
 class Upsizer(SharedComponent):
-    """Put ``8 * rows / data_bits`` bus words together; what a row's last word lacks is zero.
+    """Put ``word_bits / data_bits`` bus words together; what a row's last word lacks is zero.
 
     Latency is 1 cycle from the last of them, throughput 1 bus word per cycle. With the variant ``compact`` a bus word
     that is all of a word passes in its own cycle.
@@ -19,31 +19,34 @@ class Upsizer(SharedComponent):
     Parameters
     ----------
     config : AcceleratorConfig
+    word_bits : int
+        Bits of a word of the tile: of ``rows`` elements.
 
     Members
     -------
     i : In(stream.Signature(arriving_shape(config), always_ready=True))
         Bus words of a row, in order; zero beyond the row's end. One may come in every cycle.
-    o : Out(stream.Signature(loaded_shape(config), always_ready=True))
-        Words of ``rows`` bytes, the first byte lowest, with the flags of their last bus word. For one cycle each.
+    o : Out(stream.Signature(loaded_shape(word_bits), always_ready=True))
+        Words of the tile, the first element lowest, with the flags of their last bus word. For one cycle each.
     """
 
-    def __init__(self, config: AcceleratorConfig):
+    def __init__(self, config: AcceleratorConfig, word_bits: int):
         self.config = config
+        self.word_bits = word_bits
         super().__init__({
             "i": In(stream.Signature(arriving_shape(config), always_ready=True)),
-            "o": Out(stream.Signature(loaded_shape(config), always_ready=True)),
+            "o": Out(stream.Signature(loaded_shape(word_bits), always_ready=True)),
         })
 
     def elaborate(self, platform):
         m = Module()
         word, o = self.i.payload, self.o.payload
         bits = self.config.data_bits
-        parts = 8 * self.config.rows // bits
+        parts = self.word_bits // bits
         place = Signal(range(parts))
         complete = Signal()
         m.d.comb += complete.eq(self.i.valid & ((place == parts - 1) | word.row_last))
-        gathered = Signal(8 * self.config.rows, reset_less=True)
+        gathered = Signal(self.word_bits, reset_less=True)
         with m.If(self.i.valid):
             m.d.sync += place.eq(Mux(complete, 0, place + 1))
             for part in range(parts):

@@ -33,8 +33,8 @@ def c_header(config: AcceleratorConfig) -> str:
         "",
         "/* What this accelerator was generated with. */",
         *_defines([
-            ("TILEWRIGHT_ROWS", config.rows, ""),
-            ("TILEWRIGHT_COLS", config.cols, ""),
+            ("TILEWRIGHT_ROWS", config.tile.rows, ""),
+            ("TILEWRIGHT_COLS", config.tile.cols, ""),
             ("TILEWRIGHT_WORD_BYTES", config.word_bytes, "of the memory bus"),
             ("TILEWRIGHT_ADDR_BITS", config.addr_bits, ""),
             ("TILEWRIGHT_UNALIGNED", int(config.unaligned), "any address and stride is taken"),

@@ -240,7 +240,9 @@ def constants(config: AcceleratorConfig) -> dict[str, int]:
     return {
         "ID": IDENTIFIER,
         "VERSION": _pack("VERSION", descriptor=DESCRIPTOR_VERSION, registers=REGISTER_MAP_VERSION),
-        "CAP_TILE": _pack("CAP_TILE", rows=config.rows, cols=config.cols, dot=config.dot, lanes=config.requant_lanes),
+        "CAP_TILE": _pack(
+            "CAP_TILE", rows=config.tile.rows, cols=config.tile.cols, dot=config.tile.dot, lanes=config.requant_lanes
+        ),
         "CAP_BUS": _pack(
             "CAP_BUS",
             data_bytes=config.word_bytes,

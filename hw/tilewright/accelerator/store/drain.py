@@ -67,7 +67,7 @@ class StoreDrain(SharedComponent):
 
     def __init__(self, config: AcceleratorConfig):
         self.config = config
-        groups = config.cols // config.requant_lanes
+        groups = config.tile.cols // config.requant_lanes
         super().__init__({
             "tiles": In(stream.Signature(tile_shape(config))),
             "sums": Out(SumsPort(config)),
@@ -92,11 +92,11 @@ class StoreDrain(SharedComponent):
 
         tile = Signal(tile_shape(config), reset_less=True)
         last_row = Signal(range(config.acc_rows), reset_less=True)
-        last_chunk = Signal(range(config.cols // channels), reset_less=True)
+        last_chunk = Signal(range(config.tile.cols // channels), reset_less=True)
         present = Signal()
         started = Signal()
         row = Signal(range(config.acc_rows), reset_less=True)
-        chunk = Signal(range(config.cols // channels), reset_less=True)  # as many columns as fill a raw word
+        chunk = Signal(range(config.tile.cols // channels), reset_less=True)  # as many columns as fill a raw word
         pointer = Signal(len(self.row) - 1, reset_less=True)
         m.d.comb += self.tiles.ready.eq(~present)
         with m.If(self.tiles.valid & self.tiles.ready):

@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Mux, Signal, unsigned
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from tilewright.accelerator.contract import ADDEND_BITS, AcceleratorConfig, place_shape
+from tilewright.accelerator.contract import ADDEND_BITS, RESULT, AcceleratorConfig, place_shape
 from tilewright.base import SharedComponent, place
 from tilewright.storage import SmallFifo
 
@@ -63,12 +63,14 @@ class StorePacker(SharedComponent):
         word = Signal(config.data_bits, reset_less=True)
         complete = Signal()
         raw = self.results.word_select(self.place.part, config.data_bits)
-        for byte in range(config.word_bytes):
-            position, lane = divmod(byte, lanes)
+        for number in range(config.data_bits // RESULT.bits):
+            position, lane = divmod(number, lanes)
             here = self.place.position == position
             with m.If(~self.place.requant | here):
-                small = self.results.word_select(lane, ADDEND_BITS)[:8]
-                m.d.sync += word.word_select(byte, 8).eq(Mux(self.place.requant, small, raw.word_select(byte, 8)))
+                small = self.results.word_select(lane, ADDEND_BITS)[: RESULT.bits]
+                m.d.sync += word.word_select(number, RESULT.bits).eq(
+                    Mux(self.place.requant, small, raw.word_select(number, RESULT.bits))
+                )
         m.d.sync += complete.eq(self.ends)
         m.d.comb += queue.i.valid.eq(complete)
         m.d.comb += queue.i.payload.eq(word)

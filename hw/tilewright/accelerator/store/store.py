@@ -4,7 +4,15 @@ from amaranth.hdl import Module, Mux, Signal, unsigned
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from tilewright.accelerator.contract import INDEX_BITS, AcceleratorConfig, Activity, SumsPort
+from tilewright.accelerator.contract import (
+    INDEX_BITS,
+    AcceleratorConfig,
+    Activity,
+    SumsPort,
+    failure_shape,
+    job_shape,
+    transfer_shape,
+)
 from tilewright.accelerator.epilogue import ParameterBuffer, Requantizer
 from tilewright.base import SharedComponent, place
 from tilewright.storage import DelayLine
@@ -42,20 +50,20 @@ class Store(SharedComponent):
 
     Members
     -------
-    job : In(stream.Signature(config.job_shape))
+    job : In(stream.Signature(job_shape(config)))
         Jobs, in order; copied when accepted.
     head : In(unsigned(INDEX_BITS))
         Number of descriptors that are complete, modulo ``2**16``. Before it equals the job's ``index``, the job
         writes nothing, and with ``fence_c`` reads nothing.
     sums : Out(SumsPort(config))
         The tiles of sums. A row fetched in cycle t is taken in t + 1; `release` comes with the last `group` of a tile.
-    parameter_requests, c_requests : Out(stream.Signature(config.transfer_shape))
+    parameter_requests, c_requests : Out(stream.Signature(transfer_shape(config)))
         The operands of a tile: parameters, a row for each array, or rows of the old C. A request stays until it is
         accepted.
     parameter_words, c_words : In(stream.Signature(config.dma.word_shape, always_ready=True))
         The words of those requests, in order: biases, multipliers and shifts of an N-tile, a row each; rows of the
         old C. Taken in the cycle in which they come.
-    write_requests : Out(stream.Signature(config.transfer_shape))
+    write_requests : Out(stream.Signature(transfer_shape(config)))
         The rows of a tile, to a `DmaWriter`. A request stays until it is accepted.
     write_words : Out(stream.Signature(unsigned(data_bits)))
         The words of the tiles, in order. They may come before their request, and stay until they are accepted.
@@ -63,7 +71,7 @@ class Store(SharedComponent):
         How each write request ended, in order.
     completed : Out(1)
         The last tile of a job has been written, and none of it failed.
-    failure : Out(stream.Signature(config.failure_shape, always_ready=True))
+    failure : Out(stream.Signature(failure_shape(config), always_ready=True))
         Writing a tile has failed, in the cycle of its status.
     activity : Out(Activity)
         What the engine did in the cycle before, or waited for. From a register.
@@ -71,10 +79,10 @@ class Store(SharedComponent):
 
     def __init__(self, config: AcceleratorConfig):
         self.config = config
-        transfers = stream.Signature(config.transfer_shape)
+        transfers = stream.Signature(transfer_shape(config))
         words = stream.Signature(config.dma.word_shape, always_ready=True)
         super().__init__({
-            "job": In(stream.Signature(config.job_shape)),
+            "job": In(stream.Signature(job_shape(config))),
             "head": In(unsigned(INDEX_BITS)),
             "sums": Out(SumsPort(config)),
             "parameter_requests": Out(transfers),
@@ -85,7 +93,7 @@ class Store(SharedComponent):
             "write_words": Out(stream.Signature(config.data_bits)),
             "write_status": In(stream.Signature(config.dma.status_shape, always_ready=True)),
             "completed": Out(1),
-            "failure": Out(stream.Signature(config.failure_shape, always_ready=True)),
+            "failure": Out(stream.Signature(failure_shape(config), always_ready=True)),
             "activity": Out(Activity),
         })
 

@@ -3,8 +3,9 @@
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
 
-from tilewright.accelerator.contract import INDEX_BITS, AcceleratorConfig, tile_shape
+from tilewright.accelerator.contract import INDEX_BITS, RESULT, AcceleratorConfig, job_shape, tile_shape, transfer_shape
 from tilewright.arithmetic import CarryAdder
 from tilewright.base import SharedComponent, place
 
@@ -30,13 +31,13 @@ class TileIterator(SharedComponent):
 
     Members
     -------
-    job : In(stream.Signature(config.job_shape))
+    job : In(stream.Signature(job_shape(config)))
         Jobs, in order; copied when accepted, which is when the last tile of the one before has been accepted.
     head : In(unsigned(INDEX_BITS))
         Descriptors that are complete: a job with ``fence_c`` asks for nothing before this is its index.
-    parameter_requests : Out(stream.Signature(config.transfer_shape))
+    parameter_requests : Out(stream.Signature(transfer_shape(config)))
         Biases, and with ``requant`` multipliers and shifts: a row of the request each.
-    c_requests : Out(stream.Signature(config.transfer_shape))
+    c_requests : Out(stream.Signature(transfer_shape(config)))
         Old C: rows of the tile.
     arrived : In(1)
         In this cycle the last word of the request comes.
@@ -51,10 +52,10 @@ class TileIterator(SharedComponent):
     def __init__(self, config: AcceleratorConfig):
         self.config = config
         super().__init__({
-            "job": In(stream.Signature(config.job_shape)),
+            "job": In(stream.Signature(job_shape(config))),
             "head": In(unsigned(INDEX_BITS)),
-            "parameter_requests": Out(stream.Signature(config.transfer_shape)),
-            "c_requests": Out(stream.Signature(config.transfer_shape)),
+            "parameter_requests": Out(stream.Signature(transfer_shape(config))),
+            "c_requests": Out(stream.Signature(transfer_shape(config))),
             "arrived": In(1),
             "tiles": Out(stream.Signature(tile_shape(config))),
             "bank": Out(1),
@@ -64,10 +65,10 @@ class TileIterator(SharedComponent):
     def elaborate(self, platform):
         m = Module()
         config = self.config
-        log2 = config.cols.bit_length() - 1
+        log2 = config.tile.cols.bit_length() - 1
         offer, tile = self.tiles, self.tiles.payload
 
-        job = Signal(config.job_shape, reset_less=True)
+        job = Signal(job_shape(config), reset_less=True)
         block = Signal(config.addr_bits, reset_less=True)  # of C, after this one
         rows_remaining = Signal(config.size_bits, reset_less=True)
         address = Signal(config.addr_bits, reset_less=True)
@@ -121,7 +122,7 @@ class TileIterator(SharedComponent):
             m.d.sync += last_row.eq(in_last_row)
             m.d.sync += last_column.eq(in_last_column)
             m.d.sync += tile_rows.eq(Mux(in_last_row, rows_remaining, job.block_rows))
-            m.d.sync += tile_columns.eq(Mux(in_last_column, columns_remaining, config.cols))
+            m.d.sync += tile_columns.eq(Mux(in_last_column, columns_remaining, config.tile.cols))
         with m.If(handed):
             m.d.sync += bank.eq(~bank)
 
@@ -180,8 +181,8 @@ class TileIterator(SharedComponent):
     def _next_address(self, m: Module, begin: Value, block: Value, address: Value, requant: Value, platform) -> Value:
         """``block`` if ``begin``, else ``cols`` elements further: choice and sum in one carry chain."""
         adder = place(m, "next_address", CarryAdder(len(address)), platform)
-        log2 = self.config.cols.bit_length() - 1
-        step = {log2: requant, log2 + 2: ~requant}
+        cols = self.config.tile.cols
+        step = {exact_log2(RESULT.bytes_of(cols)): requant, exact_log2(4 * cols): ~requant}
         for bit in range(len(address)):
             if bit in step:
                 m.d.comb += adder.a[bit].eq(Mux(begin, block[bit], step[bit]))
@@ -195,7 +196,7 @@ class TileIterator(SharedComponent):
 
     def _next_parameters(self, m: Module, begin: Value, first: Value, before: Value, platform) -> Value:
         """``first`` if ``begin``, else ``4 * cols`` further."""
-        low = self.config.cols.bit_length() + 1
+        low = self.config.tile.cols.bit_length() + 1
         adder = place(m, "next_parameters", CarryAdder(len(first) - low + 1), platform)
         # The lowest bits of both operands are there for the carry.
         m.d.comb += adder.a.eq(Cat(1, first[low:]))
@@ -206,7 +207,7 @@ class TileIterator(SharedComponent):
 
     def _next_columns(self, m: Module, begin: Value, first: Value, before: Value, platform) -> Value:
         """``first`` if ``begin``, else ``cols`` less: by adding ones to the upper bits."""
-        log2 = self.config.cols.bit_length() - 1
+        log2 = self.config.tile.cols.bit_length() - 1
         adder = place(m, "next_columns", CarryAdder(len(first) - log2, either=True), platform)
         more = (~begin).replicate(len(adder.a))
         m.d.comb += [

@@ -4,7 +4,15 @@ from amaranth.hdl import Module, Mux, Signal, unsigned
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
-from tilewright.accelerator.contract import INDEX_BITS, AcceleratorConfig, Unit, tile_shape
+from tilewright.accelerator.contract import (
+    INDEX_BITS,
+    RESULT,
+    AcceleratorConfig,
+    Unit,
+    failure_shape,
+    tile_shape,
+    transfer_shape,
+)
 from tilewright.base import SharedComponent, place
 from tilewright.dma import Cause
 from tilewright.storage import SmallFifo
@@ -36,13 +44,13 @@ class StoreWrites(SharedComponent):
     head : In(unsigned(INDEX_BITS))
         Number of descriptors that are complete, modulo ``2**16``; its lowest bits are compared with the tile's
         ``index``.
-    requests : Out(stream.Signature(config.transfer_shape))
+    requests : Out(stream.Signature(transfer_shape(config)))
         The rows of a tile. A request stays until it is accepted.
     status : In(stream.Signature(config.dma.status_shape, always_ready=True))
         How each request ended, in order.
     completed : Out(1)
         The last tile of a job has been written, and none of it failed.
-    failure : Out(stream.Signature(config.failure_shape, always_ready=True))
+    failure : Out(stream.Signature(failure_shape(config), always_ready=True))
         Writing a tile has failed, in the cycle of its status.
     pending : Out(1)
         The status of a tile has not arrived yet.
@@ -56,10 +64,10 @@ class StoreWrites(SharedComponent):
         super().__init__({
             "tiles": In(stream.Signature(tile_shape(config))),
             "head": In(unsigned(INDEX_BITS)),
-            "requests": Out(stream.Signature(config.transfer_shape)),
+            "requests": Out(stream.Signature(transfer_shape(config))),
             "status": In(stream.Signature(config.dma.status_shape, always_ready=True)),
             "completed": Out(1),
-            "failure": Out(stream.Signature(config.failure_shape, always_ready=True)),
+            "failure": Out(stream.Signature(failure_shape(config), always_ready=True)),
             "pending": Out(1),
         })
 
@@ -70,7 +78,7 @@ class StoreWrites(SharedComponent):
         tile = self.tiles.payload
 
         valid = Signal()
-        request = Signal(self.config.transfer_shape, reset_less=True)
+        request = Signal(transfer_shape(self.config), reset_less=True)
         first = Signal(reset_less=True)  # all earlier jobs are complete
         index = Mux(self.tiles.ready, tile.index, request.index)[:NUMBER_BITS]
         m.d.sync += first.eq(index == self.head[:NUMBER_BITS])
@@ -85,7 +93,7 @@ class StoreWrites(SharedComponent):
                 valid.eq(1),
                 request.index.eq(tile.index),
                 request.request.address.eq(tile.address),
-                request.request.bytes.eq(Mux(tile.requant, tile.columns, tile.columns << 2)),
+                request.request.bytes.eq(Mux(tile.requant, RESULT.bytes_of(tile.columns), tile.columns << 2)),
                 request.request.rows.eq(tile.rows),
                 request.request.stride.eq(tile.stride),
             ]

@@ -79,8 +79,8 @@ def build_bitstream(
             )
         except DoesNotFitError as error:
             raise DoesNotFitError(
-                f"{error}; make it smaller with --set, for example rows={max(4, config.rows // 2)}, "
-                f"cols={max(4, config.cols // 2)}, panel_words={config.panel_words // 2}"
+                f"{error}; make it smaller with --set, for example rows={max(4, config.tile.rows // 2)}, "
+                f"cols={max(4, config.tile.cols // 2)}, panel_words={config.panel_words // 2}"
             ) from None
         progress("packing the bitstream")
         packed = flow.pack(work)

@@ -37,11 +37,11 @@ def _cycles(config: AcceleratorConfig, gemm: Gemm, bus: Bus) -> int:
     before = 0  # cycles to store the previous tile
     shape = Shape(config, gemm)
     for rows in shape.blocks:
-        tiles = [min(config.cols, gemm.n - first) for first in range(0, gemm.n, config.cols)]
+        tiles = [min(config.tile.cols, gemm.n - first) for first in range(0, gemm.n, config.tile.cols)]
         for number, columns in enumerate(tiles):
             requests = shape.chunks * (2 if number == 0 else 1)
             load = (columns + (rows if number == 0 else 0)) * words * read + requests * REQUEST
-            execute = math.ceil(gemm.k / config.rows) * max(rows, config.cols)
+            execute = math.ceil(gemm.k / config.tile.rows) * max(rows, config.tile.cols)
             total += max(load, execute, before)
             results = rows * columns
             written = rows * math.ceil((1 if gemm.requant else 4) * columns / config.word_bytes)

@@ -64,7 +64,7 @@ def estimate(config: AcceleratorConfig, gemms: Iterable[Gemm], bus: Bus = Bus())
         _check(config, gemm)
     cycles = compact_cycles(config, queue, bus) if config.compact else _queue_cycles(config, queue, bus)
     macs = sum(gemm.macs for gemm in queue)
-    cells = config.rows * config.cols
+    cells = config.tile.rows * config.tile.cols
     reads = sum(_read_beats(config, gemm) for gemm in queue)
     writes = sum(_write_beats(config, gemm) for gemm in queue)
     beats = reads + writes if bus.shared else max(reads, writes)
@@ -105,7 +105,7 @@ def _queue_cycles(config: AcceleratorConfig, queue: list[Gemm], bus: Bus) -> int
 
 def _rounds(config: AcceleratorConfig, gemm: Gemm) -> list[tuple[str, int, int, int]]:
     """The loops over M and N that are worth cutting short: field, length of a round, rounds, and rounds to model."""
-    loops = (("m", Shape(config, gemm).block_rows, _MODELLED_BLOCKS), ("n", config.cols, _MODELLED_TILES))
+    loops = (("m", Shape(config, gemm).block_rows, _MODELLED_BLOCKS), ("n", config.tile.cols, _MODELLED_TILES))
     counted = [(field, unit, math.ceil(getattr(gemm, field) / unit), modelled) for field, unit, modelled in loops]
     return [loop for loop in counted if loop[2] > 2 * loop[3]]
 

@@ -194,7 +194,7 @@ class QueueModel:
         if free > ready or free == NEVER:
             return False
         shape = block.shape
-        start = block.row * shape.stride + chunk * shape.chunk * self.config.rows // self.word
+        start = block.row * shape.stride + chunk * shape.chunk * self.config.tile.rows // self.word
         beats = math.ceil(shape.chunk_bytes[chunk] / self.word)
         block.panel.append(self._read(start, block.m, beats, shape.stride, free))
         self.a_next = (place, chunk + 1) if chunk + 1 < shape.chunks else (place + 1, 0)
@@ -204,7 +204,7 @@ class QueueModel:
         """Return the first cycle, from ``turn`` on, to request the next chunk of B; `NEVER` if unknown."""
         place, _, _ = self.steps[self.b_next]
         block = self.blocks[place]
-        while self.ring_free < self.config.cols * block.shape.chunk:
+        while self.ring_free < self.config.tile.cols * block.shape.chunk:
             if not self.ring:
                 return NEVER
             freed, words = self.ring.popleft()
@@ -223,15 +223,15 @@ class QueueModel:
         block = self.blocks[place]
         shape = block.shape
         self.b_next += 1
-        self.ring_free -= self.config.cols * shape.chunk
-        start = tile * self.config.cols * shape.stride + chunk * shape.chunk * self.config.rows // self.word
+        self.ring_free -= self.config.tile.cols * shape.chunk
+        start = tile * self.config.tile.cols * shape.stride + chunk * shape.chunk * self.config.tile.rows // self.word
         beats = math.ceil(shape.chunk_bytes[chunk] / self.word)
         self.loaded.append(self._read(start, shape.tiles[tile], beats, shape.stride, ready))
         while len(block.panel) <= chunk and self._load_a(NEVER):
             pass
 
     def _execute(self, block: _Block, tile: int, chunk: int, loaded: float) -> None:
-        cols, words = self.config.cols, block.shape.chunk_words[chunk]
+        cols, words = self.config.tile.cols, block.shape.chunk_words[chunk]
         weights = max(loaded + ARRIVE, self.start) + cols
         bank = self.drained[0] if not chunk else 0.0
         while len(block.panel) <= chunk:
@@ -251,7 +251,7 @@ class QueueModel:
         self.handed = max(self.drained[1] + BETWEEN, parameters + HAND if parameters else 0.0)
         time = max(self.handed, self.start + latency)
         stride = math.ceil(gemm.n * gemm.result_bytes / self.word)
-        first = block.row * stride + tile * self.config.cols * gemm.result_bytes // self.word
+        first = block.row * stride + tile * self.config.tile.cols * gemm.result_bytes // self.word
         for row in range(block.m):
             time = max(time, self.start + latency + row, self.sent[0] - LEAVE) + pace
             self.sent.extend([self.writes.write(first + row * stride, beats, time + LEAVE)] * beats)

@@ -58,18 +58,18 @@ class Bus:
 
 
 class Shape:
-    """The loop nest of the hardware for a product: blocks, tiles and chunks; see `AcceleratorConfig.job_shape`."""
+    """The loop nest of the hardware for a product: blocks, tiles and chunks; see `job_shape`."""
 
     def __init__(self, config: AcceleratorConfig, gemm: Gemm):
-        self.chunk = config.long_chunk_words if gemm.m < config.cols else config.chunk_words
-        self.k_words = math.ceil(gemm.k / config.rows)
+        self.chunk = config.long_chunk_words if gemm.m < config.tile.cols else config.chunk_words
+        self.k_words = math.ceil(gemm.k / config.tile.rows)
         self.chunks = math.ceil(self.k_words / self.chunk)
         self.block_rows = min(config.acc_rows, config.half_words // (self.chunks * self.chunk))
         self.blocks = list(_cut(gemm.m, self.block_rows))
-        self.tiles = list(_cut(gemm.n, config.cols))
+        self.tiles = list(_cut(gemm.n, config.tile.cols))
         self.chunk_words = list(_cut(self.k_words, self.chunk))
-        self.chunk_bytes = [words * config.rows for words in self.chunk_words]
-        self.chunk_bytes[-1] -= self.k_words * config.rows - gemm.k
+        self.chunk_bytes = [words * config.tile.rows for words in self.chunk_words]
+        self.chunk_bytes[-1] -= self.k_words * config.tile.rows - gemm.k
         self.stride = math.ceil(gemm.k / config.word_bytes)
 
     @property

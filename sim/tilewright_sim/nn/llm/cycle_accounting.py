@@ -113,4 +113,4 @@ class Account:
 
     def busy(self, tally: Tally) -> float:
         """Return the average share of the multipliers that work, from 0 to 1."""
-        return tally.macs / (self.config.rows * self.config.cols * max(tally.cycles, 1))
+        return tally.macs / (self.config.tile.rows * self.config.tile.cols * max(tally.cycles, 1))

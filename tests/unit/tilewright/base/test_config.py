@@ -1,8 +1,9 @@
-"""TileConfig: what it refuses and how it says so, and the ways to make one."""
+"""Configurations, mostly TileConfig: what they refuse and how they say so, the ways to make one, and parts."""
 
 import json
+import pickle
 import re
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import pytest
 from hypothesis import given
@@ -273,3 +274,60 @@ def test_the_nearest_of_infinity_is_the_largest_that_works():
     with pytest.raises(ConfigError) as caught:
         TileConfig(rows=float("inf"))
     assert caught.value.nearest == 64
+
+
+class Whole(Config):
+    """A configuration with a part."""
+
+    TABLE = "whole"
+    PRESETS: ClassVar = {"nano": {"rows": 4, "dot": 4, "depth": 2}}
+    PARTS: ClassVar = {"tile": TileConfig}
+
+    before: Annotated[int, Field(ge=1, le=4, description="A field before the part.")] = 1
+    tile: TileConfig
+    depth: Annotated[int, Field(ge=1, le=64, description="A field after the part.")] = 16
+
+
+def test_the_fields_of_a_part_are_those_of_the_whole():
+    config = Whole(rows=4, dot=2, depth=3)
+    assert config.tile == TileConfig(rows=4, dot=2)
+    names = ["before", *TileConfig.model_fields, "depth"]
+    assert list(Whole.fields()) == list(Whole.model_json_schema()["properties"]) == list(config.model_dump()) == names
+    assert Whole.model_json_schema()["properties"]["rows"] == TileConfig.model_json_schema()["properties"]["rows"]
+    assert repr(config).startswith("Whole(before=1, rows=4, cols=8, dot=2, ")
+
+
+def test_a_configuration_with_a_part_is_made_like_any_other(tmp_path):
+    path = tmp_path / "my.toml"
+    path.write_text("[whole]\nrows = 8\ndepth = 5\n")
+    config = load_config(Whole, "nano", path, ["dot=2"])
+    assert config == Whole(rows=8, dot=2, depth=5)
+    assert Whole.preset("nano").replace(cols=3) == Whole(rows=4, dot=4, cols=3, depth=2)
+    assert Whole.from_json(config.to_json()) == config
+    assert pickle.loads(pickle.dumps(config)) == config
+    assert len({config, Whole(rows=8, dot=2, depth=5), Whole(rows=8, dot=4, depth=5)}) == 2
+
+
+def test_an_unchecked_copy_reaches_into_the_part():
+    config = Whole(depth=3)
+    copy = config.model_copy(update={"rows": 100, "depth": 1000})
+    assert (copy.tile.rows, copy.tile.cols, copy.depth) == (100, 8, 1000)
+    assert (config.tile.rows, config.depth) == (8, 3)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"rows": 65}, "rows = 65: must be 1 to 64; nearest that works: 64"),
+        ({"dot": 3}, "dot = 3: must divide rows = 8; nearest that works: 2"),
+        ({"depth": 0, "rows": 65}, "rows = 65: must be 1 to 64"),  # no rows work with that depth
+        ({"before": 9}, "before = 9: must be 1 to 4; nearest that works: 4"),
+        ({"tile": TileConfig()}, "tile = TileConfig(rows=8, cols=8, dot=8, activation_bits=8, weight_bits=8, "
+         "multiplier='infer'): there is no such field; the fields are before, rows, cols, dot, activation_bits, "
+         "weight_bits, multiplier, depth; nearest that works: multiplier"),
+    ],
+)  # fmt: skip
+def test_the_fields_of_a_part_are_refused_like_those_of_the_whole(values, message):
+    with pytest.raises(ConfigError) as failure:
+        Whole(**values)
+    assert str(failure.value) == message

@@ -111,7 +111,7 @@ def test_closing_a_view_leaves_the_array(chip):
 
 def test_fields_are_changed_in_python():
     small = AcceleratorConfig.preset("small", rounding="double")
-    assert (small.rounding, small.rows) == ("double", 8)
+    assert (small.rounding, small.tile.rows) == ("double", 8)
     assert small.replace(rounding="single") == AcceleratorConfig.preset("small")
     assert DmaConfig.preset("base").replace(outstanding=3).outstanding == 3
     if hasattr(copy, "replace"):

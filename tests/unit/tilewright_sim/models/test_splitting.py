@@ -39,7 +39,7 @@ def test_parts_cover_each_product_of_two_elements_once_and_fit_into_descriptors(
         assert rows <= config.size_limit
         assert depth <= config.k_limit
         assert columns == n
-        assert part.depth.start % config.rows == 0
+        assert part.depth.start % config.tile.rows == 0
         assert part.depth.start == reached.get(part.rows.start, 0)  # parts of the same C run along K
         assert part.accumulates == (part.rows.start in reached)
         reached[part.rows.start] = part.depth.stop

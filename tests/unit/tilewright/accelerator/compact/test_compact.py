@@ -44,7 +44,7 @@ def test_what_cannot_be_built_is_refused_with_the_nearest(values, message):
 
 def test_fields_that_are_not_used_leave_text_and_identity_as_they_were():
     said = AcceleratorConfig(**NANO).described()
-    assert set(AcceleratorConfig.model_fields) - set(said) == {"variant", "size_bits", "stride_bits"}
+    assert set(AcceleratorConfig.fields()) - set(said) == {"variant", "size_bits", "stride_bits"}
     assert "variant" in NARROW.described()
     assert AcceleratorConfig.from_json(NARROW.to_json()) == NARROW
     assert BoardConfig.from_json(BoardConfig.preset("icebreaker").to_json()) == BoardConfig.preset("icebreaker")

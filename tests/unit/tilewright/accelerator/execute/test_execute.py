@@ -11,6 +11,8 @@ from amaranth.lib.wiring import connect
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.accelerator.execute import Accumulators, Execute, Panel, Ring
 from tilewright.accelerator.load import LoadA, LoadB, ReadArbiter
+from tilewright.formats import ELEMENTS, ElementFormat
+from tilewright_sim import packing
 from tilewright_sim.models import gemm as golden
 from tilewright_sim.testbench import pysim
 
@@ -50,9 +52,9 @@ class Core(Elaboratable):
 
 
 def plan(config, index, m, n, k, a_address, b_address, a_stride, b_stride):
-    """The job of a descriptor, from the formulas in `AcceleratorConfig.job_shape`."""
-    k_words = -(-k // config.rows)
-    long = m < config.cols
+    """The job of a descriptor, from the formulas in `job_shape`."""
+    k_words = -(-k // config.tile.rows)
+    long = m < config.tile.cols
     chunk = config.long_chunk_words if long else config.chunk_words
     pitch = -(-k_words // chunk) * chunk
     block_rows = min(config.acc_rows, config.half_words // pitch)
@@ -74,22 +76,22 @@ class Bench:
         self.jobs, self.expected = [], []
         word = config.word_bytes
         for index, (m, n, k) in enumerate(shapes):
-            a, b = (values.integers(-128, 128, (size, k), dtype=np.int8) for size in (m, n))
-            places = []
-            for matrix in (a, b):
-                stride = (-(-k // word) + self.random.randrange(3)) * word
+            matrices, places = [], []
+            for size, element in ((m, config.a_format), (n, config.b_format)):
+                stride = (-(-element.bytes_of(k) // word) + self.random.randrange(3)) * word
                 places.append((len(self.memory), stride))
-                padded = np.zeros((len(matrix), stride), dtype=np.int8)
-                padded[:] = values.integers(-128, 128, padded.shape)
-                padded[:, :k] = matrix
-                self.memory += padded.tobytes()
+                most = 1 << element.bits - 1
+                padded = values.integers(-most, most, (size, 8 * stride // element.bits))
+                self.memory += packing.pack(padded, element.bits).tobytes()
+                matrices.append(padded[:, :k])
+            a, b = matrices
             (a_address, a_stride), (b_address, b_stride) = places
             job = plan(config, index, m, n, k, a_address, b_address, a_stride, b_stride)
             self.jobs.append(job)
             product = golden.matmul(a, b)
             for row in range(0, m, job["block_rows"]):
-                for column in range(0, n, config.cols):
-                    self.expected.append(product[row : row + job["block_rows"], column : column + config.cols])
+                for column in range(0, n, config.tile.cols):
+                    self.expected.append(product[row : row + job["block_rows"], column : column + config.tile.cols])
         self.core = Core(config)
         self.cycles = 0
 
@@ -126,9 +128,12 @@ class Bench:
         """The transfers that all jobs need."""
         for job in self.jobs:
             for block in range(0, job["m"], job["block_rows"]):
-                rows = min(job["block_rows"], job["m"] - block)
-                yield {"address": job["a_address"], "bytes": job["k"], "rows": rows, "stride": job["a_stride"]}
-                yield {"address": job["b_address"], "bytes": job["k"], "rows": job["n"], "stride": job["b_stride"]}
+                rows = {"a": min(job["block_rows"], job["m"] - block), "b": job["n"]}
+                for name, element in (("a", self.config.a_format), ("b", self.config.b_format)):
+                    yield {
+                        "address": job[f"{name}_address"], "bytes": element.bytes_of(job["k"]), "rows": rows[name],
+                        "stride": job[f"{name}_stride"],
+                    }  # fmt: skip
 
     def words(self, request):
         """What a reader gives for a request."""
@@ -144,7 +149,7 @@ class Bench:
     async def drain(self, ctx):
         """Read every tile of sums as fast as is allowed, plus a gap, and compare."""
         sums_port, config = self.core.accumulators.sums, self.config
-        groups = config.cols // config.requant_lanes
+        groups = config.tile.cols // config.requant_lanes
         cycle = 0
         for number, want in enumerate(self.expected):
             while not ctx.get(sums_port.ready):
@@ -152,7 +157,7 @@ class Bench:
                 cycle += 1
             for _ in range(self.drain_gap):
                 await ctx.tick()
-            got = np.zeros((len(want), config.cols), dtype=np.int64)
+            got = np.zeros((len(want), config.tile.cols), dtype=np.int64)
             for row in range(len(want)):
                 ctx.set(sums_port.row, row)
                 ctx.set(sums_port.fetch, 1)
@@ -188,6 +193,12 @@ def test_multiplies_jobs_of_the_greatest_sizes():
     config = AcceleratorConfig(**TINY.model_dump() | {"size_bits": 8, "stride_bits": 12, "addr_bits": 16})
     most = config.size_limit
     Bench(config, [(most, 1, 1), (1, most, 1), (1, 1, config.k_limit)]).run()
+
+
+def test_weights_of_four_bits_need_no_more_than_their_format(monkeypatch):
+    """Codes of 4 bits, two in a byte: half the bus words, half the ring. Behind the last, activations are 0."""
+    monkeypatch.setitem(ELEMENTS, 4, ElementFormat("int4", 4))
+    Bench(HALF_BUS.replace(weight_bits=4), [(5, 3, 7), (3, 9, 70), (2, 2, 33)], stall=0.3).run()
 
 
 @pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 12))])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tilewright.accelerator.contract import SIZE_BITS, AcceleratorConfig, Activity, Unit
+from tilewright.accelerator.contract import SIZE_BITS, AcceleratorConfig, Activity, Unit, job_shape, transfer_shape
 from tilewright.accelerator.frontend import Frontend
 from tilewright.accelerator.registers import COUNTERS, ENGINES, ERRORS, REGISTERS
 from tilewright.accelerator.registers.register_file import constants
@@ -35,11 +35,11 @@ GOOD = Descriptor(
 
 
 def plan(config: AcceleratorConfig, d: Descriptor, index: int) -> dict:
-    """The job of a good descriptor, from the formulas of `AcceleratorConfig.job_shape`."""
+    """The job of a good descriptor, from the formulas of `job_shape`."""
     flags = {name: d.flags >> bit & 1 for name, bit in
              {"requant": 0, "bias": 1, "accumulate": 2, "fence_a": 3, "fence_b": 4, "fence_c": 5}.items()}  # fmt: skip
-    k_words = -(-d.k // config.rows)
-    long = d.m < config.cols
+    k_words = -(-d.k // config.tile.rows)
+    long = d.m < config.tile.cols
     chunk = config.long_chunk_words if long else config.chunk_words
     chunks = -(-k_words // chunk)
     block_rows = min(config.acc_rows, config.half_words // (chunks * chunk))
@@ -156,7 +156,7 @@ class World:
                 continue
             self.aborted = False
             if fetch_valid and fetch_ready:
-                fetch = config.transfer_shape.from_bits(fetch)
+                fetch = transfer_shape(config).from_bits(fetch)
                 request = fetch.request
                 assert (request.bytes, request.rows, request.stride) == (64, 1, 0)
                 self.fetching = (fetch.index, request.address, 0)
@@ -181,7 +181,7 @@ class World:
         if not valid:
             return
         if self.current is None:
-            shaped = self.dut.config.job_shape.from_bits(job)
+            shaped = job_shape(self.dut.config).from_bits(job)
             values = {name: getattr(shaped, name) for name in plan(self.dut.config, GOOD, 0)}
             self.current = job
             self.offered_at = self.cycle

@@ -88,8 +88,8 @@ class Job:
 
     def tiles(self):
         """``(rows, columns)`` slices of each tile, in order."""
-        for top, left in itertools.product(range(0, self.m, self.block_rows), range(0, self.n, self.config.cols)):
-            yield slice(top, min(top + self.block_rows, self.m)), slice(left, min(left + self.config.cols, self.n))
+        for top, left in itertools.product(range(0, self.m, self.block_rows), range(0, self.n, self.config.tile.cols)):
+            yield slice(top, min(top + self.block_rows, self.m)), slice(left, min(left + self.config.tile.cols, self.n))
 
     def write(self, rows, columns):
         """The request that writes a tile."""
@@ -346,7 +346,7 @@ KINDS = ("raw", "bias", "requant", "accumulate")
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 def test_ragged_tiles_of_each_kind(config):
-    sizes = [(1, 1), (7, 2 * config.cols + 1), (3, config.cols - 1), (2, config.cols)]
+    sizes = [(1, 1), (7, 2 * config.tile.cols + 1), (3, config.tile.cols - 1), (2, config.tile.cols)]
     shapes = [(m, n, kind) for kind in KINDS for m, n in sizes]
     world = run(config, make(config, shapes, first=3, block_rows=4))
     assert world.completed == list(range(3, 3 + len(shapes)))
@@ -356,7 +356,7 @@ def test_ragged_tiles_of_each_kind(config):
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 def test_random_jobs_under_random_stalls(config, seed):
     rng = random.Random(seed)
-    shapes = [(rng.randint(1, 12), rng.randint(1, 2 * config.cols), rng.choice(KINDS)) for _ in range(6)]
+    shapes = [(rng.randint(1, 12), rng.randint(1, 2 * config.tile.cols), rng.choice(KINDS)) for _ in range(6)]
     jobs = [
         Job(
             config,

@@ -3,7 +3,7 @@
 import pytest
 from amaranth.hdl import Shape
 
-from tilewright.accelerator.contract import ADDEND_BITS, DESCRIPTOR_BYTES, AcceleratorConfig
+from tilewright.accelerator.contract import ADDEND_BITS, DESCRIPTOR_BYTES, AcceleratorConfig, job_shape
 from tilewright.cores import CORES
 from tilewright.flows.fpga import FpgaFlow
 
@@ -15,14 +15,14 @@ RESPONSE_BITS = 2
 
 def memories(config):
     """Bits and rows of each memory, as the docstrings of their owners say."""
-    groups = config.cols // config.requant_lanes
+    groups = config.tile.cols // config.requant_lanes
     channels = config.data_bits // 32
     parts = config.requant_lanes // channels
-    sums = (config.cols * ADDEND_BITS, 2 * config.acc_rows)
+    sums = (config.tile.cols * ADDEND_BITS, 2 * config.acc_rows)
     few = max(FEWEST_ROWS, 2 * groups)
     return [
-        (8 * config.rows, config.panel_words),
-        (8 * config.rows, config.ring_words),
+        (config.a_word_bits, config.panel_words),
+        (config.b_word_bits, config.ring_words),
         sums,  # added up
         sums,  # drained
         (config.data_bits + RESPONSE_BITS, config.dma.read_buffer_words),
@@ -42,12 +42,12 @@ def blocks(bits, rows):
 
 def most_registers(config):
     """Flip-flops that the docstrings account for, and some for control; no buffer would fit into the difference."""
-    job = Shape.cast(config.job_shape).width
+    job = Shape.cast(job_shape(config)).width
     return (
         8 * DESCRIPTOR_BYTES  # the descriptor being checked
         + 8 * job  # offered, in both loaders, execution, both feeders, store; a tile and the requests to write it
-        + 2 * config.cols * ADDEND_BITS  # the sums before and after
-        + 48 * config.rows * config.cols  # two weights and a share of the sums in each cell
+        + 2 * config.tile.cols * ADDEND_BITS  # the sums before and after
+        + 48 * config.tile.rows * config.tile.cols  # two weights and a share of the sums in each cell
         + 700 * config.requant_lanes  # the stages of the epilogue
         + 12 * config.data_bits  # words on their way through engines, upsizer and packer
         + 1500  # addresses and counts of the engines, counters, registers of the host

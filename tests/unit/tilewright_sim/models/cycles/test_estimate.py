@@ -39,7 +39,7 @@ def test_traffic_is_the_minimum_number_of_words():
 @pytest.mark.parametrize("latency", [0, 64])
 @pytest.mark.parametrize("preset", ["small", "base"])
 def test_large_products_keep_the_multipliers_busy(preset, latency):
-    size = 32 * CONFIGS[preset].rows
+    size = 32 * CONFIGS[preset].tile.rows
     guess = estimate(CONFIGS[preset], [Gemm(m=size, n=size, k=size)], Bus(latency=latency))
     assert guess.utilisation > 0.95
     assert guess.bound == "multipliers"

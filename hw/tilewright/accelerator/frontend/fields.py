@@ -1,20 +1,30 @@
-"""The descriptor's registers with fields as narrow as a configuration allows."""
+"""The descriptor's fields: registers of its words, whole or as narrow as a configuration allows."""
 
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.lib import data, stream
 
-from tilewright.accelerator.contract import DESCRIPTOR_BYTES, AcceleratorConfig
+from tilewright.accelerator.contract import DESCRIPTOR_BYTES, RESULT, AcceleratorConfig
 from tilewright.accelerator.registers import DESCRIPTOR, DESCRIPTOR_VERSION, FLAGS
 
-if TYPE_CHECKING:
-    from .decoder import DescriptorDecoder
+__all__ = ["DESCRIPTOR_SHAPE", "Source", "gather_narrow", "gather_whole"]
 
-__all__ = ["Fields", "gather_narrow"]
-
+DESCRIPTOR_SHAPE = data.StructLayout({
+    field.name: signed(field.bits) if field.signed else unsigned(field.bits) for field in DESCRIPTOR
+})
 WORDS = DESCRIPTOR_BYTES // 4
 _OFFSET = {field.name: field.offset for field in DESCRIPTOR}
+
+
+class Source(NamedTuple):
+    """Where the words come from: the ports of `DescriptorDecoder` of these names."""
+
+    words: stream.Interface
+    direct: Value
+    direct_word: Value
+    direct_data: Value
 
 
 class Fields(SimpleNamespace):
@@ -27,19 +37,40 @@ class Fields(SimpleNamespace):
         return getattr(self, name)
 
 
-def gather_narrow(m: Module, config: AcceleratorConfig, decoder: "DescriptorDecoder") -> tuple[Fields, Value]:
+def gather_whole(m: Module, config: AcceleratorConfig, source: Source) -> tuple[data.View, Value]:
+    """Write the arriving words into a register; return its fields, and whether this is the last word."""
+    raw = Signal(DESCRIPTOR_SHAPE, reset_less=True)
+    lanes = config.data_bits // 32
+    word = source.words.payload.data
+    came = source.words.valid
+    beats = DESCRIPTOR_BYTES // config.word_bytes
+    beat = Signal(range(beats))
+    with m.If(came):
+        m.d.sync += beat.eq(beat + 1)
+    place = Mux(source.direct, source.direct_word, Cat(Const(0, (lanes - 1).bit_length()), beat))
+    written = Mux(source.direct, source.direct_data.replicate(lanes), word)
+    for number in range(WORDS):
+        lane = number % lanes
+        here = (place >> (lanes - 1).bit_length()) == number // lanes
+        direct = source.direct & ((source.direct_word & (lanes - 1)) == lane)
+        with m.If(here & (came | direct)):
+            m.d.sync += raw.as_value().word_select(number, 32).eq(written.word_select(lane, 32))
+    return raw, came & (beat == beats - 1) | source.direct & (source.direct_word == WORDS - 1)
+
+
+def gather_narrow(m: Module, config: AcceleratorConfig, source: Source) -> tuple[Fields, Value]:
     """Write the arriving words into narrow registers; return the fields, and whether this is the last word.
 
     The bus is 32 bits wide. A flag for each word says that one of the dropped bits is 1.
     """
-    came = decoder.words.valid
+    came = source.words.valid
     beat = Signal(range(WORDS))
     with m.If(came):
         m.d.sync += beat.eq(beat + 1)
-    place = Mux(decoder.direct, decoder.direct_word, beat)
+    place = Mux(source.direct, source.direct_word, beat)
     word = Signal(32)
-    m.d.comb += word.eq(Mux(decoder.direct, decoder.direct_data, decoder.words.payload.data))
-    writes = came | decoder.direct
+    m.d.comb += word.eq(Mux(source.direct, source.direct_data, source.words.payload.data))
+    writes = came | source.direct
 
     # By word of the descriptor: how many of its lowest bits are kept. Flags and the last word are special.
     address, stride, size = config.addr_bits, config.stride_bits, config.size_bits
@@ -76,7 +107,8 @@ def gather_narrow(m: Module, config: AcceleratorConfig, decoder: "DescriptorDeco
     fields |= {f"{name}_stride": Cat(values[n := _OFFSET[f"{name}_stride"] // 4], excess[n]) for name in "abc"}
     clamps = values[WORDS - 1]
     fields |= {
-        name: clamps[8 * n : 8 * n + 8].as_signed() for n, name in enumerate(("zero_point", "minimum", "maximum"))
+        name: clamps.word_select(n, RESULT.bits).as_signed()
+        for n, name in enumerate(("zero_point", "minimum", "maximum"))
     }
     fields |= {"flags": Cat(values[0], excess[0]), "reserved": Const(0, 1), "reserved_2": excess[WORDS - 1]}
     fields["version"] = Mux(known, DESCRIPTOR_VERSION, 0)
