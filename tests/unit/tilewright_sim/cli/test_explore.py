@@ -76,7 +76,7 @@ def lines(home: Path) -> list[dict[str, str]]:
         (["tile"], "nothing to sweep"),
         (["tile", "--sweep", "row=4"], "there is no field row"),
         (["tile", "--sweep", "dot=3,5", "--set", "rows=8"], "no point of the sweep can be built"),
-        (["tile", "--sweep", "dot=1", "--measure", "speed"], "'speed' is none of area, fmax, energy, cycles"),
+        (["tile", "--sweep", "dot=1", "--measure", "speed"], "'speed' is not one of area, fmax, energy, cycles"),
         (["tile", "--sweep", "dot=1", "--target", "ecp6"], "--target ecp6: must be one of"),
         (["tile", "--sweep", "dot=1", "--target", "asic"], "--liberty"),
         (["tile", "--sweep", "dot=1", "--target", "asic", "--liberty", "no.lib"], "cannot read no.lib"),
