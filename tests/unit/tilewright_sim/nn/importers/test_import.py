@@ -103,7 +103,7 @@ def test_a_file_that_is_not_gguf_is_refused(tmp_path, tiny):
     for size in (4, 20, 1000, len(whole) // 2, len(whole) - 1000):
         other.write_bytes(whole[:size])
         with pytest.raises(
-            TilewrightError, match=r"other.gguf is damaged or incomplete, or newer .+: get it again"
+            TilewrightError, match=r"other.gguf is damaged or incomplete, or newer .+: download it again"
         ) as caught:
             open_source(other)
         assert "\n" not in str(caught.value)
