@@ -16,10 +16,9 @@ from tilewright.dma import DmaConfig
 from tilewright.flows.fpga import SYNTHESIS
 from tilewright.tile import TileConfig
 from tilewright.tools import run_yosys
-from tilewright_sim.testbench import cocotb_runner as regression
+from tilewright_sim.benches import BENCHES
+from tilewright_sim.testbench import runner
 
-HERE = Path(__file__).parent
-BENCHES = {"tile": "tile/tb_tile.py", "dma-reader": "dma/tb_reader.py", "dma-writer": "dma/tb_writer.py"}
 TILE = TileConfig(rows=4, cols=2, dot=2, activation_bits=4, weight_bits=4, multiplier="lut")
 # On iCE40 pairs of multipliers in DSP blocks, and one that is left over.
 DSP = TileConfig(rows=3, cols=2, dot=3, multiplier="dsp")
@@ -55,9 +54,7 @@ def netlist(family: Family, folder: Path, core: Core) -> list[Path]:
 @pytest.mark.parametrize("family", CELLS_OF)
 @pytest.mark.parametrize(("name", "config"), [("tile", TILE), ("tile", DSP), ("dma-reader", DMA), ("dma-writer", DMA)])
 def test_the_netlist_passes_the_bench_of_the_rtl(name, config, family, tmp_path):
-    core = CORES[name]
-    bench = HERE / BENCHES[name]
-    regression.run_bench(
-        core, config, bench, simulator="icarus", family=family, folder=tmp_path / "rtl",
+    runner.run_bench(
+        CORES[name], config, BENCHES[name], simulator="icarus", family=family, folder=tmp_path / "rtl",
         netlist=partial(netlist, family),
     )  # fmt: skip

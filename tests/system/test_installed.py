@@ -81,6 +81,18 @@ def test_an_empty_environment_with_one_extra_has_working_commands(extra, wheel, 
             assert (done.returncode, done.stdout, done.stderr) == (2, "", f"tilewright: {missing}\n")
 
 
+def test_an_installed_wheel_verifies_a_configuration_in_an_empty_folder(wheel, tmp_path):
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    tilewright = installed(sys.executable, wheel, "verify", tmp_path) / "tilewright"
+    command = [tilewright, "verify", "accelerator", "-p", "nano", "--effort", "quick", "--html", "report.html"]
+    assert "25 passed" in run(command, folder, TILEWRIGHT_CACHE=str(folder / "cache"))
+    assert (folder / "report.html").exists()
+    run([tilewright, "generate", "tile", "-p", "nano", "--testbench", "-o", "b"], folder)
+    python = tilewright.with_name("python")
+    run(["make", "-C", "b", "SIM=icarus", f"PYTHON={python}", "COCOTB_TEST_FILTER=extreme"], folder)
+
+
 @pytest.mark.parametrize("minor", [11, 12, 13, 14])
 def test_each_python_writes_the_same_bytes(minor, wheel, tmp_path):
     python = interpreter(minor)

@@ -21,8 +21,9 @@ ORDER = {
         "verilog", "flows", "flows.fpga flows.asic",
     ],
     tilewright_sim: [
-        "packing closing console cache", "models", "models.cycles", "verilated", "testbench host", "host.serial",
-        "nn", "nn.importers", "nn.digits nn.llm", "cost scaling", "explore benchmarks", "cli",
+        "packing closing console cache", "models", "models.cycles", "verilated", "testbench host",
+        "testbench.cocotb testbench.runner host.serial", "nn benches", "nn.importers verify",
+        "nn.digits nn.llm", "cost scaling", "explore benchmarks", "cli",
     ],
 }  # fmt: skip
 RANK = {

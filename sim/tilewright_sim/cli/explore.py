@@ -39,6 +39,7 @@ from tilewright_sim.models.cycles import Bus
 from .options import (
     bandwidth_option,
     freq_option,
+    jobs_option,
     latency_option,
     liberty_option,
     memory_area_option,
@@ -88,7 +89,7 @@ _RULE = (
 @latency_option(default=64)
 @bandwidth_option
 @output_option(default=Path("build/explore"), show_default=True)
-@click.option("--jobs", "-j", type=click.IntRange(1, 1024), help="Number of processes; all CPUs by default.")
+@jobs_option
 @click.option("--scheduler", metavar="tcp://HOST:PORT", help="Use the workers of this Dask scheduler instead.")
 @click.option("--fresh", is_flag=True, help="Measure again instead of using cached results.")
 def explore(

@@ -39,6 +39,7 @@ from .options import (
     json_option,
     only_with,
     result_option,
+    seed_option,
     trace_option,
 )
 
@@ -68,13 +69,7 @@ _EVENTS = 200_000
     "--zero-point", default=0, show_default=True, type=click.IntRange(-128, 127), help="Zero point of the int8 result."
 )
 @click.option("--bias", "bias_file", type=FILE, metavar="BIAS.npy", help="int32 [N], added to each row of C.")
-@click.option(
-    "--seed",
-    default=0,
-    show_default=True,
-    type=click.IntRange(0, 1 << 32),
-    help="Seed of the random matrices and stalls.",
-)
+@seed_option(default=0)
 @accelerator_options("small", 0)
 @click.option(
     "--stall",

@@ -7,10 +7,11 @@ import click
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.accelerator.registers import register_page
-from tilewright.base import load_config
+from tilewright.base import load_config, write_files
 from tilewright.cores import CORES, Core
 from tilewright.flows import family_of
 from tilewright.verilog import generate as generate_verilog
+from tilewright_sim.benches import bound_checks, makefile
 from tilewright_sim.console import FigureTable, Printer, console
 
 from .options import chosen, config_options, output_option, preset_option, set_option, target_option, toml_option
@@ -22,13 +23,19 @@ __all__ = ["generate", "presets", "registers"]
 @config_options
 @output_option(default=Path("build"), show_default=True)
 @target_option(default="generic")
+@click.option(
+    "--testbench", is_flag=True, help="Also write a makefile that runs the regression, and assertions to bind."
+)
 def generate(
-    core: str, preset: str | None, path: Path | None, settings: tuple[str, ...], output: Path, target: str
-) -> None:
+    core: str, preset: str | None, path: Path | None, settings: tuple[str, ...], output: Path, target: str,
+    testbench: bool,
+) -> None:  # fmt: skip
     """Write the Verilog of CORE, constraints and config.json; for an accelerator also a C header and registers.md.
 
     The Verilog instantiates primitives of the target's family; for the targets generic and asic it has none and runs
     everywhere.
+
+    With --testbench there is a Makefile: `make SIM=icarus` runs the tests of `tilewright verify` in that folder.
 
     For the target ecp5 there is also ecp5_models.v, for simulators only: behavioural models of the primitives.
 
@@ -44,6 +51,10 @@ def generate(
     chosen_core, config = chosen(core, preset, path, settings)
     with console.status("generating Verilog"):
         files = generate_verilog(chosen_core, config, output, family_of(target))
+    if testbench:
+        sources = [file.name for file in files if file.suffix == ".v"]
+        checks = bound_checks(chosen_core, config)
+        files += write_files(output, {"Makefile": makefile(chosen_core, sources, checks), **checks})
     for file in files:
         click.echo(f"{file}  {file.stat().st_size:,} bytes")
 

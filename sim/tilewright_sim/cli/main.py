@@ -86,6 +86,9 @@ COMMANDS = {
         "tilewright_sim.cli.report", "report", "Report area by module, timing, cycles and power.", "report"
     ),
     "scale": Command("tilewright_sim.cli.scale", "scale", "Predict transformers on chips with many accelerators."),
+    "verify": Command(
+        "tilewright_sim.cli.verify", "verify", "Run the regression of a core on one configuration.", "verify"
+    ),
 }
 
 

@@ -18,9 +18,9 @@ from tilewright.flows import TARGETS
 
 __all__ = [
     "FILE", "MHZ", "SHAPE", "Number", "accelerator_options", "board_option", "chosen", "config_options",
-    "distinct_files", "freq_option", "given", "json_option", "latency_option", "liberty_option", "memory_area_option",
-    "only_with", "output_option", "preset_option", "result_option", "seeds_option", "set_option", "shape_option",
-    "target_option", "toml_option", "trace_option",
+    "distinct_files", "freq_option", "given", "html_option", "jobs_option", "json_option", "latency_option",
+    "liberty_option", "memory_area_option", "only_with", "output_option", "preset_option", "result_option",
+    "seed_option", "seeds_option", "set_option", "shape_option", "target_option", "toml_option", "trace_option",
 ]  # fmt: skip
 
 
@@ -79,6 +79,10 @@ liberty_option = click.option(
 memory_area_option = click.option(
     "--memory-um2-per-bit", type=Number(0, 1e6), help="Area per bit of memory, for --target asic."
 )
+html_option = click.option("--html", "html_file", type=FILE, help="Write the report as one HTML file.")
+jobs_option = click.option(
+    "--jobs", "-j", type=click.IntRange(1, 1024), help="Number of processes; all CPUs by default."
+)
 freq_option = click.option("--freq", type=MHZ, metavar="MHZ", help="Target clock in MHz.")
 set_option = click.option(
     "--set", "settings", multiple=True, metavar="FIELD=VALUE", shell_complete=_complete_field,
@@ -100,6 +104,9 @@ bandwidth_option = click.option(
 )
 result_option = partial(
     click.option, "--result", type=click.Choice(["int8", "int32"]), show_default=True, help="Type of the results."
+)
+seed_option = partial(
+    click.option, "--seed", show_default=True, type=click.IntRange(0, 1 << 32), help="Seed of everything random."
 )
 seeds_option = partial(
     click.option, "--seeds", show_default=True, type=click.IntRange(1, 100), help="Number of placements to try."

@@ -20,6 +20,7 @@ from .options import (
     config_options,
     distinct_files,
     freq_option,
+    html_option,
     json_option,
     latency_option,
     liberty_option,
@@ -47,7 +48,7 @@ __all__ = ["report"]
 @click.option("--matrices", nargs=2, type=FILE, metavar="A.npy B.npy", help="These instead: int8 [M, K] and [N, K].")
 @latency_option(default=0)
 @click.option("--depth", type=click.IntRange(0), help="Levels of modules in the tables: 2 for an accelerator, else 4.")
-@click.option("--html", "html_file", type=FILE, help="Write the report as one HTML file.")
+@html_option
 @output_option()
 @json_option
 def report(

@@ -3,7 +3,7 @@
 from .allocator import ALIGNMENT, Allocator
 from .arrays import DeviceArray, DeviceView, check_bias, check_matrix
 from .check import check_result
-from .descriptor import Descriptor
+from .descriptor import Descriptor, flag_bits
 from .driver import Capabilities, Driver
 from .matrix_file import load_matrix, write_matrix
 from .runtime import GemmResult, RunResult, Runtime, overflows
@@ -28,6 +28,7 @@ __all__ = [
     "check_bias",
     "check_matrix",
     "check_result",
+    "flag_bits",
     "load_matrix",
     "overflows",
     "write_matrix",

@@ -1,6 +1,7 @@
-"""Golden models in integers, written from the specification, and how large products are cut."""
+"""Golden models in integers, written from the specification, the rules of the bus, and how large products are cut."""
 
+from .axi_rules import AxiRules
 from .dma import Request, failure, read_words, word_count, write_bytes
 from .splitting import Part, split_product
 
-__all__ = ["Part", "Request", "failure", "read_words", "split_product", "word_count", "write_bytes"]
+__all__ = ["AxiRules", "Part", "Request", "failure", "read_words", "split_product", "word_count", "write_bytes"]

@@ -1,5 +1,6 @@
 """What benches are made of: buses, memories, streams, runners."""
 
 from .axi_memory import AxiMemory, ReadMemory, WriteMemory
+from .timing import Timing
 
-__all__ = ["AxiMemory", "ReadMemory", "WriteMemory"]
+__all__ = ["AxiMemory", "ReadMemory", "Timing", "WriteMemory"]

@@ -5,6 +5,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
+from tilewright_sim.models import AxiRules
+
 __all__ = ["AxiMemory", "ReadMemory", "WriteMemory"]
 
 
@@ -42,25 +44,12 @@ class AxiMemory:
         self.most_outstanding = 0
         self.random = random.Random(self.seed)
         self.cycle = 0
-        self.held: dict[str, tuple] = {}
+        self.rules = AxiRules(self.word_bytes)
 
-    def accept(self, address, length, size, burst):
+    def accept(self, channel, address, length, size, burst):
         """Check a burst's address against AXI's rules, and note it."""
-        assert 1 << size == self.word_bytes, "not a burst of whole words"
-        assert burst == 1, "not an INCR burst"
-        assert address % self.word_bytes == 0, f"unaligned address {address:#x}"
-        size_bytes = (length + 1) * self.word_bytes
-        assert address // 4096 == (address + size_bytes - 1) // 4096, f"burst at {address:#x} passes 4 KiB"
+        self.rules.begin(channel, address, length, size, burst)
         self.bursts.append((self.cycle, address, length + 1))
-
-    def offer(self, channel, valid, payload, ready):
-        """Check that what was offered and not accepted is still offered."""
-        if channel in self.held:
-            assert valid, f"{channel}: an offer was withdrawn"
-            assert self.held[channel] == payload, f"{channel}: an offer was changed"
-        self.held.pop(channel, None)
-        if valid and not ready:
-            self.held[channel] = payload
 
     def goes(self):
         """Whether a channel does not pause in this cycle."""
@@ -83,9 +72,8 @@ class ReadMemory(AxiMemory):
         while True:
             sample = ctx.tick().sample(axi.arvalid, axi.araddr, axi.arlen, axi.arsize, axi.arburst, axi.rready)
             _, _, arvalid, araddr, arlen, arsize, arburst, rready = await sample
-            self.offer("AR", arvalid, (araddr, arlen), arready)
-            if arvalid and arready:
-                self.accept(araddr, arlen, arsize, arburst)
+            if self.rules.transfer("AR", arvalid, arready, (araddr, arlen)):
+                self.accept("AR", araddr, arlen, arsize, arburst)
                 beats = range(arlen + 1)
                 outstanding += 1
                 waiting.extend((self.cycle + self.latency, araddr + n * word, n == arlen) for n in beats)
@@ -131,12 +119,10 @@ class WriteMemory(AxiMemory):
                 axi.wlast, axi.bready,
             )  # fmt: skip
             _, _, awvalid, awaddr, awlen, awsize, awburst, wvalid, wdata, wstrb, wlast, bready = await sample
-            self.offer("AW", awvalid, (awaddr, awlen), awready)
-            self.offer("W", wvalid, (wdata, wstrb, wlast), wready)
-            if awvalid and awready:
-                self.accept(awaddr, awlen, awsize, awburst)
+            if self.rules.transfer("AW", awvalid, awready, (awaddr, awlen)):
+                self.accept("AW", awaddr, awlen, awsize, awburst)
                 addresses.append((awaddr, awlen))
-            if wvalid and wready:
+            if self.rules.transfer("W", wvalid, wready, (wdata, wstrb, wlast)):
                 self.beat_cycles.append(self.cycle)
                 started += finished == started
                 finished += wlast

@@ -1,14 +1,11 @@
 """Run the bench of the accelerator on its generated Verilog, in both simulators."""
 
-from pathlib import Path
-
 import pytest
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.cores import CORES
-from tilewright_sim.testbench import cocotb_runner as regression
-
-BENCH = Path(__file__).parent / "tb_accelerator.py"
+from tilewright_sim.benches import BENCHES, bound_checks
+from tilewright_sim.testbench import runner
 
 TINY = {
     "rows": 4, "cols": 4, "dot": 2, "data_bits": 32, "panel_words": 64, "ring_words": 64, "acc_rows": 8,
@@ -50,29 +47,30 @@ def test_accelerator_keeps_its_promises_on_verilator(name):
 
 @pytest.mark.parametrize("name", ON_ICARUS)
 def test_accelerator_keeps_its_promises_on_icarus(name):
-    run(name, simulator="icarus")
+    run(name, simulator="icarus", effort="quick")
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(2, 5))
 @pytest.mark.parametrize("name", list(CONFIGS))
-def test_accelerator_keeps_its_promises_for_longer(name, seed, monkeypatch):
-    monkeypatch.setenv("HW_LONG", "1")
-    run(name, simulator="verilator", seed=seed)
+def test_accelerator_keeps_its_promises_for_longer(name, seed):
+    run(name, simulator="verilator", seed=seed, effort="long")
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("simulator", regression.SIMULATORS)
+@pytest.mark.parametrize("simulator", runner.SIMULATORS)
 @pytest.mark.parametrize("name", ["tiny", "full-bus"])
 def test_accelerator_for_ecp5_keeps_its_promises(name, simulator):
-    run(name, simulator=simulator, family="ecp5")
+    effort = "quick" if simulator == "icarus" else "default"
+    run(name, simulator=simulator, family="ecp5", effort=effort)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", [name for name in CONFIGS if name not in ON_ICARUS])
 def test_other_accelerators_keep_their_promises_on_icarus(name):
-    run(name, simulator="icarus")
+    run(name, simulator="icarus", effort="quick")
 
 
 def run(name, **options):
-    regression.run_bench(CORES["accelerator"], AcceleratorConfig(**CONFIGS[name]), BENCH, **options)
+    core, config = CORES["accelerator"], AcceleratorConfig(**CONFIGS[name])
+    runner.run_bench(core, config, BENCHES[core.name], checks=bound_checks(core, config), **options)

@@ -11,7 +11,7 @@ from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.cores import CORES
 from tilewright.tools import run_yosys
 from tilewright.verilog import generate
-from tilewright_sim.testbench.cocotb_runner import simulator_environment
+from tilewright_sim.testbench.runner import simulator_environment
 
 ACCELERATOR = CORES["accelerator"]
 DEFAULT = [("nano", "generic"), ("small", "ecp5")]

@@ -1,14 +1,11 @@
 """Run the benches of the DMA engines on their generated Verilog, in both simulators."""
 
-from pathlib import Path
-
 import pytest
 
 from tilewright.cores import CORES
 from tilewright.dma import DmaConfig
-from tilewright_sim.testbench import cocotb_runner as regression
-
-HERE = Path(__file__).parent
+from tilewright_sim.benches import BENCHES
+from tilewright_sim.testbench import runner
 
 
 def shape(data_bits, max_burst, outstanding, unaligned=False, **fields):
@@ -82,5 +79,5 @@ def test_dma_for_ecp5_keeps_its_promises_on_icarus(engine):
 
 
 def run(engine, config, simulator, **options):
-    bench = HERE / f"tb_{engine}.py"
-    regression.run_bench(CORES[f"dma-{engine}"], config, bench, simulator=simulator, **options)
+    name = f"dma-{engine}"
+    runner.run_bench(CORES[name], config, BENCHES[name], simulator=simulator, **options)

@@ -12,7 +12,7 @@ from rtl.tile.test_tile import describe, shape
 from tilewright.cores import CORES
 from tilewright.tools import run_yosys
 from tilewright.verilog import generate
-from tilewright_sim.testbench.cocotb_runner import simulator_environment
+from tilewright_sim.testbench.runner import simulator_environment
 
 TILE = CORES["tile"]
 CASES = [

@@ -3,15 +3,13 @@
 from pathlib import Path
 
 import pytest
-from rtl.tile import tb_multiplier
-from rtl.tile.tb_multiplier import MultiplierConfig
 
 from tilewright.base import ToolError
 from tilewright.cores import CORES
 from tilewright.tile import TileConfig
-from tilewright_sim.testbench import cocotb_runner as regression
-
-HERE = Path(__file__).parent
+from tilewright_sim.benches import BENCHES, multiplier
+from tilewright_sim.benches.multiplier import MultiplierConfig
+from tilewright_sim.testbench import runner
 
 
 def shape(rows: int, cols: int, dot: int, kind: str = "infer", activation_bits: int = 8, weight_bits: int = 8):
@@ -74,7 +72,7 @@ LONG = [
     ids=describe,
 )
 def test_tile_equals_golden_on_verilator(config, family):
-    regression.run_bench(CORES["tile"], config, HERE / "tb_tile.py", simulator="verilator", family=family)
+    runner.run_bench(CORES["tile"], config, BENCHES["tile"], simulator="verilator", family=family)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +81,7 @@ def test_tile_equals_golden_on_verilator(config, family):
     ids=describe,
 )
 def test_tile_equals_golden_on_icarus(config, family):
-    regression.run_bench(CORES["tile"], config, HERE / "tb_tile.py", simulator="icarus", family=family)
+    runner.run_bench(CORES["tile"], config, BENCHES["tile"], simulator="icarus", family=family)
 
 
 @pytest.mark.parametrize("family", ["generic", "ecp5"])
@@ -107,23 +105,24 @@ def test_multiplier_agrees_on_verilator(kind, family):
 def test_missing_icarus_is_named_with_its_package(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ToolError, match=r"Icarus Verilog is missing: run `apt-get install iverilog`"):
-        regression.simulator_environment("icarus")
+        runner.simulator_environment("icarus")
 
 
-@pytest.mark.parametrize("simulator", regression.SIMULATORS)
-def test_failure_leaves_waveform_and_log_and_names_them(simulator, tmp_path):
+@pytest.mark.parametrize("simulator", runner.SIMULATORS)
+def test_failure_leaves_waveform_and_log_and_names_them(simulator, tmp_path, monkeypatch):
     bench = tmp_path / "tb_fails.py"
     bench.write_text(
         "import cocotb\n"
-        "from tilewright_sim.testbench.cocotb_streams import cycles, start\n"
+        "from tilewright_sim.testbench.cocotb import cycles, start\n"
         "@cocotb.test()\n"
         "async def never_true(dut):\n"
         "    await start(dut)\n"
         "    await cycles(dut, 20)\n"
         "    assert dut.m_axis_res_tvalid.value == 1, 'this is why'\n"
     )
+    monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(AssertionError, match="1 of 1 tests failed") as caught:
-        regression.run_bench(CORES["tile"], shape(1, 1, 1), bench, simulator=simulator, folder=tmp_path / "rtl")
+        runner.run_bench(CORES["tile"], shape(1, 1, 1), bench.stem, simulator=simulator, folder=tmp_path / "rtl")
     *told, waveform, log = str(caught.value).splitlines()
     assert any("this is why" in line for line in told)
     waveform, log = (Path(line.partition(": ")[2]) for line in (waveform, log))
@@ -132,5 +131,5 @@ def test_failure_leaves_waveform_and_log_and_names_them(simulator, tmp_path):
     assert "this is why" in log.read_text()
 
 
-def multiply(config: MultiplierConfig, simulator: regression.Simulator, family) -> None:
-    regression.run_bench(tb_multiplier.CORE, config, HERE / "tb_multiplier.py", simulator=simulator, family=family)
+def multiply(config: MultiplierConfig, simulator: str, family) -> None:
+    runner.run_bench(multiplier.CORE, config, multiplier.__name__, simulator=simulator, family=family)

@@ -15,7 +15,7 @@ import pytest
 from tilewright_sim.cli.main import COMMANDS
 
 PYPROJECT = Path(__file__).parents[4] / "pyproject.toml"
-EXTRAS = ("sim", "llm", "area", "timing", "report", "explore", "board")
+EXTRAS = ("sim", "llm", "verify", "area", "timing", "report", "explore", "board")
 # Hides packages as if they were not installed: nobody finds them, and nothing is raised but what Python raises then.
 HIDE = """
 import os, sys
@@ -58,6 +58,7 @@ BASE = [
     ["generate", "dma-writer"],
     ["generate", "sdram"],
     ["generate", "accelerator", "-p", "nano"],
+    ["generate", "accelerator", "-p", "nano", "--testbench"],
     *(["generate", "tile", "-p", "nano", "--target", target] for target in ("ecp5", "ice40", "xc7")),
     *(["generate", "accelerator", "-p", "nano", "--target", target] for target in ("ecp5", "ice40")),
 ]  # fmt: skip
@@ -82,11 +83,13 @@ OTHERS = [
     [*EXPLORE, "--measure", "fmax"],
     [*EXPLORE, "--measure", "area"],
     ["area", "tile", "-p", "nano"],
+    ["verify", "tile", "--tests", "no-such-test"],
 ]
 """Some fail for another reason than a missing package, which is as good."""
 WORKS = {
     "sim": [OTHERS[0], OTHERS[1], OTHERS[2], OTHERS[3]],
     "llm": [OTHERS[1], OTHERS[6], OTHERS[7]],
+    "verify": [OTHERS[17]],
     "area": [OTHERS[16]],
     "timing": [OTHERS[8], OTHERS[16]],
     "report": [OTHERS[9], OTHERS[10]],

@@ -4,7 +4,7 @@ import re
 
 import pytest
 from amaranth.hdl import Mux
-from support.sdram_traffic import Transfer, random_transfers, run, write
+from support.sdram_bench import run
 
 from tilewright.base import ConfigError
 from tilewright.memory.sdram import SdramConfig
@@ -13,6 +13,7 @@ from tilewright.memory.sdram import sequencer as sdram_sequencer
 from tilewright.memory.sdram.bank import SdramBanks
 from tilewright.memory.sdram.pins import SdramPins
 from tilewright.memory.sdram.splitter import SegmentGate
+from tilewright_sim.benches.sdram_manager import Transfer, random_transfers, write
 from tilewright_sim.models.sdram_figures import ChipFigures
 from tilewright_sim.testbench.pysim import SimulationError
 

@@ -1,77 +1,73 @@
 """`DmaWriter` through its ports, on a memory that checks every rule of the bus."""
 
-import os
 import random
 
 import cocotb
 from cocotb.triggers import ClockCycles
-from support.dma_traffic import (
-    ABORTED,
-    ERRORS,
-    MANNERS,
-    Manners,
-    WriteTraffic,
-    consumed,
-    expected_write,
-    random_request,
-)
 
 from tilewright.dma import DmaConfig
 from tilewright_sim.models import dma as dma_model
 
-CONFIG = DmaConfig.from_json(os.environ["HW_CONFIG"])
+from . import setup
+from .dma_requests import ABORTED, consumed, expected_write, one_of_each, random_request
+from .dma_traffic import TIMINGS, WriteTraffic
+
+CONFIG = setup.load(DmaConfig)
+REQUESTS = setup.effort(20, 60, 240)
+ABORTS = setup.effort(6, 16, 60)
+RESETS = setup.effort(4, 12, 40)
+PLACES = [None, None, 0x2800, 0x5FC0, 0x9000]
 
 
 @cocotb.test(timeout_time=20, timeout_unit="ms")
-@cocotb.parametrize(manners=list(MANNERS))
-async def writes_what_was_asked(dut, manners):
+@cocotb.parametrize(timing=list(TIMINGS))
+async def writes_what_was_asked(dut, timing):
     """Random requests under random pauses write the model's bytes and no others."""
-    traffic = WriteTraffic(dut, CONFIG, MANNERS[manners], seed=random.getrandbits(32))
+    traffic = WriteTraffic(dut, CONFIG, TIMINGS[timing], seed=random.getrandbits(32))
     await traffic.start()
     await traffic.clear_counters()
-    before = traffic.contents[:]
-    traffic.asked += [random_request(traffic.chance, CONFIG) for _ in range(60)]
+    before = traffic.memory.contents[:]
+    traffic.asked += [random_request(traffic.chance, CONFIG) for _ in range(REQUESTS)]
     await traffic.all_done(len(traffic.asked))
     given = iter(traffic.words)
     for request in traffic.asked:
         words = [next(given) for _ in range(dma_model.word_count(request, word_bytes=CONFIG.word_bytes))]
         for address, byte in dma_model.write_bytes(request, words, word_bytes=CONFIG.word_bytes):
-            before[address] = byte
-    assert traffic.contents == before
+            before[address % len(before)] = byte
+    assert traffic.memory.contents == before
     check(traffic, traffic.asked)
     traffic.check_counters()
 
 
 @cocotb.test(timeout_time=20, timeout_unit="ms")
-@cocotb.parametrize(manners=["prompt", "uneven"])
-async def reports_faults_and_bus_errors_and_goes_on(dut, manners):
+@cocotb.parametrize(timing=["prompt", "uneven"])
+async def reports_faults_and_bus_errors_and_goes_on(dut, timing):
     """Empty, misaligned and wrapping requests, SLVERR and DECERR: each request ends as the model says."""
-    style = MANNERS[manners]
-    style = Manners(**(vars(style) | {"errors": ERRORS}))
-    traffic = WriteTraffic(dut, CONFIG, style, seed=random.getrandbits(32))
+    traffic = WriteTraffic(dut, CONFIG, TIMINGS[timing], seed=random.getrandbits(32), failing=True)
     await traffic.start()
-    places = [None, None, 0x2800, 0x5FC0, 0x9000]
-    traffic.asked += [
-        random_request(traffic.chance, CONFIG, faulty=True, where=traffic.chance.choice(places)) for _ in range(60)
-    ]
+    chance = traffic.chance
+    failing, causes = one_of_each(CONFIG)
+    asked = [random_request(chance, CONFIG, faulty=True, where=chance.choice(PLACES)) for _ in range(REQUESTS)]
+    asked += failing
+    chance.shuffle(asked)
+    traffic.asked += asked
     await traffic.all_done(len(traffic.asked))
     check(traffic, traffic.asked)
-    assert len({cause for cause, *_ in traffic.statuses}) >= 4, "the traffic has too few faults"
+    assert causes <= {cause for cause, *_ in traffic.statuses}
 
 
 @cocotb.test(timeout_time=20, timeout_unit="ms")
-@cocotb.parametrize(manners=["prompt", "late", "uneven"])
-async def recovers_from_aborts(dut, manners):
+@cocotb.parametrize(timing=["prompt", "late", "uneven"])
+async def recovers_from_aborts(dut, timing):
     """An abort at a random cycle ends what was accepted before it, and touches nothing that is accepted after it."""
-    style = Manners(**(vars(MANNERS[manners]) | {"errors": ERRORS}))
-    traffic = WriteTraffic(dut, CONFIG, style, seed=random.getrandbits(32))
+    traffic = WriteTraffic(dut, CONFIG, TIMINGS[timing], seed=random.getrandbits(32), failing=True)
     chance = traffic.chance
     await traffic.start()
-    for _ in range(16):
+    for _ in range(ABORTS):
         first = len(traffic.asked)
         traffic.statuses.clear()
-        traffic.bursts.clear()
-        traffic.answered_before = traffic.answered
+        traffic.memory.writes.clear()
+        traffic.answered_before = traffic.memory.answered
         traffic.asked += [random_request(chance, CONFIG, faulty=True) for _ in range(5)]
         await ClockCycles(dut.clk, 2 + int(2 ** (chance.random() * 7)))
         dut.abort.value = 1
@@ -91,10 +87,10 @@ async def recovers_from_aborts(dut, manners):
 @cocotb.test(timeout_time=20, timeout_unit="ms")
 async def starts_anew_after_a_reset(dut):
     """A reset at a random cycle, with bursts and words under way, leaves nothing behind."""
-    traffic = WriteTraffic(dut, CONFIG, MANNERS["uneven"], seed=random.getrandbits(32))
+    traffic = WriteTraffic(dut, CONFIG, TIMINGS["uneven"], seed=random.getrandbits(32))
     chance = traffic.chance
     await traffic.start()
-    for _ in range(12):
+    for _ in range(RESETS):
         traffic.asked += [random_request(chance, CONFIG) for _ in range(3)]
         await ClockCycles(dut.clk, 2 + int(2 ** (chance.random() * 8)))
         dut.abort.value = chance.random() < 0.3
@@ -128,13 +124,13 @@ def check(traffic, asked, cut=0):
         sure &= not moved.cause
         answered += len(on_bus)
         assert not sure or count - traffic.answered_before >= answered, "a status came before the last response"
-    assert consumed(traffic.bursts[bursts:], parts), "bursts are missing or wrong, or nobody asked for them"
+    assert consumed(traffic.memory.writes[bursts:], parts), "bursts are missing or wrong, or nobody asked for them"
 
 
 def check_aborted(traffic, asked, cut):
     """Of requests that met an abort, the first are done, one is cut short, and no other moves; return the bursts."""
     first = len(traffic.asked) - len(asked)
-    _, bursts = traffic.marks.get(first + cut, (0, len(traffic.bursts)))
+    _, bursts = traffic.marks.get(first + cut, (0, len(traffic.memory.writes)))
     parts = []
     ended = False
     for request, (cause, *_) in zip(asked[:cut], traffic.statuses[:cut], strict=True):
@@ -149,7 +145,7 @@ def check_aborted(traffic, asked, cut):
             most = min(most, max(0, len(moved.bursts) - 1))
         parts.append((on_bus, least, most))
         ended |= cause == ABORTED
-    assert consumed(traffic.bursts[:bursts], parts), "bursts are no beginning of those asked for"
+    assert consumed(traffic.memory.writes[:bursts], parts), "bursts are no beginning of those asked for"
     traffic.next_word = traffic.words_lost
     return bursts
 
@@ -160,4 +156,4 @@ def expect(traffic, request, end):
     start = traffic.next_word
     traffic.next_word += count
     words = traffic.words[start : min(start + count, end)]
-    return expected_write(request, CONFIG, words + [0] * (count - len(words)), traffic.manners.errors)
+    return expected_write(request, CONFIG, words + [0] * (count - len(words)), traffic.failing)

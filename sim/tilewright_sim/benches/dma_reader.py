@@ -1,60 +1,65 @@
 """`DmaReader` through its ports, on a memory that checks every rule of the bus."""
 
-import os
 import random
 
 import cocotb
 from cocotb.triggers import ClockCycles
-from support.dma_traffic import ABORTED, ERRORS, MANNERS, Manners, ReadTraffic, consumed, expected_read, random_request
 
 from tilewright.dma import DmaConfig
 
-CONFIG = DmaConfig.from_json(os.environ["HW_CONFIG"])
+from . import setup
+from .dma_requests import ABORTED, consumed, expected_read, one_of_each, random_request
+from .dma_traffic import TIMINGS, ReadTraffic
+
+CONFIG = setup.load(DmaConfig)
+REQUESTS = setup.effort(20, 60, 240)
+ABORTS = setup.effort(6, 16, 60)
+RESETS = setup.effort(4, 12, 40)
+PLACES = [None, None, 0x2800, 0x5FC0, 0x9000]
 
 
 @cocotb.test(timeout_time=20, timeout_unit="ms")
-@cocotb.parametrize(manners=list(MANNERS))
-async def reads_what_was_asked(dut, manners):
+@cocotb.parametrize(timing=list(TIMINGS))
+async def reads_what_was_asked(dut, timing):
     """Random requests under random pauses give the model's words, in order, and the counters add up."""
-    traffic = ReadTraffic(dut, CONFIG, MANNERS[manners], seed=random.getrandbits(32))
+    traffic = ReadTraffic(dut, CONFIG, TIMINGS[timing], seed=random.getrandbits(32))
     await traffic.start()
     await traffic.clear_counters()
-    traffic.asked += [random_request(traffic.chance, CONFIG) for _ in range(60)]
+    traffic.asked += [random_request(traffic.chance, CONFIG) for _ in range(REQUESTS)]
     await traffic.all_done(len(traffic.asked))
     check(traffic, traffic.asked)
     traffic.check_counters()
 
 
 @cocotb.test(timeout_time=20, timeout_unit="ms")
-@cocotb.parametrize(manners=["prompt", "uneven"])
-async def reports_faults_and_bus_errors_and_goes_on(dut, manners):
+@cocotb.parametrize(timing=["prompt", "uneven"])
+async def reports_faults_and_bus_errors_and_goes_on(dut, timing):
     """Empty, misaligned and wrapping requests, SLVERR and DECERR: each request ends as the model says."""
-    style = MANNERS[manners]
-    style = Manners(**(vars(style) | {"errors": ERRORS}))
-    traffic = ReadTraffic(dut, CONFIG, style, seed=random.getrandbits(32))
+    traffic = ReadTraffic(dut, CONFIG, TIMINGS[timing], seed=random.getrandbits(32), failing=True)
     await traffic.start()
-    places = [None, None, 0x2800, 0x5FC0, 0x9000]
-    traffic.asked += [
-        random_request(traffic.chance, CONFIG, faulty=True, where=traffic.chance.choice(places)) for _ in range(60)
-    ]
+    chance = traffic.chance
+    failing, causes = one_of_each(CONFIG)
+    asked = [random_request(chance, CONFIG, faulty=True, where=chance.choice(PLACES)) for _ in range(REQUESTS)]
+    asked += failing
+    chance.shuffle(asked)
+    traffic.asked += asked
     await traffic.all_done(len(traffic.asked))
     check(traffic, traffic.asked)
-    assert len({cause for cause, *_ in traffic.statuses}) >= 4, "the traffic has too few faults"
+    assert causes <= {cause for cause, *_ in traffic.statuses}
 
 
 @cocotb.test(timeout_time=20, timeout_unit="ms")
-@cocotb.parametrize(manners=["prompt", "late", "uneven"])
-async def recovers_from_aborts(dut, manners):
+@cocotb.parametrize(timing=["prompt", "late", "uneven"])
+async def recovers_from_aborts(dut, timing):
     """An abort at a random cycle ends what was accepted before it, and touches nothing that is accepted after it."""
-    style = Manners(**(vars(MANNERS[manners]) | {"errors": ERRORS}))
-    traffic = ReadTraffic(dut, CONFIG, style, seed=random.getrandbits(32))
+    traffic = ReadTraffic(dut, CONFIG, TIMINGS[timing], seed=random.getrandbits(32), failing=True)
     chance = traffic.chance
     await traffic.start()
-    for _ in range(16):
+    for _ in range(ABORTS):
         first = len(traffic.asked)
         traffic.statuses.clear()
         traffic.words.clear()
-        traffic.addresses.clear()
+        traffic.memory.reads.clear()
         traffic.asked += [random_request(chance, CONFIG, faulty=True) for _ in range(5)]
         await ClockCycles(dut.clk, 2 + int(2 ** (chance.random() * 7)))
         dut.abort.value = 1
@@ -73,10 +78,10 @@ async def recovers_from_aborts(dut, manners):
 @cocotb.test(timeout_time=20, timeout_unit="ms")
 async def starts_anew_after_a_reset(dut):
     """A reset at a random cycle, with bursts and words under way, leaves nothing behind."""
-    traffic = ReadTraffic(dut, CONFIG, MANNERS["uneven"], seed=random.getrandbits(32))
+    traffic = ReadTraffic(dut, CONFIG, TIMINGS["uneven"], seed=random.getrandbits(32))
     chance = traffic.chance
     await traffic.start()
-    for _ in range(12):
+    for _ in range(RESETS):
         traffic.asked += [random_request(chance, CONFIG) for _ in range(3)]
         await ClockCycles(dut.clk, 2 + int(2 ** (chance.random() * 8)))
         dut.abort.value = chance.random() < 0.3
@@ -96,9 +101,9 @@ async def starts_anew_after_a_reset(dut):
 def check(traffic, asked, cut=0):
     """Compare words, statuses and bursts with the model's; the first ``cut`` requests met an abort."""
     first = len(traffic.asked) - len(asked)
-    words, addresses = traffic.marks.get(first + cut, (len(traffic.words), len(traffic.addresses)))
-    model = [expected_read(request, CONFIG, traffic.contents, traffic.manners.errors) for request in asked]
-    check_aborted(traffic.words[:words], traffic.addresses[:addresses], traffic.statuses[:cut], model[:cut])
+    words, addresses = traffic.marks.get(first + cut, (len(traffic.words), len(traffic.memory.reads)))
+    model = [expected_read(request, CONFIG, traffic.memory.contents, traffic.failing) for request in asked]
+    check_aborted(traffic.words[:words], traffic.memory.reads[:addresses], traffic.statuses[:cut], model[:cut])
     model, statuses = model[cut:], traffic.statuses[cut:]
     assert traffic.words[words:] == [word for moved in model for word in moved.words]
     assert [status[:2] for status in statuses] == [(moved.cause, moved.address) for moved in model]
@@ -111,7 +116,7 @@ def check(traffic, asked, cut=0):
         # After a failure, no more than what was in hand.
         most = min(len(wanted), moved.alive + CONFIG.outstanding + 1) if moved.alive else 0
         parts.append((wanted, moved.alive, most if moved.cause else len(wanted)))
-    assert consumed(traffic.addresses[addresses:], parts), "bursts are missing, or nobody asked for them"
+    assert consumed(traffic.memory.reads[addresses:], parts), "bursts are missing, or nobody asked for them"
 
 
 def check_aborted(words, addresses, statuses, model):

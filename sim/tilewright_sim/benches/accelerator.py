@@ -1,50 +1,50 @@
 """The whole accelerator through its ports: every byte of memory, interrupts, counters, errors, aborts, resets."""
 
 import itertools
-import os
 import random
 
 import cocotb
 from cocotbext.axi import AxiResp
-from support.accelerator_traffic import MANNERS, Author, Chip, Job, spoiled
 
 from tilewright.accelerator.contract import AcceleratorConfig, Unit
 from tilewright.accelerator.registers import ERRORS, FLAGS
-from tilewright_sim.testbench.cocotb_streams import cycles
+from tilewright_sim.testbench.cocotb import cycles
 
-CONFIG = AcceleratorConfig.from_json(os.environ["HW_CONFIG"])
-LONG = "HW_LONG" in os.environ
-ICARUS = cocotb.SIM_NAME.startswith("Icarus")
-"""Slow: fewer and smaller jobs."""
-LONGEST = (40 if LONG else 12 if ICARUS else 24) // (2 if CONFIG.compact else 1)
-UNITS = {unit.name: unit.value for unit in Unit}
+from . import setup
+from .accelerator_chip import TIMINGS, Chip
+from .accelerator_jobs import Author, Job, Space, spoiled
+
+CONFIG = setup.load(AcceleratorConfig)
+SPACE = Space(CONFIG, setup.effort(12, 24, 40) // (2 if CONFIG.compact else 1), setup.longest(1 << 16))
+UNITS = {name: unit.value for name, unit in Unit.__members__.items()}
 CODES = {name: number for name, (number, _) in ERRORS.items()}
 KINDS = ("plain", "bias", "requant", "accumulate")
 
-each_test = cocotb.test(timeout_time=20, timeout_unit="ms")
+each_test = cocotb.test(timeout_time=100, timeout_unit="ms")
 
 
-async def begin(dut, manners: str = "prompt", ring_log2: int = 3) -> tuple[Chip, Author]:
+async def begin(dut, timing: str = "prompt", ring_log2: int = 3) -> tuple[Chip, Author]:
     """A chip that runs, and someone who writes jobs for it."""
-    chip = Chip(dut, CONFIG, random.getrandbits(32))
-    await chip.start(MANNERS[manners])
+    chip = Chip(dut, CONFIG, SPACE, random.getrandbits(32))
+    setup.cover(timing=timing)
+    await chip.start(TIMINGS[timing])
     await chip.set_up(ring_log2)
-    return chip, Author(chip, longest=LONGEST)
+    return chip, Author(chip)
 
 
 @each_test
-@cocotb.parametrize(manners=list(MANNERS))
-async def random_queues_write_what_golden_says(dut, manners):
+@cocotb.parametrize(timing=list(TIMINGS))
+async def random_queues_write_what_golden_says(dut, timing):
     """Rings of all sizes wrap, results are operands of later jobs behind fences; counters count exactly."""
-    chip, author = await begin(dut, manners)
+    chip, author = await begin(dut, timing)
     chance = chip.chance
-    for ring_log2 in [chance.randrange(2)] if ICARUS else [3, 1, 0]:
+    for ring_log2 in setup.effort([chance.randrange(2)], [3, 1, 0], [3, 1, 0]):
         await chip.set("CONTROL")
         await chip.set_up(ring_log2)
         await chip.set("COMMAND", "clear_counters")
         chip.memory.read_words = chip.memory.written_words = 0
         author.clear()
-        jobs = [author.job() for _ in range(chance.randint(5, 9) if LONG else chance.randint(2, 4))]
+        jobs = [author.job() for _ in range(chance.randint(*setup.effort((2, 4), (2, 4), (5, 9))))]
         await chip.feed(jobs)
         await chip.finish(jobs)
         counts = await chip.check_counters()
@@ -58,7 +58,7 @@ async def random_queues_write_what_golden_says(dut, manners):
 async def direct_descriptors_and_the_ring_take_turns(dut):
     """A direct descriptor counts as submitted, and its entry is skipped in the ring; none is taken while others run."""
     chip, author = await begin(dut, "uneven", ring_log2=2)
-    for _ in range(5 if LONG else 1 if ICARUS else 2):
+    for _ in range(setup.effort(1, 2, 5)):
         author.clear()
         jobs = [author.job(kind=chip.chance.choice(KINDS)) for _ in range(2)]
         await chip.submit_direct(jobs[0])
@@ -72,9 +72,9 @@ async def direct_descriptors_and_the_ring_take_turns(dut):
 async def interrupts_come_when_they_should(dut):
     """DONE for a job with the flag, EMPTY after the last; raised only if enabled, cleared only by a 1."""
     chip, author = await begin(dut)
-    author.longest = 9
+    author.shorten(9)
     cases = list(itertools.product(((), ("done",), ("empty",), ("done", "empty")), (False, True)))
-    for enabled, flagged in chip.chance.sample(cases, 2) if ICARUS else cases:
+    for enabled, flagged in chip.chance.sample(cases, setup.effort(2, len(cases), len(cases))):
         await chip.set("IRQ_ENABLE", *enabled)
         jobs = [author.job(flags=("INTERRUPT",) if flagged and place == 0 else ()) for place in range(2)]
         await chip.submit(jobs)
@@ -120,9 +120,6 @@ def faults(job: Job) -> list[tuple[str, str, dict[str, int]]]:
         ("SIZE", "LOAD_A", {"a_stride": 1 << CONFIG.stride_bits}),
         ("SIZE", "LOAD_B", {"b_stride": 1 << 31}),
         ("SIZE", "STORE_C", {"c_stride": 1 << CONFIG.stride_bits}),
-        ("SIZE", "LOAD_B", {"b_address": d.b_address | 1 << CONFIG.addr_bits}),
-        ("SIZE", "STORE_C", {"c_address": d.c_address | 1 << 63, "c_stride": d.c_stride | 1}),
-        ("SIZE", "PARAMETERS", {"flags": flag["BIAS"], "parameter_address": 1 << CONFIG.addr_bits}),
         ("WRAPPED", "LOAD_A", {"a_address": top - word, "m": 1, "k": word + 1}),
         ("WRAPPED", "LOAD_A", {"a_address": top - d.m * word, "a_stride": word, "m": d.m + 1, "k": 1}),
         ("WRAPPED", "LOAD_B", {"b_address": top - word, "b_stride": 1 << 10, "n": 2, "k": 4}),
@@ -131,6 +128,12 @@ def faults(job: Job) -> list[tuple[str, str, dict[str, int]]]:
         ("WRAPPED", "STORE_C", {"c_address": top - d.m * word, "c_stride": word, "m": d.m + 1, "n": 1}),
         ("WRAPPED", "PARAMETERS", {"flags": flag["BIAS"], "parameter_address": top - word, "n": word // 4 + 1}),
     ]  # fmt: skip
+    if CONFIG.addr_bits < 64:
+        found += [
+            ("SIZE", "LOAD_B", {"b_address": d.b_address | 1 << CONFIG.addr_bits}),
+            ("SIZE", "STORE_C", {"c_address": d.c_address | 1 << 63, "c_stride": d.c_stride | 1}),
+            ("SIZE", "PARAMETERS", {"flags": flag["BIAS"], "parameter_address": 1 << CONFIG.addr_bits}),
+        ]
     if not CONFIG.unaligned:
         found += [
             ("ALIGNMENT", "LOAD_A", {"a_address": d.a_address | 1, "b_stride": d.b_stride | 2}),
@@ -150,6 +153,7 @@ async def failure(chip: Chip, code: str, unit: str, index: int, address: int | N
     names = {number: name for name, number in CODES.items()}, {number: name for name, number in UNITS.items()}
     error = await chip.fields("ERROR")
     assert (names[0][error["code"]], names[1][error["unit"]]) == (code, unit)
+    setup.cover(error=f"{code} {unit}")
     assert await chip.read("ERROR_INDEX") == await chip.read("HEAD") == index
     if address is not None:
         told = await chip.read("ERROR_ADDRESS_LO") | await chip.read("ERROR_ADDRESS_HI") << 32
@@ -168,11 +172,11 @@ async def resume(chip: Chip) -> None:
 async def bad_descriptors_fail_alone(dut):
     """Each kind of fault has its code, unit, index and address; what is before is complete, what is after waits."""
     chip, author = await begin(dut)
-    author.longest = 6
+    author.shorten(6)
     chance = chip.chance
     cases = faults(author.job(kind="plain", alone=True))
-    for code, unit, fields in cases if LONG else chance.sample(cases, 3 if ICARUS else 10):
-        chip.set_manners(MANNERS[chance.choice(list(MANNERS))])
+    for code, unit, fields in chance.sample(cases, setup.effort(3, 10, len(cases))):
+        chip.set_timing(TIMINGS[chance.choice(list(TIMINGS))])
         author.clear()
         jobs = [author.job() for _ in range(chance.randrange(3))]
         good = author.job(kind="plain", alone=True)
@@ -218,15 +222,15 @@ async def bus_errors_fail_alone(dut, unit):
     """SLVERR and DECERR on each kind of access: no byte outside that C changes, and what is after runs on resume."""
     chip, author = await begin(dut)
     chance = chip.chance
-    author.longest = LONGEST // 2
+    author.shorten(max(1, SPACE.longest // 2))
     kinds = {
         "PARAMETERS": ("bias", "requant"),
         "LOAD_C": ("accumulate",),
         "STORE_C": ("plain", "bias", "requant"),  # the old C would be read first
     }.get(unit, KINDS)
-    cases = list(itertools.product((AxiResp.SLVERR, AxiResp.DECERR), MANNERS.values()))
-    for answer, manners in cases if LONG else chance.sample(cases, 1 if ICARUS else 3):
-        chip.set_manners(manners)
+    cases = list(itertools.product((AxiResp.SLVERR, AxiResp.DECERR), TIMINGS.values()))
+    for answer, timing in chance.sample(cases, setup.effort(1, 3, len(cases))):
+        chip.set_timing(timing)
         author.clear()
         jobs = [author.job(alone=True) for _ in range(5)]
         place = chance.randrange(3)
@@ -257,9 +261,9 @@ async def bus_errors_fail_alone(dut, unit):
 @cocotb.parametrize(unit=["LOAD_A", "STORE_C"])
 async def what_is_behind_a_failure_runs_once(dut, unit):
     """Short jobs behind one that fails, whose writes are answered late, add to their C once: after resume."""
-    chip, author = await begin(dut, "late_answers")
-    author.longest = 3
-    for place in [1] if ICARUS else range(3):
+    chip, author = await begin(dut, "late_acks")
+    author.shorten(3)
+    for place in setup.effort([1], range(3), range(3)):
         author.clear()
         jobs = [author.job(kind="plain", alone=True) for _ in range(place)]
         victim = author.job(kind="plain", alone=True)
@@ -280,12 +284,12 @@ async def what_is_behind_a_failure_runs_once(dut, unit):
 
 
 @each_test
-@cocotb.parametrize(manners=["prompt", "late", "uneven"])
-async def aborts_at_any_time_leave_the_rest_right(dut, manners):
+@cocotb.parametrize(timing=["prompt", "late", "uneven"])
+async def aborts_at_any_time_leave_the_rest_right(dut, timing):
     """The oldest incomplete descriptor fails with ABORTED; after resume those behind it run as if nothing was."""
-    chip, author = await begin(dut, manners)
+    chip, author = await begin(dut, timing)
     chance = chip.chance
-    for _ in range(6 if LONG else 1 if ICARUS else 2):
+    for _ in range(setup.effort(1, 2, 6)):
         author.clear()
         jobs = [author.job(alone=True) for _ in range(4)]
         await chip.submit(jobs)
@@ -328,13 +332,13 @@ async def settle(chip: Chip) -> None:
 
 
 @each_test
-@cocotb.parametrize(manners=["prompt", "late", "stalled"])
+@cocotb.parametrize(timing=["prompt", "late", "stalled"])
 @cocotb.parametrize(kind=["soft", "hard"])
-async def resets_at_any_time_forget_all(dut, manners, kind):
+async def resets_at_any_time_forget_all(dut, timing, kind):
     """Whatever was running, after a reset all registers are as at first, only C's have changed, and new jobs run."""
-    chip, author = await begin(dut, manners)
+    chip, author = await begin(dut, timing)
     chance = chip.chance
-    for _ in range(4 if LONG else 1 if ICARUS else 2):
+    for _ in range(setup.effort(1, 2, 4)):
         author.clear()
         jobs = [author.job(alone=True) for _ in range(4)]
         await chip.submit(jobs)

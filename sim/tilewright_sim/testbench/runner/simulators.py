@@ -1,0 +1,146 @@
+"""The simulators that benches run in, and how each is started."""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import cocotb_tools.config
+from cocotb_tools.runner import SUPPORTED_RUNNERS, Runner, Verilator, get_runner
+
+from tilewright.base import ToolError
+from tilewright_sim.verilated import plain_paths, run_group, shared_objects, verilator_environment
+
+__all__ = ["MAKE_FLAGS", "SIMULATORS", "runner", "runner_environment", "simulator_environment"]
+
+SIMULATORS = ("verilator", "icarus")
+"""Those that the regression runs on."""
+# A bench runs for seconds, so what counts is the time to compile.
+MAKE_FLAGS = "OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O1"
+
+
+def simulator_environment(simulator: str) -> dict[str, str]:
+    """Return the environment in which a simulator runs.
+
+    Raises
+    ------
+    ToolError
+        If cocotb does not know it or it is missing; the message says how to get it.
+    """
+    match simulator:
+        case "verilator":
+            return verilator_environment() | {"MAKEFLAGS": MAKE_FLAGS}
+        case "icarus":
+            if shutil.which("iverilog") is None or shutil.which("vvp") is None:
+                raise ToolError("Icarus Verilog is missing: run `apt-get install iverilog`")
+            return dict(os.environ)
+    try:
+        get_runner(simulator)._simulator_in_path()
+    except ValueError:
+        known = ", ".join(sorted(SUPPORTED_RUNNERS))
+        raise ToolError(f"{simulator} is not a simulator that cocotb knows: {known}") from None
+    except SystemExit as error:
+        said = str(error).removeprefix("ERROR: ")
+        raise ToolError(f"{simulator} is missing: {said}") from None
+    return dict(os.environ)
+
+
+class _Grouped(Runner):
+    """What compiles ends with this process, whatever ends it; what simulates is noted and not started."""
+
+    simulating = False
+
+    def test(self, *args, **options) -> Path:
+        self.simulating = True
+        self.noted: list[list[str]] = []
+        return super().test(*args, **options)
+
+    def _execute_cmds(self, cmds, cwd, stdout=None) -> None:
+        for command in cmds:
+            words = [str(word) for word in command]
+            if self.simulating:
+                self.noted.append(words)
+            else:
+                done = run_group(words, self.env, Path(cwd), stdout)
+                if done.returncode:
+                    raise RuntimeError(f"command failed with return code {done.returncode}")
+
+
+class _PortsOnly(_Grouped, Verilator):
+    """Verilator with nothing but the top's ports to touch: three times faster to compile than all signals.
+
+    Its own library, most of what is compiled then, is compiled once for all designs.
+    """
+
+    compile_jobs = 1
+
+    def _build_command(self) -> list[list[str]]:
+        verilate, make = super()._build_command()
+        make = [*make, f"-j{self.compile_jobs}"]
+        at = verilate.index("--public-flat-rw")
+        return [[*verilate[:at], "--public-depth", "1", *verilate[at + 1 :]], make]
+
+    def _execute_cmds(self, cmds, cwd, stdout=None) -> None:
+        if self.simulating:
+            super()._execute_cmds(cmds, cwd, stdout)
+            return
+        root = [Path(self.env["VERILATOR_ROOT"])] if "VERILATOR_ROOT" in self.env else []
+        libraries = [cocotb_tools.config.libs_dir, cocotb_tools.config.share_dir]
+        files = [Path(argument).parent for command in cmds for argument in command if argument.endswith(".v")]
+        folders = list(dict.fromkeys([Path(cwd), *root, *libraries, *files]))
+        with plain_paths(folders) as links:
+            names = {str(folder): str(link) for folder, link in zip(folders, links, strict=True)}
+            environment = self.env | {"VERILATOR_ROOT": names[str(root[0])]} if root else self.env
+            for command in cmds:
+                if Path(command[0]).name in ("verilator", "make"):
+                    plain = [_renamed(argument, names) for argument in command]
+                    self._compile_one(plain, cwd, environment, stdout)
+                else:
+                    super()._execute_cmds([command], cwd, stdout)
+
+    def _compile_one(self, command: list[str], cwd, environment: dict[str, str], stdout) -> None:
+        with ExitStack() as stack:
+            if command[0] == "make":
+                makefiles = [path.read_text("utf-8", "replace") for path in Path(cwd).glob("V*_classes.mk")]
+                settings = re.findall(r"^VM_\w+ = .*$", "\n".join(makefiles), re.M)
+                settings += [environment.get(name, "") for name in ("MAKEFLAGS", "CXX", "CXXFLAGS")]
+                stack.enter_context(shared_objects(Path(cwd), settings, environment))
+            done = run_group(command, environment, Path(cwd), stdout)
+        if done.returncode:
+            raise RuntimeError(f"command failed with return code {done.returncode}")
+
+
+def _renamed(text: str, names: dict[str, str]) -> str:
+    """Replace the names of folders, those inside others first."""
+    for name in sorted(names, key=len, reverse=True):
+        text = text.replace(name, names[name])
+    return text
+
+
+def runner(simulator: str, compile_jobs: int = 1) -> Any:
+    """Return cocotb's runner of a simulator; Verilator compiles ``compile_jobs`` files at once."""
+    if simulator == "verilator":
+        ports_only = _PortsOnly()
+        ports_only.compile_jobs = compile_jobs
+        return ports_only
+    known = type(get_runner(simulator))
+    return type(known.__name__, (_Grouped, known), {})()
+
+
+@contextmanager
+def runner_environment(environment: dict[str, str]) -> Iterator[None]:
+    """Give cocotb's runner its environment; it takes ``os.environ`` and nothing else.
+
+    It behaves otherwise when it finds itself in pytest, which is hidden from it.
+    """
+    before = dict(os.environ)
+    os.environ.update(environment)
+    os.environ.pop("PYTEST_CURRENT_TEST", None)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

@@ -1,0 +1,30 @@
+"""How the testbench's side of each channel behaves."""
+
+from dataclasses import dataclass
+
+__all__ = ["Timing"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """Pauses and latencies of a memory, and of the other ports of a design.
+
+    Parameters
+    ----------
+    stall : float
+        Probability that a channel of the memory pauses in a cycle.
+    port_stall : float
+        The same for the other ports: streams, or the host's registers.
+    latency : int
+        Cycles from a read address to its first data.
+    answer : int
+        Cycles from the last written data to the response.
+    uneven : bool
+        ``latency`` and ``answer`` are the largest of random values.
+    """
+
+    stall: float = 0.0
+    port_stall: float = 0.0
+    latency: int = 0
+    answer: int = 0
+    uneven: bool = False
