@@ -49,7 +49,7 @@ module tilewright_burst_rules #(
       `TILEWRIGHT_RULE({29'd0, size} == WORD_LOG2, "not a burst of whole words");
       `TILEWRIGHT_RULE(burst == 2'b01, "not an INCR burst");
       `TILEWRIGHT_RULE(id == 0, "the identifier is not 0");
-      `TILEWRIGHT_RULE(addr % WORD_BYTES == 0, "an unaligned address");
+      `TILEWRIGHT_RULE(addr[WORD_LOG2-1:0] == 0, "an unaligned address");
       `TILEWRIGHT_RULE(beats <= MAX_BURST, "a burst of more than MAX_BURST beats");
       `TILEWRIGHT_RULE({20'd0, addr[11:0]} + beats * WORD_BYTES <= 4096, "a burst passes 4 KiB");
     end

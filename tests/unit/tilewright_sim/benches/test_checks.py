@@ -7,6 +7,7 @@ import pytest
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.cores import CORES
 from tilewright_sim.benches import bound_checks, makefile
+from tilewright_sim.verilated import verilator_environment
 
 SMALL = AcceleratorConfig.preset("nano", max_burst=4, outstanding=2)
 (CHECKS,) = bound_checks(CORES["accelerator"], SMALL).values()
@@ -101,6 +102,23 @@ def test_each_broken_rule_is_reported(simulation, fault, rule):
     said = reported(simulation, fault)
     assert said
     assert rule in said[0], said
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {"ADDR_BITS": 18, "DATA_BITS": 32, "MAX_BURST": 1, "OUTSTANDING": 1},
+        {"ADDR_BITS": 64, "DATA_BITS": 512, "ID_BITS": 1, "MAX_BURST": 256, "OUTSTANDING": 64},
+    ],
+)
+def test_verilator_takes_them_in_all_sizes(sizes, tmp_path):
+    (tmp_path / "checks.sv").write_text(CHECKS.partition("\nbind ")[0])
+    parameters = [f"-G{name}={value}" for name, value in sizes.items()]
+    done = subprocess.run(
+        ["verilator", "--lint-only", "--quiet", "--assert", "--top-module", "accelerator_checks", *parameters, "checks.sv"],
+        cwd=tmp_path, env=verilator_environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_they_have_the_sizes_of_the_configuration_and_are_bound_in_the_makefile():
