@@ -113,9 +113,9 @@ def test_each_broken_rule_is_reported(simulation, fault, rule):
 )
 def test_verilator_takes_them_in_all_sizes(sizes, tmp_path):
     (tmp_path / "checks.sv").write_text(CHECKS.partition("\nbind ")[0])
-    parameters = [f"-G{name}={value}" for name, value in sizes.items()]
+    command = ["verilator", "--lint-only", "--quiet", "--assert", "--top-module", "accelerator_checks", "checks.sv"]
     done = subprocess.run(
-        ["verilator", "--lint-only", "--quiet", "--assert", "--top-module", "accelerator_checks", *parameters, "checks.sv"],
+        [*command, *(f"-G{name}={value}" for name, value in sizes.items())],
         cwd=tmp_path, env=verilator_environment(), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
