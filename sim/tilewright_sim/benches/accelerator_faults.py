@@ -1,0 +1,72 @@
+"""What can be wrong with a descriptor of the accelerator, and where its transfers can fail."""
+
+from tilewright.accelerator.registers import FLAGS
+
+from .accelerator_chip import Chip
+from .accelerator_jobs import Job
+
+__all__ = ["faults", "somewhere"]
+
+
+def faults(job: Job) -> list[tuple[str, str, dict[str, int]]]:
+    """Code and unit of what is wrong, and the fields that make it so."""
+    d, config = job.descriptor, job.config
+    flag = {name: 1 << bit for name, (bit, _) in FLAGS.items()}
+    top, word = 1 << config.addr_bits, config.word_bytes
+    found = [
+        ("VERSION", "DESCRIPTOR", {"version": 0}),
+        ("VERSION", "DESCRIPTOR", {"version": 2, "reserved": 1, "m": 0}),
+        ("FLAGS", "DESCRIPTOR", {"flags": 1 << len(FLAGS)}),
+        ("FLAGS", "DESCRIPTOR", {"flags": 1 << 15, "k": 0}),
+        ("FLAGS", "DESCRIPTOR", {"reserved": 128}),
+        ("FLAGS", "DESCRIPTOR", {"reserved_2": 1}),
+        ("FLAGS", "DESCRIPTOR", {"flags": flag["ACCUMULATE"] | flag["REQUANT"]}),
+        ("FLAGS", "DESCRIPTOR", {"flags": flag["ACCUMULATE"] | flag["BIAS"]}),
+        ("SIZE", "LOAD_A", {"m": 0, "n": 0}),
+        ("SIZE", "LOAD_A", {"m": 1 << config.size_bits}),
+        ("SIZE", "LOAD_B", {"n": 0}),
+        ("SIZE", "LOAD_B", {"n": (1 << 31) + 1}),
+        ("SIZE", "LOAD_A", {"k": 0}),
+        ("SIZE", "LOAD_A", {"k": config.k_limit + 1}),
+        ("SIZE", "LOAD_A", {"a_stride": 1 << config.stride_bits}),
+        ("SIZE", "LOAD_B", {"b_stride": 1 << 31}),
+        ("SIZE", "STORE_C", {"c_stride": 1 << config.stride_bits}),
+        ("WRAPPED", "LOAD_A", {"a_address": top - word, "m": 1, "k": word + 1}),
+        ("WRAPPED", "LOAD_A", {"a_address": top - d.m * word, "a_stride": word, "m": d.m + 1, "k": 1}),
+        ("WRAPPED", "LOAD_B", {"b_address": top - word, "b_stride": 1 << 10, "n": 2, "k": 4}),
+        ("WRAPPED", "LOAD_B", {"b_address": top - 8 * word, "b_stride": word, "m": 2, "n": 10, "k": word}),
+        ("WRAPPED", "STORE_C", {"c_address": top - word, "m": 1, "n": word // 4 + 1}),
+        ("WRAPPED", "STORE_C", {"c_address": top - d.m * word, "c_stride": word, "m": d.m + 1, "n": 1}),
+        ("WRAPPED", "PARAMETERS", {"flags": flag["BIAS"], "parameter_address": top - word, "n": word // 4 + 1}),
+    ]  # fmt: skip
+    if config.addr_bits < 64:
+        found += [
+            ("SIZE", "LOAD_B", {"b_address": d.b_address | 1 << config.addr_bits}),
+            ("SIZE", "STORE_C", {"c_address": d.c_address | 1 << 63, "c_stride": d.c_stride | 1}),
+            ("SIZE", "PARAMETERS", {"flags": flag["BIAS"], "parameter_address": 1 << config.addr_bits}),
+        ]
+    if not config.unaligned:
+        found += [
+            ("ALIGNMENT", "LOAD_A", {"a_address": d.a_address | 1, "b_stride": d.b_stride | 2}),
+            ("ALIGNMENT", "LOAD_A", {"a_stride": d.a_stride | 2}),
+            ("ALIGNMENT", "LOAD_B", {"b_address": d.b_address | 2, "c_address": d.c_address | 1}),
+            ("ALIGNMENT", "STORE_C", {"c_stride": d.c_stride | 1}),
+            ("ALIGNMENT", "PARAMETERS", {"flags": flag["BIAS"], "parameter_address": d.c_address | 2}),
+        ]
+    return found
+
+
+def somewhere(chip: Chip, job: Job, unit: str) -> int:
+    """The address of a byte that this unit touches for the job."""
+    d, chance = job.descriptor, chip.chance
+    match unit:
+        case "DESCRIPTOR":
+            return chip.entry(job.index) + chance.randrange(64)
+        case "LOAD_A":
+            return d.a_address + chance.randrange(d.m) * d.a_stride + chance.randrange(d.k)
+        case "LOAD_B":
+            return d.b_address + chance.randrange(d.n) * d.b_stride + chance.randrange(d.k)
+        case "PARAMETERS":
+            row = chance.randrange(3 if job.flag("REQUANT") else 1)
+            return d.parameter_address + row * job.pitch + chance.randrange(4 * d.n)
+    return chance.choice(sorted(job.places()))
