@@ -1,10 +1,9 @@
 """The simulators that benches run in, and how each is started."""
 
 import os
-import re
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import cocotb_tools.config
 from cocotb_tools.runner import SUPPORTED_RUNNERS, Runner, Verilator, get_runner
 
 from tilewright.base import ToolError
-from tilewright_sim.verilated import plain_paths, run_group, shared_objects, verilator_environment
+from tilewright_sim.verilated import make_design, plain_paths, run_group, verilator_environment
 
 __all__ = ["MAKE_FLAGS", "SIMULATORS", "runner", "runner_environment", "simulator_environment"]
 
@@ -75,11 +74,8 @@ class _PortsOnly(_Grouped, Verilator):
     Its own library, most of what is compiled then, is compiled once for all designs.
     """
 
-    compile_jobs = 1
-
     def _build_command(self) -> list[list[str]]:
         verilate, make = super()._build_command()
-        make = [*make, f"-j{self.compile_jobs}"]
         at = verilate.index("--public-flat-rw")
         return [[*verilate[:at], "--public-depth", "1", *verilate[at + 1 :]], make]
 
@@ -102,12 +98,11 @@ class _PortsOnly(_Grouped, Verilator):
                     super()._execute_cmds([command], cwd, stdout)
 
     def _compile_one(self, command: list[str], cwd, environment: dict[str, str], stdout) -> None:
-        with ExitStack() as stack:
-            if command[0] == "make":
-                makefiles = [path.read_text("utf-8", "replace") for path in Path(cwd).glob("V*_classes.mk")]
-                settings = re.findall(r"^VM_\w+ = .*$", "\n".join(makefiles), re.M)
-                settings += [environment.get(name, "") for name in ("MAKEFLAGS", "CXX", "CXXFLAGS")]
-                stack.enter_context(shared_objects(Path(cwd), settings, environment))
+        if command[0] == "make":
+            settings = [environment.get(name, "") for name in ("MAKEFLAGS", "CXX", "CXXFLAGS")]
+            arguments = [*command[1 : command.index("-C")], *command[command.index("-f") + 2 :]]
+            done = make_design(Path(cwd), settings, environment, arguments, stdout)
+        else:
             done = run_group(command, environment, Path(cwd), stdout)
         if done.returncode:
             raise RuntimeError(f"command failed with return code {done.returncode}")
@@ -120,12 +115,10 @@ def _renamed(text: str, names: dict[str, str]) -> str:
     return text
 
 
-def runner(simulator: str, compile_jobs: int = 1) -> Any:
-    """Return cocotb's runner of a simulator; Verilator compiles ``compile_jobs`` files at once."""
+def runner(simulator: str) -> Any:
+    """Return cocotb's runner of a simulator."""
     if simulator == "verilator":
-        ports_only = _PortsOnly()
-        ports_only.compile_jobs = compile_jobs
-        return ports_only
+        return _PortsOnly()
     known = type(get_runner(simulator))
     return type(known.__name__, (_Grouped, known), {})()
 
