@@ -16,7 +16,9 @@ from .accelerator_faults import faults, somewhere
 from .accelerator_jobs import Author, Job, Space, spoiled
 
 CONFIG = setup.load(AcceleratorConfig)
-SPACE = Space(CONFIG, setup.effort(12, 24, 40) // (2 if CONFIG.compact else 1), setup.longest(1 << 16))
+SPACE = Space(
+    CONFIG, setup.effort(12, 24, 40) // (2 if CONFIG.compact else 1), setup.longest(setup.effort(512, 1 << 16, 1 << 16))
+)
 UNITS = {name: unit.value for name, unit in Unit.__members__.items()}
 CODES = {name: number for name, (number, _) in ERRORS.items()}
 KINDS = ("plain", "bias", "requant", "accumulate")

@@ -90,7 +90,6 @@ def verify(
         variables=_variables(folder / "verilog" / "config.json", settings),
         seed=settings.seed,
         limit_seconds=None,
-        compile_jobs=settings.jobs,
     )
     progress(f"compiling for {settings.simulator}", 0, len(names))
     build, _ = run.build(waves=False)

@@ -48,8 +48,6 @@ class BenchRun:
         Regular expression for the full names of the tests to run.
     limit_seconds : int or None
         A simulation that takes longer is ended.
-    compile_jobs : int
-        Files that are compiled at once.
     """
 
     simulator: str
@@ -62,7 +60,6 @@ class BenchRun:
     seed: int = 1
     test_filter: str | None = None
     limit_seconds: int | None = TIMEOUT_SECONDS
-    compile_jobs: int = 1
 
     def build(self, *, waves: bool) -> tuple[Path, Path | None]:
         """Compile the design unless it is compiled; return the folder, and the waveform that a run will write.
@@ -150,7 +147,7 @@ class BenchRun:
                 runner_environment(environment),
             ):
                 try:
-                    runner(self.simulator, self.compile_jobs).build(
+                    runner(self.simulator).build(
                         sources=self.sources,
                         hdl_toplevel=self.top,
                         build_args=flags,
