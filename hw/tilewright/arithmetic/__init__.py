@@ -4,5 +4,6 @@ from .adder_tree import AdderTree
 from .carry_adder import CarryAdder
 from .multiplier import TIMING, Multiplier
 from .multiplier_pair import MultiplierPair
+from .registered_product import RegisteredProduct
 
-__all__ = ["TIMING", "AdderTree", "CarryAdder", "Multiplier", "MultiplierPair"]
+__all__ = ["TIMING", "AdderTree", "CarryAdder", "Multiplier", "MultiplierPair", "RegisteredProduct"]

@@ -1,11 +1,12 @@
 """Multiplies activations by a stationary weight: in a DSP block, on carry chains, or as synthesis chooses."""
 
-from amaranth.hdl import ClockSignal, Const, Instance, Module, Signal, signed
+from amaranth.hdl import Module, Signal, signed
 from amaranth.lib.wiring import In, Out
 
 from tilewright.base import SharedComponent, Target, place
 
 from .multiplier_lut import LutMultiplier
+from .registered_product import dsp_product
 
 # Cycles by which a load precedes the first activation that it holds for; then cycles from activation to product.
 TIMING = {"infer": (1, 1), "dsp": (0, 3), "lut": (1, 2)}
@@ -80,7 +81,7 @@ class Multiplier(SharedComponent):
             case "dsp":
                 product = Signal.like(self.product, name="dsp_product", reset_less=True)
                 if isinstance(platform, Target) and platform.family == "ecp5":
-                    m.submodules.mult18x18d = self._mult18x18d(product)
+                    m.submodules.mult18x18d = dsp_product(self.activation, self.weight, self.load, product)
                 else:
                     activation = Signal.like(self.activation, name="dsp_activation", reset_less=True)
                     m.d.sync += activation.eq(self.activation)
@@ -97,19 +98,3 @@ class Multiplier(SharedComponent):
         with m.If(self.load):
             m.d.sync += stationary.eq(self.weight)
         return stationary
-
-    def _mult18x18d(self, product: Signal) -> Instance:
-        """The DSP block: its input register B is the weight, enabled by CE1; ``product`` is its output register."""
-        a, b = self.activation, self.weight
-        return Instance(
-            "MULT18X18D",
-            p_REG_INPUTA_CLK="CLK0", p_REG_INPUTA_CE="CE0", p_REG_INPUTA_RST="RST0",
-            p_REG_INPUTB_CLK="CLK0", p_REG_INPUTB_CE="CE1", p_REG_INPUTB_RST="RST0",
-            p_REG_PIPELINE_CLK="NONE", p_REG_OUTPUT_CLK="CLK0", p_REG_OUTPUT_CE="CE0", p_REG_OUTPUT_RST="RST0",
-            p_GSR="DISABLED", p_RESETMODE="SYNC",
-            i_CLK0=ClockSignal(), i_CE0=Const(1, 1), i_CE1=self.load, i_RST0=Const(0, 1),
-            i_SIGNEDA=Const(1, 1), i_SIGNEDB=Const(1, 1), i_SOURCEA=Const(0, 1), i_SOURCEB=Const(0, 1),
-            **{f"i_A{bit}": a[min(bit, len(a) - 1)] for bit in range(18)},
-            **{f"i_B{bit}": b[min(bit, len(b) - 1)] for bit in range(18)},
-            **{f"o_P{bit}": product[bit] for bit in range(len(product))},
-        )  # fmt: skip

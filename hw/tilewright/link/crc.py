@@ -15,7 +15,7 @@ POLYNOMIAL = 0xEDB88320
 class Crc32(SharedComponent):
     """The CRC-32 of a sequence of bytes, one bit in a cycle.
 
-    `busy` is 1 in the 8 cycles after that of `push`; there must be no other until then.
+    `busy` is 1 in the 8 cycles after that of `push` or `shift`; there must be no other until then.
 
     Members
     -------
@@ -26,9 +26,9 @@ class Crc32(SharedComponent):
     data : In(unsigned(8))
         The byte, sampled with `push`.
     shift : In(1)
-        Drop the lowest byte: to send the four one after the other.
+        Drop the lowest byte, a bit in a cycle: to send the four one after the other.
     busy : Out(1)
-        Bits of the byte taken last are still to be counted.
+        Bits are still to be counted or dropped.
     crc : Out(unsigned(32))
         The register, which is the complement of the CRC.
     """
@@ -42,15 +42,15 @@ class Crc32(SharedComponent):
     def elaborate(self, platform):
         m = Module()
         bits = Signal(9)  # those to come, and a 1 above them
+        drops = Signal(reset_less=True)
         m.d.comb += self.busy.eq(bits[1:].any())
         with m.If(self.busy):
-            feedback = self.crc[0] ^ bits[0]
+            feedback = ~drops & (self.crc[0] ^ bits[0])
             m.d.sync += self.crc.eq((self.crc >> 1) ^ Mux(feedback, POLYNOMIAL, 0))
             m.d.sync += bits.eq(bits >> 1)
-        with m.If(self.shift):
-            m.d.sync += self.crc.eq(self.crc >> 8)
-        with m.If(self.push):
+        with m.If(self.push | self.shift):
             m.d.sync += bits.eq(Cat(self.data, 1))
+            m.d.sync += drops.eq(self.shift)
         with m.If(self.clear):
             m.d.sync += self.crc.eq(0xFFFF_FFFF)
             m.d.sync += bits.eq(0)

@@ -15,6 +15,7 @@ from tilewright.accelerator.execute.weight_feeder import WeightFeeder
 from tilewright.accelerator.frontend.dispatcher import INCOMPLETE, Dispatcher
 from tilewright.accelerator.frontend.range_check import RangeCheck
 from tilewright.accelerator.frontend.ring import CommandRing
+from tilewright.accelerator.frontend.serial_range_check import SerialRangeCheck
 from tilewright.accelerator.load import LoadA, LoadB, ReadArbiter
 from tilewright.accelerator.store.write_requests import StoreWrites
 from tilewright.tile.feeder import TileFeeder
@@ -518,6 +519,43 @@ class RangeRules(Elaboratable):
         m.d.comb += Assume(~started | (since == 0) | (operands == before))
         end = dut.address + (dut.rows - 1) * dut.stride + dut.row_bytes
         m.d.comb += Assert(~started | (since <= bits) | (dut.beyond == (end > 1 << bits)))
+        return m
+
+
+def serial_ranges(widths, *, cls=SerialRangeCheck):
+    """The same of the check that is given the operands bit by bit."""
+    bits, size_bits, stride_bits, row_bits = widths
+    dut = cls(size_bits)
+    rules = SerialRangeRules(dut, bits, Signal(bits), Signal(stride_bits), Signal(row_bits))
+    return Proof(check=dut, rules=rules), [dut.start, dut.rows, rules.address, rules.stride, rules.row_bytes]
+
+
+class SerialRangeRules(Elaboratable):
+    """Checks follow each other at any time; operands stay from the cycle after a start on, bits come one by one."""
+
+    def __init__(self, check, bits, address, stride, row_bytes):
+        self.check, self.bits = check, bits
+        self.address, self.stride, self.row_bytes = address, stride, row_bytes
+
+    def elaborate(self, platform):
+        m = Module()
+        dut, bits = self.check, self.bits
+        started = Signal()
+        since = Signal(range(bits + 1))  # cycles since the last start, at most as many as an address has bits
+        with m.If(dut.start):
+            m.d.sync += [started.eq(1), since.eq(0)]
+        with m.Elif(dut.work):
+            m.d.sync += since.eq(since + 1)
+        m.d.comb += dut.work.eq(started & (since < bits))
+        for port, operand in ((dut.address, self.address), (dut.stride, self.stride), (dut.row_bytes, self.row_bytes)):
+            m.d.comb += port.eq((operand >> since)[0])
+        operands = Cat(self.address, dut.rows, self.stride, self.row_bytes)
+        before = Signal.like(operands)
+        m.d.sync += before.eq(operands)
+        m.d.comb += Assume((dut.rows > 0) & (self.row_bytes > 0))
+        m.d.comb += Assume(~started | (since == 0) | (operands == before))
+        end = self.address + (dut.rows - 1) * self.stride + self.row_bytes
+        m.d.comb += Assert(~started | (since < bits) | (dut.beyond == (end > 1 << bits)))
         return m
 
 

@@ -2,7 +2,17 @@
 
 import pytest
 from amaranth.hdl import Signal
-from formal.accelerator.proofs import accumulators, panel, pointers, ranges, ring, tiny, whole_path, writes
+from formal.accelerator.proofs import (
+    accumulators,
+    panel,
+    pointers,
+    ranges,
+    ring,
+    serial_ranges,
+    tiny,
+    whole_path,
+    writes,
+)
 from formal.dma.test_proofs import fails
 from support.formal.prove import prove
 
@@ -12,6 +22,7 @@ from tilewright.accelerator.execute.weight_feeder import WeightFeeder
 from tilewright.accelerator.frontend.dispatcher import Dispatcher
 from tilewright.accelerator.frontend.range_check import RangeCheck
 from tilewright.accelerator.frontend.ring import CommandRing
+from tilewright.accelerator.frontend.serial_range_check import SerialRangeCheck
 from tilewright.accelerator.load import LoadA, LoadB, read_arbiter
 from tilewright.accelerator.store import write_requests as store_writes
 from tilewright.storage import SmallFifo
@@ -66,6 +77,12 @@ def test_loading_and_feeding_never_stand_still(depth, tmp_path):
 def test_a_range_past_the_last_address_is_found_and_no_other(widths, depth, tmp_path):
     """Any address, rows, stride and bytes of a row, and a check after another."""
     proof, free = ranges(widths)
+    prove(proof, tmp_path, free=free, depth=depth, timeout=600)
+
+
+@pytest.mark.parametrize(("widths", "depth"), [((6, 2, 3, 4), 15), *late(((8, 3, 5, 5), 11))])
+def test_a_range_whose_bits_come_one_by_one_is_found_likewise(widths, depth, tmp_path):
+    proof, free = serial_ranges(widths)
     prove(proof, tmp_path, free=free, depth=depth, timeout=600)
 
 
@@ -157,6 +174,18 @@ class ForgetsTheRow(RangeCheck):
         return m
 
 
+class ForgetsOneRow(SerialRangeCheck):
+    """Seeded bug: a single row never goes past the last address."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        works = Signal()
+        m.d.sync += works.eq(self.work)
+        with m.If(works & ~self.work & ~self.rows[1:].any()):
+            m.d.comb += self.beyond.eq(0)
+        return m
+
+
 class Overflows(SmallFifo):
     """Seeded bug: it takes entries that it has no space for."""
 
@@ -194,6 +223,11 @@ def test_finds_a_write_before_the_jobs_before_are_complete(tmp_path, monkeypatch
 def test_finds_a_range_that_is_not_added_up_to_its_end(tmp_path):
     proof, free = ranges((6, 2, 3, 4), cls=ForgetsTheRow)
     fails(proof, free, tmp_path, 16, "rules")
+
+
+def test_finds_a_single_row_that_is_forgotten(tmp_path):
+    proof, free = serial_ranges((6, 2, 3, 4), cls=ForgetsOneRow)
+    fails(proof, free, tmp_path, 12, "rules")
 
 
 def test_finds_words_that_nobody_asked_for(tmp_path, monkeypatch):

@@ -204,6 +204,11 @@ class AcceleratorConfig(Config):
         return not self.compact
 
     @property
+    def buffer_registers(self) -> bool:
+        """Panel and ring have a second register behind their memories."""
+        return not self.compact
+
+    @property
     def has_counters(self) -> bool:
         """There are counters of activities and transfers, not only of cycles."""
         return not self.compact

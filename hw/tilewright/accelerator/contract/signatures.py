@@ -54,11 +54,11 @@ class PanelReader(wiring.Signature):
     fetch : Out(1)
         Read row `row` at the end of this cycle.
     take : Out(1)
-        Move the row fetched last to `q`, from the cycle after its `fetch` on.
+        Move the row fetched last to `q`, from the cycle after its `fetch` on. Unused without `buffer_registers`.
     row : Out(range(panel_words))
         The highest bit is the half.
     q : In(unsigned(a_word_bits))
-        ``rows`` activations, the first lowest, a cycle after `take`.
+        ``rows`` activations, the first lowest, a cycle after `take`; without `buffer_registers`, after `fetch`.
     """
 
     def __init__(self, config: AcceleratorConfig):
@@ -122,11 +122,12 @@ class RingReader(wiring.Signature):
     fetch : Out(1)
         Read row `row` at the end of this cycle.
     take : Out(1)
-        Move the row fetched last to `q`, from the cycle after its `fetch` on.
+        Move the row fetched last to `q`, from the cycle after its `fetch` on. Unused without `buffer_registers`.
     row : Out(range(ring_words))
         The row's address in the ring.
     q : In(unsigned(b_word_bits))
-        ``rows`` weights of one column, the first lowest, a cycle after `take`.
+        ``rows`` weights of one column, the first lowest, a cycle after `take`; without `buffer_registers`, after
+        `fetch`.
     """
 
     def __init__(self, config: AcceleratorConfig):

@@ -6,7 +6,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib.wiring import In, Out
 
 from tilewright.accelerator.contract import MAGNITUDE, SHIFT_BITS
-from tilewright.arithmetic import CarryAdder
+from tilewright.arithmetic import CarryAdder, RegisteredProduct
 from tilewright.base import SharedComponent, place
 from tilewright.storage import DelayLine
 
@@ -15,7 +15,7 @@ from .rounding import right_shift, wrap
 __all__ = ["RequantLane"]
 
 LOW = 17
-"""Bits of the lower parts of both factors: with a sign they fill an input of a MULT18X18D."""
+"""Bits of the lower parts of both factors: with a sign they fill an input of a `RegisteredProduct`."""
 
 
 class RequantLane(SharedComponent):
@@ -26,7 +26,7 @@ class RequantLane(SharedComponent):
     Throughput is 1 per cycle; the total comes 1 cycle after its sum, the scaled value `latency` cycles::
 
         sum ────┐
-        addend ─┴─►(+)─│total│─► wrap ─│ │─► 4 products ─│ │─► (+) ─│ │─► (+) ─│ │─► shift ─│ │─► shift ─│o│─►
+        addend ─┴─►(+)─│total│─► wrap ─│ │─► 4 RegisteredProduct ─► (+) ─│ │─► (+) ─│ │─► shift ─│ │─► shift ─│o│─►
 
     The product P is shifted right by ``s = 31 - shift`` in one go. Its bits are inverted if it is negative, so that
     both signs round alike: up if the bit below the result is 1 (`single`, and s < 32), or if all bits from there
@@ -75,7 +75,7 @@ class RequantLane(SharedComponent):
     @staticmethod
     def latency_of(rounding: str) -> int:
         """Cycles from a sum to its scaled value."""
-        return 7 if rounding == "double" else 6
+        return 8 if rounding == "double" else 7
 
     @property
     def latency(self) -> int:
@@ -110,20 +110,21 @@ class RequantLane(SharedComponent):
         if double:
             factor = register("wrapped", wrap(total, right_shift(delay("shift_to_wrap", self.shift, 1))).as_signed())
         multiplier = delay("multiplier_to_product", self.multiplier, 2 if double else 1)
-        factors = [factor[:LOW], factor[LOW:].as_signed()]
-        multipliers = [multiplier[:LOW], multiplier[LOW:]]
-        low_low, low_high, high_low, high_high = (
-            register(name, x * y)
-            for name, x, y in zip(
-                ("low_low", "low_high", "high_low", "high_high"),
-                (factors[0], factors[0], factors[1], factors[1]),
-                (multipliers[0], multipliers[1], multipliers[0], multipliers[1]),
-                strict=True,
-            )
-        )
+        factors = {"low": Cat(factor[:LOW], 0).as_signed(), "high": factor[LOW:].as_signed()}
+        multipliers = {"low": Cat(multiplier[:LOW], 0).as_signed(), "high": Cat(multiplier[LOW:], 0).as_signed()}
+
+        def product_of(x: str, y: str) -> Value:
+            dsp = place(m, f"{x}_{y}", RegisteredProduct(len(factors[x]), len(multipliers[y])), platform)
+            m.d.comb += dsp.a.eq(factors[x])
+            m.d.comb += dsp.b.eq(multipliers[y])
+            return dsp.product
+
+        # Without copies of their signs; only products of the high factor can be negative.
+        low_low, low_high = product_of("low", "low")[: 2 * LOW], product_of("low", "high")[:31]
+        high_low, high_high = product_of("high", "low")[:32].as_signed(), product_of("high", "high")[: 63 - 2 * LOW]
         # 63 bits hold the product of 32 and 31; its lowest 17 need no addition.
         middle = register("middle", low_high + high_low)
-        outer = delay("outer", Cat(low_low[: 2 * LOW], high_high[: 63 - 2 * LOW]), 1)
+        outer = delay("outer", Cat(low_low, high_high), 1)
         upper = register("upper", (outer[LOW:].as_signed() + middle)[: 63 - LOW])
         lower = delay("lower", outer[:LOW], 1)
         product = Cat(lower, upper)

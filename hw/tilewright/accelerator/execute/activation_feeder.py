@@ -15,8 +15,8 @@ class ActivationFeeder(SharedComponent):
     """Feed the tile from the A panel: for each M-block, N-tile and word along K, a packet of the block's rows.
 
     The first N-tile of a block waits for each chunk to be loaded; the others find all of them. A tile of sums begins
-    when a bank of accumulators is free. Data come 2 cycles after their address, a word per cycle, and 3 cycles more
-    pass between M-blocks::
+    when a bank of accumulators is free. Data come 2 cycles after their address, 1 in the variant ``compact``, a word
+    per cycle, and 3 cycles more pass between M-blocks::
 
         address ──► panel │fetched│──►│q│──► o          both stages stand still while `o` waits
 
@@ -207,22 +207,27 @@ class ActivationFeeder(SharedComponent):
         return m
 
     def _read(self, m: Module, issue: Signal, issued_tags: Value) -> Signal:
-        """The word at `row` through the memory's two stages, and with it what it ends and begins.
+        """The word at `row` through the memory's one or two stages, and with it what it ends and begins.
 
-        Returns whether a word is in the first stage.
+        Returns whether a word is in the first of two stages.
         """
         fetched = Signal()
         # A bubble in the pipeline is filled whatever the tile does.
-        m.d.comb += [
-            self.panel.take.eq(~self.o.valid | self.o.ready),
-            self.panel.fetch.eq(~fetched | self.panel.take),
-        ]
+        m.d.comb += self.panel.take.eq(~self.o.valid | self.o.ready)
         tags = Signal(3)
         fetched_tags = Signal(3, reset_less=True)
         o_tags = Signal(3, reset_less=True)
         m.d.comb += tags.eq(issued_tags)
-        with m.If(self.panel.fetch):
-            m.d.sync += [
+        if self.config.buffer_registers:
+            m.d.comb += self.panel.fetch.eq(~fetched | self.panel.take)
+            with m.If(self.panel.fetch):
+                m.d.sync += [
+                    fetched.eq(issue),
+                    fetched_tags.eq(tags),
+                ]
+        else:
+            m.d.comb += [
+                self.panel.fetch.eq(self.panel.take),
                 fetched.eq(issue),
                 fetched_tags.eq(tags),
             ]

@@ -4,6 +4,7 @@ from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal
 
+from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import place
 from tilewright.storage import BlockMemory
 
@@ -13,6 +14,7 @@ __all__ = ["ChunkBuffer"]
 class ChunkBuffer:
     """A component with a `writer` and a `reader`, as `Panel` and `Ring` have them."""
 
+    config: AcceleratorConfig
     writer: Any
     reader: Any
 
@@ -26,7 +28,7 @@ class ChunkBuffer:
 
     def _place_memory(self, m: Module, platform, words: int, word_bits: int):
         writer, reader = self.writer, self.reader
-        memory = place(m, "memory", BlockMemory(word_bits, words), platform)
+        memory = place(m, "memory", BlockMemory(word_bits, words, self.config.buffer_registers), platform)
         m.d.comb += [
             memory.write.eq(writer.write),
             memory.write_row.eq(writer.write_row),

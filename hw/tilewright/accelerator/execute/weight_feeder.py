@@ -16,7 +16,7 @@ class WeightFeeder(SharedComponent):
 
     Every tile of weights has ``cols`` words, also where N leaves some out: those are whatever the ring holds, and
     their sums are never stored. So the sums of a row come at least ``cols`` cycles apart. Data come 2 cycles after
-    their address, a word per cycle; 1 cycle more passes between jobs.
+    their address, 1 in the variant ``compact``, a word per cycle; 1 cycle more passes between jobs.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class WeightFeeder(SharedComponent):
         fetched = Signal()
         m.d.comb += [
             advance.eq(~self.o.valid | self.o.ready),
-            refill.eq(~fetched | advance),
+            refill.eq(advance | ~fetched if config.buffer_registers else advance),
         ]
         chunk_start = Signal()
         m.d.comb += [
@@ -149,8 +149,11 @@ class WeightFeeder(SharedComponent):
                     slot.finish(m)
                     m.next = "Idle"
 
-        with m.If(refill):
-            m.d.sync += fetched.eq(issue)
+        if config.buffer_registers:
+            with m.If(refill):
+                m.d.sync += fetched.eq(issue)
+        else:
+            m.d.comb += fetched.eq(issue)
         with m.If(advance):
             m.d.sync += self.o.valid.eq(fetched)
         m.d.comb += [

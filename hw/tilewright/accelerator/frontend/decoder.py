@@ -120,9 +120,10 @@ class DescriptorDecoder(SharedComponent):
             ]
         with m.If(self.take):
             m.d.sync += self.good.eq(0)
-        ranges = self._ranges(raw)
-        check = check_in_turn if config.compact else check_together
-        beyond = check(m, config, ranges, start, step, decide, platform)
+        if config.compact:
+            beyond = check_in_turn(m, config, raw, start, step, decide, platform)
+        else:
+            beyond = check_together(m, config, self._ranges(raw), start, step, decide, platform)
         flags = flags_of(raw)
         self._check(m, raw, beyond & Cat(Const(0b111, 3), flags["REQUANT"] | flags["BIAS"]))
         self._plan(m, raw, Cat(step == number for number in range(1, self.top_bit + 2)))
@@ -250,14 +251,22 @@ class DescriptorDecoder(SharedComponent):
         with m.If(busy):
             m.d.sync += block_rows.eq(Cat(fits, block_rows & ~dividing[0].replicate(len(block_rows))))
         building = Signal()
+        fitted = Signal()
         m.d.sync += building.eq(busy)
+        m.d.sync += fitted.eq(fits)
         for name in ("a", "c"):
-            addend = Signal(config.stride_bits, name=f"{name}_addend")
-            m.d.sync += addend.eq(Mux(fits & busy, raw[f"{name}_stride"][: config.stride_bits], 0))
+            stride = raw[f"{name}_stride"][: config.stride_bits]
             product = Signal(config.addr_bits, name=f"{name}_block_bytes")
+            doubled = (product << 1)[: config.addr_bits]
             m.d.comb += job[f"{name}_block_bytes"].eq(product)
+            if config.compact:  # choice and sum fit into one LUT of an iCE40
+                total: Value = Mux(fitted, doubled + stride, doubled)
+            else:
+                addend = Signal(config.stride_bits, name=f"{name}_addend")
+                m.d.sync += addend.eq(Mux(fits & busy, stride, 0))
+                total = doubled + addend
             with m.If(building):
-                m.d.sync += product.eq((product << 1) + addend)
+                m.d.sync += product.eq(total)
             with m.If(dividing[0]):
                 m.d.sync += product.eq(0)
 

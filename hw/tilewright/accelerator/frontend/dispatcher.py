@@ -97,10 +97,13 @@ class Dispatcher(SharedComponent):
                 m.d.sync += offered.eq(1)
                 m.d.sync += self.job_valid.eq(0b1111)
 
+        if not self.config.job_register:
+            m.d.comb += self.head_interrupts.eq(self.interrupt)
+            return m
         m.submodules.flags = flags = Memory(shape=1, depth=2 * INCOMPLETE, init=[])
         write = flags.write_port()
         read = flags.read_port(domain="comb")
-        # `index` is none of an incomplete job until `take`; or, `compact`, of the one whose `interrupt` this is.
+        # `index` is none of an incomplete job until `take`.
         m.d.comb += write.addr.eq(self.index)
         m.d.comb += write.data.eq(self.interrupt)
         m.d.comb += write.en.eq(1)

@@ -31,6 +31,8 @@ class Fields(SimpleNamespace):
     """A descriptor's fields by name, as attributes or items.
 
     Each has as many bits as are kept, and above them, if it has had more, one that says whether any of the others is 1.
+    ``rotate`` has a signal for each size, stride and address: while it is 1, the kept bits move down by one in each
+    cycle, the lowest to the highest place. It must be 0 while words arrive.
     """
 
     def __getitem__(self, name: str) -> Any:
@@ -99,12 +101,16 @@ def gather_narrow(m: Module, config: AcceleratorConfig, source: Source) -> tuple
                 m.d.sync += values[number].eq(word)
                 m.d.sync += excess[number].eq(word[24:].any())
 
-    fields: dict[str, Value] = {name: Cat(values[_OFFSET[name] // 4], excess[_OFFSET[name] // 4]) for name in "mnk"}
-    for name in ("a", "b", "c", "parameter"):
-        low = _OFFSET[f"{name}_address"] // 4
-        parts = [values[n] for n in (low, low + 1) if n in values]
-        fields[f"{name}_address"] = Cat(*parts, excess[low] | excess[low + 1])
-    fields |= {f"{name}_stride": Cat(values[n := _OFFSET[f"{name}_stride"] // 4], excess[n]) for name in "abc"}
+    fields: dict[str, Any] = {}
+    rotate = {}
+    for name in (name for name in _OFFSET if name in "mnk" or name.endswith(("_stride", "_address"))):
+        low = _OFFSET[name] // 4
+        words = [low, low + 1] if name.endswith("address") else [low]
+        value = Cat(values[number] for number in words if number in values)
+        fields[name] = Cat(value, Cat(excess[number] for number in words).any())
+        rotate[name] = Signal(name=f"rotate_{name}")
+        with m.If(rotate[name]):
+            m.d.sync += value.eq(Cat(value[1:], value[0]))
     clamps = values[WORDS - 1]
     fields |= {
         name: clamps.word_select(n, RESULT.bits).as_signed()
@@ -112,4 +118,5 @@ def gather_narrow(m: Module, config: AcceleratorConfig, source: Source) -> tuple
     }
     fields |= {"flags": Cat(values[0], excess[0]), "reserved": Const(0, 1), "reserved_2": excess[WORDS - 1]}
     fields["version"] = Mux(known, DESCRIPTOR_VERSION, 0)
+    fields["rotate"] = rotate
     return Fields(**fields), writes & (place == WORDS - 1)

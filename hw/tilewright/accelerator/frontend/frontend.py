@@ -77,7 +77,8 @@ class Frontend(SharedComponent):
     job_valid : Out(4)
         It is offered to load A (bit 0), load B, execute, store, to each until it has taken it.
     job_ready : In(4)
-        That engine takes the job, if it is offered, at this clock edge.
+        That engine takes the job, if it is offered, at this clock edge. In the variant ``compact`` the last engine
+        takes it not before `completed`.
     head : Out(16)
         Descriptors completed since reset; also the number of the oldest incomplete one.
     completed : In(1)

@@ -58,7 +58,7 @@ class CommandRing(SharedComponent):
     fetch : Out(stream.Signature(transfer_shape(config)))
         Read a descriptor. The address stays until the next one: 0 for a descriptor that came through the registers.
     index : Out(16)
-        Number of the descriptor fetched last.
+        Number of the descriptor fetched last; in the variant ``compact``, until it is complete.
     head, tail : Out(16)
         Numbers of the oldest incomplete descriptor, and of the first that is not submitted, modulo ``2**16``. From
         registers.
@@ -130,8 +130,12 @@ class CommandRing(SharedComponent):
         with m.If(start | self.direct):
             m.d.sync += occupied.eq(1)
             m.d.sync += self.fetch.valid.eq(~self.direct & ~beyond)
-            m.d.sync += self.index.eq(fetched)
             m.d.sync += request.address.eq(Mux(self.direct, 0, Cat(Const(0, 6), entry[: len(self.base)])))
+        if self.config.job_register:
+            with m.If(start | self.direct):
+                m.d.sync += self.index.eq(fetched)
+        else:  # the head has moved on when the next is fetched
+            m.d.comb += self.index.eq(self.head)
         with m.If(self.forget):
             m.d.sync += occupied.eq(0)
             m.d.sync += self.fetch.valid.eq(0)

@@ -41,7 +41,7 @@ class StorePacker(SharedComponent):
     """
 
     DEPTH = 16
-    """Slots of the queue."""
+    """Slots of the queue; so many cycles pass at most from a claim to its slot's next one, with `rounding = double`."""
 
     def __init__(self, config: AcceleratorConfig):
         self.config = config

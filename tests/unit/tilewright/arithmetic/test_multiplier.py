@@ -7,7 +7,7 @@ import pytest
 from amaranth.hdl import Cat, Elaboratable, Module, Mux, Signal, signed
 from unit.tilewright.arithmetic.test_carry_adder import Ccu2c, OnEcp5
 
-from tilewright.arithmetic import TIMING, Multiplier, carry_adder, multiplier
+from tilewright.arithmetic import TIMING, Multiplier, RegisteredProduct, carry_adder, registered_product
 from tilewright_sim.testbench import pysim
 
 KINDS = ["infer", "dsp", "lut"]
@@ -46,7 +46,7 @@ class Mult18x18d(Elaboratable):
 def form(request, monkeypatch):
     """Wraps a component in the form to simulate."""
     monkeypatch.setattr(carry_adder, "Instance", Ccu2c)
-    monkeypatch.setattr(multiplier, "Instance", Mult18x18d)
+    monkeypatch.setattr(registered_product, "Instance", Mult18x18d)
     return OnEcp5 if request.param == "ecp5" else lambda dut: dut
 
 
@@ -94,6 +94,23 @@ def test_one_product_appears_exactly_one_latency_after_its_activation(form, kind
 def test_the_product_is_exact_at_the_bounds(form, kind):
     lows = [(-128, -128, 1), (-128, 127, 1), (127, -128, 1), (127, 127, 1)]
     check(form, kind, (8, 8), lows)
+
+
+@pytest.mark.parametrize("widths", [(18, 18), (15, 18), (3, 2)])
+def test_a_registered_product_is_that_of_two_cycles_before(form, widths):
+    rng = random.Random(3)
+    pairs = list(itertools.product(corners(widths[0], rng), corners(widths[1], rng)))
+    dut = RegisteredProduct(*widths)
+
+    async def bench(ctx):
+        for cycle, (a, b) in enumerate([*pairs, (0, 0), (0, 0)]):
+            ctx.set(dut.a, a)
+            ctx.set(dut.b, b)
+            if cycle >= 2:
+                assert ctx.get(dut.product) == pairs[cycle - 2][0] * pairs[cycle - 2][1]
+            await ctx.tick()
+
+    pysim.run(form(dut), bench)
 
 
 def test_an_unknown_kind_is_refused():

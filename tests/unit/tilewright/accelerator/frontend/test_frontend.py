@@ -26,6 +26,7 @@ NARROW = AcceleratorConfig(**AcceleratorConfig.PRESETS["nano"] | {
 })  # fmt: skip
 CONFIGS = {"nano": NANO, "small": SMALL, "giant": GIANT, "wide": WIDE, "narrow": NARROW}
 
+STORE = ENGINES.index("store")
 BUSY, FAILED, STOPPING, DIRECT_READY = 1, 2, 4, 8
 ABORT, RESUME, SOFT_RESET, CLEAR = 1, 2, 4, 8
 BASE = 0x8_0040
@@ -72,7 +73,8 @@ class World:
     """A memory with a ring, engines, and DMA engines; what they saw is kept in lists.
 
     Each engine takes jobs in order, at random times. A job that all have taken completes after a while, and before
-    that its fault, if any, is reported; a job with a fault may complete nevertheless.
+    that its fault, if any, is reported; a job with a fault may complete nevertheless. In the variant `compact` the
+    store takes a job when it completes.
     """
 
     dut: Frontend
@@ -104,7 +106,6 @@ class World:
         while not self.over:
             self.cycle += 1
             ready = [self.taking and self.chance() for _ in ENGINES]
-            ctx.set(dut.job_ready, sum(bit << place for place, bit in enumerate(ready)))
             fetch_ready = not self.fetching and self.chance() and not ctx.get(dut.abort)
             ctx.set(dut.fetch.ready, fetch_ready)
             moved = False
@@ -130,6 +131,9 @@ class World:
             self._report(ctx)
             completes = self._progress(ctx)
             ctx.set(dut.completed, completes)
+            if config.compact:
+                ready[STORE] = completes
+            ctx.set(dut.job_ready, sum(bit << place for place, bit in enumerate(ready)))
             ctx.set(dut.engines_busy, bool(self.fetching or self.reports or self.jobs or lingering))
             self._act(ctx)
             _, _, abort, flush, valid, job, fetch_valid, fetch, head = await ctx.tick().sample(
@@ -162,7 +166,11 @@ class World:
                 self.fetching = (fetch.index, request.address, 0)
                 self.fetched.append((fetch.index, request.address))
                 self.delay = self.latency if self.rng is None else self.rng.randrange(2 * self.latency)
-            self._take(valid, ready, job)
+            if completes and config.compact:
+                assert valid == 1 << STORE
+                self.current = None
+            else:
+                self._take(valid, ready, job)
 
     def reset(self):
         self.fetching = None
@@ -197,13 +205,14 @@ class World:
         entry["left"] &= ~taken
         if not entry["left"]:
             self.current = None
+        all_taken = not self._left(entry)
         fault = self.faults.get(entry["index"])
         if (
             taken
             and fault
             and fault.unit != Unit.DESCRIPTOR
             and not entry["reported"]
-            and (self.chance(0.3) or not entry["left"])
+            and (self.chance(0.3) or all_taken)
         ):
             entry["reported"] = True
             self.reports.append([self.pause(5), entry["index"], fault])
@@ -228,13 +237,17 @@ class World:
 
     def _progress(self, ctx) -> bool:
         """Work on the oldest job; return whether it completes."""
-        if not self.jobs or self.jobs[0]["left"]:
+        if not self.jobs or self._left(self.jobs[0]):
             return False
         job = self.jobs[0]
         if any(report[1] == job["index"] for report in self.reports):
             return False
         job["work"] = max(0, job["work"] - 1)
         return not job["work"]
+
+    def _left(self, job) -> int:
+        """The engines that have to take a job before it completes."""
+        return job["left"] & ~(self.dut.config.compact << STORE)
 
     def _act(self, ctx):
         """Give each engine an activity: none but IDLE if nothing is in work."""
