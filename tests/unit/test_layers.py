@@ -22,7 +22,7 @@ ORDER = {
     ],
     tilewright_sim: [
         "packing closing console cache", "models", "models.cycles", "verilated", "testbench host",
-        "testbench.cocotb testbench.runner host.serial", "nn benches", "nn.importers verify",
+        "testbench.cocotb testbench.runner host.serial", "nn benches", "nn.importers benches.beside", "verify",
         "nn.digits nn.llm", "cost scaling", "explore benchmarks", "cli",
     ],
 }  # fmt: skip

@@ -3,7 +3,6 @@
 A bench reads the configuration from the ``config.json`` that is written beside the Verilog (see `setup`).
 """
 
-from .makefile import bound_checks, makefile
 from .variables import BENCHES, CONFIG_FILE, COVERAGE_FILE, EFFORT, EFFORTS, LONGEST
 
-__all__ = ["BENCHES", "CONFIG_FILE", "COVERAGE_FILE", "EFFORT", "EFFORTS", "LONGEST", "bound_checks", "makefile"]
+__all__ = ["BENCHES", "CONFIG_FILE", "COVERAGE_FILE", "EFFORT", "EFFORTS", "LONGEST"]

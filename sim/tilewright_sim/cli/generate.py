@@ -11,7 +11,7 @@ from tilewright.base import load_config, write_files
 from tilewright.cores import CORES, Core
 from tilewright.flows import family_of
 from tilewright.verilog import generate as generate_verilog
-from tilewright_sim.benches import bound_checks, makefile
+from tilewright_sim.benches.beside import bound_checks, makefile
 from tilewright_sim.console import FigureTable, Printer, console
 
 from .options import chosen, config_options, output_option, preset_option, set_option, target_option, toml_option

@@ -12,7 +12,8 @@ from pathlib import Path
 from tilewright.base import Config, Family, ToolError, write_files
 from tilewright.cores import Core
 from tilewright.verilog import generate
-from tilewright_sim.benches import BENCHES, CONFIG_FILE, COVERAGE_FILE, EFFORT, LONGEST, bound_checks
+from tilewright_sim.benches import BENCHES, CONFIG_FILE, COVERAGE_FILE, EFFORT, LONGEST
+from tilewright_sim.benches.beside import bound_checks
 from tilewright_sim.testbench.runner import BenchResult, BenchRun, Simulation, plain_text, simulator_environment
 
 from .plan import matching

@@ -4,7 +4,8 @@ import pytest
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.cores import CORES
-from tilewright_sim.benches import BENCHES, bound_checks
+from tilewright_sim.benches import BENCHES
+from tilewright_sim.benches.beside import bound_checks
 from tilewright_sim.testbench import runner
 
 TINY = {

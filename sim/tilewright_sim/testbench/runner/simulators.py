@@ -136,6 +136,9 @@ def runner_environment(environment: dict[str, str]) -> Iterator[None]:
     """
     before = dict(os.environ)
     os.environ.update(environment)
+    # cocotb has pytest rewrite the assertions of whatever is imported, numpy too, which takes seconds; so do plugins.
+    os.environ.setdefault("COCOTB_REWRITE_ASSERTION_FILES", "*/benches/*.py")
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     os.environ.pop("PYTEST_CURRENT_TEST", None)
     try:
         yield

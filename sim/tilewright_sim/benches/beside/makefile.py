@@ -7,8 +7,7 @@ from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.accelerator.registers import REGISTER_ADDRESS_BITS
 from tilewright.base import Config
 from tilewright.cores import Core
-
-from .variables import BENCHES, CONFIG_FILE, EFFORT
+from tilewright_sim.benches import BENCHES, CONFIG_FILE, EFFORT
 
 __all__ = ["bound_checks", "makefile"]
 

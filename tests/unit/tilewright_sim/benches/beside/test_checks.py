@@ -6,7 +6,7 @@ import pytest
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.cores import CORES
-from tilewright_sim.benches import bound_checks, makefile
+from tilewright_sim.benches.beside import bound_checks, makefile
 from tilewright_sim.verilated import verilator_environment
 
 SMALL = AcceleratorConfig.preset("nano", max_burst=4, outstanding=2)
