@@ -37,6 +37,8 @@ VERILOG_SOURCES += {checks}
 endif
 
 export COCOTB_RANDOM_SEED ?= 1
+# cocotb rewrites the assertions of every module that is imported otherwise, which takes seconds.
+export COCOTB_REWRITE_ASSERTION_FILES ?= */benches/*.py
 export {config} = $(HERE)config.json
 export {effort} ?= default
 
