@@ -26,6 +26,7 @@ TILE = shlex.split("verify tile --set rows=1 --set cols=1 --set dot=1 --sim icar
 
 def tilewright(*arguments, folder, monkeypatch):
     monkeypatch.chdir(folder)
+    monkeypatch.setenv("COLUMNS", "140")  # names of tests stay in one line
     return CliRunner().invoke(main.cli, arguments, standalone_mode=False)
 
 

@@ -1,5 +1,6 @@
 """Targets of Verilog generation, and components whose module is written once, however often it is used."""
 
+import inspect
 import itertools
 import re
 from typing import Any, Literal, Self, TypeVar, get_args
@@ -20,14 +21,17 @@ FAMILIES: tuple[Family, ...] = get_args(Family)
 class SharedComponent(wiring.Component):
     """A component whose module depends on nothing but its constructor's arguments.
 
-    Objects made with equal (hashable) arguments are one module in Verilog. ``parameters`` holds the arguments.
+    Objects made with equal (hashable) arguments, given or left to their defaults, are one module in Verilog.
+    ``parameters`` holds the names and values of the arguments.
     """
 
     parameters: tuple
 
     def __new__(cls, *args, **kwargs) -> Self:
         self = super().__new__(cls)
-        self.parameters = (args, tuple(sorted(kwargs.items())))
+        bound = inspect.signature(cls.__init__).bind(self, *args, **kwargs)
+        bound.apply_defaults()
+        self.parameters = tuple(bound.arguments.items())[1:]
         mark_used(self)  # a constructor that refuses its arguments leaves nothing to be used
         return self
 

@@ -43,6 +43,12 @@ ON_VERILATOR, ON_ICARUS = ["unaligned", "compact"], ["tiny"]
 
 @pytest.mark.parametrize("name", ON_VERILATOR)
 def test_accelerator_keeps_its_promises_on_verilator(name):
+    run(name, simulator="verilator", effort="quick")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ON_VERILATOR)
+def test_accelerator_keeps_its_promises_with_the_default_effort(name):
     run(name, simulator="verilator")
 
 

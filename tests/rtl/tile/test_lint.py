@@ -26,7 +26,7 @@ CASES = [
     (shape(5, 8, 5, "dsp", 12, 10), "xc7"),
     (shape(4, 17, 4, "infer", 16, 16), "generic"),
     (shape(8, 8, 8, "dsp"), "ecp5"),
-    (shape(8, 8, 4, "lut"), "ecp5"),
+    (shape(4, 4, 4, "lut"), "ecp5"),
     (shape(8, 8, 1), "xc7"),
     (shape(16, 16, 16), "generic"),
     (shape(12, 5, 2, "lut", 4, 4), "xc7"),

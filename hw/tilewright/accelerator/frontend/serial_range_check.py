@@ -58,7 +58,8 @@ class SerialRangeCheck(SharedComponent):
         m = Module()
         upper = Signal.like(self.rows, reset_less=True)
         product = Signal(len(upper) + 1)
-        carry, carry_of_product = Signal(reset_less=True), Signal(reset_less=True)
+        carry = Signal(reset_less=True)
+        carry_of_product = Signal(reset_less=True)
         bit = Signal()
         # The lowest place carries the 1 into the others.
         total = Cat(Const(1, 1), upper) + Cat(~self.stride, Mux(self.stride, self.rows, 0))

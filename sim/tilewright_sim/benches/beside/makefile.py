@@ -18,8 +18,8 @@ _TEXT = """\
 #   make SIM=icarus
 #   make SIM=verilator COCOTB_RANDOM_SEED=2 TILEWRIGHT_EFFORT=long
 #   make SIM=icarus COCOTB_TEST_FILTER=reset
-# It needs the packages of `pip install 'tilewright[verify]'` in the environment of PYTHON. Tried with Icarus Verilog
-# and Verilator; cocotb knows SIM=questa, xcelium, vcs, riviera and others too, which were not tried.
+# It needs tilewright with its extra `verify` in the environment of PYTHON. Tried with Icarus Verilog and Verilator;
+# cocotb knows SIM=questa, xcelium, vcs, riviera and others too, which were not tried.
 SIM ?= icarus
 PYTHON ?= python3
 override PYTHON_BIN := $(PYTHON)
