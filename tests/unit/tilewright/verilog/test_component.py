@@ -60,8 +60,8 @@ class Holder(SharedComponent):
 
 def test_equal_arguments_share_a_module_and_others_do_not():
     text = convert(Chain(Adder(4), Adder(4, 2), Adder(4), Adder(4, amount=2), Adder(4, 2)))
-    assert modules(text) == ["top_adder", "top_adder_1", "top_adder_2", "top"]
-    assert instances(text) == ["top_adder", "top_adder_1", "top_adder", "top_adder_2", "top_adder_1"]
+    assert modules(text) == ["top_adder", "top_adder_1", "top"]
+    assert instances(text) == ["top_adder", "top_adder_1", "top_adder", "top_adder_1", "top_adder_1"]
 
 
 def test_different_classes_with_equal_arguments_do_not_share():
