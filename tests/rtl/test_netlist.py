@@ -17,7 +17,7 @@ from tilewright.flows.fpga import SYNTHESIS
 from tilewright.tile import TileConfig
 from tilewright.tools import run_yosys
 from tilewright_sim.benches import BENCHES
-from tilewright_sim.testbench import runner
+from tilewright_sim.verify import run_bench
 
 TILE = TileConfig(rows=4, cols=2, dot=2, activation_bits=4, weight_bits=4, multiplier="lut")
 # On iCE40 pairs of multipliers in DSP blocks, and one that is left over.
@@ -54,7 +54,7 @@ def netlist(family: Family, folder: Path, core: Core) -> list[Path]:
 @pytest.mark.parametrize("family", CELLS_OF)
 @pytest.mark.parametrize(("name", "config"), [("tile", TILE), ("tile", DSP), ("dma-reader", DMA), ("dma-writer", DMA)])
 def test_the_netlist_passes_the_bench_of_the_rtl(name, config, family, tmp_path):
-    runner.run_bench(
+    run_bench(
         CORES[name], config, BENCHES[name], simulator="icarus", family=family, folder=tmp_path / "rtl",
         netlist=partial(netlist, family),
     )  # fmt: skip

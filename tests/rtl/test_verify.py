@@ -18,7 +18,7 @@ from tilewright.dma import DmaConfig
 from tilewright.memory.sdram import SdramConfig
 from tilewright.tile import TileConfig
 from tilewright_sim.cli import main
-from tilewright_sim.verify import Settings, verify
+from tilewright_sim.verify import Settings, sources, verify
 from tilewright_sim.verify import run as verify_run
 
 TILE = shlex.split("verify tile --set rows=1 --set cols=1 --set dot=1 --sim icarus --effort quick")
@@ -48,8 +48,8 @@ def test_a_failure_leaves_a_waveform_and_the_command_that_repeats_it(tmp_path, m
         files[0].write_text(text.replace("assign m_axis_res_tlast = ", "assign m_axis_res_tlast = ~"))
         return files
 
-    generate = verify_run.generate
-    monkeypatch.setattr(verify_run, "generate", faulty)
+    generate = sources.generate
+    monkeypatch.setattr(sources, "generate", faulty)
     monkeypatch.setattr(verify_run, "LIMITS", (1,))  # each is a simulation
     extra = ["--seed", "5", "--tests", "extreme", "--html", "x.html"]
     done = tilewright(*TILE, *extra, folder=tmp_path, monkeypatch=monkeypatch)

@@ -115,14 +115,6 @@ async def failure(chip: Chip, code: str, unit: str, index: int, address: int | N
         assert told == address, f"{code} in {unit} at {told:#x}, not {address:#x}"
 
 
-async def resume(chip: Chip) -> None:
-    """Nothing has run since the failure; go on."""
-    before = bytes(chip.memory.contents)
-    await cycles(chip.dut, 40)
-    assert chip.memory.contents == before
-    await chip.set("COMMAND", "resume")
-
-
 @each_test
 async def bad_descriptors_fail_alone(dut):
     """Each kind of fault has its code, unit, index and address; what is before is complete, what is after waits."""
@@ -147,7 +139,7 @@ async def bad_descriptors_fail_alone(dut):
         for job in jobs:
             job.apply(chip.want)
         chip.compare()
-        await resume(chip)
+        await chip.resume()
         if direct:
             await chip.submit([*later, after])
         for job in later:
@@ -190,7 +182,7 @@ async def bus_errors_fail_alone(dut, unit):
             job.apply(chip.want)
         chip.accept(victim)
         chip.compare()
-        await resume(chip)
+        await chip.resume()
         for job in jobs[place + 1 : -1]:
             job.apply(chip.want)
         await chip.finish([jobs[-1]])
@@ -218,8 +210,17 @@ async def what_is_behind_a_failure_runs_once(dut, unit):
             job.apply(chip.want)
         chip.accept(victim)
         chip.compare()
-        await resume(chip)
+        await chip.resume()
         await chip.finish(later)
+
+
+async def under_way(chip: Chip, author: Author) -> list[Job]:
+    """Submit a few jobs, let them run for some cycles, and return them."""
+    author.clear()
+    jobs = [author.job(alone=True) for _ in range(4)]
+    await chip.submit(jobs)
+    await cycles(chip.dut, chip.chance.randrange(1, chip.chance.choice([30, 300, 1500])))
+    return jobs
 
 
 @each_test
@@ -227,19 +228,11 @@ async def what_is_behind_a_failure_runs_once(dut, unit):
 async def aborts_at_any_time_leave_the_rest_right(dut, timing):
     """The oldest incomplete descriptor fails with ABORTED; after resume those behind it run as if nothing was."""
     chip, author = await begin(dut, timing)
-    chance = chip.chance
     for _ in range(setup.effort(1, 2, 6)):
-        author.clear()
-        jobs = [author.job(alone=True) for _ in range(4)]
-        await chip.submit(jobs)
-        await cycles(dut, chance.randrange(1, chance.choice([30, 300, 1500])))
+        jobs = await under_way(chip, author)
         await chip.set("COMMAND", "abort")
         left = jobs
-        for _ in range(200):
-            status = await chip.fields("STATUS")
-            if not status["stopping"]:
-                break
-        assert not status["stopping"]
+        status = await chip.stopped()
         if status["failed"]:
             assert await chip.fields("ERROR") == {"code": CODES["ABORTED"], "unit": 0}
             index = await chip.read("ERROR_INDEX")
@@ -251,23 +244,12 @@ async def aborts_at_any_time_leave_the_rest_right(dut, timing):
             chip.compare()
             left = jobs[place + 1 :]
             await chip.interrupt()
-            await resume(chip)
-        await settle(chip)
+            await chip.resume()
+        await chip.settle()
         for job in left:
             job.apply(chip.want)
         chip.compare()
         await chip.check_counters()
-
-
-async def settle(chip: Chip) -> None:
-    """Wait until nothing runs any more, and clear the interrupts."""
-    for _ in range(20_000 if CONFIG.compact else 2000):
-        if not (await chip.fields("STATUS"))["busy"]:
-            break
-        await cycles(chip.dut, 20)
-    else:
-        raise AssertionError(f"it hangs; engines: {await chip.fields('ENGINES')}")
-    await chip.set("IRQ_STATUS", "done", "error", "empty")
 
 
 @each_test
@@ -276,19 +258,13 @@ async def settle(chip: Chip) -> None:
 async def resets_at_any_time_forget_all(dut, timing, kind):
     """Whatever was running, after a reset all registers are as at first, only C's have changed, and new jobs run."""
     chip, author = await begin(dut, timing)
-    chance = chip.chance
     for _ in range(setup.effort(1, 2, 4)):
-        author.clear()
-        jobs = [author.job(alone=True) for _ in range(4)]
-        await chip.submit(jobs)
-        await cycles(dut, chance.randrange(1, chance.choice([30, 300, 1500])))
+        jobs = await under_way(chip, author)
         if kind == "hard":
             await chip.hard_reset()
         else:
             await chip.set("COMMAND", "soft_reset")
-            for _ in range(200):
-                if not (await chip.fields("STATUS"))["stopping"]:
-                    break
+            await chip.stopped()
         for job in jobs:
             chip.accept(job)
         chip.compare()

@@ -11,8 +11,8 @@ from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiResp
 
 from tilewright.accelerator.contract import DESCRIPTOR_BYTES, AcceleratorConfig, Activity
 from tilewright.accelerator.registers import COUNTERS, ENGINES, REGISTERS
-from tilewright_sim.testbench import Timing
-from tilewright_sim.testbench.cocotb import PERIOD_NS, AxiMemory, cycle, cycles
+from tilewright_sim.testbench import PERIOD_NS, Timing
+from tilewright_sim.testbench.cocotb import AxiMemory, cycle, cycles
 
 from . import setup
 from .accelerator_jobs import Job, Space
@@ -184,6 +184,31 @@ class Chip:
         await self.check_counters()
         status = await self.fields("STATUS")
         assert status == {"busy": 0, "failed": 0, "stopping": 0, "direct_ready": 1}, status
+
+    async def resume(self) -> None:
+        """Nothing has run since the failure; go on."""
+        before = bytes(self.memory.contents)
+        await cycles(self.dut, 40)
+        assert self.memory.contents == before
+        await self.set("COMMAND", "resume")
+
+    async def stopped(self) -> dict[str, int]:
+        """Wait until an abort or a soft reset is done; return the status."""
+        for _ in range(200):
+            status = await self.fields("STATUS")
+            if not status["stopping"]:
+                return status
+        raise AssertionError("it does not stop")
+
+    async def settle(self) -> None:
+        """Wait until nothing runs any more, and clear the interrupts."""
+        for _ in range(20_000 if self.config.compact else 2000):
+            if not (await self.fields("STATUS"))["busy"]:
+                break
+            await cycles(self.dut, 20)
+        else:
+            raise AssertionError(f"it hangs; engines: {await self.fields('ENGINES')}")
+        await self.set("IRQ_STATUS", "done", "error", "empty")
 
     async def check_counters(self) -> dict[str, int]:
         """The causes of each engine add up to all the cycles; the words are those of the bus."""

@@ -7,8 +7,8 @@ from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge
 
 from tilewright_sim.models import AxiRules
-from tilewright_sim.testbench import Timing
-from tilewright_sim.testbench.cocotb import PERIOD_NS, AxiMemory
+from tilewright_sim.testbench import PERIOD_NS, Timing
+from tilewright_sim.testbench.cocotb import AxiMemory
 
 from .dma_requests import errors, memory_size
 
@@ -64,6 +64,15 @@ class Traffic:
     def moved(self):
         """Words and bursts so far."""
         raise NotImplementedError
+
+    def begin_round(self):
+        """Forget the events so far."""
+        self.statuses.clear()
+        self.memory.reads.clear()
+        self.memory.writes.clear()
+
+    def skip_what_an_abort_dropped(self):
+        """No request was accepted before the last abort: the next one begins behind the words that it dropped."""
 
     def stream(self, aborting):
         """Act on the stream."""
@@ -182,6 +191,10 @@ class ReadTraffic(Traffic):
         super().forget()
         self.words = []
 
+    def begin_round(self):
+        super().begin_round()
+        self.words.clear()
+
     def progress(self):
         return len(self.words)
 
@@ -209,6 +222,13 @@ class WriteTraffic(Traffic):
         self.words = []
         self.next_word = self.words_lost = 0  # the first word of the next request; those lost by the last abort
         self.answered_before = 0
+
+    def begin_round(self):
+        super().begin_round()
+        self.answered_before = self.memory.answered
+
+    def skip_what_an_abort_dropped(self):
+        self.next_word = max(self.next_word, self.words_lost)
 
     def progress(self):
         return self.memory.answered

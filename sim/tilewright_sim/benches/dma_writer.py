@@ -3,20 +3,16 @@
 import random
 
 import cocotb
-from cocotb.triggers import ClockCycles
 
 from tilewright.dma import DmaConfig
 from tilewright_sim.models import dma as dma_model
 
 from . import setup
-from .dma_requests import ABORTED, consumed, expected_write, one_of_each, random_request
+from .dma_requests import ABORTED, consumed, expected_write, random_request
+from .dma_scenarios import REQUESTS, meet_aborts, meet_faults, meet_resets
 from .dma_traffic import TIMINGS, WriteTraffic
 
 CONFIG = setup.load(DmaConfig)
-REQUESTS = setup.effort(20, 60, 240)
-ABORTS = setup.effort(6, 16, 60)
-RESETS = setup.effort(4, 12, 40)
-PLACES = [None, None, 0x2800, 0x5FC0, 0x9000]
 
 
 @cocotb.test(timeout_time=20, timeout_unit="ms")
@@ -43,68 +39,20 @@ async def writes_what_was_asked(dut, timing):
 @cocotb.parametrize(timing=["prompt", "uneven"])
 async def reports_faults_and_bus_errors_and_goes_on(dut, timing):
     """Empty, misaligned and wrapping requests, SLVERR and DECERR: each request ends as the model says."""
-    traffic = WriteTraffic(dut, CONFIG, TIMINGS[timing], seed=random.getrandbits(32), failing=True)
-    await traffic.start()
-    chance = traffic.chance
-    failing, causes = one_of_each(CONFIG)
-    asked = [random_request(chance, CONFIG, faulty=True, where=chance.choice(PLACES)) for _ in range(REQUESTS)]
-    asked += failing
-    chance.shuffle(asked)
-    traffic.asked += asked
-    await traffic.all_done(len(traffic.asked))
-    check(traffic, traffic.asked)
-    assert causes <= {cause for cause, *_ in traffic.statuses}
+    await meet_faults(WriteTraffic(dut, CONFIG, TIMINGS[timing], seed=random.getrandbits(32), failing=True), check)
 
 
 @cocotb.test(timeout_time=20, timeout_unit="ms")
 @cocotb.parametrize(timing=["prompt", "late", "uneven"])
 async def recovers_from_aborts(dut, timing):
     """An abort at a random cycle ends what was accepted before it, and touches nothing that is accepted after it."""
-    traffic = WriteTraffic(dut, CONFIG, TIMINGS[timing], seed=random.getrandbits(32), failing=True)
-    chance = traffic.chance
-    await traffic.start()
-    for _ in range(ABORTS):
-        first = len(traffic.asked)
-        traffic.statuses.clear()
-        traffic.memory.writes.clear()
-        traffic.answered_before = traffic.memory.answered
-        traffic.asked += [random_request(chance, CONFIG, faulty=True) for _ in range(5)]
-        await ClockCycles(dut.clk, 2 + int(2 ** (chance.random() * 7)))
-        dut.abort.value = 1
-        # No request is accepted from the next edge on; what the traffic sees before that is settled then.
-        await ClockCycles(dut.clk, 1)
-        while not int(dut.abort.value):
-            await ClockCycles(dut.clk, 1)
-        await ClockCycles(dut.clk, chance.choice([1, 2, 9]))
-        cut = traffic.accepted
-        dut.abort.value = 0
-        await traffic.all_done(len(traffic.asked) - first)
-        traffic.next_word = max(traffic.next_word, traffic.words_lost) if cut == first else traffic.next_word
-        cut -= first
-        check(traffic, traffic.asked[first:], cut)
+    await meet_aborts(WriteTraffic(dut, CONFIG, TIMINGS[timing], seed=random.getrandbits(32), failing=True), check)
 
 
 @cocotb.test(timeout_time=20, timeout_unit="ms")
 async def starts_anew_after_a_reset(dut):
     """A reset at a random cycle, with bursts and words under way, leaves nothing behind."""
-    traffic = WriteTraffic(dut, CONFIG, TIMINGS["uneven"], seed=random.getrandbits(32))
-    chance = traffic.chance
-    await traffic.start()
-    for _ in range(RESETS):
-        traffic.asked += [random_request(chance, CONFIG) for _ in range(3)]
-        await ClockCycles(dut.clk, 2 + int(2 ** (chance.random() * 8)))
-        dut.abort.value = chance.random() < 0.3
-        dut.rst.value = 1
-        await ClockCycles(dut.clk, 1)
-        dut.abort.value = 0
-        await ClockCycles(dut.clk, chance.choice([1, 2]))
-        dut.rst.value = 0
-        await ClockCycles(dut.clk, 2)
-        traffic.statuses.clear()
-        fresh = [random_request(chance, CONFIG) for _ in range(2)]
-        traffic.asked += fresh
-        await traffic.all_done(2)
-        check(traffic, fresh)
+    await meet_resets(WriteTraffic(dut, CONFIG, TIMINGS["uneven"], seed=random.getrandbits(32)), check)
 
 
 def check(traffic, asked, cut=0):

@@ -9,7 +9,8 @@ from cocotb.triggers import RisingEdge
 
 from tilewright.memory.sdram import SdramConfig
 from tilewright_sim.models import sdram as chip_model
-from tilewright_sim.testbench.cocotb import PERIOD_NS, cycles
+from tilewright_sim.testbench import PERIOD_NS
+from tilewright_sim.testbench.cocotb import cycles
 
 from . import setup
 from .sdram_manager import Manager, Transfer, random_transfers, write

@@ -158,7 +158,7 @@ def _in_cells(
             power = measure_power(flow.core, flow.config, design, matrices, bus)
         if output is not None:
             flow.keep(design, output)
-    return flow.results(design, freq), power
+    return flow.results(design), power
 
 
 def _matrices(harness: Harness, config: Config, shapes: Sequence[Shape], data: str | Matrices) -> Matrices:

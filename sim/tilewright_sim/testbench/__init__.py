@@ -1,6 +1,6 @@
 """What benches are made of: buses, memories, streams, runners."""
 
 from .axi_memory import AxiMemory, ReadMemory, WriteMemory
-from .timing import Timing
+from .timing import PERIOD_NS, Timing
 
-__all__ = ["AxiMemory", "ReadMemory", "Timing", "WriteMemory"]
+__all__ = ["PERIOD_NS", "AxiMemory", "ReadMemory", "Timing", "WriteMemory"]

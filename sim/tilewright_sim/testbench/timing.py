@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
-__all__ = ["Timing"]
+__all__ = ["PERIOD_NS", "Timing"]
+
+PERIOD_NS = 10
+"""Period of the clock in every cocotb bench."""
 
 
 @dataclass(frozen=True, kw_only=True)

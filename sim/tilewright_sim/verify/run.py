@@ -9,15 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tilewright.base import Config, Family, ToolError, write_files
+from tilewright.base import Config, Family, ToolError
 from tilewright.cores import Core
-from tilewright.verilog import generate
 from tilewright_sim.benches import BENCHES, CONFIG_FILE, COVERAGE_FILE, EFFORT, LONGEST
-from tilewright_sim.benches.beside import bound_checks
 from tilewright_sim.testbench.runner import BenchResult, BenchRun, Simulation, plain_text, simulator_environment
 
 from .plan import matching
 from .report import Report, VerifiedTest
+from .sources import write_sources
 
 __all__ = ["Settings", "verify"]
 
@@ -77,10 +76,7 @@ def verify(
     names = matching(core, config, settings.tests)
     progress("generating Verilog", 0, len(names))
     folder = settings.folder.absolute()
-    files = generate(core, config, folder / "verilog", settings.family)
-    sources = [file for file in files if file.suffix == ".v"]
-    if settings.simulator != "icarus":  # which knows no `bind`
-        sources += write_files(folder / "verilog", bound_checks(core, config))
+    sources = write_sources(core, config, folder / "verilog", settings.family, settings.simulator)
     run = BenchRun(
         simulator=settings.simulator,
         top=core.module,

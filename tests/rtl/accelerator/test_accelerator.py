@@ -5,8 +5,8 @@ import pytest
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.cores import CORES
 from tilewright_sim.benches import BENCHES
-from tilewright_sim.benches.beside import bound_checks
 from tilewright_sim.testbench import runner
+from tilewright_sim.verify import run_bench
 
 TINY = {
     "rows": 4, "cols": 4, "dot": 2, "data_bits": 32, "panel_words": 64, "ring_words": 64, "acc_rows": 8,
@@ -80,4 +80,4 @@ def test_other_accelerators_keep_their_promises_on_icarus(name):
 
 def run(name, **options):
     core, config = CORES["accelerator"], AcceleratorConfig(**CONFIGS[name])
-    runner.run_bench(core, config, BENCHES[core.name], checks=bound_checks(core, config), **options)
+    run_bench(core, config, BENCHES[core.name], **options)

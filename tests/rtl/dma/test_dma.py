@@ -5,7 +5,7 @@ import pytest
 from tilewright.cores import CORES
 from tilewright.dma import DmaConfig
 from tilewright_sim.benches import BENCHES
-from tilewright_sim.testbench import runner
+from tilewright_sim.verify import run_bench
 
 
 def shape(data_bits, max_burst, outstanding, unaligned=False, **fields):
@@ -80,4 +80,4 @@ def test_dma_for_ecp5_keeps_its_promises_on_icarus(engine):
 
 def run(engine, config, simulator, **options):
     name = f"dma-{engine}"
-    runner.run_bench(CORES[name], config, BENCHES[name], simulator=simulator, **options)
+    run_bench(CORES[name], config, BENCHES[name], simulator=simulator, **options)

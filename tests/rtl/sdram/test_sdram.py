@@ -6,6 +6,7 @@ from tilewright.cores import CORES
 from tilewright.memory.sdram import SdramConfig
 from tilewright_sim.benches import BENCHES
 from tilewright_sim.testbench import runner
+from tilewright_sim.verify import run_bench
 
 FAST = {"power_up_us": 1, "clock_khz": 133_000, "cas_latency": 3, "capture_cycles": 2, "data_bits": 32}
 
@@ -23,4 +24,4 @@ def test_sdram_keeps_its_promises(fields, simulator):
 
 def run(simulator, testcase=None, **fields):
     config = SdramConfig(**fields)
-    runner.run_bench(CORES["sdram"], config, BENCHES["sdram"], simulator=simulator, effort="quick", testcase=testcase)
+    run_bench(CORES["sdram"], config, BENCHES["sdram"], simulator=simulator, effort="quick", testcase=testcase)

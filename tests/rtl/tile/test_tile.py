@@ -10,6 +10,7 @@ from tilewright.tile import TileConfig
 from tilewright_sim.benches import BENCHES, multiplier
 from tilewright_sim.benches.multiplier import MultiplierConfig
 from tilewright_sim.testbench import runner
+from tilewright_sim.verify import run_bench
 
 
 def shape(rows: int, cols: int, dot: int, kind: str = "infer", activation_bits: int = 8, weight_bits: int = 8):
@@ -75,7 +76,7 @@ LONG = [
     ids=describe,
 )
 def test_tile_equals_golden_on_verilator(config, family):
-    runner.run_bench(CORES["tile"], config, BENCHES["tile"], simulator="verilator", family=family)
+    run_bench(CORES["tile"], config, BENCHES["tile"], simulator="verilator", family=family)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +85,7 @@ def test_tile_equals_golden_on_verilator(config, family):
     ids=describe,
 )
 def test_tile_equals_golden_on_icarus(config, family):
-    runner.run_bench(CORES["tile"], config, BENCHES["tile"], simulator="icarus", family=family)
+    run_bench(CORES["tile"], config, BENCHES["tile"], simulator="icarus", family=family)
 
 
 @pytest.mark.parametrize("family", ["generic", "ecp5"])
@@ -125,7 +126,7 @@ def test_failure_leaves_waveform_and_log_and_names_them(simulator, tmp_path, mon
     )
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(AssertionError, match="1 of 1 tests failed") as caught:
-        runner.run_bench(CORES["tile"], shape(1, 1, 1), bench.stem, simulator=simulator, folder=tmp_path / "rtl")
+        run_bench(CORES["tile"], shape(1, 1, 1), bench.stem, simulator=simulator, folder=tmp_path / "rtl")
     *told, waveform, log = str(caught.value).splitlines()
     assert any("this is why" in line for line in told)
     waveform, log = (Path(line.partition(": ")[2]) for line in (waveform, log))
@@ -135,4 +136,4 @@ def test_failure_leaves_waveform_and_log_and_names_them(simulator, tmp_path, mon
 
 
 def multiply(config: MultiplierConfig, simulator: str, family) -> None:
-    runner.run_bench(multiplier.CORE, config, multiplier.__name__, simulator=simulator, family=family)
+    run_bench(multiplier.CORE, config, multiplier.__name__, simulator=simulator, family=family)

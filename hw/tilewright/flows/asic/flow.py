@@ -33,13 +33,16 @@ class AsicDesign:
     folder : Path
         Where the tools work; it must exist while `power` is measured.
     mhz : float
-        The clock.
+        The clock that it is timed at.
+    requested : bool
+        Whether that was asked for, so that it can be missed.
     """
 
     netlist: AsicNetlist
     timing: StaTiming
     folder: Path
     mhz: float
+    requested: bool
 
     def power(self, activity: Mapping[int, tuple[float, float]]) -> dict[str, list[float]]:
         """Return internal, switching and leakage power of each module in mW, without what is in it.
@@ -116,16 +119,16 @@ class AsicFlow:
             progress("timing with OpenSTA")
             timing = analyse_timing(netlist, place, constraints, mhz)
             if best is None or timing.slack_ns > best.timing.slack_ns:
-                best = AsicDesign(netlist, timing, place, mhz)
+                best = AsicDesign(netlist, timing, place, mhz, freq is not None)
             if timing.slack_ns >= 0 or freq is None:
                 break
         assert best is not None
         return best
 
-    def results(self, design: AsicDesign, freq: float | None = None) -> FlowResults:
-        """Return area and timing of what `synthesize` made for the same ``freq``."""
+    def results(self, design: AsicDesign) -> FlowResults:
+        """Return area and timing of what `synthesize` made."""
         area = area_of_cells(design.netlist, self.core.multipliers(self.config), self.target.memory_um2_per_bit)
-        return FlowResults(area, _timing(design.timing, freq), self._notes(design.netlist, area))
+        return FlowResults(area, _timing(design), self._notes(design.netlist, area))
 
     def keep(self, design: AsicDesign, folder: Path) -> None:
         """Write the Verilog, its constraints, the netlist and the critical path into a folder.
@@ -156,14 +159,15 @@ class AsicFlow:
         return notes
 
 
-def _timing(timing: StaTiming, freq: float | None) -> Json:
+def _timing(design: AsicDesign) -> Json:
+    timing, requested = design.timing, design.requested
     return {
-        "requested_mhz": freq,
+        "requested_mhz": design.mhz if requested else None,
         "fmax_mhz": timing.fmax_mhz,
         "best_mhz": timing.fmax_mhz,
         "seeds": {},
-        "slack_ns": timing.slack_ns if freq else None,
-        "met": timing.slack_ns >= 0 if freq else None,
+        "slack_ns": timing.slack_ns if requested else None,
+        "met": timing.slack_ns >= 0 if requested else None,
         "critical_path": [
             {"component": step.component, "signal": step.signal, "kind": step.cell, "ns": step.ns}
             for step in timing.path

@@ -2,7 +2,6 @@
 
 from .axi_memory import AxiMemory
 from .streams import (
-    PERIOD_NS,
     Beat,
     Sink,
     Source,
@@ -18,6 +17,6 @@ from .streams import (
 )
 
 __all__ = [
-    "PERIOD_NS", "AxiMemory", "Beat", "Sink", "Source", "Stall", "cycle", "cycles", "never", "randomly", "reset",
+    "AxiMemory", "Beat", "Sink", "Source", "Stall", "cycle", "cycles", "never", "randomly", "reset",
     "spread", "start", "written_word",
 ]  # fmt: skip

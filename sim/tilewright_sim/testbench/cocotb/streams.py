@@ -18,6 +18,8 @@ from cocotb.types import LogicArray
 from cocotb.utils import get_sim_time
 from numpy.typing import NDArray
 
+from tilewright_sim.testbench import PERIOD_NS
+
 __all__ = [
     "Beat",
     "Sink",
@@ -32,8 +34,6 @@ __all__ = [
     "start",
     "written_word",
 ]
-
-PERIOD_NS = 10
 
 Stall = Callable[[], bool]
 

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-__all__ = ["BenchResult", "TestResult", "plain_text", "read_results"]
+from tilewright_sim.testbench import PERIOD_NS
 
-PERIOD_NS = 10
-"""Of the clock in every bench."""
+__all__ = ["BenchResult", "TestResult", "plain_text", "read_results"]
 
 
 @dataclass(frozen=True)

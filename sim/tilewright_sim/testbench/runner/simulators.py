@@ -74,11 +74,8 @@ class _PortsOnly(_Grouped, Verilator):
     Its own library, most of what is compiled then, is compiled once for all designs.
     """
 
-    compile_jobs = 1
-
     def _build_command(self) -> list[list[str]]:
         verilate, make = super()._build_command()
-        make = [*make, f"-j{self.compile_jobs}"]
         at = verilate.index("--public-flat-rw")
         return [[*verilate[:at], "--public-depth", "1", *verilate[at + 1 :]], make]
 
@@ -102,7 +99,7 @@ class _PortsOnly(_Grouped, Verilator):
 
     def _compile_one(self, command: list[str], cwd, environment: dict[str, str], stdout) -> None:
         if command[0] == "make":
-            arguments = command[command.index("Vtop.mk") + 1 :]
+            arguments = [*command[1 : command.index("-C")], *command[command.index("-f") + 2 :]]
             settings = [environment.get(name, "") for name in ("MAKEFLAGS", "CXX", "CXXFLAGS")]
             done = make_design(Path(cwd), settings, environment, arguments, stdout)
         else:
@@ -118,12 +115,10 @@ def _renamed(text: str, names: dict[str, str]) -> str:
     return text
 
 
-def runner(simulator: str, compile_jobs: int = 1) -> Any:
-    """Return cocotb's runner of a simulator; Verilator compiles ``compile_jobs`` files at once."""
+def runner(simulator: str) -> Any:
+    """Return cocotb's runner of a simulator."""
     if simulator == "verilator":
-        ports_only = _PortsOnly()
-        ports_only.compile_jobs = compile_jobs
-        return ports_only
+        return _PortsOnly()
     known = type(get_runner(simulator))
     return type(known.__name__, (_Grouped, known), {})()
 

@@ -2,15 +2,14 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tilewright.base import Config, Family, ToolError, write_files
+from tilewright.base import Config, Family, ToolError
 from tilewright.cores import Core
-from tilewright.verilog import generate
+from tilewright_sim.benches import CONFIG_FILE, EFFORT
+from tilewright_sim.testbench.runner import BenchRun, locked, plain_text
 
-from .bench_run import BenchRun, locked
-from .results import plain_text
+from .sources import Netlist, write_sources
 
 __all__ = ["run_bench"]
 
@@ -29,13 +28,12 @@ def run_bench(
     seed: int = 1,
     effort: str = "default",
     testcase: str | None = None,
-    netlist: Callable[[Path, Core], list[Path]] | None = None,
-    checks: Mapping[str, str] | None = None,
+    netlist: Netlist | None = None,
 ) -> None:
     """Generate a core's Verilog and run every test of a bench on it.
 
-    The bench finds ``config.json`` at the path in ``TILEWRIGHT_CONFIG`` and the effort in ``TILEWRIGHT_EFFORT``; for
-    ECP5 it runs with the models of the primitives. Verilog that did not change is not compiled again, and processes may
+    The bench finds ``config.json`` at the path in `CONFIG_FILE` and the effort in `EFFORT`; for ECP5 it runs with the
+    models of the primitives. Verilog that did not change is not compiled again, and processes may
     share the folder. A bench that fails is run again, with the same seed, to leave a waveform.
 
     Parameters
@@ -58,9 +56,7 @@ def run_bench(
     testcase : str or None
         Run only the tests whose names end like this.
     netlist : callable or None
-        Makes a netlist of the generated Verilog in its folder, and returns the files to simulate in its place.
-    checks : dict of str or None
-        SystemVerilog files, by name, with assertions that bind themselves to the core; Icarus Verilog runs without.
+        See `Netlist`.
 
     Raises
     ------
@@ -73,11 +69,7 @@ def run_bench(
     digest = hashlib.sha256(f"{core.name} {family} {config.to_json()}".encode()).hexdigest()[:16]
     verilog = folder.absolute() / "verilog" / f"{core.module}-{family}-{digest}"
     with locked(verilog):
-        sources = [path for path in generate(core, config, verilog, family) if path.suffix == ".v"]
-        if netlist is not None:
-            sources = netlist(verilog, core)
-        if checks and simulator != "icarus":
-            sources += write_files(verilog, checks)
+        sources = write_sources(core, config, verilog, family, simulator, netlist)
     name = f"{bench.rpartition('.')[2]}-{simulator}-{family}-{digest}-{seed}-{effort}"
     run = BenchRun(
         simulator=simulator,
@@ -86,7 +78,7 @@ def run_bench(
         bench=bench,
         builds=folder.absolute() / "builds",
         folder=folder.absolute() / "runs" / (f"{name}-{testcase}" if testcase else name),
-        variables={"TILEWRIGHT_CONFIG": str(verilog / "config.json"), "TILEWRIGHT_EFFORT": effort},
+        variables={CONFIG_FILE: str(verilog / "config.json"), EFFORT: effort},
         seed=seed,
         test_filter=rf"\..*{re.escape(testcase)}$" if testcase else None,
     )
