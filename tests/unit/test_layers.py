@@ -21,7 +21,7 @@ ORDER = {
         "verilog", "flows", "flows.fpga flows.asic",
     ],
     tilewright_sim: [
-        "packing closing console cache", "models", "models.cycles", "verilated", "testbench host",
+        "packing closing console cache", "models workers", "models.cycles", "verilated", "testbench host",
         "testbench.cocotb testbench.runner host.serial", "nn benches", "nn.importers benches.beside", "verify",
         "nn.digits nn.llm", "cost scaling", "explore benchmarks", "cli",
     ],

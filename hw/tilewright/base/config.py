@@ -23,7 +23,7 @@ from tilewright.errors import ConfigError, TilewrightError
 
 from .documents import parse_value, read_toml
 
-__all__ = ["Config", "ConfigField", "closest_name", "load_config"]
+__all__ = ["Config", "ConfigField", "closest_name", "load_config", "load_values"]
 
 
 @dataclass(frozen=True)
@@ -182,14 +182,21 @@ ConfigT = TypeVar("ConfigT", bound=Config)
 def load_config(
     cls: type[ConfigT], preset: str | None = None, path: Path | None = None, settings: Iterable[str] = ()
 ) -> ConfigT:
-    """Combine a preset, then a TOML file, then ``field=value`` settings; the later wins.
+    """Return the configuration with the values of `load_values`."""
+    return cls(**load_values(cls, preset, path, settings))
+
+
+def load_values(
+    cls: type[Config], preset: str | None = None, path: Path | None = None, settings: Iterable[str] = ()
+) -> dict[str, Any]:
+    """Combine a preset, then a TOML file, then ``field=value`` settings; the later wins. The values are not checked.
 
     Parameters
     ----------
     cls : type
-        The `Config` to make; the file's values are in its table ``[cls.TABLE]``.
+        Of the `Config`; the file's values are in its table ``[cls.TABLE]``.
     preset : str or None
-        Where to start; the fields' defaults without one.
+        Where to start.
     path : Path or None
         A TOML file.
     settings : iterable of str
@@ -203,7 +210,7 @@ def load_config(
         if not equals:
             raise TilewrightError(f"--set {setting}: write it as FIELD=VALUE, for example --set rows=8")
         values[field.strip()] = parse_value(text.strip())
-    return cls(**values)
+    return values
 
 
 def _read_table(cls: type[Config], path: Path) -> Mapping[str, Any]:

@@ -2,8 +2,7 @@
 
 from tilewright.accelerator.registers import FLAGS
 
-from .accelerator_chip import Chip
-from .accelerator_jobs import Job
+from .accelerator_jobs import Job, Owner
 
 __all__ = ["faults", "somewhere"]
 
@@ -56,12 +55,12 @@ def faults(job: Job) -> list[tuple[str, str, dict[str, int]]]:
     return found
 
 
-def somewhere(chip: Chip, job: Job, unit: str) -> int:
+def somewhere(owner: Owner, job: Job, unit: str) -> int:
     """The address of a byte that this unit touches for the job."""
-    d, chance = job.descriptor, chip.chance
+    d, chance = job.descriptor, owner.chance
     match unit:
         case "DESCRIPTOR":
-            return chip.entry(job.index) + chance.randrange(64)
+            return owner.entry(job.index) + chance.randrange(64)
         case "LOAD_A":
             return d.a_address + chance.randrange(d.m) * d.a_stride + chance.randrange(d.k)
         case "LOAD_B":

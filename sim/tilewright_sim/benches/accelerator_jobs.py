@@ -1,7 +1,8 @@
 """Random descriptors for the bench of the accelerator, and what they make of the memory."""
 
+import random
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
@@ -10,8 +11,7 @@ from tilewright.accelerator.registers import FLAGS
 from tilewright_sim.host import Descriptor, flag_bits
 from tilewright_sim.models import gemm as golden
 
-if TYPE_CHECKING:
-    from .accelerator_chip import Chip
+__all__ = ["Author", "Job", "Owner", "Space", "matrix", "spoiled"]
 
 
 def _against(value: int, limits: dict[str, int]) -> str:
@@ -32,13 +32,15 @@ class Space:
         Of M, N and K where they are random.
     limit : int
         Of M, N and K in all cases.
+    first : int
+        Where the jobs begin.
 
     Attributes
     ----------
     size : int
         Bytes of the memory; addresses beyond go round.
     ring : int
-        Where the ring is; all below is for jobs.
+        Where the ring is; all from ``first`` up to it is for jobs.
     longest : int
         As above, as far as the address space is large enough.
     reach : int
@@ -47,7 +49,8 @@ class Space:
         Largest K of the jobs that have few rows and columns.
     """
 
-    def __init__(self, config: AcceleratorConfig, longest: int, limit: int):
+    def __init__(self, config: AcceleratorConfig, longest: int, limit: int, first: int = 0):
+        self.first = first
         self._pad = 6 * config.word_bytes
         edges = [config.tile.rows + 1, config.tile.cols + 1, config.acc_rows + 1]
         reach = max([longest, *(edge for edge in edges if edge <= (20 if config.compact else 160))])
@@ -141,19 +144,33 @@ def matrix(image: bytearray, address: int, stride: int, rows: int, columns: int,
     return np.frombuffer(b"".join(parts), np.dtype(dtype).newbyteorder("<")).reshape(rows, columns)
 
 
+class Owner(Protocol):
+    """Who has the memory for which an `Author` writes."""
+
+    config: AcceleratorConfig
+    chance: random.Random
+    space: Space
+
+    def put(self, address: int, data: bytes) -> None:
+        """Write memory as the host."""
+
+    def entry(self, index: int) -> int:
+        """The address of a descriptor in the ring."""
+
+
 class Author:
     """Write random jobs, whose operands may be results of earlier ones: then with a fence."""
 
-    def __init__(self, chip: "Chip"):
-        self.chip, self.config, self.chance, self.space = chip, chip.config, chip.chance, chip.space
-        self.grain = 1 if chip.config.unaligned else chip.config.word_bytes
+    def __init__(self, owner: Owner):
+        self.owner, self.config, self.chance, self.space = owner, owner.config, owner.chance, owner.space
+        self.grain = 1 if self.config.unaligned else self.config.word_bytes
         self.longest, self.reach = self.space.longest, self.space.reach
-        self.next = 0
+        self.next = self.space.first
         self.done: list[Job] = []
 
     def clear(self) -> None:
         """Begin again at the bottom of the memory, when all jobs are complete."""
-        self.next = 0
+        self.next = self.space.first
         self.done.clear()
 
     def room(self, size: int) -> int:
@@ -201,7 +218,7 @@ class Author:
             ])  # fmt: skip
             bias = self.log_uniform(self.chance.choice([32, sums]))
             for place, value in enumerate((bias, multiplier, shift)):
-                self.chip.put(address + place * pitch + 4 * column, value.to_bytes(4, "little", signed=True))
+                self.owner.put(address + place * pitch + 4 * column, value.to_bytes(4, "little", signed=True))
         return address
 
     def job(self, *, kind: str | None = None, alone: bool = False, flags: tuple[str, ...] = ()) -> Job:

@@ -22,19 +22,17 @@ from tilewright_sim.explore import (
     DEFAULT_SHAPES,
     Cache,
     Exploration,
-    Outcome,
     Task,
     check_page,
-    cluster,
     generator_digest,
     load_sweep,
     measure,
     page,
     result_table,
-    run_tasks,
     skipped_table,
 )
 from tilewright_sim.models.cycles import Bus
+from tilewright_sim.workers import Outcome, cluster, run_tasks
 
 from .options import (
     bandwidth_option,
@@ -46,19 +44,17 @@ from .options import (
     only_with,
     output_option,
     preset_option,
+    scheduler_option,
     seeds_option,
     set_option,
     shape_option,
     target_option,
     toml_option,
 )
+from .status import FAILED, INTERRUPTED
 
 __all__ = ["explore"]
 
-FAILED = 1
-"""Exit status if some points could not be measured."""
-INTERRUPTED = 130
-"""Exit status after Ctrl-C or SIGTERM."""
 _MEASURES = {"area": "area", "fmax": "timing", "energy": "power", "cycles": "cycles"}
 _RULE = (
     "The bottleneck of a point is the clock, if a requested clock was not reached; otherwise a resource that works in "
@@ -90,7 +86,7 @@ _RULE = (
 @bandwidth_option
 @output_option(default=Path("build/explore"), show_default=True)
 @jobs_option
-@click.option("--scheduler", metavar="tcp://HOST:PORT", help="Use the workers of this Dask scheduler instead.")
+@scheduler_option
 @click.option("--fresh", is_flag=True, help="Measure again instead of using cached results.")
 def explore(
     core: str, sweeps: tuple[str, ...], preset: str | None, path: Path | None, settings: tuple[str, ...],
@@ -173,8 +169,8 @@ def _run(
     def done(number: int, outcome: Outcome) -> None:
         nonlocal measured
         measured += 1
-        cache.store(tasks[number], outcome.parts)
-        results.add(number, outcome.parts, outcome.error)
+        cache.store(tasks[number], outcome.values)
+        results.add(number, outcome.values, outcome.error)
 
     interrupted = False
     terminate = signal.signal(

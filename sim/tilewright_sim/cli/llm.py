@@ -37,10 +37,10 @@ from tilewright_sim.nn.llm import (
 )
 
 from .options import FILE, accelerator_options, freq_option, json_option, trace_option
+from .status import INTERRUPTED
 
 __all__ = ["llm", "model"]
 
-INTERRUPTED = 130
 MEBIBYTE = 1 << 20
 _MODEL = click.option(
     "--model", "name", default="smollm2", show_default=True,

@@ -16,12 +16,10 @@ from click.shell_completion import CompletionItem
 
 from tilewright.errors import TilewrightError
 
+from .status import INTERRUPTED, MISTAKE
+
 __all__ = ["COMMANDS", "Command", "cli", "main", "run"]
 
-MISTAKE = 2
-"""Exit status after invalid input."""
-INTERRUPTED = 130
-"""Exit status after Ctrl-C, SIGTERM or SIGHUP."""
 LONGEST_MESSAGE = 900
 
 

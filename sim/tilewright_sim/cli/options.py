@@ -20,7 +20,8 @@ __all__ = [
     "FILE", "MHZ", "SHAPE", "Number", "accelerator_options", "board_option", "chosen", "config_options",
     "distinct_files", "freq_option", "given", "html_option", "jobs_option", "json_option", "latency_option",
     "liberty_option", "memory_area_option", "only_with", "output_option", "preset_option", "result_option",
-    "seed_option", "seeds_option", "set_option", "shape_option", "target_option", "toml_option", "trace_option",
+    "scheduler_option", "seed_option", "seeds_option", "set_option", "shape_option", "target_option", "toml_option",
+    "trace_option",
 ]  # fmt: skip
 
 
@@ -104,6 +105,9 @@ bandwidth_option = click.option(
 )
 result_option = partial(
     click.option, "--result", type=click.Choice(["int8", "int32"]), show_default=True, help="Type of the results."
+)
+scheduler_option = click.option(
+    "--scheduler", metavar="tcp://HOST:PORT", help="Use the workers of this Dask scheduler instead."
 )
 seed_option = partial(
     click.option, "--seed", show_default=True, type=click.IntRange(0, 1 << 32), help="Seed of everything random."

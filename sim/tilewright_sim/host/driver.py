@@ -90,7 +90,7 @@ class Driver:
         self.entries = 1 << ring_log2
         self.capabilities = self._identify()
         self.ring = allocator.allocate(self.entries * DESCRIPTOR_BYTES)
-        self._set_up()
+        self.set_up()
 
     def read(self, name: str) -> int:
         """Return a register."""
@@ -199,7 +199,15 @@ class Driver:
         """Abort all descriptors, clear the error, and set the hardware up again."""
         self.write("COMMAND", _bits("COMMAND", "soft_reset"))
         self._until_stopped()
-        self._set_up()
+        self.set_up()
+
+    def set_up(self) -> None:
+        """Set the hardware up after a reset: ring, interrupts, enable."""
+        self.write("RING_BASE_LO", self.ring & 0xFFFF_FFFF)
+        self.write("RING_BASE_HI", self.ring >> 32)
+        self.write("RING_LOG2", self.entries.bit_length() - 1)
+        self.write("IRQ_ENABLE", _bits("IRQ_STATUS", "error", "empty"))
+        self.write("CONTROL", _bits("CONTROL", "enable"))
 
     def clear_counters(self) -> None:
         """Set all counters to 0."""
@@ -255,13 +263,6 @@ class Driver:
         for name, bits in (("size_bits", SIZE_BITS), ("stride_bits", STRIDE_BITS)):
             values[name] = bits - values.pop(f"{name}_less")
         return Capabilities(**values)
-
-    def _set_up(self) -> None:
-        self.write("RING_BASE_LO", self.ring & 0xFFFF_FFFF)
-        self.write("RING_BASE_HI", self.ring >> 32)
-        self.write("RING_LOG2", self.entries.bit_length() - 1)
-        self.write("IRQ_ENABLE", _bits("IRQ_STATUS", "error", "empty"))
-        self.write("CONTROL", _bits("CONTROL", "enable"))
 
     def _until_stopped(self) -> None:
         for _ in range(_STOP_CYCLES // 64):

@@ -37,6 +37,8 @@ class Simulator(Runtime, Closing):
         Maximum number of events to keep for `trace.write_trace`, 0 for none.
     ring_log2 : int
         See `Driver`.
+    builds : Path or None
+        Folder for the compiled design, instead of the user's cache.
     memory : keyword arguments of `MemoryModel`
         ``latency``, ``bandwidth``, ``shared``, ``stall``, ``seed``, ``size`` and so on.
 
@@ -54,12 +56,13 @@ class Simulator(Runtime, Closing):
         window: range = range(1 << 62),
         events: int = 0,
         ring_log2: int = 8,
+        builds: Path | None = None,
         **memory: Any,
     ):
         if "base" not in memory:  # not above the address range
             memory.setdefault("size", min(MemoryModel.size, 1 << config.addr_bits))
         model = MemoryModel(**memory)
-        self.simulated = SimulatedDevice(config, model, waveform, window, events)
+        self.simulated = SimulatedDevice(config, model, waveform, window, events, builds)
         try:
             bus = Bus(latency=max(model.latency, model.write_latency or 0), bandwidth=1 / model.slowdown)
             super().__init__(self.simulated, config, bus, ring_log2)

@@ -1,4 +1,4 @@
-"""The rules of AXI4 that a manager keeps, checked cycle by cycle; ``axi_memory.hpp`` has them for verilated designs."""
+"""The rules of AXI4 that a manager keeps, checked cycle by cycle; ``axi_memory.hpp`` does it for verilated designs."""
 
 from collections.abc import Hashable
 

@@ -1,9 +1,30 @@
-"""The regression on one configuration: generate, compile, run the benches, report."""
+"""The regression on one configuration: generate, compile, run the benches, report; and random ones without end.
 
+A campaign (`campaign`) draws configurations (`drawing`), runs random descriptors on each (`random_jobs`), and looks for
+the smallest that fails (`explain`).
+"""
+
+from .campaign import PRODUCTS, CampaignTask, Journal, campaign_digest, check
+from .explain import explained
 from .pages import junit, page
 from .plan import matching
 from .regression import run_bench
 from .report import Report, VerifiedTest
 from .run import Settings, verify
 
-__all__ = ["Report", "Settings", "VerifiedTest", "junit", "matching", "page", "run_bench", "verify"]
+__all__ = [
+    "PRODUCTS",
+    "CampaignTask",
+    "Journal",
+    "Report",
+    "Settings",
+    "VerifiedTest",
+    "campaign_digest",
+    "check",
+    "explained",
+    "junit",
+    "matching",
+    "page",
+    "run_bench",
+    "verify",
+]

@@ -75,8 +75,11 @@ def page(report: Report, folder: Path, again: list[str]) -> str:
 
 
 def _row(test: VerifiedTest, folder: Path) -> str:
-    files = [("log", test.log), *([("waveform", test.waveform)] if test.waveform else [])]
-    links = " ".join(f'<a href="{escape(os.path.relpath(path, folder.absolute()))}">{name}</a>' for name, path in files)
+    links = " ".join(
+        f'<a href="{escape(os.path.relpath(path, folder.absolute()))}">{name}</a>'
+        for name, path in (("log", test.log), ("waveform", test.waveform))
+        if path
+    )
     return (
         f'<tr class="{test.status}"><td>{escape(test.name)}</td><td>{test.status}</td>'
         f'<td class="number">{test.seed}</td><td class="number">{test.cycles:,}</td>'

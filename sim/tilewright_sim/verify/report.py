@@ -23,7 +23,7 @@ class VerifiedTest:
         Clock cycles that it simulated.
     message : str
         Why it failed or was skipped.
-    log : Path
+    log : Path or None
     waveform : Path or None
     longest : int or None
         The smallest limit of random sizes with which it still fails; ``message`` and ``waveform`` are of that run.
@@ -35,7 +35,7 @@ class VerifiedTest:
     seconds: float
     cycles: int
     message: str
-    log: Path
+    log: Path | None = None
     waveform: Path | None = None
     longest: int | None = None
 
@@ -53,7 +53,7 @@ class Report:
     ----------
     core, simulator, target, effort : str
     config : dict
-        Fields of the configuration.
+        Fields of the configuration, or those that all configurations have in common.
     tests : list of VerifiedTest
     coverage : Counter
         How often each bin of functional coverage was met, by ``group: bin``.

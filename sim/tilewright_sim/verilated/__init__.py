@@ -1,7 +1,7 @@
 """Simulators of the generated Verilog, compiled by Verilator into libraries."""
 
 from .board import LINK_CYCLES, BoardSimulator, simulated_board_config
-from .build import make_design, verilator_environment
+from .build import cached_verilog, make_design, verilator_environment
 from .compiling import plain_paths, plain_scratch, run_group
 from .device import SimulatedDevice
 from .dma import DmaSimulator, requests_for
@@ -17,6 +17,7 @@ __all__ = [
     "SimulatedDevice",
     "TileResult",
     "TileSimulator",
+    "cached_verilog",
     "make_design",
     "plain_paths",
     "plain_scratch",

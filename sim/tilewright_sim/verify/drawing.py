@@ -1,0 +1,71 @@
+"""Random configurations out of all that are accepted."""
+
+import math
+import random
+from collections.abc import Mapping
+from typing import Any
+
+from tilewright.accelerator.contract import AcceleratorConfig
+from tilewright.base import ConfigError, ConfigField, TilewrightError
+
+__all__ = ["draw"]
+
+AFFORDABLE = 128
+"""Arrays of more multipliers are drawn more rarely, so that all sizes together take about the same time to compile."""
+_TRIES = 2000
+_REPAIRS = 60
+
+
+def draw(chance: random.Random, held: Mapping[str, Any]) -> AcceleratorConfig:
+    """Return a random configuration.
+
+    Each field is drawn from all its values, numbers on a logarithmic scale. What does not fit together is mended with
+    the nearest value that works, as the error names it. An array of more than `AFFORDABLE` multipliers is kept with the
+    probability ``AFFORDABLE / multipliers``.
+
+    Parameters
+    ----------
+    chance : Random
+    held : dict
+        Fields that are not drawn.
+
+    Raises
+    ------
+    TilewrightError
+        If nothing is found that has these values.
+    """
+    fields = AcceleratorConfig.field_table()
+    rare = not {"rows", "cols"} <= held.keys()
+    said = None
+    for _ in range(_TRIES):
+        try:
+            config = _mended({field.name: _value(field, chance) for field in fields} | dict(held), held)
+        except ConfigError as error:
+            if error.field not in AcceleratorConfig.fields():
+                raise
+            said = error
+            continue
+        if not rare or chance.random() * config.tile.multipliers < AFFORDABLE:
+            return config
+    told = ", ".join(f"{name} = {value}" for name, value in held.items())
+    raise TilewrightError(f"no configuration was found with {told}; the last that was tried has {said}")
+
+
+def _value(field: ConfigField, chance: random.Random) -> Any:
+    if field.choices:
+        text = chance.choice(field.choices)
+        return {"true": True, "false": False}.get(text, text)
+    low, high = field.limits.start, field.limits[-1]
+    return min(high, max(low, round(math.exp(chance.uniform(math.log(low), math.log(high))))))
+
+
+def _mended(values: dict[str, Any], held: Mapping[str, Any]) -> AcceleratorConfig:
+    """The configuration with other values for what cannot be; ConfigError if it is a value that is held."""
+    for _ in range(_REPAIRS):
+        try:
+            return AcceleratorConfig(**values)
+        except ConfigError as error:
+            if error.field in held or error.nearest is None:
+                raise
+            values[error.field] = error.nearest
+    return AcceleratorConfig(**values)

@@ -1,0 +1,106 @@
+"""The smallest product that shows what is wrong with a configuration of a campaign, and a waveform of it."""
+
+import tempfile
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tilewright.accelerator.contract import AcceleratorConfig
+from tilewright.base import TilewrightError
+from tilewright_sim.benches.accelerator_jobs import Job
+
+from .campaign import CampaignTask, batches
+from .fault_trials import FaultHost
+from .random_jobs import JobHost, told
+
+__all__ = ["explained"]
+
+Progress = Callable[[str], None]
+
+
+def explained(task: CampaignTask, waveform: Path, progress: Progress) -> str:
+    """Return what is wrong with a configuration, and write a waveform of it.
+
+    The waveform is of the smallest product that fails alone; of the queue that fails, if none does; of the trial that
+    fails. Without any of these, there is none.
+    """
+    progress("running it again")
+    with tempfile.TemporaryDirectory(prefix="tilewright-") as folder:
+        if task.faults:
+            return _trial(task, Path(folder), waveform, progress)
+        for seed, count in task.hosts():
+            with JobHost(task.config, seed, Path(folder)) as host:
+                for jobs in batches(host, count):
+                    before = bytes(host.image)
+                    try:
+                        host.run(jobs)
+                    except TilewrightError as error:
+                        replay = _Replay(task.config, seed, Path(folder), before)
+                        return _smallest(replay, jobs, str(error), waveform, progress)
+    return ""
+
+
+def _trial(task: CampaignTask, builds: Path, waveform: Path, progress: Progress) -> str:
+    for seed, count in task.hosts():
+        with FaultHost(task.config, seed, builds) as host:
+            for number in range(count):
+                start = host.simulator.simulated.status.cycle
+                try:
+                    host.trial()
+                except TilewrightError as error:
+                    progress(f"running trial {number + 1} again for a waveform")
+                    with (
+                        FaultHost(task.config, seed, builds, waveform, range(start, 1 << 62)) as again,
+                        suppress(TilewrightError),
+                    ):
+                        for _ in range(number + 1):
+                            again.trial()
+                    return f"{error}; in trial {number + 1} of the memory with the seed {seed}"
+    return ""
+
+
+@dataclass(frozen=True)
+class _Replay:
+    """Runs products on the memory as it was before a queue that failed."""
+
+    config: AcceleratorConfig
+    seed: int
+    builds: Path
+    before: bytes
+
+    def failure(self, jobs: list[Job], done: Iterable[Job] = (), waveform: Path | None = None) -> str:
+        """Return why jobs fail, after others have had their effect; empty if they pass."""
+        with JobHost(self.config, self.seed, self.builds, waveform) as host:
+            host.image[:] = self.before
+            for job in done:
+                job.apply(host.image)
+            try:
+                host.run(jobs)
+            except TilewrightError as error:
+                return str(error)
+        return ""
+
+
+def _smallest(replay: _Replay, jobs: list[Job], error: str, waveform: Path, progress: Progress) -> str:
+    for number, job in enumerate(jobs):
+        progress(f"running product {number + 1} of {len(jobs)} alone")
+        if not replay.failure([job], jobs[:number]):
+            continue
+        smallest, smaller = job, list(_halves(job))
+        while smaller:
+            half = smaller.pop(0)
+            progress(f"trying {told(half)}")
+            if replay.failure([half], jobs[:number]):
+                smallest, smaller = half, list(_halves(half))
+        return f"{replay.failure([smallest], jobs[:number], waveform)}; it fails alone"
+    replay.failure(jobs, (), waveform)
+    return f"{error}; none of the {len(jobs)} products of its queue fails alone"
+
+
+def _halves(job: Job) -> Iterable[Job]:
+    """The job with half of M, K or N; not of N where it has parameters, which would then be at other addresses."""
+    d = job.descriptor
+    for name in ("m", "k") if d.parameter_address else ("m", "k", "n"):
+        if (size := getattr(d, name)) > 1:
+            yield Job(job.config, replace(d, **{name: size // 2}))

@@ -1,0 +1,67 @@
+"""`tilewright verify --random`: what is right is not run again, what is wrong is found and made small."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from tilewright_sim.benches import accelerator_jobs
+from tilewright_sim.cli import main, verify_random
+
+SMALL = ["rows=4", "cols=4", "dot=4", "variant=fast", "data_bits=32", "addr_bits=20", "stride_bits=14", "size_bits=11",
+         "panel_words=64", "ring_words=64", "chunk_words=2", "long_chunk_words=4", "acc_rows=8"]  # fmt: skip
+
+
+@pytest.fixture
+def in_process(monkeypatch):
+    """Check here instead of on workers; returns the seeds that were checked."""
+    checked = []
+
+    def run_tasks(_, tasks, done, work, total, unit):
+        assert (len(tasks) <= total, unit) == (True, "configurations")
+        for number, task in tasks.items():
+            checked.append(task.seed)
+            done(number, work(task))
+
+    monkeypatch.setattr(verify_random, "cluster", lambda *_: open(os.devnull))  # noqa: SIM115  # any context
+    monkeypatch.setattr(verify_random, "run_tasks", run_tasks)
+    return checked
+
+
+def campaign(folder, *arguments):
+    held = [word for field in SMALL for word in ("--set", field)]
+    command = ["verify", "accelerator", "--output", str(folder), *held, *arguments]
+    return CliRunner().invoke(main.cli, command, standalone_mode=False)
+
+
+def test_a_right_configuration_is_checked_once(tmp_path, in_process):
+    for _ in range(2):
+        done = campaign(tmp_path, "--random", "40", "--seed", "7")
+        assert done.return_value == 0, done.output or done.exception
+        assert "40 random products on 1 random configurations: 1 passed; " in done.output
+    assert in_process == [7]
+
+
+def test_a_wrong_product_is_found_and_the_smallest_is_shown(tmp_path, in_process, monkeypatch):
+    right = accelerator_jobs.golden.gemm
+
+    def wrong(a, b, *others):
+        result = right(a, b, *others)
+        if len(b) > 1:
+            result[0, 1] ^= 1
+        return result
+
+    monkeypatch.setattr(accelerator_jobs.golden, "gemm", wrong)
+    done = campaign(tmp_path, "--random", "12", "--seed", "7")
+    assert done.return_value == 1
+    found = re.search(
+        r"configuration 7: 1 bytes of the memory are wrong, .* \(1x\d+x1, flags .*it fails alone", done.output
+    )
+    assert found, done.output or done.exception
+    (waveform,) = re.findall(r"waveform: (.*)", done.output)
+    assert Path(waveform).stat().st_size > 0
+    (command,) = re.findall(r"repeat: tilewright verify accelerator (.*)", done.output)
+    assert command.startswith("--random 12 --seed 7 --set rows=4 ")
+    assert command.endswith(f"--output {tmp_path}")
