@@ -202,10 +202,10 @@ def _outcome(future: "Future") -> Outcome:
 def digest(places: Iterable[Path]) -> str:
     """Return the hash of what results depend on: these files, those in these folders, and the versions of the tools."""
     files = {file for place in places for file in (place.rglob("*") if place.is_dir() else [place])}
+    sources = [file for file in files if file.suffix in (".py", ".v", ".sv", ".cpp", ".hpp")]
     content = hashlib.sha256()
-    for path in sorted(files, key=lambda path: path.name):
-        if path.suffix in (".py", ".v", ".sv", ".cpp", ".hpp"):
-            content.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    for name, data in sorted((file.name, file.read_bytes()) for file in sources):  # other machines have other folders
+        content.update(name.encode() + b"\0" + data + b"\0")
     for tool in _TOOLS:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             content.update(f"{tool} {importlib.metadata.version(tool)}\0".encode())

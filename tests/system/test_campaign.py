@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from tilewright_sim.benches import accelerator_jobs
 from tilewright_sim.cli import main, verify_random
+from tilewright_sim.models import gemm as golden
 
 SMALL = ["rows=4", "cols=4", "dot=4", "variant=fast", "data_bits=32", "addr_bits=20", "stride_bits=14", "size_bits=11",
          "panel_words=64", "ring_words=64", "chunk_words=2", "long_chunk_words=4", "acc_rows=8"]  # fmt: skip
@@ -45,7 +45,7 @@ def test_a_right_configuration_is_checked_once(tmp_path, in_process):
 
 
 def test_a_wrong_product_is_found_and_the_smallest_is_shown(tmp_path, in_process, monkeypatch):
-    right = accelerator_jobs.golden.gemm
+    right = golden.gemm
 
     def wrong(a, b, *others):
         result = right(a, b, *others)
@@ -53,7 +53,7 @@ def test_a_wrong_product_is_found_and_the_smallest_is_shown(tmp_path, in_process
             result[0, 1] ^= 1
         return result
 
-    monkeypatch.setattr(accelerator_jobs.golden, "gemm", wrong)
+    monkeypatch.setattr(golden, "gemm", wrong)
     done = campaign(tmp_path, "--random", "12", "--seed", "7")
     assert done.return_value == 1
     found = re.search(

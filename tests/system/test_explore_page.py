@@ -35,7 +35,7 @@ def exploration() -> dict:
         area = {"total": {"lut4": config.rows * config.cols * (20 - config.dot) + 7 * number, "ff": 900 - number}}
         results.add(
             number,
-            {**measure(task.only(["cycles"])).parts, "area": area, "timing": {"fmax_mhz": 90.0 + 7 * number % 50}},
+            {**measure(task.only(["cycles"])).values, "area": area, "timing": {"fmax_mhz": 90.0 + 7 * number % 50}},
         )
     return results.to_json({"core": "tile", "target": "ecp5-85k", "about": "A test.", "rule": "A rule."})
 

@@ -17,7 +17,7 @@ NANO = {"rows": 4, "cols": 4, "dot": 4, "data_bits": 32, "panel_words": 64, "rin
         "requant_lanes": 1, "outstanding": 4, "max_burst": 8, "chunk_words": 2, "long_chunk_words": 4}  # fmt: skip
 CONFIGS = {
     "tiny": NANO,
-    "unaligned": NANO | {"unaligned": True, "rounding": "single"},
+    "unaligned": NANO | {"unaligned": True, "rounding": "single", "addr_bits": 40},
     "wide": {"rows": 8, "cols": 16, "dot": 4, "data_bits": 64, "panel_words": 256, "ring_words": 512, "acc_rows": 16,
              "requant_lanes": 4, "chunk_words": 1, "long_chunk_words": 8, "outstanding": 2, "max_burst": 1},
     "narrow": NANO | {"addr_bits": 24, "size_bits": 8, "stride_bits": 13},
@@ -200,7 +200,7 @@ def test_abort_and_soft_reset_recover(chip):
 
 
 def test_results_do_not_depend_on_addresses():
-    config = AcceleratorConfig(**NANO, addr_bits=40)
+    config = AcceleratorConfig(**CONFIGS["unaligned"])
     a, b = matrices(9, 9, 30)
     for base in (0, 1 << 32, (1 << 40) - (1 << 20)):
         with Simulator(config, base=base, size=1 << 20) as chip:

@@ -12,8 +12,7 @@ from tilewright_sim.testbench.cocotb import cycles
 
 from . import setup
 from .accelerator_chip import TIMINGS, Chip
-from .accelerator_faults import faults, somewhere
-from .accelerator_jobs import Author, Job, Space, spoiled
+from .jobs import Author, Job, Space, faults, somewhere, spoiled
 
 CONFIG = setup.load(AcceleratorConfig)
 SPACE = Space(

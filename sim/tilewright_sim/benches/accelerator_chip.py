@@ -15,7 +15,7 @@ from tilewright_sim.testbench import PERIOD_NS, Timing
 from tilewright_sim.testbench.cocotb import AxiMemory, cycle, cycles
 
 from . import setup
-from .accelerator_jobs import Job, Space
+from .jobs import Job, Space
 
 HANG_CYCLES = 3000
 """So many without a word on the bus are too many."""

@@ -18,7 +18,7 @@ import tilewright
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import TilewrightError
 from tilewright.cores import CORES
-from tilewright_sim.benches.accelerator_jobs import Job
+from tilewright_sim.benches.jobs import Job
 from tilewright_sim.verilated import cached_verilog, verilator_environment
 from tilewright_sim.workers import Outcome, digest
 
@@ -155,8 +155,7 @@ def campaign_digest() -> str:
     """Return the hash of the generator, the simulator and this campaign."""
     here = Path(__file__).parent
     rooms = [Path(tilewright.__file__).parent, *(here.parent / room for room in ("models", "verilated", "host"))]
-    benches = (here.parent / "benches" / f"accelerator_{name}.py" for name in ("jobs", "faults"))
-    return digest([*rooms, *benches, *here.glob("*.py")])
+    return digest([*rooms, here.parent / "benches" / "jobs", *here.glob("*.py")])
 
 
 class Journal:

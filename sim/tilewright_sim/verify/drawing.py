@@ -12,7 +12,7 @@ __all__ = ["draw"]
 
 AFFORDABLE = 128
 """Arrays of more multipliers are drawn more rarely, so that all sizes together take about the same time to compile."""
-_TRIES = 2000
+_TRIES = 300
 _REPAIRS = 60
 
 

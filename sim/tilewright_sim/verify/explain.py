@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import TilewrightError
-from tilewright_sim.benches.accelerator_jobs import Job
+from tilewright_sim.benches.jobs import Job
 
 from .campaign import CampaignTask, batches
 from .fault_trials import FaultHost

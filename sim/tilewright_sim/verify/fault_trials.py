@@ -12,8 +12,7 @@ Nothing may hang, and the rules of AXI hold throughout.
 from dataclasses import replace
 
 from tilewright.accelerator.registers import REGISTERS
-from tilewright_sim.benches.accelerator_faults import faults, somewhere
-from tilewright_sim.benches.accelerator_jobs import Job
+from tilewright_sim.benches.jobs import Job, faults, somewhere
 from tilewright_sim.host.errors import HardwareError
 
 from .random_jobs import JobHost, WrongResultError

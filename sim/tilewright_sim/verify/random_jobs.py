@@ -10,7 +10,7 @@ import numpy as np
 from tilewright.accelerator.contract import DESCRIPTOR_BYTES, AcceleratorConfig, Activity
 from tilewright.accelerator.registers import ENGINES
 from tilewright.base import TilewrightError
-from tilewright_sim.benches.accelerator_jobs import Author, Job, Space
+from tilewright_sim.benches.jobs import Author, Job, Space
 from tilewright_sim.host import Descriptor, Simulator
 
 __all__ = ["JobHost", "WrongResultError", "told"]

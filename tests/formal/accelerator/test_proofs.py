@@ -205,7 +205,7 @@ class Overflows(SmallFifo):
         (accumulators, {"cls": ReadyEarly}, 16, "rules"),
         (pointers, {"dispatcher_cls": DispatchesAgain}, 12, "rules"),
         (pointers, {"ring_cls": CountsTwice}, 12, "rules"),
-        (whole_path, {"loader": AnnouncesNothing}, 24, "moving"),
+        pytest.param(whole_path, {"loader": AnnouncesNothing}, 24, "moving", marks=pytest.mark.long),
     ],
     ids=["half", "panel-chunk", "ring-chunk", "slots", "sums", "job", "head", "hang"],
 )

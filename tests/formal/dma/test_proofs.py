@@ -194,7 +194,8 @@ class Forgetful(DmaReader):
 
 
 @pytest.mark.parametrize(
-    ("engine", "cls", "depth", "rule"), [(writer, Deaf, 24, "moving"), (reader, Forgetful, 16, "statuses")]
+    ("engine", "cls", "depth", "rule"),
+    [pytest.param(writer, Deaf, 24, "moving", marks=pytest.mark.long), (reader, Forgetful, 16, "statuses")],
 )
 def test_finds_a_hang_and_a_lost_request(engine, cls, depth, rule, tmp_path):
     proof, free = engine(tiny(), cls=cls, **FAULTS, fair=QUIET[engine])
@@ -336,7 +337,9 @@ def test_finds_data_left_over_from_an_abort(engine, fields, cls, depth, tmp_path
     fails(proof, free, tmp_path, depth, "bytes")
 
 
-@pytest.mark.parametrize(("engine", "cls"), [(reader, LosesBeats), (writer, LosesWords)])
+@pytest.mark.parametrize(
+    ("engine", "cls"), [(reader, LosesBeats), pytest.param(writer, LosesWords, marks=pytest.mark.long)]
+)
 def test_finds_a_hang_after_an_abort(engine, cls, tmp_path):
     proof, free = engine(tiny(), data=False, abort=True, fair=QUIET[engine], cls=cls)
     fails(proof, free, tmp_path, 24, "moving")
@@ -352,12 +355,14 @@ class StaysFailing(RequestStatus):
         return m
 
 
+@pytest.mark.long
 def test_finds_a_request_hurt_by_an_earlier_error(tmp_path, monkeypatch):
     monkeypatch.setattr(dma_reader, "RequestStatus", StaysFailing)
     proof, free = reader(tiny(), errors=True, brisk=True)
     fails(proof, free, tmp_path, 20, "bytes")
 
 
+@pytest.mark.long
 def test_finds_words_left_over_from_an_error(tmp_path):
     proof, free = writer(tiny(**SINGLE), errors=True, brisk=True, cls=KeepsDropped)
     fails(proof, free, tmp_path, 20, "bytes")

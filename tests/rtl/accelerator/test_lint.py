@@ -76,7 +76,8 @@ def check(config, family, folder):
     return bodies
 
 
-@pytest.mark.parametrize(("preset", "family"), [("nano", "ecp5"), *late([("small", "generic")])])
+@pytest.mark.long
+@pytest.mark.parametrize(("preset", "family"), [("nano", "ecp5"), ("small", "generic")])
 def test_same_configuration_gives_the_same_bytes(preset, family, tmp_path):
     script = (
         "import sys; from pathlib import Path; from tilewright.accelerator.contract import AcceleratorConfig as C; "

@@ -23,17 +23,21 @@ CASES = [
     (LEAST, "generic"),
     (LEAST | {"unaligned": True}, "ecp5"),
     (LEAST | NARROW | {"data_bits": 512}, "ecp5"),
-    (WIDEST, "generic"),
-    (WIDEST | {"unaligned": True}, "ecp5"),
     ({"data_bits": 128, "addr_bits": 40, "outstanding": 2, "max_burst": 256, "unaligned": True}, "ice40"),
     ({"data_bits": 256, "outstanding": 3, "max_burst": 2}, "xc7"),
     (NARROW | {"data_bits": 32, "outstanding": 64, "max_burst": 1}, "generic"),
     ({"addr_bits": 64, "stride_bits": 64, "outstanding": 5, "max_burst": 8, "length_bits": 32}, "ecp5"),
 ]
+LONG = [
+    (WIDEST, "generic"),
+    (WIDEST | {"unaligned": True}, "ecp5"),
+]
 
 
 @pytest.mark.parametrize("core", ["dma-reader", "dma-writer"])
-@pytest.mark.parametrize(("fields", "family"), CASES)
+@pytest.mark.parametrize(
+    ("fields", "family"), [*CASES, *(pytest.param(*case, marks=pytest.mark.long) for case in LONG)]
+)
 def test_verilog_is_clean(core, fields, family, tmp_path):
     top = CORES[core].module
     files = generate(CORES[core], DmaConfig(**fields), tmp_path, family)

@@ -12,6 +12,8 @@ from tilewright_sim.benches.multiplier import MultiplierConfig
 from tilewright_sim.testbench import runner
 from tilewright_sim.verify import run_bench
 
+WIDTHS = [(2, 2), (2, 3), (3, 2), (2, 16), (16, 2), (16, 16), (5, 7), pytest.param((7, 9), marks=pytest.mark.long)]
+
 
 def shape(rows: int, cols: int, dot: int, kind: str = "infer", activation_bits: int = 8, weight_bits: int = 8):
     return TileConfig(
@@ -37,14 +39,14 @@ def describe(value) -> str:
 SMALL = [
     (shape(1, 1, 1), "generic"),
     (shape(4, 1, 1, "lut", 5, 3), "generic"),
-    (shape(4, 4, 4, "lut"), "ecp5"),
+    (shape(3, 2, 3, "lut"), "ecp5"),
     (shape(6, 3, 2, "dsp", 4, 8), "ecp5"),
-    (shape(6, 9, 3, "infer", 7, 16), "xc7"),
-    (shape(2, 17, 1, "infer", 3, 4), "generic"),
     (shape(8, 8, 1, "infer"), "generic"),
 ]
 # By default on Icarus only: what takes longest with Verilator is to compile.
 SMALLER = [
+    (shape(6, 9, 3, "infer", 7, 16), "xc7"),
+    (shape(2, 17, 1, "infer", 3, 4), "generic"),
     (shape(1, 1, 1, "lut"), "ecp5"),
     (shape(1, 5, 1, "dsp"), "ecp5"),
     (shape(3, 2, 3, "infer", 2, 2), "generic"),
@@ -56,8 +58,9 @@ LARGE = [
     (shape(16, 4, 4, "lut", 4, 4), "generic"),
     (shape(16, 16, 1, "dsp"), "generic"),
 ]
-# A minute each to compile with Verilator.
+# Half a minute or more each to compile with Verilator.
 LARGER = [
+    (shape(4, 4, 4, "lut"), "ecp5"),
     (shape(8, 8, 2, "lut"), "ecp5"),
     (shape(16, 16, 16), "generic"),
 ]
@@ -88,14 +91,20 @@ def test_tile_equals_golden_on_icarus(config, family):
     run_bench(CORES["tile"], config, BENCHES["tile"], simulator="icarus", family=family)
 
 
-@pytest.mark.parametrize("family", ["generic", "ecp5"])
-@pytest.mark.parametrize("kind", ["infer", "dsp", "lut"])
+@pytest.mark.parametrize(
+    ("kind", "family"),
+    [
+        ("infer", "generic"),
+        pytest.param("infer", "ecp5", marks=pytest.mark.long),  # a `*` too
+        *((kind, family) for kind in ("dsp", "lut") for family in ("generic", "ecp5")),
+    ],
+)
 @pytest.mark.parametrize("simulator", ["icarus", pytest.param("verilator", marks=pytest.mark.long)])
 def test_multiplier_is_exact_for_all_int8_pairs(simulator, kind, family):
     multiply(MultiplierConfig(kind=kind), simulator, family)
 
 
-@pytest.mark.parametrize("widths", [(2, 2), (2, 3), (3, 2), (2, 16), (16, 2), (16, 16), (7, 9)], ids=str)
+@pytest.mark.parametrize("widths", WIDTHS, ids=str)
 @pytest.mark.parametrize(("kind", "family"), [("lut", "generic"), ("lut", "ecp5"), ("dsp", "ecp5")])
 def test_multiplier_is_exact_for_other_widths(widths, kind, family):
     multiply(MultiplierConfig(kind=kind, activation_bits=widths[0], weight_bits=widths[1]), "icarus", family)

@@ -46,6 +46,7 @@ for arguments in json.loads(sys.argv[1]):
 print(json.dumps(results))
 """
 HELP = [["--help"], *([name, "--help"] for name in COMMANDS), ["model", "fetch", "--help"], ["--version"]]
+SMALLEST = ["--set", "rows=1", "--set", "cols=1", "--set", "dot=1"]
 BASE = [
     ["presets"],
     ["presets", "tile", "--schema"],
@@ -53,16 +54,14 @@ BASE = [
     ["completion", "bash"],
     ["estimate", "8x8x8"],
     ["scale", "--gemm", "8x8x8"],
-    ["generate", "tile", "-p", "nano"],
+    ["generate", "tile", *SMALLEST],
     ["generate", "dma-reader"],
     ["generate", "dma-writer"],
     ["generate", "sdram"],
     ["generate", "accelerator", "-p", "nano"],
-    ["generate", "accelerator", "-p", "nano", "--testbench"],
-    *(["generate", "tile", "-p", "nano", "--target", target] for target in ("ecp5", "ice40", "xc7")),
-    *(["generate", "accelerator", "-p", "nano", "--target", target] for target in ("ecp5", "ice40")),
+    ["generate", "tile", *SMALLEST, "--testbench"],
+    *(["generate", "tile", *SMALLEST, "--target", target] for target in ("ecp5", "ice40", "xc7")),
 ]  # fmt: skip
-SMALLEST = ["--set", "rows=1", "--set", "cols=1", "--set", "dot=1"]
 MATRIX = ["--random", "4x4x4"]
 EXPLORE = ["explore", "tile", "-p", "nano", "--sweep", "dot=1,2", "-j", "1"]
 OTHERS = [
@@ -82,7 +81,7 @@ OTHERS = [
     [*EXPLORE, "--measure", "cycles"],
     [*EXPLORE, "--measure", "fmax"],
     [*EXPLORE, "--measure", "area"],
-    ["area", "tile", "-p", "nano"],
+    ["area", "tile", *SMALLEST],
     ["verify", "tile", "--tests", "no-such-test"],
 ]
 """Some fail for another reason than a missing package, which is as good."""

@@ -196,7 +196,7 @@ def test_the_task_determines_the_arguments_of_the_report(monkeypatch):
 
     monkeypatch.setattr(report, "measure", report_measure)
     parts = ("timing", "power")
-    found = measure.measure(task(digest="", parts=parts, seeds=2, freq=50.0, power_shape=(1, 2, 3))).parts
+    found = measure.measure(task(digest="", parts=parts, seeds=2, freq=50.0, power_shape=(1, 2, 3))).values
     assert found == {"area": {"total": {}}, "timing": {"fmax_mhz": 7}, "power": {"total_mw": 1}}
     assert asked == {"freq": 50.0, "seeds": range(1, 3), "shapes": [(1, 2, 3)], "energy": True, "bus": Bus()}
     measure.measure(task(digest="", parts=("timing",), target=ReportTarget("asic"), seeds=2))
@@ -227,7 +227,7 @@ def test_a_worker_with_another_generator_measures_nothing():
     found = measure.measure(task(digest="other"))
     assert found.fatal
     assert "another version of tilewright" in found.error
-    assert not found.parts
+    assert not found.values
 
 
 def test_a_missing_tool_ends_the_sweep_and_a_misfit_costs_one_point(monkeypatch):
@@ -241,7 +241,7 @@ def test_a_missing_tool_ends_the_sweep_and_a_misfit_costs_one_point(monkeypatch)
 
         monkeypatch.setattr(report, "measure", fail)
         found = measure.measure(task(digest=""))
-        assert (found.error, found.fatal, list(found.parts)) == (message, fatal, ["cycles"])
+        assert (found.error, found.fatal, list(found.values)) == (message, fatal, ["cycles"])
 
 
 def test_a_part_that_the_report_does_not_give_fails_its_point(monkeypatch):
@@ -262,7 +262,7 @@ def explored() -> Exploration:
     }
     results = Exploration(points, skipped, tasks, ["dot"])
     for number, (lut4, fmax) in {1: (100, 150.0), 2: (120, 90.0)}.items():
-        cycles = measure.measure(task(config=points[number - 1].config, parts=("cycles",), digest="")).parts
+        cycles = measure.measure(task(config=points[number - 1].config, parts=("cycles",), digest="")).values
         results.add(number, {"area": {"total": {"lut4": lut4}}, "timing": {"fmax_mhz": fmax}, **cycles})
     results.add(3, {}, "does not fit")
     results.add(4, {"area": {"total": {"lut4": 1}}})

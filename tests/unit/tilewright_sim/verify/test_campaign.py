@@ -19,13 +19,13 @@ def drawn(count, **held):
 
 
 def test_every_value_of_a_choice_and_every_size_of_the_array_is_drawn():
-    configs = drawn(400)
+    configs = drawn(200)
     for field in AcceleratorConfig.field_table():
         found = {getattr(config.tile, field.name, getattr(config, field.name, None)) for config in configs}
         if field.choices:
             assert {str(value).lower() for value in found} == set(field.choices), field.name
         elif field.name not in ("activation_bits", "weight_bits"):  # there is one format
-            assert len(found) > 3, field.name
+            assert len(found) > 2, field.name
     sizes = [config.tile.multipliers for config in configs]
     assert max(sizes) >= 1024
     assert sum(size > AFFORDABLE for size in sizes) < len(sizes) / 3

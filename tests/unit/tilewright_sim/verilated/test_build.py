@@ -41,6 +41,7 @@ def test_a_design_that_does_not_compile_is_one_line(tmp_path):
     assert not list(tmp_path.glob("sim-*"))
 
 
+@pytest.mark.long
 def test_verilators_own_part_is_compiled_once(tmp_path, monkeypatch):
     root = Path(verilator.verilator_environment()["VERILATOR_ROOT"])
     (tmp_path / root.name).symlink_to(root)  # a cache of its own that has Verilator but nothing compiled

@@ -352,8 +352,14 @@ def test_ragged_tiles_of_each_kind(config):
     assert world.completed == list(range(3, 3 + len(shapes)))
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2, 3))])
-@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+@pytest.mark.parametrize(
+    ("config", "seed"),
+    [
+        pytest.param(CONFIGS[name], seed, id=f"{name}-{seed}", marks=[pytest.mark.long] if seed or late else [])
+        for name, late in ((name, name.startswith("256")) for name in CONFIGS)
+        for seed in range(4)
+    ],
+)
 def test_random_jobs_under_random_stalls(config, seed):
     rng = random.Random(seed)
     shapes = [(rng.randint(1, 12), rng.randint(1, 2 * config.tile.cols), rng.choice(KINDS)) for _ in range(6)]

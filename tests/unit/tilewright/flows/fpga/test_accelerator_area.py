@@ -54,7 +54,8 @@ def most_registers(config):
     )
 
 
-@pytest.mark.parametrize(("preset", "bar"), [pytest.param("nano", 5500, marks=pytest.mark.long), ("small", 8000)])
+@pytest.mark.long
+@pytest.mark.parametrize(("preset", "bar"), [("nano", 5500), ("small", 8000)])
 def test_no_memory_ends_up_in_flip_flops(preset, bar):
     config = AcceleratorConfig.preset(preset)
     area = FpgaFlow(CORES["accelerator"], config, "ecp5").areas().total

@@ -2,7 +2,7 @@
 
 from tilewright.accelerator.registers import FLAGS
 
-from .accelerator_jobs import Job, Owner
+from .jobs import Job, Owner
 
 __all__ = ["faults", "somewhere"]
 

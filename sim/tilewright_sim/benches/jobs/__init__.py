@@ -1,0 +1,9 @@
+"""Random descriptors for the accelerator, right and wrong ones, and what they make of the memory.
+
+For the cocotb bench and for campaigns on the fast simulator; without cocotb.
+"""
+
+from .faults import faults, somewhere
+from .jobs import Author, Job, Owner, Space, matrix, spoiled
+
+__all__ = ["Author", "Job", "Owner", "Space", "faults", "matrix", "somewhere", "spoiled"]
