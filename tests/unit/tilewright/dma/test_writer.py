@@ -37,7 +37,7 @@ class Bench:
     def run(self, main=None):
         processes = (self.memory.run, self.feeder.run, self.words.run, self.statuses.run)
         pysim.run(self.dut, main or self.done, background=processes, limit_cycles=100_000)
-        assert self.memory.most_outstanding <= self.config.outstanding
+        assert self.memory.max_outstanding <= self.config.outstanding
         return self
 
     async def done(self, ctx):
