@@ -87,7 +87,7 @@ class Harness(ABC):
         TilewrightError
             If the core does not multiply.
         """
-        raise TilewrightError("only cores that multiply have cycles for a shape: choose the tile or the accelerator")
+        raise TilewrightError("a shape requires a core that multiplies: choose the tile or the accelerator")
 
     @abstractmethod
     def record(self, config: Any, top: str, signals: set[str], matrices: Matrices, bus: Bus) -> Run:
@@ -172,7 +172,7 @@ class DmaHarness(Harness):
         self.core = core
 
     def default_shape(self, config: DmaConfig) -> Shape:
-        """Return a shape with 2,048 bus words, in rows of the longest length that the engine supports, up to 32 words."""
+        """Return a shape with 2,048 bus words, in rows as long as the engine supports, up to 32 words."""
         words = max(1, min(32, ((1 << config.length_bits) - 1) // config.word_bytes))
         row = min(words * config.word_bytes, (1 << config.length_bits) - 1)
         return 1024 // words, 1024 // words, row

@@ -15,9 +15,9 @@ __all__ = ["LIMITS", "measure_power"]
 
 
 LIMITS = (
-    "Activity: the RTL is simulated with this workload. In each cycle, every net of the mapped netlist is computed from "
-    "the values of the RTL's registers, ports and memories, so every pin of every cell has its own toggle rate and "
-    "share of ones. The next value of each flip-flop is compared with the RTL in every cycle.",
+    "Activity: the RTL is simulated with this workload. In each cycle, every net of the mapped netlist is computed "
+    "from the values of the RTL's registers, ports and memories, so every pin of every cell has its own toggle rate "
+    "and share of ones. The next value of each flip-flop is compared with the RTL in every cycle.",
     "Zero delay: a net changes at most once a cycle. Glitches are not counted.",
     "Cells only: loads are the pins that a net drives. Wires, the clock tree and memories are left out.",
     "Power by OpenSTA at the typical corner of the Liberty files: internal from their tables, switching from loads, "

@@ -182,5 +182,5 @@ def _cycles(harness: Harness | None, config: Config, shape: Shape, bus: Bus) -> 
     if min(shape) < 1:
         raise TilewrightError(f"shape {m}x{n}x{k}: M, N and K must be at least 1")
     if not harness:
-        raise TilewrightError("only cores that multiply have cycles for a shape: choose the tile or the accelerator")
+        raise TilewrightError("a shape requires a core that multiplies: choose the tile or the accelerator")
     return {"m": m, "n": n, "k": k, **harness.cycles(config, shape, bus)}

@@ -226,7 +226,7 @@ def expression(function: str) -> str:
 
 
 def _compare(netlist: AsicNetlist, values: dict[int, Bits], followed: set[str]) -> int:
-    """Compare the next value of each flip-flop with the RTL one cycle later; return the number of flip-flops compared."""
+    """Compare the next value of each flip-flop with the RTL one cycle later; return their number."""
     flop = netlist.flop
     compared = 0
     for name, cell in netlist.module["cells"].items():
@@ -241,7 +241,7 @@ def _compare(netlist: AsicNetlist, values: dict[int, Bits], followed: set[str]) 
         wrong = np.flatnonzero(taken[:-1] != values[wires[flop.output][0]][1:])
         if len(wrong):
             raise TilewrightError(
-                f"the mapped netlist differs from the RTL in {netlist.owner[name]}, cycle {wrong[0] + 1}: this is a defect "
-                "of the flow; please report it with the configuration"
+                f"the mapped netlist differs from the RTL in {netlist.owner[name]}, cycle {wrong[0] + 1}: this is a "
+                "defect of the flow; please report it with the configuration"
             )
     return compared

@@ -30,7 +30,7 @@ CONFIGS = {
 @pytest.mark.parametrize(("name", "stall"), [("32", 0.0), ("64", 0.7), ("128", 0.3)])
 def test_moves_every_byte_and_keeps_every_rule(name, stall):
     config = SdramConfig(**CONFIGS[name])
-    _, chip = run(config, random_transfers(config, 12, seed=len(name) + int(stall), strange=0.15), stall=stall, seed=1)
+    _, chip = run(config, random_transfers(config, 12, seed=len(name) + int(stall), invalid=0.15), stall=stall, seed=1)
     assert chip.counts["SET MODE"] == 1
 
 
@@ -40,8 +40,8 @@ def test_moves_every_byte_and_keeps_every_rule(name, stall):
 @pytest.mark.parametrize("name", CONFIGS)
 def test_moves_every_byte_for_longer(name, stall, seed):
     config = SdramConfig(**CONFIGS[name], outstanding=[1, 2, 8][seed % 3])
-    transfers = random_transfers(config, 120, seed=seed, strange=0.1, write=[None, None, True, False][seed])
-    run(config, transfers, stall=stall, seed=seed, most=[4, 16][seed % 2], limit=2_000_000)
+    transfers = random_transfers(config, 120, seed=seed, invalid=0.1, write=[None, None, True, False][seed])
+    run(config, transfers, stall=stall, seed=seed, outstanding=[4, 16][seed % 2], limit=2_000_000)
 
 
 @pytest.mark.long
