@@ -1,8 +1,8 @@
 """The time that a workload takes on a machine, and the bottleneck, for each kind of layer.
 
 One product on the cores of a chip: N is cut into groups of ``cols`` columns, which are distributed evenly, so the
-busiest core has ``ceil(ceil(N / cols) / cores)`` of them. If there are several independent products, each core takes whole
-products; if there are fewer products than cores, each product gets an equal share of the cores. The busiest core
+busiest core has ``ceil(ceil(N / cols) / cores)`` of them. If there are several independent products, each core takes
+whole products; if there are fewer products than cores, each product gets an equal share of the cores. The busiest core
 determines the time::
 
     share   = memory_gbs / (active cores * bytes of a bus word * clock), at most 1 beat per cycle
