@@ -96,7 +96,7 @@ def assumptions(machine: Machine, model: Transformer | None, phases: list[Phase]
     if machine.chips > 1:
         link = f"{machine.link_gbs:g} GB/s" if math.isfinite(machine.link_gbs) else "free"
         notes.append(
-            f"Links: {link} for each sending chip, no latency, cores wait meanwhile; {EXCHANGED_BYTES} bytes per element. "
+            f"Links: {link} for each sending chip, no latency, cores wait meanwhile; {EXCHANGED_BYTES} bytes a value. "
             f"Ring all-reduce over n = {machine.tensor_parallel} chips: each sends 2·(n-1)/n of the sums."
         )
     if machine.pipeline_parallel > 1:
