@@ -9,13 +9,17 @@ from tilewright_sim.models.sdram_figures import ChipFigures
 from tilewright_sim.testbench import pysim
 
 
-def run(config, transfers, *, stall=0.0, seed=0, most=4, figures=None, limit=200_000, after=0, silent="", cls=Sdram):
+def run(
+    config, transfers, *, stall=0.0, seed=0, outstanding=4, figures=None, limit=200_000, after=0, silent="", cls=Sdram
+):
     """Run the transfers, and compare all that they touched with the chip's contents; return manager and chip."""
     dut = cls(config)
     chip = SdramChip(
         figures or ChipFigures.of(config), config.clock_khz, config.cas_latency, config.burst_length, seed=seed
     )
-    manager = Manager(config, chip, transfers, stall=stall, seed=seed, most=most, after=after, silent=silent)
+    manager = Manager(
+        config, chip, transfers, stall=stall, seed=seed, outstanding=outstanding, after=after, silent=silent
+    )
 
     async def serve(ctx):
         await chip.run(ctx, dut.pins, late=config.capture_cycles)

@@ -1,6 +1,6 @@
 """The cocotb benches of the cores: each runs on the Verilog of any configuration that its core accepts.
 
-A bench reads the configuration from the ``config.json`` that is written beside the Verilog (see `setup`).
+A bench reads the configuration from the ``config.json`` next to the Verilog (see `setup`).
 """
 
 from .variables import BENCHES, CONFIG_FILE, COVERAGE_FILE, EFFORT, EFFORTS, LONGEST

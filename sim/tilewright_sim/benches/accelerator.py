@@ -1,4 +1,4 @@
-"""The whole accelerator through its ports: every byte of memory, interrupts, counters, errors, aborts, resets."""
+"""Bench of the whole accelerator: every byte of memory, interrupts, counters, errors, aborts, resets."""
 
 import itertools
 import random
@@ -26,7 +26,7 @@ each_test = cocotb.test(timeout_time=100, timeout_unit="ms")
 
 
 async def begin(dut, timing: str = "prompt", ring_log2: int = 3) -> tuple[Chip, Author]:
-    """A chip that runs, and someone who writes jobs for it."""
+    """Return an enabled chip and an author of jobs for it."""
     chip = Chip(dut, CONFIG, SPACE, random.getrandbits(32))
     setup.cover(timing=timing)
     await chip.start(TIMINGS[timing])
@@ -36,8 +36,8 @@ async def begin(dut, timing: str = "prompt", ring_log2: int = 3) -> tuple[Chip, 
 
 @each_test
 @cocotb.parametrize(timing=list(TIMINGS))
-async def random_queues_write_what_golden_says(dut, timing):
-    """Rings of all sizes wrap, results are operands of later jobs behind fences; counters count exactly."""
+async def random_queues_match_the_golden_model(dut, timing):
+    """Rings of all sizes wrap; results are operands of later jobs behind fences; counters are exact."""
     chip, author = await begin(dut, timing)
     chance = chip.chance
     for ring_log2 in setup.effort([chance.randrange(2)], [3, 1, 0], [3, 1, 0]):
@@ -58,7 +58,7 @@ async def random_queues_write_what_golden_says(dut, timing):
 
 @each_test
 async def direct_descriptors_and_the_ring_take_turns(dut):
-    """A direct descriptor counts as submitted, and its entry is skipped in the ring; none is taken while others run."""
+    """A direct descriptor counts as submitted and its ring entry is skipped; none is accepted while others run."""
     chip, author = await begin(dut, "uneven", ring_log2=2)
     for _ in range(setup.effort(1, 2, 5)):
         author.clear()
@@ -71,14 +71,14 @@ async def direct_descriptors_and_the_ring_take_turns(dut):
 
 
 @each_test
-async def interrupts_come_when_they_should(dut):
+async def interrupts_follow_flags_and_enables(dut):
     """DONE for a job with the flag, EMPTY after the last; raised only if enabled, cleared only by a 1."""
     chip, author = await begin(dut)
     author.shorten(9)
     cases = list(itertools.product(((), ("done",), ("empty",), ("done", "empty")), (False, True)))
     for enabled, flagged in chip.chance.sample(cases, setup.effort(2, len(cases), len(cases))):
         await chip.set("IRQ_ENABLE", *enabled)
-        jobs = [author.job(flags=("INTERRUPT",) if flagged and place == 0 else ()) for place in range(2)]
+        jobs = [author.job(flags=("INTERRUPT",) if flagged and number == 0 else ()) for number in range(2)]
         await chip.submit(jobs)
         while await chip.read("HEAD") != (jobs[-1].index + 1) & 0xFFFF:
             raised = bool(int(dut.irq.value))
@@ -100,7 +100,7 @@ async def interrupts_come_when_they_should(dut):
 
 
 async def failure(chip: Chip, code: str, unit: str, index: int, address: int | None) -> None:
-    """Wait for a failure, which must be this one."""
+    """Wait for a failure, and check its code, unit, index and address."""
     while not (status := await chip.interrupt())["error"]:
         assert status["empty"] == 0, "nothing failed"
     assert await chip.fields("STATUS") == {"busy": 0, "failed": 1, "stopping": 0, "direct_ready": 0}
@@ -110,13 +110,13 @@ async def failure(chip: Chip, code: str, unit: str, index: int, address: int | N
     setup.cover(error=f"{code} {unit}")
     assert await chip.read("ERROR_INDEX") == await chip.read("HEAD") == index
     if address is not None:
-        told = await chip.read("ERROR_ADDRESS_LO") | await chip.read("ERROR_ADDRESS_HI") << 32
-        assert told == address, f"{code} in {unit} at {told:#x}, not {address:#x}"
+        reported = await chip.read("ERROR_ADDRESS_LO") | await chip.read("ERROR_ADDRESS_HI") << 32
+        assert reported == address, f"{code} in {unit} at {reported:#x}, not {address:#x}"
 
 
 @each_test
 async def bad_descriptors_fail_alone(dut):
-    """Each kind of fault has its code, unit, index and address; what is before is complete, what is after waits."""
+    """Each fault reports its code, unit, index and address; earlier jobs are complete and later jobs wait."""
     chip, author = await begin(dut)
     author.shorten(6)
     chance = chip.chance
@@ -149,7 +149,7 @@ async def bad_descriptors_fail_alone(dut):
 @each_test
 @cocotb.parametrize(unit=["DESCRIPTOR", "LOAD_A", "LOAD_B", "PARAMETERS", "LOAD_C", "STORE_C"])
 async def bus_errors_fail_alone(dut, unit):
-    """SLVERR and DECERR on each kind of access: no byte outside that C changes, and what is after runs on resume."""
+    """After SLVERR or DECERR on each kind of access only C of the failed job is wrong; later jobs run after resume."""
     chip, author = await begin(dut)
     chance = chip.chance
     author.shorten(max(1, SPACE.longest // 2))
@@ -163,8 +163,8 @@ async def bus_errors_fail_alone(dut, unit):
         chip.set_timing(timing)
         author.clear()
         jobs = [author.job(alone=True) for _ in range(5)]
-        place = chance.randrange(3)
-        victim = jobs[place] = author.job(kind=chance.choice(kinds), alone=True)
+        position = chance.randrange(3)
+        victim = jobs[position] = author.job(kind=chance.choice(kinds), alone=True)
         await chip.set("CONTROL")
         await chip.submit(jobs)
         address = somewhere(chip, victim, unit)
@@ -173,29 +173,29 @@ async def bus_errors_fail_alone(dut, unit):
         chip.memory.errors = [(word, word + 1, answer)]
         await chip.set("CONTROL", "enable")
         await failure(chip, answer.name, unit, victim.index, None)
-        told = await chip.read("ERROR_ADDRESS_LO") | await chip.read("ERROR_ADDRESS_HI") << 32
+        reported = await chip.read("ERROR_ADDRESS_LO") | await chip.read("ERROR_ADDRESS_HI") << 32
         burst = chip.memory.failed[0][0]
-        assert told == burst, f"{unit}: {told:#x} is not {burst:#x}"
+        assert reported == burst, f"{unit}: {reported:#x} is not {burst:#x}"
         chip.memory.errors.clear()
-        for job in jobs[:place]:
+        for job in jobs[:position]:
             job.apply(chip.want)
         chip.accept(victim)
         chip.compare()
         await chip.resume()
-        for job in jobs[place + 1 : -1]:
+        for job in jobs[position + 1 : -1]:
             job.apply(chip.want)
         await chip.finish([jobs[-1]])
 
 
 @each_test
 @cocotb.parametrize(unit=["LOAD_A", "STORE_C"])
-async def what_is_behind_a_failure_runs_once(dut, unit):
-    """Short jobs behind one that fails, whose writes are answered late, add to their C once: after resume."""
+async def jobs_after_a_failure_run_once(dut, unit):
+    """Short jobs after a failed one accumulate into C exactly once, after resume, even with late write responses."""
     chip, author = await begin(dut, "late_acks")
     author.shorten(3)
-    for place in setup.effort([1], range(3), range(3)):
+    for earlier in setup.effort([1], range(3), range(3)):
         author.clear()
-        jobs = [author.job(kind="plain", alone=True) for _ in range(place)]
+        jobs = [author.job(kind="plain", alone=True) for _ in range(earlier)]
         victim = author.job(kind="plain", alone=True)
         later = [author.job(kind="accumulate", alone=True) for _ in range(3)]
         await chip.set("CONTROL")
@@ -224,28 +224,28 @@ async def under_way(chip: Chip, author: Author) -> list[Job]:
 
 @each_test
 @cocotb.parametrize(timing=["prompt", "late", "uneven"])
-async def aborts_at_any_time_leave_the_rest_right(dut, timing):
-    """The oldest incomplete descriptor fails with ABORTED; after resume those behind it run as if nothing was."""
+async def aborts_at_any_time_do_not_affect_later_jobs(dut, timing):
+    """The oldest incomplete descriptor fails with ABORTED; after resume, the later ones run normally."""
     chip, author = await begin(dut, timing)
     for _ in range(setup.effort(1, 2, 6)):
         jobs = await under_way(chip, author)
         await chip.set("COMMAND", "abort")
-        left = jobs
+        remaining = jobs
         status = await chip.stopped()
         if status["failed"]:
             assert await chip.fields("ERROR") == {"code": CODES["ABORTED"], "unit": 0}
             index = await chip.read("ERROR_INDEX")
             assert index == await chip.read("HEAD")
-            place = [job.index for job in jobs].index(index)
-            for job in jobs[:place]:
+            position = [job.index for job in jobs].index(index)
+            for job in jobs[:position]:
                 job.apply(chip.want)
-            chip.accept(jobs[place])
+            chip.accept(jobs[position])
             chip.compare()
-            left = jobs[place + 1 :]
+            remaining = jobs[position + 1 :]
             await chip.interrupt()
             await chip.resume()
         await chip.settle()
-        for job in left:
+        for job in remaining:
             job.apply(chip.want)
         chip.compare()
         await chip.check_counters()
@@ -254,8 +254,8 @@ async def aborts_at_any_time_leave_the_rest_right(dut, timing):
 @each_test
 @cocotb.parametrize(timing=["prompt", "late", "stalled"])
 @cocotb.parametrize(kind=["soft", "hard"])
-async def resets_at_any_time_forget_all(dut, timing, kind):
-    """Whatever was running, after a reset all registers are as at first, only C's have changed, and new jobs run."""
+async def resets_at_any_time_clear_all_state(dut, timing, kind):
+    """After a reset at any time all registers have their reset values, only C has changed, and new jobs run."""
     chip, author = await begin(dut, timing)
     for _ in range(setup.effort(1, 2, 4)):
         jobs = await under_way(chip, author)

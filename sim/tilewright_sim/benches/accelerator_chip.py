@@ -1,4 +1,4 @@
-"""The accelerator on its testbench: the memory behind it, the host in front, and the memory as it should be."""
+"""The testbench of the accelerator: its memory, its host, and the expected contents of the memory."""
 
 import logging
 import random
@@ -18,7 +18,7 @@ from . import setup
 from .jobs import Job, Space
 
 HANG_CYCLES = 3000
-"""So many without a word on the bus are too many."""
+"""Cycles without a word on the bus after which the accelerator is considered to hang."""
 _REGISTERS = {register.name: register for register in REGISTERS}
 
 
@@ -32,16 +32,13 @@ TIMINGS = {
 
 
 def pause(channel, chance: random.Random, stall: float) -> None:
-    """Let a channel pause in so many cycles."""
+    """Make a channel pause with a probability of ``stall`` in each cycle."""
     channel.set_pause_generator(iter(lambda: chance.random() < stall, None) if stall else None)
     channel.pause = False
 
 
 class Chip:
-    """The design, the memory, the host's port, and the memory as it should be: ``want``.
-
-    ``free`` are the bytes that may be anything.
-    """
+    """The design, its memory, and its host; ``want`` holds the expected contents of the memory."""
 
     def __init__(self, dut, config: AcceleratorConfig, space: Space, seed: int):
         self.dut, self.config, self.space = dut, config, space
@@ -49,14 +46,13 @@ class Chip:
         logging.getLogger(f"cocotb.{dut._name}").setLevel(logging.WARNING)
 
     async def start(self, timing: Timing) -> None:
-        """Start the clock, and reset."""
+        """Start the clock and reset the design."""
         dut = self.dut
         Clock(dut.clk, PERIOD_NS, unit="ns").start(start_high=False)
         dut.rst.value = 1
         self.lite = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.clk, dut.rst)
         self.memory = AxiMemory(dut, self.config, timing, self.chance, self.space.size, whole_bursts=True)
         self.want = bytearray(self.memory.contents)
-        self.free: set[int] = set()
         self.ring_log2 = 3
         await cycles(dut, 3)
         dut.rst.value = 0
@@ -65,7 +61,7 @@ class Chip:
         self.set_timing(timing)
 
     async def _serve(self) -> None:
-        """The memory at every rising edge."""
+        """Step the memory at every rising edge."""
         while True:
             await RisingEdge(self.dut.clk)
             if self.dut.rst.value == 1:
@@ -74,14 +70,14 @@ class Chip:
                 self.memory.step()
 
     def set_timing(self, timing: Timing) -> None:
-        """Change all pauses and latencies."""
+        """Set all pauses and latencies."""
         self.memory.timing = timing
         write, read = self.lite.write_if, self.lite.read_if
         for channel in (write.aw_channel, write.w_channel, write.b_channel, read.ar_channel, read.r_channel):
             pause(channel, self.chance, timing.port_stall)
 
     async def hard_reset(self) -> None:
-        """Reset for one cycle, once all channels have taken what the last edge moved."""
+        """Reset for one cycle, after all channels have handled the transfers of the last edge."""
         await Timer(PERIOD_NS // 2, "ns")
         self.dut.rst.value = 1
         await RisingEdge(self.dut.clk)
@@ -104,11 +100,11 @@ class Chip:
         return (await self.lite.write(_REGISTERS[name].offset, value.to_bytes(4, "little"))).resp
 
     async def set(self, name: str, *fields: str) -> None:
-        """Write ones to these fields of a register, zeros to the others."""
+        """Write ones to the named fields of a register and zeros to the others."""
         assert await self.write(name, bits(name, *fields)) == AxiResp.OKAY
 
     async def set_up(self, ring_log2: int = 3) -> None:
-        """Give the hardware its ring, and let it run."""
+        """Configure the ring and enable the accelerator."""
         self.ring_log2 = ring_log2
         setup.cover(ring=f"{1 << ring_log2} descriptors")
         await self.write("RING_BASE_LO", self.space.ring)
@@ -118,7 +114,7 @@ class Chip:
         await self.set("CONTROL", "enable")
 
     def entry(self, index: int) -> int:
-        """The address of a descriptor in the ring."""
+        """Return the address of a descriptor in the ring."""
         return self.space.ring + index % (1 << self.ring_log2) * DESCRIPTOR_BYTES
 
     def put(self, address: int, data: bytes) -> None:
@@ -127,7 +123,7 @@ class Chip:
         self.want[address : address + len(data)] = data
 
     async def submit(self, jobs: list[Job]) -> None:
-        """Put descriptors into the ring; there must be room."""
+        """Write descriptors to the ring, which must have room for them."""
         tail = await self.read("TAIL")
         for number, job in enumerate(jobs):
             self.put(self.entry(tail + number), job.descriptor.pack())
@@ -135,7 +131,7 @@ class Chip:
         await self.write("TAIL", (tail + len(jobs)) & 0xFFFF)
 
     async def submit_direct(self, job: Job) -> None:
-        """Write a descriptor to the registers: word 0 first, the last one last, the others in any order."""
+        """Write a descriptor to the registers: word 0 first, the last word last, the others in any order."""
         while not (await self.fields("STATUS"))["direct_ready"]:
             await cycles(self.dut, self.chance.randrange(1, 20))
         job.index = await self.read("TAIL")
@@ -146,7 +142,7 @@ class Chip:
             assert await self.write(f"DESCRIPTOR_{number}", word) == AxiResp.OKAY
 
     async def feed(self, jobs: list[Job]) -> None:
-        """Submit more jobs than the ring may hold, some at a time."""
+        """Submit jobs in batches; there may be more of them than the ring can hold."""
         sent = 0
         while sent < len(jobs):
             room = (1 << self.ring_log2) - ((await self.read("TAIL") - await self.read("HEAD")) & 0xFFFF)
@@ -168,10 +164,12 @@ class Chip:
             if moved != (now := self.memory.read_words + self.memory.written_words):
                 moved, since = now, cycle()
             await cycles(self.dut, 4)
-        raise AssertionError(f"it hangs; engines: {await self.fields('ENGINES')}, head {await self.read('HEAD')}")
+        raise AssertionError(
+            f"the accelerator hangs; engines: {await self.fields('ENGINES')}, head {await self.read('HEAD')}"
+        )
 
     async def finish(self, jobs: list[Job]) -> None:
-        """Wait for the last of these; then compare the memory, and see that the counters close."""
+        """Wait for the last job; then compare the memory and check the counters."""
         while True:
             status = await self.interrupt()
             assert not status["error"], f"failed: {await self.fields('ERROR')}"
@@ -186,7 +184,7 @@ class Chip:
         assert status == {"busy": 0, "failed": 0, "stopping": 0, "direct_ready": 1}, status
 
     async def resume(self) -> None:
-        """Nothing has run since the failure; go on."""
+        """Check that nothing has run since the failure, then resume."""
         before = bytes(self.memory.contents)
         await cycles(self.dut, 40)
         assert self.memory.contents == before
@@ -198,20 +196,20 @@ class Chip:
             status = await self.fields("STATUS")
             if not status["stopping"]:
                 return status
-        raise AssertionError("it does not stop")
+        raise AssertionError("the accelerator does not stop")
 
     async def settle(self) -> None:
-        """Wait until nothing runs any more, and clear the interrupts."""
+        """Wait until the accelerator is idle, and clear the interrupts."""
         for _ in range(20_000 if self.config.compact else 2000):
             if not (await self.fields("STATUS"))["busy"]:
                 break
             await cycles(self.dut, 20)
         else:
-            raise AssertionError(f"it hangs; engines: {await self.fields('ENGINES')}")
+            raise AssertionError(f"the accelerator hangs; engines: {await self.fields('ENGINES')}")
         await self.set("IRQ_STATUS", "done", "error", "empty")
 
     async def check_counters(self) -> dict[str, int]:
-        """The causes of each engine add up to all the cycles; the words are those of the bus."""
+        """Check that the causes of each engine add up to all cycles; return the counters."""
         if self.config.compact:
             assert (await self.lite.read(_REGISTERS["COUNT_READ_WORDS"].offset, 4)).resp == AxiResp.SLVERR
             return {"cycles": await self.read("COUNT_CYCLES")}
@@ -222,20 +220,20 @@ class Chip:
         return counts
 
     def compare(self) -> None:
-        """Every byte of the memory is as it should be."""
+        """Compare every byte of the memory with its expected value."""
         got, want = (np.frombuffer(bytes(part), np.uint8) for part in (self.memory.contents, self.want))
-        wrong = [place for place in np.flatnonzero(got != want).tolist() if place not in self.free]
+        wrong = np.flatnonzero(got != want).tolist()
         if wrong:
-            first = ", ".join(f"{place:#x}: {got[place]:02x} is not {want[place]:02x}" for place in wrong[:6])
+            first = ", ".join(f"{address:#x}: {got[address]:02x} is not {want[address]:02x}" for address in wrong[:6])
             raise AssertionError(f"{len(wrong)} bytes are wrong: {first}")
 
     def accept(self, job: Job) -> None:
-        """Take the job's C as it is."""
-        for place in job.places():
-            self.want[place] = self.memory.contents[place]
+        """Expect the current contents of the job's C."""
+        for address in job.result_addresses():
+            self.want[address] = self.memory.contents[address]
 
 
 def bits(register: str, *names: str) -> int:
-    """Ones in the fields of a register."""
-    places = {field.name: field.low for field in _REGISTERS[register].fields}
-    return sum(1 << places[name] for name in names)
+    """Return a register value with ones in the named fields."""
+    lowest = {field.name: field.low for field in _REGISTERS[register].fields}
+    return sum(1 << lowest[name] for name in names)

@@ -1,4 +1,4 @@
-"""`DmaReader` through its ports, on a memory that checks every rule of the bus."""
+"""Bench of `DmaReader` with a memory that checks every rule of the bus."""
 
 import random
 
@@ -16,8 +16,8 @@ CONFIG = setup.load(DmaConfig)
 
 @cocotb.test(timeout_time=20, timeout_unit="ms")
 @cocotb.parametrize(timing=list(TIMINGS))
-async def reads_what_was_asked(dut, timing):
-    """Random requests under random pauses give the model's words, in order, and the counters add up."""
+async def reads_match_the_model(dut, timing):
+    """Random requests with random pauses give the model's words in order, and the counters add up."""
     traffic = ReadTraffic(dut, CONFIG, TIMINGS[timing], seed=random.getrandbits(32))
     await traffic.start()
     await traffic.clear_counters()
@@ -29,26 +29,26 @@ async def reads_what_was_asked(dut, timing):
 
 @cocotb.test(timeout_time=20, timeout_unit="ms")
 @cocotb.parametrize(timing=["prompt", "uneven"])
-async def reports_faults_and_bus_errors_and_goes_on(dut, timing):
-    """Empty, misaligned and wrapping requests, SLVERR and DECERR: each request ends as the model says."""
+async def reports_faults_and_bus_errors_and_continues(dut, timing):
+    """Empty, misaligned and wrapping requests, SLVERR and DECERR: each request ends with the status of the model."""
     await meet_faults(ReadTraffic(dut, CONFIG, TIMINGS[timing], seed=random.getrandbits(32), failing=True), check)
 
 
 @cocotb.test(timeout_time=20, timeout_unit="ms")
 @cocotb.parametrize(timing=["prompt", "late", "uneven"])
 async def recovers_from_aborts(dut, timing):
-    """An abort at a random cycle ends what was accepted before it, and touches nothing that is accepted after it."""
+    """An abort in a random cycle ends the requests accepted before it, and does not affect those accepted after it."""
     await meet_aborts(ReadTraffic(dut, CONFIG, TIMINGS[timing], seed=random.getrandbits(32), failing=True), check)
 
 
 @cocotb.test(timeout_time=20, timeout_unit="ms")
-async def starts_anew_after_a_reset(dut):
-    """A reset at a random cycle, with bursts and words under way, leaves nothing behind."""
+async def restarts_after_a_reset(dut):
+    """A reset in a random cycle, with bursts and words in flight, clears all state."""
     await meet_resets(ReadTraffic(dut, CONFIG, TIMINGS["uneven"], seed=random.getrandbits(32)), check)
 
 
 def check(traffic, asked, cut=0):
-    """Compare words, statuses and bursts with the model's; the first ``cut`` requests met an abort."""
+    """Compare words, statuses and bursts with the model's; the first ``cut`` requests were accepted before an abort."""
     first = len(traffic.asked) - len(asked)
     words, addresses = traffic.marks.get(first + cut, (len(traffic.words), len(traffic.memory.reads)))
     model = [expected_read(request, CONFIG, traffic.memory.contents, traffic.failing) for request in asked]
@@ -58,32 +58,32 @@ def check(traffic, asked, cut=0):
     assert [status[:2] for status in statuses] == [(moved.cause, moved.address) for moved in model]
     for moved, (_, _, taken) in zip(model, statuses, strict=True):
         words += len(moved.words)
-        assert taken >= words, "a status came before the last word was taken"
+        assert taken >= words, "a status came before the last word was accepted"
     parts = []
     for moved in model:
         wanted = bus_addresses(moved)
-        # After a failure, no more than what was in hand.
+        # After a failure, only the bursts already accepted may follow.
         most = min(len(wanted), moved.alive + CONFIG.outstanding + 1) if moved.alive else 0
         parts.append((wanted, moved.alive, most if moved.cause else len(wanted)))
-    assert consumed(traffic.memory.reads[addresses:], parts), "bursts are missing, or nobody asked for them"
+    assert consumed(traffic.memory.reads[addresses:], parts), "bursts are missing or were not requested"
 
 
 def check_aborted(words, addresses, statuses, model):
-    """Of requests that met an abort, the first ones are done, one is cut short, and nothing moves for the others."""
+    """Check aborted requests: the first ones are complete, one is cut short, and the others move nothing."""
     parts, bursts = [], []
     ended = False
     for (cause, *_), moved in zip(statuses, model, strict=True):
         assert cause in (moved.cause, ABORTED)
-        assert not (ended and cause == 0), "a request is done after one that was aborted"
+        assert not (ended and cause == 0), "a request completed after an aborted one"
         count = len(moved.words)
         parts.append((moved.words, count if cause == 0 else 0, 0 if ended else count - (cause == ABORTED)))
         wanted = bus_addresses(moved)
         bursts.append((wanted, len(wanted) if cause == 0 else 0, len(wanted)))
         ended |= cause == ABORTED
-    assert consumed(words, parts), "words are not a beginning of those asked for"
-    assert consumed(addresses, bursts), "bursts are missing, or nobody asked for them"
+    assert consumed(words, parts), "the words are not the first of the words requested"
+    assert consumed(addresses, bursts), "bursts are missing or were not requested"
 
 
 def bus_addresses(moved):
-    """The addresses of a request's bursts on the bus, up to the end of the address space."""
+    """Return the bus addresses of a request's bursts, up to the end of the address space."""
     return [a // CONFIG.word_bytes * CONFIG.word_bytes for a, *_ in moved.bursts if a < 1 << CONFIG.addr_bits]

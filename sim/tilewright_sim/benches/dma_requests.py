@@ -1,4 +1,4 @@
-"""Requests for the benches of the DMA engines, and what they should do."""
+"""Requests for the benches of the DMA engines, and their expected results."""
 
 from dataclasses import dataclass, field
 
@@ -10,33 +10,33 @@ from . import setup
 CAUSES = {"NONE": 0, "MISALIGNED": 1, "SLVERR": 2, "DECERR": 3, "WRAPPED": 4, "EMPTY": 6, "ABORTED": 7}
 ABORTED = CAUSES["ABORTED"]
 _ERRORS = ((0x2800, 0x2840, 2), (0x5FC0, 0x6000, 3), (0x9000, 0x9040, 2))
-"""Ranges of addresses, and the response to whatever touches them."""
+"""Start, end (exclusive) and response of each range of addresses with errors."""
 
 
 @dataclass(frozen=True)
 class Moved:
-    """What a request should do: its bursts, the words or bytes of each, its cause, and the address it reports."""
+    """Expected result of a request: its bursts and words, and the cause and the address that it reports."""
 
     bursts: list = field(repr=False)
     words: list = field(repr=False)
     cause: int
     address: int
     alive: int
-    """Bursts up to the one that fails, with it if it goes to the bus."""
+    """Number of bursts before the failing one, plus 1 if that one reaches the bus."""
 
 
 def memory_size(config):
-    """Bytes of the memory that the bench has behind the engine."""
+    """Return the size in bytes of the memory of the bench."""
     return 1 << min(16, config.addr_bits)
 
 
 def errors(config):
-    """The ranges of addresses, with their responses, that are in the memory."""
+    """Return the ranges of addresses with errors that lie within the memory."""
     return tuple(error for error in _ERRORS if error[1] <= memory_size(config))
 
 
 def random_request(chance, config, *, faulty=False, where=None):
-    """A request with sizes spread over magnitudes, often at an edge of a 4 KiB block, sometimes faulty."""
+    """Return a request with sizes of all magnitudes, often at an edge of a 4 KiB block, sometimes faulty."""
     word = config.word_bytes
     grain = 1 if config.unaligned else word
     span = config.burst_words * word
@@ -47,7 +47,7 @@ def random_request(chance, config, *, faulty=False, where=None):
     base = 0x1000 * chance.randrange(min(14, memory_size(config) // 0x1000 - 2)) if where is None else where
     address = max(0, base + (chance.randrange(-16, 16) if chance.random() < 0.7 else 64) * grain)
     if chance.random() < 0.2:
-        address = base + (-length) % 0x1000 // grain * grain  # ends at an edge, or just before
+        address = base + (-length) % 0x1000 // grain * grain  # ends at an edge or just before it
     stride = chance.choice([0, 1, chance.randrange(1024 // grain), 1024 // grain]) * grain
     request = _possible(config, Request(address, length, rows, stride))
     if faulty and chance.random() < 0.4:
@@ -56,7 +56,7 @@ def random_request(chance, config, *, faulty=False, where=None):
 
 
 def _possible(config, request):
-    """The request as far as the widths of the fields and the address space go."""
+    """Return the request, reduced to the widths of its fields and to the address space."""
     grain, end = 1 if config.unaligned else config.word_bytes, 1 << config.addr_bits
     rows, length, stride = (
         min(value, (1 << bits) - 1) // part * part
@@ -73,7 +73,7 @@ def _possible(config, request):
 
 
 def faults(chance, config, request):
-    """What is wrong in one way each, as far as the configuration can be given it."""
+    """Return variants of a request with one fault each, of the kinds that the configuration can express."""
     word, unaligned, end = config.word_bytes, config.unaligned, 1 << config.addr_bits
     address, length, rows, stride = request.address, request.bytes, request.rows, request.stride
     top = end - chance.randrange(1, 12) * (word // 2 if unaligned else word)
@@ -90,7 +90,7 @@ def faults(chance, config, request):
 
 
 def one_of_each(config):
-    """A request for each way of failing that there is, and the causes of all of them."""
+    """Return a request for each possible kind of failure, and the set of their causes."""
     word, end, length = config.word_bytes, 1 << config.addr_bits, (1 << config.length_bits) - 1
     found = [Request(0, 0), *(Request(low, 1) for low, _, _ in errors(config))]
     causes = {CAUSES["EMPTY"], *(answer for _, _, answer in errors(config))}
@@ -102,19 +102,19 @@ def one_of_each(config):
 
 
 def response(config, address, size, failing):
-    """The response to ``size`` bytes at ``address`` where the memory is ``failing``."""
-    place = address % memory_size(config)
-    return next((r for low, high, r in errors(config) if failing and low < place + size and place < high), 0)
+    """Return the response to an access of ``size`` bytes; only a ``failing`` memory has errors."""
+    start = address % memory_size(config)
+    return next((r for low, high, r in errors(config) if failing and low < start + size and start < high), 0)
 
 
 def expected_read(request, config, contents, failing):
-    """What the reader makes of a request; in a ``failing`` memory ranges of addresses answer with errors."""
+    """Return the expected result of a read request; only a ``failing`` memory has errors."""
     word, end = config.word_bytes, 1 << config.addr_bits
     cause = dma_model.failure(request, word_bytes=word, addr_bits=config.addr_bits, unaligned=config.unaligned)
     if cause == "EMPTY":
         return Moved([], [], CAUSES[cause], request.address, 0)
     bursts = list(dma_model.bursts(request, word_bytes=word, burst_words=config.burst_words))
-    failed, place = (CAUSES[cause], request.address) if cause == "MISALIGNED" else (0, bursts[-1][0] // word * word)
+    failed, reported = (CAUSES[cause], request.address) if cause == "MISALIGNED" else (0, bursts[-1][0] // word * word)
     alive, data, words = (0 if failed else None), bytearray(), []
     for number, (address, size, row_last) in enumerate(bursts):
         for byte in range(address, address + size):
@@ -122,7 +122,7 @@ def expected_read(request, config, contents, failing):
             if not failed:
                 failed = CAUSES["WRAPPED"] if start >= end else response(config, start, word, failing)
                 if failed:
-                    place = address % end if start >= end else address // word * word
+                    reported = address % end if start >= end else address // word * word
                     alive = number + (start < end)
             data.append(0 if failed else contents[byte % len(contents)])
         if row_last:
@@ -130,13 +130,13 @@ def expected_read(request, config, contents, failing):
             words += [(int.from_bytes(part, "little"), n == len(row) - 1, False) for n, part in enumerate(row)]
             data.clear()
     words[-1] = (*words[-1][:2], True)
-    return Moved(bursts, words, failed, place, len(bursts) if alive is None else alive)
+    return Moved(bursts, words, failed, reported, len(bursts) if alive is None else alive)
 
 
 def expected_write(request, config, words, failing):
-    """What the writer makes of a request and of the stream's words that belong to it.
+    """Return the expected result of a write request with the words of the stream that belong to it.
 
-    Its ``bursts`` are of an address, and the address and value of each byte.
+    Each of its ``bursts`` has an address, and the address and value of each byte.
     """
     word, end = config.word_bytes, 1 << config.addr_bits
     cause = dma_model.failure(request, word_bytes=word, addr_bits=config.addr_bits, unaligned=config.unaligned)
@@ -157,7 +157,7 @@ def expected_write(request, config, words, failing):
 
 
 def consumed(log, parts):
-    """Whether ``log`` is, for each part, a beginning of it whose length lies between the part's two bounds."""
+    """Return whether ``log`` consists of the first entries of each part, as many as the part's two bounds allow."""
     positions = {0}
     for wanted, least, most in parts:
         reached = set()

@@ -1,7 +1,7 @@
-"""What happens to both DMA engines: requests that fail, aborts, and resets at random cycles.
+"""Scenarios for both DMA engines: failing requests, aborts, and resets in random cycles.
 
-Each scenario takes the traffic, which has not begun, and ``check``, which compares it with the model: it is called with
-the traffic, the requests to look at, and how many of them met an abort.
+Each scenario takes traffic that has not been started, and a function ``check`` that compares it with the model. The
+arguments of ``check`` are the traffic, the requests to check, and the number of them accepted before an abort.
 """
 
 from cocotb.triggers import ClockCycles
@@ -14,15 +14,17 @@ __all__ = ["REQUESTS", "meet_aborts", "meet_faults", "meet_resets"]
 REQUESTS = setup.effort(20, 60, 240)
 ABORTS = setup.effort(6, 16, 60)
 RESETS = setup.effort(4, 12, 40)
-PLACES = [None, None, 0x2800, 0x5FC0, 0x9000]
+ADDRESSES = [None, None, 0x2800, 0x5FC0, 0x9000]
 
 
 async def meet_faults(traffic, check):
-    """Random requests, and one for each cause that the configuration has, in any order."""
+    """Random requests and one request for each cause that the configuration supports, in random order."""
     await traffic.start()
     chance = traffic.chance
     failing, causes = one_of_each(traffic.config)
-    asked = [random_request(chance, traffic.config, faulty=True, where=chance.choice(PLACES)) for _ in range(REQUESTS)]
+    asked = [
+        random_request(chance, traffic.config, faulty=True, where=chance.choice(ADDRESSES)) for _ in range(REQUESTS)
+    ]
     asked += failing
     chance.shuffle(asked)
     traffic.asked += asked
@@ -32,7 +34,7 @@ async def meet_faults(traffic, check):
 
 
 async def meet_aborts(traffic, check):
-    """A few requests again and again, each time with an abort of a few cycles at a random one."""
+    """Several rounds of a few requests, each with an abort of a few cycles at a random time."""
     chance, dut = traffic.chance, traffic.dut
     await traffic.start()
     for _ in range(ABORTS):
@@ -41,7 +43,7 @@ async def meet_aborts(traffic, check):
         traffic.asked += [random_request(chance, traffic.config, faulty=True) for _ in range(5)]
         await ClockCycles(dut.clk, 2 + int(2 ** (chance.random() * 7)))
         dut.abort.value = 1
-        # No request is accepted from the next edge on; what the traffic sees before that is settled then.
+        # No request is accepted from the next edge on; wait until the traffic has counted those before it.
         await ClockCycles(dut.clk, 1)
         while not int(dut.abort.value):
             await ClockCycles(dut.clk, 1)
@@ -50,12 +52,12 @@ async def meet_aborts(traffic, check):
         dut.abort.value = 0
         await traffic.all_done(len(traffic.asked) - first)
         if not cut:
-            traffic.skip_what_an_abort_dropped()
+            traffic.skip_dropped_words()
         check(traffic, traffic.asked[first:], cut)
 
 
 async def meet_resets(traffic, check):
-    """A reset of a few cycles at a random one, with bursts and words under way, and then new requests."""
+    """Several resets of a few cycles at a random time, with bursts and words in flight, and new requests after each."""
     chance, dut = traffic.chance, traffic.dut
     await traffic.start()
     for _ in range(RESETS):

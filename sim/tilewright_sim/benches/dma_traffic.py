@@ -22,9 +22,9 @@ TIMINGS = {
 
 
 class Traffic:
-    """One process for all ports but the clock: it acts at every rising edge, and checks every rule it can see.
+    """One process for all ports except the clock: it acts at every rising edge and checks the rules of every port.
 
-    ``asked`` is the list of requests to offer; more can be appended. Events are noted in lists.
+    ``asked`` is the list of requests to offer; a test may append more. Events are recorded in lists.
     """
 
     INPUTS: tuple[str, ...] = ()
@@ -41,11 +41,11 @@ class Traffic:
         self.reset = False
         self.held = AxiRules(config.word_bytes)
         self.driven = {}
-        self.marks = {}  # how much of each kind had moved when a request was accepted
+        self.marks = {}  # words and bursts transferred before each request was accepted
         self.forget()
 
     async def start(self):
-        """Reset the engine, and begin."""
+        """Reset the engine and start the traffic."""
         dut = self.dut
         Clock(dut.clk, PERIOD_NS, unit="ns").start(start_high=False)
         for name in ("request_valid", "abort", "clear_counters", "status_ready", *self.INPUTS):
@@ -58,24 +58,24 @@ class Traffic:
         self.task = cocotb.start_soon(self.run())
 
     def progress(self):
-        """What a status is noted with: words that were taken, or bursts that were answered."""
+        """Return the number to record with a status: words accepted, or bursts answered."""
         raise NotImplementedError
 
     def moved(self):
-        """Words and bursts so far."""
+        """Return the numbers of words and bursts so far."""
         raise NotImplementedError
 
     def begin_round(self):
-        """Forget the events so far."""
+        """Clear the recorded events."""
         self.statuses.clear()
         self.memory.reads.clear()
         self.memory.writes.clear()
 
-    def skip_what_an_abort_dropped(self):
-        """No request was accepted before the last abort: the next one begins behind the words that it dropped."""
+    def skip_dropped_words(self):
+        """Start the next request after the words that an abort dropped, if no request was accepted before it."""
 
     def stream(self, aborting):
-        """Act on the stream."""
+        """Check and drive the stream in one cycle."""
         raise NotImplementedError
 
     async def run(self):
@@ -93,7 +93,7 @@ class Traffic:
             self.cycles += 1
 
     def forget(self):
-        """What a reset makes of the bus and of the streams."""
+        """Reset the state of the bus and of the streams."""
         self.held.forget()
         self.memory.forget()
         self.accepted = len(self.asked)
@@ -110,11 +110,11 @@ class Traffic:
             self.driven[name] = value
 
     def now(self, name):
-        """What the bench drives on an input in the cycle that ends."""
+        """Return the value that the bench drives on an input in the cycle that ends."""
         return self.driven.get(name, 0)
 
     def go(self):
-        """Whether a port pauses in this cycle."""
+        """Return False if a port pauses in this cycle."""
         return not self.timing.port_stall or self.chance.random() >= self.timing.port_stall
 
     def cycle(self):
@@ -148,7 +148,7 @@ class Traffic:
                 self.task.result()
 
     async def all_done(self, count):
-        """Wait for ``count`` statuses, then check that the engine is idle, and its counters."""
+        """Wait for ``count`` statuses, then check that the engine is idle and sends no more."""
         await self.wait(lambda: len(self.statuses) >= count)
         for _ in range(3):
             await RisingEdge(self.dut.clk)
@@ -160,7 +160,7 @@ class Traffic:
         assert not self.memory.in_flight, "idle with bursts in flight"
 
     async def clear_counters(self):
-        """Set the counters to zero, and the bench's own too."""
+        """Clear the counters of the engine and of the bench."""
         self.dut.clear_counters.value = 1
         await RisingEdge(self.dut.clk)
         self.dut.clear_counters.value = 0
@@ -169,7 +169,7 @@ class Traffic:
         self.counted_from = [self.get(f"counter_{name}") for name in COUNTERS]
 
     def check_counters(self):
-        """Every cycle since `clear_counters` has one cause; beats and bursts are those of the bus."""
+        """Check that each cycle since `clear_counters` has one cause, and that beats and bursts match the bus."""
         modulo = 1 << self.config.counter_bits
         now = [self.get(f"counter_{name}") for name in COUNTERS]
         beats, bursts, *others = (a - b for a, b in zip(now, self.counted_from, strict=True))
@@ -182,7 +182,7 @@ COUNTERS = ("beats", "bursts", "waiting_memory", "waiting_stream", "idle")
 
 
 class ReadTraffic(Traffic):
-    """A memory and a consumer for the reader; ``words`` are those taken."""
+    """A memory and a consumer for the reader; ``words`` are the words accepted."""
 
     INPUTS = ("m_axis_tready",)
     OUTPUTS = ("m_axi_arvalid", "m_axis_tvalid")
@@ -202,7 +202,7 @@ class ReadTraffic(Traffic):
         return len(self.words), len(self.memory.reads)
 
     def stream(self, aborting):
-        assert self.get("m_axi_rready"), "the read channel is blocked"
+        assert self.get("m_axi_rready"), "the read data channel is stalled"
         taken = None
         if valid := self.get("m_axis_tvalid"):
             taken = (self.get("m_axis_tdata"), bool(self.get("m_axis_tuser")), bool(self.get("m_axis_tlast")))
@@ -212,7 +212,7 @@ class ReadTraffic(Traffic):
 
 
 class WriteTraffic(Traffic):
-    """A memory and an endless producer for the writer; ``words`` are those it gave."""
+    """A memory and an endless producer for the writer; ``words`` are the words sent."""
 
     INPUTS = ("s_axis_tvalid",)
     OUTPUTS = ("m_axi_awvalid", "m_axi_wvalid")
@@ -220,14 +220,14 @@ class WriteTraffic(Traffic):
     def forget(self):
         super().forget()
         self.words = []
-        self.next_word = self.words_lost = 0  # the first word of the next request; those lost by the last abort
+        self.next_word = self.words_lost = 0  # index of the next request's first word; words sent before the last abort
         self.answered_before = 0
 
     def begin_round(self):
         super().begin_round()
         self.answered_before = self.memory.answered
 
-    def skip_what_an_abort_dropped(self):
+    def skip_dropped_words(self):
         self.next_word = max(self.next_word, self.words_lost)
 
     def progress(self):

@@ -1,4 +1,4 @@
-"""The SDRAM controller through its ports: an AXI manager in front, and a chip behind that checks every rule."""
+"""Bench of the SDRAM controller, between an AXI manager and a chip model that checks every rule."""
 
 import random
 from collections import deque
@@ -18,13 +18,13 @@ from .sdram_manager import Manager, Transfer, random_transfers, write
 CONFIG = setup.load(SdramConfig)
 TRANSFERS = setup.effort(12, 40, 200)
 NOT_ALWAYS = ("ba", "a", "dq_o")
-"""Pins that mean nothing, and may be X, in most clocks."""
+"""Pins that are unused, and may be X, in most clock cycles."""
 
 each_test = cocotb.test(timeout_time=100, timeout_unit="ms")
 
 
 class Bench:
-    """The controller, from a reset on, with a chip that has just been powered up."""
+    """The controller after a reset, and a chip that has just been powered up."""
 
     def __init__(self, dut):
         self.dut, self.chance = dut, random.Random(random.getrandbits(32))
@@ -34,13 +34,13 @@ class Bench:
         )
 
     async def start(self):
-        """Reset the controller, and let the chip run."""
+        """Reset the controller and start the chip."""
         Clock(self.dut.clk, PERIOD_NS, unit="ns").start(start_high=False)
         await self.reset()
         cocotb.start_soon(self._serve())
 
     async def reset(self):
-        """Reset for one cycle, with nothing on offer."""
+        """Reset for one cycle, with all inputs of the port 0."""
         for name in Manager.INPUTS:
             getattr(self.dut, f"s_axi_{name}").value = 0
         self.dut.rst.value = 1
@@ -48,7 +48,7 @@ class Bench:
         self.dut.rst.value = 0
 
     async def run(self, transfers, *, limit=None, **options):
-        """Do the transfers, or stop after ``limit`` cycles; compare the chip with what was written."""
+        """Perform the transfers and check the contents of the chip, or stop after ``limit`` cycles."""
         manager = Manager(CONFIG, self.chip, transfers, seed=self.chance.getrandbits(32), **options)
         driven = dict.fromkeys(Manager.INPUTS, 0)
         while not manager.ended:
@@ -56,7 +56,7 @@ class Bench:
             seen = {name: self._get(name) for name in Manager.READIES}
             for channel, names in Manager.PAYLOADS.items():
                 seen[f"{channel}valid"] = valid = self._get(f"{channel}valid")
-                # Data of an error response mean nothing.
+                # Data of an error response are undefined.
                 error = valid and self._get(f"{channel}resp")
                 seen |= {name: 0 if name == "rdata" and error else self._get(name) for name in names if valid}
             for name, value in manager.step(seen).items():
@@ -71,7 +71,7 @@ class Bench:
         return int(getattr(self.dut, f"s_axi_{name}").value)
 
     async def _serve(self):
-        """The chip at every clock edge out of reset; what it drives arrives ``capture_cycles`` later."""
+        """Step the chip at every clock edge out of reset; its data arrive ``capture_cycles`` later."""
         pins = {name: getattr(self.dut, f"sdram_{name}") for name in self.chip.PINS}
         on_the_way = deque([0] * CONFIG.capture_cycles)
         while True:
@@ -90,10 +90,10 @@ class Bench:
 @each_test
 @cocotb.parametrize(stall=[0, 30, 70])
 async def moves_every_byte_and_keeps_every_rule(dut, stall):
-    """Bursts of all lengths and some that are refused, in both directions: every byte, response and rule is right."""
+    """Bursts of all lengths in both directions, some of them invalid: all bytes and responses are correct."""
     bench = Bench(dut)
     await bench.start()
-    transfers = random_transfers(CONFIG, TRANSFERS, bench.chance.getrandbits(32), strange=0.15)
+    transfers = random_transfers(CONFIG, TRANSFERS, bench.chance.getrandbits(32), invalid=0.15)
     await bench.run(transfers, stall=stall / 100)
     assert bench.chip.counts["SET MODE"] == 1
 
@@ -101,7 +101,7 @@ async def moves_every_byte_and_keeps_every_rule(dut, stall):
 @each_test
 @cocotb.parametrize(silent=["w", "r"])
 async def neither_direction_waits_for_the_other(dut, silent):
-    """With writes whose data never come, or reads that nobody takes, the other direction goes on."""
+    """If write data never arrive, or read data are never accepted, the other direction continues."""
     bench = Bench(dut)
     await bench.start()
     beats = min(64, 4096 // CONFIG.word_bytes)
@@ -118,7 +118,7 @@ async def neither_direction_waits_for_the_other(dut, silent):
 
 @each_test
 async def a_burst_past_4_kib_stays_within(dut):
-    """Addresses of an INCR burst that AXI forbids go round within 4 KiB, and the neighbours keep their bytes."""
+    """An INCR burst that passes 4 KiB, which AXI forbids, wraps within the 4 KiB; other bytes do not change."""
     bench = Bench(dut)
     await bench.start()
     word = CONFIG.word_bytes
@@ -130,8 +130,8 @@ async def a_burst_past_4_kib_stays_within(dut):
 
 
 @each_test
-async def starts_anew_after_a_reset(dut):
-    """A reset at any time, with bursts under way, leaves nothing behind; the chip is started again."""
+async def restarts_after_a_reset(dut):
+    """A reset at any time, with bursts in flight, clears all state; the chip is initialised again."""
     bench = Bench(dut)
     await bench.start()
     for _ in range(setup.effort(1, 2, 6)):

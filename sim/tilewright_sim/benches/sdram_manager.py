@@ -9,7 +9,7 @@ from tilewright_sim.models import AxiRules
 
 @dataclass
 class Transfer:
-    """A burst; ``stop_bytes`` is the first address beyond it."""
+    """A burst."""
 
     address: int
     beats: int
@@ -17,47 +17,47 @@ class Transfer:
     data: list = field(default_factory=list)
     strobes: list = field(default_factory=list)
     identifier: int = 0
-    size: int | None = None  # the bus's
+    size: int | None = None  # AxSIZE; None for that of whole words
     kind: int = 1
     response: int = 0
-    alone: bool = False  # asked for when everything before it in its direction, and in the other, is done
+    alone: bool = False  # issued after all earlier transfers of its direction and all of the other
 
     def span(self, word):
         start = self.address // word * word
         return start, start + self.beats * word
 
     def addresses(self, word):
-        """The addresses of all bytes; they go round within 4 KiB."""
+        """Return the addresses of all bytes; they wrap within 4 KiB."""
         start, stop = self.span(word)
         return [start // 4096 * 4096 + a % 4096 for a in range(start, stop)]
 
 
 class Manager:
-    """Do transfers, those of each direction in order; compare what is read with `memory`, as of when it was asked for.
+    """Perform the transfers of each direction in order; compare read data with `memory` at the time of the request.
 
-    A burst waits until none of the other direction that has a byte in common is unanswered. One of the channels ``w``
-    and ``r`` may be ``silent``: then nothing moves there, and the direction is not waited for. `step` is one clock
-    cycle, in any simulator.
+    A burst waits for all outstanding bursts of the other direction that overlap it. One of the channels ``w`` and ``r``
+    may be ``silent``: it transfers nothing, and the end of the transfers does not depend on its direction. `step`
+    performs one clock cycle, in any simulator.
     """
 
     INPUTS = (
         "awvalid", "awaddr", "awlen", "awid", "awsize", "awburst", "wvalid", "wdata", "wstrb", "wlast", "bready",
         "arvalid", "araddr", "arlen", "arid", "arsize", "arburst", "rready",
     )  # fmt: skip
-    """What it drives on the controller's port."""
+    """Signals that the manager drives on the controller's port."""
     READIES = ("awready", "wready", "arready")
     PAYLOADS = {"b": ("bid", "bresp"), "r": ("rid", "rresp", "rlast", "rdata")}  # noqa: RUF012  # a constant
 
-    def __init__(self, config, chip, transfers, *, stall=0.0, seed=0, most=4, after=0, silent=""):
+    def __init__(self, config, chip, transfers, *, stall=0.0, seed=0, outstanding=4, after=0, silent=""):
         self.after, self.silent = after, silent
-        self.config, self.chip, self.transfers, self.stall, self.seed, self.most = (
-            config, chip, transfers, stall, seed, most,
+        self.config, self.chip, self.transfers, self.stall, self.seed, self.outstanding = (
+            config, chip, transfers, stall, seed, outstanding,
         )  # fmt: skip
         self.word = config.word_bytes
         self.begin()
 
     def begin(self):
-        """Be as at the start: a simulation may run twice."""
+        """Restore the initial state, because a simulation may run twice."""
         self.random = random.Random(self.seed)
         self.memory = {}
         self.queues = {write: deque(t for t in self.transfers if t.write is write) for write in (False, True)}
@@ -80,16 +80,16 @@ class Manager:
 
     @property
     def ended(self):
-        """All is done, and was for some cycles."""
+        """Whether all transfers have been complete for some cycles."""
         return self.quiet >= self.after + 8
 
     def check(self):
-        """What was written is in the chip."""
+        """Check that the chip contains all bytes written."""
         for address, byte in () if self.silent else self.memory.items():
             assert self.chip.read(address, 1)[0] == byte, f"byte {address:#x}"
 
     def ask(self, transfer):
-        """The transfer's address was accepted: what must be read is known, and what is written."""
+        """Record a transfer: the beats expected from a read, or the bytes changed by a write."""
         addresses = transfer.addresses(self.word)
         self.asked[transfer.write].append(transfer)
         self.ask_cycles.append(self.cycle)
@@ -110,10 +110,10 @@ class Manager:
         if transfer.alone and (any(self.asked.values()) or self.words or self.queues[not transfer.write]):
             return False
         others = [other.span(self.word) for other in self.asked[not transfer.write]]
-        return len(self.asked[transfer.write]) < self.most and all(stop <= a or b <= start for a, b in others)
+        return len(self.asked[transfer.write]) < self.outstanding and all(stop <= a or b <= start for a, b in others)
 
     def step(self, seen):
-        """Take the controller's outputs at a clock edge, by name, and return what `INPUTS` are from then on."""
+        """Take the controller's outputs at a clock edge, by name, and return the new values of `INPUTS`."""
         self.quiet = self.quiet + 1 if self.done() else 0
         for write, prefix in ((True, "aw"), (False, "ar")):
             if self.offers[write] and seen[f"{prefix}ready"]:
@@ -139,14 +139,14 @@ class Manager:
         return values
 
     def _answered(self, identifier, response):
-        assert self.asked[True], "a response to nothing"
+        assert self.asked[True], "a response without a request"
         transfer = self.asked[True].popleft()
         assert (identifier, response) == (transfer.identifier, transfer.response)
         assert sum(len(t.data) for t in self.asked[True]) >= len(self.words), "a response before the data"
         self.answer_cycles.append(self.cycle)
 
     def _came(self, identifier, response, last, data):
-        assert self.wanted, "a beat that nobody asked for"
+        assert self.wanted, "a beat without a request"
         wanted = self.wanted.popleft()
         assert (last, response, identifier) == wanted[1:]
         assert response or data == wanted[0], f"{data:#x} was read, not {wanted[0]:#x}"
@@ -176,13 +176,13 @@ class Manager:
 
 
 def write(config, address, beats, chance=random, **more):
-    """A burst that writes random words."""
+    """Return a burst that writes random words."""
     data = [chance.getrandbits(config.data_bits) for _ in range(beats)]
     return Transfer(address, beats, True, data, [(1 << config.word_bytes) - 1] * beats, **more)
 
 
-def random_transfers(config, count, seed, *, write=None, strange=0.0):
-    """Bursts of all lengths, whose addresses are in few rows of all banks, at their ends above all."""
+def random_transfers(config, count, seed, *, write=None, invalid=0.0):
+    """Return bursts of all lengths in a few rows of all banks, mostly near the ends of the rows."""
     chance = random.Random(seed)
     word = config.word_bytes
     row_bytes = (1 << config.col_bits) * config.dq_bits // 8
@@ -203,9 +203,9 @@ def random_transfers(config, count, seed, *, write=None, strange=0.0):
             full = (1 << word) - 1
             masks = [full, full, full, 0, chance.getrandbits(word)]
             transfer.strobes = [chance.choice(masks) for _ in range(beats)]
-        if chance.random() < strange:
+        if chance.random() < invalid:
             kinds = [(True, 1, None), (False, 0, None), (False, 2, None), (False, 1, 0)]
-            # Without further address bits nothing is beyond the chip.
+            # If the chip uses all address bits, no address is beyond it.
             beyond, kind, size = chance.choice(kinds[config.addr_bits <= config.size_log2 :])
             transfer.address += beyond << config.size_log2
             transfer.kind, transfer.size, transfer.response = kind, size, 3 if beyond else 2

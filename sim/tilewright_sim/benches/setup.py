@@ -1,4 +1,4 @@
-"""What a bench learns from its environment, and how it counts what it has covered."""
+"""Settings of a bench from its environment variables, and its counts of functional coverage."""
 
 import json
 import os
@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, TypeVar
 
-import pytest  # cocotb depends on it, and takes its `skip`
+import pytest  # cocotb depends on pytest and supports its `skip`
 
 from tilewright.base import Config
 
@@ -20,28 +20,28 @@ _counts: Counter[str] = Counter()
 
 
 def load(config: type[_C]) -> _C:
-    """Return the configuration of the design that is simulated."""
+    """Return the configuration of the simulated design."""
     described = json.loads(Path(os.environ[CONFIG_FILE]).read_text(encoding="utf-8"))
     return config.from_json(json.dumps(described["config"]))
 
 
 def effort(quick: _T, default: _T, long: _T) -> _T:
-    """Return the value for the effort that was asked for."""
+    """Return the value for the selected effort."""
     return (quick, default, long)[EFFORTS.index(os.environ.get(EFFORT, "default"))]
 
 
 def longest(size: int) -> int:
-    """Return the size, or less if a smaller one was asked for."""
+    """Return the size, limited to the value of the variable `LONGEST`."""
     return min(size, int(os.environ.get(LONGEST, size)))
 
 
 def skip(reason: str) -> None:
-    """End the test that runs as one that this configuration cannot have."""
+    """Skip the running test, which does not apply to this configuration."""
     pytest.skip(reason)
 
 
 def cover(**bins: Any) -> None:
-    """Count a bin of each named group of functional coverage."""
+    """Count one bin of each named group of functional coverage."""
     _counts.update(f"{group}: {value}" for group, value in bins.items())
     if COVERAGE_FILE in os.environ:
         Path(os.environ[COVERAGE_FILE]).write_text(json.dumps(_counts, indent=1), encoding="utf-8")

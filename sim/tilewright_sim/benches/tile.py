@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""The matrix-multiply tile against the golden model, through its ports only."""
+"""Bench that compares the ports of the matrix-multiply tile with the golden model."""
 
 import itertools
 import random
@@ -19,7 +19,7 @@ from . import setup
 
 CONFIG = setup.load(TileConfig)
 ROWS, COLS = CONFIG.rows, CONFIG.cols
-# Activation words in one test; simulation time grows with the tile.
+# Activation words in one test; the time of a simulation grows with the tile.
 WORDS = setup.effort(150, 600, 2400) if ROWS * COLS <= 256 else setup.effort(60, 100, 400)
 
 each_test = cocotb.test(timeout_time=20, timeout_unit="ms")
@@ -27,17 +27,17 @@ each_test = cocotb.test(timeout_time=20, timeout_unit="ms")
 
 @cache
 def latency() -> int:
-    """Cycles from an activation word to its sums."""
+    """Return the cycles from an activation word to its sums."""
     return MatmulTile(CONFIG).latency
 
 
 @dataclass(frozen=True)
 class Job:
-    """A packet of activations, [m, rows], and its tile of weights, [n, rows] with n up to cols."""
+    """A packet of activations, [m, rows], and its weight tile, [n, rows] with n up to cols."""
 
     packet: NDArray[np.int64]
     tile: NDArray[np.int64]
-    marked: bool = True  # `tlast` ends the tile; a tile of `cols` words may do without
+    marked: bool = True  # `tlast` ends the tile; optional for a tile of `cols` words
 
     def activation_words(self) -> list[tuple[int, bool]]:
         words = packing.to_ints(packing.pack(self.packet, CONFIG.activation_bits))
@@ -65,11 +65,11 @@ class Tile:
             self.weights.send(job.weight_words())
 
     async def check(self, jobs: list[Job], limit: int) -> list[Beat]:
-        """Wait for the jobs' results; compare sums, ends of packets and latencies."""
+        """Wait for the jobs' results; compare sums, ``tlast`` and latencies."""
         words = sum(len(job.packet) for job in jobs)
         beats = await self.results.collect(words, limit)
         await cycles(self.results._dut, latency() + 3)
-        assert len(self.results.beats) == words, "there are results of no activations"
+        assert len(self.results.beats) == words, "there are more results than activation words"
 
         ahead = iter(beats)
         for number, job in enumerate(jobs):
@@ -85,7 +85,7 @@ class Tile:
 
 
 def unpack(beat: Beat, columns: int) -> list[int]:
-    """The signed sums of the first columns; AssertionError if a bit of them is X."""
+    """Return the signed sums of the first columns; raise AssertionError if one of their bits is X."""
     text, bits = str(beat.data), CONFIG.result_bits
     sums = [text[len(text) - (column + 1) * bits : len(text) - column * bits] for column in range(columns)]
     assert all(set(digits) <= {"0", "1"} for digits in sums), f"there is an X in {sums}"
@@ -93,7 +93,7 @@ def unpack(beat: Beat, columns: int) -> list[int]:
 
 
 def random_job(words: int | None = None, columns: int | None = None) -> Job:
-    """A packet of 1 to 3 * cols words, and a tile that is full half of the time."""
+    """Return a packet of 1 to 3 * cols words, and a weight tile that is full half of the time."""
     words = words or random.randint(1, setup.longest(3 * COLS))
     columns = columns or random.choice([COLS, random.randint(1, COLS)])
     return Job(
@@ -104,7 +104,7 @@ def random_job(words: int | None = None, columns: int | None = None) -> Job:
 
 
 def random_jobs() -> list[Job]:
-    """Jobs of about `WORDS` words in all, short and long packets mixed."""
+    """Return jobs with about `WORDS` words in total, short and long packets mixed."""
     jobs: list[Job] = []
     while sum(len(job.packet) for job in jobs) < WORDS:
         jobs.append(random_job(random.choice([None, None, 1, 2])))
@@ -112,14 +112,14 @@ def random_jobs() -> list[Job]:
 
 
 def busy_cycles(jobs: list[Job]) -> int:
-    """Cycles that the jobs take without gaps: a tile of weights loads while the packet before it runs."""
+    """Return the cycles that the jobs take without gaps: a weight tile loads during the previous packet."""
     return COLS + sum(max(len(job.packet), len(job.tile)) for job in jobs)
 
 
 @each_test
 @cocotb.parametrize(stall_activations=[0, 50, 95], stall_weights=[0, 50, 95])
 async def results_equal_golden_under_gaps(dut, stall_activations, stall_weights):
-    """Packets and tiles of all sizes, either stream with gaps or starved: sums, tlast and latency are right."""
+    """Packets and weight tiles of all sizes, with gaps in both streams: sums, tlast and latency are correct."""
     jobs = random_jobs() if max(stall_activations, stall_weights) < 95 else [random_job() for _ in range(3)]
     await start(dut)
     tile = Tile(dut, randomly(stall_activations), randomly(stall_weights))
@@ -130,7 +130,7 @@ async def results_equal_golden_under_gaps(dut, stall_activations, stall_weights)
 
 @each_test
 async def extreme_sums_are_exact(dut):
-    """Where all elements of a word are the same extreme value, sums reach the ends of their range."""
+    """If all elements of a word are the same extreme value, sums reach the ends of their range."""
     ends = [(-(1 << bits - 1), (1 << bits - 1) - 1) for bits in (CONFIG.activation_bits, CONFIG.weight_bits)]
     activations = [np.full(ROWS, value) for value in ends[0]]
     jobs = []
@@ -148,7 +148,7 @@ async def extreme_sums_are_exact(dut):
 @each_test
 @cocotb.parametrize(marked=[False, True])
 async def packets_of_cols_words_run_back_to_back(dut, marked):
-    """With a new tile of weights for each packet of cols words there is a result in every cycle."""
+    """With a new weight tile for each packet of cols words, there is a result in every cycle."""
     count = max(4, min(40, WORDS // COLS))
     jobs = [
         Job(spread((COLS, ROWS), CONFIG.activation_bits), spread((COLS, ROWS), CONFIG.weight_bits), marked)
@@ -164,8 +164,8 @@ async def packets_of_cols_words_run_back_to_back(dut, marked):
 
 @each_test
 @cocotb.parametrize(words=["one", "fewer", "more"])
-async def a_tile_of_weights_costs_the_longer_of_words_and_cols(dut, words):
-    """From the first result of one packet to that of the next: max(words, cols) cycles."""
+async def a_weight_tile_takes_the_maximum_of_words_and_cols(dut, words):
+    """The first results of two consecutive packets are max(words, cols) cycles apart."""
     if words == "fewer" and COLS == 1:
         setup.skip("there is one column")
     length = {"one": 1, "fewer": max(1, COLS - 1), "more": 2 * COLS + 1}[words]
@@ -181,7 +181,7 @@ async def a_tile_of_weights_costs_the_longer_of_words_and_cols(dut, words):
 
 @each_test
 async def activations_wait_for_their_weights(dut):
-    """No activation word is accepted before its tile of weights is there, then all are."""
+    """No activation word is accepted before its weight tile is loaded; then all of them are."""
     jobs = [random_job() for _ in range(3)]
     await start(dut)
     tile = Tile(dut)
@@ -199,7 +199,7 @@ async def activations_wait_for_their_weights(dut):
 
 @each_test
 async def weights_wait_for_their_activations(dut):
-    """Without activations, the weights of one tile and one word more are accepted; nothing is lost."""
+    """Without activations, one weight tile and one more word are accepted; nothing is lost."""
     jobs = [random_job(), *(random_job(random.choice([1, COLS, 2 * COLS])) for _ in range(3))]
     await start(dut)
     tile = Tile(dut)
@@ -217,7 +217,7 @@ async def weights_wait_for_their_activations(dut):
 
 @each_test
 async def a_packet_with_gaps_keeps_its_weights(dut):
-    """A pause within a packet, while the next tile of weights is loaded and waits, changes nothing."""
+    """A pause within a packet, while the next weight tile is loaded and waits, does not change the results."""
     jobs = [random_job(2 + 2 * COLS), random_job(2)]
     await start(dut)
     tile = Tile(dut)
@@ -230,8 +230,8 @@ async def a_packet_with_gaps_keeps_its_weights(dut):
 
 
 @each_test
-async def reset_in_the_middle_drops_what_is_in_flight(dut):
-    """After a reset of one cycle at any moment nothing comes out of what went in before, and new results are exact."""
+async def a_reset_drops_all_data_in_flight(dut):
+    """After a reset of one cycle at any time, earlier data give no results, and new results are exact."""
     await start(dut)
     for attempt in range(setup.effort(4, 12, 40)):
         stall = randomly(random.choice([0, 0, 30]))
@@ -239,7 +239,7 @@ async def reset_in_the_middle_drops_what_is_in_flight(dut):
         jobs = [random_job() for _ in range(3)]
         tile.send_activations(jobs)
         tile.send_weights(jobs)
-        # Some attempts end while weights load, while results come, and as soon as something is in flight.
+        # Some attempts end while weights load, others while there are results or as soon as data are in flight.
         await tile.results.collect(attempt % 3, limit=100 + 2 * busy_cycles(jobs)) if attempt % 2 else None
         await cycles(dut, random.randrange(1, busy_cycles(jobs)))
         tile.activations.stop()
@@ -250,7 +250,7 @@ async def reset_in_the_middle_drops_what_is_in_flight(dut):
         tile.results.stop()
         tile = Tile(dut)
         await cycles(dut, quiet)
-        assert not tile.results.beats, "results outlive the reset"
+        assert not tile.results.beats, "there are results of data from before the reset"
         jobs = [random_job() for _ in range(2)]
         tile.send_activations(jobs)
         tile.send_weights(jobs)

@@ -1,4 +1,4 @@
-"""The bench of each core, and the variables of the environment that tell it what to do."""
+"""The bench of each core, and the environment variables that control it."""
 
 __all__ = ["BENCHES", "CONFIG_FILE", "COVERAGE_FILE", "EFFORT", "EFFORTS", "LONGEST"]
 
@@ -11,11 +11,11 @@ BENCHES = {
 }
 """The module of each core's bench."""
 CONFIG_FILE = "TILEWRIGHT_CONFIG"
-"""Variable with the path of the ``config.json`` that was written beside the Verilog."""
+"""Variable with the path of the ``config.json`` next to the Verilog."""
 COVERAGE_FILE = "TILEWRIGHT_COVERAGE"
-"""Variable with the path of a JSON file for the counts of functional coverage; without it none is written."""
+"""Variable with the path of a JSON file for the counts of functional coverage; optional."""
 EFFORT = "TILEWRIGHT_EFFORT"
-"""Variable with one of `EFFORTS`: how much a bench does. Without it, ``default``."""
+"""Variable with one of `EFFORTS`, the amount of work of a bench; ``default`` if it is not set."""
 EFFORTS = ("quick", "default", "long")
 LONGEST = "TILEWRIGHT_LONGEST"
-"""Variable with the largest random size of matrices, rows that are moved, and packets; without it there is none."""
+"""Variable with the limit of random sizes of matrices, DMA rows and packets; no limit if it is not set."""

@@ -31,7 +31,7 @@ def bench_board() -> Iterator[Measurement]:
 
 
 def _link(name: str) -> Iterator[Measurement]:
-    """Return the share of the bytes on the line that are data of the host."""
+    """Measure the share of the line rate that carries data of the host, in both directions."""
     data = random.Random(1).randbytes(SIZE)
     with BoardSimulator(simulated_board_config(name)) as board, SerialDevice(board.port) as device:
         moves = {"written": lambda: device.write_memory(8192, data), "read": lambda: device.read_memory(8192, SIZE)}
@@ -42,7 +42,7 @@ def _link(name: str) -> Iterator[Measurement]:
             if moved not in (None, data):
                 raise AssertionError("the data read differ from the data written")
             yield Measurement(
-                f"host link, {SIZE:,} bytes {what}, simulated {name}: share of what the baud rate allows", "≥ 90 %",
+                f"host link, {SIZE:,} bytes {what}, simulated {name}: share of the line rate", "≥ 90 %",
                 f"{share:.1%}", share >= 0.9, COMMAND,
             )  # fmt: skip
 

@@ -44,7 +44,7 @@ def bench_dma() -> Iterator[Measurement]:
 def _utilisation(
     name: str, target: str, min_share: float, requests: list[Request], write: bool, latency: int = 0
 ) -> Measurement:
-    """Return the share of cycles with a beat, between the first beat on the bus and the last."""
+    """Measure the share of cycles with a beat, from the first beat on the bus to the last."""
     memory, _ = _run(requests, write, latency)
     beats, cycles = len(memory.beat_cycles), memory.beat_cycles[-1] - memory.beat_cycles[0] + 1
     share = beats / cycles
@@ -53,10 +53,10 @@ def _utilisation(
 
 
 def _first_address(core: str) -> Measurement:
-    """Return the maximum number of cycles from the acceptance of a request to its first address.
+    """Measure the maximum number of cycles from the acceptance of a request to its first address.
 
-    A writer has the words of its first burst by then. Requests of less than the longest burst, of exactly one, and of
-    more are measured.
+    A writer has all words of its first burst before the request. The requests are shorter than the maximum burst, equal
+    to it, and longer.
     """
     cycles = 0
     for request in (Request(0, 8), Request(120, 16), Request(0, 128), Request(0, 256)):

@@ -86,7 +86,7 @@ def _decoding(n: int, k: int, count: int) -> Measurement:
     beats = estimate(BASE, [Gemm(m=1, n=n, k=k)] * count).bus_cycles
     share = beats / run.cycles
     return Measurement(
-        f"M = 1, N×K = {n}×{k}, 16×16, 128-bit bus, latency 64, {count} queued: share of what the bus can carry",
+        f"M = 1, N×K = {n}×{k}, 16×16, 128-bit bus, latency 64, {count} queued: share of the bus bandwidth",
         "≥ 99 %",
         f"{share:.2%} ({beats:,.0f} words in {run.cycles:,} cycles)",
         share >= 0.99,
@@ -100,7 +100,7 @@ def _queue() -> Measurement:
     bound = max(guess.multiplier_cycles, guess.bus_cycles)
     share = bound / run.cycles
     return Measurement(
-        f"queue of 100 GEMMs 64×192×64, 16×16, 128-bit bus, latency 64: share of what the {guess.bound} can do",
+        f"queue of 100 GEMMs 64×192×64, 16×16, 128-bit bus, latency 64: share of the peak rate of the {guess.bound}",
         "≥ 96 %",
         f"{share:.2%} ({run.cycles:,} cycles)",
         share >= 0.96,
@@ -109,13 +109,13 @@ def _queue() -> Measurement:
 
 
 def _estimates() -> Measurement:
-    """Yield the shapes of this benchmark, and ten random ones."""
+    """Compare `estimate` with the RTL for the shapes of this benchmark and ten random ones."""
     rng = np.random.default_rng(1)
     shapes = [(BASE, 512, 512, 512, 1, 64), (SMALL, 256, 256, 256, 1, 0), (SMALL, 64, 64, 64, 1, 0)]
     shapes += [(BASE, 1, n, k, count, 64) for n, k, count in DECODING[:3]] + [(BASE, 64, 192, 64, 100, 64)]
-    for place in range(10):
+    for index in range(10):
         m, n, k = (int(2 ** rng.uniform(low, high)) for low, high in ((0, 9), (4, 9), (4, 10)))
-        shapes.append((BASE if place % 2 else SMALL, m, n, k, 1, int(rng.choice([0, 20, 64, 100]))))
+        shapes.append((BASE if index % 2 else SMALL, m, n, k, 1, int(rng.choice([0, 20, 64, 100]))))
     worst = 0.0
     for config, m, n, k, count, latency in shapes:
         guess = estimate(config, [Gemm(m=m, n=n, k=k)] * count, Bus(latency=latency)).cycles

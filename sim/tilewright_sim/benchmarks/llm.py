@@ -66,7 +66,7 @@ def bench_llm() -> Iterator[Measurement]:
         COMMAND,
     )
     memory = answered["peak_bytes"]
-    yield Measurement("memory of that process", "≤ 2 GB", f"{memory / 1e9:.2f} GB", memory <= 2e9, COMMAND)
+    yield Measurement("peak memory of this process", "≤ 2 GB", f"{memory / 1e9:.2f} GB", memory <= 2e9, COMMAND)
     yield from _accuracy(path)
 
 
@@ -98,6 +98,6 @@ def _accuracy(path: Path) -> Iterator[Measurement]:
             "–", f"{found.divergence.value:.4f} ± {found.divergence.error:.4f}", None, command,
         )  # fmt: skip
         yield Measurement(
-            f"equal likeliest token, {text}",
+            f"same most likely token, {text}",
             "–", f"{found.equal_top.value:.1%} ± {found.equal_top.error:.1%}", None, command,
         )  # fmt: skip

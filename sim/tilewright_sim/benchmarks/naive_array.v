@@ -1,5 +1,5 @@
-// What a first try looks like, to compare with: an output-stationary array of 8 x 8 cells for int8. Each cell passes
-// its operands on and adds their product to an accumulator of 32 bits; nothing reads the accumulators one by one.
+// A naive design for comparison: an output-stationary array of 8 x 8 cells for int8. Each cell passes its operands on
+// and adds their product to a 32-bit accumulator. There is no logic to read the accumulators one by one.
 module naive_array(
   input wire clk,
   input wire clear,

@@ -21,7 +21,7 @@ NAIVE = Path(__file__).with_name("naive_array.v")
 
 
 def naive_area(library: Library) -> float:
-    """Cell area of the naive array by the same flow, in the library's unit of area."""
+    """Return the cell area of the naive array in the same flow, in the unit of area of the library."""
     with tempfile.TemporaryDirectory(prefix="tilewright-") as name:
         folder = Path(name)
         (folder / NAIVE.name).write_text(NAIVE.read_text(encoding="utf-8"), encoding="utf-8")
@@ -59,7 +59,7 @@ def _asap7(files: tuple[Path, ...]) -> Iterator[Measurement]:
     command = "tilewright report tile --preset small --target asic --liberty … --freq 1000 --power"
     timing, power, area = report.timing or {}, report.power or {}, report.area["um2_per_multiplier"]
     yield Measurement(
-        "asap7, 8×8 int8 tile at 1 GHz: cells per multiplier, timing met, no net but the clock ideal",
+        "asap7, 8×8 int8 tile at 1 GHz: cells per multiplier, timing met, only the clock net ideal",
         "≤ 50 µm², slack ≥ 0",
         f"{area:.1f} µm², slack {1000 * timing['slack_ns']:.0f} ps",
         area <= 50 and timing["met"],
@@ -74,7 +74,7 @@ def _asap7(files: tuple[Path, ...]) -> Iterator[Measurement]:
     )
     whole, parts = report.area["total"]["cell_um2"], sum(m["cell_um2"] for m in report.area["modules"])
     yield Measurement(
-        "areas of the modules against the total, asap7 tile",
+        "sum of the areas of the modules compared with the total, asap7 tile",
         "within 1 %",
         f"{abs(parts / whole - 1):.4%} off",
         abs(parts / whole - 1) <= 0.01,
@@ -96,7 +96,7 @@ def _against_naive(name: str, files: tuple[Path, ...]) -> Measurement:
 
 def _accelerator() -> Iterator[Measurement]:
     config = AcceleratorConfig.preset("small")
-    for seeds, target, text in (((), 60, "without place and route"), ((1,), 360, "with it, one seed")):
+    for seeds, target, text in (((), 60, "without place and route"), ((1,), 360, "with place and route, one seed")):
         start = time.perf_counter()
         measure("accelerator", config, "ecp5-85k", seeds=seeds, shapes=[(64, 64, 64)])
         seconds = time.perf_counter() - start

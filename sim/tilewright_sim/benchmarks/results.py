@@ -1,4 +1,4 @@
-"""Rows of the tables in ``docs/results``: a measurement beside its target, and what a configuration costs."""
+"""Rows of the tables in ``docs/results``: measurements with their targets, and configurations with their costs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ class Configuration:
     area : str
         With its unit.
     ff, dsp, bram : int or None
-        None where the target does not have them.
+        None if the target does not have them.
     cycles : int or None
         Cycles of the GEMM of the table; None for cores that do not multiply.
     macs_per_cycle, utilisation : float or None

@@ -102,7 +102,7 @@ def _giant() -> Measurement:
         seconds = time.perf_counter() - start
         size = (Path(folder) / "tile.v").stat().st_size
     return Measurement(
-        "64×64, `dot` 16: time to write, size of the Verilog",
+        "64×64, `dot` 16: time to generate and size of the Verilog",
         "≤ 20 s, ≤ 1 MB",
         f"{seconds:.1f} s, {size / 1e6:.3f} MB",
         seconds <= 20 and size <= 1_000_000,

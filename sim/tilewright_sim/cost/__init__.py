@@ -1,4 +1,4 @@
-"""What a configuration costs: area, timing, power, cycles, as one report."""
+"""Reports of the area, timing, cycles and power of a configuration."""
 
 from .html import page
 from .report import Report, measure

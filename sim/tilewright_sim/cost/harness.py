@@ -1,4 +1,4 @@
-"""How each core is put to work: a sensible size, the cycles it takes, and a recorded run of its RTL for power."""
+"""Run each core: a default size of the work, its number of cycles, and a recorded run of the RTL for power."""
 
 import math
 import tempfile
@@ -24,22 +24,22 @@ __all__ = ["HARNESSES", "Harness", "Run", "Shape"]
 
 Shape = tuple[int, int, int]
 """M, N and K of the matrices A[M, K] and B[N, K]."""
-# More makes the waveform large and the measurement no better.
+# More cycles make the waveform larger but the measurement no better.
 _MAX_CYCLES = 200_000
-_RESET = 2  # cycles before a tile or an engine works
+_RESET = 2  # cycles before a tile or a DMA engine starts to work
 
 
 @dataclass(frozen=True)
 class Run:
-    """What the RTL held while it worked.
+    """A recorded run of the RTL.
 
     Parameters
     ----------
     recording : Recording
     window : range
-        The cycles in which it worked.
+        The cycles in which the core worked.
     work : int
-        What it did, in the unit of the core's `Work`.
+        Amount of work done, in the unit of the core's `Work`.
     """
 
     recording: Recording
@@ -48,7 +48,7 @@ class Run:
 
 
 class Harness(ABC):
-    """Puts one core to work; its configurations are those of the core."""
+    """Runs one core; every ``config`` is a configuration of this core."""
 
     def operand_bits(self, config: Any) -> tuple[int, int]:
         """Return the widths of the elements of A and B."""
@@ -56,30 +56,28 @@ class Harness(ABC):
 
     @abstractmethod
     def default_shape(self, config: Any) -> Shape:
-        """Return a size of work that is long enough for a steady measurement of power."""
+        """Return a size of the work that is large enough for a stable power measurement."""
 
     @abstractmethod
     def busy_cycles(self, config: Any, shape: Shape) -> int:
-        """Return about how many cycles the work takes.
+        """Return the approximate number of cycles that the work takes.
 
         Raises
         ------
         TilewrightError
-            If the core cannot do it.
+            If the core does not support this shape.
         """
 
     def check_length(self, config: Any, shape: Shape) -> None:
-        """Refuse work that would take too many cycles to record.
+        """Reject work that would take too many cycles to record.
 
         Raises
         ------
         TilewrightError
-            With the limit.
+            If the work is too long; the message contains the limit.
         """
         if self.busy_cycles(config, shape) > _MAX_CYCLES:
-            raise TilewrightError(
-                f"this work takes more than {_MAX_CYCLES:,} cycles: choose smaller matrices for power"
-            )
+            raise TilewrightError(f"measuring power takes more than {_MAX_CYCLES:,} cycles: choose smaller matrices")
 
     def cycles(self, config: Any, shape: Shape, bus: Bus) -> dict[str, Any]:
         """Return ``cycles``, ``utilisation`` and ``source`` of a GEMM.
@@ -89,19 +87,19 @@ class Harness(ABC):
         TilewrightError
             If the core does not multiply.
         """
-        raise TilewrightError("shapes are GEMMs: choose the tile or the accelerator")
+        raise TilewrightError("a shape requires a core that multiplies: choose the tile or the accelerator")
 
     @abstractmethod
     def record(self, config: Any, top: str, signals: set[str], matrices: Matrices, bus: Bus) -> Run:
-        """Let the RTL work on A[M, K] and B[N, K], and record signals meanwhile.
+        """Simulate the RTL with A[M, K] and B[N, K], and record signals.
 
         Parameters
         ----------
         config : Config
         top : str
-            The core's module.
+            The module of the core.
         signals : set of str
-            Their names below it, with dots.
+            Hierarchical names below ``top``, separated by dots.
         matrices : (A, B)
         bus : Bus
             The memory behind the core, if it has a bus.
@@ -116,7 +114,7 @@ class MatmulHarness(Harness):
         return tile.activation_bits, tile.weight_bits
 
     def default_shape(self, config: TileConfig | AcceleratorConfig) -> Shape:
-        """16 tiles of weights, each used for 8 times its columns."""
+        """Return a shape with 16 weight tiles, each used for ``8 * cols`` rows of A."""
         tile = tile_of(config)
         return 8 * tile.cols, 4 * tile.cols, 4 * tile.rows
 
@@ -131,7 +129,7 @@ class TileHarness(MatmulHarness):
     def cycles(self, config: TileConfig, shape: Shape, bus: Bus) -> dict[str, Any]:
         cycles = config.cols + self.busy_cycles(config, shape) + MatmulTile.latency_of(config)
         share = math.prod(shape) / cycles / config.multipliers
-        return {"cycles": cycles, "utilisation": share, "source": "max(M, cols) for each tile"}
+        return {"cycles": cycles, "utilisation": share, "source": "max(M, cols) for each weight tile"}
 
     def record(self, config: TileConfig, top: str, signals: set[str], matrices: Matrices, bus: Bus) -> Run:
         with tempfile.TemporaryDirectory(prefix="tilewright-") as folder:
@@ -162,7 +160,7 @@ class AcceleratorHarness(MatmulHarness):
 
 
 class DmaHarness(Harness):
-    """Moves the rows of A and B.
+    """Moves the rows of A and B with a DMA engine.
 
     Parameters
     ----------
@@ -174,7 +172,7 @@ class DmaHarness(Harness):
         self.core = core
 
     def default_shape(self, config: DmaConfig) -> Shape:
-        """Together 2,048 bus words, in rows as long as the engine can move, 32 words at most."""
+        """Return a shape with 2,048 bus words, in rows as long as the engine supports, up to 32 words."""
         words = max(1, min(32, ((1 << config.length_bits) - 1) // config.word_bytes))
         row = min(words * config.word_bytes, (1 << config.length_bits) - 1)
         return 1024 // words, 1024 // words, row
@@ -202,7 +200,7 @@ HARNESSES: dict[str, Harness] = {
     "dma-reader": DmaHarness("dma-reader"),
     "dma-writer": DmaHarness("dma-writer"),
 }
-"""By core; every core that has `Work` has one."""
+"""Harnesses by name of the core, one for every core that has `Work`."""
 
 
 def _macs(matrices: Matrices) -> int:

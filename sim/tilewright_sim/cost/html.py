@@ -25,7 +25,7 @@ code { background: #f3f3f3; padding: 0 .2rem; }
 
 
 def page(report: Report) -> str:
-    """Return the page.
+    """Return a report as an HTML page.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def page(report: Report) -> str:
         import plotly.graph_objects as go
         from plotly.offline import get_plotlyjs
     except ImportError:
-        raise missing_package("plotly, which draws the pictures,", "report") from None
+        raise missing_package("plotly, which draws the charts,", "report") from None
     title = f"{report.core} on {report.target}"
     body = [f"<h1>{html.escape(title)}</h1>", _configuration(report)]
     if report.timing:
@@ -108,7 +108,7 @@ def _area(report: Report) -> str:
         if any(module["whole"][name] for name in names):
             rows.append([label, str(module["instances"]), *(f"{module['whole'][name]:,.0f}" for name in names)])
     rows.append(["total", "", *(f"{total[name]:,.0f}" for name in names)])
-    return _table(["module, with what is in it", "×", *(COLUMNS[name] for name in names)], rows, True)
+    return _table(["module, submodules included", "×", *(COLUMNS[name] for name in names)], rows, True)
 
 
 def _path(report: Report) -> str:
@@ -134,8 +134,6 @@ def _power(go: Any, report: Report) -> str:
     figure = go.Figure([
         go.Bar(name=label, y=names, x=[m[key] for m in modules], orientation="h") for key, label in kinds.items()
     ])
-    figure.update_layout(
-        barmode="stack", xaxis_title="mW, without what is in the module", height=120 + 26 * len(modules)
-    )
+    figure.update_layout(barmode="stack", xaxis_title="mW, submodules excluded", height=120 + 26 * len(modules))
     figure.update_layout(margin={"t": 10, "l": 320, "r": 0, "b": 40}, yaxis={"autorange": "reversed"})
     return _figure(figure, "power")

@@ -1,4 +1,4 @@
-"""Power and energy of a mapped netlist in a run of the RTL."""
+"""Power and energy of a mapped netlist for a run of the RTL."""
 
 from typing import Any
 
@@ -15,9 +15,9 @@ __all__ = ["LIMITS", "measure_power"]
 
 
 LIMITS = (
-    "Activity: the RTL is simulated with this work; what its registers, ports and memories held in each cycle is put "
-    "into the mapped netlist, every net is computed from that, and every pin of every cell gets its own count of "
-    "changes and share of ones. Each flip-flop's next value is compared with the RTL's in every cycle.",
+    "Activity: the RTL is simulated with this workload. In each cycle, every net of the mapped netlist is computed "
+    "from the values of the RTL's registers, ports and memories, so every pin of every cell has its own toggle rate "
+    "and share of ones. The next value of each flip-flop is compared with the RTL in every cycle.",
     "Zero delay: a net changes at most once a cycle. Glitches are not counted.",
     "Cells only: loads are the pins that a net drives. Wires, the clock tree and memories are left out.",
     "Power by OpenSTA at the typical corner of the Liberty files: internal from their tables, switching from loads, "
@@ -32,7 +32,7 @@ def measure_power(
     matrices: Matrices,
     bus: Bus = Bus(),  # noqa: B008  # frozen
 ) -> dict[str, Any]:
-    """Measure what the work of a core takes: ``C[M, N] = A[M, K] · B[N, K]ᵀ``, or of a DMA engine moving A and B.
+    """Measure power and energy while a core computes ``C[M, N] = A[M, K] · B[N, K]ᵀ``, or a DMA engine moves A and B.
 
     Parameters
     ----------
@@ -49,12 +49,12 @@ def measure_power(
     dict
         ``clock_mhz``; ``total_mw``, ``internal_mw``, ``switching_mw`` and ``leakage_mw``, and the same in ``modules``;
         ``macs`` and ``pj_per_mac``, or ``bytes`` and ``pj_per_byte``; ``energy_nj``, ``cycles``, ``utilisation``,
-        ``shape``, ``registers_compared``, and ``limits``: what a reader has to know.
+        ``shape``, ``registers_compared``, and ``limits``, the limits of the method.
 
     Raises
     ------
     TilewrightError
-        If the work is too long, or the netlist computes something else than the RTL.
+        If the work is too long, or the netlist and the RTL differ.
     """
     assert core.work, core.name
     harness, netlist, (a, b) = HARNESSES[core.name], design.netlist, matrices

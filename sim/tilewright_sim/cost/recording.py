@@ -1,4 +1,4 @@
-"""What signals of the RTL held in each cycle of a run, from its waveform."""
+"""Values of RTL signals in each cycle of a run, read from its waveform."""
 
 import re
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ Bits = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Recording:
-    """What registers and ports of the RTL held in each cycle of a run, just before the rising clock edge.
+    """Values of registers and ports of the RTL in each cycle of a run, just before the rising clock edge.
 
     Parameters
     ----------
     cycles : int
     signals : dict of uint8 arrays of shape [cycles, bits]
-        By name below the top module, its lowest bit first.
+        By hierarchical name below the top module; the lowest bit comes first.
     """
 
     cycles: int
@@ -31,7 +31,7 @@ class Recording:
 
 
 def read_recording(waveform: Path, top: str, wanted: set[str], cycles: range | None = None) -> Recording:
-    """Read the signals in ``wanted`` from an FST or VCD waveform of Verilator's.
+    """Read the signals in ``wanted`` from an FST or VCD waveform that Verilator has written.
 
     Parameters
     ----------
@@ -39,14 +39,14 @@ def read_recording(waveform: Path, top: str, wanted: set[str], cycles: range | N
     top : str
         The top module.
     wanted : set of str
-        Names below it, with dots.
+        Hierarchical names below ``top``, separated by dots.
     cycles : range or None
         Rising clock edges to keep, all by default.
 
     Raises
     ------
     ToolError
-        If the reader is missing.
+        If pywellen is missing.
     """
     try:
         import pywellen
@@ -69,7 +69,7 @@ def _sampled(variable: Any, samples: NDArray) -> Bits:
     changes = [(time, value) for time, value in variable.tv]
     width = variable.length or 1
     size = -(-width // 8)
-    # Before the first change nothing is known; an `x` counts as 0.
+    # Values before the first change are unknown; they count as 0, as `x` does.
     values = [0, *(value if isinstance(value, int) else 0 for _, value in changes)]
     raw = np.frombuffer(b"".join(value.to_bytes(size, "little") for value in values), dtype=np.uint8)
     bits = np.unpackbits(raw.reshape(-1, size), axis=1, bitorder="little")[:, :width]

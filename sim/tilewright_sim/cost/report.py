@@ -1,4 +1,4 @@
-"""What a configuration costs: area by module, timing, cycles and energy, from one call."""
+"""Measure area by module, timing, cycles and energy of a configuration in one call."""
 
 import tempfile
 from collections.abc import Callable, Sequence
@@ -26,7 +26,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Report:
-    """What `measure` found; a part that was not asked for is None.
+    """Results of `measure`; parts that were not requested are None.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class Report:
     power : dict or None
         See `power.measure_power`.
     notes : list of str
-        What a reader has to know about these figures.
+        Conditions and limits of the measurements.
     """
 
     core: str
@@ -54,17 +54,17 @@ class Report:
     notes: list[str] = field(default_factory=list)
 
     def to_dict(self) -> Json:
-        """Return everything as what JSON can hold."""
+        """Return all fields, ready for JSON."""
         return asdict(self)
 
     @property
     def interrupted(self) -> bool:
-        """Whether the user stopped it, so that seeds are missing."""
+        """Whether the user interrupted the measurement, so that seeds are missing."""
         return any(note.startswith("Interrupted") for note in self.notes)
 
     @property
     def met(self) -> bool:
-        """False if a clock was asked for and missed."""
+        """False if a target clock was given and not met."""
         return self.timing is None or self.timing["met"] is not False
 
 
@@ -82,7 +82,7 @@ def measure(
     output: Path | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Report:
-    """Measure what a configuration of a core costs on a target.
+    """Measure a configuration of a core on a target.
 
     Parameters
     ----------
@@ -90,28 +90,28 @@ def measure(
     config : Config
     target : ReportTarget or str
     freq : float or None
-        The clock that is asked for, in MHz; without one, placement strives for `GOALS_MHZ`, cells are timed at
-        `CLOCK_MHZ`, and nothing can be missed.
+        Target clock in MHz. If it is None, placement aims at `GOALS_MHZ`, standard cells are timed at `CLOCK_MHZ`, and
+        the timing is neither met nor missed.
     seeds : sequence of int
-        Placements to try on an FPGA; none leaves place and route out.
+        Seeds of place and route on an FPGA, which is skipped if there are none.
     shapes : sequence of (M, N, K)
-        GEMMs whose cycles are wanted.
+        GEMMs to count the cycles of.
     energy : bool
-        Whether to measure power too, which simulates and needs the target ``asic``.
+        Whether to measure power too, which runs a simulation and requires the target ``asic``.
     data : str or (A[M, K], B[N, K])
-        What is multiplied meanwhile, or moved by a DMA engine: one of `WORKLOADS`, in the first shape, or int8
-        matrices.
+        Operands for the power measurement, which are multiplied, or moved by a DMA engine: one of `WORKLOADS`, in the
+        first shape, or int8 matrices.
     bus : Bus
         The memory behind an accelerator or a DMA engine.
     output : Path or None
-        A folder that keeps the Verilog, the constraints and, of an asic, the mapped netlist.
+        Folder for the Verilog, the constraints and, for ``asic``, the mapped netlist.
     progress : callable
-        Called with every next step.
+        Called with the name of each step when it starts.
 
     Raises
     ------
     TilewrightError
-        For what the user can mend: a missing tool, a Liberty file that does not parse, and so on.
+        For errors that the user can fix, such as a missing tool or an invalid Liberty file.
     """
     chosen = CORES[core] if isinstance(core, str) else core
     place = ReportTarget.parse(target) if isinstance(target, str) else target
@@ -119,11 +119,15 @@ def measure(
     if freq is not None and not 0 < freq <= 100_000:
         raise TilewrightError(f"--freq {freq:g}: must be more than 0 and at most 100000 MHz")
     if seeds and place.device is None:
-        raise TilewrightError(f"--seeds are placements of nextpnr, which the target {place.name} has not")
+        raise TilewrightError(
+            f"--seeds needs place and route by nextpnr, which does not support the target {place.name}"
+        )
     if energy and place.family != "asic":
         raise TilewrightError(f"power needs --target asic and its Liberty files: {place.name} has no power model")
     if energy and not harness:
-        raise TilewrightError("power is measured at work: choose the tile, the accelerator or a DMA engine")
+        raise TilewrightError(
+            f"power of {chosen.name} cannot be measured: choose the tile, the accelerator or a DMA engine"
+        )
     YOSYS.find("report")
     if seeds:
         NEXTPNR[place.family].find()
@@ -141,7 +145,9 @@ def measure(
         for row in cycles:
             row["energy_nj"] = power["total_mw"] * row["cycles"] / power["clock_mhz"]
         if cycles:
-            found.notes.append("Energy of a shape: its cycles at the power measured with the workload's data.")
+            found.notes.append(
+                "Energy of a shape: its cycles multiplied by the power measured with the workload's data."
+            )
     return Report(*head, found.area, found.timing, cycles, power, found.notes)
 
 
@@ -149,7 +155,7 @@ def _in_cells(
     flow: AsicFlow, freq: float | None, matrices: Matrices | None, bus: Bus, output: Path | None,
     progress: Callable[[str], None],
 ) -> tuple[FlowResults, Json | None]:  # fmt: skip
-    """Map to cells; with matrices, measure power at work on them."""
+    """Map the core to standard cells; if matrices are given, measure its power while it processes them."""
     with tempfile.TemporaryDirectory(prefix="tilewright-") as name:
         design = flow.synthesize(Path(name), freq, progress)
         power = None
@@ -162,7 +168,7 @@ def _in_cells(
 
 
 def _matrices(harness: Harness, config: Config, shapes: Sequence[Shape], data: str | Matrices) -> Matrices:
-    """The data of the run for power, which must not be too long."""
+    """Return the operands for the power measurement; reject a run that is too long."""
     if not isinstance(data, str):
         harness.check_length(config, (len(data[0]), len(data[1]), data[0].shape[1]))
         return data
@@ -176,5 +182,5 @@ def _cycles(harness: Harness | None, config: Config, shape: Shape, bus: Bus) -> 
     if min(shape) < 1:
         raise TilewrightError(f"shape {m}x{n}x{k}: M, N and K must be at least 1")
     if not harness:
-        raise TilewrightError("shapes are GEMMs: choose the tile or the accelerator")
+        raise TilewrightError("a shape requires a core that multiplies: choose the tile or the accelerator")
     return {"m": m, "n": n, "k": k, **harness.cycles(config, shape, bus)}

@@ -22,11 +22,11 @@ COLUMNS = {
     "memory_bits": "memory bits",
     "memory_um2": "memory, µm²",
 }
-"""Columns of an area, as users call them."""
+"""Headings of the columns of an area."""
 
 
 def view(report: Report, depth: int) -> Group:
-    """Return a report as tables; ``depth`` levels of modules."""
+    """Return a report as tables, with modules down to ``depth`` levels."""
     parts: list[RenderableType] = [_area(report, depth)]
     if report.timing:
         parts += [timing_line(report), _path(report)]
@@ -40,7 +40,7 @@ def view(report: Report, depth: int) -> Group:
 
 
 def tree(modules: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the modules with ``whole`` added: each one's values with all that is in it."""
+    """Return the modules with ``whole`` added: the values of each module, submodules included."""
     found = []
     for module in modules:
         inside = [m for m in modules if m["name"] == module["name"] or m["name"].startswith(module["name"] + "/")]
@@ -52,7 +52,7 @@ def tree(modules: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _area(report: Report, depth: int) -> FigureTable:
     total = report.area["total"]
     names = [name for name in COLUMNS if name in total]
-    table = FigureTable(title=f"{report.core} on {report.target}: area by module, each with what is in it")
+    table = FigureTable(title=f"{report.core} on {report.target}: area by module, submodules included")
     table.title_justify = "left"
     table.add_column("module")
     table.add_column("×", justify="right")
@@ -72,7 +72,7 @@ def _area(report: Report, depth: int) -> FigureTable:
     if "capacity" in report.area:
         held = report.area["capacity"]
         shares = (f"{total[name] / held[name]:.0%}" if held.get(name) else "" for name in names)
-        table.add_row("of the device", "", *shares)
+        table.add_row("share of device", "", *shares)
     return table
 
 
@@ -81,7 +81,7 @@ def _number(value: float, name: str) -> str:
 
 
 def timing_line(report: Report) -> Text:
-    """Return what the timing says, in red if a clock was asked for and missed."""
+    """Return the timing in one line, in red if a target clock was given and not met."""
     timing = report.timing or {}
     seeds = timing["seeds"]
     fmax = f"Fmax {timing['fmax_mhz']:.1f} MHz"
@@ -97,7 +97,7 @@ def timing_line(report: Report) -> Text:
 
 
 def steps_by_component(path: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Join the steps of a critical path that follow each other in one component."""
+    """Merge consecutive steps of a critical path that are in the same component."""
     joined: list[dict[str, Any]] = []
     for step in path:
         if joined and joined[-1]["component"] == step["component"]:
@@ -121,7 +121,7 @@ def steps_by_component(path: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _path(report: Report) -> FigureTable:
     table = FigureTable(title="critical path", title_justify="left")
-    for heading in ("component", "signals", "steps", "ns", "of it routing"):
+    for heading in ("component", "signals", "steps", "ns", "routing ns"):
         table.add_column(heading, justify="left" if heading in ("component", "signals") else "right")
     for part in steps_by_component((report.timing or {})["critical_path"]):
         routing = f"{part['routing_ns']:.2f}" if part["routing_ns"] else ""
@@ -144,7 +144,7 @@ def _cycles(report: Report) -> FigureTable:
 
 def _power(report: Report, depth: int) -> FigureTable:
     power = report.power or {}
-    table = FigureTable(title="power by module, mW, each with what is in it", title_justify="left")
+    table = FigureTable(title="power by module in mW, submodules included", title_justify="left")
     names = {"internal_mw": "internal", "switching_mw": "switching", "leakage_mw": "leakage", "total_mw": "total"}
     table.add_column("module")
     for heading in names.values():
@@ -158,7 +158,7 @@ def _power(report: Report, depth: int) -> FigureTable:
 
 
 def _with_branches(modules: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Add the modules that hold others and no cell of their own."""
+    """Add the modules that contain other modules but no cells."""
     present = {module["name"]: module for module in modules}
     zero = dict.fromkeys((key for key in modules[0] if key != "name"), 0.0)
     for name in list(present):
@@ -169,7 +169,7 @@ def _with_branches(modules: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def summary(power: dict[str, Any]) -> str:
-    """Return the figures in one line."""
+    """Return power and energy in one line."""
     moves = "bytes" in power
     each = f"{power['pj_per_byte']:.3g} pJ per byte" if moves else f"{power['pj_per_mac']:.3g} pJ per MAC"
     work = f"{power['bytes']:,} bytes moved" if moves else "the GEMM"

@@ -1,4 +1,4 @@
-"""How often every net of a mapped netlist changes in a run of the RTL, and whether the two agree."""
+"""Toggle rates of all nets of a mapped netlist in a run of the RTL, and a check that the two agree."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -23,12 +23,12 @@ class Activity:
     Parameters
     ----------
     nets : dict of (float, float)
-        For each net: how often it changes in a cycle, and the share of cycles in which it is 1.
+        For each net, the average number of changes per cycle and the share of cycles in which it is 1.
     cycles : int
     registers : int
-        Flip-flops whose next value, computed in the netlist, was compared with the RTL in every cycle.
+        Number of flip-flops whose next value, computed in the netlist, was compared with the RTL in every cycle.
     followed : int
-        Flip-flops without a name in the RTL, which follow their input.
+        Number of flip-flops without a name in the RTL, whose values are computed from their inputs.
     """
 
     nets: dict[int, tuple[float, float]]
@@ -38,13 +38,13 @@ class Activity:
 
 
 def wanted_signals(netlist: AsicNetlist) -> set[str]:
-    """Names of the nets that flip-flops, memories and ports drive."""
+    """Return the names of the nets that flip-flops, memories and input ports drive."""
     sources = {bit for bit, _ in _sources(netlist)}
     return {name for name, net in netlist.module["netnames"].items() if any(bit in sources for bit in net["bits"])}
 
 
 def _sources(netlist: AsicNetlist) -> list[tuple[int, str]]:
-    """Nets that logic starts from, and the cell that drives each (empty for a port)."""
+    """Return the nets at which logic starts, and the cell that drives each (empty for a port)."""
     module, flop = netlist.module, netlist.flop
     nets = [(bit, "") for port in module["ports"].values() if port["direction"] == "input" for bit in port["bits"]]
     for name, cell in module["cells"].items():
@@ -56,10 +56,10 @@ def _sources(netlist: AsicNetlist) -> list[tuple[int, str]]:
 
 
 def replay(netlist: AsicNetlist, recording: Recording, window: range | None = None) -> Activity:
-    """Compute every net of a netlist in every cycle from what the RTL's registers held, and count changes.
+    """Compute every net of a netlist in every cycle from the values of the RTL's registers, and count the changes.
 
-    Logic has no delay here, so there are no glitches: a net changes at most once a cycle. The value that each flip-flop
-    takes next is compared with what the RTL's register then holds, which shows that the netlist computes the same.
+    Logic has zero delay, so there are no glitches: a net changes at most once per cycle. The next value of each
+    flip-flop is compared with the RTL's register in the following cycle, to check that the netlist matches the RTL.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def replay(netlist: AsicNetlist, recording: Recording, window: range | None = No
     Raises
     ------
     TilewrightError
-        If the netlist computes something else than the RTL.
+        If the netlist and the RTL differ.
     """
     values = _known(netlist, recording)
     followed = _evaluate(netlist, recording.cycles, values)
@@ -106,7 +106,7 @@ def _clock(netlist: AsicNetlist) -> list[int]:
 
 
 def _evaluate(netlist: AsicNetlist, cycles: int, values: dict[int, Bits]) -> set[str]:
-    """Fill in the nets that logic drives; return the flip-flops that had to follow their input."""
+    """Compute the nets that logic drives; return the flip-flops whose values were computed from their inputs."""
     module, flop = netlist.module, netlist.flop
     functions: dict[str, list[tuple[str, list[str], Callable]]] = {}
     cells = []
@@ -119,7 +119,7 @@ def _evaluate(netlist: AsicNetlist, cycles: int, values: dict[int, Bits]) -> set
         elif cell["type"] == MEMORY:
             unknown = [bit for bit in cell["connections"]["RD_DATA"] if isinstance(bit, int) and bit not in values]
             if unknown:
-                raise TilewrightError(f"the recording has no read data of the memory {netlist.owner[name]}")
+                raise TilewrightError(f"the recording does not have the read data of the memory {netlist.owner[name]}")
         else:
             cells.append(name)
             if cell["type"] not in functions:
@@ -143,7 +143,7 @@ def _evaluate(netlist: AsicNetlist, cycles: int, values: dict[int, Bits]) -> set
 
 
 def _in_order(netlist: AsicNetlist, cells: list[str], values: dict[int, Bits]) -> list[str]:
-    """Cells, each behind those that it reads."""
+    """Return the cells in topological order."""
     module = netlist.module
     driver = {}
     inputs: dict[str, list[int]] = {}
@@ -175,14 +175,16 @@ def _in_order(netlist: AsicNetlist, cells: list[str], values: dict[int, Bits]) -
                     raise TilewrightError(f"nothing drives an input of {netlist.owner[name]}")
                 before = driver[bit]
                 if state.get(before) == 1:
-                    raise TilewrightError(f"the recording lacks a register in a loop of {netlist.owner[name]}")
+                    raise TilewrightError(
+                        f"the recording does not have the registers of a loop in {netlist.owner[name]}"
+                    )
                 if before not in state:
                     stack.append(before)
     return order
 
 
 def _compiled(netlist: AsicNetlist, kind: str) -> list[tuple[str, list[str], Callable]]:
-    """For each output of a library cell: its name, the inputs, and what computes it from arrays of 0 and 1."""
+    """Return the name, the inputs and the function (on arrays of 0 and 1) of each output of a library cell."""
     cell = netlist.library.cells[kind]
     inputs = [pin.name for pin in cell.inputs]
     compiled = []
@@ -195,10 +197,10 @@ def _compiled(netlist: AsicNetlist, kind: str) -> list[tuple[str, list[str], Cal
 
 
 def expression(function: str) -> str:
-    """Translate a Liberty expression into one of Python on 0 and 1, pins with the prefix ``p_``."""
+    """Translate a Liberty expression into a Python expression on 0 and 1; pins get the prefix ``p_``."""
     tokens = re.findall(r"\w+|[!'*&+|^()]", function)
     out: list[str] = []
-    starts: list[int] = []  # where the operand that a later ' negates begins
+    starts: list[int] = []  # start of the operand that a following ' would negate
     opened: list[int] = []
     for token in tokens:
         if token == "'":
@@ -207,7 +209,7 @@ def expression(function: str) -> str:
             continue
         operand_ended = bool(out) and (out[-1] == ")" or out[-1].startswith("p_") or out[-1] in ("0", "1"))
         if operand_ended and (token in "(!" or re.match(r"\w", token)):
-            out.append("&")  # side by side
+            out.append("&")  # adjacent operands mean AND
         if token == "(":
             opened.append(len(out))
             out.append("(")
@@ -219,12 +221,12 @@ def expression(function: str) -> str:
         else:
             starts.append(len(out))
             out.append(token if token in ("0", "1") else f"p_{token}")
-    # `~` binds as tightly as `!`; of 0 and 1 it leaves the lowest bit right.
+    # `~` binds as tightly as `!`, but only the lowest bit of its result is valid.
     return f"({''.join(out)}) & 1"
 
 
 def _compare(netlist: AsicNetlist, values: dict[int, Bits], followed: set[str]) -> int:
-    """Compare what flip-flops take with what the RTL held a cycle later; return how many were compared."""
+    """Compare the next value of each flip-flop with the RTL one cycle later; return their number."""
     flop = netlist.flop
     compared = 0
     for name, cell in netlist.module["cells"].items():
@@ -239,7 +241,7 @@ def _compare(netlist: AsicNetlist, values: dict[int, Bits], followed: set[str]) 
         wrong = np.flatnonzero(taken[:-1] != values[wires[flop.output][0]][1:])
         if len(wrong):
             raise TilewrightError(
-                f"the mapped netlist differs from the RTL: {netlist.owner[name]}, in cycle {wrong[0] + 1}: a defect of "
-                "the flow; please report it with the configuration"
+                f"the mapped netlist differs from the RTL in {netlist.owner[name]}, cycle {wrong[0] + 1}: this is a "
+                "defect of the flow; please report it with the configuration"
             )
     return compared

@@ -1,4 +1,4 @@
-"""The data of what is computed while power is measured."""
+"""Operands for the power measurement."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +8,7 @@ from tilewright_sim.nn import digits
 __all__ = ["WORKLOADS", "Matrices", "workload"]
 
 WORKLOADS = ("random", "zeros", "digits")
-"""What can be computed while power is measured; see `workload`."""
+"""Names of the operands for the power measurement; see `workload`."""
 Matrices = tuple[NDArray[np.signedinteger], NDArray[np.signedinteger]]
 """A[M, K] and B[N, K]."""
 
@@ -17,7 +17,7 @@ def workload(name: str, shape: tuple[int, int, int], bits: tuple[int, int] = (8,
     """Return matrices A[M, K] and B[N, K] of a workload; ``bits`` are the widths of their elements.
 
     ``random`` is uniform over all values, ``zeros`` is zeros, and ``digits`` is the first layer of the demo's network
-    (M handwritten digits, whatever N and K are), without its lowest bits where an operand has fewer than 8.
+    (M handwritten digits; N and K are ignored), without the lowest bits if an operand has fewer than 8.
     """
     m, n, k = shape
     if name == "zeros":

@@ -13,7 +13,7 @@ __all__ = ["CoreCost", "Machine", "read_report", "split_chips"]
 
 @dataclass(frozen=True, kw_only=True)
 class CoreCost:
-    """Area in mm², energy in pJ per MAC and clock in MHz of one core; None where unknown."""
+    """Area in mm², energy in pJ per MAC and clock in MHz of one core; None if unknown."""
 
     area_mm2: float | None = None
     pj_per_mac: float | None = None
@@ -72,7 +72,7 @@ class Machine:
         }  # fmt: skip
         for name, number in known.items():
             if number is not None and not 0 < number < 1e9:
-                raise TilewrightError(f"--{name} {number:g}: must be more than 0 and less than a billion")
+                raise TilewrightError(f"--{name} {number:g}: must be more than 0 and less than 1e9")
 
     @property
     def chips(self) -> int:

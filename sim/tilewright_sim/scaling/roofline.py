@@ -1,8 +1,8 @@
 """The time that a workload takes on a machine, and the bottleneck, for each kind of layer.
 
-One product on the cores of a chip: N is cut into groups of ``cols`` columns, which are dealt out evenly, so the busiest
-core has ``ceil(ceil(N / cols) / cores)`` of them. If there are several independent products, each core takes whole
-products; if there are fewer products than cores, each product gets an equal share of the cores. The busiest core
+One product on the cores of a chip: N is cut into groups of ``cols`` columns, which are distributed evenly, so the
+busiest core has ``ceil(ceil(N / cols) / cores)`` of them. If there are several independent products, each core takes
+whole products; if there are fewer products than cores, each product gets an equal share of the cores. The busiest core
 determines the time::
 
     share   = memory_gbs / (active cores * bytes of a bus word * clock), at most 1 beat per cycle
@@ -45,7 +45,7 @@ class Row:
     cycles : int
         From doorbell to interrupt of the busiest core, for one repetition.
     compute_s, port_s, memory_s, link_s : float
-        Seconds if nothing else took time.
+        Seconds that this part alone would take.
     seconds : float
         Time of the layers.
     bound : str
@@ -91,7 +91,7 @@ class Phase:
     seconds : float
         Time of one pass through all stages: the rows, and the hops between stages.
     interval_s : float
-        Time between two passes if every stage works on a pass of its own, which needs one independent batch per stage.
+        Time between two passes if each stage works on a different pass, which needs one independent batch per stage.
     hop_s : float
         Time of all hops of a pass.
     joules : float or None
@@ -124,10 +124,10 @@ def phase(machine: Machine, name: str, layers: list[Layer], tokens: int, int8: b
     machine : Machine
     name : str
     layers : list of Layer
-        As one of the chips that share layers computes them.
+        The part of the layers that one chip computes.
     tokens : int
     int8 : bool
-        Results are int8 where they are not partial sums; otherwise int32.
+        Whether results other than partial sums are int8 instead of int32.
     stream : int
         Elements that one stage sends to the next.
     """
@@ -185,7 +185,7 @@ def _row(machine: Machine, layer: Layer, int8: bool) -> Row:
 
 
 def _deal(machine: Machine, layer: Layer, requant: bool) -> tuple[Gemm, int, int, int]:
-    """Return the busiest core's product, how many such it has, the words that all cores move, and how many work."""
+    """Return the product of the busiest core, how many it has, the bus words of all cores, and the active cores."""
     config, cols = machine.config, machine.config.tile.cols
     sharing = max(1, machine.cores // layer.count)  # cores for each product
     units = math.ceil(layer.n / cols)
@@ -204,7 +204,7 @@ def _beats(config: AcceleratorConfig, gemm: Gemm) -> int:
 
 @lru_cache(maxsize=4096)
 def _core_cycles(config: AcceleratorConfig, gemm: Gemm, count: int, share: float, latency: int) -> tuple[int, float]:
-    """Return the cycles of one core, and those of its bus at one beat a cycle."""
+    """Return the cycles of one core, and those of its bus at one beat per cycle."""
     queue = split_gemm(config, gemm) * count
     guess = estimate(config, queue, Bus(latency=latency, bandwidth=share))
     return guess.cycles, guess.bus_cycles * share

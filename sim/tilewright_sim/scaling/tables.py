@@ -78,12 +78,12 @@ def assumptions(machine: Machine, model: Transformer | None, phases: list[Phase]
         f"A core is an accelerator of {config.tile.rows}×{config.tile.cols} multipliers with its buffers and a bus of "
         f"{config.data_bits} bits ({machine.port_gbs:g} GB/s each way) at {machine.mhz:g} MHz; its cycles are "
         "those of the cycle model, which is compared with the RTL.",
-        "The columns of C are dealt out evenly to the cores; each core reads all of A itself, and has an equal share "
-        "of the memory bandwidth. "
+        "The columns of C are distributed evenly over the cores; each core reads all of A itself and has an equal "
+        "share of the memory bandwidth. "
         f"B is read again for each block of at most acc_rows = {config.acc_rows} rows of A, as the hardware does.",
         f"Memory: {memory}, reads and writes together, latency {machine.latency} cycles, no conflicts between cores.",
-        "One submission for each kind of layer: the next begins when all cores are done. The host's work (norms, "
-        "softmax, quantization) takes no time.",
+        "Each kind of layer is submitted separately: the next one starts when all cores have finished. The host's work "
+        "(norms, softmax, quantization) takes no time.",
         f"int8 operands; results are {'int32' if int32 else 'int8, int32 where chips add partial sums'}.",
     ]
     if model:
@@ -96,8 +96,8 @@ def assumptions(machine: Machine, model: Transformer | None, phases: list[Phase]
     if machine.chips > 1:
         link = f"{machine.link_gbs:g} GB/s" if math.isfinite(machine.link_gbs) else "free"
         notes.append(
-            f"Links: {link} sent by a chip, no latency, while cores wait; {EXCHANGED_BYTES} bytes per element; a ring "
-            f"of n = {machine.tensor_parallel} chips adds sums up, and each sends 2·(n-1)/n of them."
+            f"Links: {link} for each sending chip, no latency, cores wait meanwhile; {EXCHANGED_BYTES} bytes a value. "
+            f"Ring all-reduce over n = {machine.tensor_parallel} chips: each sends 2·(n-1)/n of the sums."
         )
     if machine.pipeline_parallel > 1:
         notes.append(
@@ -110,13 +110,13 @@ def assumptions(machine: Machine, model: Transformer | None, phases: list[Phase]
             f" at {machine.memory_pj_per_byte:g} pJ per byte, in the total only" if machine.memory_pj_per_byte else ""
         )
         notes.append(
-            f"Energy: {machine.cost.pj_per_mac:g} pJ per MAC, none for idle cycles; memory {rest}{where}; links "
+            f"Energy: {machine.cost.pj_per_mac:g} pJ per MAC, no energy in idle cycles; memory {rest}{where}; links "
             "are left out."
         )
     if machine.cost.area_mm2 is not None:
         notes.append(
-            f"Area: {machine.cost.area_mm2:g} mm² per core, nothing between cores. A report of the tile covers only "
-            "the multipliers, without buffers, DMA and epilogue."
+            f"Area: {machine.cost.area_mm2:g} mm² per core; interconnect between cores is left out. A report of the "
+            "tile covers only the multipliers, without buffers, DMA and epilogue."
         )
     return notes
 

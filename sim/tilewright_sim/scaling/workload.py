@@ -28,7 +28,7 @@ class Layer:
     exchanged : float
         Elements of 4 bytes that each chip sends for each repetition.
     weights : bool
-        B holds weights; otherwise keys or values.
+        B holds weights, not keys or values.
     """
 
     kind: str

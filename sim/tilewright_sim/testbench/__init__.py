@@ -1,4 +1,4 @@
-"""What benches are made of: buses, memories, streams, runners."""
+"""Building blocks of testbenches: buses, memories, streams, runners."""
 
 from .axi_memory import AxiMemory, ReadMemory, WriteMemory
 from .timing import PERIOD_NS, Timing

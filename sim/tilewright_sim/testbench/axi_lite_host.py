@@ -12,7 +12,7 @@ _REGISTERS = {register.name: register for register in REGISTERS}
 
 
 class BusError(Exception):
-    """An access was answered SLVERR."""
+    """The response to an access was SLVERR."""
 
 
 def offset_of(name: str) -> int:
@@ -21,29 +21,29 @@ def offset_of(name: str) -> int:
 
 
 class LiteHost:
-    """Drive an AXI4-Lite port: one read and one write at a time, each from a bench of its own if need be.
+    """Drive an AXI4-Lite port: one read and one write at a time, which may come from different benches.
 
     Parameters
     ----------
     bus : AxiLite interface
         The port of the component.
-    random : random.Random
-        Chooses pauses and the order of address and data. Without it there are no pauses.
-    most_cycles : int
-        An access that takes longer fails.
+    rng : random.Random or None
+        Chooses the pauses and the order of address and data; None for no pauses.
+    max_cycles : int
+        Accesses that take longer fail.
     """
 
-    def __init__(self, bus: Any, rng: random.Random | None = None, most_cycles: int = 80):
+    def __init__(self, bus: Any, rng: random.Random | None = None, max_cycles: int = 80):
         self.bus = bus
         self.rng = rng
-        self.most_cycles = most_cycles
+        self.max_cycles = max_cycles
 
     def pause(self) -> int:
-        """Cycles before something is done."""
+        """Return the number of cycles to wait before the next action."""
         return self.rng.choice((0, 0, 0, 1, 2, 5)) if self.rng else 0
 
     async def write(self, ctx, where: str | int, value: int, strobes: int = 0b1111) -> None:
-        """Write a register, given by name or offset. `BusError` if the answer is SLVERR."""
+        """Write a register, given by name or offset. Raise `BusError` if the response is SLVERR."""
         bus = self.bus
         offset = offset_of(where) if isinstance(where, str) else where
         waits = {"aw": self.pause(), "w": self.pause()}
@@ -51,7 +51,7 @@ class LiteHost:
         ctx.set(bus.wdata, value)
         ctx.set(bus.wstrb, strobes)
         valid, ready = {"aw": bus.awvalid, "w": bus.wvalid}, {"aw": bus.awready, "w": bus.wready}
-        for _ in range(self.most_cycles):
+        for _ in range(self.max_cycles):
             for channel in waits:
                 ctx.set(valid[channel], waits[channel] == 0)
             _, _, *accepted = await ctx.tick().sample(ready["aw"], ready["w"])
@@ -66,14 +66,14 @@ class LiteHost:
         await self._answer(ctx, bus.bready, bus.bvalid, bus.bresp)
 
     async def read(self, ctx, where: str | int) -> int:
-        """Read a register, given by name or offset. `BusError` if the answer is SLVERR."""
+        """Read a register, given by name or offset. Raise `BusError` if the response is SLVERR."""
         bus = self.bus
         for _ in range(self.pause()):
             await ctx.tick()
         ctx.set(bus.araddr, offset_of(where) if isinstance(where, str) else where)
         ctx.set(bus.arvalid, 1)
         accepted = False
-        for _ in range(self.most_cycles):
+        for _ in range(self.max_cycles):
             _, _, accepted = await ctx.tick().sample(bus.arready)
             if accepted:
                 break
@@ -82,10 +82,10 @@ class LiteHost:
         return await self._answer(ctx, bus.rready, bus.rvalid, bus.rresp, bus.rdata)
 
     async def _answer(self, ctx, ready, valid, *payload) -> int:
-        """Take a response, which must come and stay; return its data, if there are."""
+        """Accept a response, which must hold until then; return its data, if it has any."""
         wait = self.pause()
         offered = None
-        for _ in range(self.most_cycles):
+        for _ in range(self.max_cycles):
             ctx.set(ready, wait == 0)
             _, _, came, *values = await ctx.tick().sample(valid, *payload)
             assert offered in (None, values if came else ()), "a response was withdrawn or changed"
@@ -98,4 +98,4 @@ class LiteHost:
                 return values[-1]
             offered = values if came else None
             wait = max(0, wait - 1)
-        raise AssertionError("no response came")
+        raise AssertionError("there was no response")

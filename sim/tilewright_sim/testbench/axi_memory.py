@@ -1,4 +1,4 @@
-"""An AXI4 memory for Amaranth's simulator, which checks the manager's rules while it serves it."""
+"""An AXI4 memory for Amaranth's simulator, which checks that the manager follows the AXI rules."""
 
 import random
 from collections import deque
@@ -12,11 +12,11 @@ __all__ = ["AxiMemory", "ReadMemory", "WriteMemory"]
 
 @dataclass
 class AxiMemory:
-    """The memory's contents and manners.
+    """Contents, timing and responses of a memory.
 
-    ``latency`` is in cycles from an address to its first data or response, ``stall`` the probability that a
-    channel pauses in a cycle. ``responses`` gives other responses than OKAY: by address of a byte, any burst
-    (write) or beat (read) that holds the byte. Addresses are taken modulo the memory's size.
+    ``latency`` is the number of cycles from an address to its first data or to its response, ``stall`` the probability
+    that a channel pauses in a cycle. ``responses`` maps the address of a byte to the response of every write burst and
+    every read beat that contains this byte; the others get OKAY. Addresses wrap at the size of the memory.
     """
 
     axi: Any
@@ -26,10 +26,10 @@ class AxiMemory:
     seed: int = 0
     responses: dict[int, int] = field(default_factory=dict)
     bursts: list[tuple[int, int, int]] = field(default_factory=list)
-    """Every address accepted: cycle, address, beats."""
+    """Cycle, address and beats of each accepted burst."""
     beat_cycles: list[int] = field(default_factory=list)
-    """The cycles in which a beat moved."""
-    most_outstanding: int = 0
+    """The cycles in which a beat was transferred."""
+    max_outstanding: int = 0
 
     def __post_init__(self):
         self.word_bytes = self.axi.signature.data_bits // 8
@@ -37,26 +37,26 @@ class AxiMemory:
         self.begin()
 
     def begin(self):
-        """Be as at the start: a simulation may run twice."""
+        """Restore the initial state, because a simulation may run twice."""
         self.contents[:] = self.before
         self.bursts.clear()
         self.beat_cycles.clear()
-        self.most_outstanding = 0
+        self.max_outstanding = 0
         self.random = random.Random(self.seed)
         self.cycle = 0
         self.rules = AxiRules(self.word_bytes)
 
     def accept(self, channel, address, length, size, burst):
-        """Check a burst's address against AXI's rules, and note it."""
+        """Check a burst against the AXI rules and record it."""
         self.rules.begin(channel, address, length, size, burst)
         self.bursts.append((self.cycle, address, length + 1))
 
     def goes(self):
-        """Whether a channel does not pause in this cycle."""
+        """Return False if a channel pauses in this cycle."""
         return self.random.random() >= self.stall
 
     def response(self, address, size_bytes):
-        """The response of ``size_bytes`` bytes at ``address``."""
+        """Return the response to an access of ``size_bytes`` bytes at ``address``."""
         return next((r for a, r in self.responses.items() if address <= a < address + size_bytes), 0)
 
 
@@ -68,7 +68,7 @@ class ReadMemory(AxiMemory):
         axi, word = self.axi, self.word_bytes
         arready = rvalid = False
         outstanding = 0
-        waiting: deque = deque()  # due cycle, address, last, of every beat
+        waiting: deque = deque()  # due cycle, address and last of each beat
         while True:
             sample = ctx.tick().sample(axi.arvalid, axi.araddr, axi.arlen, axi.arsize, axi.arburst, axi.rready)
             _, _, arvalid, araddr, arlen, arsize, arburst, rready = await sample
@@ -77,18 +77,18 @@ class ReadMemory(AxiMemory):
                 beats = range(arlen + 1)
                 outstanding += 1
                 waiting.extend((self.cycle + self.latency, araddr + n * word, n == arlen) for n in beats)
-            self.most_outstanding = max(self.most_outstanding, outstanding)
+            self.max_outstanding = max(self.max_outstanding, outstanding)
             if rvalid and rready:
                 self.beat_cycles.append(self.cycle)
                 outstanding -= waiting.popleft()[2]
                 rvalid = False
-            assert rready, "the read channel is blocked"
+            assert rready, "the read data channel is stalled"
             self.cycle += 1
             if not rvalid and waiting and waiting[0][0] < self.cycle and self.goes():
                 rvalid = True
                 _, address, last = waiting[0]
-                place = address % len(self.contents)
-                ctx.set(axi.rdata, int.from_bytes(self.contents[place : place + word], "little"))
+                start = address % len(self.contents)
+                ctx.set(axi.rdata, int.from_bytes(self.contents[start : start + word], "little"))
                 ctx.set(axi.rresp, self.response(address, word))
                 ctx.set(axi.rlast, last)
             arready = self.goes()
@@ -133,7 +133,7 @@ class WriteMemory(AxiMemory):
             while addresses and sum(last for _, _, last in beats):
                 address, length = addresses.popleft()
                 self.write(address, length, beats, responses)
-            self.most_outstanding = max(self.most_outstanding, len(addresses) + len(responses))
+            self.max_outstanding = max(self.max_outstanding, len(addresses) + len(responses))
             self.cycle += 1
             bvalid = bvalid or bool(responses and responses[0][0] < self.cycle and self.goes())
             if bvalid:
@@ -149,10 +149,10 @@ class WriteMemory(AxiMemory):
         size_bytes = (length + 1) * self.word_bytes
         for n in range(length + 1):
             value, strobes, last = beats.popleft()
-            assert last == (n == length), "wlast is in the wrong place"
+            assert last == (n == length), "wlast is set on the wrong beat"
             for byte in range(self.word_bytes):
                 if strobes >> byte & 1:
-                    place = address + n * self.word_bytes + byte
-                    self.contents[place % len(self.contents)] = value >> 8 * byte & 0xFF
-                    self.written.append(place)
+                    byte_address = address + n * self.word_bytes + byte
+                    self.contents[byte_address % len(self.contents)] = value >> 8 * byte & 0xFF
+                    self.written.append(byte_address)
         responses.append((self.cycle + self.latency, self.response(address, size_bytes)))

@@ -1,4 +1,4 @@
-"""Run components in Amaranth's simulator, with a watchdog, stream benches, and a waveform where one fails."""
+"""Run components in Amaranth's simulator, with a watchdog, stream benches, and a waveform if a bench fails."""
 
 import os
 import random
@@ -26,26 +26,26 @@ class SimulationError(AssertionError):
 def run(dut: Elaboratable, *benches: Bench, background: Sequence[Bench] = (), limit_cycles: int = 10_000) -> None:
     """Simulate ``dut`` until every bench has returned.
 
-    Everything is clocked by one domain ``sync``; it is there even if the component is combinational. When a bench
-    fails, all of it runs once more to write a waveform to ``build/waves/``, in the current folder.
+    There is one clock domain ``sync``, even if the component is combinational. If a bench fails, the simulation runs
+    once more to write a waveform to ``build/waves/`` in the current folder.
 
     Parameters
     ----------
     dut : Elaboratable
         Elaborated anew for each run.
     benches : async functions of one argument, the simulator's context
-        They start together at time 0, before the first rising edge, and act in the order given: one that watches
-        what others drive comes last. They may run twice, so they keep their state in locals; a list that a bench
-        fills for its test is cleared when the bench starts.
+        They start together at time 0, before the first rising edge, and run in the order given: a bench that
+        observes what others drive must come last. They may run twice, so they must keep their state in local
+        variables and clear any list that they fill for the test.
     background : sequence of async functions
         Further benches, which start before the others and need not return.
     limit_cycles : int
-        The watchdog: the clock cycles within which all benches return.
+        Watchdog: clock cycles within which all benches must return.
 
     Raises
     ------
     SimulationError
-        If a bench raises, or the watchdog bites; the first failure is its cause.
+        If a bench raises or the watchdog expires; its cause is the first exception.
     """
     try:
         _simulator(dut, benches, background, limit_cycles).run()
@@ -60,15 +60,15 @@ def run(dut: Elaboratable, *benches: Bench, background: Sequence[Bench] = (), li
         except Exception:
             note = f"waveform: {path}"
         else:
-            note = f"it passed when run again, so a bench keeps state between runs; waveform of that: {path}"
+            note = f"it passed when run again, so a bench keeps state between runs; waveform of the second run: {path}"
         raise SimulationError(f"{type(error).__name__}: {error}\n{note}") from error
 
 
 def feeder(stream: Any, payloads: Iterable[Any], gaps: Iterable[int] = ()) -> Bench:
     """Return a bench that offers payloads on an input stream of the component and ends when the last is accepted.
 
-    An offer stays until it is accepted, and waits for nothing. Between offers the payload is the complement of the
-    next one, which a correct component ignores.
+    ``valid`` does not wait for ``ready`` and stays 1 until the payload is accepted. Between offers the payload is the
+    complement of the next one, which a correct component ignores.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def feeder(stream: Any, payloads: Iterable[Any], gaps: Iterable[int] = ()) -> Be
     payloads : iterable
         Python values of the payload's shape.
     gaps : iterable of int
-        Cycles without an offer before each payload; those that have none come at once.
+        Cycles without an offer before each payload; 0 for payloads beyond the end of ``gaps``.
     """
     sent = [_bits(stream.payload, payload) for payload in payloads]
     waits = list(gaps)
@@ -99,22 +99,22 @@ def feeder(stream: Any, payloads: Iterable[Any], gaps: Iterable[int] = ()) -> Be
 
 
 def checker(stream: Any, expected: Sequence[Any], gaps: Iterable[int] = (), quiet_cycles: int = 8) -> Bench:
-    """Return a bench that accepts payloads of an output stream of the component and asserts what they are.
+    """Return a bench that accepts the payloads of an output stream of the component and compares them.
 
-    It also asserts that an offer stays, with the same payload, until it is accepted, and that nothing more comes
+    It also asserts that an offer holds, with the same payload, until it is accepted, and that there are no more offers
     for some cycles after the last payload.
 
     Parameters
     ----------
     stream : stream interface
-        A port of the component whose ``payload`` and ``valid`` are its outputs. Where ``ready`` is the constant 1
+        A port of the component whose ``payload`` and ``valid`` are its outputs. If ``ready`` is the constant 1,
         there are no stalls.
     expected : sequence
         Python values of the payload's shape, in order.
     gaps : iterable of int
-        Cycles in which each payload is not accepted, from the acceptance of the one before; 0 where there is none.
+        Cycles with ``ready`` 0 between the previous payload and each payload; 0 beyond the end of ``gaps``.
     quiet_cycles : int
-        How long to watch for what should not come; it is not accepted.
+        Cycles in which to watch for unexpected payloads, which are not accepted.
     """
     wanted = [_bits(stream.payload, payload) for payload in expected]
     waits = list(gaps)
@@ -124,7 +124,7 @@ def checker(stream: Any, expected: Sequence[Any], gaps: Iterable[int] = (), quie
         offered = None
 
         async def cycle(ready: bool) -> int | None:
-            """Return the payload that is accepted in this cycle, if one is."""
+            """Return the payload accepted in this cycle, or None."""
             nonlocal offered
             if stalls:
                 ctx.set(stream.ready, ready)
@@ -144,7 +144,7 @@ def checker(stream: Any, expected: Sequence[Any], gaps: Iterable[int] = (), quie
         for _ in range(quiet_cycles):
             extra = await cycle(ready=not stalls)
             more = offered if extra is None else extra
-            assert more is None, f"there is a payload after all {len(wanted)}: {_text(stream, more)}"
+            assert more is None, f"unexpected payload after all {len(wanted)}: {_text(stream, more)}"
         if stalls:
             ctx.set(stream.ready, 0)
 
@@ -155,7 +155,7 @@ def checker(stream: Any, expected: Sequence[Any], gaps: Iterable[int] = (), quie
 class Feeder:
     """Offer ``items`` on an input stream of the component, pausing with probability ``stall``.
 
-    `run` is a bench for the background of `run`; what moved, and when, can be read at any time.
+    The method `run` is a background bench for `pysim.run`; a test may read `cycles` at any time.
     """
 
     port: Any
@@ -165,7 +165,7 @@ class Feeder:
     cycles: list[int] = field(default_factory=list)
     """The cycles in which items were accepted."""
     stopped: bool = False
-    """Set from outside: offer nothing more, once what is on offer has been accepted."""
+    """Set by the test to end after the item that is being offered."""
 
     async def run(self, ctx):
         chance = random.Random(self.seed)
@@ -186,9 +186,10 @@ class Feeder:
 
 @dataclass
 class Taker:
-    """Take what an output stream of the component offers, pausing with probability ``stall``.
+    """Accept the items of an output stream of the component, pausing with probability ``stall``.
 
-    `run` is a bench for the background of `run`; it checks that offers stay, with the same payload, until taken.
+    The method `run` is a background bench for `pysim.run`; it checks that offers hold, with the same payload, until
+    they are accepted.
     """
 
     port: Any
@@ -196,7 +197,7 @@ class Taker:
     seed: int = 0
     items: list = field(default_factory=list)
     cycles: list[int] = field(default_factory=list)
-    """The cycles in which items were taken."""
+    """The cycles in which items were accepted."""
 
     async def run(self, ctx):
         chance = random.Random(self.seed)
@@ -237,18 +238,18 @@ def _simulator(
 
 
 def _run_name(dut: Elaboratable) -> str:
-    """The name of the test that runs, or else of the component."""
+    """Return the name of the running test, or of the component if there is none."""
     test = os.environ.get("PYTEST_CURRENT_TEST", type(dut).__name__).removesuffix(" (call)")
     return re.sub(r"\W+", "_", test.rpartition("/")[2]).strip("_")[:100]
 
 
 def _raw(payload: Any) -> Value:
-    """The bits of a payload, without its shape and sign."""
+    """Return the bits of a payload, without its shape and sign."""
     return Value.cast(payload).as_unsigned()
 
 
 def _bits(payload: Any, value: Any) -> int:
-    """The bits of a Python value of the payload's shape."""
+    """Return the bits of a Python value of the payload's shape."""
     constant = Const.cast(Const(value, payload.shape()))
     return constant.value & ((1 << len(constant)) - 1)
 

@@ -1,4 +1,4 @@
-"""How the testbench's side of each channel behaves."""
+"""Pauses and latencies on the testbench's side of each channel."""
 
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ class Timing:
     answer : int
         Cycles from the last written data to the response.
     uneven : bool
-        ``latency`` and ``answer`` are the largest of random values.
+        Latencies are random, from 0 up to ``latency`` and ``answer``.
     """
 
     stall: float = 0.0

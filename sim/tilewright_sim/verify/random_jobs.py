@@ -142,7 +142,7 @@ class JobHost:
         if not len(wrong):
             return
         first = int(wrong[0])
-        owner = next((number for number, job in enumerate(jobs) if first in job.places()), None)
+        owner = next((number for number, job in enumerate(jobs) if first in job.result_addresses()), None)
         where = "outside every C" if owner is None else f"in C of descriptor {owner} ({told(jobs[owner])})"
         raise WrongResultError(
             f"{len(wrong)} bytes of the memory are wrong, the first at {first:#x}, {where}: "

@@ -17,14 +17,14 @@ def tile():
     return tile
 
 
-def test_products_are_listed_by_their_name_with_one_line_of_help():
+def test_cores_are_listed_by_name_with_one_line_of_help():
     for name, core in CORES.items():
         assert core.name == name
         assert core.about
         assert "\n" not in core.about
 
 
-def test_a_core_says_what_work_it_does():
+def test_a_core_defines_its_unit_of_work():
     tile, engine = CORES["tile"], CORES["dma-reader"]
     assert tile.multipliers(TileConfig(rows=3, cols=5, dot=1)) == 15
     assert (engine.work.unit, engine.work.per_cycle(engine.config(data_bits=128))) == ("bytes", 16)
@@ -55,7 +55,7 @@ def test_ports_of_a_tile_are_streams_with_their_widths(tile):
     ]
 
 
-def test_port_descriptions_say_the_numbers_of_the_config(tile):
+def test_port_descriptions_contain_the_numbers_of_the_config(tile):
     about = {port.name: port.about for port in CORES["tile"].ports(tile)}
     assert about["s_axis_act_tdata"] == "3 signed activations of 4 bits, element 0 lowest"
     assert about["s_axis_wgt_tdata"] == "3 signed weights of 6 bits, of one column"

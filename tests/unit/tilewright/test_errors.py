@@ -15,14 +15,14 @@ from tilewright.errors import ConfigError, TilewrightError, ToolError
         (("offset", 9, "is too large", 0), "offset = 9: is too large; nearest that works: 0"),
     ],
 )
-def test_config_error_says_field_value_reason_and_nearest_in_one_line(arguments, message):
+def test_config_error_names_field_value_reason_and_nearest_in_one_line(arguments, message):
     error = ConfigError(*arguments)
     assert str(error) == message
     assert (error.field, error.value, error.reason) == arguments[:3]
     assert error.nearest == (arguments[3] if len(arguments) > 3 else None)
 
 
-def test_one_except_clause_catches_what_a_user_can_mend():
+def test_one_except_clause_catches_all_user_errors():
     assert issubclass(ConfigError, TilewrightError)
     assert issubclass(ToolError, TilewrightError)
     assert issubclass(ConfigError, ValueError)

@@ -117,7 +117,7 @@ def test_every_signal_of_an_interface_has_a_meaning():
         ("a : In(1)\n    There is a failure:\nb, c : Out(1)\n    of this descriptor, modulo 16.", ["a", "b", "c"]),
     ],
 )
-def test_the_rule_knows_a_meaning_from_a_shape(text, names):
+def test_the_rule_distinguishes_a_meaning_from_a_shape(text, names):
     assert unclear(f"X.\n\nMembers\n-------\n{text}\n", ["a", "b", "c"]) == names
 
 
@@ -142,7 +142,7 @@ def assigns(element: ast.expr) -> bool:
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.relative_to(PACKAGE).as_posix())
-def test_each_assignment_has_a_line_of_its_own(source):
+def test_each_assignment_has_its_own_line(source):
     assert crowded(source.read_text(encoding="utf-8")) == []
 
 
@@ -156,5 +156,5 @@ def test_each_assignment_has_a_line_of_its_own(source):
         ("pass\nm.d.sync += a.eq(b), c.eq(d)\nreturn_ = [a.eq(b) if c else d.eq(e), f()]", [2, 3]),
     ],
 )
-def test_the_rule_knows_assignments_that_share_a_line(text, lines):
+def test_the_rule_finds_assignments_that_share_a_line(text, lines):
     assert crowded(text) == lines

@@ -55,5 +55,5 @@ def test_every_signal_is_named_by_a_statement_of_its_own_or_by_name(source):
         ("x = [Signal() for _ in y]\nf(Signal.like(x))\nreturn_ = (z := Signal())", [1, 2, 3]),
     ],
 )
-def test_the_rule_knows_what_amaranth_cannot_name(text, lines):
+def test_the_rule_finds_signals_that_amaranth_cannot_name(text, lines):
     assert unnamed(text) == lines

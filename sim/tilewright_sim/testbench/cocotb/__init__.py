@@ -1,4 +1,4 @@
-"""What cocotb benches are made of: they run inside the Verilog simulator."""
+"""Building blocks of cocotb benches, which run inside the Verilog simulator."""
 
 from .axi_memory import AxiMemory
 from .streams import (

@@ -1,4 +1,4 @@
-"""An AXI4 memory for cocotb, behind ``m_axi``, which checks the manager's rules while it serves it."""
+"""An AXI4 memory for cocotb, on ``m_axi``, which checks that the manager follows the AXI rules."""
 
 import random
 from collections import deque
@@ -17,8 +17,9 @@ _ADDRESS_FIELDS = ("addr", "len", "size", "burst", "id", "lock", "cache", "prot"
 class AxiMemory:
     """Serve the channels that the design has: AR and R, or AW, W and B, or all of them.
 
-    To find missing waits, a read sees the memory as it is when its address is accepted, and a write lands when its
-    response is offered: as early, or as late, as AXI allows. A burst with an error writes nothing and reads noise.
+    To find missing waits, a read returns the contents at the time when its address is accepted, and a write takes
+    effect when its response is offered: as early and as late as AXI allows. A burst with an error writes nothing and
+    reads random data.
 
     Parameters
     ----------
@@ -30,23 +31,23 @@ class AxiMemory:
         May be replaced at any time.
     chance : random.Random
     size : int
-        Bytes of the memory, a power of two; addresses are taken modulo it.
+        Size of the memory in bytes, a power of two; addresses wrap at it.
     whole_bursts : bool
-        A read with an error has it in each of its beats, not only in those that touch the range of addresses.
+        All beats of a read burst with an error return the error, not only the beats that touch the range of `errors`.
 
     Attributes
     ----------
     contents : bytearray
     errors : list of (int, int, int)
-        The response to whatever touches the addresses from the first to before the second.
+        Start, end (exclusive) and response of each range of addresses with errors.
     failed : list of (int, int)
-        Address and response of each burst that touched one of them.
+        Address and response of each burst that touched one of these ranges.
     reads : list of int
         The addresses of all read bursts.
     writes : list of (int, list of (int, int))
-        Address of each write burst whose data are complete, with address and value of each byte.
+        Address of each write burst with complete data, and address and value of each of its bytes.
     read_words, written_words, answered, issued : int
-        Beats of each direction, responses to writes, and bursts, since they were last set to 0.
+        Counts of read beats, write beats, write responses and bursts since they were last set to 0.
     """
 
     INPUTS = ("arready", "rvalid", "rid", "awready", "wready", "bvalid", "bid")
@@ -69,11 +70,11 @@ class AxiMemory:
 
     @property
     def in_flight(self) -> int:
-        """Bursts that are not complete."""
+        """Number of incomplete bursts."""
         return sum(self.rules.in_flight.values())
 
     def forget(self) -> None:
-        """Drop what is in flight, as a reset does; offer and accept nothing."""
+        """Drop everything in flight, as a reset does, and set the inputs of the design to 0."""
         self.rules.forget()
         self.reads: list[int] = []
         self.writes: list[tuple[int, list[tuple[int, int]]]] = []
@@ -87,12 +88,12 @@ class AxiMemory:
             self._drive(name, 0)
 
     def response(self, address: int, size: int) -> int:
-        """The response to ``size`` bytes at ``address``."""
-        place = address % self.size
-        return next((int(answer) for low, high, answer in self.errors if low < place + size and place < high), 0)
+        """Return the response to an access of ``size`` bytes at ``address``."""
+        start = address % self.size
+        return next((int(answer) for low, high, answer in self.errors if low < start + size and start < high), 0)
 
     def step(self) -> None:
-        """Act after a rising edge out of reset."""
+        """Advance by one cycle; to be called after each rising edge out of reset."""
         if self._has_reads:
             self._read()
         if self._has_writes:
@@ -110,9 +111,9 @@ class AxiMemory:
             self.reads.append(address)
             due = self.now + self._wait(self.timing.latency)
             for beat in range(beats):
-                place = (address + beat * self.word) % self.size
-                response = answer if self.whole_bursts else self.response(place, self.word)
-                data = self.chance.randbytes(self.word) if response else self.contents[place : place + self.word]
+                start = (address + beat * self.word) % self.size
+                response = answer if self.whole_bursts else self.response(start, self.word)
+                data = self.chance.randbytes(self.word) if response else self.contents[start : start + self.word]
                 self._beats.append((due, int.from_bytes(data, "little"), response, beat == beats - 1))
         self._drive("arready", self._goes())
         if not self._driven["rvalid"] and self._beats and self._beats[0][0] <= self.now and self._goes():
@@ -145,8 +146,8 @@ class AxiMemory:
         self._drive("wready", self._goes())
         if not self._driven["bvalid"] and self._answers and self._answers[0][0] <= self.now and self._goes():
             _, response, written = self._answers[0]
-            for place, byte in written if not response else ():
-                self.contents[place % self.size] = byte
+            for byte_address, byte in written if not response else ():
+                self.contents[byte_address % self.size] = byte
             self._drive("bresp", response)
             self._drive("bvalid", 1)
 
@@ -165,18 +166,18 @@ class AxiMemory:
         return payload[0], beats, answer
 
     def _gather(self, address: int, beats: int, answer: int) -> None:
-        """A burst has its address and all its data."""
+        """Complete a write burst whose address and data have all been accepted."""
         written = []
         for beat in range(beats):
             value, strobes, last = self._data.popleft()
             assert last == (beat == beats - 1), f"WLAST is wrong at beat {beat} of {beats}"
-            lanes, place = value.to_bytes(self.word, "little"), address + beat * self.word
-            written += [(place + lane, lanes[lane]) for lane in range(self.word) if strobes >> lane & 1]
+            lanes, start = value.to_bytes(self.word, "little"), address + beat * self.word
+            written += [(start + lane, lanes[lane]) for lane in range(self.word) if strobes >> lane & 1]
         self.writes.append((address, written))
         self._answers.append((self.now + self._wait(self.timing.answer), answer, written))
 
     def _goes(self) -> int:
-        """1 unless a channel pauses in this cycle."""
+        """Return 0 if a channel pauses in this cycle, otherwise 1."""
         return int(not self.timing.stall or self.chance.random() >= self.timing.stall)
 
     def _wait(self, cycles: int) -> int:
@@ -186,7 +187,7 @@ class AxiMemory:
         return int(getattr(self.dut, f"m_axi_{name}").value)
 
     def _drive(self, name: str, value: int) -> None:
-        """Set an input, if the design has it and it changes."""
+        """Set an input of the design, if it exists and its value changes."""
         if self._driven.get(name) != value:
             self._driven[name] = value
             if hasattr(self.dut, f"m_axi_{name}"):

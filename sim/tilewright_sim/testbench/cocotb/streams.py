@@ -1,8 +1,8 @@
 """Drive and watch the streams of a design under cocotb, cycle by cycle.
 
-Everything here acts after a rising edge of the clock: what it reads are the values before the edge, what it
-writes holds from then on. Cycles are numbered, and a word that is accepted or seen at an edge belongs to the cycle
-that ends there, so the difference of two numbers is a latency.
+Everything here acts after a rising edge of the clock: it reads the values from before the edge and writes the values
+that hold after it. Cycles are numbered. A word that is accepted or seen at an edge belongs to the cycle that ends
+there, so the difference of two cycle numbers is a latency.
 """
 
 import random
@@ -39,12 +39,12 @@ Stall = Callable[[], bool]
 
 
 def never() -> bool:
-    """Stall in no cycle."""
+    """Never stall."""
     return False
 
 
 def randomly(percent: int) -> Stall:
-    """Stall in so many of a hundred cycles."""
+    """Stall with a probability of ``percent`` in each cycle."""
     return lambda: random.randrange(100) < percent
 
 
@@ -70,7 +70,7 @@ async def cycles(dut, count: int) -> None:
 
 
 async def start(dut) -> None:
-    """Start the clock, with every ``tvalid`` input 0, and reset the design if it has a reset."""
+    """Start the clock, set every ``tvalid`` input to 0, and reset the design if it has a reset."""
     Clock(dut.clk, PERIOD_NS, unit="ns").start(start_high=False)
     for port in dut:
         if port._name.startswith("s_") and port._name.endswith("valid"):
@@ -79,7 +79,7 @@ async def start(dut) -> None:
 
 
 async def reset(dut) -> None:
-    """Reset the design for exactly one cycle, all that it asks for."""
+    """Reset the design for exactly one cycle, which must be enough."""
     if hasattr(dut, "rst"):
         dut.rst.value = 1
     await RisingEdge(dut.clk)
@@ -89,7 +89,7 @@ async def reset(dut) -> None:
 
 @dataclass(frozen=True)
 class Beat:
-    """One word that crossed a port.
+    """One word transferred at a port.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ class Beat:
         ``tdata``; in a four-state simulator bits may be X.
     last : bool
     cycle : int
-        The cycle it was there in.
+        The cycle of the transfer.
     """
 
     data: LogicArray
@@ -115,9 +115,9 @@ class Source:
     dut
         The design.
     prefix : str
-        What the ports' names start with: ``s_axis_act`` drives ``s_axis_act_tvalid``.
+        Start of the names of the ports: ``s_axis_act`` drives ``s_axis_act_tvalid``.
     stall : callable
-        Asked in every cycle in which a new word could be offered; while it says True, none is.
+        Called in every cycle in which a new word could be offered; none is offered while it returns True.
 
     Attributes
     ----------
@@ -142,7 +142,7 @@ class Source:
         self._queue.extend(words)
 
     def stop(self) -> None:
-        """Drop what is queued or offered, and offer nothing any more; to be followed by a reset."""
+        """Drop all queued and offered words and offer no more; a reset must follow."""
         self._task.cancel()
         self._valid.value = 0
 
@@ -167,24 +167,24 @@ class Source:
 
 
 class Sink:
-    """Collect the words of an AXI-Stream output, which may be one that cannot be stalled.
+    """Collect the words of an AXI-Stream output, with or without ``tready``.
 
-    Checks in every cycle out of reset that ``tvalid`` is 0 or 1, that ``tlast`` is when there is a word, and,
-    where there is a ``tready``, that an offer stays as it is until it is accepted.
+    Checks in every cycle out of reset that ``tvalid`` is 0 or 1, that ``tlast`` is 0 or 1 while ``tvalid`` is 1, and,
+    if there is a ``tready``, that an offer holds unchanged until it is accepted.
 
     Parameters
     ----------
     dut
         The design.
     prefix : str
-        What the ports' names start with.
+        Start of the names of the ports.
     stall : callable
-        Asked in every cycle; while it says True, ``tready`` is 0. Not asked if there is no such port.
+        Called in every cycle; ``tready`` is 0 while it returns True. Not called if there is no ``tready``.
 
     Attributes
     ----------
     beats : list of Beat
-        The words so far.
+        The words received so far.
     """
 
     def __init__(self, dut, prefix: str, stall: Stall = never):
@@ -199,16 +199,16 @@ class Sink:
         self._task = cocotb.start_soon(self._run())
 
     def stop(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         self._task.cancel()
 
     async def collect(self, count: int, limit: int) -> list[Beat]:
-        """Wait until there are ``count`` words, return them all; AssertionError after ``limit`` cycles."""
+        """Wait until there are ``count`` words and return all words; raise AssertionError after ``limit`` cycles."""
         for _ in range(limit):
             if len(self.beats) >= count:
                 return self.beats
             await RisingEdge(self._dut.clk)
-        raise AssertionError(f"{self._name}: {len(self.beats)} of {count} words came in {limit} cycles")
+        raise AssertionError(f"{self._name}: received {len(self.beats)} of {count} words in {limit} cycles")
 
     async def _run(self) -> None:
         waiting: Beat | None = None
@@ -224,7 +224,7 @@ class Sink:
             valid = self._valid.value
             assert valid.is_resolvable, f"{self._name}_tvalid is {valid} in cycle {cycle()}"
             if waiting:
-                assert valid == 1, f"{self._name} takes back its offer of cycle {waiting.cycle} in cycle {cycle()}"
+                assert valid == 1, f"{self._name} withdraws its offer of cycle {waiting.cycle} in cycle {cycle()}"
             if valid == 0:
                 continue
             last = self._last.value
@@ -239,7 +239,7 @@ class Sink:
 
 
 def written_word(value: LogicArray, strobes: int) -> int:
-    """The integer of a word whose bytes without a strobe may be X."""
+    """Return a written word as an integer; bytes without a strobe may be X and count as 0 then."""
     if value.is_resolvable:
         return int(value)
     text = str(value)

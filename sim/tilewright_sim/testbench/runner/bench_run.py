@@ -38,7 +38,7 @@ class BenchRun:
     bench : str
         Name of the module with the cocotb tests.
     builds : Path
-        Folder for compiled designs, which are kept by their content.
+        Folder that caches compiled designs by their content.
     folder : Path
         Folder of the run: logs, results, waveforms.
     variables : dict of str
@@ -47,7 +47,7 @@ class BenchRun:
     test_filter : str or None
         Regular expression for the full names of the tests to run.
     limit_seconds : int or None
-        A simulation that takes longer is ended.
+        Simulations that take longer are killed; None for no limit.
     """
 
     simulator: str
@@ -62,7 +62,7 @@ class BenchRun:
     limit_seconds: int | None = TIMEOUT_SECONDS
 
     def build(self, *, waves: bool) -> tuple[Path, Path | None]:
-        """Compile the design unless it is compiled; return the folder, and the waveform that a run will write.
+        """Compile the design unless it is cached; return its folder and the path of the waveform that a run will write.
 
         Raises
         ------
@@ -72,31 +72,31 @@ class BenchRun:
         if not waves:
             return self._compile([]), None
         waveform = self.folder / "waves.fst"
-        if self.simulator not in SIMULATORS:  # it says so itself, where it simulates
+        if self.simulator not in SIMULATORS:  # the simulator itself chooses the file in the folder of the run
             return self._compile([]), self.folder / "waves"
         if self.simulator == "icarus":
             return self._compile([], waves=True), waveform
         try:
             return self._compile(["--trace-fst"], waves=True), waveform
-        except ToolError:  # FST needs zlib's headers, VCD nothing
+        except ToolError:  # FST needs zlib's headers, VCD does not
             return self._compile(["--trace-vcd"], waves=True), waveform.with_suffix(".vcd")
 
     def log(self, waves: bool = False) -> Path:
-        """The file that the simulation's output goes to."""
+        """Return the path of the log of the simulation."""
         return self.folder / ("waves" if waves else "plain") / "log.txt"
 
     def simulate(self, build: Path, waveform: Path | None = None) -> BenchResult:
-        """Run the bench to its end, and write a waveform if there is a path for it."""
+        """Run the bench to its end; write a waveform if a path is given."""
         return self.start(build, waveform).wait()
 
     def start(self, build: Path, waveform: Path | None = None) -> Simulation:
-        """Let the bench run; otherwise as `simulate`."""
+        """Start the bench in the background; otherwise the same as `simulate`."""
         log = self.log(waveform is not None)
         folder = log.parent
         folder.mkdir(parents=True, exist_ok=True)
         arguments: dict[str, Any] = {"waves": True} if waveform else {}
         if self.simulator == "verilator":
-            # Registers start random in Verilator, as they start X in Icarus.
+            # Registers start with random values in Verilator; in Icarus they start as X.
             arguments["test_args"] = ["+verilator+rand+reset+2", f"+verilator+seed+{self.seed}"]
             if waveform:
                 arguments["test_args"] += ["--trace-file", str(waveform)]
@@ -104,7 +104,7 @@ class BenchRun:
             arguments["plusargs"] = [f"+dumpfile_path={waveform}"]
         limited = self.limit_seconds is not None and shutil.which("timeout")
         limit = {"SIM_CMD_PREFIX": f"timeout {self.limit_seconds}"} if limited else {}
-        # What was linked while cocotb's folder had another name finds its libraries so.
+        # A binary that was linked through another path to cocotb's libraries finds them with this.
         found = os.pathsep.join(
             filter(None, [str(cocotb_tools.config.libs_dir), os.environ.get("LD_LIBRARY_PATH", "")])
         )
@@ -166,13 +166,13 @@ class BenchRun:
 
 
 def _versions(environment: dict[str, str]) -> list[str]:
-    """What else a compiled simulation depends on."""
+    """Return what a compiled simulation depends on besides its sources and flags."""
     return [version("cocotb"), str(cocotb_tools.config.libs_dir), environment.get("VERILATOR_ROOT", "")]
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Let one process at a time make a folder."""
+    """Let only one process at a time create the folder."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with open(folder.with_name(f".{folder.name}.lock"), "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -1,4 +1,4 @@
-"""What a run of a cocotb bench came to."""
+"""Results of a run of a cocotb bench."""
 
 import re
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ class TestResult:
     Parameters
     ----------
     name : str
-        Without the module's.
+        Without the name of the module.
     status : str
         ``passed``, ``failed`` or ``skipped``.
     seconds : float
-        How long it took.
+        Wall time.
     cycles : int
-        Clock cycles that it simulated.
+        Simulated clock cycles.
     message : str
         Why it failed or was skipped.
     """
@@ -39,19 +39,19 @@ class TestResult:
 
 @dataclass(frozen=True)
 class BenchResult:
-    """A bench: what failed, None if nothing did, its log, and its tests."""
+    """Results of a bench: the failure (None if all tests passed), the log, and the tests."""
 
     failure: str | None
     log: Path
     tests: list[TestResult]
 
 
-def read_results(results: Path, log: Path, broke_off: str = "") -> BenchResult:
-    """Read what cocotb has written; ``broke_off`` says why the simulation ended before it could."""
+def read_results(results: Path, log: Path, aborted: str = "") -> BenchResult:
+    """Read the results of cocotb; ``aborted`` is the reason if the simulation ended before cocotb wrote them."""
     text = plain_text(log)
-    if broke_off or not results.is_file():
+    if aborted or not results.is_file():
         said = re.search(r"%(Error: .*)", text)  # an assertion in Verilator
-        why = f"the simulation broke off ({said[1] if said else broke_off or 'no results'})"
+        why = f"the simulation aborted ({said[1] if said else aborted or 'no results'})"
         return BenchResult(why, log, _seen(text, why))
     reasons = dict(re.findall(r"skipping \S*?\.?([^\s.]+): (.*)", text))
     tests = [_test(case, reasons) for case in ElementTree.parse(results).getroot().iter("testcase")]
@@ -62,7 +62,7 @@ def read_results(results: Path, log: Path, broke_off: str = "") -> BenchResult:
 
 
 def _seen(text: str, why: str) -> list[TestResult]:
-    """The tests that began, as the log has them."""
+    """Return the tests that started according to the log."""
     began = re.findall(r"running \S*?\.?([^\s.]+) \(", text)
     passed = set(re.findall(r"\.([^\s.]+) passed", text))
     return [TestResult(name, "passed" if name in passed else "failed", message=why) for name in began]
@@ -82,6 +82,6 @@ def _test(case: ElementTree.Element, reasons: dict[str, str]) -> TestResult:
 
 
 def plain_text(log: Path) -> str:
-    """The text of a log without colours."""
+    """Return the text of a log without colour codes."""
     text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
     return re.sub(r"\x1b\[[0-9;]*m", "", text)

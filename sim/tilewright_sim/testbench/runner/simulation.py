@@ -13,18 +13,18 @@ __all__ = ["Simulation"]
 
 
 class Simulation:
-    """Commands that run one after the other, in a process group of their own.
+    """Commands that run one after another, in their own process group.
 
     Parameters
     ----------
     commands : sequence of sequence of str
     environment : mapping of str
     folder : Path
-        Where they run.
+        Working directory of the commands.
     log : Path
-        The file for all their output.
+        File for all their output.
     results : Path
-        The file in which cocotb leaves its results.
+        File to which cocotb writes its results.
     """
 
     def __init__(
@@ -40,17 +40,17 @@ class Simulation:
 
     @property
     def running(self) -> bool:
-        """It has not ended."""
+        """Whether the simulation is still running."""
         return self._process.poll() is None
 
     def stop(self) -> None:
-        """End it, and all that it started."""
+        """Kill the simulation and all processes that it started."""
         if self.running:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
     def wait(self) -> BenchResult:
-        """Return its results when it has ended; whatever ends this call earlier ends the simulation."""
+        """Wait until the simulation ends and return its results; any exception meanwhile stops the simulation."""
         try:
             status = self._process.wait()
         except BaseException:

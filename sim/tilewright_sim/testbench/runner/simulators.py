@@ -1,4 +1,4 @@
-"""The simulators that benches run in, and how each is started."""
+"""The simulators that run benches, and how to start each of them."""
 
 import os
 import shutil
@@ -16,18 +16,18 @@ from tilewright_sim.verilated import make_design, plain_paths, run_group, verila
 __all__ = ["MAKE_FLAGS", "SIMULATORS", "runner", "runner_environment", "simulator_environment"]
 
 SIMULATORS = ("verilator", "icarus")
-"""Those that the regression runs on."""
-# A bench runs for seconds, so what counts is the time to compile.
+"""The simulators of the regression."""
+# A bench runs only for seconds, so these flags minimise the compile time.
 MAKE_FLAGS = "OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O1"
 
 
 def simulator_environment(simulator: str) -> dict[str, str]:
-    """Return the environment in which a simulator runs.
+    """Return the environment variables for a simulator.
 
     Raises
     ------
     ToolError
-        If cocotb does not know it or it is missing; the message says how to get it.
+        If cocotb does not support the simulator or it is not installed; the message says how to install it.
     """
     match simulator:
         case "verilator":
@@ -48,7 +48,7 @@ def simulator_environment(simulator: str) -> dict[str, str]:
 
 
 class _Grouped(Runner):
-    """What compiles ends with this process, whatever ends it; what simulates is noted and not started."""
+    """Runs compilers in a process group that ends with this process; records the commands of a simulation only."""
 
     simulating = False
 
@@ -69,9 +69,9 @@ class _Grouped(Runner):
 
 
 class _PortsOnly(_Grouped, Verilator):
-    """Verilator with nothing but the top's ports to touch: three times faster to compile than all signals.
+    """Verilator with access to the top-level ports only, which compiles three times faster than access to all signals.
 
-    Its own library, most of what is compiled then, is compiled once for all designs.
+    Verilator's own library, most of the remaining code, is compiled once for all designs.
     """
 
     def _build_command(self) -> list[list[str]]:
@@ -109,7 +109,7 @@ class _PortsOnly(_Grouped, Verilator):
 
 
 def _renamed(text: str, names: dict[str, str]) -> str:
-    """Replace the names of folders, those inside others first."""
+    """Replace the names of folders, nested folders first."""
     for name in sorted(names, key=len, reverse=True):
         text = text.replace(name, names[name])
     return text
@@ -125,13 +125,14 @@ def runner(simulator: str) -> Any:
 
 @contextmanager
 def runner_environment(environment: dict[str, str]) -> Iterator[None]:
-    """Give cocotb's runner its environment; it takes ``os.environ`` and nothing else.
+    """Set ``os.environ`` for cocotb's runner, which accepts no other environment.
 
-    It behaves otherwise when it finds itself in pytest, which is hidden from it.
+    The runner behaves differently under pytest, so pytest's variables are hidden from it.
     """
     before = dict(os.environ)
     os.environ.update(environment)
-    # cocotb has pytest rewrite the assertions of whatever is imported, numpy too, which takes seconds; so do plugins.
+    # By default cocotb has pytest rewrite the assertions of every imported module, even numpy, which takes seconds.
+    # Loading the plugins of pytest takes seconds too.
     os.environ.setdefault("COCOTB_REWRITE_ASSERTION_FILES", "*/benches/*.py")
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     os.environ.pop("PYTEST_CURRENT_TEST", None)

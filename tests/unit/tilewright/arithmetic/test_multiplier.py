@@ -97,7 +97,7 @@ def test_the_product_is_exact_at_the_bounds(form, kind):
 
 
 @pytest.mark.parametrize("widths", [(18, 18), (15, 18), (3, 2)])
-def test_a_registered_product_is_that_of_two_cycles_before(form, widths):
+def test_a_registered_product_has_a_latency_of_two_cycles(form, widths):
     rng = random.Random(3)
     pairs = list(itertools.product(corners(widths[0], rng), corners(widths[1], rng)))
     dut = RegisteredProduct(*widths)

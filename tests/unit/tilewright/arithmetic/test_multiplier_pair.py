@@ -31,7 +31,7 @@ def test_synthesis_leaves_their_parameters_alone(options, tmp_path):
         assert {name: int(block[name], 2) for name in PARAMETERS} == PARAMETERS
 
 
-def test_the_verilog_says_how_to_synthesize_them(tmp_path):
+def test_the_verilog_explains_how_to_synthesize_them(tmp_path):
     generate(CORES["tile"], TILE, tmp_path, "ice40")
     assert "without `-dsp`" in (tmp_path / "tile.v").read_text().split("module", 1)[0]
     generate(CORES["tile"], TILE, tmp_path, "ecp5")

@@ -61,14 +61,14 @@ def test_a_bad_value_is_refused_with_field_value_reason_and_nearest(values, mess
 
 
 @pytest.mark.parametrize("field", LIMITS)
-def test_both_bounds_of_each_field_work(field):
+def test_both_bounds_of_each_field_are_valid(field):
     for value in LIMITS[field]:
         config = TileConfig(**{"rows": 64, "dot": 1, field: value})
         assert getattr(config, field) == value
 
 
 @given(field=st.sampled_from(list(LIMITS)), value=ANY_INT, rows=st.integers(1, 64), data=st.data())
-def test_the_nearest_value_works_and_none_is_nearer(field, value, rows, data):
+def test_the_nearest_value_is_valid_and_none_is_nearer(field, value, rows, data):
     dot = data.draw(st.sampled_from([n for n in range(1, rows + 1) if rows % n == 0]))
     others = {"rows": rows, "dot": dot, "cols": 3}
     values = others | {field: value}
@@ -95,7 +95,7 @@ def fits(values):
     return within and values["rows"] % values["dot"] == 0
 
 
-def test_no_nearest_value_is_named_where_no_value_of_the_field_works():
+def test_no_nearest_value_is_named_if_no_value_of_the_field_is_valid():
     with pytest.raises(ConfigError) as failure:
         TileConfig(rows=100, dot=100)
     assert str(failure.value) == "rows = 100: must be 1 to 64"
@@ -110,7 +110,7 @@ def test_a_config_is_frozen_hashable_and_compares_by_value():
 
 
 @pytest.mark.parametrize("name", ["nano", "small", "base", "large", "giant"])
-def test_every_preset_works(name):
+def test_every_preset_is_valid(name):
     assert name in TileConfig.PRESETS
     assert TileConfig.preset(name) == TileConfig(**TileConfig.PRESETS[name])
 
@@ -141,7 +141,7 @@ def test_an_unknown_preset_is_refused_with_the_names(name, message):
         TileConfig.preset(name)
 
 
-def test_json_goes_there_and_back():
+def test_json_round_trips():
     config = TileConfig(rows=6, cols=3, dot=2, activation_bits=5, weight_bits=16, multiplier="lut")
     assert TileConfig.from_json(config.to_json()) == config
     assert list(json.loads(config.to_json())) == list(TileConfig.model_fields)
@@ -162,7 +162,7 @@ class Switch(Config):
     enabled: Annotated[bool, Field(description="Whether it is on.")] = False
 
 
-def test_the_table_of_fields_has_what_the_schema_has():
+def test_the_table_of_fields_matches_the_schema():
     table = {field.name: field for field in TileConfig.field_table()}
     assert list(table) == list(TileConfig.model_fields)
     for name, field in table.items():
@@ -178,7 +178,7 @@ def test_the_table_of_fields_has_what_the_schema_has():
     ("widths", "products", "bits"),
     [((8, 8), 1, 16), ((8, 8), 2, 17), ((8, 8), 3, 17), ((8, 8), 4, 18), ((2, 2), 1, 4), ((16, 16), 64, 38)],
 )
-def test_sums_are_exactly_as_wide_as_the_largest_needs(widths, products, bits):
+def test_sums_are_exactly_as_wide_as_the_largest_sum(widths, products, bits):
     assert product_sum_bits(*widths, products) == bits
     largest = products << sum(widths) - 2
     assert 1 << bits - 2 <= largest < 1 << bits - 1
@@ -190,7 +190,7 @@ def test_derived_sizes():
     assert config.sum_bits(2) == 13
 
 
-def test_settings_win_over_the_file_and_the_file_over_the_preset(tmp_path):
+def test_settings_override_the_file_and_the_file_overrides_the_preset(tmp_path):
     path = tmp_path / "my.toml"
     path.write_text('[tile]\ncols = 5\nweight_bits = 4\nmultiplier = "lut"\n')
     assert load_config(TileConfig) == TileConfig()
@@ -270,7 +270,7 @@ def test_odd_settings_are_refused_in_one_line(setting):
     assert caught.type is ConfigError
 
 
-def test_the_nearest_of_infinity_is_the_largest_that_works():
+def test_the_nearest_value_of_infinity_is_the_largest_valid_value():
     with pytest.raises(ConfigError) as caught:
         TileConfig(rows=float("inf"))
     assert caught.value.nearest == 64
@@ -308,7 +308,7 @@ def test_a_configuration_with_a_part_is_made_like_any_other(tmp_path):
     assert len({config, Whole(rows=8, dot=2, depth=5), Whole(rows=8, dot=4, depth=5)}) == 2
 
 
-def test_an_unchecked_copy_reaches_into_the_part():
+def test_an_unchecked_copy_can_change_fields_of_the_part():
     config = Whole(depth=3)
     copy = config.model_copy(update={"rows": 100, "depth": 1000})
     assert (copy.tile.rows, copy.tile.cols, copy.depth) == (100, 8, 1000)

@@ -21,11 +21,11 @@ def test_a_family_alone_is_its_default_device(family):
 
 
 @pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS)
-def test_a_board_differs_from_the_table_in_the_package_alone(board):
+def test_a_board_differs_from_the_table_only_in_the_package(board):
     known = DEVICES[board.device.target]
     assert board.device == known.packaged(board.device.package)
 
 
-def test_the_speed_grade_is_told_where_a_part_has_several():
+def test_the_speed_grade_is_named_if_a_part_has_several():
     assert DEVICES["ecp5-25k"].about == "LFE5U-25F, speed grade 6"
     assert DEVICES["ice40-up5k"].about == "iCE40UP5K"

@@ -18,7 +18,7 @@ def test_writes_utf8_into_a_folder_it_makes_and_returns_the_paths(tmp_path):
     assert {path.name: path.read_bytes().decode() for path in folder.iterdir()} == TEXTS
 
 
-def test_replaces_what_was_there_and_leaves_other_files_alone(tmp_path):
+def test_replaces_existing_files_and_leaves_other_files_alone(tmp_path):
     (tmp_path / "one.v").write_text("old and longer than the new text")
     (tmp_path / "mine").write_text("mine")
     write_files(tmp_path, TEXTS)
@@ -26,7 +26,7 @@ def test_replaces_what_was_there_and_leaves_other_files_alone(tmp_path):
 
 
 @pytest.mark.parametrize("umask", [0o022, 0o077, 0o002])
-def test_files_have_the_rights_that_the_umask_gives(tmp_path, umask):
+def test_files_have_the_permissions_of_the_umask(tmp_path, umask):
     before = os.umask(umask)
     try:
         write_files(tmp_path, TEXTS)
@@ -90,7 +90,7 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
     assert content(tmp_path) == {}
 
 
-def test_a_folder_without_the_right_to_write_is_refused(tmp_path, monkeypatch):
+def test_a_read_only_folder_is_refused(tmp_path, monkeypatch):
     folder = tmp_path / "locked"
     folder.mkdir(mode=0o500)
     if os.geteuid() == 0:  # to whom everything is allowed

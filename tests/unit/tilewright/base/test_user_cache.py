@@ -43,7 +43,7 @@ def surroundings(tmp_path, monkeypatch):
         ({"TILEWRIGHT_CACHE": "{}/a b", "XDG_CACHE_HOME": "{}/other"}, "a b"),
     ],
 )
-def test_the_environment_says_where_the_cache_is(variables, place, tmp_path, monkeypatch):
+def test_the_environment_sets_the_cache_folder(variables, place, tmp_path, monkeypatch):
     for name, value in variables.items():
         monkeypatch.setenv(name, value.format(tmp_path))
     assert cache_folder() == tmp_path / place
@@ -51,7 +51,7 @@ def test_the_environment_says_where_the_cache_is(variables, place, tmp_path, mon
 
 
 @pytest.mark.parametrize("home", [None, "", "relative", "/dev/null/home"])
-def test_without_a_home_that_can_be_written_it_is_a_temporary_folder_and_one_line_says_so(home, monkeypatch, capsys):
+def test_without_a_writable_home_it_is_a_temporary_folder_and_one_line_reports_it(home, monkeypatch, capsys):
     if home is None:
         monkeypatch.delenv("HOME")
     else:
@@ -102,7 +102,7 @@ def test_a_tool_of_a_wheel_that_cannot_write_its_own_cache_gets_ours(tool, name,
     assert wheel_environment(tool)["XDG_CACHE_HOME"] == str(tmp_path / "mine")
 
 
-def test_verilog_is_written_where_the_home_cannot_be(tmp_path):
+def test_verilog_is_generated_without_a_writable_home(tmp_path):
     environment = {"HOME": "/dev/null/home", "TILEWRIGHT_CACHE": str(tmp_path / "mine")}
     done = tilewright("generate", "tile", "-p", "nano", folder=tmp_path / "here", **environment)
     assert (done.returncode, done.stderr) == (0, "")

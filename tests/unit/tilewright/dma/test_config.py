@@ -34,7 +34,7 @@ from tilewright.dma import DmaConfig
         ("counter_bits", 65, 64),
     ],
 )
-def test_refuses_what_cannot_be_built_and_names_the_nearest(field, value, nearest):
+def test_refuses_invalid_configurations_and_names_the_nearest_value(field, value, nearest):
     with pytest.raises(ConfigError) as caught:
         DmaConfig(**{field: value})
     error = caught.value
@@ -74,7 +74,7 @@ def test_bursts_end_at_4_kib(data_bits, max_burst, words, log2):
 
 
 @pytest.mark.parametrize(("outstanding", "max_burst", "words"), [(1, 1, 1), (3, 4, 16), (4, 4, 16), (64, 256, 16384)])
-def test_reader_has_a_place_for_every_beat_in_flight(outstanding, max_burst, words):
+def test_reader_has_a_slot_for_every_beat_in_flight(outstanding, max_burst, words):
     assert DmaConfig(outstanding=outstanding, max_burst=max_burst).read_buffer_words == words
 
 

@@ -56,7 +56,7 @@ def test_fifo_holds_its_depth_and_no_more(kind, depth, extra):
 
 
 @pytest.mark.parametrize(("kind", "latency"), [(SmallFifo, 1), (BlockFifo, 3)])
-def test_fifo_has_its_latency_and_passes_an_entry_in_every_cycle(kind, latency):
+def test_fifo_has_the_documented_latency_and_passes_an_entry_in_every_cycle(kind, latency):
     fifo = kind(8, 8)
 
     async def bench(ctx):
@@ -73,7 +73,7 @@ def test_fifo_has_its_latency_and_passes_an_entry_in_every_cycle(kind, latency):
     pysim.run(fifo, bench)
 
 
-def test_block_fifo_forgets_when_cleared():
+def test_block_fifo_is_empty_after_a_clear():
     fifo = BlockFifo(8, 4)
 
     async def bench(ctx):
@@ -164,7 +164,7 @@ def test_planner_splits_requests_as_the_model_does(config, gaps):
     pysim.run(planner, feed, check)
 
 
-def test_planner_is_two_cycles_from_request_to_burst():
+def test_planner_takes_two_cycles_from_request_to_burst():
     planner = BurstPlanner(ALIGNED)
 
     async def bench(ctx):
@@ -315,7 +315,7 @@ def statuses(steps, *, leaves_after=None):
     return seen
 
 
-def test_request_status_keeps_the_first_failure_and_forgets_it_for_the_next_request():
+def test_request_status_keeps_the_first_failure_until_the_next_request():
     steps = [
         STEP | {"address": 1},
         STEP | {"address": 2, "cause": Cause.DECERR},
@@ -354,7 +354,7 @@ def test_counters_give_every_cycle_one_cause():
 
 
 @pytest.mark.parametrize("flow", [0.2, 0.6, 1.0])
-def test_word_credits_are_granted_when_all_words_are_there_and_soon(flow):
+def test_word_credits_are_granted_soon_after_all_words_have_arrived(flow):
     """Bursts that are announced in the cycle before, as a row's first ones, and others, with pauses between them."""
     word_credits = WordCredits(ALIGNED)
 

@@ -35,7 +35,7 @@ class Bench:
     def run(self, main=None):
         processes = (self.memory.run, self.feeder.run, self.words.run, self.statuses.run)
         pysim.run(self.dut, main or self.done, background=processes, limit_cycles=100_000)
-        assert self.memory.most_outstanding <= self.config.outstanding
+        assert self.memory.max_outstanding <= self.config.outstanding
         return self
 
     async def done(self, ctx):
@@ -107,7 +107,7 @@ class Bench:
     ],
     ids=str,
 )
-def test_reads_what_was_asked(config, request_):
+def test_reads_match_the_model(config, request_):
     Bench(config, [request_, Request(0x40, 12)]).run().check()
 
 
@@ -142,7 +142,7 @@ def test_keeps_bytes_and_order_under_stalls(config, data):
     ],
     ids=str,
 )
-def test_reports_a_bus_error_and_goes_on(config, response, place):
+def test_reports_a_bus_error_and_continues(config, response, place):
     asked = [Request(0x40, 12), Request(0x1000, 48, 12, 0x100), Request(0x80, 12), Request(0xC0, 12)]
     bench = Bench(config, asked, latency=9, responses={place: response}).run()
     causes = [status.cause for status in bench.statuses.items]

@@ -37,7 +37,7 @@ class Bench:
     def run(self, main=None):
         processes = (self.memory.run, self.feeder.run, self.words.run, self.statuses.run)
         pysim.run(self.dut, main or self.done, background=processes, limit_cycles=100_000)
-        assert self.memory.most_outstanding <= self.config.outstanding
+        assert self.memory.max_outstanding <= self.config.outstanding
         return self
 
     async def done(self, ctx):
@@ -100,7 +100,7 @@ class Bench:
     ],
     ids=str,
 )
-def test_writes_what_was_asked(config, request_):
+def test_writes_match_the_model(config, request_):
     Bench(config, [request_, Request(0x40, 12)]).run().check()
 
 
@@ -138,7 +138,7 @@ def test_writes_exactly_the_bytes_under_stalls(config, data):
     [(SMALL, 2, 0x1000), (SMALL, 3, 0x112C), (UNALIGNED, 3, 0x1024), (UNALIGNED, 2, 0x1100)],
     ids=str,
 )
-def test_reports_a_bus_error_and_goes_on(config, response, place):
+def test_reports_a_bus_error_and_continues(config, response, place):
     asked = [Request(0x40, 12), Request(0x1000, 48, 12, 0x100), Request(0x80, 12), Request(0xC0, 12)]
     bench = Bench(config, asked, latency=9, responses={place: response}).run()
     causes = [status.cause for status in bench.statuses.items]

@@ -86,7 +86,7 @@ def request(sequence: int, space: Space, address: int, what: int | bytes, synchr
     return frame(Request(space, address, count, data, synchronize).payload(sequence))
 
 
-def test_it_tells_about_the_board_and_takes_the_hosts_sequence():
+def test_it_describes_the_board_and_adopts_the_hosts_sequence():
     board = Board()
     first, second = board.run(
         request(77, Space.INFORMATION, 0, 24, synchronize=True), request(78, Space.INFORMATION, 16, 4)
@@ -140,7 +140,7 @@ def test_registers_are_read_and_written_in_bursts():
     assert [r.status for r in responses] == [Status.OKAY] * 2 + [Status.BUS_ERROR] * 3
 
 
-def test_a_write_is_done_once_however_often_it_is_sent():
+def test_a_repeated_write_is_executed_once():
     board = Board()
     write = request(9, Space.REGISTERS, 4, (1).to_bytes(4, "little"))
     responses = board.run(
@@ -153,7 +153,7 @@ def test_a_write_is_done_once_however_often_it_is_sent():
     assert len(responses[5].data) == 4  # a read is done again
 
 
-def test_requests_out_of_order_do_nothing():
+def test_requests_out_of_order_are_ignored():
     board = Board()
     responses = board.run(
         request(0, Space.INFORMATION, 0, 4, True), request(2, Space.REGISTERS, 4, bytes(4)),
@@ -174,7 +174,7 @@ def test_impossible_counts_are_refused(count):
     assert response.data == b""
 
 
-def test_a_write_of_other_length_than_it_says_is_refused():
+def test_a_write_with_a_wrong_length_is_refused():
     board = Board()
     before = bytes(board.contents)
     payload = Request(Space.MEMORY, 0, 5, b"abcdef", True).payload(1)
@@ -184,7 +184,7 @@ def test_a_write_of_other_length_than_it_says_is_refused():
 
 
 @pytest.mark.parametrize("how", ["garbled", pytest.param("lost", marks=LONG), pytest.param("doubled", marks=LONG)])
-def test_a_garbled_write_is_never_applied_and_the_next_frame_is(how):
+def test_a_corrupt_write_is_dropped_and_the_next_frame_is_executed(how):
     """Each byte of a frame in turn, or each third; the good frame right behind it is executed."""
     good = request(1, Space.MEMORY, 3, b"\1\0\3", True)
     bad = request(0, Space.MEMORY, 0, b"\5\6\7\0", True)
@@ -203,14 +203,14 @@ def test_a_garbled_write_is_never_applied_and_the_next_frame_is(how):
     assert {r.status for r in responses} == {Status.OKAY, Status.GARBLED}
 
 
-def test_a_lost_end_of_a_frame_costs_no_other_frame():
+def test_a_lost_end_of_frame_loses_no_other_frame():
     board = Board()
     good = request(1, Space.MEMORY, 3, b"\1\0\3", True)
     responses = board.run(good[:-1] + good)
     assert [r.status for r in responses] == [Status.OKAY, Status.OKAY]
 
 
-def test_a_pulled_cable_and_a_stuck_host_leave_no_trace():
+def test_the_link_recovers_from_a_pulled_cable_and_a_stuck_host():
     """Half a frame; then the line is low for long, as an open one may be; then a long pause; then a new host."""
     board = Board()
     half = request(5, Space.MEMORY, 0, bytes(range(40)), True)[:30]
@@ -231,7 +231,7 @@ def test_a_pulled_cable_and_a_stuck_host_leave_no_trace():
 
 
 @LONG
-def test_a_frame_too_long_does_nothing():
+def test_a_frame_that_is_too_long_is_ignored():
     board = Board()
     before = bytes(board.contents)
     responses = board.run(frame(bytes(range(1, 250)) * 2), request(3, Space.INFORMATION, 16, 4, True))
@@ -240,7 +240,7 @@ def test_a_frame_too_long_does_nothing():
 
 
 @LONG
-def test_frames_that_find_no_room_are_lost_and_the_host_is_told():
+def test_frames_that_do_not_fit_are_dropped_and_reported():
     """Requests for long responses sent at once: as many as the window are kept, of more some are not."""
     board = Board()
     sends = [request(n, Space.MEMORY, 0, MAX_BYTES, n == 0) for n in range(9)]

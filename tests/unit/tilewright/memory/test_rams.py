@@ -132,7 +132,7 @@ class Manager:
 
 @pytest.mark.parametrize(("memory", "beats"), [(BlockRam, 12), (WordRam, 1)])
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_two_managers_find_what_they_wrote(seed, memory, beats):
+def test_two_managers_read_back_their_writes(seed, memory, beats):
     dut = Shared(memory)
     managers = [Manager(dut.s_axi_0, 0, seed, 25, beats), Manager(dut.s_axi_1, 1, seed + 100, 40, 1)]
 

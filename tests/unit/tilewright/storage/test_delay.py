@@ -9,12 +9,12 @@ from tilewright_sim.testbench import pysim
 
 
 @pytest.mark.parametrize(("group", "cycles"), [(0, 0), (1, 0), (2, 1), (3, 2), (63, 62)])
-def test_groups_run_behind_by_the_adders_above_them(group, cycles):
+def test_each_group_is_delayed_by_the_adders_above_it(group, cycles):
     assert skew_cycles(group) == cycles
 
 
 @pytest.mark.parametrize(("bits", "cycles"), [(1, 1), (1, 5), (8, 1), (65, 2), (17, 7)])
-def test_a_delay_line_gives_each_word_the_same_number_of_cycles_later(bits, cycles):
+def test_a_delay_line_delays_each_word_by_the_same_number_of_cycles(bits, cycles):
     dut = DelayLine(bits, cycles)
     words = values(bits, 30)
     seen = collect(dut, words)

@@ -30,13 +30,13 @@ LATE = [40]
         ([(3, 2)] * 3, [0, 0, 0, 9], [0, 0, 3]),
     ],
 )
-def test_packets_meet_their_tiles(cols, tiles, gaps, weight_gaps):
+def test_packets_are_matched_with_their_tiles(cols, tiles, gaps, weight_gaps):
     check(cols, tiles, gaps, weight_gaps)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(1, 5), SIZES, GAPS, GAPS)
-def test_packets_meet_their_tiles_under_random_gaps(cols, tiles, gaps, weight_gaps):
+def test_packets_are_matched_with_their_tiles_under_random_gaps(cols, tiles, gaps, weight_gaps):
     check(cols, tiles, gaps, weight_gaps)
 
 
@@ -54,7 +54,7 @@ def test_packets_shorter_than_cols_take_cols_cycles(cols, words):
 
 
 @pytest.mark.parametrize("words", [1, 2, 3])
-def test_short_tiles_take_as_many_cycles_as_they_have_words(words):
+def test_short_tiles_take_one_cycle_per_word(words):
     accepted = check(8, [(words, words)] * 8)
     starts = accepted[::words]
     assert {after - before for before, after in itertools.pairwise(starts[1:])} == {words}

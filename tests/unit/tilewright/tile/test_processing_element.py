@@ -35,7 +35,7 @@ def test_totals_equal_the_model_in_each_cycle(kind, dot, first, widths):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_swap_in_the_cycle_of_a_load_takes_what_the_shadow_held(kind):
+def test_a_swap_in_the_cycle_of_a_load_takes_the_old_shadow_weight(kind):
     config = TileConfig(rows=1, cols=1, dot=1, multiplier=kind)
     idle = {"activations": [1], "weights": [99], "load": 0, "swap": 0, "partial": 0}
     cycles = [

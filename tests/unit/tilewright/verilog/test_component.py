@@ -58,7 +58,7 @@ class Holder(SharedComponent):
         return m
 
 
-def test_equal_arguments_share_a_module_and_others_do_not():
+def test_only_equal_arguments_share_a_module():
     text = convert(Chain(Adder(4), Adder(4, 2), Adder(4), Adder(4, amount=2), Adder(4, 2)))
     assert modules(text) == ["top_adder", "top_adder_1", "top"]
     assert instances(text) == ["top_adder", "top_adder_1", "top_adder", "top_adder_1", "top_adder_1"]
@@ -177,7 +177,7 @@ def instances(text):
     return re.findall(r"cell \\(\w+) \\part_", text)
 
 
-def test_a_constructor_that_refuses_leaves_no_warning_and_an_unused_component_does(recwarn):
+def test_a_constructor_that_raises_gives_no_warning_but_an_unused_component_does(recwarn):
     """Amaranth warns of components that are never elaborated; one that was never made is none."""
     with pytest.raises(ValueError, match="power of two"):
         BlockFifo(8, 0)

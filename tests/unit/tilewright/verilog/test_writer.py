@@ -80,7 +80,7 @@ def test_the_top_module_has_the_ports_of_the_table_in_order(texts):
 
 
 @pytest.mark.parametrize("family", ["generic", "ecp5"])
-def test_config_json_says_what_was_made(texts, family):
+def test_config_json_describes_the_generated_core(texts, family):
     content = json.loads(texts[family, "config.json"])
     assert content == {
         "generator": f"tilewright {version('tilewright')}",
@@ -134,7 +134,7 @@ def test_only_ecp5_instantiates_its_primitives(texts):
     assert re.search(r"^module CCU2C", texts["ecp5", "ecp5_models.v"], re.M)
 
 
-def test_nothing_but_what_reset_sets_has_an_initial_value(texts):
+def test_no_register_has_an_initial_value(texts):
     for family in ("generic", "ecp5"):
         text = texts[family, "tile.v"]
         assert not re.search(r"^ *(initial\b|(output )?reg\b[^;(]*=)", text, re.M)
@@ -151,7 +151,7 @@ def test_ports_are_declared_first_in_the_order_of_the_header(texts):
             assert all(line.startswith(("  input ", "  output ")) for line in lines)
 
 
-def test_the_inputs_of_a_function_stay_in_it():
+def test_the_inputs_of_a_function_are_not_moved():
     text = "module a(y, x);\n  input x;\n  function f;\n    input x;\n  endfunction\n  output y;\nendmodule\n"
     ordered = "module a(y, x);\n  output y;\n  input x;\n  function f;\n    input x;\n  endfunction\nendmodule\n"
     assert tidy(text) == ordered

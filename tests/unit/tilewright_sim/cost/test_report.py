@@ -37,7 +37,7 @@ def test_targets_that_are_none_are_refused(target, liberty, words):
 @pytest.mark.parametrize(
     ("core", "target", "options", "words"),
     [
-        ("tile", "xc7", {"seeds": (1,)}, "placements of nextpnr"),
+        ("tile", "xc7", {"seeds": (1,)}, "nextpnr, which does not support the target xc7"),
         ("tile", "ecp5", {"energy": True}, "needs --target asic"),
         ("sdram", "asic", {"energy": True}, "choose the tile, the accelerator or a DMA engine"),
         ("tile", "ecp5", {"freq": 0.0}, "more than 0"),

@@ -19,11 +19,11 @@ LOG = """\
 """
 
 
-def read(folder, results, log=LOG, broke_off=""):
+def read(folder, results, log=LOG, aborted=""):
     (folder / "log").write_text(log)
     if results:
         (folder / "results").write_text(results)
-    return read_results(folder / "results", folder / "log", broke_off)
+    return read_results(folder / "results", folder / "log", aborted)
 
 
 def test_each_test_has_status_cycles_and_reason(tmp_path):
@@ -35,15 +35,15 @@ def test_each_test_has_status_cycles_and_reason(tmp_path):
     assert (odd.status, odd.message) == ("skipped", "there is one column")
 
 
-def test_a_simulation_that_broke_off_failed_in_the_test_that_ran(tmp_path):
-    result = read(tmp_path, "", broke_off="exit status 124")
-    assert result.failure == "the simulation broke off (exit status 124)"
+def test_an_aborted_simulation_fails_the_test_that_ran(tmp_path):
+    result = read(tmp_path, "", aborted="exit status 124")
+    assert result.failure == "the simulation aborted (exit status 124)"
     assert [(test.name, test.status) for test in result.tests] == [("good/x=1", "passed"), ("bad", "failed")]
 
 
 def test_an_assertion_that_ended_the_simulation_is_named(tmp_path):
     said = "[120] %Error: checks.sv:24: Assertion failed in top.checks.ar: an offer was withdrawn"
-    result = read(tmp_path, "", log=f"{LOG}{said}\n", broke_off="exit status 134")
+    result = read(tmp_path, "", log=f"{LOG}{said}\n", aborted="exit status 134")
     assert "Assertion failed in top.checks.ar: an offer was withdrawn" in result.tests[-1].message
 
 

@@ -29,7 +29,7 @@ def test_every_core_has_a_bench_with_tests():
 
 
 def test_a_pattern_is_a_name_or_a_part_of_one():
-    assert names("tile", "reset") == ["reset_in_the_middle_drops_what_is_in_flight"]
+    assert names("tile", "reset") == ["a_reset_drops_all_data_in_flight"]
     assert len(names("tile", "under_gaps/*=95/")) == 3
     exact = "results_equal_golden_under_gaps/stall_activations=0/stall_weights=0"
     assert names("tile", exact) == [exact]

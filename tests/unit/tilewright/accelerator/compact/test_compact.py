@@ -37,12 +37,12 @@ NARROW = AcceleratorConfig(**COMPACT, addr_bits=17, size_bits=11, stride_bits=14
         (NANO | {"size_bits": 7}, r"size_bits = 7: must be 8 to 16; nearest that works: 8$"),
     ],
 )
-def test_what_cannot_be_built_is_refused_with_the_nearest(values, message):
+def test_invalid_configurations_are_refused_with_the_nearest_value(values, message):
     with pytest.raises(ConfigError, match=message):
         AcceleratorConfig(**values)
 
 
-def test_fields_that_are_not_used_leave_text_and_identity_as_they_were():
+def test_unused_fields_are_left_out_of_the_text_of_a_configuration():
     said = AcceleratorConfig(**NANO).described()
     assert set(AcceleratorConfig.fields()) - set(said) == {"variant", "size_bits", "stride_bits"}
     assert "variant" in NARROW.described()
@@ -58,7 +58,7 @@ def test_limits_follow_the_widths():
 
 
 @pytest.mark.parametrize("config", [AcceleratorConfig(**NANO), NARROW])
-def test_registers_tell_the_driver(config):
+def test_registers_match_the_capabilities_of_the_driver(config):
     fields = {}
     for register in REGISTERS:
         if register.name in ("CAP_BUS", "CAP_BUFFERS"):
@@ -76,7 +76,7 @@ def test_a_row_that_is_too_long_is_refused():
         DeviceArray(None, None, (1, 4096), np.int32, 4, NARROW.stride_limit)
 
 
-def test_estimate_grows_with_everything():
+def test_estimate_grows_with_sizes_flags_latency_and_count():
     plain = estimate(NARROW, [Gemm(m=20, n=10, k=40, requant=False)]).cycles
     for change in ({"m": 24}, {"n": 14}, {"k": 44}, {"bias": True}, {"accumulate": True}, {"requant": True}):
         assert estimate(NARROW, [Gemm(**{"m": 20, "n": 10, "k": 40, "requant": False} | change)]).cycles > plain

@@ -10,7 +10,7 @@ from tilewright.tile import TileConfig, tile_of
 SMALL = AcceleratorConfig.preset("small")
 
 
-def test_it_has_a_tile_with_fields_that_are_given_as_its_own():
+def test_the_fields_of_the_tile_are_given_as_its_own():
     assert SMALL.tile == TileConfig(rows=8, cols=8, dot=8, multiplier="dsp")
     assert SMALL.replace(dot=4).tile == TileConfig(rows=8, cols=8, dot=4, multiplier="dsp")
     assert not hasattr(SMALL, "rows")

@@ -189,7 +189,7 @@ def test_multiplies_jobs_of_every_shape(config, stall):
     Bench(config, SHAPES, stall=stall).run()
 
 
-def test_multiplies_jobs_of_the_greatest_sizes():
+def test_multiplies_jobs_of_the_maximum_sizes():
     config = AcceleratorConfig(**TINY.model_dump() | {"size_bits": 8, "stride_bits": 12, "addr_bits": 16})
     most = config.size_limit
     Bench(config, [(most, 1, 1), (1, most, 1), (1, 1, config.k_limit)]).run()

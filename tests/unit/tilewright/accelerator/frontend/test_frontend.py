@@ -425,7 +425,7 @@ def within(config, d, highest):
 @pytest.mark.parametrize("name", CONFIGS)
 @settings(max_examples=3, deadline=None)
 @given(data=st.data())
-def test_plans_as_the_formulas_say(name, data):
+def test_plans_follow_the_formulas(name, data):
     config = CONFIGS[name]
     descriptors = data.draw(st.lists(good_descriptors(config), min_size=1, max_size=16))
     seed = data.draw(st.integers(0, 1 << 32))
@@ -511,7 +511,7 @@ def bad(config, change):
 
 
 @pytest.mark.parametrize("name", ["small", "wide", "narrow"])
-def test_tells_what_is_wrong_with_a_descriptor(name):
+def test_reports_the_fault_of_a_descriptor(name):
     config = CONFIGS[name]
     cases = [case for case in BAD if case[1] != "ALIGNMENT" or not config.unaligned] + BEYOND
     cases += TOO_WIDE if name == "narrow" else []
@@ -570,7 +570,7 @@ def test_a_ring_larger_than_memory_is_read_as_far_as_it_goes(entries):
     assert [index for index, _ in world.fetched] == [0, 1]
 
 
-def test_takes_what_is_only_just_right():
+def test_accepts_values_at_the_limits():
     limit = (1 << SIZE_BITS) - 1
     cases = [
         {"m": limit, "n": limit, "k": SMALL.k_limit},
@@ -766,7 +766,7 @@ def test_direct_descriptors(name):
 
 
 @pytest.mark.parametrize("name", ["small", "narrow"])
-def test_words_from_before_the_ring_ran_are_not_part_of_a_descriptor(name):
+def test_words_written_before_the_ring_runs_are_not_part_of_a_descriptor(name):
     """Half of a descriptor, then the ring, then the other half: refused, and nothing runs; from word 0 on it does."""
 
     async def bench(ctx, host, world):
@@ -823,7 +823,7 @@ def test_no_descriptor_is_lost_between_the_ring_and_the_registers(seed, name):
     assert [kept(job) for job in world.done] == [plan(config, d, n) for n, d in enumerate(expected)]
 
 
-def test_interrupts_come_with_flagged_descriptors_and_the_last():
+def test_interrupts_follow_flagged_descriptors_and_the_last_one():
     descriptors = [replace(GOOD, flags=64 * (n in (2, 3, 6))) for n in range(8)]
 
     async def bench(ctx, host, world):
@@ -853,7 +853,7 @@ def test_interrupts_come_with_flagged_descriptors_and_the_last():
     simulate(SMALL, bench, ring(descriptors), work=60)
 
 
-def test_the_next_job_is_planned_before_it_is_wanted():
+def test_the_next_job_is_planned_before_it_is_needed():
     async def bench(ctx, host, world):
         await start(ctx, host, tail=4)
         dut = world.dut
@@ -878,7 +878,7 @@ def test_the_next_job_is_planned_before_it_is_wanted():
     simulate(SMALL, bench, ring([GOOD] * 4), taking=False)
 
 
-def test_counters_are_cleared_in_the_midst_of_work():
+def test_counters_can_be_cleared_during_work():
     async def bench(ctx, host, world):
         await start(ctx, host, log2=5, tail=20)
         for _ in range(6):

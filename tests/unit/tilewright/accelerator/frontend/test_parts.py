@@ -16,7 +16,7 @@ from tilewright_sim.testbench import pysim
 SMALL = AcceleratorConfig(**AcceleratorConfig.PRESETS["small"])
 
 
-def test_tallies_tell_31_numbers_apart():
+def test_tallies_distinguish_31_numbers():
     assert len(set(tally_codes())) == 31
     assert tally_codes()[:4] == [0b00000, 0b00001, 0b00011, 0b00111]
 
@@ -46,7 +46,7 @@ def test_next_offer_waits_for_every_engine(late):
     pysim.run(dut, bench)
 
 
-def test_events_outlive_their_clearing():
+def test_an_event_in_the_cycle_of_its_clear_is_kept():
     dut = Interrupts(3)
 
     async def bench(ctx):
@@ -115,7 +115,7 @@ def test_the_oldest_failure_is_kept(seed):
     ],
 )
 @pytest.mark.parametrize("offset", [0, 12, 65535])
-def test_the_oldest_of_all_failures_counts_when_its_turn_comes(read, write, first, offset):
+def test_the_oldest_of_all_failures_is_reported_once_it_is_at_the_head(read, write, first, offset):
     """Around descriptors 2 to 6: 6 is bad, 3 to 5 may have failed."""
     dut = Supervisor(SMALL)
     ages = {"read": read, "write": write, "descriptor": 6}

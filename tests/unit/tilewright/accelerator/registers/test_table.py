@@ -6,7 +6,7 @@ from tilewright.accelerator.contract import DESCRIPTOR_BYTES
 from tilewright.accelerator.registers import COUNTERS, DESCRIPTOR, ERRORS, FLAGS, REGISTER_ADDRESS_BITS, REGISTERS
 
 
-def test_registers_have_offsets_and_names_of_their_own():
+def test_offsets_and_names_of_registers_are_unique():
     offsets = [register.offset for register in REGISTERS]
     assert offsets == sorted(set(offsets))
     assert all(offset % 4 == 0 and 0 <= offset < 1 << REGISTER_ADDRESS_BITS for offset in offsets)
@@ -30,7 +30,7 @@ def test_descriptor_has_no_gaps():
     assert DESCRIPTOR[-1].offset + DESCRIPTOR[-1].bits // 8 == DESCRIPTOR_BYTES
 
 
-def test_fields_are_where_their_size_has_them():
+def test_fields_are_aligned_to_their_size():
     """A C compiler then needs no padding."""
     assert all(field.offset % (field.bits // 8) == 0 for field in DESCRIPTOR)
 
@@ -41,6 +41,6 @@ def test_numbers_are_dense():
     assert len({name for name, _ in COUNTERS}) == len(COUNTERS) == 23
 
 
-def test_everything_is_explained():
+def test_everything_has_a_description():
     for register in REGISTERS:
         assert register.about or register.fields, register.name

@@ -402,14 +402,14 @@ def test_raw_groups_of_more_lanes_than_a_word_fill_the_bus(lanes):
 
 
 @pytest.mark.parametrize("kind", ["raw", "requant"])
-def test_no_word_is_lost_while_the_writer_takes_none(kind):
+def test_no_word_is_lost_while_the_writer_stalls(kind):
     world = run(TINY, make(TINY, [(8, 16, kind)]), write=0.95)
     assert len(world.fetches) == 16
 
 
 @pytest.mark.parametrize("rounding", ["double", "single"])
 @pytest.mark.parametrize(("kind", "groups"), [("raw", 1), ("requant", 4)])
-def test_the_first_word_comes_when_the_datasheet_says(kind, groups, rounding):
+def test_the_first_word_has_the_documented_latency(kind, groups, rounding):
     config = TINY.model_copy(update={"rounding": rounding})
     world = run(config, make(config, [(4, 8, kind)]), late_sums=60)
     start = world.fetches[0][0]
@@ -418,7 +418,7 @@ def test_the_first_word_comes_when_the_datasheet_says(kind, groups, rounding):
 
 
 @pytest.mark.parametrize("kind", ["bias", "requant"])
-def test_memory_latency_is_hidden_behind_the_tile_before(kind):
+def test_memory_latency_is_hidden_behind_the_previous_tile(kind):
     jobs = make(TINY, [(8, 16, kind), (8, 16, kind)])
     # A tile takes 32 cycles, its operands are 4 or 12 words.
     hidden = {"bias": 22, "requant": 14}[kind]
@@ -428,7 +428,7 @@ def test_memory_latency_is_hidden_behind_the_tile_before(kind):
         assert (gaps == {34}) == (latency <= hidden), (latency, gaps)
 
 
-def test_a_failed_tile_is_told_and_its_job_is_not_completed():
+def test_a_failed_tile_is_reported_and_its_job_is_not_completed():
     # Tiles 0 and 1 are of job 7, 2 and 3 of 8, 4 and 5 of 9.
     world = run(TINY, make(TINY, [(8, 16, "raw")] * 3, first=7), fails=(2,))
     assert world.completed == [7, 9]
@@ -438,7 +438,7 @@ def test_a_failed_tile_is_told_and_its_job_is_not_completed():
     assert world.failures == [("STORE_C", 7, "SLVERR", 1), ("STORE_C", 9, "SLVERR", 4), ("STORE_C", 9, "SLVERR", 5)]
 
 
-def test_no_tile_is_forgotten_when_the_memory_answers_late():
+def test_no_tile_is_lost_if_the_memory_answers_late():
     world = run(TINY, make(TINY, [(1, 8 * 30, "raw"), (1, 8 * 10, "raw")], first=7), latency=400)
     assert world.completed == [7, 8]
 

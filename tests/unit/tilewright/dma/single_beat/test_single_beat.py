@@ -207,7 +207,7 @@ def test_an_error_response_ends_the_request_with_its_address(component, error, c
         ({"address": SIZE - 8, "bytes": 4, "rows": 2, "stride": 1024}, 1016, 1),
     ],
 )
-def test_what_is_past_the_last_address_is_not_touched(component, request_, address, before):
+def test_bytes_past_the_last_address_are_not_accessed(component, request_, address, before):
     chance = random.Random(6)
     memory = Memory(chance, 0.0)
     untouched = bytes(memory.contents[: SIZE - 8])
@@ -222,7 +222,7 @@ def test_what_is_past_the_last_address_is_not_touched(component, request_, addre
 
 @pytest.mark.parametrize("after", range(0, 40, 3))
 @pytest.mark.parametrize("component", [WordReader, WordWriter])
-def test_abort_ends_the_word_under_way_and_begins_none(component, after):
+def test_abort_completes_the_word_in_flight_and_starts_no_other(component, after):
     chance = random.Random(after)
     memory = Memory(chance, 0.4)
     words = [chance.getrandbits(32) for _ in range(24)] if component is WordWriter else ()

@@ -77,7 +77,7 @@ def run(module, inverted, values):
         [[2, 2], [2, 3], ["0", "x"]],
     ],
 )
-def test_sums_stay_what_they_are(operands, half, inverted):
+def test_mapping_to_full_adders_keeps_the_sums(operands, half, inverted):
     plain = chain(operands)
     nets = plain["ports"]["a"]["bits"]
     for row in itertools.product((0, 1), repeat=len(nets)):

@@ -73,7 +73,7 @@ def test_reads_area_pins_and_functions_with_and_without_compression(tmp_path):
         ("1 A", lambda a, b, c: a),
     ],
 )
-def test_functions_mean_what_liberty_says(function, want):
+def test_functions_have_the_semantics_of_liberty(function, want):
     for row in itertools.product((0, 1), repeat=3):
         assert evaluate(function, dict(zip("ABC", row, strict=True))) == want(*row)
 
@@ -88,7 +88,7 @@ def test_functions_mean_what_liberty_says(function, want):
         ("library (empty) { }", "no cells"),
     ],
 )
-def test_what_does_not_parse_is_refused_with_the_file(tmp_path, text, words):
+def test_a_file_that_does_not_parse_is_refused_by_name(tmp_path, text, words):
     (file,) = libraries(tmp_path, text)
     with pytest.raises(TilewrightError, match=words) as caught:
         read_libraries([file])
@@ -134,7 +134,7 @@ def test_a_library_without_an_inverter_or_a_gate_says_what_to_add(tmp_path):
 
 
 @pytest.mark.parametrize("mark", ["", "!"])
-def test_full_adders_are_found_by_what_they_compute(tmp_path, mark):
+def test_full_adders_are_found_by_their_functions(tmp_path, mark):
     text = GATE.replace(
         "  cell (BIG)",
         f"""  cell (ADD) {{ area : 5; pin (A) {{ direction : input; }} pin (B) {{ direction : input; }}

@@ -25,7 +25,7 @@ NARROW = {"multiplier": "lut", "activation_bits": 4, "weight_bits": 4}  # in hal
         ("generic", {}, (0, 0, 0, 0, 0)),
     ],
 )  # fmt: skip
-def test_cells_count_as_the_help_says(family, cells, want):
+def test_cells_are_counted_as_documented_in_the_help(family, cells, want):
     assert area.count_cells(cells, family, 16) == Area(*want, multipliers=16)
 
 
@@ -33,7 +33,7 @@ def test_cells_count_as_the_help_says(family, cells, want):
     ("family", "cell"),
     [("generic", "$add"), ("ecp5", "LUT5"), ("ecp5", "CCU2"), ("ice40", "SB_LUT"), ("xc7", "LUT7"), ("xc7", "XLUT4")],
 )
-def test_an_unknown_cell_is_never_counted_as_nothing(family, cell):
+def test_an_unknown_cell_is_an_error(family, cell):
     with pytest.raises(AssertionError, match=r"does not know the cell "):
         area.count_cells({cell: 1}, family)
 
@@ -54,7 +54,7 @@ def test_the_help_defines_the_equivalents_of_each_family():
         ("xc7", {"multiplier": "dsp"}, 16, (10, 400)),
     ],
 )
-def test_the_nano_tile_takes_what_its_multipliers_take(family, settings, dsp, luts):
+def test_the_area_of_the_nano_tile_follows_its_multipliers(family, settings, dsp, luts):
     found = FpgaFlow(CORES["tile"], TileConfig.preset("nano", **settings), family).areas().total
     assert found.multipliers == 16
     assert found.dsp == dsp

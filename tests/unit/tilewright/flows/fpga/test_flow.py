@@ -81,7 +81,7 @@ def test_a_board_is_placed_in_its_package_with_its_pins(name, device, pins, pack
 
 
 @pytest.mark.parametrize("name", ["ulx3s-85f", "icebreaker"])
-def test_every_cell_around_a_board_is_known_to_the_area(name, tmp_path):
+def test_the_area_counts_every_kind_of_cell_of_a_board_top(name, tmp_path):
     board, config = BOARDS[name], BoardConfig.preset(name)
     system = BoardSystem(config)
     mark_used(system)  # only its ports are looked at
@@ -98,7 +98,7 @@ def test_every_cell_around_a_board_is_known_to_the_area(name, tmp_path):
     check_fits(area, board.device)
 
 
-def test_a_core_alone_is_synthesized_as_it_is(tools, tmp_path):
+def test_a_core_alone_is_synthesized_without_a_wrapper(tools, tmp_path):
     FpgaFlow(CORES["tile"], TILE, "xc7").synthesize(tmp_path, alone(CORES["tile"]))
     assert tools[0][:2] == ["read_verilog tile.v", "synth_xilinx -flatten -noiopad -top tile"]
 
@@ -110,7 +110,7 @@ def test_every_port_but_the_clock_is_registered(family, words):
     assert "clk_q" not in text
 
 
-def test_the_slowest_path_is_told_in_a_few_words(tmp_path):
+def test_the_slowest_path_is_summarised_in_a_few_words(tmp_path):
     def step(kind, delay, start, end):
         cells = {"from": {"cell": f"board.component.{start}"}, "to": {"cell": f"board.component.{end}"}}
         return {"type": kind, "delay": delay, "net": "", **cells}

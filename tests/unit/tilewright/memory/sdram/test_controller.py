@@ -30,7 +30,7 @@ CONFIGS = {
 @pytest.mark.parametrize(("name", "stall"), [("32", 0.0), ("64", 0.7), ("128", 0.3)])
 def test_moves_every_byte_and_keeps_every_rule(name, stall):
     config = SdramConfig(**CONFIGS[name])
-    _, chip = run(config, random_transfers(config, 12, seed=len(name) + int(stall), strange=0.15), stall=stall, seed=1)
+    _, chip = run(config, random_transfers(config, 12, seed=len(name) + int(stall), invalid=0.15), stall=stall, seed=1)
     assert chip.counts["SET MODE"] == 1
 
 
@@ -38,10 +38,10 @@ def test_moves_every_byte_and_keeps_every_rule(name, stall):
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("stall", [0.0, 0.2, 0.8])
 @pytest.mark.parametrize("name", CONFIGS)
-def test_moves_every_byte_for_longer(name, stall, seed):
+def test_moves_every_byte_in_long_runs(name, stall, seed):
     config = SdramConfig(**CONFIGS[name], outstanding=[1, 2, 8][seed % 3])
-    transfers = random_transfers(config, 120, seed=seed, strange=0.1, write=[None, None, True, False][seed])
-    run(config, transfers, stall=stall, seed=seed, most=[4, 16][seed % 2], limit=2_000_000)
+    transfers = random_transfers(config, 120, seed=seed, invalid=0.1, write=[None, None, True, False][seed])
+    run(config, transfers, stall=stall, seed=seed, outstanding=[4, 16][seed % 2], limit=2_000_000)
 
 
 @pytest.mark.long
@@ -70,7 +70,7 @@ def test_long_bursts_reach_most_of_the_chips_bandwidth(direction, capsys):
     assert share >= 0.97
 
 
-def test_reads_and_writes_in_turn_reach_the_bar(capsys):
+def test_alternating_reads_and_writes_meet_the_target(capsys):
     config = SdramConfig(**SLOW)
     transfers = [
         t for n in range(2) for t in (Transfer(1024 * n, 128, False), write(config, (1 << 20) + 1024 * n, 128))
@@ -84,7 +84,7 @@ def test_reads_and_writes_in_turn_reach_the_bar(capsys):
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-def test_latency_is_as_the_docstring_says(name):
+def test_latency_matches_the_docstring(name):
     config = SdramConfig(**CONFIGS[name], refresh_us=100_000)
     row = (1 << config.col_bits) * 2
     addresses = [0, 0, 8, row, row << config.bank_bits, 2 * row, 2 * row]
@@ -113,7 +113,7 @@ def test_neither_direction_waits_for_the_other():
     assert chip.counts["REFRESH"] >= 8 + 1
 
 
-def test_a_burst_past_4_kib_stays_within():
+def test_a_burst_past_4_kib_wraps_within_them():
     config = SdramConfig(**SLOW)
     run(config, [write(config, 4096 - 16, 4), Transfer(4096 - 24, 8, False, alone=True), Transfer(4096, 2, False)])
 
@@ -198,7 +198,7 @@ def test_a_controller_that_moves_wrong_bytes_is_found(kind, monkeypatch):
         run(config, transfers, stall=0.95 if kind == "segments" else 0.0)
 
 
-def test_what_cannot_be_built_is_refused():
+def test_invalid_configurations_are_refused():
     for fields, reason in [
         ({"data_bits": 16}, "data_bits = 16: must be 2, 4 or 8 times dq_bits = 16; nearest that works: 32"),
         ({"data_bits": 256}, "nearest that works: 128"),

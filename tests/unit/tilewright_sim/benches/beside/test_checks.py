@@ -73,15 +73,15 @@ endmodule
 """
 BROKEN = [
     "withdrawn", "changed", "unaligned", "passes 4 KiB", "more than MAX_BURST", "whole words", "not an INCR",
-    "identifier is not 0", "nobody asked", "last beat", "another length", "OUTSTANDING", "another length",
-    "response to nothing", "response to nothing", "withdrawn", "X on s_axil or irq",
+    "identifier is not 0", "data without a request", "wrong beat", "number of beats", "OUTSTANDING", "number of beats",
+    "response without a request", "response without a request", "withdrawn", "X on s_axil or irq",
 ]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def simulation(tmp_path_factory):
     folder = tmp_path_factory.mktemp("checks")
-    text = CHECKS.partition("\nbind ")[0]  # which Icarus Verilog does not know
+    text = CHECKS.partition("\nbind ")[0]  # which Icarus Verilog does not support
     (folder / "tb.sv").write_text(text + BENCH)
     command = ["iverilog", "-g2012", "-s", "tb", "-o", "tb.vvp", "tb.sv"]
     subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
