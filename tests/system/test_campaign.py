@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from tilewright_sim.cli import main, verify_random
 from tilewright_sim.models import gemm as golden
+from tilewright_sim.verify.fault_trials import FaultHost
 
 SMALL = ["rows=4", "cols=4", "dot=4", "variant=fast", "data_bits=32", "addr_bits=20", "stride_bits=14", "size_bits=11",
          "panel_words=64", "ring_words=64", "chunk_words=2", "long_chunk_words=4", "acc_rows=8"]  # fmt: skip
@@ -38,12 +39,30 @@ def campaign(folder, *arguments):
 
 def test_a_right_configuration_is_checked_once(tmp_path, in_process):
     for _ in range(2):
-        done = campaign(tmp_path, "--random", "40", "--seed", "7")
+        done = campaign(tmp_path / "new", "--random", "40", "--seed", "7")
         assert done.return_value == 0, done.output or done.exception
         assert "40 random products on 1 random configurations: 1 passed; " in done.output
     assert in_process == [7]
 
 
+@pytest.mark.long
+def test_trials_with_faults_pass(tmp_path, in_process):
+    done = campaign(tmp_path, "--random", "60", "--seed", "7", "--faults")
+    assert done.return_value == 0, done.output or done.exception
+    assert "60 trials with faults on 1 random configurations: 1 passed; " in done.output
+
+
+@pytest.mark.long
+def test_a_trial_that_leaves_a_wrong_byte_is_found(tmp_path, in_process, monkeypatch):
+    monkeypatch.setattr(FaultHost, "_accept", lambda *_: None)  # as if what was running had to have no effect
+    done = campaign(tmp_path, "--random", "60", "--seed", "7", "--faults")
+    assert done.return_value == 1
+    assert re.search(r"bytes of the memory are wrong, .*; in trial \d+ of the memory", done.output), done.output
+    (waveform,) = re.findall(r"waveform: (.*)", done.output)
+    assert Path(waveform).stat().st_size > 0
+
+
+@pytest.mark.long
 def test_a_wrong_product_is_found_and_the_smallest_is_shown(tmp_path, in_process, monkeypatch):
     right = golden.gemm
 

@@ -5,6 +5,7 @@ from .arrays import DeviceArray, DeviceView, check_bias, check_matrix
 from .check import check_result
 from .descriptor import Descriptor, flag_bits
 from .driver import Capabilities, Driver
+from .errors import HardwareError
 from .matrix_file import load_matrix, write_matrix
 from .runtime import GemmResult, RunResult, Runtime, overflows
 from .scratch import Scratch
@@ -20,6 +21,7 @@ __all__ = [
     "DeviceView",
     "Driver",
     "GemmResult",
+    "HardwareError",
     "RunResult",
     "Runtime",
     "Scratch",

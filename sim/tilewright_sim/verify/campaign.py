@@ -189,6 +189,7 @@ class Journal:
     def add(self, task: CampaignTask, outcome: Outcome) -> None:
         """Append an outcome."""
         entry = {"seed": task.seed, "wanted": task.products, "error": outcome.error, "values": outcome.values}
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("ab+") as file:
             file.seek(max(0, file.tell() - 1))
             begun = file.read() not in (b"", b"\n")  # what a run that was killed has left

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from tilewright.accelerator.registers import REGISTERS
 from tilewright_sim.benches.jobs import Job, faults, somewhere
-from tilewright_sim.host.errors import HardwareError
+from tilewright_sim.host import HardwareError
 
 from .random_jobs import JobHost, WrongResultError
 

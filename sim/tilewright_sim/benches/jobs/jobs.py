@@ -164,7 +164,7 @@ class Author:
     def __init__(self, owner: Owner):
         self.owner, self.config, self.chance, self.space = owner, owner.config, owner.chance, owner.space
         self.grain = 1 if self.config.unaligned else self.config.word_bytes
-        self.longest, self.reach = self.space.longest, self.space.reach
+        self.longest, self.reach, self.deep = self.space.longest, self.space.reach, self.space.deep
         self.next = self.space.first
         self.done: list[Job] = []
 
@@ -187,7 +187,7 @@ class Author:
 
     def shorten(self, longest: int) -> None:
         """Limit M, N and K of all further jobs."""
-        self.longest = self.reach = min(longest, self.space.longest)
+        self.longest = self.reach = self.deep = min(longest, self.space.longest)
 
     def stride(self, row: int, rows: int, *, overlap: bool = False) -> int:
         """Return a stride in bytes: that of adjacent rows, or more, or, with ``overlap``, less or 0."""
@@ -229,7 +229,7 @@ class Author:
         n = self.size(1, config.tile.cols, config.tile.cols + 1)
         k = self.size(1, config.tile.rows, config.tile.rows + 1, 2 * config.tile.rows * config.chunk_words)
         if chance.random() < 0.1 and self.next < self.space.size // 3:
-            m, n, k = min(m, 5), min(n, 9), chance.choice([self.space.deep, chance.randint(1, self.space.deep)])
+            m, n, k = min(m, 5), min(n, 9), chance.choice([self.deep, chance.randint(1, self.deep)])
         names = set(flags)
         if kind != "plain":
             names.add(kind.upper())
