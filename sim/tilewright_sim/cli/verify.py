@@ -12,7 +12,7 @@ from tilewright.cores import CORES
 from tilewright.flows import family_of
 from tilewright_sim.benches import EFFORTS
 from tilewright_sim.console import FigureTable, Printer, console
-from tilewright_sim.verify import Report, Settings, VerifiedTest, junit, page
+from tilewright_sim.verify import KINDS, Report, Settings, VerifiedTest, coverage_json, covered, junit, page
 from tilewright_sim.verify import verify as run_regression
 
 from .options import (
@@ -54,6 +54,10 @@ OUTPUT = Path("build/verify")
 )  # fmt: skip
 @click.option("--faults", is_flag=True, help="With --random: errors, aborts, resets and slow memories in each trial.")
 @scheduler_option
+@click.option(
+    "--rtl-coverage", is_flag=True,
+    help="Count the lines, branches and toggles of the Verilog; with --sim verilator.",
+)  # fmt: skip
 @click.option("--longest", metavar="SIZE", type=click.IntRange(1, 1 << 16), help="Largest random size of any data.")
 @target_option(default="generic")
 @jobs_option
@@ -63,7 +67,8 @@ OUTPUT = Path("build/verify")
 def verify(
     core: str, preset: str | None, path: Path | None, settings: tuple[str, ...], simulator: str, seed: int,
     pattern: str | None, effort: str, products: int | None, faults: bool, scheduler: str | None,
-    longest: int | None, target: str, jobs: int | None, junit_file: Path | None, html_file: Path | None, output: Path,
+    rtl_coverage: bool, longest: int | None, target: str, jobs: int | None, junit_file: Path | None,
+    html_file: Path | None, output: Path,
 ) -> int:  # fmt: skip
     """Run the regression of CORE on the Verilog of one configuration, in a simulator.
 
@@ -88,7 +93,8 @@ def verify(
     for file in filter(None, (junit_file, html_file)):
         check_output(file)
     check_folder(output)
-    only_with("pattern simulator effort longest target", "without --random", products is None)
+    only_with("pattern simulator effort longest rtl_coverage target", "without --random", products is None)
+    only_with("rtl_coverage", "with --sim verilator", simulator == "verilator")
     only_with("faults scheduler", "with --random", products is not None)
     only_with("jobs", "without --scheduler", scheduler is None)
     processes = jobs or os.cpu_count() or 1
@@ -105,7 +111,7 @@ def verify(
     chosen_core, config = chosen(core, preset, path, settings)
     wanted = Settings(
         folder=output, simulator=simulator, family=family_of(target), seed=seed, effort=effort, tests=pattern,
-        jobs=processes, longest=longest,
+        jobs=processes, longest=longest, rtl_coverage=rtl_coverage,
     )  # fmt: skip
     with Progress(
         TextColumn("{task.description}", markup=False),
@@ -120,6 +126,8 @@ def verify(
             lambda what, done, count: bar.update(task, description=what, completed=done, total=count),
         )  # fmt: skip
     again = [_command(test, simulator, effort, target, output) for test in report.failures]
+    if report.rtl:
+        write_files(output, {"coverage.json": coverage_json(report.rtl)})
     _write(report, again, junit_file, html_file)
     _print(report, again)
     return FAILED if report.failures else 0
@@ -163,4 +171,17 @@ def _print(report: Report, again: list[str]) -> None:
             out.print(f"  waveform: {test.waveform}", soft_wrap=True)
         out.print(f"  log: {test.log}", soft_wrap=True)
         out.print(f"  repeat: {command}", soft_wrap=True)
+    if report.rtl:
+        out.print(_rtl_table(report))
     out.print(f"{report.core} on {report.simulator}: {report.summary}", soft_wrap=True)
+
+
+def _rtl_table(report: Report) -> FigureTable:
+    """The share of points that were reached, by module; coverage.json lists the others."""
+    table = FigureTable()
+    table.add_column("module")
+    for heading in ("lines", "branches", "toggles"):
+        table.add_column(heading, justify="right")
+    for module, kinds in covered(report.rtl).items():
+        table.add_row(module, *(f"{kinds[kind].share:.1%} of {kinds[kind].total:,}" for kind in KINDS))
+    return table

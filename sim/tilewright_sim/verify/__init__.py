@@ -10,9 +10,11 @@ from .pages import junit, page
 from .plan import matching
 from .regression import run_bench
 from .report import Report, VerifiedTest
+from .rtl_coverage import KINDS, coverage_json, covered
 from .run import Settings, verify
 
 __all__ = [
+    "KINDS",
     "PRODUCTS",
     "CampaignTask",
     "Journal",
@@ -21,6 +23,8 @@ __all__ = [
     "VerifiedTest",
     "campaign_digest",
     "check",
+    "coverage_json",
+    "covered",
     "explained",
     "junit",
     "matching",

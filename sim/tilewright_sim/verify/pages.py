@@ -7,6 +7,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from .report import Report, VerifiedTest
+from .rtl_coverage import KINDS, Covered, covered
 
 __all__ = ["junit", "page"]
 
@@ -67,6 +68,7 @@ def page(report: Report, folder: Path, again: list[str]) -> str:
         *(f"<th>{heading}</th>" for heading in ("test", "result", "seed", "cycles", "seconds", "reason", "files")),
         f"</tr>{rows}</table>",
         *(["<h2>Functional coverage</h2>", _coverage(report)] if report.coverage else []),
+        *(["<h2>Coverage of the Verilog</h2>", _rtl(report)] if report.rtl else []),
     ]
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
@@ -97,6 +99,27 @@ def _coverage(report: Report) -> str:
         f"<tr><td>{escape(group)}</td><td>{escape(', '.join(bins))}</td></tr>" for group, bins in groups.items()
     )
     return f"<table><tr><th>group</th><th>bins met</th></tr>{rows}</table>"
+
+
+def _rtl(report: Report) -> str:
+    """What was reached of each module."""
+    rows = "".join(
+        f"<tr><td>{escape(module)}</td>"
+        + "".join(
+            f'<td class="number" title="{escape(_missed(kinds[kind]))}">{kinds[kind].share:.1%} of '
+            f"{kinds[kind].total:,}</td>"
+            for kind in KINDS
+        )
+        + "</tr>"
+        for module, kinds in covered(report.rtl).items()
+    )
+    headings = "".join(f"<th>{heading}</th>" for heading in ("module", "lines", "branches", "toggles"))
+    return f"<p>Point at a figure to see what is missing.</p><table><tr>{headings}</tr>{rows}</table>"
+
+
+def _missed(found: Covered) -> str:
+    missed = [f"line {point.line} {point.detail}" for point in found.missed]
+    return ", ".join([*missed[:40], *(["…"] if len(missed) > 40 else [])])
 
 
 def _printable(text: str) -> str:

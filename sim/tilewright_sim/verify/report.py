@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from .rtl_coverage import CoveragePoint
+
 __all__ = ["Report", "VerifiedTest"]
 
 
@@ -57,6 +59,8 @@ class Report:
     tests : list of VerifiedTest
     coverage : Counter
         How often each bin of functional coverage was met, by ``group: bin``.
+    rtl : Counter
+        How often each `CoveragePoint` of the Verilog was reached.
     """
 
     core: str
@@ -66,6 +70,7 @@ class Report:
     config: dict[str, Any]
     tests: list[VerifiedTest]
     coverage: Counter[str] = field(default_factory=Counter)
+    rtl: Counter[CoveragePoint] = field(default_factory=Counter)
 
     @property
     def failures(self) -> list[VerifiedTest]:

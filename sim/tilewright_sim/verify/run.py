@@ -16,6 +16,7 @@ from tilewright_sim.testbench.runner import BenchResult, BenchRun, Simulation, p
 
 from .plan import matching
 from .report import Report, VerifiedTest
+from .rtl_coverage import read_points
 from .sources import write_sources
 
 __all__ = ["Settings", "verify"]
@@ -50,6 +51,8 @@ class Settings:
         Simulations at once.
     longest : int or None
         Largest size of what is random.
+    rtl_coverage : bool
+        Whether to count lines, branches and toggles of the Verilog; with Verilator only.
     """
 
     folder: Path
@@ -60,6 +63,7 @@ class Settings:
     tests: str | None = None
     jobs: int = 2
     longest: int | None = None
+    rtl_coverage: bool = False
 
 
 def verify(
@@ -87,6 +91,7 @@ def verify(
         variables=_variables(folder / "verilog" / "config.json", settings),
         seed=settings.seed,
         limit_seconds=None,
+        coverage=settings.rtl_coverage,
     )
     progress(f"compiling for {settings.simulator}", 0, len(names))
     build, _ = run.build(waves=False)
@@ -102,6 +107,7 @@ def verify(
         config=config.described(),
         tests=[found[name] for name in names],
         coverage=_coverage(runs),
+        rtl=read_points(run.coverage_file for run in runs if run.coverage_file.exists()),
     )
     for number, test in enumerate(report.failures[:EXPLAINED]):
         again = _part(run, f"failed-{number + 1}", [test.name])

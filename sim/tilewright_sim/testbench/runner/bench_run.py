@@ -48,6 +48,8 @@ class BenchRun:
         Regular expression for the full names of the tests to run.
     limit_seconds : int or None
         Simulations that take longer are killed; None for no limit.
+    coverage : bool
+        Whether to count lines, branches and toggles, with Verilator only: see `coverage_file`.
     """
 
     simulator: str
@@ -60,6 +62,7 @@ class BenchRun:
     seed: int = 1
     test_filter: str | None = None
     limit_seconds: int | None = TIMEOUT_SECONDS
+    coverage: bool = False
 
     def build(self, *, waves: bool) -> tuple[Path, Path | None]:
         """Compile the design unless it is cached; return its folder and the path of the waveform that a run will write.
@@ -85,6 +88,11 @@ class BenchRun:
         """Return the path of the log of the simulation."""
         return self.folder / ("waves" if waves else "plain") / "log.txt"
 
+    @property
+    def coverage_file(self) -> Path:
+        """The file in which Verilator leaves the coverage of a run without a waveform."""
+        return self.log().with_name("coverage.dat")
+
     def simulate(self, build: Path, waveform: Path | None = None) -> BenchResult:
         """Run the bench to its end; write a waveform if a path is given."""
         return self.start(build, waveform).wait()
@@ -95,6 +103,8 @@ class BenchRun:
         folder = log.parent
         folder.mkdir(parents=True, exist_ok=True)
         arguments: dict[str, Any] = {"waves": True} if waveform else {}
+        if not waveform:
+            self.coverage_file.unlink(missing_ok=True)
         if self.simulator == "verilator":
             # Registers start with random values in Verilator; in Icarus they start as X.
             arguments["test_args"] = ["+verilator+rand+reset+2", f"+verilator+seed+{self.seed}"]
@@ -131,6 +141,7 @@ class BenchRun:
     def _compile(self, extra: list[str], waves: bool = False) -> Path:
         environment = self._environment()
         flags = (["--x-initial", "unique", "--assert"] if self.simulator == "verilator" else []) + extra
+        flags += ["--coverage-line", "--coverage-toggle"] if self.coverage else []
         about = [self.simulator, self.top, flags, waves, MAKE_FLAGS, *_versions(environment)]
         content = hashlib.sha256(repr(about).encode())
         for path in self.sources:
