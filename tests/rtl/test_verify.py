@@ -31,7 +31,7 @@ def tilewright(*arguments, folder, monkeypatch):
 
 
 def test_a_configuration_passes_and_its_files_are_written(tmp_path, monkeypatch):
-    done = tilewright(*TILE, "--tests", "costs*=[of]*e*", "--junit", "x.xml", folder=tmp_path, monkeypatch=monkeypatch)
+    done = tilewright(*TILE, "--tests", "takes*=[of]*e*", "--junit", "x.xml", folder=tmp_path, monkeypatch=monkeypatch)
     assert done.return_value == 0, done.output
     assert re.search(r"words=one +│ +1 │ +\d+ │ +[\d.]+ │ passed", done.output)
     assert "words=fewer" in done.output

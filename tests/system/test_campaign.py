@@ -2,14 +2,19 @@
 
 import os
 import re
+from collections import deque
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from system.test_gemm import CONFIGS
 
+from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright_sim.cli import main, verify_random
 from tilewright_sim.models import gemm as golden
+from tilewright_sim.verify.campaign import batches
 from tilewright_sim.verify.fault_trials import FaultHost
+from tilewright_sim.verify.random_jobs import JobHost, WrongResultError
 
 SMALL = ["rows=4", "cols=4", "dot=4", "variant=fast", "data_bits=32", "addr_bits=20", "stride_bits=14", "size_bits=11",
          "panel_words=64", "ring_words=64", "chunk_words=2", "long_chunk_words=4", "acc_rows=8"]  # fmt: skip
@@ -31,12 +36,39 @@ def in_process(monkeypatch):
     return checked
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_queues_and_trials_leave_the_memory_as_they_should(seed):
+    config = AcceleratorConfig(**CONFIGS["tiny"])
+    with JobHost(config, seed) as host:
+        for jobs in batches(host, 20):
+            host.run(jobs)
+        assert sum(count for name, count in host.coverage.items() if name.startswith("M: ")) == 20
+    with FaultHost(config, seed) as host:
+        for _ in range(20):
+            host.trial()
+
+
+@pytest.mark.parametrize(
+    ("method", "says"),
+    [("_accept", "bytes of the memory are wrong"), ("_failed", "bytes of the memory are wrong|was expected")],
+)
+def test_a_trial_that_ends_otherwise_is_found(method, says, monkeypatch):
+    changed = {
+        "_accept": lambda *_: None,  # as if what was running had to have no effect
+        "_failed": lambda self, jobs, *_: self.simulator.driver.resume() or jobs,  # as if nothing had failed
+    }
+    monkeypatch.setattr(FaultHost, method, changed[method])
+    with FaultHost(AcceleratorConfig(**CONFIGS["tiny"]), 1) as host, pytest.raises(WrongResultError, match=says):
+        deque((host.trial() for _ in range(40)), maxlen=0)
+
+
 def campaign(folder, *arguments):
     held = [word for field in SMALL for word in ("--set", field)]
     command = ["verify", "accelerator", "--output", str(folder), *held, *arguments]
     return CliRunner().invoke(main.cli, command, standalone_mode=False)
 
 
+@pytest.mark.long
 def test_a_right_configuration_is_checked_once(tmp_path, in_process):
     for _ in range(2):
         done = campaign(tmp_path / "new", "--random", "40", "--seed", "7")

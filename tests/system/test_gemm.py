@@ -95,7 +95,9 @@ def check_counters(counters: dict[str, int]) -> None:
 
 
 @pytest.mark.parametrize("memory", MEMORIES, ids=["fast", "slow", "shared"])
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize(
+    "name", [name if name != "narrow" else pytest.param(name, marks=pytest.mark.long) for name in CONFIGS]
+)
 def test_random_products_are_exact(name, memory):
     dice, rng = random.Random(name), np.random.default_rng(1)
     with Simulator(AcceleratorConfig(**CONFIGS[name]), ring_log2=2, size=1 << 24, **memory) as chip:

@@ -105,7 +105,9 @@ def test_multiplier_is_exact_for_all_int8_pairs(simulator, kind, family):
 
 
 @pytest.mark.parametrize("widths", WIDTHS, ids=str)
-@pytest.mark.parametrize(("kind", "family"), [("lut", "generic"), ("lut", "ecp5"), ("dsp", "ecp5")])
+@pytest.mark.parametrize(
+    ("kind", "family"), [pytest.param("lut", "generic", marks=pytest.mark.long), ("lut", "ecp5"), ("dsp", "ecp5")]
+)
 def test_multiplier_is_exact_for_other_widths(widths, kind, family):
     multiply(MultiplierConfig(kind=kind, activation_bits=widths[0], weight_bits=widths[1]), "icarus", family)
 

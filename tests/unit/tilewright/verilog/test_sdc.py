@@ -12,7 +12,8 @@ from tilewright.verilog.sdc import timing_constraints
 
 def ports_of(core):
     """The ports of a component that is elaborated, or Amaranth would warn that it is not."""
-    component = core.component(core.config())
+    config = core.config
+    component = core.component(config.preset("nano") if "nano" in config.PRESETS else config())
     Fragment.get(component, Target(core.module))
     return core.ports(component)
 

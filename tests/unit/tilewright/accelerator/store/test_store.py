@@ -356,7 +356,7 @@ def test_ragged_tiles_of_each_kind(config):
     ("config", "seed"),
     [
         pytest.param(CONFIGS[name], seed, id=f"{name}-{seed}", marks=[pytest.mark.long] if seed or late else [])
-        for name, late in ((name, name.startswith("256")) for name in CONFIGS)
+        for name, late in ((name, "256" in name or "single" in name) for name in CONFIGS)
         for seed in range(4)
     ],
 )
