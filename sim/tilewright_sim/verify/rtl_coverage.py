@@ -41,10 +41,10 @@ class Covered:
     total: int
     missed: tuple[CoveragePoint, ...]
 
-    @property
-    def share(self) -> float:
-        """Share of the points that were reached, from 0 to 1; 1 if there are none."""
-        return 1 - len(self.missed) / self.total if self.total else 1.0
+    def __str__(self) -> str:
+        """The share of the points that were reached, rounded down: 100.0 % are all of them."""
+        reached = self.total - len(self.missed)
+        return f"{1000 * reached // self.total / 10:.1f}% of {self.total:,}" if self.total else "–"
 
 
 def read_points(files: Iterable[Path]) -> Counter[CoveragePoint]:

@@ -10,6 +10,7 @@ from tilewright.accelerator.frontend.dispatcher import Dispatcher
 from tilewright.accelerator.frontend.failure_log import FailureLog
 from tilewright.accelerator.frontend.interrupts import Interrupts
 from tilewright.accelerator.frontend.supervisor import Supervisor
+from tilewright.accelerator.registers import ERRORS
 from tilewright.dma import Cause
 from tilewright_sim.testbench import pysim
 
@@ -175,5 +176,44 @@ def test_the_oldest_of_all_failures_is_reported_once_it_is_at_the_head(read, wri
         await ctx.tick()
         assert not ctx.get(dut.failed)
         assert (ctx.get(dut.error), ctx.get(dut.unit), ctx.get(dut.error_address)) == (0, Unit.DESCRIPTOR, 0)
+
+    pysim.run(dut, bench)
+
+
+def test_an_abort_of_nothing_stops_nothing():
+    dut = Supervisor(SMALL)
+
+    async def bench(ctx):
+        ctx.set(dut.idle, 1)
+        ctx.set(dut.abort_command, 1)
+        await ctx.tick()
+        ctx.set(dut.abort_command, 0)
+        for _ in range(6):
+            assert not ctx.get(dut.stopping)
+            assert not ctx.get(dut.abort)
+            await ctx.tick()
+
+    pysim.run(dut, bench)
+
+
+def test_an_abort_is_stopping_from_the_cycle_after_the_command_until_the_failure():
+    dut = Supervisor(SMALL)
+
+    async def bench(ctx):
+        ctx.set(dut.engines_busy, 1)
+        ctx.set(dut.abort_command, 1)
+        assert not ctx.get(dut.stopping)
+        await ctx.tick()
+        ctx.set(dut.abort_command, 0)
+        for cycle in range(30):
+            assert ctx.get(dut.stopping), f"cycle {cycle}"
+            assert not ctx.get(dut.failed)
+            await ctx.tick()
+        ctx.set(dut.engines_busy, 0)
+        while not ctx.get(dut.failed):
+            assert ctx.get(dut.stopping)
+            await ctx.tick()
+        assert not ctx.get(dut.stopping)
+        assert ctx.get(dut.error) == ERRORS["ABORTED"][0]
 
     pysim.run(dut, bench)

@@ -49,3 +49,23 @@ def test_the_fence_of_an_operand_holds_its_loads_until_earlier_descriptors_are_c
         assert ctx.get(engine.requests.valid)
 
     pysim.run(engine, bench)
+
+
+@pytest.mark.parametrize("fence", [True, False], ids=["fence", "no-fence"])
+@pytest.mark.parametrize(("loader", "operand"), [(LoadA, "a"), (LoadB, "b")], ids=["a", "b"])
+def test_waiting_for_space_and_for_a_fence_have_different_causes(loader, operand, fence):
+    """The panel or ring is full. Without a fence SPACE counts, with one DEPENDENCY, and SPACE once it is passed."""
+    engine = loader(CONFIG)
+
+    async def bench(ctx):
+        ctx.set(engine.head, 1)
+        ctx.set(engine.job.payload, JOB | {"index": 2, f"fence_{operand}": fence})
+        ctx.set(engine.job.valid, 1)
+        for cause in [Activity.DEPENDENCY if fence else Activity.SPACE, Activity.SPACE]:
+            for _ in range(6):
+                await ctx.tick()
+            assert not ctx.get(engine.requests.valid)
+            assert ctx.get(engine.activity) == cause
+            ctx.set(engine.head, 2)
+
+    pysim.run(engine, bench)
