@@ -155,6 +155,34 @@ def test_reports_a_bus_error_and_continues(config, response, place):
     assert len(bench.memory.bursts) < 1 + 3 * 12 + 2, "the failed request was read to its end"
 
 
+def test_an_idle_engine_has_forgotten_an_error():
+    """While a status is not taken, words of the next request flow up to its last, also once an error is over."""
+
+    def words_while_no_status_is_taken(responses):
+        bench = Bench(BASE, [Request(0x40, 64)], latency=5, responses=responses)
+
+        async def main(ctx):
+            dut = bench.dut
+            while not bench.statuses.items or ctx.get(dut.busy):
+                await ctx.tick()
+            bench.statuses.stall = 1.0
+            await ctx.tick().repeat(3)
+            bench.words.items.clear()
+            for request in (Request(0x1000, 64), Request(0x2000, 256)):
+                ctx.set(dut.requests.payload, asdict(request))
+                ctx.set(dut.requests.valid, 1)
+                await ctx.tick().until(dut.requests.ready)
+            ctx.set(dut.requests.valid, 0)
+            await ctx.tick().repeat(200)
+
+        bench.feeder.run = once(bench.feeder)
+        bench.run(main)
+        return len(bench.words.items), bench.statuses.items[0].cause
+
+    assert words_while_no_status_is_taken({}) == (8 + 32 - 1, Cause.NONE)
+    assert words_while_no_status_is_taken({0x40: 2}) == (8 + 32 - 1, Cause.SLVERR)
+
+
 @pytest.mark.parametrize(
     ("request_", "address"),
     [
