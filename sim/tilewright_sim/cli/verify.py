@@ -12,7 +12,7 @@ from tilewright.cores import CORES
 from tilewright.flows import family_of
 from tilewright_sim.benches import EFFORTS
 from tilewright_sim.console import FigureTable, Printer, console
-from tilewright_sim.verify import KINDS, Report, Settings, VerifiedTest, coverage_json, covered, junit, page
+from tilewright_sim.verify import KINDS, Report, Settings, VerifiedTest, coverage_json, covered, junit, page, totals
 from tilewright_sim.verify import verify as run_regression
 
 from .options import (
@@ -182,6 +182,7 @@ def _rtl_table(report: Report) -> FigureTable:
     table.add_column("module")
     for heading in ("lines", "branches", "toggles"):
         table.add_column(heading, justify="right")
-    for module, kinds in covered(report.rtl).items():
+    found = covered(report.rtl)
+    for module, kinds in [*found.items(), ("all", totals(found))]:
         table.add_row(module, *(str(kinds[kind]) for kind in KINDS))
     return table

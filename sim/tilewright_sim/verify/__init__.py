@@ -10,7 +10,7 @@ from .pages import junit, page
 from .plan import matching
 from .regression import run_bench
 from .report import Report, VerifiedTest
-from .rtl_coverage import KINDS, coverage_json, covered
+from .rtl_coverage import KINDS, coverage_json, covered, totals
 from .run import Settings, verify
 
 __all__ = [
@@ -30,5 +30,6 @@ __all__ = [
     "matching",
     "page",
     "run_bench",
+    "totals",
     "verify",
 ]

@@ -7,7 +7,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from .report import Report, VerifiedTest
-from .rtl_coverage import KINDS, Covered, covered
+from .rtl_coverage import KINDS, Covered, covered, totals
 
 __all__ = ["junit", "page"]
 
@@ -103,11 +103,12 @@ def _coverage(report: Report) -> str:
 
 def _rtl(report: Report) -> str:
     """What was reached of each module."""
+    found = covered(report.rtl)
     rows = "".join(
         f"<tr><td>{escape(module)}</td>"
         + "".join(f'<td class="number" title="{escape(_missed(kinds[kind]))}">{kinds[kind]}</td>' for kind in KINDS)
         + "</tr>"
-        for module, kinds in covered(report.rtl).items()
+        for module, kinds in [*found.items(), ("all", totals(found))]
     )
     headings = "".join(f"<th>{heading}</th>" for heading in ("module", "lines", "branches", "toggles"))
     return f"<p>Point at a figure to see what is missing.</p><table><tr>{headings}</tr>{rows}</table>"

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["KINDS", "CoveragePoint", "Covered", "coverage_json", "covered", "read_points"]
+__all__ = ["KINDS", "CoveragePoint", "Covered", "coverage_json", "covered", "read_points", "totals"]
 
 KINDS = ("line", "branch", "toggle")
 
@@ -61,7 +61,7 @@ def read_points(files: Iterable[Path]) -> Counter[CoveragePoint]:
                 continue
             values = dict(pair.split("\x02", 1) for pair in found[1].split("\x01") if "\x02" in pair)
             kind, _, module = values.get("page", "").removeprefix("v_").partition("/")
-            if kind in KINDS and not module.endswith("_checks"):
+            if kind in KINDS and not module.endswith("_checks") and not module.startswith("tilewright_"):
                 counts[CoveragePoint(module, kind, int(values.get("l", 0)), values.get("o", ""))] += int(found[2])
     return counts
 
@@ -77,6 +77,17 @@ def covered(counts: Counter[CoveragePoint]) -> dict[str, dict[str, Covered]]:
             for kind, found in kinds.items()
         }
         for module, kinds in points.items()
+    }
+
+
+def totals(found: dict[str, dict[str, Covered]]) -> dict[str, Covered]:
+    """Return the coverage of all modules together, by kind."""
+    return {
+        kind: Covered(
+            sum(kinds[kind].total for kinds in found.values()),
+            tuple(point for kinds in found.values() for point in kinds[kind].missed),
+        )
+        for kind in KINDS
     }
 
 

@@ -2,7 +2,7 @@
 
 import json
 
-from tilewright_sim.verify.rtl_coverage import CoveragePoint, coverage_json, covered, read_points
+from tilewright_sim.verify.rtl_coverage import CoveragePoint, coverage_json, covered, read_points, totals
 
 
 def entry(page, line, detail, count):
@@ -28,6 +28,7 @@ def test_runs_add_up_and_what_none_reached_is_listed(tmp_path):
     assert [str(found[name][kind]) for name in found for kind in ("branch", "toggle")] == [
         "–", "100.0% of 1", "50.0% of 2", "–"
     ]  # fmt: skip
+    assert [str(kind) for kind in totals(found).values()] == ["–", "50.0% of 2", "100.0% of 1"]
     assert json.loads(coverage_json(counts))["tile_feeder"]["branch"] == {
         "reached": 1, "total": 2, "missed": [{"line": 7, "detail": "else"}]
     }  # fmt: skip
@@ -39,4 +40,5 @@ def test_almost_all_is_not_shown_as_all(tmp_path):
 
 
 def test_assertions_are_not_part_of_the_design(tmp_path):
-    assert not read_points(files(tmp_path, [("v_line/accelerator_checks", 3, "if", 0)]))
+    names = ("accelerator_checks", "tilewright_burst_rules__M8")
+    assert not read_points(files(tmp_path, [(f"v_line/{name}", 3, "if", 0) for name in names]))
