@@ -34,6 +34,8 @@ class SmallFifo(SharedComponent):
     """
 
     def __init__(self, shape, depth: int):
+        if depth < 1:
+            raise ValueError(f"depth = {depth} must be at least 1")
         self.shape = shape
         self.depth = depth
         super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
