@@ -20,6 +20,9 @@ TIMINGS = {
     "slow_ports": Timing(port_stall=0.8, latency=3, answer=3),
 }
 
+HANG_CYCLES = 3000
+"""Cycles without a word, a request or a status after which the engine is considered to hang."""
+
 
 class Traffic:
     """One process for all ports except the clock: it acts at every rising edge and checks the rules of every port.
@@ -142,10 +145,15 @@ class Traffic:
         self.memory.step()
 
     async def wait(self, condition):
+        state, since = None, self.cycles
         while not condition():
             await RisingEdge(self.dut.clk)
             if self.task.done():
                 self.task.result()
+            now = (self.accepted, len(self.statuses), self.moved())
+            if now != state:
+                state, since = now, self.cycles
+            assert self.cycles < since + HANG_CYCLES, f"the engine hangs; busy is {self.get('busy')}"
 
     async def all_done(self, count):
         """Wait for ``count`` statuses, then check that the engine is idle and sends no more."""
