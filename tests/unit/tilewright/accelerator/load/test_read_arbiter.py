@@ -13,7 +13,7 @@ CONFIG = AcceleratorConfig(
 
 
 def served(wanting: str, *, first_tile: bool = True, urgent: bool = False) -> str:
-    """The sources of the first four requests, where these always have one: a, b, c, d for descriptors, p for parameters."""
+    """The sources of the first four requests, all of which want more: d is for descriptors, p for parameters."""
     arbiter = ReadArbiter(CONFIG)
     sources = {
         "a": arbiter.a_requests, "b": arbiter.b_requests, "c": arbiter.c_requests,
