@@ -18,6 +18,7 @@ from tilewright.flows import TARGETS
 
 __all__ = [
     "FILE", "MHZ", "SHAPE", "Number", "accelerator_options", "board_option", "chosen", "config_options",
+    "configuration_words",
     "distinct_files", "freq_option", "given", "html_option", "jobs_option", "json_option", "latency_option",
     "liberty_option", "memory_area_option", "only_with", "output_option", "preset_option", "result_option",
     "scheduler_option", "seed_option", "seeds_option", "set_option", "shape_option", "target_option", "toml_option",
@@ -128,6 +129,14 @@ def given(name: str) -> bool:
     """Return whether a parameter of the current command was on the command line."""
     ctx = click.get_current_context()
     return ctx.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE
+
+
+def configuration_words() -> list[str]:
+    """Return the words of the current command line that choose the configuration."""
+    given_by = click.get_current_context().params
+    words = ["--preset", given_by["preset"]] if given_by["preset"] else []
+    words += ["--config", str(given_by["path"])] if given_by["path"] else []
+    return words + [word for setting in given_by["settings"] for word in ("--set", setting)]
 
 
 def only_with(names: str, needed: str, holds: bool) -> None:

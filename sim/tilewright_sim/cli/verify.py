@@ -19,6 +19,7 @@ from .options import (
     FILE,
     chosen,
     config_options,
+    configuration_words,
     distinct_files,
     html_option,
     jobs_option,
@@ -142,11 +143,7 @@ def _write(report: Report, again: list[str], junit_file: Path | None, html_file:
 
 def _command(test: VerifiedTest, simulator: str, effort: str, target: str, output: Path) -> str:
     """What runs a test again, with the configuration that was chosen on this command line."""
-    chosen_by = click.get_current_context().params
-    words = ["tilewright", "verify", chosen_by["core"]]
-    words += ["--preset", chosen_by["preset"]] if chosen_by["preset"] else []
-    words += ["--config", str(chosen_by["path"])] if chosen_by["path"] else []
-    words += [word for setting in chosen_by["settings"] for word in ("--set", setting)]
+    words = ["tilewright", "verify", click.get_current_context().params["core"], *configuration_words()]
     words += ["--sim", simulator, "--seed", str(test.seed), "--effort", effort, "--tests", test.name]
     words += ["--longest", str(test.longest)] if test.longest else []
     words += ["--target", target] if target != "generic" else []

@@ -3,11 +3,10 @@
 import shlex
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import click
 
 from tilewright_sim.console import Printer, console
 from tilewright_sim.verify import (
@@ -22,7 +21,7 @@ from tilewright_sim.verify import (
 )
 from tilewright_sim.workers import Outcome, cluster, run_tasks
 
-from .options import given
+from .options import configuration_words, given
 
 __all__ = ["print_campaign", "run_campaign"]
 
@@ -107,7 +106,8 @@ def _explained(tests: list[VerifiedTest], tasks: Mapping[int, CampaignTask], out
         file = output.absolute() / "waveforms" / f"random-{tasks[number].seed}.fst"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.unlink(missing_ok=True)
-        with console.status("") as status:
+        why = ""
+        with console.status("") as status, suppress(Exception):  # whatever made it fail may stop this too
             why = explained(tasks[number], file, status.update)
         tests[number] = replace(
             tests[number], message=why or tests[number].message, waveform=file if file.exists() else None
@@ -117,11 +117,8 @@ def _explained(tests: list[VerifiedTest], tasks: Mapping[int, CampaignTask], out
 
 def _command(test: VerifiedTest, products: int, output: Path) -> str:
     """What checks one configuration again."""
-    chosen = click.get_current_context().params
     words = ["tilewright", "verify", "accelerator", "--random", str(products), "--seed", str(test.seed)]
-    words += ["--faults"] if chosen["faults"] else []
-    words += ["--preset", chosen["preset"]] if chosen["preset"] else []
-    words += ["--config", str(chosen["path"])] if chosen["path"] else []
-    words += [word for setting in chosen["settings"] for word in ("--set", setting)]
+    words += ["--faults"] if given("faults") else []
+    words += configuration_words()
     words += ["--output", str(output)] if given("output") else []
     return shlex.join(words)

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -13,6 +14,7 @@ from tilewright.cores import CORES
 from tilewright_sim.benches import BENCHES
 from tilewright_sim.cli import main
 from tilewright_sim.verify import Report, VerifiedTest, junit, matching, page
+from tilewright_sim.verify.rtl_coverage import CoveragePoint
 
 
 def names(core, pattern=None):
@@ -93,6 +95,19 @@ def test_the_page_needs_nothing_from_outside_and_links_waveforms(report):
     assert "tilewright verify tile --tests bad" in text
     assert "1 (5), &gt; cols (2)" in text
     assert not re.search(r"https?:|<script", text)
+
+
+def test_the_page_shows_the_coverage_of_the_verilog(report):
+    points = [CoveragePoint("tile_feeder", "branch", 7, "if"), CoveragePoint("tile_feeder", "branch", 7, "else")]
+    assert "Coverage of the Verilog" not in page(report, Path("/b"), [])
+    text = page(replace(report, rtl=Counter({points[0]: 3, points[1]: 0})), Path("/b"), [])
+    assert 'title="line 7 else">50.0% of 2' in text
+    assert text.count("50.0% of 2") == 2, "of the module, and of all"
+
+
+def test_a_test_without_a_log_has_no_link_to_one(report):
+    alone = replace(report, tests=[replace(report.tests[0], log=None)])
+    assert "href" not in page(alone, Path("/b"), [])
 
 
 def test_the_summary_counts_tests_and_cycles(report):
