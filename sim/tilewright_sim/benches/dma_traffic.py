@@ -23,6 +23,9 @@ TIMINGS = {
 HANG_CYCLES = 3000
 """Cycles without a word, a request or a status after which the engine is considered to hang."""
 
+REQUEST_CYCLES = 5000
+"""Average cycles of a request above which the engine is considered to move words without end."""
+
 
 class Traffic:
     """One process for all ports except the clock: it acts at every rising edge and checks the rules of every port.
@@ -145,7 +148,7 @@ class Traffic:
         self.memory.step()
 
     async def wait(self, condition):
-        state, since = None, self.cycles
+        state, since, began = None, self.cycles, self.cycles
         while not condition():
             await RisingEdge(self.dut.clk)
             if self.task.done():
@@ -154,6 +157,7 @@ class Traffic:
             if now != state:
                 state, since = now, self.cycles
             assert self.cycles < since + HANG_CYCLES, f"the engine hangs; busy is {self.get('busy')}"
+            assert self.cycles < began + (len(self.asked) + 1) * REQUEST_CYCLES, "words move, but requests do not end"
 
     async def all_done(self, count):
         """Wait for ``count`` statuses, then check that the engine is idle and sends no more."""
