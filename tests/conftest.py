@@ -9,6 +9,7 @@ from amaranth.sim import _pyrtl
 
 from tilewright_sim.verilated import build
 
+pytest_plugins = ["support.resume"]
 LONG_SECONDS = 3600
 """The limit of a `long` test; that of the others is in pyproject.toml."""
 FOLDERS = ["rtl", "formal", "system", "docs", "unit"]
