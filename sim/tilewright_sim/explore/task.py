@@ -15,7 +15,7 @@ from tilewright.cores import CORES
 from tilewright.flows import ReportTarget
 from tilewright.tile import TileConfig
 from tilewright_sim.models.cycles import Bus
-from tilewright_sim.workers import Outcome, digest
+from tilewright_sim.workers import OTHER_VERSION, Outcome, digest, failed
 
 from .cycles import Workload, use
 from .knobs import binding
@@ -90,8 +90,7 @@ def measure(task: Task) -> Outcome:
     The outcome may have more parts than requested: place and route also counts cells.
     """
     if task.digest and task.digest != generator_digest():
-        other = "a worker has another version of tilewright or of its tools: install the same versions there"
-        return Outcome({}, other, fatal=True)
+        return OTHER_VERSION
     parts: Json = {}
     try:
         if "cycles" in task.parts:
@@ -116,7 +115,7 @@ def measure(task: Task) -> Outcome:
                         return Outcome(parts, f"{part} was not measured: {'; '.join(found.notes) or 'no reason given'}")
                     parts[part] = value
     except TilewrightError as error:
-        return Outcome(parts, str(error), fatal=" is missing" in str(error))
+        return failed(parts, error)
     return Outcome(parts)
 
 

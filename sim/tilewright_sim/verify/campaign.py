@@ -20,7 +20,7 @@ from tilewright.base import TilewrightError
 from tilewright.cores import CORES
 from tilewright_sim.benches.jobs import Job
 from tilewright_sim.verilated import cached_verilog, verilator_environment
-from tilewright_sim.workers import Outcome, digest
+from tilewright_sim.workers import OTHER_VERSION, Outcome, digest, failed
 
 from .drawing import draw
 from .fault_trials import FaultHost
@@ -75,12 +75,11 @@ class CampaignTask:
 def check(task: CampaignTask) -> Outcome:
     """Check one configuration; a worker calls it."""
     if task.digest and task.digest != campaign_digest():
-        other = "a worker has another version of tilewright or of its tools: install the same versions there"
-        return Outcome({}, other, fatal=True)
+        return OTHER_VERSION
     start = time.perf_counter()
     config = task.config
     cycles, done, coverage = 0, 0, _classes(config)
-    error, fatal = "", False
+    error: str | TilewrightError = ""
     with tempfile.TemporaryDirectory(prefix="tilewright-") as folder:
         builds = Path(folder)
         try:
@@ -93,12 +92,12 @@ def check(task: CampaignTask) -> Outcome:
                     finally:
                         cycles, coverage = cycles + host.cycles, coverage + host.coverage
         except TilewrightError as problem:
-            error, fatal = str(problem), " is missing" in str(problem)
+            error = problem
     values = {
         "config": config.described(), "products": done, "cycles": cycles, "seconds": time.perf_counter() - start,
         "coverage": dict(coverage),
     }  # fmt: skip
-    return Outcome(values, error, fatal)
+    return failed(values, error) if isinstance(error, TilewrightError) else Outcome(values, error)
 
 
 def _run(host: JobHost, count: int) -> Iterator[int]:
@@ -141,13 +140,14 @@ def _lint(config: AcceleratorConfig, builds: Path) -> str:
 
 def _classes(config: AcceleratorConfig) -> Counter[str]:
     """The bins of functional coverage that a configuration meets."""
-    return Counter(f"{name}: {value}" for name, value in config.model_dump().items() if not _graded(value)) + Counter(
-        f"{name}: from {1 << value.bit_length() - 1}" for name, value in config.model_dump().items() if _graded(value)
-    )
+    return Counter(f"{name}: {_class(value)}" for name, value in config.model_dump().items())
 
 
-def _graded(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+def _class(value: Any) -> str:
+    """A choice, or the power of two at or below a number."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        return str(value)
+    return f"from {1 << value.bit_length() - 1}"
 
 
 @lru_cache

@@ -26,24 +26,25 @@ def explained(task: CampaignTask, waveform: Path, progress: Progress) -> str:
     fails. Without any of these, there is none.
     """
     progress("running it again")
+    config = task.config
     with tempfile.TemporaryDirectory(prefix="tilewright-") as folder:
         if task.faults:
-            return _trial(task, Path(folder), waveform, progress)
+            return _trial(task, config, Path(folder), waveform, progress)
         for seed, count in task.hosts():
-            with JobHost(task.config, seed, Path(folder)) as host:
+            with JobHost(config, seed, Path(folder)) as host:
                 for jobs in batches(host, count):
                     before = bytes(host.image)
                     try:
                         host.run(jobs)
                     except TilewrightError as error:
-                        replay = _Replay(task.config, seed, Path(folder), before)
+                        replay = _Replay(config, seed, Path(folder), before)
                         return _smallest(replay, jobs, str(error), waveform, progress)
     return ""
 
 
-def _trial(task: CampaignTask, builds: Path, waveform: Path, progress: Progress) -> str:
+def _trial(task: CampaignTask, config: AcceleratorConfig, builds: Path, waveform: Path, progress: Progress) -> str:
     for seed, count in task.hosts():
-        with FaultHost(task.config, seed, builds) as host:
+        with FaultHost(config, seed, builds) as host:
             for number in range(count):
                 start = host.simulator.simulated.status.cycle
                 try:
@@ -51,7 +52,7 @@ def _trial(task: CampaignTask, builds: Path, waveform: Path, progress: Progress)
                 except TilewrightError as error:
                     progress(f"running trial {number + 1} again for a waveform")
                     with (
-                        FaultHost(task.config, seed, builds, waveform, range(start, 1 << 62)) as again,
+                        FaultHost(config, seed, builds, waveform, range(start, 1 << 62)) as again,
                         suppress(TilewrightError),
                     ):
                         for _ in range(number + 1):
