@@ -1,7 +1,8 @@
-"""A pytest plugin: ``--resume FOLDER`` leaves out the tests that have passed on the same sources before.
+"""A pytest plugin: ``--resume=FOLDER`` leaves out the tests that have passed on the same sources before.
 
 The folder gets a file of their names, which grows with every test that passes, whatever ends the run. Its name has the
-hash of all sources, so that a change begins again.
+hash of all sources, so that a change begins again. Write the option with ``=``: pytest reads the command line before it
+knows the option, takes the name of an existing folder for a place of tests, and would look there for `conftest.py`.
 """
 
 import shutil
