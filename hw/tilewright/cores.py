@@ -8,7 +8,7 @@ from amaranth.lib.wiring import Component
 
 from tilewright.accelerator import Accelerator, accelerator_ports
 from tilewright.accelerator.contract import AcceleratorConfig
-from tilewright.accelerator.registers import c_header, register_page
+from tilewright.accelerator.registers import c_header, register_page, system_rdl
 from tilewright.base import Config, Port
 from tilewright.boards import BoardConfig, BoardSystem, board_ports
 from tilewright.dma import DmaConfig, DmaReader, DmaWriter, reader_ports, writer_ports
@@ -92,7 +92,7 @@ CORES = {
             Accelerator,
             accelerator_ports,
             _MULTIPLIES,
-            {"tilewright.h": c_header, "registers.md": register_page},
+            {"tilewright.h": c_header, "registers.md": register_page, "registers.rdl": system_rdl},
         ),
     ]
 }

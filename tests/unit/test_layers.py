@@ -18,7 +18,7 @@ ORDER = {
         "errors", "base", "formats", "bus storage arithmetic tools", "tile dma memory", "dma.single_beat memory.sdram",
         "accelerator.contract", "accelerator.registers accelerator.load accelerator.execute accelerator.epilogue",
         "accelerator.frontend accelerator.store accelerator.compact", "accelerator", "link", "boards", "cores",
-        "verilog", "flows", "flows.fpga flows.asic",
+        "verilog packaging", "flows", "flows.fpga flows.asic",
     ],
     tilewright_sim: [
         "packing closing console cache", "models workers", "models.cycles", "verilated", "testbench host",

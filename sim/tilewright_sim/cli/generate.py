@@ -10,11 +10,21 @@ from tilewright.accelerator.registers import register_page
 from tilewright.base import load_config, write_files
 from tilewright.cores import CORES, Core
 from tilewright.flows import family_of
+from tilewright.packaging import Vlnv, default_vlnv, package_files
 from tilewright.verilog import generate as generate_verilog
 from tilewright_sim.benches.beside import bound_checks, makefile
 from tilewright_sim.console import FigureTable, Printer, console
 
-from .options import chosen, config_options, output_option, preset_option, set_option, target_option, toml_option
+from .options import (
+    chosen,
+    config_options,
+    only_with,
+    output_option,
+    preset_option,
+    set_option,
+    target_option,
+    toml_option,
+)
 
 __all__ = ["generate", "presets", "registers"]
 
@@ -26,11 +36,16 @@ __all__ = ["generate", "presets", "registers"]
 @click.option(
     "--testbench", is_flag=True, help="Also write a makefile that runs the regression, and assertions to bind."
 )
+@click.option(
+    "--package", is_flag=True, help="Also write descriptions for FuseSoC (.core), IP-XACT (.xml) and Vivado (.tcl)."
+)
+@click.option("--vlnv", metavar="V:L:N:V", help="With --package: vendor, library, name and version of the package.")
 def generate(
     core: str, preset: str | None, path: Path | None, settings: tuple[str, ...], output: Path, target: str,
-    testbench: bool,
+    testbench: bool, package: bool, vlnv: str | None,
 ) -> None:  # fmt: skip
-    """Write the Verilog of CORE, constraints and config.json; for an accelerator also a C header and registers.md.
+    """Write the Verilog of CORE, constraints and config.json; for an accelerator also a C header and its registers as
+    Markdown and SystemRDL.
 
     The Verilog instantiates primitives of the target's family; for the targets generic and asic it has none and runs
     everywhere.
@@ -43,18 +58,23 @@ def generate(
     Examples:
       tilewright generate tile --preset small -o build/
       tilewright generate tile --config my.toml --set cols=12 --target ecp5 -o build/
+      tilewright generate accelerator --package --vlnv acme:ip:gemm:1.0.0 -o build/
     my.toml:
       [tile]
       rows = 8
       multiplier = "dsp"
     """
+    only_with("vlnv", "with --package", package)
     chosen_core, config = chosen(core, preset, path, settings)
+    name = Vlnv.parse(vlnv) if vlnv is not None else default_vlnv(chosen_core)
     with console.status("generating Verilog"):
         files = generate_verilog(chosen_core, config, output, family_of(target))
     if testbench:
         sources = [file.name for file in files if file.suffix == ".v"]
         checks = bound_checks(chosen_core, config)
         files += write_files(output, {"Makefile": makefile(chosen_core, sources, checks), **checks})
+    if package:
+        files += write_files(output, package_files(chosen_core, config, family_of(target), name))
     for file in files:
         click.echo(f"{file}  {file.stat().st_size:,} bytes")
 

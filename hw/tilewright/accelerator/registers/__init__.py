@@ -1,7 +1,8 @@
 """The one table of registers and descriptor fields, the hardware behind it, and its documentation."""
 
 from .docs import c_header, register_page
-from .register_file import RegisterFile
+from .register_file import RegisterFile, constants
+from .systemrdl import system_rdl
 from .table import (
     COUNTERS,
     DESCRIPTOR,
@@ -13,6 +14,10 @@ from .table import (
     REGISTER_ADDRESS_BITS,
     REGISTER_MAP_VERSION,
     REGISTERS,
+    Field,
+    Register,
+    registers_of,
+    reset_value,
 )
 
 __all__ = [
@@ -26,7 +31,13 @@ __all__ = [
     "REGISTERS",
     "REGISTER_ADDRESS_BITS",
     "REGISTER_MAP_VERSION",
+    "Field",
+    "Register",
     "RegisterFile",
     "c_header",
+    "constants",
     "register_page",
+    "registers_of",
+    "reset_value",
+    "system_rdl",
 ]

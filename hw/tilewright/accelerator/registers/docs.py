@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from tilewright.accelerator.contract import DESCRIPTOR_BYTES, INDEX_BITS, AcceleratorConfig, Activity, Unit
 
 from .register_file import constants
-from .table import DESCRIPTOR, DESCRIPTOR_VERSION, ERRORS, FLAGS, Field, Register, registers_of
+from .table import DESCRIPTOR, DESCRIPTOR_VERSION, ERRORS, FLAGS, Field, registers_of, reset_value
 
 __all__ = ["c_header", "register_page"]
 
@@ -53,7 +53,7 @@ def c_header(config: AcceleratorConfig) -> str:
         for field in register.fields:
             part = f"{name}_{field.name.upper()}"
             lines += _defines([(f"{part}_SHIFT", field.low, field.about)])
-            lines += _defines([(f"{part}_MASK", _mask(field), "")], digits=8)
+            lines += _defines([(f"{part}_MASK", field.mask, "")], digits=8)
     lines += ["", "/* Values of ERROR.code */"]
     lines += _defines((f"TILEWRIGHT_ERROR_{name}", number, about) for name, (number, about) in ERRORS.items())
     lines += ["", "/* Values of ERROR.unit */"]
@@ -88,7 +88,7 @@ def register_page(config: AcceleratorConfig) -> str:
                     f"0x{r.offset:03X}",
                     f"`{r.name}`",
                     r.access,
-                    f"0x{_reset(r, fixed):08X}",
+                    f"0x{reset_value(r, fixed):08X}",
                     r.about or ", ".join(field.name for field in r.fields),
                 )
                 for r in registers_of(config)
@@ -203,16 +203,6 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
     """Lines of a Markdown table."""
     lines = [head, ("---",) * len(head), *rows]
     return ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in lines]
-
-
-def _reset(register: Register, fixed: dict[str, int]) -> int:
-    if register.name == "STATUS":
-        return next(_mask(field) for field in register.fields if field.name == "direct_ready")
-    return fixed.get(register.name, 0)
-
-
-def _mask(field: Field) -> int:
-    return (1 << field.bits) - 1 << field.low
 
 
 def _bits(field: Field) -> str:

@@ -22,6 +22,7 @@ __all__ = [
     "Field",
     "Register",
     "registers_of",
+    "reset_value",
 ]
 
 IDENTIFIER = 0x5457_4D4D
@@ -38,6 +39,11 @@ class Field:
     low: int
     bits: int
     about: str
+
+    @property
+    def mask(self) -> int:
+        """Ones where the field is in its register."""
+        return (1 << self.bits) - 1 << self.low
 
 
 @dataclass(frozen=True)
@@ -258,6 +264,13 @@ REGISTERS = _registers()
 def registers_of(config: AcceleratorConfig) -> tuple[Register, ...]:
     """The registers that a configuration has; an access elsewhere is answered with SLVERR."""
     return tuple(r for r in REGISTERS if config.has_counters or r.offset <= COUNTER_BASE)  # COUNT_CYCLES is the first
+
+
+def reset_value(register: Register, constants: dict[str, int]) -> int:
+    """What a register is read as after reset, given the values of the registers that never change by name."""
+    if register.name == "STATUS":
+        return next(field.mask for field in register.fields if field.name == "direct_ready")
+    return constants.get(register.name, 0)
 
 
 REGISTER_ADDRESS_BITS = 9
