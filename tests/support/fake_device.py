@@ -66,7 +66,8 @@ class FakeDevice:
                 addr_bits=config.addr_bits,
                 outstanding=config.outstanding,
                 unaligned=config.unaligned,
-                single_rounding=config.rounding == "single",
+                single_rounding="single" in config.roundings,
+                double_rounding="double" in config.roundings,
                 compact=config.compact,
             ),
             OFFSET["CAP_BUFFERS"]: bits(
@@ -175,7 +176,10 @@ class FakeDevice:
         if "REQUANT" in flags:
             limits = {name: fields[name] for name in ("zero_point", "minimum", "maximum")}
             requant = golden.Requant(
-                multiplier=parameters[1], shift=parameters[2], rounding=self.config.rounding, **limits
+                multiplier=parameters[1],
+                shift=parameters[2],
+                rounding="double" if "DOUBLE_ROUNDING" in flags else "single",
+                **limits,
             )
         kind = "i1" if requant else "<i4"
         old = self._matrix(fields["c_address"], fields["c_stride"], m, n, kind) if "ACCUMULATE" in flags else None

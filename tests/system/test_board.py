@@ -88,7 +88,7 @@ def test_digits_are_recognized_bit_for_bit_as_by_the_golden_model(board):
     pixels = pixels[:30]
     with Board(board.port) as chip:
         logits, run = on_accelerator.forward(network, chip, pixels)
-        want = on_accelerator.expected(network, pixels, chip.config.rounding)
+        want = on_accelerator.expected(network, pixels, chip.config.roundings[0])
     assert np.array_equal(logits, want)
     assert run.descriptors == 2
 
@@ -192,7 +192,7 @@ def test_the_netlist_does_what_the_rtl_does(tmp_path):
         pixels = digits.test_set()[0][:4]
         with Board(simulated.port, patience=5) as chip:
             logits, _ = on_accelerator.forward(network, chip, pixels)
-            want = on_accelerator.expected(network, pixels, chip.config.rounding)
+            want = on_accelerator.expected(network, pixels, chip.config.roundings[0])
     assert np.array_equal(logits, want)
 
 
@@ -221,6 +221,6 @@ def test_the_icebreaker_reads_digits():
     pixels = digits.test_set()[0][:40]
     with BoardSimulator(simulated_board_config("icebreaker")) as simulated, Board(simulated.port) as chip:
         logits, _ = on_accelerator.forward(network, chip, pixels)
-        want = on_accelerator.expected(network, pixels, chip.config.rounding)
+        want = on_accelerator.expected(network, pixels, chip.config.roundings[0])
         assert len(chip.serial.memory) == 1 << 17
     assert np.array_equal(logits, want)

@@ -42,7 +42,7 @@ def random_config(dice: random.Random) -> AcceleratorConfig:
             "unaligned": dice.random() < 0.3, "panel_words": dice.choice([64, 128, 512]),
             "ring_words": dice.choice([64, 128, 512]), "acc_rows": dice.choice([4, 8, 16, 64]),
             "chunk_words": dice.choice([1, 2, 4]), "long_chunk_words": dice.choice([2, 4, 8]),
-            "requant_lanes": dice.choice([1, 2, 4, 8]), "rounding": dice.choice(["double", "single"]),
+            "requant_lanes": dice.choice([1, 2, 4, 8]), "rounding": dice.choice(["both", "double", "single"]),
         }  # fmt: skip
         if dice.random() < 0.2:
             values |= {"variant": "compact", "data_bits": 32, "max_burst": 1, "outstanding": 1, "unaligned": False,
@@ -73,7 +73,7 @@ def random_product(chip: Simulator, dice: random.Random, rng: np.random.Generato
                 zero_point=dice.randint(-128, 127),
                 minimum=dice.choice([-128, -20]),
                 maximum=dice.choice([127, 100]),
-                rounding=config.rounding,
+                rounding=dice.choice(config.roundings),
             )
             got, want = chip.gemm(a, b, bias=bias, requant=requant), golden.gemm(a, b, bias, requant)
         case "accumulate":

@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -26,11 +27,13 @@ def gemm_on_board(
 ) -> None:  # fmt: skip
     """Multiply on the board at a serial port, check the result and print a report."""
     with console.status(f"multiplying on the board at {port}"), Board(port, baud) as chip:
+        if requant:
+            requant = replace(requant, rounding=chip.config.roundings[0])
         start = time.perf_counter()
         result = chip.gemm(a, b, bias=bias, requant=requant)
         seconds = time.perf_counter() - start
         config, clock_hz = chip.config, chip.serial.information.clock_hz
-    check_result(result.c, a, b, bias, requant, config.rounding)
+    check_result(result.c, a, b, bias, requant)
     if output:
         write_matrix(output, result.c)
     figures = report(config, result, a.shape[1], None) | {"clock_hz": clock_hz, "seconds_with_transfers": seconds}

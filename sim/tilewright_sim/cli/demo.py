@@ -50,7 +50,7 @@ def digits_demo(preset: str, images: int) -> None:
         chip = Simulator(config)
     with chip, console.status(f"reading {images} digits on the RTL"):
         rtl, run = on_accelerator.forward(network, chip, pixels)
-    expected = on_accelerator.expected(network, pixels, config.rounding)
+    expected = on_accelerator.expected(network, pixels, config.roundings[0])
     answers = rtl.argmax(axis=1)
 
     _, firsts = np.unique(labels, return_index=True)  # one of each digit
@@ -93,7 +93,7 @@ def board_demo(images: int, name: str = "colorlight-i5") -> None:
         out.print(f"a simulated {BOARDS[name].title}; its serial port is {simulated.port}")
         with console.status(f"reading {images} digits on it"), Board(simulated.port) as chip:
             answers, run = on_accelerator.forward(network, chip, pixels)
-            rounding = chip.config.rounding
+            rounding = chip.config.roundings[0]
     if not np.array_equal(answers, on_accelerator.expected(network, pixels, rounding)):
         raise TilewrightError("the board and the golden model differ")
     right = int((answers.argmax(axis=1) == labels).sum())

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,8 @@ def gemm(
     if port is not None:
         gemm_on_board(port, baud, a, b, bias, requant, save, as_json)
         return
+    if requant:
+        requant = replace(requant, rounding=config.roundings[0])
     memory: dict[str, Any] = {"latency": latency, "bandwidth": bandwidth, "stall": stall, "seed": seed}
     guess = _guess(config, a, b, bias, requant, Bus(latency=latency, bandwidth=bandwidth * (1 - stall)))
     with console.status("compiling the accelerator, if it is the first run of this configuration: up to a minute"):
@@ -143,7 +146,7 @@ def gemm(
             write_trace(trace, chip.simulated.take_events(), chip.simulated.doorbells[0])
             if dropped:
                 console.print(f"the trace ends after {_EVENTS:,} events; {dropped:,} more are omitted", highlight=False)
-    check_result(done.c, a, b, bias, requant, config.rounding)
+    check_result(done.c, a, b, bias, requant)
     if waveform and not waveform.exists():
         raise TilewrightError(f"cannot write {waveform}: the simulator left no waveform; is the disk full?")
     if save:

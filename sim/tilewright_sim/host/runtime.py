@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -117,7 +117,7 @@ class Runtime(Workspace):
             Of any strides. Other integer types are accepted if all values fit.
         bias : int32 array of shape [N], optional
         requant : Requant, optional
-            For an int8 result.
+            For an int8 result; its rounding must be one that the hardware has.
         accumulate : int32 array of shape [M, N], optional
             Added to the result; not together with `bias` or `requant`.
         overflow : str
@@ -151,7 +151,7 @@ class Runtime(Workspace):
             c = np.empty((m, n), dtype=np.int8 if requant and not on_host else np.int32)
             plan.collect(c)
         if requant is not None and on_host:
-            c = replace(requant, rounding=self.config.rounding).apply(c).astype(np.int8)
+            c = requant.apply(c).astype(np.int8)
         busy = m * n * k / self._capacity(run.cycles)
         return GemmResult(run.cycles, run.counters, busy, run.descriptors, run.seconds, c)
 

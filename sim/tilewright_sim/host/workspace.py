@@ -92,6 +92,9 @@ class Workspace:
             raise TilewrightError(f"the parameters are for {parameters.n} columns, C has {n}")
         if parameters and accumulate:
             raise TilewrightError("accumulating on C cannot be combined with bias or requantization")
+        if requant and requant.rounding not in self.config.roundings:
+            available = " and ".join(self.config.roundings)
+            raise TilewrightError(f"rounding = {requant.rounding!r}: this hardware has only {available}")
         unknown = set(fences) - set("abc")
         if unknown:
             raise TilewrightError(f"fences = {fences!r}: must be letters a, b and c")
@@ -99,6 +102,7 @@ class Workspace:
         flags += ["ACCUMULATE"] if accumulate else []
         flags += ["INTERRUPT"] if interrupt else []
         flags += ["REQUANT" if requant else "BIAS"] if parameters else []
+        flags += ["DOUBLE_ROUNDING"] if requant and requant.rounding == "double" else []
         return Descriptor(
             flags=flag_bits(*flags),
             m=m, n=n, k=k,

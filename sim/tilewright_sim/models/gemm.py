@@ -3,16 +3,15 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tilewright.accelerator.contract import Rounding
 from tilewright.base import TilewrightError
 
 __all__ = ["Requant", "Rounding", "gemm", "matmul", "requantize", "stream_tiles", "wrap32"]
-
-Rounding = Literal["single", "double"]
 
 
 def matmul(a: ArrayLike, b: ArrayLike) -> NDArray[np.int64]:
@@ -137,7 +136,7 @@ class Requant:
     minimum, maximum : int
         Limits of the result, -128 to 127.
     rounding : str
-        ``single`` or ``double``, for `apply` only: the hardware rounds as it was configured.
+        ``single`` or ``double``, see `requantize`; the configuration of the hardware must have it.
 
     Raises
     ------
@@ -166,7 +165,14 @@ class Requant:
         _check("shift", self.shift, -31, 30)
 
     @classmethod
-    def from_scale(cls, scale: ArrayLike, zero_point: int = 0, minimum: int = -128, maximum: int = 127) -> Self:
+    def from_scale(
+        cls,
+        scale: ArrayLike,
+        zero_point: int = 0,
+        minimum: int = -128,
+        maximum: int = 127,
+        rounding: Rounding = "single",
+    ) -> Self:
         """Return the multiplier and shift closest to real scales: (scale of A) × (scale of B) / (scale of C).
 
         Parameters
@@ -174,6 +180,7 @@ class Requant:
         scale : float or array [N]
             One for all columns, or one for each.
         zero_point, minimum, maximum : int
+        rounding : str
             See `Requant`.
         """
         try:
@@ -184,7 +191,10 @@ class Requant:
             raise TilewrightError("a scale must be a number or an array [N], finite and not negative")
         pairs = np.array([_quantize(value) for value in scales.reshape(-1)], dtype=np.int64).reshape(-1, 2)
         multiplier, shift = (pairs[:, place].reshape(scales.shape) for place in (0, 1))
-        return cls(multiplier=multiplier, shift=shift, zero_point=zero_point, minimum=minimum, maximum=maximum)
+        return cls(
+            multiplier=multiplier, shift=shift, zero_point=zero_point, minimum=minimum, maximum=maximum,
+            rounding=rounding,
+        )  # fmt: skip
 
     def apply(self, sums: ArrayLike) -> NDArray[np.int64]:
         """Return the results of sums [M, N] in the range of int32; they are in the range of int8."""

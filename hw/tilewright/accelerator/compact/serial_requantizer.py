@@ -1,11 +1,9 @@
 """The epilogue bit by bit: one sum at a time, in few LUTs."""
 
-from typing import Literal
-
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib.wiring import In, Out
 
-from tilewright.accelerator.contract import FORMAT_SHAPE, MAGNITUDE, RESULT, SHIFT_BITS
+from tilewright.accelerator.contract import MAGNITUDE, RESULT, SHIFT_BITS, format_shape
 from tilewright.accelerator.epilogue import clamp, right_shift
 from tilewright.base import SharedComponent
 
@@ -38,7 +36,7 @@ class SerialRequantizer(SharedComponent):
     Parameters
     ----------
     rounding : str
-        ``single`` or ``double``, as in `AcceleratorConfig`.
+        ``both``, ``single`` or ``double``, as in `AcceleratorConfig`.
 
     Members
     -------
@@ -55,8 +53,8 @@ class SerialRequantizer(SharedComponent):
         The multiplier, in units of ``2**-31``.
     shift : In(unsigned(6))
         The lowest 6 bits of the shift, which is -31 to 30: the sum is scaled by ``multiplier * 2**(shift - 31)``.
-    format : In(FORMAT_SHAPE)
-        Zero point and clamp limits of the result; `requant` is ignored.
+    format : In(format_shape(rounding))
+        Zero point and clamp limits of the result, and whether it is rounded twice; `requant` is ignored.
     done : Out(1)
         For one cycle: `o` is the result.
     o : Out(RESULT.shape)
@@ -66,7 +64,7 @@ class SerialRequantizer(SharedComponent):
     CYCLES = 105
     """From `start` to `done`."""
 
-    def __init__(self, rounding: Literal["single", "double"] = "single"):
+    def __init__(self, rounding: str = "single"):
         self.rounding = rounding
         super().__init__({
             "load": In(1),
@@ -76,7 +74,7 @@ class SerialRequantizer(SharedComponent):
             "start": In(1),
             "multiplier": In(unsigned(31)),
             "shift": In(unsigned(SHIFT_BITS)),
-            "format": In(FORMAT_SHAPE),
+            "format": In(format_shape(rounding)),
             "done": Out(1),
             "o": Out(RESULT.shape),
         })
@@ -94,7 +92,7 @@ class SerialRequantizer(SharedComponent):
         )
         around = Signal()
         working = Signal()
-        double = self.rounding == "double"
+        double = self.format.double if self.rounding == "both" else Const(self.rounding == "double", 1)
         right = right_shift(self.shift)
         at_right = count[:SHIFT_BITS] == right
         with m.If(self.load):
@@ -114,8 +112,7 @@ class SerialRequantizer(SharedComponent):
                 m.d.sync += count.eq(count + 1)
                 with m.If(~passed):
                     m.d.sync += negative.eq(total[0])
-                if double:
-                    m.d.sync += passed.eq(passed | at_right)
+                m.d.sync += passed.eq(double & (passed | at_right))
                 with m.If(count == 31):
                     m.d.sync += count.eq(0)
                     m.d.sync += passed.eq(0)
@@ -134,12 +131,12 @@ class SerialRequantizer(SharedComponent):
         # negative number is inverted, and the copies of its sign become zeros.
         bit = Signal()
         partial = Signal(32)
-        m.d.comb += bit.eq((total[0] ^ (negative & seen)) & ~count[5:].any() & (~passed if double else 1))
+        m.d.comb += bit.eq((total[0] ^ (negative & seen)) & ~count[5:].any() & (~passed | ~double))
         m.d.comb += partial.eq(Mux(bit, upper + self.multiplier, upper))
         # The bit before it, of the product's magnitude less 1 if negative, is rounded or goes into the result.
         lower = product ^ borrow
         rounded = lower ^ carry
-        rounds = at_right & ~passed | ((count == ROUNDING_BIT + 1) & right[5] if double else 0)
+        rounds = at_right & ~passed | ((count == ROUNDING_BIT + 1) & right[5] & double)
         with m.If(working):
             m.d.sync += upper.eq(partial[1:])
             m.d.sync += product.eq(partial[0])

@@ -116,7 +116,7 @@ class CompactStore(SharedComponent):
             scaler.addend.eq(Mux(adds, operands.q, 0)),
             scaler.multiplier.eq(operands.q),
             scaler.shift.eq(shift),
-            *(scaler.format[name].eq(job[name]) for name in ("zero_point", "minimum", "maximum")),
+            *(scaler.format[name].eq(job[name]) for name in ("zero_point", "minimum", "maximum", "double")),
             self.write_words.payload.eq(Mux(job.requant, packed, scaler.total)),
         ]
         first = Signal()  # all earlier jobs are complete

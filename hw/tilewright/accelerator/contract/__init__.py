@@ -1,6 +1,6 @@
 """Definitions shared by all parts of the accelerator: configuration, constants, payload shapes, interfaces."""
 
-from .config import AcceleratorConfig
+from .config import AcceleratorConfig, Rounding
 from .constants import (
     ADDEND_BITS,
     DESCRIPTOR_BYTES,
@@ -14,12 +14,12 @@ from .constants import (
 )
 from .job_slot import JobSlot, fork_job
 from .shapes import (
-    FORMAT_SHAPE,
     MAGNITUDE,
     SHIFT_BITS,
     arriving_shape,
     chunk_words,
     failure_shape,
+    format_shape,
     job_shape,
     load_shape,
     loaded_shape,
@@ -32,7 +32,6 @@ from .signatures import PanelReader, PanelWriter, ResultsPort, RingReader, RingW
 __all__ = [
     "ADDEND_BITS",
     "DESCRIPTOR_BYTES",
-    "FORMAT_SHAPE",
     "INDEX_BITS",
     "MAGNITUDE",
     "PARAMETER_PITCH_BYTES",
@@ -48,12 +47,14 @@ __all__ = [
     "ResultsPort",
     "RingReader",
     "RingWriter",
+    "Rounding",
     "SumsPort",
     "Unit",
     "arriving_shape",
     "chunk_words",
     "failure_shape",
     "fork_job",
+    "format_shape",
     "job_shape",
     "load_shape",
     "loaded_shape",

@@ -11,7 +11,9 @@ from tilewright.tile import TileConfig
 
 from .constants import ADDEND_BITS, DESCRIPTOR_BYTES, RESULT, SIZE_BITS, STRIDE_BITS
 
-__all__ = ["AcceleratorConfig"]
+__all__ = ["AcceleratorConfig", "Rounding"]
+
+Rounding = Literal["single", "double"]
 
 
 class AcceleratorConfig(Config):
@@ -22,7 +24,8 @@ class AcceleratorConfig(Config):
     UNSAID = frozenset({"size_bits", "stride_bits", "variant"})
     PRESETS: ClassVar = {
         "nano": {"rows": 4, "cols": 4, "dot": 4, "data_bits": 32, "panel_words": 1024, "ring_words": 256,
-                 "acc_rows": 32, "requant_lanes": 1, "outstanding": 4, "max_burst": 8, "long_chunk_words": 8},
+                 "acc_rows": 32, "requant_lanes": 1, "outstanding": 4, "max_burst": 8, "long_chunk_words": 8,
+                 "rounding": "single"},
         "small": {"rows": 8, "cols": 8, "dot": 8, "data_bits": 64, "panel_words": 4096, "ring_words": 512,
                   "acc_rows": 64, "requant_lanes": 4, "multiplier": "dsp"},
         "base": {"rows": 16, "cols": 16, "dot": 16, "data_bits": 128, "panel_words": 4096, "ring_words": 1024,
@@ -89,12 +92,13 @@ class AcceleratorConfig(Config):
         ),
     ] = 2
     rounding: Annotated[
-        Literal["single", "double"],
+        Literal["both", "single", "double"],
         Field(
-            description="How the epilogue rounds. `single`: once, ties up, as LiteRT's default kernels and its "
-            "reference fully connected layer. `double`: twice, as LiteRT's reference convolution; it is larger."
+            description="How the epilogue can round. `single`: once, ties up, as LiteRT's default kernels and its "
+            "reference fully connected layer. `double`: twice, as LiteRT's reference convolution. With `both` each "
+            "descriptor chooses; with one of them a descriptor that asks for the other is refused."
         ),
-    ] = "single"
+    ] = "both"
     size_bits: Annotated[
         int, Field(ge=8, le=SIZE_BITS, description="Width of M, N and K; the host splits larger matrices.")
     ] = SIZE_BITS
@@ -212,6 +216,11 @@ class AcceleratorConfig(Config):
     def has_counters(self) -> bool:
         """There are counters of activities and transfers, not only of cycles."""
         return not self.compact
+
+    @property
+    def roundings(self) -> tuple[Rounding, ...]:
+        """How a descriptor can have its results rounded; the first is what the host chooses unless told otherwise."""
+        return ("single", "double") if self.rounding == "both" else (self.rounding,)
 
     @property
     def a_format(self) -> ElementFormat:

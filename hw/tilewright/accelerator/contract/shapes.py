@@ -9,12 +9,12 @@ from .config import AcceleratorConfig
 from .constants import ADDEND_BITS, INDEX_BITS, RESULT, Unit
 
 __all__ = [
-    "FORMAT_SHAPE",
     "MAGNITUDE",
     "SHIFT_BITS",
     "arriving_shape",
     "chunk_words",
     "failure_shape",
+    "format_shape",
     "job_shape",
     "load_shape",
     "loaded_shape",
@@ -33,7 +33,7 @@ def job_shape(config: AcceleratorConfig) -> data.StructLayout:
     ``block_rows`` are the rows of A in an M-block: ``min(acc_rows, half_words // (chunks * chunk))`` where
     ``chunk`` is `long_chunk_words` if `long` (M < cols), else `chunk_words`, and ``chunks = ceil(k_words /
     chunk)``. ``a_block_bytes`` and ``c_block_bytes`` are ``block_rows`` times the stride. `parameter_pitch` is
-    ``4 * n`` rounded up to `PARAMETER_PITCH_BYTES`.
+    ``4 * n`` rounded up to `PARAMETER_PITCH_BYTES`. `double`, to round twice, has no bits unless `rounding` is ``both``.
     """
     address, stride, size = unsigned(config.addr_bits), unsigned(config.stride_bits), unsigned(config.size_bits)
     return data.StructLayout({
@@ -47,6 +47,7 @@ def job_shape(config: AcceleratorConfig) -> data.StructLayout:
         "a_address": address, "b_address": address, "c_address": address, "parameter_address": address,
         "a_stride": stride, "b_stride": stride, "c_stride": stride, "parameter_pitch": stride,
         "a_block_bytes": address, "c_block_bytes": address,
+        "double": unsigned(int(config.rounding == "both")),
         **_LIMITS,
     })  # fmt: skip
 
@@ -83,7 +84,9 @@ MAGNITUDE = RESULT.bits
 """Bits of a scaled sum before the zero point; more is out of the range of a result whatever that is."""
 
 
-FORMAT_SHAPE = data.StructLayout({**_LIMITS, "requant": 1})
+def format_shape(rounding: str) -> data.StructLayout:
+    """How a sum becomes a result. ``double`` rounds twice; it has no bits unless ``rounding`` is ``both``."""
+    return data.StructLayout({**_LIMITS, "requant": 1, "double": unsigned(int(rounding == "both"))})
 
 
 def place_shape(config: AcceleratorConfig) -> data.StructLayout:
@@ -109,6 +112,7 @@ def tile_shape(config: AcceleratorConfig) -> data.StructLayout:
         "stride": unsigned(config.stride_bits),
         "index": unsigned(INDEX_BITS),
         "last": 1, "bank": 1, "add": 1, "accumulate": 1, "requant": 1,
+        "double": unsigned(int(config.rounding == "both")),
         **_LIMITS,
     })  # fmt: skip
 

@@ -1,8 +1,6 @@
 """One lane of the epilogue: a sum and its addend, raw or requantized."""
 
-from typing import Literal
-
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib.wiring import In, Out
 
 from tilewright.accelerator.contract import MAGNITUDE, SHIFT_BITS
@@ -29,13 +27,13 @@ class RequantLane(SharedComponent):
         addend ─┴─►(+)─│total│─► wrap ─│ │─► 4 RegisteredProduct ─► (+) ─│ │─► (+) ─│ │─► shift ─│ │─► shift ─│o│─►
 
     The product P is shifted right by ``s = 31 - shift`` in one go. Its bits are inverted if it is negative, so that
-    both signs round alike: up if the bit below the result is 1 (`single`, and s < 32), or if all bits from there
+    both signs round alike: up if the bit below the result is 1 (`single`, or s < 32), or if all bits from there
     down to bit 30 but the first are 1, as the first rounding then carries into it.
 
     Parameters
     ----------
     rounding : str
-        ``single`` or ``double``, as in `AcceleratorConfig`.
+        ``both``, ``single`` or ``double``, as in `AcceleratorConfig`.
 
     Members
     -------
@@ -48,6 +46,8 @@ class RequantLane(SharedComponent):
         The multiplier, in units of ``2**-31``.
     shift : In(unsigned(SHIFT_BITS))
         The lowest bits of a shift of -31 to 30.
+    double : In(1)
+        Round twice; ignored unless `rounding` is ``both``. It comes with the sum.
     total : Out(signed(32))
         ``sum + addend``, 1 cycle later.
     negative : Out(1)
@@ -58,7 +58,7 @@ class RequantLane(SharedComponent):
         Another 1 is added: the rounding, and what the complement lacks to a negation.
     """
 
-    def __init__(self, rounding: Literal["single", "double"] = "single"):
+    def __init__(self, rounding: str = "single"):
         self.rounding = rounding
         super().__init__({
             "sum": In(signed(32)),
@@ -66,6 +66,7 @@ class RequantLane(SharedComponent):
             "add": In(1),
             "multiplier": In(unsigned(31)),
             "shift": In(unsigned(SHIFT_BITS)),
+            "double": In(1),
             "total": Out(signed(32)),
             "negative": Out(1),
             "magnitude": Out(unsigned(MAGNITUDE)),
@@ -75,7 +76,7 @@ class RequantLane(SharedComponent):
     @staticmethod
     def latency_of(rounding: str) -> int:
         """Cycles from a sum to its scaled value."""
-        return 8 if rounding == "double" else 7
+        return 7 if rounding == "single" else 8
 
     @property
     def latency(self) -> int:
@@ -84,7 +85,9 @@ class RequantLane(SharedComponent):
 
     def elaborate(self, platform):
         m = Module()
-        double = self.rounding == "double"
+        latency = self.latency
+        double = self.rounding != "single"
+        chosen = self.double if self.rounding == "both" else Const(1)
 
         def delay(name: str, value: Value, cycles: int) -> Value:
             line = place(m, name, DelayLine(len(value), cycles), platform)
@@ -108,7 +111,9 @@ class RequantLane(SharedComponent):
 
         factor = total.as_signed()
         if double:
-            factor = register("wrapped", wrap(total, right_shift(delay("shift_to_wrap", self.shift, 1))).as_signed())
+            # Without the first rounding nothing is shifted left, and nothing wraps: as for 31 or more to the right.
+            least = Cat(self.shift[:5], self.shift[5] | ~chosen)
+            factor = register("wrapped", wrap(total, right_shift(delay("shift_to_wrap", least, 1))).as_signed())
         multiplier = delay("multiplier_to_product", self.multiplier, 2 if double else 1)
         factors = {"low": Cat(factor[:LOW], 0).as_signed(), "high": factor[LOW:].as_signed()}
         multipliers = {"low": Cat(multiplier[:LOW], 0).as_signed(), "high": Cat(multiplier[LOW:], 0).as_signed()}
@@ -129,8 +134,11 @@ class RequantLane(SharedComponent):
         lower = delay("lower", outer[:LOW], 1)
         product = Cat(lower, upper)
 
-        shift = right_shift(delay("shift_to_product", self.shift, self.latency - 2))
-        shifter = _Shifter(Cat(0, product), product[-1])
+        # A register says beforehand whether the bits from bit 30 down are looked at.
+        twice = self.shift[5] & chosen
+        late = delay("shift_to_product", Cat(self.shift, twice) if self.rounding == "both" else self.shift, latency - 2)
+        shift = right_shift(late)
+        shifter = _Shifter(Cat(0, product), product[-1], late[-1])
         for place_value in (5, 4, 3):
             shifter.step(place_value, shift[place_value])
         shifter.register(register, "_coarse")
@@ -149,10 +157,12 @@ class RequantLane(SharedComponent):
 class _Shifter:
     """Shift right by powers of two, the largest first, keeping only the bits that can still get into the result.
 
-    ``overflow`` says that one of those left out was not 0, ``ones`` that all from bit 31 to below the lowest were 1.
+    ``overflow`` says that one of those left out was not 0, ``ones`` that all from bit 31 to below the lowest were 1,
+    which is looked at if ``twice``: only where the shift is 32 or more.
     """
 
-    def __init__(self, bits: Value, negative: Value):
+    def __init__(self, bits: Value, negative: Value, twice: Value):
+        self.twice = twice
         self.negative = negative
         self.bits = bits
         self.overflow: Value = Value.cast(0)
@@ -165,7 +175,7 @@ class _Shifter:
         if log2 == 5:
             # Bits of the complement, if it is negative; the lowest is below the product and is never looked at.
             bits = bits ^ self.negative.replicate(len(bits))
-            self.ones = shifted & bits[distance - 1]
+            self.ones = self.twice & bits[distance - 1]
         else:
             self.ones = self.ones & (~shifted | bits[:distance].all())
         self.overflow = self.overflow | (~shifted & bits[width:].any())

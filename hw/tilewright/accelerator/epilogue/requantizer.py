@@ -1,12 +1,10 @@
 """The arithmetic of the epilogue, for a group of sums in every cycle."""
 
-from typing import Literal
-
 from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
-from tilewright.accelerator.contract import FORMAT_SHAPE, MAGNITUDE, RESULT, SHIFT_BITS
+from tilewright.accelerator.contract import MAGNITUDE, RESULT, SHIFT_BITS, format_shape
 from tilewright.base import SharedComponent, place
 from tilewright.storage import DelayLine
 
@@ -28,7 +26,7 @@ class Requantizer(SharedComponent):
     ----------
     lanes : int
     rounding : str
-        ``single`` or ``double``, as in `AcceleratorConfig`.
+        ``both``, ``single`` or ``double``, as in `AcceleratorConfig`.
 
     Members
     -------
@@ -40,15 +38,15 @@ class Requantizer(SharedComponent):
         A multiplier for each lane, in units of ``2**-31``, lane 0 lowest.
     shifts : In(unsigned(lanes * 6))
         The lowest 6 bits of each lane's shift, which is -31 to 30; lane 0 lowest.
-    format : In(FORMAT_SHAPE)
-        ``requant``: the result is an int8, made with this zero point and these clamp limits; otherwise they are
-        ignored.
+    format : In(format_shape(rounding))
+        ``requant``: the result is an int8, made with this zero point and these clamp limits, and rounded twice if
+        ``double``; otherwise they are ignored.
     o : Out(unsigned(lanes * 32))
         The results, lane 0 lowest: of each lane the total, an int32; with ``requant`` an int8 in its lowest byte, and
         undefined bits above.
     """
 
-    def __init__(self, lanes: int, rounding: Literal["single", "double"] = "single"):
+    def __init__(self, lanes: int, rounding: str = "single"):
         self.lanes = lanes
         self.rounding = rounding
         super().__init__({
@@ -57,7 +55,7 @@ class Requantizer(SharedComponent):
             "add": In(1),
             "multipliers": In(unsigned(lanes * 31)),
             "shifts": In(unsigned(lanes * SHIFT_BITS)),
-            "format": In(FORMAT_SHAPE),
+            "format": In(format_shape(rounding)),
             "o": Out(unsigned(lanes * 32)),
         })
 
@@ -75,8 +73,9 @@ class Requantizer(SharedComponent):
         m = Module()
         formats = place(m, "format_to_scaled", DelayLine(len(self.format.as_value()), self.latency - 2), platform)
         m.d.comb += formats.i.eq(self.format)
-        scaled = data.View(FORMAT_SHAPE, formats.o)
-        offset = data.View(FORMAT_SHAPE, Signal(FORMAT_SHAPE.size, name="format_to_clamp", reset_less=True))
+        shape = format_shape(self.rounding)
+        scaled = data.View(shape, formats.o)
+        offset = data.View(shape, Signal(shape.size, name="format_to_clamp", reset_less=True))
         m.d.sync += offset.eq(scaled)
         for number in range(self.lanes):
             lane = place(m, f"lane_{number}", RequantLane(self.rounding), platform)
@@ -86,6 +85,7 @@ class Requantizer(SharedComponent):
                 lane.add.eq(self.add),
                 lane.multiplier.eq(self.multipliers.word_select(number, 31)),
                 lane.shift.eq(self.shifts.word_select(number, SHIFT_BITS)),
+                lane.double.eq(self.format.double),
             ]
             total = place(m, f"total_{number}", DelayLine(32, self.latency - 2), platform)
             m.d.comb += total.i.eq(lane.total)

@@ -180,7 +180,7 @@ class DescriptorDecoder(SharedComponent):
         contradiction = Signal()
         m.d.sync += version.eq(raw.version != DESCRIPTOR_VERSION)
         unknown = raw.flags[len(FLAGS) :].any() | raw.reserved.any() | raw.reserved_2.any()
-        m.d.sync += contradiction.eq(unknown | flags["ACCUMULATE"] & used)
+        m.d.sync += contradiction.eq(unknown | flags["ACCUMULATE"] & used | self._other_rounding(flags))
 
         beyond = Signal()  # of the ring's last entry
         with m.If(self.beyond | self.words.valid | self.direct):
@@ -205,6 +205,11 @@ class DescriptorDecoder(SharedComponent):
                 m.d.comb += unit.eq(candidate)
         m.d.sync += self.unit.eq(Mux(beyond | version | contradiction, Unit.DESCRIPTOR, unit))
 
+    def _other_rounding(self, flags: dict[str, Value]) -> Value:
+        """Whether the flags ask for a rounding that the epilogue does not have, or for one of nothing."""
+        requant, double = flags["REQUANT"], flags["DOUBLE_ROUNDING"]
+        return {"both": double & ~requant, "single": double, "double": double ^ requant}[self.config.rounding]
+
     def _plan(self, m: Module, raw, dividing: Value):
         """Derive sizes; bit n of ``dividing`` is 1 in the n-th cycle of the division."""
         config, job = self.config, self.job
@@ -214,6 +219,7 @@ class DescriptorDecoder(SharedComponent):
         flags = flags_of(raw)
         for name in ("REQUANT", "ACCUMULATE", "FENCE_A", "FENCE_B", "FENCE_C"):
             m.d.comb += job[name.lower()].eq(flags[name])
+        m.d.comb += job.double.eq(flags["DOUBLE_ROUNDING"])
         bias = Signal(reset_less=True)  # a register keeps `job` free of logic from itself to itself in Verilog
         m.d.sync += bias.eq(flags["BIAS"] | flags["REQUANT"])
         m.d.comb += job.bias.eq(bias)

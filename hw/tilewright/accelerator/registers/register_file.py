@@ -249,8 +249,9 @@ def constants(config: AcceleratorConfig) -> dict[str, int]:
             addr_bits=config.addr_bits,
             outstanding=config.outstanding,
             unaligned=config.unaligned,
-            single_rounding=config.rounding == "single",
+            single_rounding="single" in config.roundings,
             compact=config.compact,
+            double_rounding="double" in config.roundings,
         ),
         "CAP_BUFFERS": _pack(
             "CAP_BUFFERS",

@@ -80,6 +80,7 @@ FLAGS = {
     "FENCE_B": (4, "load B only when all earlier descriptors are complete"),
     "FENCE_C": (5, "load parameters, and C to accumulate on, only when all earlier descriptors are complete"),
     "INTERRUPT": (6, "set DONE in IRQ_STATUS on completion"),
+    "DOUBLE_ROUNDING": (7, "with REQUANT: round twice, as LiteRT's reference convolution; otherwise once"),
 }
 """Bit and meaning of each flag of a descriptor."""
 
@@ -112,7 +113,10 @@ DESCRIPTOR = (
 ERRORS = {
     "NONE": (0, "no error"),
     "VERSION": (1, "the descriptor's version is not known"),
-    "FLAGS": (2, "unknown or contradicting flags, or a reserved byte is not 0"),
+    "FLAGS": (
+        2,
+        "unknown or contradicting flags, a rounding that the epilogue does not have, or a reserved byte is not 0",
+    ),
     "SIZE": (3, "m, n or k is 0 or over its limit, or a stride or an address is"),
     "ALIGNMENT": (4, "an address or a stride is not a multiple of the bus word"),
     "SLVERR": (5, "the bus answered SLVERR"),
@@ -192,8 +196,9 @@ def _registers() -> tuple[Register, ...]:
         Register("CAP_BUS", 0x0C, "ro", "the memory bus", (
             Field("data_bytes", 0, 8, "bytes in a word"), Field("addr_bits", 8, 8, "bits of an address"),
             Field("outstanding", 16, 8, "bursts in flight"), Field("unaligned", 24, 1, "any address is taken"),
-            Field("single_rounding", 25, 1, "the epilogue rounds once"),
-            Field("compact", 26, 1, "one descriptor and one word at a time; of the counters, COUNT_CYCLES alone"))),
+            Field("single_rounding", 25, 1, "the epilogue can round once"),
+            Field("compact", 26, 1, "one descriptor and one word at a time; of the counters, COUNT_CYCLES alone"),
+            Field("double_rounding", 27, 1, "the epilogue can round twice: DOUBLE_ROUNDING"))),
         Register("CAP_BUFFERS", 0x10, "ro", "logarithms to base 2 of the buffers' sizes", (
             Field("half_words", 0, 5, "words in a half of the A panel"),
             Field("ring_words", 5, 5, "words in the B ring"),

@@ -6,9 +6,9 @@ from amaranth.lib.wiring import In, Out
 
 from tilewright.accelerator.contract import (
     ADDEND_BITS,
-    FORMAT_SHAPE,
     AcceleratorConfig,
     SumsPort,
+    format_shape,
     place_shape,
     tile_shape,
 )
@@ -48,7 +48,7 @@ class StoreDrain(SharedComponent):
     add : Out(1)
         The operands are added to the sums. Like `format`, it belongs to the sums that arrive in this cycle, 3 cycles
         after their fetch.
-    format : Out(FORMAT_SHAPE)
+    format : Out(format_shape(config.rounding))
         What the `Requantizer` does to those sums.
     room : In(1)
         There is a free slot for a word; nothing is sent without one.
@@ -74,7 +74,7 @@ class StoreDrain(SharedComponent):
             "fetch": Out(1),
             "row": Out(range(2 * config.acc_rows * groups)),
             "add": Out(1),
-            "format": Out(FORMAT_SHAPE),
+            "format": Out(format_shape(config.rounding)),
             "room": In(1),
             "claim": Out(1),
             "place": Out(place_shape(config)),
@@ -167,7 +167,7 @@ class StoreDrain(SharedComponent):
         late_group = place(m, "group", DelayLine(len(self.sums.group), 2), platform)
         m.d.comb += late_group.i.eq(group)
         m.d.comb += self.sums.group.eq(late_group.o)
-        late_format = place(m, "format", DelayLine(FORMAT_SHAPE.size + 1, 3), platform)
-        formats = Cat(tile.zero_point, tile.minimum, tile.maximum, tile.requant)
+        late_format = place(m, "format", DelayLine(self.format.shape().size + 1, 3), platform)
+        formats = Cat(tile[name] for name in self.format.shape().members)
         m.d.comb += late_format.i.eq(Cat(formats, tile.add))
         m.d.comb += Cat(self.format, self.add).eq(late_format.o)

@@ -41,7 +41,7 @@ class StorePacker(SharedComponent):
     """
 
     DEPTH = 16
-    """Slots of the queue; so many cycles pass at most from a claim to its slot's next one, with `rounding = double`."""
+    """Slots of the queue; at most so many cycles from a claim to its slot's next one, with ``double`` rounding."""
 
     def __init__(self, config: AcceleratorConfig):
         self.config = config

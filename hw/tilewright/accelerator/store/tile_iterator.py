@@ -136,7 +136,7 @@ class TileIterator(SharedComponent):
             tile.add.eq(job.requant | job.bias | job.accumulate),
             *(
                 tile[name].eq(job[name])
-                for name in ("index", "accumulate", "requant", "zero_point", "minimum", "maximum")
+                for name in ("index", "accumulate", "requant", "double", "zero_point", "minimum", "maximum")
             ),
             self.bank.eq(bank),
         ]

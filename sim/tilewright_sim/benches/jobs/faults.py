@@ -38,6 +38,15 @@ def faults(job: Job) -> list[tuple[str, str, dict[str, int]]]:
         ("WRAPPED", "STORE_C", {"c_address": top - d.m * word, "c_stride": word, "m": d.m + 1, "n": 1}),
         ("WRAPPED", "PARAMETERS", {"flags": flag["BIAS"], "parameter_address": top - word, "n": word // 4 + 1}),
     ]  # fmt: skip
+    double = flag["DOUBLE_ROUNDING"]
+    if config.rounding != "double":
+        found.append((
+            "FLAGS",
+            "DESCRIPTOR",
+            {"flags": double if config.rounding == "both" else flag["REQUANT"] | double},
+        ))
+    else:
+        found.append(("FLAGS", "DESCRIPTOR", {"flags": flag["REQUANT"], "n": 0}))
     if config.addr_bits < 64:
         found += [
             ("SIZE", "LOAD_B", {"b_address": d.b_address | 1 << config.addr_bits}),

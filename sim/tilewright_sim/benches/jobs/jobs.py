@@ -127,7 +127,7 @@ class Job:
         if self.flag("REQUANT"):
             requant = golden.Requant(
                 multiplier=multiplier, shift=shift, zero_point=d.zero_point, minimum=d.minimum, maximum=d.maximum,
-                rounding=self.config.rounding,
+                rounding="double" if self.flag("DOUBLE_ROUNDING") else "single",
             )  # fmt: skip
         if self.flag("ACCUMULATE"):
             addend = matrix(image, d.c_address, d.c_stride, d.m, d.n, np.int32)
@@ -233,6 +233,8 @@ class Author:
         names = set(flags)
         if kind != "plain":
             names.add(kind.upper())
+        if kind == "requant" and chance.choice(config.roundings) == "double":
+            names.add("DOUBLE_ROUNDING")
         size = 1 if kind == "requant" else 4
         operands: dict[str, int] = {}
         olds = {letter: None if alone else self.pick([], 0.3) for letter in "ab"}

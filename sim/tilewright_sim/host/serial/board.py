@@ -55,6 +55,9 @@ class Board(Runtime, Closing):
         self.serial.close()
 
 
+_ROUNDINGS = {(True, True): "both", (True, False): "single", (False, True): "double"}
+
+
 def configuration(capabilities: Capabilities) -> AcceleratorConfig:
     """Return a configuration with these capabilities, and the defaults in all other fields."""
     return AcceleratorConfig(
@@ -66,7 +69,7 @@ def configuration(capabilities: Capabilities) -> AcceleratorConfig:
         addr_bits=capabilities.addr_bits,
         outstanding=capabilities.outstanding,
         unaligned=capabilities.unaligned,
-        rounding="single" if capabilities.single_rounding else "double",
+        rounding=_ROUNDINGS[capabilities.single_rounding, capabilities.double_rounding],
         panel_words=2 * capabilities.half_words,
         ring_words=capabilities.ring_words,
         acc_rows=capabilities.acc_rows,

@@ -23,7 +23,7 @@ def forward(network: Network, chip: Runtime, x: NDArray[np.int8]) -> tuple[NDArr
     images, first, second = chip.array(x), chip.array(network.w1), chip.array(network.w2)
     hidden = chip.empty((len(x), len(network.w1)), np.int8)
     logits = chip.empty((len(x), len(network.w2)), np.int32)
-    scales = chip.parameters(len(network.w1), network.b1, requantization(network))
+    scales = chip.parameters(len(network.w1), network.b1, requantization(network, chip.config.roundings[0]))
     biases = chip.parameters(len(network.w2), network.b2)
     with images, first, second, hidden, logits, scales, biases:
         run = chip.submit([

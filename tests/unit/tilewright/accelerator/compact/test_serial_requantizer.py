@@ -18,7 +18,7 @@ CORNERS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("rounding", ["double", "single"])
+@pytest.mark.parametrize("rounding", ["both", "double", "single"])
 def test_equals_golden(rounding):
     chance = random.Random(2)
     cases = [*CORNERS, *(random_case(chance) for _ in range(80))]
@@ -36,7 +36,10 @@ def test_equals_golden(rounding):
             assert ctx.get(dut.total) == total
             ctx.set(dut.multiplier, multiplier)
             ctx.set(dut.shift, shift & 63)
-            ctx.set(dut.format, {"zero_point": zero, "minimum": low, "maximum": high, "requant": 1})
+            chosen = chance.choice(["single", "double"]) if rounding == "both" else rounding
+            both = int(rounding == "both" and chosen == "double")
+            output = {"zero_point": zero, "minimum": low, "maximum": high, "requant": 1, "double": both}
+            ctx.set(dut.format, output)
             ctx.set(dut.start, 1)
             cycles = 0
             while not ctx.get(dut.done):
@@ -44,7 +47,7 @@ def test_equals_golden(rounding):
                 ctx.set(dut.start, 0)
                 cycles += 1
             assert cycles == dut.CYCLES
-            want = golden.requantize(total, multiplier, shift, zero, low, high, rounding).item()
+            want = golden.requantize(total, multiplier, shift, zero, low, high, chosen).item()
             assert ctx.get(dut.o) == want, f"{total} * {multiplier} * 2**({shift} - 31) + {zero}, {low} to {high}"
             await ctx.tick()
 

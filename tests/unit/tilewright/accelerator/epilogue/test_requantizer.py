@@ -15,13 +15,13 @@ SHIFTS = [-31, -30, -17, -16, -15, -9, -8, -7, -2, -1, 0, 1, 2, 7, 8, 15, 16, 29
 BOUNDS = [(0, -128, 127), (127, -128, 127), (-128, -128, 127), (3, 0, 20), (-5, -5, -5), (0, -128, -127), (9, 126, 127)]
 
 
-@pytest.mark.parametrize("rounding", ["double", "single"])
+@pytest.mark.parametrize("rounding", ["both", "double", "single"])
 @pytest.mark.parametrize("lanes", [1, 2])
 def test_random_groups_match_the_golden_model(lanes, rounding):
     check(lanes, rounding, [random_group(random.Random(seed), lanes) for seed in range(3000)])
 
 
-@pytest.mark.parametrize("rounding", ["double", "single"])
+@pytest.mark.parametrize("rounding", ["both", "double", "single"])
 def test_ties_and_bounds_match_the_golden_model(rounding):
     check(1, rounding, [group for shift in SHIFTS for group in corner_groups(shift)])
 
@@ -35,7 +35,7 @@ def corner_groups(shift):
         for acc in sorted({value + delta for value in near for delta in (-2, -1, 0, 1, 2)}):
             if LOW <= acc <= HIGH:
                 yield {"sums": [acc], "addends": [7], "add": 0, "multipliers": [multiplier], "shifts": [shift],
-                       "bounds": (0, -128, 127), "requant": 1}  # fmt: skip
+                       "bounds": (0, -128, 127), "requant": 1, "double": acc & 1}  # fmt: skip
 
 
 def random_group(rng, lanes):
@@ -54,6 +54,7 @@ def random_group(rng, lanes):
         "shifts": shifts,
         "bounds": rng.choice(BOUNDS),
         "requant": rng.random() < 0.9,
+        "double": rng.random() < 0.5,
     }
 
 
@@ -69,8 +70,9 @@ def check(lanes, rounding, groups):
         totals = golden.wrap32(np.array(group["sums"]) + np.array(group["addends"]) * group["add"])
         if group["requant"]:
             zero_point, low, high = group["bounds"]
+            chosen = ("single", "double")[group["double"]] if rounding == "both" else rounding
             results = golden.requantize(
-                totals, group["multipliers"], group["shifts"], zero_point, low, high, rounding=rounding
+                totals, group["multipliers"], group["shifts"], zero_point, low, high, rounding=chosen
             )
             wanted.append([int(value) & 0xFF for value in results])
         else:
@@ -100,6 +102,7 @@ def drive(ctx, dut, group):
     ctx.set(dut.shifts, pack(group["shifts"], 6))
     zero_point, minimum, maximum = group["bounds"]
     output = {"zero_point": zero_point, "minimum": minimum, "maximum": maximum, "requant": group["requant"]}
+    output["double"] = group["double"] if dut.rounding == "both" else 0
     ctx.set(dut.format, output)
 
 

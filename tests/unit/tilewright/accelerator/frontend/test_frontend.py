@@ -30,6 +30,7 @@ STORE = ENGINES.index("store")
 BUSY, FAILED, STOPPING, DIRECT_READY = 1, 2, 4, 8
 ABORT, RESUME, SOFT_RESET, CLEAR = 1, 2, 4, 8
 BASE = 0x8_0040
+DOUBLE_ROUNDING = 1 << 7
 GOOD = Descriptor(
     m=64, n=64, k=64, a_address=0x1000, b_address=0x2000, c_address=0x3000, a_stride=64, b_stride=64, c_stride=256
 )
@@ -56,6 +57,7 @@ def plan(config: AcceleratorConfig, d: Descriptor, index: int) -> dict:
         "a_block_bytes": block_rows * d.a_stride & top,
         "c_block_bytes": block_rows * d.c_stride & top,
         "parameter_pitch": -(-4 * d.n // 64) * 64,
+        "double": d.flags >> 7 & (config.rounding == "both"),
     }  # fmt: skip
 
 
@@ -377,6 +379,8 @@ def good_descriptors(draw, config):
     flags = draw(st.integers(0, 127))
     if flags & 4:
         flags &= ~3
+    if flags & 1 and draw(st.sampled_from(config.roundings)) == "double":
+        flags |= DOUBLE_ROUNDING
     byte = st.integers(-128, 127)
     values = {f"{name}_address": draw(address) for name in ("a", "b", "c", "parameter")}
     if not flags & 3:
@@ -444,7 +448,8 @@ def test_plans_follow_the_formulas(name, data):
 BAD = [
     ({"version": 2}, "VERSION", "DESCRIPTOR"),
     ({"version": 0, "flags": 128, "m": 0}, "VERSION", "DESCRIPTOR"),
-    ({"flags": 1 << 7}, "FLAGS", "DESCRIPTOR"),
+    ({"flags": DOUBLE_ROUNDING}, "FLAGS", "DESCRIPTOR"),
+    ({"flags": 1 << 9}, "FLAGS", "DESCRIPTOR"),
     ({"flags": 1 << 15}, "FLAGS", "DESCRIPTOR"),
     ({"flags": 0b101}, "FLAGS", "DESCRIPTOR"),
     ({"flags": 0b110}, "FLAGS", "DESCRIPTOR"),
@@ -504,17 +509,26 @@ TOO_WIDE = [
 ]
 
 
+# What an epilogue with one rounding cannot do.
+ROUNDINGS = {
+    "single": [({"flags": 1 | DOUBLE_ROUNDING}, "FLAGS", "DESCRIPTOR")],
+    "double": [({"flags": 1}, "FLAGS", "DESCRIPTOR")],
+    "both": [],
+}
+
+
 def bad(config, change):
     top = 1 << config.addr_bits
     named = {"limit": config.k_limit + 1, "top": top - 8, "middle": top - (1 << 18)}
     return replace(GOOD, **{name: named.get(value, value) for name, value in change.items()})
 
 
-@pytest.mark.parametrize("name", ["small", "wide", "narrow"])
+@pytest.mark.parametrize("name", ["small", "wide", "narrow", "twice"])
 def test_reports_the_fault_of_a_descriptor(name):
-    config = CONFIGS[name]
+    config = SMALL.replace(rounding="double") if name == "twice" else CONFIGS[name]
     cases = [case for case in BAD if case[1] != "ALIGNMENT" or not config.unaligned] + BEYOND
-    cases += TOO_WIDE if name == "narrow" else []
+    cases = cases if name != "twice" else []
+    cases += (TOO_WIDE if name == "narrow" else []) + ROUNDINGS[config.rounding]
     descriptors = [bad(config, change) for change, _, _ in cases]
 
     async def bench(ctx, host, world):

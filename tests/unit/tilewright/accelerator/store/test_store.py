@@ -53,6 +53,7 @@ class Job:
         bounds = rng.choice([(0, -128, 127), (-128, -128, 127), (127, 0, 60), (-3, -100, -100)])
         self.zero_point, self.minimum, self.maximum = bounds
         self.fence = fence
+        self.rounding = rng.choice(config.roundings)
         self.multiplier = [rng.choice([0, 1, (1 << 31) - 1, rng.randrange(1 << 30, 1 << 31)]) for _ in range(n)]
         self.shift = [rng.choice([-31, -30, 30, 0, rng.randint(-24, -8), rng.randint(-31, 30)]) for _ in range(n)]
         self.bias = [log_uniform(rng, 32) for _ in range(n)]
@@ -69,6 +70,7 @@ class Job:
             "fence_a": 0, "fence_b": 0, "fence_c": self.fence,
             "a_address": 0, "b_address": 0, "c_address": self.address, "parameter_address": self.parameter_address,
             "a_stride": 0, "b_stride": 0, "c_stride": self.stride, "parameter_pitch": self.pitch,
+            "double": int(self.config.rounding == "both" and self.rounding == "double"),
             "a_block_bytes": 0, "c_block_bytes": self.block_rows * self.stride,
             "zero_point": self.zero_point, "minimum": self.minimum, "maximum": self.maximum,
         }  # fmt: skip
@@ -82,7 +84,7 @@ class Job:
         if self.kind == "requant":
             requant = golden.Requant(
                 multiplier=self.multiplier, shift=self.shift, zero_point=self.zero_point, minimum=self.minimum,
-                maximum=self.maximum, rounding=self.config.rounding,
+                maximum=self.maximum, rounding=self.rounding,
             )  # fmt: skip
         return golden.gemm(self.sums, one, bias, requant, addend)
 
