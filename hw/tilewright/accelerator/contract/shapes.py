@@ -33,7 +33,8 @@ def job_shape(config: AcceleratorConfig) -> data.StructLayout:
     ``block_rows`` are the rows of A in an M-block: ``min(acc_rows, half_words // (chunks * chunk))`` where
     ``chunk`` is `long_chunk_words` if `long` (M < cols), else `chunk_words`, and ``chunks = ceil(k_words /
     chunk)``. ``a_block_bytes`` and ``c_block_bytes`` are ``block_rows`` times the stride. `parameter_pitch` is
-    ``4 * n`` rounded up to `PARAMETER_PITCH_BYTES`. `double`, to round twice, has no bits unless `rounding` is ``both``.
+    ``4 * n`` rounded up to `PARAMETER_PITCH_BYTES`. `double`, to round twice, has no bits
+    unless `rounding` is ``both``.
     """
     address, stride, size = unsigned(config.addr_bits), unsigned(config.stride_bits), unsigned(config.size_bits)
     return data.StructLayout({

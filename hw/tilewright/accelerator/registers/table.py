@@ -113,10 +113,7 @@ DESCRIPTOR = (
 ERRORS = {
     "NONE": (0, "no error"),
     "VERSION": (1, "the descriptor's version is not known"),
-    "FLAGS": (
-        2,
-        "unknown or contradicting flags, a rounding that the epilogue does not have, or a reserved byte is not 0",
-    ),
+    "FLAGS": (2, "unknown or contradicting flags, a rounding that is not there, or a reserved byte is not 0"),
     "SIZE": (3, "m, n or k is 0 or over its limit, or a stride or an address is"),
     "ALIGNMENT": (4, "an address or a stride is not a multiple of the bus word"),
     "SLVERR": (5, "the bus answered SLVERR"),

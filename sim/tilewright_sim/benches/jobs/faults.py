@@ -39,14 +39,8 @@ def faults(job: Job) -> list[tuple[str, str, dict[str, int]]]:
         ("WRAPPED", "PARAMETERS", {"flags": flag["BIAS"], "parameter_address": top - word, "n": word // 4 + 1}),
     ]  # fmt: skip
     double = flag["DOUBLE_ROUNDING"]
-    if config.rounding != "double":
-        found.append((
-            "FLAGS",
-            "DESCRIPTOR",
-            {"flags": double if config.rounding == "both" else flag["REQUANT"] | double},
-        ))
-    else:
-        found.append(("FLAGS", "DESCRIPTOR", {"flags": flag["REQUANT"], "n": 0}))
+    refused = {"both": double, "single": flag["REQUANT"] | double, "double": flag["REQUANT"]}
+    found.append(("FLAGS", "DESCRIPTOR", {"flags": refused[config.rounding], "n": 0}))
     if config.addr_bits < 64:
         found += [
             ("SIZE", "LOAD_B", {"b_address": d.b_address | 1 << config.addr_bits}),
