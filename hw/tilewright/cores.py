@@ -8,7 +8,8 @@ from amaranth.lib.wiring import Component
 
 from tilewright.accelerator import Accelerator, accelerator_ports
 from tilewright.accelerator.contract import AcceleratorConfig
-from tilewright.accelerator.registers import c_header, register_page, system_rdl
+from tilewright.accelerator.driver import DRIVER_FILES
+from tilewright.accelerator.registers import register_page, system_rdl
 from tilewright.base import Config, Port
 from tilewright.boards import BoardConfig, BoardSystem, board_ports
 from tilewright.dma import DmaConfig, DmaReader, DmaWriter, reader_ports, writer_ports
@@ -92,7 +93,7 @@ CORES = {
             Accelerator,
             accelerator_ports,
             _MULTIPLIES,
-            {"tilewright.h": c_header, "registers.md": register_page, "registers.rdl": system_rdl},
+            {"registers.md": register_page, "registers.rdl": system_rdl, **DRIVER_FILES},
         ),
     ]
 }

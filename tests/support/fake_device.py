@@ -112,6 +112,9 @@ class FakeDevice:
         array = np.frombuffer(data, dtype=np.uint8)
         self.contents[self._place(address, len(array))] = array
 
+    def pointer(self, address: int, size: int) -> int:
+        return self.contents.ctypes.data + self._place(address, size).start
+
     def wait(self, cycles: int) -> bool:
         for _ in range(max(1, cycles // CYCLES)):
             if self.get("IRQ_STATUS") & self.get("IRQ_ENABLE"):

@@ -17,8 +17,8 @@ ORDER = {
     tilewright: [
         "errors", "base", "formats", "bus storage arithmetic tools", "tile dma memory", "dma.single_beat memory.sdram",
         "accelerator.contract", "accelerator.registers accelerator.load accelerator.execute accelerator.epilogue",
-        "accelerator.frontend accelerator.store accelerator.compact", "accelerator", "link", "boards", "cores",
-        "verilog packaging", "flows", "flows.fpga flows.asic",
+        "accelerator.frontend accelerator.store accelerator.compact accelerator.driver", "accelerator", "link",
+        "boards", "cores", "verilog packaging", "flows", "flows.fpga flows.asic",
     ],
     tilewright_sim: [
         "packing closing console cache", "models workers", "models.cycles", "verilated", "testbench host",

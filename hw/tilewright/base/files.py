@@ -12,7 +12,7 @@ __all__ = ["check_folder", "check_output", "write_files"]
 
 
 def write_files(folder: Path, files: Mapping[str, str | bytes]) -> list[Path]:
-    """Write texts or bytes into a folder, which is made if need be; return their paths.
+    """Write texts or bytes into a folder, which is made if need be, as are folders in the names; return their paths.
 
     Every file is written beside its destination before the first is moved there, so a full disk leaves nothing
     half-written. A symbolic link stays, and the file that it names is replaced. A FIFO or a character device is
@@ -27,6 +27,8 @@ def write_files(folder: Path, files: Mapping[str, str | bytes]) -> list[Path]:
     direct: list[tuple[Path, bytes]] = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for name in files:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
         for name in files:
             check_output(folder / name)
         for name, content in files.items():

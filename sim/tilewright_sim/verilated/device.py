@@ -143,6 +143,10 @@ class SimulatedDevice:
         array = np.frombuffer(data, dtype=np.uint8)
         self._bytes[self._place(address, len(array))] = array
 
+    def pointer(self, address: int, size: int) -> int:
+        """Return where code in this process finds these bytes of the memory; valid until `close`."""
+        return self._bytes.ctypes.data + self._place(address, size).start
+
     def wait(self, cycles: int) -> bool:
         with self._lock:
             raised = self._library.accelerator_run(self._open, ctypes.c_uint64(cycles), 1)

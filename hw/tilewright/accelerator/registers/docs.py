@@ -2,10 +2,27 @@
 
 from collections.abc import Iterable
 
-from tilewright.accelerator.contract import DESCRIPTOR_BYTES, INDEX_BITS, AcceleratorConfig, Activity, Unit
+from tilewright.accelerator.contract import (
+    DESCRIPTOR_BYTES,
+    INDEX_BITS,
+    SIZE_BITS,
+    STRIDE_BITS,
+    AcceleratorConfig,
+    Activity,
+    Unit,
+)
 
 from .register_file import constants
-from .table import DESCRIPTOR, DESCRIPTOR_VERSION, ERRORS, FLAGS, Field, registers_of, reset_value
+from .table import (
+    DESCRIPTOR,
+    DESCRIPTOR_VERSION,
+    ERRORS,
+    FLAGS,
+    REGISTER_ADDRESS_BITS,
+    Field,
+    registers_of,
+    reset_value,
+)
 
 __all__ = ["c_header", "register_page"]
 
@@ -19,7 +36,7 @@ _ACCESS = {
 
 
 def c_header(config: AcceleratorConfig) -> str:
-    """Return the text of ``tilewright.h``: offsets, masks, numbers and the descriptor for C11 and C++11.
+    """Return the text of ``tilewright.h``: offsets, masks, numbers and the descriptor for C99 and C++11.
 
     The values of constant registers are those of ``config``.
     """
@@ -42,6 +59,15 @@ def c_header(config: AcceleratorConfig) -> str:
             ("TILEWRIGHT_STRIDE_MAX", config.stride_limit, ""),
             ("TILEWRIGHT_INDEX_BITS", INDEX_BITS, "of HEAD and TAIL"),
         ]),
+        "",
+        "/* What every accelerator has. */",
+        *_defines([
+            ("TILEWRIGHT_REGISTER_BYTES", 1 << REGISTER_ADDRESS_BITS, "of the address range of the registers"),
+            ("TILEWRIGHT_DESCRIPTOR_BYTES", DESCRIPTOR_BYTES, ""),
+            ("TILEWRIGHT_DESCRIPTOR_WORDS", DESCRIPTOR_BYTES // 4, "of 32 bits"),
+            ("TILEWRIGHT_SIZE_BITS_MAX", SIZE_BITS, "greatest width of m and n; see CAP_BUFFERS.size_bits_less"),
+            ("TILEWRIGHT_STRIDE_BITS_MAX", STRIDE_BITS, "of strides; see CAP_BUFFERS.stride_bits_less"),
+        ]),
     ]
     fixed = constants(config)
     for register in registers_of(config):
@@ -63,6 +89,11 @@ def c_header(config: AcceleratorConfig) -> str:
     lines += ["", "/* Bits of a descriptor's flags */"]
     flags = ((f"TILEWRIGHT_FLAG_{name}", 1 << bit, about) for name, (bit, about) in FLAGS.items())
     lines += _defines(flags, digits=4)
+    lines += ["", "/* X(name) for each register that never changes: its value is name_VALUE. */"]
+    lines += _list("TILEWRIGHT_CONSTANT_LIST", (f"TILEWRIGHT_{name}" for name in fixed))
+    lines += ["", "/* X(name, meaning) for each value of ERROR.code, X(name) for each value of ERROR.unit */"]
+    lines += _list("TILEWRIGHT_ERROR_LIST", (f'{name}, "{about}"' for name, (_, about) in ERRORS.items()))
+    lines += _list("TILEWRIGHT_UNIT_LIST", Unit.__members__)
     lines += ["", *_struct(), "", "#endif", ""]
     return "\n".join(lines)
 
@@ -168,6 +199,12 @@ def _defines(rows: Iterable[tuple[str, int, str]], digits: int = 0) -> list[str]
     return lines
 
 
+def _list(name: str, rows: Iterable[str]) -> list[str]:
+    """Lines of a macro that applies its argument to each row."""
+    lines = [f"#define {name}(X)", *(f"    X({row})" for row in rows)]
+    return [f"{line} \\" for line in lines[:-1]] + lines[-1:]
+
+
 def _struct() -> list[str]:
     members = [f"    {_c_type(f.bits, f.signed)} {f.name}; /* {f.about} */" for f in DESCRIPTOR]
     check = "TILEWRIGHT_STATIC_ASSERT"
@@ -175,8 +212,10 @@ def _struct() -> list[str]:
     return [
         "#ifdef __cplusplus",
         f"#define {check}(condition, text) static_assert(condition, text)",
-        "#else",
+        "#elif defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L",
         f"#define {check}(condition, text) _Static_assert(condition, text)",
+        "#else",
+        f"#define {check}(condition, text) extern char tilewright_assertion[(condition) ? 1 : -1]",
         "#endif",
         "",
         f"#define TILEWRIGHT_DESCRIPTOR_VERSION {DESCRIPTOR_VERSION}u",
@@ -185,7 +224,7 @@ def _struct() -> list[str]:
         "#if defined(__GNUC__)",
         f"{name} {{",
         *members,
-        "} __attribute__((packed));",
+        "} __attribute__((packed, aligned(4)));",
         "#else",
         "#pragma pack(push, 1)",
         f"{name} {{",
