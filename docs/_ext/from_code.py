@@ -16,6 +16,7 @@ import wavedrom
 from sphinx.application import Sphinx
 
 from tilewright.accelerator.contract import AcceleratorConfig
+from tilewright.accelerator.driver import DRIVER_FILES
 from tilewright.accelerator.registers import register_page
 from tilewright.base import Config
 from tilewright.cores import BOARD, CORES
@@ -104,6 +105,18 @@ def registers(heading: str) -> str:
     return named[heading]
 
 
+def driver(what: str) -> str:
+    """The functions or the results of the C driver, from its header."""
+    header = DRIVER_FILES["driver/tilewright_driver.h"](AcceleratorConfig.preset("base"))
+    if what == "results":
+        found = re.findall(r'X\((TILEWRIGHT_\w+), (-?\d+), "([^"]+)"\)', header)
+        return table(("Value", "Result", "Meaning"), ((value, f"`{name}`", about) for name, value, about in found))
+    comment = r"/\*\*\n? ?\*? ?@brief ((?:(?!\*/).)*?)(?:\n \*\n(?:(?!\*/).)*)? ?\*/\n"
+    found = re.findall(rf"{comment}[^\n(]*?\b(tilewright_\w+)\(", header, re.S)
+    rows = ((f"`{name}`", about.replace("\n *", "").replace("|", "\\|")) for about, name in found)
+    return table(("Function", "What it does"), rows)
+
+
 def ports(_: str) -> str:
     """The Verilog ports of every core, in one of its presets."""
     parts = []
@@ -127,7 +140,7 @@ def diagram(argument: str) -> str:
 
 
 PARTS: dict[str, Callable[[str], str]] = {
-    part.__name__: part for part in (commands, configuration, registers, ports, diagram)
+    part.__name__: part for part in (commands, configuration, registers, driver, ports, diagram)
 }
 
 

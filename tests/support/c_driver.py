@@ -9,8 +9,7 @@ from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.accelerator.driver import DRIVER_FILES
 from tilewright.accelerator.registers import REGISTERS
 from tilewright.base import write_files
-from tilewright_sim.host import Driver
-from tilewright_sim.host.c_platform import CPlatform
+from tilewright_sim.host import CPlatform, Driver
 from tilewright_sim.host.errors import StuckError, hardware_error
 
 WARNINGS = ["-Wall", "-Wextra", "-pedantic", "-Werror"]

@@ -9,8 +9,7 @@ from support.c_driver import ARGUMENT, BUSY, FAILED, FULL, OK, RESET, TIMEOUT, C
 from system.test_gemm import CONFIGS
 
 from tilewright.accelerator.contract import AcceleratorConfig
-from tilewright_sim.host import Simulator
-from tilewright_sim.host.c_platform import CPlatform
+from tilewright_sim.host import CPlatform, Simulator
 from tilewright_sim.verify.campaign import batches
 from tilewright_sim.verify.fault_trials import FaultHost
 from tilewright_sim.verify.random_jobs import JobHost

@@ -44,8 +44,8 @@ def generate(
     core: str, preset: str | None, path: Path | None, settings: tuple[str, ...], output: Path, target: str,
     testbench: bool, package: bool, vlnv: str | None,
 ) -> None:  # fmt: skip
-    """Write the Verilog of CORE, constraints and config.json; for an accelerator also a C header and its registers as
-    Markdown and SystemRDL.
+    """Write the Verilog of CORE, constraints and config.json; for an accelerator also its registers as Markdown and
+    SystemRDL, and a driver in C.
 
     The Verilog instantiates primitives of the target's family; for the targets generic and asic it has none and runs
     everywhere.

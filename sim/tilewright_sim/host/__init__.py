@@ -2,6 +2,7 @@
 
 from .allocator import ALIGNMENT, Allocator
 from .arrays import DeviceArray, DeviceView, check_bias, check_matrix
+from .c_platform import CPlatform
 from .check import check_result
 from .descriptor import Descriptor, flag_bits
 from .driver import Capabilities, Driver
@@ -15,6 +16,7 @@ from .workspace import Workspace
 __all__ = [
     "ALIGNMENT",
     "Allocator",
+    "CPlatform",
     "Capabilities",
     "Descriptor",
     "DeviceArray",

@@ -24,8 +24,7 @@ from support.fake_device import OFFSET, FakeDevice, bits
 
 from tilewright.accelerator.contract import AcceleratorConfig, Unit
 from tilewright.accelerator.registers import ERRORS
-from tilewright_sim.host import Allocator, Descriptor, Driver
-from tilewright_sim.host.c_platform import CPlatform
+from tilewright_sim.host import Allocator, CPlatform, Descriptor, Driver
 
 TINY = AcceleratorConfig.preset("nano").replace(panel_words=64, ring_words=64)
 CONFIGS = {
