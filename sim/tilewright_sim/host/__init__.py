@@ -1,7 +1,7 @@
 """Drive an accelerator in a simulator or on a board: driver, runtime, and arrays in its memory."""
 
 from .allocator import ALIGNMENT, Allocator
-from .arrays import DeviceArray, DeviceView, check_bias, check_matrix
+from .arrays import DeviceArray, DeviceView, Parameters, check_bias, check_matrix
 from .c_platform import CPlatform
 from .check import check_result
 from .descriptor import Descriptor, flag_bits
@@ -24,6 +24,7 @@ __all__ = [
     "Driver",
     "GemmResult",
     "HardwareError",
+    "Parameters",
     "RunResult",
     "Runtime",
     "Scratch",

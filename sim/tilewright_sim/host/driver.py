@@ -123,6 +123,7 @@ class Driver:
         limit: int,
         progress: Callable[[int], None] | None = None,
         step: int = _SLICE_CYCLES,
+        interrupted: Callable[[int], None] | None = None,
     ) -> None:
         """Run descriptors to their end.
 
@@ -134,6 +135,9 @@ class Driver:
         progress : callable or None
             Called every ``step`` cycles with the number of completed descriptors.
         step : int
+        interrupted : callable or None
+            Called at every interrupt, also those of descriptors with the flag INTERRUPT, with the number of completed
+            descriptors.
 
         Raises
         ------
@@ -148,14 +152,17 @@ class Driver:
         self.write("IRQ_STATUS", _bits("IRQ_STATUS", "done", "error", "empty"))
         head = self.read("HEAD")
         completed = -((self.read("TAIL") - head) % INDICES)  # after `resume`, earlier descriptors may remain
+        marked = any(descriptor.flags & _INTERRUPT for descriptor in descriptors)
         sent = waited = 0
         while True:
-            sent += self._feed(descriptors[sent:]) if sent < len(descriptors) else 0
+            sent += self._feed(descriptors[sent:], marked) if sent < len(descriptors) else 0
             raised = self.device.wait(min(step, limit - waited))
             if raised and self._acknowledge() & _bits("IRQ_STATUS", "error"):
                 raise self.failure()
             moved = (self.read("HEAD") - head) % INDICES
             head, completed = (head + moved) % INDICES, completed + moved
+            if raised and interrupted:
+                interrupted(completed)
             if progress:
                 progress(max(completed, 0))
             if completed == len(descriptors):
@@ -164,15 +171,19 @@ class Driver:
             if waited >= limit:
                 raise self._stuck(limit)
 
-    def _feed(self, descriptors: Sequence[Descriptor]) -> int:
-        """Fill the ring; if descriptors remain, request an interrupt when half of the submitted ones are complete."""
+    def _feed(self, descriptors: Sequence[Descriptor], marked: bool) -> int:
+        """Fill the ring; if descriptors remain, request an interrupt when half of the submitted ones are complete.
+
+        ``marked``: descriptors have the flag INTERRUPT, so that its interrupts are enabled too.
+        """
         room = self.entries - (self.read("TAIL") - self.read("HEAD")) % INDICES
         batch = list(descriptors[:room])
         more = len(batch) < len(descriptors)
         if more and batch:
             middle = len(batch) // 2
             batch[middle] = replace(batch[middle], flags=batch[middle].flags | _INTERRUPT)
-        self.write("IRQ_ENABLE", _bits("IRQ_STATUS", "error", *(["done"] if more else ["empty"])))
+        causes = [*(["done"] if more or marked else []), *([] if more else ["empty"])]
+        self.write("IRQ_ENABLE", _bits("IRQ_STATUS", "error", *causes))
         return self.submit(batch)
 
     def _acknowledge(self) -> int:

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -46,6 +46,8 @@ class RunResult:
     descriptors : int
     seconds : float
         Wall-clock time from submission to completion.
+    interrupts : list of (int, int)
+        Of descriptors that were made with ``interrupt``: how many descriptors were complete, and the cycle.
     """
 
     cycles: int
@@ -53,6 +55,7 @@ class RunResult:
     utilisation: float
     descriptors: int
     seconds: float
+    interrupts: list[tuple[int, int]] = field(default_factory=list, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -183,12 +186,19 @@ class Runtime(Workspace):
         self.driver.clear_counters()
         self._begin()
         start = time.perf_counter()
+        interrupts: list[tuple[int, int]] = []
+
+        def interrupted(done: int) -> None:
+            interrupts.append((done, self._interrupt_cycle()))
+
         try:
             if progress:
                 told = progress
-                self.driver.run(descriptors, limit, lambda done: told(done, self._cycles_so_far()), step=1 << 16)
+                self.driver.run(
+                    descriptors, limit, lambda done: told(done, self._cycles_so_far()), 1 << 16, interrupted
+                )
             else:
-                self.driver.run(descriptors, limit)
+                self.driver.run(descriptors, limit, interrupted=interrupted)
         except BaseException:  # also Ctrl-C and errors of a callback: the next run needs idle hardware
             with suppress(TilewrightError):  # another thread has closed the device
                 self.driver.soft_reset()
@@ -196,7 +206,8 @@ class Runtime(Workspace):
         seconds = time.perf_counter() - start
         cycles, counters = self._end()
         macs = sum(one.m * one.n * one.k for one in descriptors)
-        return RunResult(cycles, counters, macs / self._capacity(cycles), len(descriptors), seconds)
+        busy = macs / self._capacity(cycles)
+        return RunResult(cycles, counters, busy, len(descriptors), seconds, interrupts=interrupts)
 
     def _begin(self) -> None:
         """Called before the doorbell."""
@@ -208,6 +219,10 @@ class Runtime(Workspace):
 
     def _cycles_so_far(self) -> int:
         return self.driver.read("COUNT_CYCLES")
+
+    def _interrupt_cycle(self) -> int:
+        """Return the cycle of the last interrupt, as precisely as the device can tell."""
+        return self._cycles_so_far()
 
     def _capacity(self, cycles: int) -> int:
         return self.config.tile.rows * self.config.tile.cols * max(cycles, 1)

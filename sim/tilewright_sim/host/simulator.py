@@ -87,5 +87,8 @@ class Simulator(Runtime, Closing):
                 counters[name] -= min(extra, counters[name])
         return cycles, counters
 
+    def _interrupt_cycle(self) -> int:
+        return self.simulated.status.interrupt_cycle - self.simulated.doorbells[0]
+
     def _cycles_so_far(self) -> int:
         return self.simulated.status.cycle - self.simulated.doorbells[0]

@@ -4,6 +4,7 @@ from .download import PUBLISHED, fetch, model_path
 from .gguf import GgufModel
 from .safetensors import SafetensorsModel
 from .source import Source, describe_kinds
+from .tflite import read_tflite
 from .tokenizer import TextStream, Tokenizer
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "describe_kinds",
     "fetch",
     "model_path",
+    "read_tflite",
 ]

@@ -1,0 +1,163 @@
+"""Read TFLite networks into a `Graph`."""
+
+import contextlib
+import os
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tilewright.base import missing_package
+from tilewright_sim.nn.graph import Graph, GraphError, Node
+
+from .tflite_file import Operation, Subgraph, read_subgraphs
+from .tflite_kernels import KERNELS
+from .tflite_products import PRODUCTS
+
+__all__ = ["read_tflite"]
+
+_VARIABLES = ("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE")
+
+
+def read_tflite(path: Path) -> Graph:
+    """Read a network of int8.
+
+    Raises
+    ------
+    GraphError
+        If it is not a TFLite file, or has operators or types that are not supported.
+    """
+    graphs = read_subgraphs(path)
+    main = graphs[0]
+    unsupported = [op for op in main.operations if op.operator not in (*PRODUCTS, *KERNELS, *_VARIABLES)]
+    if unsupported:
+        raise unsupported[0].error(
+            f"it is not supported ({len(unsupported)} of {len(main.operations)} operators are not): replace it in the "
+            f"model, or cut the model there; supported are {', '.join(sorted([*PRODUCTS, *KERNELS, *_VARIABLES]))}"
+        )
+    handles = _handles(main)
+    nodes = [_node(op, graphs, handles) for op in main.operations]
+    graph = Graph(
+        source=str(path), tensors=main.tensors, nodes=nodes, inputs=main.inputs, outputs=main.outputs,
+        reference=partial(LiteRt, path),
+    )  # fmt: skip
+    graph.check()
+    return graph
+
+
+def _node(op: Operation, graphs: list[Subgraph], handles: dict[int, str]) -> Node:
+    common: dict[str, Any] = {
+        "index": op.index, "operator": op.operator, "inputs": tuple(op.inputs), "outputs": tuple(op.outputs),
+    }  # fmt: skip
+    if op.operator in PRODUCTS:
+        product = PRODUCTS[op.operator](op)
+        return Node(**common | {"inputs": tuple(op.inputs)}, product=product)
+    if op.operator in _VARIABLES:
+        return Node(**common, compute=_variable(op, graphs, handles))
+    view = op.operator in ("RESHAPE", "SQUEEZE", "EXPAND_DIMS")
+    return Node(**common, compute=KERNELS[op.operator](op), view=view)
+
+
+def _handles(graph: Subgraph) -> dict[int, str]:
+    """Return the names of the variables by the tensors that stand for them."""
+    found = {}
+    for op in graph.operations:
+        if op.operator == "VAR_HANDLE":
+            name = op.option("sharedName", b"") or b""
+            found[op.outputs[0]] = name.decode(errors="replace") if isinstance(name, bytes) else str(name)
+    return found
+
+
+def _variable(op: Operation, graphs: list[Subgraph], handles: dict[int, str]) -> Any:
+    if op.operator == "VAR_HANDLE":
+        return lambda inputs, variables: [np.zeros(0, np.int8)]
+    if op.operator == "CALL_ONCE":
+        place = op.option("initSubgraphIndex", -1)
+        if not 0 < place < len(graphs):
+            raise op.error(f"it calls graph {place}, which the file does not have")
+        initial = _initial_values(graphs[place])
+
+        def initialize(inputs: list[Any], variables: dict[str, NDArray]) -> list[NDArray]:
+            for name, value in initial.items():
+                variables.setdefault(name, value)
+            return []
+
+        return initialize
+    if op.inputs[0] not in handles:
+        raise op.error("its variable has no VAR_HANDLE")
+    name = handles[op.inputs[0]]
+    if op.operator == "ASSIGN_VARIABLE":
+
+        def assign(inputs: list[Any], variables: dict[str, NDArray]) -> list[NDArray]:
+            variables[name] = inputs[1]
+            return []
+
+        return assign
+
+    def read(inputs: list[Any], variables: dict[str, NDArray]) -> list[NDArray]:
+        if name not in variables:
+            raise op.error(f"the variable {name} is read before it has a value")
+        return [variables[name]]
+
+    return read
+
+
+def _initial_values(graph: Subgraph) -> dict[str, NDArray]:
+    """Return the constants that a graph assigns to variables; such a graph may do nothing else."""
+    handles, found = _handles(graph), {}
+    for op in graph.operations:
+        if op.operator == "ASSIGN_VARIABLE" and op.inputs[0] in handles:
+            found[handles[op.inputs[0]]] = op.constant(1)
+        elif op.operator != "VAR_HANDLE":
+            raise op.error("a graph that is called once may only assign constants to variables")
+    return found
+
+
+class LiteRt:
+    """LiteRT's default kernels, which run the whole file; all its tensors can be compared."""
+
+    name = "LiteRT"
+
+    def __init__(self, path: Path):
+        try:
+            from ai_edge_litert.interpreter import Interpreter, OpResolverType
+        except ImportError:
+            raise missing_package("ai-edge-litert, which --check compares with,", "networks") from None
+        try:
+            with _quiet():
+                self._run = Interpreter(
+                    model_content=path.read_bytes(),
+                    experimental_op_resolver_type=OpResolverType.BUILTIN,
+                    experimental_preserve_all_tensors=True,
+                )
+                self._run.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise GraphError(f"{path}: LiteRT does not take it: {error}") from None
+
+    def begin(self, inputs: Sequence[NDArray]) -> None:
+        """Run the network."""
+        for place, values in zip(self._run.get_input_details(), inputs, strict=True):
+            self._run.set_tensor(place["index"], values)
+        self._run.invoke()
+
+    def expected(self, node: Node, values: Mapping[int, NDArray]) -> list[NDArray | None]:
+        """Return the tensors that the node computes."""
+        if node.operator in _VARIABLES and node.operator != "READ_VARIABLE":
+            return [None for _ in node.outputs]
+        return [self._run.get_tensor(number) for number in node.outputs]
+
+
+@contextlib.contextmanager
+def _quiet() -> Any:
+    """Keep what the library prints about its kernels off standard error."""
+    kept = os.dup(2)
+    with open(os.devnull, "w") as nothing:
+        os.dup2(nothing.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

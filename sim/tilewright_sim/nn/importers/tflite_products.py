@@ -1,0 +1,153 @@
+"""The layers of TFLite that the accelerator computes, with the numbers of LiteRT's default kernels."""
+
+from collections.abc import Callable
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tilewright_sim.models import gemm as golden
+from tilewright_sim.nn.graph import Factors, Product, Tensor, Values
+
+from .tflite_file import Operation
+from .tflite_kernels import activation_limits, window_of
+
+__all__ = ["PRODUCTS"]
+
+_HOW = (
+    "quantize the whole network to int8: tf.lite.TFLiteConverter with optimizations = [tf.lite.Optimize.DEFAULT], a "
+    "representative_dataset, and inference_input_type = tf.int8"
+)
+
+
+def _int8(op: Operation, tensor: Tensor, scales: int = 1) -> None:
+    """Reject a tensor that is not int8 with one scale, or one for each of ``scales`` channels."""
+    if tensor.dtype.kind == "f":
+        raise op.error(f"tensor {tensor.name} is {tensor.dtype}, the accelerator multiplies int8: {_HOW}")
+    if tensor.dtype != np.int8:
+        name = "of another type" if tensor.dtype.kind == "V" else str(tensor.dtype)
+        raise op.error(f"tensor {tensor.name} is {name}, the accelerator multiplies int8: {_HOW}")
+    if len(tensor.scale) not in (1, scales):
+        raise op.error(f"tensor {tensor.name} has {len(tensor.scale)} scales: it must have 1 or {scales}")
+
+
+def _requant(op: Operation, x: Tensor, w: Tensor, n: int) -> golden.Requant:
+    """Return the requantization with the scales of a layer, per channel or not, and its fused activation."""
+    factor = np.broadcast_to(x.scale.astype(np.float64) * w.scale.astype(np.float64) / op.result.scale[0], n)
+    low, high = activation_limits(op, op.option("fusedActivationFunction"), op.result)
+    return golden.Requant.from_scale(factor, int(op.result.zero_point[0]), low, high)
+
+
+def _layer(op: Operation, channels: int) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Return activations, weights and bias, checked, of a layer with one scale per channel."""
+    x, w = op.needed(0), op.needed(1)
+    _int8(op, x)
+    _int8(op, w, channels)
+    _int8(op, op.result)
+    if w.zero_point.any():
+        raise op.error("its weights have a zero point, which int8 weights must not have")
+    bias = op.input(2)
+    if bias is not None and (bias.dtype != np.int32 or bias.shape != (channels,)):
+        raise op.error(f"its bias is {bias.dtype} {list(bias.shape)}: it must be int32 [{channels}]")
+    return x, w, bias
+
+
+def _factors(
+    op: Operation, channels: int, arrange: Callable[[NDArray], NDArray]
+) -> tuple[Callable[[Values], Factors], bool]:
+    """Return what computes the factors of a layer, and whether they are constant."""
+    x, w, bias = _layer(op, channels)
+    requant, zero = _requant(op, x, w, channels), int(x.zero_point[0])
+    weights, biases = op.inputs[1], op.inputs[2] if bias is not None else -1
+    constant = w.value is not None and (bias is None or bias.value is not None)
+    return lambda values: Factors(
+        weights=arrange(values[weights]),
+        x_zero=zero,
+        bias=values[biases] if biases >= 0 else None,
+        requant=requant,
+    ), constant
+
+
+def _fully_connected(op: Operation) -> Product:
+    x, w = op.needed(0), op.needed(1)
+    if len(w.shape) != 2 or not prod(w.shape) or prod(x.shape) % w.shape[1] or not prod(x.shape):
+        raise op.error(f"its input is {list(x.shape)} and its weights are {list(w.shape)}: not [M, K] and [N, K]")
+    if op.option("weightsFormat"):
+        raise op.error("shuffled weights are not supported: convert the model again")
+    n, k = w.shape
+    m = prod(x.shape) // k
+    if prod(op.result.shape) != m * n:
+        raise op.error(f"its result is {list(op.result.shape)} in the file, {m} × {n} by its inputs")
+    factors, constant = _factors(op, n, lambda weights: weights)
+    source, shape = op.inputs[0], op.result.shape
+    return Product(
+        kind="dense", x=source, y=op.outputs[0], shape=(m, n, k), constant=constant, factors=factors,
+        activations=lambda values: values[source].reshape(m, k), result=lambda c: c.reshape(shape),
+    )  # fmt: skip
+
+
+def _convolution(op: Operation) -> Product:
+    depthwise = op.operator == "DEPTHWISE_CONV_2D"
+    x, w = op.needed(0), op.needed(1)
+    if len(x.shape) != 4 or len(w.shape) != 4 or not prod(x.shape) * prod(w.shape):
+        raise op.error(f"its input is {list(x.shape)} and its weights are {list(w.shape)}: both must have 4 dimensions")
+    images, height, width, channels = x.shape
+    n = w.shape[3] if depthwise else w.shape[0]
+    inputs = 1 if depthwise else w.shape[3]
+    if channels % inputs or n % (channels // inputs) or (depthwise and w.shape[0] != 1):
+        raise op.error(f"weights {list(w.shape)} do not fit images {list(x.shape)}")
+    window = window_of(op, x, w.shape[1:3], channels // inputs)
+    rows, columns = window.output(height, width)
+    if rows < 1 or columns < 1:
+        raise op.error(f"the kernel {list(window.kernel)} is larger than the image [{height}, {width}]")
+    op.expect((images, rows, columns, n))
+    factors, constant = _factors(op, n, (lambda v: v[0].transpose(2, 0, 1)[..., None]) if depthwise else lambda v: v)
+    source, shape = op.inputs[0], op.result.shape
+    return Product(
+        kind="convolution", x=source, y=op.outputs[0], constant=constant, factors=factors,
+        shape=(images * rows * columns, n, prod(window.kernel) * inputs),
+        activations=lambda values: values[source], result=lambda c: c.reshape(shape),
+        image=(images, height, width, channels), window=window,
+    )  # fmt: skip
+
+
+def _batch(op: Operation) -> Product:
+    x, y = op.needed(0), op.needed(1)
+    for tensor in (x, y, op.result):
+        _int8(op, tensor)
+    if min(len(x.shape), len(y.shape)) < 2 or not prod(x.shape) * prod(y.shape):
+        raise op.error(f"its inputs are {list(x.shape)} and {list(y.shape)}: both must be matrices")
+    swap_x, swap_y = bool(op.option("adjX", False)), bool(op.option("adjY", False))
+    k, m = x.shape[-2:] if swap_x else x.shape[:-3:-1]
+    n, depth = y.shape[-2:] if swap_y else y.shape[:-3:-1]
+    try:
+        lead = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+    except ValueError:
+        lead = (-1,)
+    if k != depth or -1 in lead:
+        raise op.error(f"shapes {list(x.shape)} and {list(y.shape)} do not match")
+    op.expect((*lead, m, n))
+    requant, batch = _requant(op, x, y, n), prod(lead)
+    zero, y_zero, (first, second) = int(x.zero_point[0]), int(y.zero_point[0]), op.inputs[:2]
+
+    def matrices(values: NDArray, swap: bool, rows: int) -> NDArray:
+        ordered = values.swapaxes(-1, -2) if swap else values
+        return np.broadcast_to(ordered, (*lead, rows, k)).reshape(batch, rows, k)
+
+    def factors(values: Values) -> Factors:
+        weights = matrices(values[second].astype(np.int16) - y_zero, not swap_y, n)
+        return Factors(weights=weights, x_zero=zero, requant=requant)
+
+    return Product(
+        kind="batch", x=first, y=op.outputs[0], shape=(m, n, k), batch=batch, constant=y.value is not None,
+        factors=factors, activations=lambda values: matrices(values[first], swap_x, m),
+        result=lambda c: c.reshape(*lead, m, n),
+    )  # fmt: skip
+
+
+PRODUCTS: dict[str, Callable[[Operation], Product]] = {
+    "BATCH_MATMUL": _batch,
+    "CONV_2D": _convolution,
+    "DEPTHWISE_CONV_2D": _convolution,
+    "FULLY_CONNECTED": _fully_connected,
+}
