@@ -7,16 +7,18 @@ from pathlib import Path
 import click
 
 from tilewright.accelerator.contract import AcceleratorConfig
-from tilewright.base import load_config
+from tilewright.base import load_config, missing_package
+from tilewright_sim.console import Printer
 from tilewright_sim.models.cycles import Bus, Gemm, estimate
 
-from .options import SHAPE, accelerator_options, json_option, result_option
+from .options import FILE, SHAPE, accelerator_options, json_option, only_with, result_option
 
 __all__ = ["estimate_command"]
 
 
 @click.command("estimate")
-@click.argument("shape", metavar="MxNxK", type=SHAPE)
+@click.argument("shape", metavar="[MxNxK]", type=SHAPE, required=False)
+@click.option("--network", type=FILE, help="Estimate a .tflite or .onnx file, layer by layer, instead of a GEMM.")
 @result_option(default="int32")
 @click.option(
     "--queue", default=1, show_default=True, type=click.IntRange(1, 10_000), help="Number of identical GEMMs to queue."
@@ -24,21 +26,29 @@ __all__ = ["estimate_command"]
 @accelerator_options("small", 0)
 @json_option
 def estimate_command(
-    shape: tuple[int, int, int], result: str, queue: int, preset: str, path: Path | None, settings: tuple[str, ...],
-    latency: int, bandwidth: float, as_json: bool,
+    shape: tuple[int, int, int] | None, network: Path | None, result: str, queue: int, preset: str,
+    path: Path | None, settings: tuple[str, ...], latency: int, bandwidth: float, as_json: bool,
 ) -> None:  # fmt: skip
     """Predict the cycles of C[M, N] = A[M, K] · B[N, K]ᵀ on one accelerator, from doorbell to interrupt.
 
-    Nothing is simulated. For many accelerators that share a memory, and for whole transformers, see `tilewright scale`.
+    With --network, of all products and convolutions of a quantized network; see `tilewright model run`. Nothing is
+    simulated. For many accelerators that share a memory, and for whole transformers, see `tilewright scale`.
 
     \b
     Examples:
       tilewright estimate 512x512x512 --preset base --latency 64
       tilewright estimate 64x4096x4096 --result int8 --queue 4 --set requant_lanes=2
+      tilewright estimate --network network.tflite --latency 16
     """
-    m, n, k = shape
+    if (shape is None) == (network is None):
+        raise click.UsageError("give either a shape, MxNxK, or --network")
+    only_with("result queue", "with a shape, not with --network", network is None)
     config = load_config(AcceleratorConfig, preset, path, settings)
     bus = Bus(latency=latency, bandwidth=bandwidth)
+    if shape is None:
+        _estimate_network(network, config, bus, as_json)
+        return
+    m, n, k = shape
     guess = estimate(config, [Gemm(m=m, n=n, k=k, requant=result == "int8")] * queue, bus)
     if as_json:
         click.echo(json.dumps({**asdict(guess), "bound": guess.bound}))
@@ -46,3 +56,19 @@ def estimate_command(
     bound = max(guess.multiplier_cycles, guess.bus_cycles)
     click.echo(f"{guess.cycles:,} cycles, multipliers busy {guess.utilisation:.2%}")
     click.echo(f"lower bound {bound:,.0f} cycles, set by the {guess.bound}: efficiency {bound / guess.cycles:.1%}")
+
+
+def _estimate_network(file: Path | None, config: AcceleratorConfig, bus: Bus, as_json: bool) -> None:
+    try:
+        from tilewright_sim.nn.networks import Network, network_figures, network_summary, network_table
+    except ModuleNotFoundError as error:
+        raise missing_package(f"{error.name}, which --network needs,", "networks") from None
+    network = Network.load(file or "")
+    figures = network_figures(network.graph, config, bus, network.estimate(config, bus))
+    if as_json:
+        click.echo(json.dumps(figures))
+        return
+    out = Printer(highlight=False)
+    out.print(network_table(figures))
+    for line in network_summary(figures):
+        out.print(line)

@@ -36,6 +36,7 @@ from tilewright_sim.nn.llm import (
     where_the_cycles_went,
 )
 
+from .network import run_network
 from .options import FILE, accelerator_options, freq_option, json_option, trace_option
 from .status import INTERRUPTED
 
@@ -128,7 +129,10 @@ def llm(
 
 @click.group()
 def model() -> None:
-    """Download models; measure the accuracy cost of int8."""
+    """Run networks from files; download language models, measure the accuracy cost of int8."""
+
+
+model.add_command(run_network)
 
 
 @model.command("fetch", short_help="Download a published model.")

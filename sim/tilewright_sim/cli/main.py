@@ -61,7 +61,7 @@ COMMANDS = {
         "tilewright_sim.cli.bench", "demo", "Recognize handwritten digits on the generated Verilog.", "sim"
     ),
     "estimate": Command(
-        "tilewright_sim.cli.estimate", "estimate_command", "Predict the cycles of a GEMM on one accelerator."
+        "tilewright_sim.cli.estimate", "estimate_command", "Predict the cycles of a GEMM or a network."
     ),
     "explore": Command(
         "tilewright_sim.cli.explore", "explore", "Sweep configurations and show the Pareto front.", "explore"
@@ -76,7 +76,9 @@ COMMANDS = {
         "tilewright_sim.cli.generate", "generate", "Write the Verilog of a core, and the files that belong to it."
     ),
     "llm": Command("tilewright_sim.cli.llm", "llm", "Run a complete language model on the generated Verilog.", "llm"),
-    "model": Command("tilewright_sim.cli.llm", "model", "Download models; measure the accuracy cost of int8.", "llm"),
+    "model": Command(
+        "tilewright_sim.cli.llm", "model", "Run networks from .tflite and .onnx files; download language models.", "llm"
+    ),
     "presets": Command("tilewright_sim.cli.generate", "presets", "List the presets and the fields of each core."),
     "program": Command("tilewright_sim.cli.bitstream", "program_command", "Load a bitstream into a board.", "board"),
     "registers": Command("tilewright_sim.cli.generate", "registers", "Print the register map of an accelerator."),

@@ -205,8 +205,6 @@ class Node:
 class Reference(Protocol):
     """Another implementation of the network, to compare with."""
 
-    name: str
-
     def begin(self, inputs: Sequence[NDArray]) -> None:
         """Take the inputs of a run."""
 
@@ -228,6 +226,10 @@ class Graph:
     inputs, outputs : list of int
     reference : callable
         Opens the reference implementation.
+    reference_name : str
+        Its name, for messages.
+    tolerance : int
+        Largest difference of an int8 result from the reference's that is not a defect.
     """
 
     source: str
@@ -236,6 +238,8 @@ class Graph:
     inputs: list[int]
     outputs: list[int]
     reference: Callable[[], Reference]
+    reference_name: str
+    tolerance: int = 0
 
     def check(self) -> None:
         """Reject a graph whose order is wrong or whose tensors are too large."""

@@ -29,6 +29,7 @@ FINISH = 5  # from the last response to the interrupt
 AHEAD = 1  # from handing over a tile to the request for parameters of the next
 BETWEEN = 2  # between two tiles of sums
 QUEUE = 16  # words between the epilogue and the writer
+FENCE = 8  # from the last response of the products before to the first request for A behind a fence
 
 NEVER = math.inf
 
@@ -105,6 +106,7 @@ class QueueModel:
                 self.blocks.append(_Block(job, gemm, shape, m, row))
                 row += m
         self.accepted = deque([0.0] * 3, maxlen=3)  # cycles in which the last requests reach their last rows
+        self.complete = (0, 0.0)  # jobs that are complete, and the cycle of their last response
         self.steps = [(place, tile, chunk) for place, block in enumerate(self.blocks)
                       for tile in range(len(block.shape.tiles)) for chunk in range(block.shape.chunks)]  # fmt: skip
         self.b_next = 0  # index into `steps`
@@ -137,6 +139,8 @@ class QueueModel:
                 self._drain(block, tile, self._parameters())
                 if tile == len(block.shape.tiles) - 1:
                     block.done = self.start
+                    self.complete = (block.job + (block is self.blocks[-1] or self.blocks[place + 1].job > block.job),
+                                     self.writes.flights[-1])  # fmt: skip
         return self.writes.flights[-1] + FINISH
 
     def _fetch(self) -> None:
@@ -191,6 +195,9 @@ class QueueModel:
             return False
         block = self.blocks[place]
         free = max(self.jobs[block.job], self.blocks[place - 2].done if place >= 2 else 0.0)
+        if block.gemm.fenced and not block.row:
+            jobs, answered = self.complete
+            free = max(free, answered + FENCE if jobs >= block.job else NEVER)
         if free > ready or free == NEVER:
             return False
         shape = block.shape

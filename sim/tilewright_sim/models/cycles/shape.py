@@ -14,7 +14,10 @@ __all__ = ["Bus", "Gemm", "Shape", "split_gemm"]
 
 @dataclass(frozen=True, kw_only=True)
 class Gemm:
-    """One product ``C[m, n] = A[m, k] · B[n, k]ᵀ``: its sizes, and whether C is int8 (`requant`) or int32."""
+    """One product ``C[m, n] = A[m, k] · B[n, k]ᵀ``: its sizes, and whether C is int8 (`requant`) or int32.
+
+    With `fenced`, it reads A only when all earlier products are complete (the flag FENCE_A).
+    """
 
     m: int
     n: int
@@ -22,6 +25,7 @@ class Gemm:
     requant: bool = True
     bias: bool = False
     accumulate: bool = False
+    fenced: bool = False
 
     @property
     def macs(self) -> int:
@@ -90,7 +94,7 @@ def split_gemm(config: AcceleratorConfig, gemm: Gemm) -> list[Gemm]:
     return [
         Gemm(
             m=m, n=n, k=k, requant=gemm.requant and whole, bias=gemm.bias and not part.accumulates,
-            accumulate=gemm.accumulate or part.accumulates,
+            accumulate=gemm.accumulate or part.accumulates, fenced=gemm.fenced,
         )
         for part in parts
         for m, n, k in [part.sizes]

@@ -2,6 +2,7 @@
 
 from .download import PUBLISHED, fetch, model_path
 from .gguf import GgufModel
+from .onnx import read_onnx
 from .safetensors import SafetensorsModel
 from .source import Source, describe_kinds
 from .tflite import read_tflite
@@ -17,5 +18,6 @@ __all__ = [
     "describe_kinds",
     "fetch",
     "model_path",
+    "read_onnx",
     "read_tflite",
 ]

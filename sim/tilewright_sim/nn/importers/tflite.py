@@ -42,7 +42,7 @@ def read_tflite(path: Path) -> Graph:
     nodes = [_node(op, graphs, handles) for op in main.operations]
     graph = Graph(
         source=str(path), tensors=main.tensors, nodes=nodes, inputs=main.inputs, outputs=main.outputs,
-        reference=partial(LiteRt, path),
+        reference=partial(LiteRt, path), reference_name="LiteRT",
     )  # fmt: skip
     graph.check()
     return graph
@@ -118,8 +118,6 @@ def _initial_values(graph: Subgraph) -> dict[str, NDArray]:
 
 class LiteRt:
     """LiteRT's default kernels, which run the whole file; all its tensors can be compared."""
-
-    name = "LiteRT"
 
     def __init__(self, path: Path):
         try:

@@ -3,46 +3,31 @@
 Each function takes an `Operation`, checks it, and returns what computes its outputs from its inputs.
 """
 
+import math
 from collections.abc import Callable
 from math import prod
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from tilewright_sim.models import gemm as golden
 from tilewright_sim.nn.graph import Tensor, Window
 
 from .tflite_file import Operation
+from .tflite_shapes import Compute, axes_of, concatenate, pad, quantization, reshape, split, strided_slice, transpose
 
 __all__ = ["KERNELS", "activation_limits", "round_away", "window_of"]
 
-Compute = Callable[[list[Any], dict[str, NDArray]], list[NDArray]]
-_INT8 = np.dtype(np.int8)
-_SHIFT = 20
-"""Bits by which ADD shifts its inputs left before it scales them."""
-_LOW, _HIGH = -(1 << 31), (1 << 31) - 1
 
-
-def round_away(values: NDArray) -> NDArray:
-    """Return float values rounded to the nearest, ties away from zero, as float64."""
-    exact = values.astype(np.float64)
+def round_away(values: ArrayLike) -> NDArray[np.float64]:
+    """Return float values rounded to the nearest, ties away from zero."""
+    exact = np.asarray(values, np.float64)
     return np.copysign(np.floor(np.abs(exact) + 0.5), exact)
 
 
-def rescale(values: NDArray, factor: float) -> NDArray[np.int64]:
-    """Return integers times a factor, as LiteRT's ``MultiplyByQuantizedMultiplier`` rounds twice."""
-    scale = golden.Requant.from_scale(factor)
-    return golden.requantize(values, scale.multiplier, scale.shift, 0, _LOW, _HIGH, "double")
-
-
-def quantization(op: Operation, tensor: Tensor) -> tuple[float, int]:
-    """Return scale and zero point of an int8 tensor with one of each."""
-    if tensor.dtype != _INT8:
-        raise op.error(f"tensor {tensor.name} is {tensor.dtype}: only int8 is supported; quantize the whole network")
-    if len(tensor.scale) != 1:
-        raise op.error(f"tensor {tensor.name} has {len(tensor.scale)} scales: it must have one")
-    return float(tensor.scale[0]), int(tensor.zero_point[0])
+def scaled(values: NDArray, factor: np.float32) -> NDArray[np.int64]:
+    """Return values times a factor, in float32 as LiteRT's kernels do it, rounded to the nearest, ties to even."""
+    return np.rint(values.astype(np.float32) * np.float32(factor)).astype(np.int64)
 
 
 def activation_limits(op: Operation, activation: int, target: Tensor) -> tuple[int, int]:
@@ -73,18 +58,23 @@ def window_of(op: Operation, image: Tensor, kernel: tuple[int, int], groups: int
 
 
 def _sum(sign: int) -> Callable[[Operation], Compute]:
+    """ADD and SUB: factors of 20 bits relative to the larger one, and one rounding, ties up."""
+
     def build(op: Operation) -> Compute:
         (left, left_zero), (right, right_zero) = (quantization(op, op.needed(place)) for place in (0, 1))
         scale, zero_point = quantization(op, op.result)
         low, high = activation_limits(op, op.option("fusedActivationFunction"), op.result)
         _broadcast(op)
-        largest = 2 * max(left, right)
+        factors = np.float32(left) / np.float32(scale), np.float32(right) / np.float32(scale)
+        shift = 21 - math.frexp(max(factors))[1]
+        if not 12 <= shift <= 31:
+            raise op.error(f"scales {left:g}, {right:g} and {scale:g} of its tensors are too far apart")
+        a, b = (round(float(np.float32(factor * np.float32(2.0**shift)))) for factor in factors)
 
         def compute(inputs: list[Any], _: dict[str, NDArray]) -> list[NDArray]:
-            a = rescale((inputs[0].astype(np.int64) - left_zero) << _SHIFT, left / largest)
-            b = rescale((inputs[1].astype(np.int64) - right_zero) << _SHIFT, right / largest)
-            total = rescale(a + sign * b, largest / ((1 << _SHIFT) * scale)) + zero_point
-            return [np.clip(total, low, high).astype(np.int8)]
+            total = a * (inputs[0].astype(np.int64) - left_zero) + sign * b * (inputs[1].astype(np.int64) - right_zero)
+            rounded = (total + (1 << shift - 1)) >> shift
+            return [np.clip(rounded + zero_point, low, high).astype(np.int8)]
 
         return compute
 
@@ -96,10 +86,11 @@ def _multiply(op: Operation) -> Compute:
     scale, zero_point = quantization(op, op.result)
     low, high = activation_limits(op, op.option("fusedActivationFunction"), op.result)
     _broadcast(op)
+    factor = np.float32(left) * np.float32(right) / np.float32(scale)
 
     def compute(inputs: list[Any], _: dict[str, NDArray]) -> list[NDArray]:
-        products = (inputs[0].astype(np.int64) - left_zero) * (inputs[1].astype(np.int64) - right_zero)
-        return [np.clip(rescale(products, left * right / scale) + zero_point, low, high).astype(np.int8)]
+        products = (inputs[0].astype(np.int32) - left_zero) * (inputs[1].astype(np.int32) - right_zero)
+        return [np.clip(scaled(products, factor) + zero_point, low, high).astype(np.int8)]
 
     return compute
 
@@ -187,17 +178,22 @@ def _quantize(op: Operation) -> Compute:
     limits = np.iinfo(target.dtype)
     scale, zero_point = target.scale[0], int(target.zero_point[0])
     if source.dtype == np.float32:
+        inverse = np.float32(1) / scale
         return lambda inputs, _: [
-            np.clip(round_away(inputs[0] / scale) + zero_point, limits.min, limits.max).astype(target.dtype)
+            np.clip(scaled(inputs[0], inverse) + zero_point, limits.min, limits.max).astype(target.dtype)
         ]
-    if source.dtype.kind not in "iu" or source.dtype.itemsize > 2 or len(source.scale) != 1:
-        raise op.error(f"its input is {source.dtype}: it must be float32, int8, uint8 or int16")
-    zero, factor = int(source.zero_point[0]), float(source.scale[0]) / float(scale)
-    return lambda inputs, _: [
-        np.clip(rescale(inputs[0].astype(np.int64) - zero, factor) + zero_point, limits.min, limits.max).astype(
-            target.dtype
-        )
-    ]
+    if source.dtype.kind not in "iu" or source.dtype.itemsize > 1 or len(source.scale) != 1:
+        raise op.error(f"its input is {source.dtype}: it must be float32, int8 or uint8")
+    factor, zero = source.scale[0] / scale, int(source.zero_point[0])
+    if not 1 / 256 <= factor <= 128 or (source.dtype != target.dtype and factor != 1):
+        raise op.error(f"scales {source.scale[0]:g} and {scale:g} are too far apart, or differ between two types")
+    eighths = round(256 * float(factor))  # a factor of 8 fractional bits, and one rounding, ties up
+
+    def compute(inputs: list[Any], _: dict[str, NDArray]) -> list[NDArray]:
+        moved = ((inputs[0].astype(np.int64) - zero) * eighths + 128) >> 8
+        return [np.clip(moved + zero_point, limits.min, limits.max).astype(target.dtype)]
+
+    return compute
 
 
 def _dequantize(op: Operation) -> Compute:
@@ -212,125 +208,40 @@ def _dequantize(op: Operation) -> Compute:
 def _mean(op: Operation) -> Compute:
     source = op.needed(0)
     (scale, zero), (target, zero_point) = quantization(op, source), quantization(op, op.result)
-    axes = _axes(op, op.constant(1), len(source.shape))
+    axes = axes_of(op, op.constant(1), len(source.shape))
     keep = bool(op.option("keepDims", False))
     kept = [1 if axis in axes else size for axis, size in enumerate(source.shape) if keep or axis not in axes]
     op.expect(tuple(kept))
     count = prod(source.shape[axis] for axis in axes)
 
+    factor = np.float32(scale) / (np.float32(count) * np.float32(target))
+
     def compute(inputs: list[Any], _: dict[str, NDArray]) -> list[NDArray]:
-        total = (inputs[0].astype(np.int64) - zero).sum(axes, keepdims=keep)
-        return [np.clip(_mean_of(total, count, scale / target) + zero_point, -128, 127).astype(np.int8)]
+        total = (inputs[0].astype(np.int32) - zero).sum(axes, keepdims=keep)
+        return [np.clip(scaled(total, factor) + zero_point, -128, 127).astype(np.int8)]
 
     return compute
-
-
-def _mean_of(total: NDArray, count: int, factor: float) -> NDArray[np.int64]:
-    """The sum times ``factor / count``: the division is a shift of the factor and an integer division, as in LiteRT."""
-    scale = golden.Requant.from_scale(factor)
-    shift = min(63 - (64 - (count).bit_length()), 32, 31 + int(scale.shift))
-    multiplier = (int(scale.multiplier) << shift) // count
-    return golden.requantize(total, multiplier, int(scale.shift) - shift, 0, _LOW, _HIGH, "double")
-
-
-def _axes(op: Operation, axes: NDArray, rank: int) -> tuple[int, ...]:
-    numbers = sorted({int(axis) + rank if axis < 0 else int(axis) for axis in np.atleast_1d(axes)})
-    if any(not 0 <= axis < rank for axis in numbers):
-        raise op.error(f"the axes {np.atleast_1d(axes).tolist()} are not those of {rank} dimensions")
-    return tuple(numbers)
-
-
-def _pad(op: Operation) -> Compute:
-    source, pads = op.needed(0), op.constant(1)
-    if pads.shape != (len(source.shape), 2) or pads.min() < 0:
-        raise op.error(f"paddings are {list(pads.shape)}: they must be [{len(source.shape)}, 2] and not negative")
-    value = int(op.constant(2).reshape(-1)[0]) if op.input(2) is not None else int(source.zero_point[0])
-    if source.scale.tolist() != op.result.scale.tolist() or source.dtype != _INT8:
-        raise op.error("only int8 with the same scale before and after is supported")
-    op.expect(tuple(size + int(pair.sum()) for size, pair in zip(source.shape, pads, strict=True)))
-    return lambda inputs, _: [np.pad(inputs[0], pads.tolist(), constant_values=value)]
-
-
-def _reshape(op: Operation) -> Compute:
-    shape = op.result.shape
-    if prod(shape) != prod(op.needed(0).shape):
-        raise op.error(f"{list(op.needed(0).shape)} cannot become {list(shape)}")
-    return lambda inputs, _: [inputs[0].reshape(shape)]
-
-
-def _concatenate(op: Operation) -> Compute:
-    parts = [op.needed(place) for place in range(len(op.inputs))]
-    if not parts or any(len(part.shape) != len(op.result.shape) for part in parts):
-        raise op.error("all inputs must have as many dimensions as the result")
-    (axis,) = _axes(op, np.array(op.option("axis")), len(op.result.shape))
-    for part in parts:
-        if quantization(op, part) != quantization(op, op.result):
-            raise op.error("all inputs must have the scale and zero point of the result")
-        if any(a != b for place, (a, b) in enumerate(zip(part.shape, op.result.shape, strict=True)) if place != axis):
-            raise op.error(f"shapes {list(part.shape)} and {list(op.result.shape)} do not match")
-    whole = list(op.result.shape)
-    whole[axis] = sum(part.shape[axis] for part in parts)
-    op.expect(tuple(whole))
-    return lambda inputs, _: [np.concatenate(inputs, axis)]
-
-
-def _split(op: Operation) -> Compute:
-    variable = op.operator == "SPLIT_V"
-    source = op.needed(0 if variable else 1)
-    (axis,) = _axes(op, op.constant(2 if variable else 0).reshape(-1)[:1], len(source.shape))
-    sizes = [op.tensors[number].shape[axis : axis + 1] for number in op.outputs]
-    if not all(sizes) or sum(size[0] for size in sizes) != source.shape[axis]:
-        raise op.error(f"its results do not add up to {source.shape[axis]}")
-    ends = np.cumsum([size[0] for size in sizes])[:-1]
-    return lambda inputs, _: np.split(inputs[0 if variable else 1], ends, axis)
-
-
-def _strided_slice(op: Operation) -> Compute:
-    source = op.needed(0)
-    begin, end, step = (op.constant(place).reshape(-1).tolist() for place in (1, 2, 3))
-    if op.option("ellipsisMask") or op.option("newAxisMask") or op.option("offset", False):
-        raise op.error("ellipsis, new axes and offsets are not supported: slice with begin, end and strides")
-    if not len(begin) == len(end) == len(step) <= len(source.shape) or 0 in step:
-        raise op.error("begin, end and strides do not fit its input")
-    places: list[slice | int] = []
-    for axis, (first, last, by) in enumerate(zip(begin, end, step, strict=True)):
-        if op.option("shrinkAxisMask") >> axis & 1:
-            places.append(first)
-            continue
-        ends = (
-            None if op.option(mask) >> axis & 1 else value for mask, value in (("beginMask", first), ("endMask", last))
-        )
-        places.append(slice(*ends, by))
-    return lambda inputs, _: [inputs[0][tuple(places)]]
-
-
-def _transpose(op: Operation) -> Compute:
-    order = tuple(op.constant(1).reshape(-1).tolist())
-    if sorted(order) != list(range(len(op.needed(0).shape))):
-        raise op.error(f"{list(order)} does not order {len(op.needed(0).shape)} dimensions")
-    op.expect(tuple(op.needed(0).shape[axis] for axis in order))
-    return lambda inputs, _: [inputs[0].transpose(order)]
 
 
 KERNELS: dict[str, Callable[[Operation], Compute]] = {
     "ADD": _sum(1),
     "AVERAGE_POOL_2D": _pool(average=True),
-    "CONCATENATION": _concatenate,
+    "CONCATENATION": concatenate,
     "DEQUANTIZE": _dequantize,
-    "EXPAND_DIMS": _reshape,
+    "EXPAND_DIMS": reshape,
     "LOGISTIC": _logistic,
     "MAX_POOL_2D": _pool(average=False),
     "MEAN": _mean,
     "MUL": _multiply,
-    "PAD": _pad,
-    "PADV2": _pad,
+    "PAD": pad,
+    "PADV2": pad,
     "QUANTIZE": _quantize,
-    "RESHAPE": _reshape,
+    "RESHAPE": reshape,
     "SOFTMAX": _softmax,
-    "SPLIT": _split,
-    "SPLIT_V": _split,
-    "SQUEEZE": _reshape,
-    "STRIDED_SLICE": _strided_slice,
+    "SPLIT": split,
+    "SPLIT_V": split,
+    "SQUEEZE": reshape,
+    "STRIDED_SLICE": strided_slice,
     "SUB": _sum(-1),
-    "TRANSPOSE": _transpose,
+    "TRANSPOSE": transpose,
 }

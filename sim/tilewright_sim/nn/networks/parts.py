@@ -66,7 +66,10 @@ class ProductPart:
 
 
 def load(product: Product, factors: Factors, chip: Runtime, stack: ExitStack) -> list[list[ProductPart]]:
-    """Copy the factors of a product into the device's memory until ``stack`` closes; return the blocks of each batch."""
+    """Copy the factors of a product into the device's memory until ``stack`` closes.
+
+    Returns the blocks of each of the batch.
+    """
     batches = factors.weights if product.kind == "batch" else [factors.weights]
     return [
         [_part(product, factors, weights, block, chip, stack) for block in blocks(product, chip.config)]

@@ -55,12 +55,15 @@ class NetworkRun:
     submissions : list of RunResult
     seconds : float
         Wall-clock time, without that of the reference.
+    runs : int
+        How often the network ran; the numbers of layers are those of all runs.
     """
 
     outputs: list[NDArray]
     layers: list[LayerRun]
     submissions: list[RunResult]
     seconds: float
+    runs: int = 1
 
     @property
     def cycles(self) -> int:
@@ -72,7 +75,6 @@ class NetworkRun:
 class _Submission:
     """Descriptors that are being collected, and the arrays that hold the results of layers."""
 
-    chip: Runtime
     stack: ExitStack = field(default_factory=ExitStack)
     descriptors: list[Descriptor] = field(default_factory=list)
     ends: list[tuple[Node, int]] = field(default_factory=list)
@@ -95,7 +97,7 @@ class Session(Closing):
     check : bool
         Compare every layer with the reference implementation.
     ran : callable or None
-        Called after every submission with the names of its layers and its result.
+        Called after every submission with its layers and its result.
     """
 
     def __init__(
@@ -103,7 +105,7 @@ class Session(Closing):
         graph: Graph,
         chip: Runtime,
         check: bool = False,
-        ran: Callable[[list[Node], RunResult], None] | None = None,
+        ran: Callable[[list[LayerRun], RunResult], None] | None = None,
     ):
         self.graph, self.chip, self._ran = graph, chip, ran
         self.stages = plan(graph, chip.config)
@@ -140,13 +142,9 @@ class Session(Closing):
                 self._on_host(node, values)
                 layers.append(LayerRun(node=node, where="host"))
             if stage.steps:
-                cycles, run = self._submit(stage, values)
+                found, run = self._submit(stage, values)
                 submissions.append(run)
-                layers += [
-                    LayerRun(node=step.node, where="accelerator" if step.node.product else "host",
-                             cycles=cycles.get(step.node.index, 0))
-                    for step in stage.steps
-                ]  # fmt: skip
+                layers += found
             if self._reference:
                 before = time.perf_counter()
                 count = len(stage.host) + len(stage.steps)
@@ -201,9 +199,9 @@ class Session(Closing):
                 largest = max(largest, float(distance.max()))
         return replace(layer, compared=compared, different=different, largest=largest)
 
-    def _submit(self, stage: Stage, values: Values) -> tuple[dict[int, int], RunResult]:
-        """Run the products of a stage; return the cycles of each layer by the index of its node."""
-        work = _Submission(self.chip)
+    def _submit(self, stage: Stage, values: Values) -> tuple[list[LayerRun], RunResult]:
+        """Run the products of a stage; return its layers and the result of the submission."""
+        work = _Submission()
         with work.stack:
             for step in stage.steps:
                 if step.node.product is None:
@@ -213,9 +211,16 @@ class Session(Closing):
             run = self.chip.submit(work.descriptors)
             for collect in work.collect:
                 collect(values)
+        cycles = _cycles(work.ends, run)
+        layers = [
+            LayerRun(node=step.node, where="accelerator", cycles=cycles[step.node.index])
+            if step.node.product
+            else LayerRun(node=step.node, where="host")
+            for step in stage.steps
+        ]
         if self._ran:
-            self._ran([node for node, _ in work.ends], run)
-        return _cycles(work.ends, run), run
+            self._ran([layer for layer in layers if layer.node.product], run)
+        return layers, run
 
     def _view(self, step: Step, work: _Submission) -> None:
         source, target = step.node.inputs[0], step.node.outputs[0]
