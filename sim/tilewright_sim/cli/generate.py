@@ -70,9 +70,9 @@ def generate(
     with console.status("generating Verilog"):
         files = generate_verilog(chosen_core, config, output, family_of(target))
     if testbench:
-        sources = [file.name for file in files if file.suffix == ".v"]
         checks = bound_checks(chosen_core, config)
-        files += write_files(output, {"Makefile": makefile(chosen_core, sources, checks), **checks})
+        sources = [*(file.name for file in files if file.suffix == ".v"), *checks]
+        files += write_files(output, {"Makefile": makefile(chosen_core, sources), **checks})
     if package:
         files += write_files(output, package_files(chosen_core, config, family_of(target), name))
     for file in files:

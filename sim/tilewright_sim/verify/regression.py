@@ -69,7 +69,7 @@ def run_bench(
     digest = hashlib.sha256(f"{core.name} {family} {config.to_json()}".encode()).hexdigest()[:16]
     verilog = folder.absolute() / "verilog" / f"{core.module}-{family}-{digest}"
     with locked(verilog):
-        sources = write_sources(core, config, verilog, family, simulator, netlist)
+        sources = write_sources(core, config, verilog, family, netlist)
     name = f"{bench.rpartition('.')[2]}-{simulator}-{family}-{digest}-{seed}-{effort}"
     run = BenchRun(
         simulator=simulator,

@@ -80,7 +80,7 @@ def verify(
     names = matching(core, config, settings.tests)
     progress("generating Verilog", 0, len(names))
     folder = settings.folder.absolute()
-    sources = write_sources(core, config, folder / "verilog", settings.family, settings.simulator)
+    sources = write_sources(core, config, folder / "verilog", settings.family)
     run = BenchRun(
         simulator=settings.simulator,
         top=core.module,

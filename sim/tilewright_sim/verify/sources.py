@@ -15,13 +15,10 @@ Netlist = Callable[[Path, Core], list[Path]]
 
 
 def write_sources(
-    core: Core, config: Config, folder: Path, family: Family, simulator: str, netlist: Netlist | None = None
+    core: Core, config: Config, folder: Path, family: Family, netlist: Netlist | None = None
 ) -> list[Path]:
-    """Write a core's Verilog, or a netlist of it, and the assertions that bind to it; return the files to compile.
-
-    Netlists, and Icarus Verilog, which knows no ``bind``, run without assertions.
-    """
+    """Write a core's Verilog, and the assertions that bind to it, or a netlist of it; return the files to compile."""
     files = [path for path in generate(core, config, folder, family) if path.suffix == ".v"]
     if netlist is not None:
         return netlist(folder, core)
-    return files if simulator == "icarus" else files + write_files(folder, bound_checks(core, config))
+    return files + write_files(folder, bound_checks(core, config))

@@ -3,6 +3,7 @@
 This is a separate package because it imports every core, which the benches inside the simulator do not need.
 """
 
-from .makefile import bound_checks, makefile
+from .checks import bound_checks, checks_parameters, checks_text
+from .makefile import makefile
 
-__all__ = ["bound_checks", "makefile"]
+__all__ = ["bound_checks", "checks_parameters", "checks_text", "makefile"]

@@ -1,17 +1,11 @@
-"""The makefile of a bench, and the assertions to bind to the core."""
+"""The makefile of a bench."""
 
 from collections.abc import Iterable
-from pathlib import Path
 
-from tilewright.accelerator.contract import AcceleratorConfig
-from tilewright.accelerator.registers import REGISTER_ADDRESS_BITS
-from tilewright.base import Config
 from tilewright.cores import Core
 from tilewright_sim.benches import BENCHES, CONFIG_FILE, EFFORT
 
-__all__ = ["bound_checks", "makefile"]
-
-_CHECKS = Path(__file__).with_name("accelerator_checks.sv")
+__all__ = ["makefile"]
 
 _TEXT = """\
 # Runs the regression of {core} on the Verilog next to this file:
@@ -31,16 +25,16 @@ COCOTB_HDL_TIMEPRECISION = 1ns
 HERE := $(dir $(abspath $(lastword $(MAKEFILE_LIST))))
 VERILOG_SOURCES = {sources}
 
-# Assertions to bind to the core; Icarus Verilog does not support them.
-ifneq ($(SIM),icarus)
-VERILOG_SOURCES += {checks}
-endif
-
 export COCOTB_RANDOM_SEED ?= 1
 # By default cocotb rewrites the assertions of every imported module, which takes seconds.
 export COCOTB_REWRITE_ASSERTION_FILES ?= */benches/*.py
 export {config} = $(HERE)config.json
 export {effort} ?= default
+
+ifeq ($(SIM),icarus)
+# The assertions are in a module of their own, since there is no `bind`.
+COMPILE_ARGS += -s {top}_bound
+endif
 
 ifeq ($(SIM),verilator)
 # Registers start with random values; in a four-state simulator they start as X.
@@ -60,23 +54,7 @@ include $(shell $(PYTHON) -m cocotb_tools.config --makefiles)/Makefile.sim
 """
 
 
-def bound_checks(core: Core, config: Config) -> dict[str, str]:
-    """Return SystemVerilog files, by name, whose assertions bind themselves to the core; only for the accelerator.
-
-    They check the rules of its buses in every cycle, in simulators that support ``bind``.
-    """
-    if not isinstance(config, AcceleratorConfig):
-        return {}
-    values = {
-        "ADDR_BITS": config.addr_bits, "DATA_BITS": config.data_bits, "ID_BITS": config.id_bits,
-        "MAX_BURST": config.max_burst, "OUTSTANDING": config.outstanding, "LITE_BITS": REGISTER_ADDRESS_BITS,
-    }  # fmt: skip
-    parameters = ", ".join(f".{name}({value})" for name, value in values.items())
-    bound = f"\nbind {core.module} accelerator_checks #({parameters}) checks (.*);\n"
-    return {_CHECKS.name: _CHECKS.read_text(encoding="utf-8") + bound}
-
-
-def makefile(core: Core, sources: Iterable[str], checks: Iterable[str] = ()) -> str:
+def makefile(core: Core, sources: Iterable[str]) -> str:
     """Return the makefile for a folder with the core's Verilog.
 
     Parameters
@@ -84,16 +62,13 @@ def makefile(core: Core, sources: Iterable[str], checks: Iterable[str] = ()) -> 
     core : Core
         A core with a bench.
     sources : iterable of str
-        Names of the Verilog files in the folder.
-    checks : iterable of str
-        Names of the files from `bound_checks` in the folder.
+        Names of the files in the folder to compile: Verilog, and the assertions of `bound_checks`.
     """
     return _TEXT.format(
         core=core.about,
         top=core.module,
         bench=BENCHES[core.name],
         sources=" ".join(f"$(HERE){name}" for name in sources),
-        checks=" ".join(f"$(HERE){name}" for name in checks),
         config=CONFIG_FILE,
         effort=EFFORT,
     )

@@ -141,6 +141,8 @@ class BenchRun:
     def _compile(self, extra: list[str], waves: bool = False) -> Path:
         environment = self._environment()
         flags = (["--x-initial", "unique", "--assert"] if self.simulator == "verilator" else []) + extra
+        if self.simulator == "icarus" and any(path.name == f"{self.top}_checks.sv" for path in self.sources):
+            flags += ["-s", f"{self.top}_bound"]  # a module of their own, since there is no `bind`
         flags += ["--coverage-line", "--coverage-toggle"] if self.coverage else []
         about = [self.simulator, self.top, flags, waves, MAKE_FLAGS, *_versions(environment)]
         content = hashlib.sha256(repr(about).encode())

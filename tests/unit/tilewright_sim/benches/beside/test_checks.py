@@ -1,128 +1,124 @@
-"""The assertions that are bound to the accelerator: legal traffic passes, and each broken rule is reported."""
+# amaranth: UnusedElaboratable=no
+"""The assertions that are bound to the cores: legal traffic passes, each broken rule is reported, and each X."""
 
+import re
 import subprocess
+from functools import cache
 
 import pytest
+from amaranth.hdl import Value
+from support.traffic import Traffic, reported
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.cores import CORES
-from tilewright_sim.benches.beside import bound_checks, makefile
+from tilewright.dma import DmaConfig
+from tilewright.memory.sdram import SdramConfig
+from tilewright.tile import TileConfig
+from tilewright_sim.benches.beside import bound_checks, checks_parameters, checks_text, makefile
 from tilewright_sim.verilated import verilator_environment
+from unit.tilewright_sim.benches.beside.traffic import CASES, PARAMETERS
 
-SMALL = AcceleratorConfig.preset("nano", max_burst=4, outstanding=2)
-(CHECKS,) = bound_checks(CORES["accelerator"], SMALL).values()
-# Two reads of two words, two writes of one and two words, a register written and read. `F(n)` is 1 in run n.
-BENCH = """
-`define F(n) (fault == n)
-module tb;
-  reg clk = 0, rst = 1;
-  integer fault = 0, t = 0;
-  reg [31:0] m_axi_araddr = 0, m_axi_awaddr = 0, m_axi_rdata = 0, m_axi_wdata = 0;
-  reg [7:0] m_axi_arlen = 1, m_axi_awlen = 0;
-  reg [2:0] m_axi_arsize = 2, m_axi_awsize = 2;
-  reg [1:0] m_axi_arburst = 1, m_axi_awburst = 1, m_axi_rresp = 0, m_axi_bresp = 0;
-  reg [3:0] m_axi_arid = 0, m_axi_awid = 0, m_axi_rid = 0, m_axi_bid = 0, m_axi_wstrb = 15, s_axil_wstrb = 15;
-  reg m_axi_arvalid = 0, m_axi_arready = 0, m_axi_rvalid = 0, m_axi_rready = 1, m_axi_rlast = 0;
-  reg m_axi_awvalid = 0, m_axi_awready = 0, m_axi_wvalid = 0, m_axi_wready = 0, m_axi_wlast = 0;
-  reg m_axi_bvalid = 0, m_axi_bready = 1;
-  reg [8:0] s_axil_awaddr = 0, s_axil_araddr = 0;
-  reg [31:0] s_axil_wdata = 0, s_axil_rdata = 0;
-  reg [1:0] s_axil_bresp = 0, s_axil_rresp = 0;
-  reg s_axil_awvalid = 0, s_axil_awready = 0, s_axil_wvalid = 0, s_axil_wready = 0, s_axil_bvalid = 0;
-  reg s_axil_bready = 1, s_axil_arvalid = 0, s_axil_arready = 0, s_axil_rvalid = 0, s_axil_rready = 0, irq = 0;
-  accelerator_checks #(32, 32, 4, 4, 2, 9) checks (.*);
-  always #5 clk = !clk;
-  initial if (!$value$plusargs("fault=%d", fault)) fault = 0;
-  always @(negedge clk) begin
-    t <= t + 1;
-    rst <= t < 2;
-    // AR: an offer waits in cycle 4; three bursts at once are one too many.
-    m_axi_arvalid <= t >= 4 && t <= (`F(12) ? 8 : 6) && !(`F(1) && t == 5);
-    m_axi_arready <= t >= 5;
-    m_axi_araddr <= (`F(2) && t == 5) ? 64 : `F(3) ? 2 : `F(4) ? 4092 : 0;
-    m_axi_arlen <= `F(5) ? 4 : 1;
-    m_axi_arsize <= `F(6) ? 1 : 2;
-    m_axi_arburst <= `F(7) ? 0 : 1;
-    m_axi_arid <= `F(8) ? 1 : 0;
-    // R
-    m_axi_rvalid <= (t >= 10 && t <= 13) || (`F(9) && t == 14);
-    m_axi_rlast <= (t == 11 || t == 13) ^ (`F(10) && t == 10);
-    // AW and W: the data of the first write come before its address, in time with that of the second.
-    m_axi_wvalid <= t >= 4 && t <= 7;
-    m_axi_wready <= t >= 5;
-    m_axi_wlast <= (t <= 5 || t == 7) ^ (`F(11) && t == 6);
-    m_axi_wdata <= {24'd0, 8'(t > 5)};
-    m_axi_awvalid <= t == 6 || t == 7;
-    m_axi_awready <= 1;
-    m_axi_awlen <= (t == 7) ^ `F(13);
-    m_axi_bvalid <= t == 9 || t == 10 || (`F(14) && t == 11);
-    // The host writes and reads a register; its read is answered while it does not listen yet.
-    s_axil_awvalid <= t == 4;
-    s_axil_awready <= 1;
-    s_axil_wvalid <= t == 5;
-    s_axil_wready <= 1;
-    s_axil_bvalid <= t == (`F(15) ? 5 : 6);
-    s_axil_arvalid <= t == 4;
-    s_axil_arready <= 1;
-    s_axil_rvalid <= t == 6 || (t == 7 && !`F(16));
-    s_axil_rready <= t == 7;
-    irq <= `F(17) ? 1'bx : 0;
-    if (t == 20) $finish;
-  end
-endmodule
-"""
-BROKEN = [
-    "withdrawn", "changed", "unaligned", "passes 4 KiB", "more than MAX_BURST", "whole words", "not an INCR",
-    "identifier is not 0", "data without a request", "wrong beat", "number of beats", "OUTSTANDING", "number of beats",
-    "response without a request", "response without a request", "withdrawn", "X on s_axil or irq",
-]  # fmt: skip
+DMA = DmaConfig(data_bits=32, addr_bits=16, length_bits=8, rows_bits=4, stride_bits=8, counter_bits=8)
+SHAPES = {  # those of PARAMETERS
+    "accelerator": AcceleratorConfig.preset("nano", data_bits=128, rows=16, cols=16, dot=16, requant_lanes=4),
+    "dma-reader": DMA,
+    "dma-writer": DMA,
+    "sdram": SdramConfig(data_bits=32, addr_bits=23, dq_bits=16, row_bits=11, bank_bits=2),
+    "tile": TileConfig(rows=2, cols=2, dot=2),
+}
+
+
+def ports(name):
+    """Direction and width of each port of a core but the clock."""
+    core = CORES[name]
+    return {
+        "rst": ("input", 1),
+        **{p.name: (p.direction, len(Value.cast(p.value))) for p in core.ports(core.component(SHAPES[name]))},
+    }
+
+
+def unknown(name):
+    """Legal traffic of a core with an X on each of its outputs in turn."""
+    for port, (direction, _) in ports(name).items():
+        if direction == "output" and port != "s_axi_rdata":  # the chip may give an X
+            t = Traffic(CASES[name][0][1].cycles, **CASES[name][0][1].levels)
+            t.values |= {cycle: dict(values) for cycle, values in CASES[name][0][1].values.items()}
+            t.over(4, t.cycles, **{port: "x"})
+            yield port, t
 
 
 @pytest.fixture(scope="module")
-def simulation(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("checks")
-    text = CHECKS.partition("\nbind ")[0]  # which Icarus Verilog does not support
-    (folder / "tb.sv").write_text(text + BENCH)
-    command = ["iverilog", "-g2012", "-s", "tb", "-o", "tb.vvp", "tb.sv"]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
-    return folder / "tb.vvp"
+def outcomes(tmp_path_factory):
+    """By core, each case's number, what is expected, and what was said."""
+
+    @cache
+    def run(name):
+        widths = {port: bits for port, (_, bits) in ports(name).items()}
+        cases = [*CASES[name], *((f"X: {port}", t) for port, t in unknown(name))]
+        traffic = [t for _, t in cases]
+        said = reported(CORES[name], PARAMETERS[name], widths, traffic, tmp_path_factory.mktemp(name))
+        return [(number, rule, text) for number, ((rule, _), text) in enumerate(zip(cases, said, strict=True))]
+
+    return run
 
 
-def reported(simulation, fault):
-    done = subprocess.run(["vvp", "-n", simulation, f"+fault={fault}"], capture_output=True, text=True, check=True)
-    return [line.partition(": ")[2] for line in done.stdout.splitlines() if line.startswith("ERROR")]
+@pytest.mark.parametrize("name", CASES)
+def test_legal_traffic_passes_and_each_broken_rule_and_each_x_is_reported(name, outcomes):
+    for number, rule, text in outcomes(name):
+        if rule.startswith("X: "):
+            assert text, f"no X is seen on {rule[3:]}"
+        else:
+            assert (rule in text) if rule else not text, f"case {number} of {name}: {text!r} instead of {rule!r}"
 
 
-def test_legal_traffic_passes(simulation):
-    assert reported(simulation, 0) == []
-
-
-@pytest.mark.parametrize(("fault", "rule"), list(enumerate(BROKEN, 1)), ids=lambda value: str(value).replace(" ", "_"))
-def test_each_broken_rule_is_reported(simulation, fault, rule):
-    said = reported(simulation, fault)
-    assert said
-    assert rule in said[0], said
+def test_each_rule_of_each_core_is_broken_by_some_traffic(outcomes):
+    said = " ".join(text for name in CASES for _, _, text in outcomes(name))
+    for name in CASES:
+        macros = re.findall(r"`TILEWRIGHT_(?:RULE|KNOWN)\((?:[^\"]|\n)*?\"([^\"]+)\"\);", checks_text(CORES[name]))
+        assert len(macros) > 12
+        for rule in macros:
+            assert rule in said, rule
 
 
 @pytest.mark.parametrize(
-    "sizes",
+    ("name", "sizes"),
     [
-        {"ADDR_BITS": 18, "DATA_BITS": 32, "MAX_BURST": 1, "OUTSTANDING": 1},
-        {"ADDR_BITS": 64, "DATA_BITS": 512, "ID_BITS": 1, "MAX_BURST": 256, "OUTSTANDING": 64},
+        ("accelerator", {"ADDR_BITS": 18, "DATA_BITS": 32, "MAX_BURST": 1, "OUTSTANDING": 1, "SIZE_BITS": 10}),
+        ("accelerator", {"ADDR_BITS": 64, "DATA_BITS": 512, "ID_BITS": 1, "MAX_BURST": 256, "OUTSTANDING": 64}),
+        ("dma-reader", {"ADDR_BITS": 64, "DATA_BITS": 512, "ROWS_BITS": 32, "LENGTH_BITS": 32, "STRIDE_BITS": 64}),
+        ("dma-writer", {"ADDR_BITS": 14, "DATA_BITS": 32, "ROWS_BITS": 1, "LENGTH_BITS": 4, "STRIDE_BITS": 4}),
+        ("dma-writer", {"ADDR_BITS": 64, "DATA_BITS": 512, "ROWS_BITS": 32, "LENGTH_BITS": 32, "STRIDE_BITS": 64}),
+        ("sdram", {"DATA_BITS": 32, "DQ_BITS": 8}),
+        ("tile", {"COLS": 1, "RESULT_BITS": 4, "LATENCY": 3}),
+        ("tile", {"COLS": 64, "RESULT_BITS": 32, "LATENCY": 70}),
     ],
 )
-def test_verilator_takes_them_in_all_sizes(sizes, tmp_path):
-    (tmp_path / "checks.sv").write_text(CHECKS.partition("\nbind ")[0])
-    command = ["verilator", "--lint-only", "--quiet", "--assert", "--top-module", "accelerator_checks", "checks.sv"]
+def test_verilator_takes_them_in_all_sizes(name, sizes, tmp_path):
+    core = CORES[name]
+    (tmp_path / "checks.sv").write_text(checks_text(core))
+    top = f"{core.module}_checks"
+    command = ["verilator", "--lint-only", "--quiet", "--assert", "--top-module", top, "checks.sv"]
     done = subprocess.run(
-        [*command, *(f"-G{name}={value}" for name, value in sizes.items())],
+        [*command, *(f"-G{parameter}={value}" for parameter, value in sizes.items())],
         cwd=tmp_path, env=verilator_environment(), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_they_have_the_sizes_of_the_configuration_and_are_bound_in_the_makefile():
-    assert ".ADDR_BITS(32), .DATA_BITS(32), .ID_BITS(4), .MAX_BURST(4), .OUTSTANDING(2), .LITE_BITS(9)" in CHECKS
-    text = makefile(CORES["accelerator"], ["accelerator.v"], ["accelerator_checks.sv"])
-    assert "VERILOG_SOURCES += $(HERE)accelerator_checks.sv" in text
-    assert bound_checks(CORES["tile"], CORES["tile"].config()) == {}
+def test_they_have_the_sizes_of_the_configuration_and_all_ports():
+    core, config = CORES["accelerator"], AcceleratorConfig.preset("nano", max_burst=4, outstanding=2)
+    (text,) = bound_checks(core, config).values()
+    assert ".ADDR_BITS(32), .DATA_BITS(32), .ID_BITS(4), .MAX_BURST(4), .OUTSTANDING(2), .LITE_BITS(9)" in text
+    assert ".K_LIMIT(2048), .READABLE(87'h" in text
+    for name in CORES:
+        (text,) = bound_checks(CORES[name], SHAPES[name]).values()
+        connected = re.findall(rf"\.(\w+)\({CORES[name].module}\.\1\)", text)
+        assert sorted(connected) == sorted(["clk", *ports(name)])
+        assert set(re.findall(r"\.([A-Z_]+)\(", text.rpartition("bind ")[2])) == set(PARAMETERS[name])
+        assert checks_parameters(CORES[name], SHAPES[name]).keys() == PARAMETERS[name].keys()
+
+
+def test_they_are_compiled_by_the_makefile_too():
+    text = makefile(CORES["tile"], ["tile.v", "tile_checks.sv"])
+    assert "VERILOG_SOURCES = $(HERE)tile.v $(HERE)tile_checks.sv\n" in text
+    assert "COMPILE_ARGS += -s tile_bound" in text
