@@ -10,7 +10,7 @@ from tilewright.accelerator import Accelerator, accelerator_ports
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.accelerator.driver import DRIVER_FILES
 from tilewright.accelerator.registers import register_page, system_rdl
-from tilewright.base import Config, Port
+from tilewright.base import Config, Port, mark_used
 from tilewright.boards import BoardConfig, BoardSystem, board_ports
 from tilewright.dma import DmaConfig, DmaReader, DmaWriter, reader_ports, writer_ports
 from tilewright.memory.sdram import Sdram, SdramConfig, sdram_ports
@@ -73,6 +73,12 @@ class Core:
     def module(self) -> str:
         """Name of the Verilog module."""
         return self.name.replace("-", "_")
+
+    def ports_of(self, config: Config) -> list[Port]:
+        """The Verilog ports for a configuration, without ``clk`` and ``rst``, only to be looked at."""
+        component = self.component(config)
+        mark_used(component)  # it is never elaborated
+        return self.ports(component)
 
     def multipliers(self, config: Config) -> int:
         """Number of multipliers, 0 for what does not multiply."""

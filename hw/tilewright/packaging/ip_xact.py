@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from xml.etree import ElementTree
 
 from tilewright.accelerator.contract import AcceleratorConfig
-from tilewright.base import Config, Port, mark_used
+from tilewright.base import Config, Port
 from tilewright.cores import Core
 
 from .interfaces import Interface, interfaces_of
@@ -26,9 +26,7 @@ def component_xml(core: Core, config: Config, vlnv: Vlnv) -> str:
     Its bus interfaces are AXI4 and AXI4-Lite (`aximm`), AXI4-Stream (`axis`), the clock, the reset (active high) and
     the interrupt. An accelerator has a memory map of its registers.
     """
-    component = core.component(config)
-    mark_used(component)  # only its ports are looked at
-    ports = core.ports(component)
+    ports = core.ports_of(config)
     buses = interfaces_of(ports)
     registers = [memory_map(config, _REGISTERS)] if isinstance(config, AcceleratorConfig) else []
     spaces = [_address_space(bus, ports) for bus in buses if bus.manager and not bus.stream]

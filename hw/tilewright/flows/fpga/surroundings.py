@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tilewright.base import Family, mark_used
-from tilewright.boards import Board, BoardConfig, BoardSystem, board_ports, top_level
+from tilewright.base import Family
+from tilewright.boards import Board, BoardConfig, top_level
 from tilewright.cores import BOARD, Core
 
 __all__ = ["Surroundings", "alone", "on_board", "out_of_context"]
@@ -63,9 +63,7 @@ def on_board(board: Board, config: BoardConfig) -> Surroundings:
     TilewrightError
         If the board has no such clock.
     """
-    system = BoardSystem(config)
-    mark_used(system)  # only its ports are looked at
-    text = top_level(board, config, board_ports(system))
+    text = top_level(board, config, BOARD.ports_of(config))
     if board.device.family == "ecp5":
         return Surroundings("top", BOARD.module, text, pins=board.constraints)
     # Eight cells share a clock enable and a reset: fewer flip-flops with one of their own get a LUT instead.

@@ -49,7 +49,7 @@ def test_constants_by_hand():
         "ID": 0x54574D4D,
         "VERSION": 0x0101,
         "CAP_TILE": 0x080808 | SMALL.requant_lanes << 24,
-        "CAP_BUS": 0x02102008,
+        "CAP_BUS": 0x0A102008,
         "CAP_BUFFERS": 11 | 9 << 5 | 6 << 10 | 1 << 15 | 4 << 18,
         "K_LIMIT": 16384,
     }

@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from tilewright.base import mark_used
-from tilewright.boards import BOARDS, BoardConfig, BoardSystem, board_ports
+from tilewright.boards import BOARDS, BoardConfig
 from tilewright.cores import BOARD, CORES
 from tilewright.flows import Hierarchy, ReportTarget
 from tilewright.flows.fpga import FpgaFlow, Placement, flow
@@ -83,10 +82,8 @@ def test_a_board_is_placed_in_its_package_with_its_pins(name, device, pins, pack
 @pytest.mark.parametrize("name", ["ulx3s-85f", "icebreaker"])
 def test_the_area_counts_every_kind_of_cell_of_a_board_top(name, tmp_path):
     board, config = BOARDS[name], BoardConfig.preset(name)
-    system = BoardSystem(config)
-    mark_used(system)  # only its ports are looked at
     ports = [("input", "clk", 1), ("input", "rst", 1)]
-    ports += [(port.direction, port.name, len(port.value)) for port in board_ports(system)]
+    ports += [(port.direction, port.name, len(port.value)) for port in BOARD.ports_of(config)]
     lines = [f"{direction} reg [{bits - 1}:0] {port}" for direction, port, bits in ports]
     header = ", ".join(lines).replace("input reg", "input")
     outputs = [port for direction, port, _ in ports if direction == "output"]

@@ -8,6 +8,7 @@ from functools import cache
 import pytest
 from amaranth.hdl import Value
 from support.traffic import Traffic, reported
+from unit.tilewright_sim.benches.beside.traffic import CASES, PARAMETERS
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.cores import CORES
@@ -16,7 +17,6 @@ from tilewright.memory.sdram import SdramConfig
 from tilewright.tile import TileConfig
 from tilewright_sim.benches.beside import bound_checks, checks_parameters, checks_text, makefile
 from tilewright_sim.verilated import verilator_environment
-from unit.tilewright_sim.benches.beside.traffic import CASES, PARAMETERS
 
 DMA = DmaConfig(data_bits=32, addr_bits=16, length_bits=8, rows_bits=4, stride_bits=8, counter_bits=8)
 SHAPES = {  # those of PARAMETERS
@@ -33,7 +33,7 @@ def ports(name):
     core = CORES[name]
     return {
         "rst": ("input", 1),
-        **{p.name: (p.direction, len(Value.cast(p.value))) for p in core.ports(core.component(SHAPES[name]))},
+        **{p.name: (p.direction, len(Value.cast(p.value))) for p in core.ports_of(SHAPES[name])},
     }
 
 
