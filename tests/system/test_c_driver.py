@@ -9,7 +9,7 @@ from support.c_driver import ARGUMENT, BUSY, FAILED, FULL, OK, RESET, TIMEOUT, C
 from system.test_gemm import CONFIGS
 
 from tilewright.accelerator.contract import AcceleratorConfig
-from tilewright_sim.host import CPlatform, Simulator
+from tilewright_sim.host import CPlatform, Descriptor, Simulator, flag_bits
 from tilewright_sim.verify.campaign import batches
 from tilewright_sim.verify.fault_trials import FaultHost
 from tilewright_sim.verify.random_jobs import JobHost
@@ -189,6 +189,17 @@ def test_a_long_queue_says_how_much_of_it_was_submitted_before_a_failure(driver,
     assert driver.call("run", packed(rest), ctypes.c_size_t(len(rest)), ctypes.c_uint32(10_000), None) == OK
     assert driver.chip.next == 12
     assert driver.read("HEAD") == 12
+
+
+def test_waits_end_by_the_interrupt_and_not_by_time(chip, library, product):
+    driver, waits = CDriver(chip.driver, library, 1_000_000), []
+    wait = chip.simulated.wait
+    chip.simulated.wait = lambda cycles: waits.append(cycles) or wait(cycles)
+    driver.run([product] * 12, 0)
+    assert chip.simulated.status.cycle < 100_000
+    assert 1 <= len(waits) <= 12
+    ring = chip.simulated.read_memory(driver.ring, 4 * 64)
+    assert any(Descriptor.unpack(ring[at : at + 64]).flags & flag_bits("INTERRUPT") for at in range(0, 256, 64))
 
 
 def test_tickets_go_on_where_the_indices_of_the_hardware_wrap(driver, product):

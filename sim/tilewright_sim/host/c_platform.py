@@ -38,8 +38,8 @@ class CPlatform:
     wait_cycles : int
         Cycles after which a wait for the interrupt returns; 0 to have the driver poll.
 
-    Members
-    -------
+    Attributes
+    ----------
     pointer : ctypes pointer
         Argument for ``tilewright_init``.
     """

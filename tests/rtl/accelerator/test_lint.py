@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from rtl.tile.test_lint import complaints, modules, slang
@@ -90,5 +91,9 @@ def test_same_configuration_gives_the_same_bytes(preset, family, tmp_path):
             env=simulator_environment("icarus") | {"PYTHONHASHSEED": seed},
             check=True,
         )
-    first, second = ({path.name: path.read_bytes() for path in (tmp_path / seed).iterdir()} for seed in "12")
+    first, second = (
+        {path.relative_to(tmp_path / seed): path.read_bytes() for path in (tmp_path / seed).rglob("*.*")}
+        for seed in "12"
+    )
     assert first == second
+    assert Path("driver", "tilewright.h") in first

@@ -49,10 +49,10 @@ extern "C" {
 
 /** What the functions return. */
 enum tilewright_result {
+/** Makes an enumerator of a row of a list. */
 #define TILEWRIGHT_X(name, value, meaning) name = value,
     TILEWRIGHT_RESULT_LIST(TILEWRIGHT_X)
 #undef TILEWRIGHT_X
-    TILEWRIGHT_RESULT_LAST = -11 /**< Smaller than all others. */
 };
 
 /** The value of a field: for example `TILEWRIGHT_GET(TILEWRIGHT_CAP_TILE_ROWS, value)` with the value of CAP_TILE. */

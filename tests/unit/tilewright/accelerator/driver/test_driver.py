@@ -10,12 +10,14 @@ from support.c_driver import (
     ARGUMENT,
     CONFIGURATION,
     DESCRIPTOR_VERSION,
+    FAILED,
     NO_DEVICE,
     OK,
     REGISTER_VERSION,
     WARNINGS,
     CDriver,
     Chip,
+    Failure,
     compile_driver,
     packed,
     write_driver,
@@ -133,7 +135,9 @@ def test_any_configuration_of_the_same_versions_is_taken_on_request(tmp_path):
         assert (chip.limits.size, chip.limits.stride) == (config.size_limit, config.stride_limit)
     assert init(library, FakeDevice(CONFIGS["compact"]), address=(1 << 20) - 256)[0] == OK
     assert init(library, FakeDevice(CONFIGS["compact"]), address=(1 << 20) - 192)[0] == ARGUMENT
-    assert init(library, FakeDevice(CONFIGS["wide"]), address=(1 << 64) - 256)[0] == OK
+    far = FakeDevice(CONFIGS["wide"])
+    assert init(library, far, address=(1 << 64) - 256)[0] == OK
+    assert (far.get("RING_BASE_HI"), far.get("RING_BASE_LO")) == (0xFFFF_FFFF, 0xFFFF_FF00)
     assert init(library, FakeDevice(CONFIGS["wide"]), address=(1 << 64) - 192)[0] == ARGUMENT
 
 
@@ -164,6 +168,20 @@ def test_queues_longer_than_the_ring_run_in_order(library, device, ring_log2):
     driver.run([one] * 21, 1_000_000)
     assert device.get("HEAD") == 21
     assert device.largest_batch <= 1 << ring_log2
+
+
+def test_a_failure_has_all_bits_of_its_address(library, device):
+    _, chip = init(library, device)
+    failure = Failure()
+    assert library.tilewright_failure(ctypes.byref(chip), ctypes.byref(failure)) == OK
+    assert failure.code == ERRORS["NONE"][0]
+    device.put("STATUS", bits("STATUS", failed=1))
+    device.put("ERROR", bits("ERROR", code=ERRORS["DECERR"][0], unit=Unit.STORE_C.value))
+    device.put("ERROR_ADDRESS_LO", 0x89AB_CDEF)
+    device.put("ERROR_ADDRESS_HI", 0x0123_4567)
+    assert library.tilewright_failure(ctypes.byref(chip), ctypes.byref(failure)) == FAILED
+    assert (failure.code, failure.unit) == (ERRORS["DECERR"][0], Unit.STORE_C.value)
+    assert failure.address == 0x0123_4567_89AB_CDEF
 
 
 def test_texts_and_names_are_those_of_the_tables(library, tmp_path):
