@@ -25,7 +25,8 @@ from support.c_driver import (
 from support.fake_device import OFFSET, FakeDevice, bits
 
 from tilewright.accelerator.contract import AcceleratorConfig, Unit
-from tilewright.accelerator.registers import ERRORS
+from tilewright.accelerator.registers import DESCRIPTOR_VERSION as DESCRIPTOR_FORMAT
+from tilewright.accelerator.registers import ERRORS, REGISTER_MAP_VERSION
 from tilewright_sim.host import Allocator, CPlatform, Descriptor, Driver
 
 TINY = AcceleratorConfig.preset("nano").replace(panel_words=64, ring_words=64)
@@ -109,8 +110,8 @@ def test_hardware_is_identified_and_its_limits_are_read(library, device):
 OTHERS = [
     ("ID", 0, NO_DEVICE),
     ("ID", 0xFFFF_FFFF, NO_DEVICE),
-    ("VERSION", bits("VERSION", descriptor=1, registers=99), REGISTER_VERSION),
-    ("VERSION", bits("VERSION", descriptor=99, registers=1), DESCRIPTOR_VERSION),
+    ("VERSION", bits("VERSION", descriptor=DESCRIPTOR_FORMAT, registers=99), REGISTER_VERSION),
+    ("VERSION", bits("VERSION", descriptor=99, registers=REGISTER_MAP_VERSION), DESCRIPTOR_VERSION),
     ("VERSION", bits("VERSION", descriptor=99, registers=99), REGISTER_VERSION),
     ("CAP_TILE", bits("CAP_TILE", rows=8, cols=8, dot=8, lanes=1), CONFIGURATION),
     ("CAP_BUFFERS", 0, CONFIGURATION),
