@@ -4,8 +4,8 @@ An importer turns each operator of its format into a `Node`. Nodes that multiply
 accelerator runs; all others carry a function, which the host runs. A third format is a third importer.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any, Literal, Protocol
 
@@ -103,13 +103,27 @@ class Factors:
         Zero point of the int8 activations.
     bias : integers of shape [N], or None
     requant : Requant or None
-        None for int32 results.
+        What the accelerator does with the sums; None for int32 results.
+    scale : float32 array [N] or of one element, or None
+        What the framework multiplies the sums by: in float32, rounded to the nearest, ties to even. None where its
+        kernel computes like `requant`.
     """
 
     weights: NDArray
     x_zero: int
     bias: NDArray | None = None
     requant: golden.Requant | None = None
+    scale: NDArray[np.float32] | None = None
+
+    def exact(self, sums: NDArray[np.int32], columns: slice) -> NDArray[np.int8]:
+        """Return the int8 results of sums [m, columns], bit-equal to the framework's."""
+        requant = self.requant
+        assert requant is not None
+        if self.scale is None:
+            return requant.part(columns).apply(sums).astype(np.int8)
+        scale = self.scale[columns] if self.scale.size > 1 else self.scale
+        rounded = np.rint(sums.astype(np.float32) * scale).astype(np.float64) + requant.zero_point
+        return np.clip(rounded, requant.minimum, requant.maximum).astype(np.int8)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -143,7 +157,9 @@ class Product:
     channels_first : bool
         Whether the network keeps the channels of its images in front of the pixels.
     requant : bool
-        Whether results are int8, not int32.
+        Whether the accelerator writes int8 results, not int32.
+    narrow : bool
+        Whether constant weights have 8 bits, not 9, without their zero point.
     """
 
     kind: Literal["dense", "convolution", "batch"]
@@ -159,11 +175,19 @@ class Product:
     window: Window | None = None
     channels_first: bool = False
     requant: bool = True
+    narrow: bool = True
 
     @property
     def macs(self) -> int:
         """Number of multiply-accumulates of the layer, without those of zeros that the lowering adds."""
         return self.batch * prod(self.shape)
+
+    @property
+    def matrix_bytes(self) -> int:
+        """Bytes of the largest matrix of the product: the patches of an image, the weights, or the sums."""
+        m, n, k = self.shape
+        groups = self.window.groups if self.window else 1
+        return self.batch * max(m * k * groups, n * k, 4 * m * n)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -205,11 +229,8 @@ class Node:
 class Reference(Protocol):
     """Another implementation of the network, to compare with."""
 
-    def begin(self, inputs: Sequence[NDArray]) -> None:
-        """Take the inputs of a run."""
-
     def expected(self, node: Node, values: Mapping[int, NDArray]) -> list[NDArray | None]:
-        """Return the outputs of a node, None for one that the reference does not show."""
+        """Return the outputs of a node from the values of its inputs, None for one that is not compared."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -228,8 +249,8 @@ class Graph:
         Opens the reference implementation.
     reference_name : str
         Its name, for messages.
-    tolerance : int
-        Largest difference of an int8 result from the reference's that is not a defect.
+    exact : bool
+        Whether the host scales the sums of all products as the framework does; see `on_host`.
     """
 
     source: str
@@ -239,7 +260,14 @@ class Graph:
     outputs: list[int]
     reference: Callable[[], Reference]
     reference_name: str
-    tolerance: int = 0
+    exact: bool = False
+
+    def on_host(self) -> "Graph":
+        """Return the graph with products that leave int32 sums, which the host scales as the framework does."""
+        nodes = [
+            replace(node, product=replace(node.product, requant=False)) if node.product else node for node in self.nodes
+        ]
+        return replace(self, nodes=nodes, exact=True)
 
     def check(self) -> None:
         """Reject a graph whose order is wrong or whose tensors are too large."""
@@ -250,6 +278,11 @@ class Graph:
                 name = self.tensors[missing[0]].name
                 raise GraphError(f"{self.source}: {node.title} reads tensor {name}, which nothing before it computes")
             known.update(node.outputs)
+            if node.product and node.product.matrix_bytes > MAX_BYTES:
+                raise GraphError(
+                    f"{self.source}: {node.title}: its matrices have {node.product.matrix_bytes:,} bytes, more than "
+                    f"the {MAX_BYTES:,} that are supported"
+                )
         lost = [self.tensors[number].name for number in self.outputs if number not in known]
         if lost:
             raise GraphError(f"{self.source}: nothing computes the output {lost[0]}")

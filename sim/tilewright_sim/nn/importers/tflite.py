@@ -1,8 +1,5 @@
 """Read TFLite networks into a `Graph`."""
 
-import contextlib
-import os
-from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tilewright.base import missing_package
-from tilewright_sim.nn.graph import Graph, GraphError, Node
+from tilewright_sim.nn.graph import Graph, Node
 
 from .tflite_file import Operation, Subgraph, read_subgraphs
 from .tflite_kernels import KERNELS
 from .tflite_products import PRODUCTS
+from .tflite_reference import LiteRt
 
 __all__ = ["read_tflite"]
 
@@ -114,48 +111,3 @@ def _initial_values(graph: Subgraph) -> dict[str, NDArray]:
         elif op.operator != "VAR_HANDLE":
             raise op.error("a graph that is called once may only assign constants to variables")
     return found
-
-
-class LiteRt:
-    """LiteRT's default kernels, which run the whole file; all its tensors can be compared."""
-
-    def __init__(self, path: Path):
-        try:
-            from ai_edge_litert.interpreter import Interpreter, OpResolverType
-        except ImportError:
-            raise missing_package("ai-edge-litert, which --check compares with,", "networks") from None
-        try:
-            with _quiet():
-                self._run = Interpreter(
-                    model_content=path.read_bytes(),
-                    experimental_op_resolver_type=OpResolverType.BUILTIN,
-                    experimental_preserve_all_tensors=True,
-                )
-                self._run.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
-            raise GraphError(f"{path}: LiteRT does not take it: {error}") from None
-
-    def begin(self, inputs: Sequence[NDArray]) -> None:
-        """Run the network."""
-        for place, values in zip(self._run.get_input_details(), inputs, strict=True):
-            self._run.set_tensor(place["index"], values)
-        self._run.invoke()
-
-    def expected(self, node: Node, values: Mapping[int, NDArray]) -> list[NDArray | None]:
-        """Return the tensors that the node computes."""
-        if node.operator in _VARIABLES and node.operator != "READ_VARIABLE":
-            return [None for _ in node.outputs]
-        return [self._run.get_tensor(number) for number in node.outputs]
-
-
-@contextlib.contextmanager
-def _quiet() -> Any:
-    """Keep what the library prints about its kernels off standard error."""
-    kept = os.dup(2)
-    with open(os.devnull, "w") as nothing:
-        os.dup2(nothing.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)

@@ -205,4 +205,9 @@ def _tensor(tensor: Any, buffers: list[NDArray | None], data: bytes) -> Tensor:
         axis = stated.QuantizedDimension()
         if not np.all(np.isfinite(scale)) or scale.min() <= 0:
             raise GraphError(f"tensor {name} has scales that are not positive numbers")
+        if (
+            dtype.kind in "iu"
+            and not np.iinfo(dtype).min <= zero_point.min() <= zero_point.max() <= np.iinfo(dtype).max
+        ):
+            raise GraphError(f"tensor {name} has zero points that {dtype} does not hold")
     return Tensor(name, shape, dtype, value, scale, zero_point, axis)

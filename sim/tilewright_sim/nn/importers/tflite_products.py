@@ -1,6 +1,7 @@
 """The layers of TFLite that the accelerator computes, with the numbers of LiteRT's default kernels."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -31,11 +32,15 @@ def _int8(op: Operation, tensor: Tensor, scales: int = 1) -> None:
         raise op.error(f"tensor {tensor.name} has {len(tensor.scale)} scales: it must have 1 or {scales}")
 
 
-def _requant(op: Operation, x: Tensor, w: Tensor, n: int) -> golden.Requant:
-    """Return the requantization with the scales of a layer, per channel or not, and its fused activation."""
-    factor = np.broadcast_to(x.scale.astype(np.float64) * w.scale.astype(np.float64) / op.result.scale[0], n)
+def _scale(op: Operation, x: Tensor, w: Tensor, n: int) -> NDArray[np.float32]:
+    """Return the factors [n] of the sums, in float32, as LiteRT's default kernels compute them."""
+    return np.broadcast_to(x.scale * w.scale / op.result.scale[0], n)
+
+
+def _requant(op: Operation, scale: NDArray[np.float32]) -> golden.Requant:
+    """Return the requantization closest to these factors, with the layer's fused activation."""
     low, high = activation_limits(op, op.option("fusedActivationFunction"), op.result)
-    return golden.Requant.from_scale(factor, int(op.result.zero_point[0]), low, high)
+    return golden.Requant.from_scale(scale, int(op.result.zero_point[0]), low, high)
 
 
 def _layer(op: Operation, channels: int) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -57,7 +62,8 @@ def _factors(
 ) -> tuple[Callable[[Values], Factors], bool]:
     """Return what computes the factors of a layer, and whether they are constant."""
     x, w, bias = _layer(op, channels)
-    requant, zero = _requant(op, x, w, channels), int(x.zero_point[0])
+    scale, zero = _scale(op, x, w, channels), int(x.zero_point[0])
+    requant = _requant(op, scale)
     weights, biases = op.inputs[1], op.inputs[2] if bias is not None else -1
     constant = w.value is not None and (bias is None or bias.value is not None)
     return lambda values: Factors(
@@ -65,6 +71,7 @@ def _factors(
         x_zero=zero,
         bias=values[biases] if biases >= 0 else None,
         requant=requant,
+        scale=scale,
     ), constant
 
 
@@ -127,8 +134,12 @@ def _batch(op: Operation) -> Product:
     if k != depth or -1 in lead:
         raise op.error(f"shapes {list(x.shape)} and {list(y.shape)} do not match")
     op.expect((*lead, m, n))
-    requant, batch = _requant(op, x, y, n), prod(lead)
+    scale, batch = _scale(op, x, y, n), prod(lead)
+    requant = _requant(op, scale)
     zero, y_zero, (first, second) = int(x.zero_point[0]), int(y.zero_point[0]), op.inputs[:2]
+
+    factor = float(x.scale[0]) * float(y.scale[0]) / float(op.result.scale[0])
+    twice = golden.Requant.from_scale(factor, requant.zero_point, requant.minimum, requant.maximum)
 
     def matrices(values: NDArray, swap: bool, rows: int) -> NDArray:
         ordered = values.swapaxes(-1, -2) if swap else values
@@ -136,7 +147,10 @@ def _batch(op: Operation) -> Product:
 
     def factors(values: Values) -> Factors:
         weights = matrices(values[second].astype(np.int16) - y_zero, not swap_y, n)
-        return Factors(weights=weights, x_zero=zero, requant=requant)
+        # LiteRT's kernel for factors with a zero point rounds twice, to a multiplier from a factor in float64.
+        if y_zero:
+            return Factors(weights=weights, x_zero=zero, requant=replace(twice, rounding="double"))
+        return Factors(weights=weights, x_zero=zero, requant=requant, scale=scale)
 
     return Product(
         kind="batch", x=first, y=op.outputs[0], shape=(m, n, k), batch=batch, constant=y.value is not None,

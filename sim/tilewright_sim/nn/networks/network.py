@@ -85,7 +85,9 @@ class Network:
         """The outputs, with their names, shapes and types."""
         return [self.graph.tensors[number] for number in self.graph.outputs]
 
-    def run(self, chip: Runtime, *inputs: ArrayLike, check: bool = False, ran: Ran | None = None) -> NetworkRun:
+    def run(
+        self, chip: Runtime, *inputs: ArrayLike, check: bool = False, exact: bool = False, ran: Ran | None = None
+    ) -> NetworkRun:
         """Run the network, once or for each of a batch.
 
         Parameters
@@ -96,7 +98,10 @@ class Network:
             In the order of `inputs`. Where the network takes one, [1, …], it may be several, [n, …], which run one
             after the other; variables of the network keep their values in between.
         check : bool
-            Compare every layer with LiteRT or onnxruntime.
+            Compare every layer with LiteRT or onnxruntime, on the same inputs.
+        exact : bool
+            Let the host scale the sums of all products in float32, as these do. Otherwise the accelerator scales them
+            with a multiplier of 31 bits and one rounding, ties up, which differs by one in very few values.
         ran : callable or None
             Called after every submission with its layers and its result.
 
@@ -106,14 +111,15 @@ class Network:
             If inputs do not fit, or the hardware fails.
         """
         batches = self.batches(*inputs)
-        with Session(self.graph, chip, check, ran) as session:
+        with Session(self.graph.on_host() if exact else self.graph, chip, check, ran) as session:
             return _joined([session.run(batch) for batch in batches])
 
-    def estimate(self, config: AcceleratorConfig, bus: Bus = Bus()) -> NetworkEstimate:  # noqa: B008  # frozen
-        """Estimate the cycles of one run without simulating it."""
+    def estimate(self, config: AcceleratorConfig, bus: Bus, *, exact: bool = False) -> NetworkEstimate:
+        """Estimate the cycles of one run without simulating it; ``exact`` as in `run`."""
+        graph = self.graph.on_host() if exact else self.graph
         layers: list[LayerRun] = []
         submissions = 0
-        for stage in plan(self.graph, config):
+        for stage in plan(graph, config):
             layers += [LayerRun(node=node, where="host") for node in stage.host]
             queue, before = [], 0
             submissions += bool(stage.steps)

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from tilewright_sim.host import Descriptor, DeviceArray, DeviceView, Parameters, Runtime
 from tilewright_sim.models import Part as Cut
-from tilewright_sim.models import gemm as golden
 from tilewright_sim.models import split_product
 from tilewright_sim.nn.graph import Factors, Product
 
@@ -27,9 +26,7 @@ class ProductPart:
     block : Block
     weights : DeviceArray
         int8 [n, k].
-    x_zero : int
-        Zero point of the activations, for padding.
-    requant : Requant or None
+    factors : Factors
     repeats : int
         How often the activations are repeated along K, for weights of 9 bits.
     cuts : list of (Cut, Parameters or None)
@@ -38,8 +35,7 @@ class ProductPart:
 
     block: Block
     weights: DeviceArray
-    x_zero: int
-    requant: golden.Requant | None
+    factors: Factors
     repeats: int
     cuts: list[tuple[Cut, Parameters | None]]
 
@@ -84,7 +80,7 @@ def _part(
     pieces = list(segments(spread))
     array = stack.enter_context(chip.array(np.concatenate(pieces, axis=1)))
     bias = folded_bias(factors, spread, block.outputs)
-    requant = factors.requant.part(block.outputs) if factors.requant else None
+    requant = factors.requant.part(block.outputs) if factors.requant and product.requant else None
     work = list(split_product(chip.config, product.shape[0], *array.shape))
     long = any(cut.accumulates for cut in work)
     cuts: list[tuple[Cut, Parameters | None]] = []
@@ -95,16 +91,14 @@ def _part(
         scale = requant.part(cut.columns) if requant and not long else None
         some = bias[cut.columns]
         cuts.append((cut, stack.enter_context(chip.parameters(len(some), some, scale))))
-    return ProductPart(block, array, factors.x_zero, requant, len(pieces), cuts)
+    return ProductPart(block, array, factors, len(pieces), cuts)
 
 
 def results(parts: list[ProductPart], c: DeviceArray) -> NDArray:
-    """Return the results of all blocks; sums that descriptors could not requantize are requantized here."""
+    """Return the results of all blocks; sums that the accelerator did not scale are scaled here."""
     values = c.numpy()
-    if parts[0].requant is None or c.dtype == np.int8:
+    if parts[0].factors.requant is None or c.dtype == np.int8:
         return values
-    done = np.empty(values.shape, np.int8)
-    for part in parts:
-        assert part.requant is not None
-        done[:, part.block.outputs] = part.requant.apply(values[:, part.block.outputs])
-    return done
+    columns = [part.block.outputs for part in parts]
+    scaled = [part.factors.exact(values[:, some], some) for part, some in zip(parts, columns, strict=True)]
+    return np.concatenate(scaled, axis=1)

@@ -94,7 +94,9 @@ def _written(product: Product, config: AcceleratorConfig) -> _Matrix | None:
 
 
 def _reads(product: Product, source: _Matrix | None, config: AcceleratorConfig) -> bool:
-    if source is None or not product.constant or product.kind == "batch" or not in_one_descriptor(product, config):
+    if source is None or not product.constant or not product.narrow or product.kind == "batch":
+        return False
+    if not in_one_descriptor(product, config):
         return False
     m, _, k = product.shape
     if product.window is not None and not product.window.pointwise:

@@ -134,9 +134,6 @@ class Session(Closing):
         layers: list[LayerRun] = []
         submissions = []
         spent, start = 0.0, time.perf_counter()
-        if self._reference:
-            self._reference.begin([values[number] for number in self.graph.inputs])
-            spent += time.perf_counter() - start
         for stage in self.stages:
             for node in stage.host:
                 self._on_host(node, values)
@@ -267,7 +264,7 @@ class Session(Closing):
         """Copy the activations of a block into the device's memory."""
         x = product.activations(values)
         if product.window is not None:
-            x = image_operand(x, product.window, part.block.inputs, part.x_zero)
+            x = image_operand(x, product.window, part.block.inputs, part.factors.x_zero)
         elif product.kind == "batch":
             x = x[number]
         return work.keep(self.chip.array(np.tile(x, (1, part.repeats)) if part.repeats > 1 else x))

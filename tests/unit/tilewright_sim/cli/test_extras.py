@@ -15,7 +15,7 @@ import pytest
 from tilewright_sim.cli.main import COMMANDS
 
 PYPROJECT = Path(__file__).parents[4] / "pyproject.toml"
-EXTRAS = ("sim", "llm", "verify", "area", "timing", "report", "explore", "board")
+EXTRAS = ("sim", "llm", "networks", "verify", "area", "timing", "report", "explore", "board")
 # Hides packages as if they were not installed: nobody finds them, and nothing is raised but what Python raises then.
 HIDE = """
 import os, sys
@@ -45,7 +45,7 @@ for arguments in json.loads(sys.argv[1]):
     results.append((status, output.getvalue(), errors.getvalue()))
 print(json.dumps(results))
 """
-HELP = [["--help"], *([name, "--help"] for name in COMMANDS), ["model", "fetch", "--help"], ["--version"]]
+HELP = [["--help"], *([name, "--help"] for name in COMMANDS), ["model", "fetch", "--help"], ["model", "run", "--help"], ["--version"]]
 SMALLEST = ["--set", "rows=1", "--set", "cols=1", "--set", "dot=1"]
 BASE = [
     ["presets"],
@@ -83,11 +83,16 @@ OTHERS = [
     [*EXPLORE, "--measure", "area"],
     ["area", "tile", *SMALLEST],
     ["verify", "tile", "--tests", "no-such-test"],
+    ["model", "run", "damaged.tflite"],
+    ["estimate", "--network", "damaged.tflite"],
+    ["model", "run", "damaged.onnx"],
+    ["estimate", "--network", "damaged.onnx"],
 ]
 """Some fail for another reason than a missing package, which is as good."""
 WORKS = {
     "sim": [OTHERS[0], OTHERS[1], OTHERS[2], OTHERS[3]],
     "llm": [OTHERS[1], OTHERS[6], OTHERS[7]],
+    "networks": [OTHERS[1], *OTHERS[18:22]],
     "verify": [OTHERS[17]],
     "area": [OTHERS[16]],
     "timing": [OTHERS[8], OTHERS[16]],
@@ -147,6 +152,8 @@ def hidden(extra: str) -> set[str]:
 
 def run(commands: list[list[str]], extra: str, folder) -> list[tuple[int, str, str]]:
     (folder / "sitecustomize.py").write_text(HIDE)
+    for name in ("damaged.tflite", "damaged.onnx"):
+        (folder / name).write_bytes(b"\x1c\0\0\0TFL3" + bytes(64))
     done = subprocess.run(
         [sys.executable, "-c", RUN, json.dumps(commands)],
         cwd=folder,
