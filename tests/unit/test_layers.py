@@ -22,7 +22,8 @@ ORDER = {
     ],
     tilewright_sim: [
         "packing closing console cache", "models workers", "models.cycles", "verilated", "testbench host",
-        "testbench.cocotb testbench.runner host.serial benches.jobs", "nn nn.graph benches", "nn.importers benches.beside",
+        "testbench.cocotb testbench.runner host.serial benches.jobs", "nn nn.graph benches",
+        "nn.importers benches.beside",
         "verify", "nn.digits nn.llm nn.networks", "cost scaling", "explore benchmarks", "cli",
     ],
 }  # fmt: skip

@@ -45,7 +45,13 @@ for arguments in json.loads(sys.argv[1]):
     results.append((status, output.getvalue(), errors.getvalue()))
 print(json.dumps(results))
 """
-HELP = [["--help"], *([name, "--help"] for name in COMMANDS), ["model", "fetch", "--help"], ["model", "run", "--help"], ["--version"]]
+HELP = [
+    ["--help"],
+    *([name, "--help"] for name in COMMANDS),
+    ["model", "fetch", "--help"],
+    ["model", "run", "--help"],
+    ["--version"],
+]
 SMALLEST = ["--set", "rows=1", "--set", "cols=1", "--set", "dot=1"]
 BASE = [
     ["presets"],
