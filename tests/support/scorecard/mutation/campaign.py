@@ -1,0 +1,80 @@
+"""All mutants, on this machine or on Dask workers with the same checkout; what is known is not tried again."""
+
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from support.scorecard.journal import Journal
+from support.scorecard.sources import ROOT, digest_of, sources_digest
+
+from tilewright_sim.workers import Outcome
+
+from .drawing import Mutant, drawn
+from .lab import Lab
+from .reach import Reach, measure
+from .trial import Bench
+
+__all__ = ["Task", "known", "left", "work"]
+
+Task = tuple[str, str]
+"""The name of a mutant, and the folder of the card."""
+SELECTION = ("tests/unit/tilewright", "tests/formal", "tests/rtl", "tests/system")
+
+
+def known(mutant: Mutant, journal: Journal) -> dict[str, Any] | None:
+    """Return what became of a mutant, if that still holds.
+
+    A name has the hash of the mutated file. A kill holds while the test that killed is unchanged; a survivor is tried
+    again after any change of tests. What the other sources were is not asked.
+    """
+    entry = journal.get(mutant.name)
+    if entry is None or entry["digest"] != _digest(entry):
+        return None
+    return entry
+
+
+def _digest(entry: dict[str, Any]) -> str:
+    by = entry.get("by", "") if entry["result"] == "killed" else ""
+    path = ROOT / by.partition("::")[0]
+    if entry["result"] in ("identical", "proven", "not built"):
+        return ""
+    return digest_of([path]) if by and path.is_file() else _tests()
+
+
+@lru_cache
+def _tests() -> str:
+    return sources_digest("tests/unit", "tests/rtl", "tests/formal", "tests/system")
+
+
+def left(journal: Journal) -> dict[int, Mutant]:
+    """Return the mutants of which nothing is known, by their numbers, in the order in which they are tried."""
+    return {number: mutant for number, mutant in enumerate(drawn()) if known(mutant, journal) is None}
+
+
+_labs: dict[str, Bench] = {}
+
+
+def work(task: Task) -> Outcome:
+    """Try a mutant; a worker calls it, and keeps its lab for the next one."""
+    name, folder = task
+    mutants = {mutant.name: mutant for mutant in drawn()}
+    if name not in mutants:
+        return Outcome({}, "a worker has other sources: it needs the same checkout", fatal=True)
+    entry = _bench(Path(folder)).try_(mutants[name])
+    return Outcome(entry | {"digest": _digest(entry)})
+
+
+def _bench(folder: Path) -> Bench:
+    import os
+
+    key = f"lab-{os.getpid()}"
+    if key not in _labs:
+        _labs[key] = Bench(Lab(folder / "labs" / key, SELECTION), Reach.kept(folder))
+    return _labs[key]
+
+
+def measure_tests(folder: Path, progress: Callable[[int, int], None]) -> None:
+    """Measure every test of which it is not known what it reaches."""
+    with Lab(folder / "labs" / "reach", SELECTION) as lab:
+        measure(lab, Reach.kept(folder), progress)

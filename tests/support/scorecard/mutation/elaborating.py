@@ -1,0 +1,69 @@
+"""Elaborate configurations: the RTLIL of every module, with a mutant and without it."""
+
+import json
+import re
+from pathlib import Path
+
+__all__ = ["CONFIGS", "elaborated", "modules"]
+
+_SMALL = {
+    "rows": 4, "cols": 4, "dot": 2, "data_bits": 32, "panel_words": 64, "ring_words": 64, "acc_rows": 8,
+    "chunk_words": 2, "long_chunk_words": 8, "requant_lanes": 1, "outstanding": 4, "max_burst": 4,
+}  # fmt: skip
+_WIDE = _SMALL | {"rows": 8, "cols": 8, "dot": 8, "ring_words": 128, "panel_words": 128, "acc_rows": 16}
+_COMPACT = _SMALL | {
+    "dot": 4, "chunk_words": 8, "max_burst": 1, "outstanding": 1, "addr_bits": 18, "size_bits": 9, "stride_bits": 14,
+    "variant": "compact",
+}  # fmt: skip
+_BOARD = {"memory": "block", "memory_bytes": 1 << 14, "clock_hz": 12_000_000, "baud": 1_000_000}
+_SOURCES: list[tuple[str, dict]] = [
+    ("tile", {"rows": 3, "cols": 9, "dot": 3, "activation_bits": 5, "weight_bits": 3, "multiplier": "lut"}),
+    ("tile/ecp5", {"rows": 4, "cols": 2, "dot": 2, "multiplier": "lut"}),
+    ("tile/ecp5", {"rows": 4, "cols": 2, "dot": 2, "multiplier": "dsp"}),
+    ("tile/ice40", {"rows": 3, "cols": 2, "dot": 3, "multiplier": "dsp"}),
+    ("tile", {"rows": 4, "cols": 4, "dot": 2, "multiplier": "dsp"}),
+    *((core, {"data_bits": 64, "max_burst": 16, "outstanding": 4, "unaligned": unaligned})
+      for core in ("dma-reader", "dma-writer") for unaligned in (False, True)),
+    ("dma-reader", {"data_bits": 32, "max_burst": 1, "outstanding": 1}),
+    ("dma-writer", {"data_bits": 32, "max_burst": 1, "outstanding": 1}),
+    ("sdram", {"power_up_us": 1}),
+    ("sdram", {"power_up_us": 1, "dq_bits": 8, "data_bits": 64, "col_bits": 8, "row_bits": 11, "bank_bits": 1,
+               "addr_bits": 20}),
+    ("accelerator", _SMALL),
+    ("accelerator", _WIDE | {"data_bits": 64, "requant_lanes": 4, "outstanding": 8, "chunk_words": 1}),
+    ("accelerator", _WIDE | {"addr_bits": 40, "unaligned": True, "rounding": "single", "requant_lanes": 2}),
+    ("accelerator", _COMPACT),
+    ("accelerator", _COMPACT | {"rows": 8, "cols": 8, "dot": 8, "ring_words": 128, "panel_words": 128, "acc_rows": 16,
+                                "chunk_words": 2, "addr_bits": 40, "size_bits": 16, "stride_bits": 24}),
+    ("board", _SMALL | _BOARD),
+    ("board", _COMPACT | _BOARD),
+    ("board/ecp5", _SMALL | _BOARD | {"memory": "sdram", "memory_bytes": 1 << 25, "clock_hz": 80_000_000}),
+]  # fmt: skip
+CONFIGS = [(core, json.dumps(values)) for core, values in _SOURCES]
+"""Cores, with a family behind a slash, and configurations in JSON, which together reach every hardware file."""
+
+
+def elaborated(core: str, config: str, path: Path) -> str:
+    """Write the RTLIL of a configuration; return why there is none, or nothing."""
+    from tilewright.base import Target
+    from tilewright.cores import BOARD, CORES
+    from tilewright.verilog.writer import _Top
+
+    name, _, family = core.partition("/")
+    chosen = BOARD if name == BOARD.name else CORES[name]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    try:
+        component = chosen.component(chosen.config.from_json(config))
+        top = _Top(component, chosen.ports(component))
+        text = Target(chosen.module, family or "generic").convert(top, top.signals)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"[:200]
+    path.write_text(text, encoding="utf-8")
+    return ""
+
+
+def modules(text: str) -> dict[str, str]:
+    """Return the modules of an RTLIL text by name."""
+    found = re.finditer(r"^(?:attribute [^\n]*\n)*module (\S+)\n.*?^end$", text, re.M | re.S)
+    return {module[1]: module[0] for module in found}

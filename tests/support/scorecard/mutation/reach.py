@@ -1,0 +1,64 @@
+"""Which tests reach which functions of the hardware, and how long they take: measured once for each test file."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from support.scorecard.journal import Journal
+from support.scorecard.sources import ROOT, digest_of, hardware_files
+
+from .lab import Lab
+from .server import Request
+
+__all__ = ["Reach", "measure"]
+
+LONGEST = 90.0
+"""Seconds of a test; a longer one is not used."""
+
+
+@dataclass
+class Reach:
+    """What is known of the tests.
+
+    Parameters
+    ----------
+    journal : Journal
+    """
+
+    journal: Journal
+    _by_file: dict[str, list[dict]] = field(default_factory=dict)
+
+    @classmethod
+    def kept(cls, folder: Path) -> "Reach":
+        """Return what a folder has."""
+        return cls(Journal(folder / "reach.jsonl"))
+
+    def known(self, test: str) -> bool:
+        """Whether a test has been measured since its file was changed."""
+        entry = self.journal.get(test)
+        return entry is not None and entry["digest"] == _digest(test)
+
+    def related(self, file: str) -> list[tuple[str, float]]:
+        """Return the tests that reach a file, and their seconds: first those of its room, the fastest first."""
+        room = file.removeprefix("hw/").rpartition("/")[0]
+        found = [entry for entry in self.journal if file in entry["reached"] and entry["result"] == "passed"]
+        found.sort(key=lambda entry: entry["seconds"] * (1 if f"/{room}/" in entry["name"] else 5))
+        return [(entry["name"], entry["seconds"]) for entry in found]
+
+
+def _digest(test: str) -> str:
+    return digest_of([ROOT / test.partition("::")[0]])
+
+
+def measure(lab: Lab, reach: Reach, progress: Callable[[int, int], None], tests: Iterable[str] | None = None) -> None:
+    """Run every test that is not known, alone, and keep what it reaches."""
+    files = {file.relative_to(ROOT).as_posix() for file in hardware_files()}
+    wanted = [test for test in (lab.tests if tests is None else tests) if not reach.known(test)]
+    for number, test in enumerate(wanted):
+        progress(number, len(wanted))
+        (report,) = lab.ask(Request(tests=[(test, LONGEST)]))[:1]
+        found = sorted({name.rpartition(":")[0] for name in report.reached} & files)
+        reach.journal.add({
+            "name": test, "digest": _digest(test), "result": report.result, "seconds": round(report.seconds, 3),
+            "reached": found, "why": report.why,
+        })  # fmt: skip
