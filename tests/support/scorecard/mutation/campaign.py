@@ -1,5 +1,6 @@
 """All mutants, on this machine or on Dask workers with the same checkout; what is known is not tried again."""
 
+import os
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -15,23 +16,25 @@ from .lab import Lab
 from .reach import Reach, measure
 from .trial import Bench
 
-__all__ = ["Task", "known", "left", "work"]
+__all__ = ["Task", "known", "left", "measure_tests", "work"]
 
 Task = tuple[str, str]
 """The name of a mutant, and the folder of the card."""
 SELECTION = ("tests/unit/tilewright", "tests/formal", "tests/rtl", "tests/system")
 
 
-def known(mutant: Mutant, journal: Journal) -> dict[str, Any] | None:
+def known(mutant: Mutant, journal: Journal, reach: Reach) -> dict[str, Any] | None:
     """Return what became of a mutant, if that still holds.
 
     A name has the hash of the mutated file. A kill holds while the test that killed is unchanged; a survivor is tried
-    again after any change of tests. What the other sources were is not asked.
+    again after any change of tests, or if more of them are known to reach its file. What the other sources were is not
+    asked.
     """
     entry = journal.get(mutant.name)
     if entry is None or entry["digest"] != _digest(entry):
         return None
-    return entry
+    alive = entry["result"] in ("survived", "not reached", "timed out")
+    return None if alive and entry["related"] != len(reach.related(mutant.file)) else entry
 
 
 def _digest(entry: dict[str, Any]) -> str:
@@ -47,9 +50,9 @@ def _tests() -> str:
     return sources_digest("tests/unit", "tests/rtl", "tests/formal", "tests/system")
 
 
-def left(journal: Journal) -> dict[int, Mutant]:
+def left(journal: Journal, reach: Reach) -> dict[int, Mutant]:
     """Return the mutants of which nothing is known, by their numbers, in the order in which they are tried."""
-    return {number: mutant for number, mutant in enumerate(drawn()) if known(mutant, journal) is None}
+    return {number: mutant for number, mutant in enumerate(drawn()) if known(mutant, journal, reach) is None}
 
 
 _labs: dict[str, Bench] = {}
@@ -66,15 +69,13 @@ def work(task: Task) -> Outcome:
 
 
 def _bench(folder: Path) -> Bench:
-    import os
-
     key = f"lab-{os.getpid()}"
     if key not in _labs:
         _labs[key] = Bench(Lab(folder / "labs" / key, SELECTION), Reach.kept(folder))
     return _labs[key]
 
 
-def measure_tests(folder: Path, progress: Callable[[int, int], None]) -> None:
+def measure_tests(folder: Path, progress: Callable[[int, int], None] = lambda done, count: None) -> None:
     """Measure every test of which it is not known what it reaches."""
     with Lab(folder / "labs" / "reach", SELECTION) as lab:
         measure(lab, Reach.kept(folder), progress)

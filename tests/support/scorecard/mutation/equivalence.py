@@ -59,7 +59,9 @@ def proven(gold: str, gate: str, rest: str, scratch: Path) -> bool:
         return False
     scratch.mkdir(parents=True, exist_ok=True)
     for name, text in (("gold", gold), ("gate", gate)):
-        renamed = re.sub(r"^module \S+", rf"module \\{name}", text.replace("attribute \\top 1\n", ""), count=1, flags=re.M)
+        renamed = re.sub(
+            r"^module \S+", rf"module \\{name}", text.replace("attribute \\top 1\n", ""), count=1, flags=re.M
+        )
         (scratch / f"{name}.il").write_text(renamed, encoding="utf-8")
     (scratch / "rest.il").write_text(rest.replace("attribute \\top 1\n", ""), encoding="utf-8")
     read = ["read_rtlil rest.il", "blackbox *", "read_rtlil gold.il", "read_rtlil gate.il"]

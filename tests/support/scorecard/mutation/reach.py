@@ -26,7 +26,7 @@ class Reach:
     """
 
     journal: Journal
-    _by_file: dict[str, list[dict]] = field(default_factory=dict)
+    _related: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
 
     @classmethod
     def kept(cls, folder: Path) -> "Reach":
@@ -40,6 +40,11 @@ class Reach:
 
     def related(self, file: str) -> list[tuple[str, float]]:
         """Return the tests that reach a file, and their seconds: first those of its room, the fastest first."""
+        if file not in self._related:
+            self._related[file] = self._found(file)
+        return self._related[file]
+
+    def _found(self, file: str) -> list[tuple[str, float]]:
         room = file.removeprefix("hw/").rpartition("/")[0]
         found = [entry for entry in self.journal if file in entry["reached"] and entry["result"] == "passed"]
         found.sort(key=lambda entry: entry["seconds"] * (1 if f"/{room}/" in entry["name"] else 5))

@@ -12,18 +12,24 @@ import contextlib
 import gc
 import importlib.machinery
 import os
+import resource
 import signal
 import sys
 import types
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
-from time import monotonic
+from time import monotonic, process_time
 from typing import Any
 
 from _pytest.runner import runtestprotocol
 
 from .elaborating import elaborated
+
+LATE = 2
+"""So many tests of a mutant may time out; no more are run then."""
+WAITING = 10
+"""A test may take so many times its seconds by the clock, of which others use the processor."""
 
 __all__ = ["DESCRIPTOR", "HARDWARE", "Request", "TestReport", "code_of", "put_in_place"]
 
@@ -44,7 +50,7 @@ class Request:
     before, after : str
         Its text.
     tests : list of (str, float)
-        Names in pytest, and the seconds that each may take.
+        Names in pytest, and the seconds of the processor that each may take.
     configs : list of (str, str)
         Cores and configurations in JSON that are elaborated instead.
     folder : str
@@ -70,6 +76,7 @@ class TestReport:
         ``passed``, ``failed``, ``skipped``, ``timed out``, ``died``; ``new session`` if nothing was run, because the
         change needs one.
     seconds : float
+        Of the processor.
     why : str
         The last line of the failure.
     kind : str
@@ -127,7 +134,8 @@ def put_in_place(module: types.ModuleType, before: str, after: str) -> set[str] 
 
 
 def _functions(names: dict[str, Any], module: str):
-    for value in names.values():
+    for member in names.values():
+        value = member
         while not isinstance(value, types.FunctionType | type):
             inner = next((getattr(value, name, None) for name in ("__func__", "__wrapped__", "fget", "func")
                           if isinstance(getattr(value, name, None), types.FunctionType)), None)  # fmt: skip
@@ -165,7 +173,9 @@ def _mark(node: ast.AST, path: str, scope: str) -> None:
         if isinstance(child, ast.ClassDef):
             _mark(child, path, f"{scope}{child.name}.")
         elif isinstance(child, ast.FunctionDef):
-            call = ast.Expr(ast.Call(ast.Name("__reached__", ast.Load()), [ast.Constant(f"{path}:{scope}{child.name}")], []))
+            call = ast.Expr(
+                ast.Call(ast.Name("__reached__", ast.Load()), [ast.Constant(f"{path}:{scope}{child.name}")], [])
+            )
             child.body.insert(1 if ast.get_docstring(child) is not None else 0, call)
 
 
@@ -197,6 +207,7 @@ def _serve(request: Request, items: dict[str, Any]) -> list[TestReport]:
     """Fork for a request; a process whose test takes too long is ended, and another one goes on behind it."""
     path = Path(request.file) if request.file else None
     reports: list[TestReport] = []
+    late = 0
     try:
         if path:
             path.write_text(request.after, encoding="utf-8")
@@ -204,7 +215,8 @@ def _serve(request: Request, items: dict[str, Any]) -> list[TestReport]:
         while True:
             reports += _forked(request, tests, items)
             tests = [test for test in tests if test[0] not in {report.name for report in reports}]
-            if not tests or request.configs or not reports or reports[-1].result in ("failed", "died", "new session"):
+            late += 1
+            if not tests or request.configs or late == LATE or reports[-1].result not in ("timed out", "died"):
                 return reports
     finally:
         if path:
@@ -228,13 +240,13 @@ def _forked(request: Request, tests: list[tuple[str, float]], items: dict[str, A
         limits = tests or [(name, 120.0) for name, _ in request.configs]
         for name, limit in limits:
             start = monotonic()
-            if not receiver.poll(limit):
+            if not receiver.poll(WAITING * limit):
                 reports.append(TestReport(name, "timed out", monotonic() - start))
                 break
             try:
                 reports.append(receiver.recv())
             except EOFError:
-                reports.append(TestReport(name, "died", monotonic() - start))
+                reports.append(TestReport(name, "died", monotonic() - start))  # also of SIGXCPU
             if reports[-1].result in ("failed", "died", "new session") and not request.configs:
                 break
     finally:
@@ -261,7 +273,10 @@ def _child(request: Request, items: list[Any], sender: Connection) -> None:
             why = elaborated(core, config, Path(request.folder) / f"{number}.il")
             sender.send(TestReport(core, "failed" if why else "passed", monotonic() - start, why, "", set(REACHED)))
             REACHED.clear()
+    limits = dict(request.tests)
     for item, following in zip(items, [*items[1:], None], strict=True):
+        _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+        resource.setrlimit(resource.RLIMIT_CPU, (int(process_time() + limits[item.nodeid]) + 1, hard))
         sender.send(_run(item, following))
 
 
@@ -275,9 +290,9 @@ def _changed(request: Request) -> bool:
 
 def _run(item: Any, following: Any) -> TestReport:
     REACHED.clear()
-    start = monotonic()
+    start = sum(os.times()[:4])
     reports = runtestprotocol(item, nextitem=following, log=False)
-    report = TestReport(item.nodeid, "passed", monotonic() - start, reached=set(REACHED))
+    report = TestReport(item.nodeid, "passed", sum(os.times()[:4]) - start, reached=set(REACHED))
     for found in reports:
         if found.failed:
             crash = getattr(found.longrepr, "reprcrash", None)

@@ -1,4 +1,4 @@
-"""Try one mutant: the tests that reach its file, the fastest first; if all pass, a proof that it is no other circuit."""
+"""Try one mutant: the tests that reach its file, the fastest first; then a proof that it is the same circuit."""
 
 import json
 from itertools import accumulate
@@ -14,7 +14,7 @@ from .lab import Lab
 from .reach import Reach
 from .server import Request, TestReport
 
-__all__ = ["Bench", "RESULTS"]
+__all__ = ["RESULTS", "Bench"]
 
 RESULTS = ("killed", "survived", "timed out", "not reached", "identical", "proven", "not built")
 """``identical`` and ``proven`` are equivalent; ``not built`` raises in every configuration."""
@@ -48,7 +48,12 @@ class Bench:
         until = sum(before < SECONDS for before in accumulate((seconds for _, seconds in related), initial=0.0))
         chosen = [(name, PATIENCE + SLOWER * seconds) for name, seconds in related[:until]]
         reports = self._run(mutant, chosen) if chosen else []
-        entry = {"name": mutant.name, "operator": mutant.change.operator, "diff": mutant.diff(), "related": len(related)}
+        entry = {
+            "name": mutant.name,
+            "operator": mutant.change.operator,
+            "diff": mutant.diff(),
+            "related": len(related),
+        }
         entry |= self._judged(mutant, reports)
         return entry | {"tests": len(reports), "seconds": round(monotonic() - start, 1)}
 

@@ -1,0 +1,14 @@
+"""The rows of the card, in its order."""
+
+from .campaigns import Faults, Functional, Random
+from .mutants import Mutants
+from .named_tests import Ecc, Proofs, ThirdSimulator, XPropagation
+from .netlist_mutants import NetlistMutants
+from .row import Row
+from .rtl import Coverage
+
+__all__ = ["ROWS", "Row"]
+
+ROWS: list[type[Row]] = [
+    Coverage, Functional, Mutants, NetlistMutants, Random, Faults, Ecc, ThirdSimulator, XPropagation, Proofs,
+]  # fmt: skip

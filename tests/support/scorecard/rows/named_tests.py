@@ -1,0 +1,157 @@
+"""Rows that are tests of the suite: the third simulator, X-propagation, proofs, ECC."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from time import monotonic
+from typing import ClassVar
+
+from support.scorecard.figure import Figure, state_of
+from support.scorecard.journal import Journal
+from support.scorecard.sources import ROOT, digest_of, sources_digest
+
+from tilewright_sim.workers import Outcome
+
+from .row import Row
+
+__all__ = ["Ecc", "Proofs", "ThirdSimulator", "XPropagation"]
+
+
+class NamedTests(Row):
+    """Every test, long ones too, of some files."""
+
+    UNIT = "tests"
+    FILES: ClassVar[str]
+    """Pattern from the checkout's root."""
+    FIGURE: ClassVar[str]
+    TARGET: ClassVar[str]
+
+    def __init__(self, folder: Path):
+        super().__init__(folder)
+        self.journal = Journal(folder / f"{self.NAME}.jsonl")
+        self.files = sorted(ROOT.glob(self.FILES))
+        self.digest = f"{sources_digest('hw', 'sim')}-{digest_of(self.files)}"
+        self.names: list[str] = []
+
+    def prepare(self) -> None:
+        self.names = self._collected()
+
+    def _collected(self) -> list[str]:
+        if not self.files:
+            return []
+        command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-n", "0", *map(str, self.files)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        names = [line for line in done.stdout.splitlines() if "::" in line]
+        (self.folder / f"{self.NAME}.names").write_text("\n".join(names), encoding="utf-8")
+        return names
+
+    def tasks(self) -> dict[int, str]:
+        return {number: name for number, name in enumerate(self.names) if not self._passed(name)}
+
+    def work(self, task: str) -> Outcome:
+        start = monotonic()
+        command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", task]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        said = done.stdout.strip().splitlines()
+        values = {"name": task, "digest": self.digest, "passed": not done.returncode, "seconds": monotonic() - start}
+        return Outcome(values, "" if not done.returncode else (said or ["no output"])[-1])
+
+    def done(self, number: int, outcome: Outcome) -> None:
+        if outcome.values:
+            self.journal.add(outcome.values)
+
+    def _passed(self, name: str) -> bool:
+        entry = self.journal.get(name)
+        return entry is not None and entry["digest"] == self.digest and entry["passed"]
+
+    def figures(self) -> list[Figure]:
+        kept = self.folder / f"{self.NAME}.names"
+        names = self.names or (kept.read_text(encoding="utf-8").splitlines() if kept.exists() else [])
+        run = [entry for entry in self.journal if entry["digest"] == self.digest and entry["name"] in names]
+        passed = sum(entry["passed"] for entry in run)
+        return [
+            Figure(
+                name=self.FIGURE,
+                value=f"{passed} of {len(run)} tests pass" if run else "–",
+                target=self.TARGET,
+                state="missed" if passed < len(run) else state_of(True, len(run), len(names)),
+                done=len(run),
+                of=len(names),
+                numbers={"passed": passed} if run else {},
+                details=tuple(f"fails: {entry['name']}" for entry in run if not entry["passed"]),
+            )
+        ]
+
+
+class ThirdSimulator(NamedTests):
+    """CXXRTL."""
+
+    NAME = "cxxrtl"
+    FILES = "tests/system/test_cxxrtl.py"
+    FIGURE = "CXXRTL against Verilator, every output in every cycle, from random states"
+    TARGET = "identical"
+
+
+class XPropagation(NamedTests):
+    """What is uninitialised, in Icarus Verilog."""
+
+    NAME = "x"
+    FILES = "tests/**/test_x_*.py"
+    FIGURE = "X-propagation: nothing uninitialised reaches an output, memories all X"
+    TARGET = "every core"
+
+
+class Proofs(Row):
+    """The list that the formal tests write: ``proofs.json``."""
+
+    NAME = "proofs"
+
+    def figures(self) -> list[Figure]:
+        proofs = _list(self.folder / "proofs.json")
+        good = [proof for proof in proofs if str(proof["result"]).lower() in ("pass", "passed", "proven", "true")]
+        rows = [
+            f"| {proof['name']} | {proof['part']} | {proof['method']} | {proof['depth']} | {proof['seconds']:.0f} | "
+            f"{proof['result']} |"
+            for proof in proofs
+        ]
+        heading = ["| proof | part | method | depth | seconds | result |", "| --- | --- | --- | --- | --- | --- |"]
+        return [
+            Figure(
+                name="Proofs",
+                value=f"{len(good)} of {len(proofs)} hold" if proofs else "–",
+                target="all hold",
+                state=state_of(len(good) == len(proofs), len(proofs), len(proofs)),
+                done=len(proofs),
+                of=len(proofs),
+                numbers={"hold": len(good)} if proofs else {},
+                details=(*heading, *rows) if rows else (),
+            )
+        ]
+
+
+class Ecc(Row):
+    """Flipped bits: the campaign writes ``ecc.jsonl``, a line for each configuration."""
+
+    NAME = "ecc"
+    TARGET = 1_000_000
+
+    def figures(self) -> list[Figure]:
+        entries = list(Journal(self.folder / "ecc.jsonl"))
+        single, double, silent = (sum(entry[key] for entry in entries) for key in ("single", "double", "wrong"))
+        count = single + double
+        return [
+            Figure(
+                name="ECC: every single flip corrected, every double one detected and reported",
+                value=f"{single:,} single and {double:,} double flips, {silent:,} wrong" if entries else "–",
+                target=f"≥ {self.TARGET:,} flips, none wrong",
+                state="missed" if silent else state_of(True, count, max(count, self.TARGET)),
+                done=count,
+                of=max(count, self.TARGET),
+                numbers={"flips": count} if entries else {},
+            )
+        ]
+
+
+def _list(path: Path) -> list[dict]:
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
