@@ -1,0 +1,126 @@
+"""The score card without its work: journals, states of figures, the page."""
+
+import json
+
+import pytest
+from support.scorecard.figure import Figure, share, state_of
+from support.scorecard.journal import Journal
+from support.scorecard.mutation.campaign import known
+from support.scorecard.mutation.drawing import drawn
+from support.scorecard.mutation.reach import Reach
+from support.scorecard.page import page, recorded
+from support.scorecard.rows.bins import REACHABLE, split
+from support.scorecard.rows.mutants import mutants_figure
+from support.scorecard.rows.named_tests import Ecc, Proofs
+from support.scorecard.rows.waivers import waived
+from support.scorecard.short import below, sample
+from support.scorecard.sources import ROOT
+
+from tilewright_sim.verify.rtl_coverage import CoveragePoint
+
+
+def test_a_journal_keeps_whole_lines_and_the_last_of_a_name(tmp_path):
+    path = tmp_path / "x.jsonl"
+    path.write_text('{"name": "a", "n": 1}\n{"name": "b", "n"')
+    Journal(path).add({"name": "a", "n": 2})
+    assert list(Journal(path)) == [{"name": "a", "n": 2}]
+
+
+@pytest.mark.parametrize(
+    ("met", "done", "of", "state"),
+    [(True, 0, 5, "not run"), (True, 4, 5, "in part"), (True, 5, 5, "met"), (False, 5, 5, "missed")],
+)
+def test_only_what_was_done_whole_is_met(met, done, of, state):
+    assert state_of(met, done, of) == state
+
+
+def test_almost_all_is_not_all():
+    assert (share(9999, 10000), share(1, 1), share(0, 0)) == (99.9, 100.0, 0.0)
+
+
+def test_the_page_says_how_much_of_the_work_was_done():
+    figures = [
+        Figure(name="one", value="5 of 5", target="all", state="in part", done=612, of=2000, details=("why",)),
+        Figure(name="two", value="–", target="all", state="not run"),
+    ]
+    text = page(figures)
+    assert "| one | 5 of 5 | all | 612 of 2,000 | in part |" in text
+    assert "| two | – | all | not run | not run |" in text
+    assert text.endswith("## one\n\n- why\n")
+    assert [figure["done"] for figure in json.loads(recorded(figures, {}))["figures"]] == [612, 0]
+
+
+def entry(result, **more):
+    return {"name": "hw/tilewright/dma/reader.py:7:abc", "result": result, "diff": "-a\n+b", "operator": "x"} | more
+
+
+def test_neither_equivalent_mutants_nor_those_that_cannot_be_built_count_and_time_outs_do_not_kill():
+    results = ["killed"] * 6 + ["identical", "proven", "not built", "survived", "timed out", "not reached"]
+    figure = mutants_figure("x", [entry(result) for result in results], 12)
+    assert figure.value == "6 of 9 killed (66.6 %)"
+    assert figure.state == "missed"
+    assert sum(line.startswith("hw/tilewright/dma/reader.py:7, ") for line in figure.details) == 3
+    assert mutants_figure("x", [], 12).state == "not run"
+
+
+def test_a_kill_holds_until_the_test_changes_and_a_survivor_until_any_does(tmp_path):
+    mutant = drawn()[0]
+    journal, reach = Journal(tmp_path / "mutants.jsonl"), Reach.kept(tmp_path)
+    assert known(mutant, journal, reach) is None
+    for result, digest in (("killed", "of another text"), ("survived", "of other tests")):
+        journal.add({"name": mutant.name, "result": result, "by": "tests/conftest.py", "digest": digest, "related": 0})
+        assert known(mutant, journal, reach) is None
+    journal.add({"name": mutant.name, "result": "proven", "digest": "", "related": 0})
+    assert known(mutant, journal, reach)["result"] == "proven"
+
+
+def test_the_sample_of_the_short_form_has_fast_kills_of_different_files():
+    fast = {"tests": 1, "by": "tests/x.py::test", "seconds": 1.0}
+    entries = [
+        entry("killed", **fast),
+        entry("killed", **fast | {"seconds": 0.5, "name": "hw/tilewright/dma/reader.py:9:def"}),
+        entry("killed", **fast | {"tests": 2, "name": "hw/x.py:1:a"}),
+        entry("survived", **fast | {"name": "hw/y.py:1:a"}),
+    ]
+    chosen = sample(entries)
+    assert [mutant["file"] for mutant in chosen] == ["hw/tilewright/dma/reader.py"]
+    assert (chosen[0]["before"], chosen[0]["after"]) == ("a", "b")
+
+
+def test_a_figure_below_the_recorded_one_is_told():
+    assert below({"mutants": 9, "coverage": 97.0}, {"mutants": 10, "coverage": 97.0}) == [
+        "mutants: 9 is below the recorded 10"
+    ]
+
+
+def test_counts_of_a_campaign_become_bins_that_can_be_reached():
+    met = set(split({"flags: REQUANT BIAS FENCE_A": 1, "flags: none": 2, "unaligned: True": 1, "M: = cols": 4}))
+    assert met == {
+        "result: REQUANT", "result and flag: REQUANT FENCE_A", "result: plain", "result and flag: plain none",
+        "unaligned: true", "M: = cols",
+    }  # fmt: skip
+    assert met <= set(REACHABLE)
+
+
+def test_rows_of_others_are_read_from_what_these_write(tmp_path):
+    assert [row(tmp_path).figures()[0].state for row in (Proofs, Ecc)] == ["not run", "not run"]
+    proof = {"name": "x", "part": "tile", "method": "bounded", "depth": 9, "seconds": 3.2, "result": "pass"}
+    (tmp_path / "proofs.json").write_text(json.dumps([proof, proof | {"result": "fail"}]))
+    Journal(tmp_path / "ecc.jsonl").add({"name": "small", "single": 500_000, "double": 400_000, "wrong": 0})
+    proofs, ecc = (row(tmp_path).figures()[0] for row in (Proofs, Ecc))
+    assert (proofs.value, proofs.state) == ("1 of 2 hold", "missed")
+    assert (ecc.state, ecc.run) == ("in part", "900,000 of 1,000,000")
+
+
+def test_a_point_is_waived_for_its_reason_only():
+    waived_point = CoveragePoint("accelerator", "toggle", 9, "m_axi_arid[0]:0->1")
+    assert "identifier 0" in waived(waived_point)
+    assert waived(CoveragePoint("accelerator", "toggle", 9, "m_axi_araddr[0]:0->1")) is None
+    assert waived(CoveragePoint("accelerator", "line", 9, "m_axi_arid")) is None
+
+
+def test_the_recorded_page_is_made_of_the_recorded_figures():
+    results = ROOT / "docs" / "results"
+    content = json.loads((results / "scorecard.json").read_text(encoding="utf-8"))
+    figures = [Figure(**{**figure, "details": tuple(figure["details"])}) for figure in content["figures"]]
+    assert page(figures) == (results / "scorecard.md").read_text(encoding="utf-8")
