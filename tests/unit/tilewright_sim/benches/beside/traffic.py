@@ -29,10 +29,20 @@ PARAMETERS = {
 }
 
 
-def descriptor(*, version=1, flags=0x40, m=2, n=8, k=16, a=0x2000, b=0x3000, c=0x4000, p=0, strides=(16, 16, 32), last=0):
+def descriptor(
+    *, version=1, flags=0x40, m=2, n=8, k=16, a=0x2000, b=0x3000, c=0x4000, p=0, strides=(16, 16, 32), last=0
+):
     """The bytes of a descriptor, as a number. By default C has 64 bytes, and completion interrupts."""
     low = version | flags << 16 | m << 32 | n << 64 | k << 96
-    return low | a << 128 | b << 192 | c << 256 | p << 320 | sum(s << 384 + 32 * i for i, s in enumerate(strides)) | last << 504
+    return (
+        low
+        | a << 128
+        | b << 192
+        | c << 256
+        | p << 320
+        | sum(s << 384 + 32 * i for i, s in enumerate(strides))
+        | last << 504
+    )
 
 
 def write(t, cycle, offset, data, response=0, strobes=15):
@@ -61,9 +71,13 @@ def accelerator(*, first=None, second=None, enable=1, log2=1, submitted=2):
     """Two descriptors from the ring: one is carried out, the other refused."""
     t = Traffic(150, m_axi_arready=1, m_axi_awready=1, m_axi_wready=1, m_axi_rready=1, m_axi_bready=1, s_axil_awready=1,
                 s_axil_wready=1, s_axil_bready=1, s_axil_arready=1, s_axil_rready=1, **AR, **AW)  # fmt: skip
-    for number, (name, value) in enumerate(
-        [("IRQ_ENABLE", 7), ("RING_BASE_LO", 0x1000), ("RING_LOG2", log2), ("CONTROL", enable), ("TAIL", submitted)]
-    ):
+    for number, (name, value) in enumerate([
+        ("IRQ_ENABLE", 7),
+        ("RING_BASE_LO", 0x1000),
+        ("RING_LOG2", log2),
+        ("CONTROL", enable),
+        ("TAIL", submitted),
+    ]):
         write(t, 4 + 6 * number, OFFSET[name], value)
     fetch(t, 37, 0x1000, descriptor() if first is None else first)
     t.at(46, m_axi_arvalid=1, m_axi_araddr=0x2000, m_axi_arlen=1)
@@ -80,9 +94,14 @@ def accelerator(*, first=None, second=None, enable=1, log2=1, submitted=2):
     t.over(73, 74, m_axi_bvalid=1)
     t.at(73, m_axi_bready=0)
     t.over(78, 150, irq=1)
-    for number, (name, value) in enumerate(
-        [("HEAD", 1), ("TAIL", submitted), ("STATUS", 2), ("ERROR", 1), ("ERROR_INDEX", 1), ("HEAD", 1)]
-    ):
+    for number, (name, value) in enumerate([
+        ("HEAD", 1),
+        ("TAIL", submitted),
+        ("STATUS", 2),
+        ("ERROR", 1),
+        ("ERROR_INDEX", 1),
+        ("HEAD", 1),
+    ]):
         read(t, 82 + 6 * number, OFFSET[name], value)
     write(t, 120, OFFSET["COMMAND"], 2)
     read(t, 130, OFFSET["HEAD"], 2)
