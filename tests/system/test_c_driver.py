@@ -145,6 +145,21 @@ def test_memory_that_does_not_answer_is_a_timeout_until_it_does(driver, product)
     assert driver.poll(1) == RESET
 
 
+def test_each_completed_descriptor_begins_the_limit_again(driver, product):
+    driver.device.set_timing(latency=3000)
+    one_after_the_other = replace(product, flags=flag_bits("FENCE_A", "FENCE_B"))
+
+    def cycles(count):
+        driver.clear_counters()
+        assert submit(driver, *[one_after_the_other] * count)[0] == OK
+        assert driver.wait(driver.chip.next - 1, limit) == OK
+        return driver.read("COUNT_CYCLES")
+
+    limit = 100_000
+    limit = 2 * cycles(1)
+    assert cycles(4) > limit
+
+
 @pytest.mark.parametrize("wait_cycles", [POLLING, INTERRUPTS])
 def test_a_reset_of_the_hardware_while_waiting_is_reported(chip, library, product, wait_cycles):
     driver = CDriver(chip.driver, library, wait_cycles)
