@@ -71,4 +71,4 @@ def _estimate_network(file: Path | None, config: AcceleratorConfig, bus: Bus, as
     out = Printer(highlight=False)
     out.print(network_table(figures))
     for line in network_summary(figures):
-        out.print(line)
+        click.echo(line)

@@ -137,6 +137,7 @@ def _print(figures: dict[str, Any], reference: str, as_json: bool) -> None:
     out = Printer(highlight=False)
     out.print(network_table(figures))
     for line in network_summary(figures, reference):
-        out.print(line)
+        click.echo(line)
     for output in figures["outputs"]:
-        out.print(f"output {output['name']} {output['type']} {output['shape']}: {output['first']}")
+        first = ", ".join(f"{value:.6g}" for value in output["first"])
+        click.echo(f"output {output['name']} {output['type']} {output['shape']}: {first}")

@@ -207,8 +207,8 @@ class Node:
         Otherwise: returns the outputs from the inputs, None for one that is left out, and the network's variables.
     view : bool
         Whether it only changes the shape of its first input.
-    note : str
-        Shown in tables, for example the operators that were joined.
+    joined : int
+        Number of other operators of the file that it computes too.
     """
 
     index: int
@@ -218,7 +218,7 @@ class Node:
     product: Product | None = None
     compute: Callable[[list[Any], dict[str, NDArray]], list[NDArray]] | None = None
     view: bool = False
-    note: str = ""
+    joined: int = 0
 
     @property
     def title(self) -> str:

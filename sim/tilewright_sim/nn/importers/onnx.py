@@ -105,9 +105,8 @@ def _node(one: OnnxOperator, file: OnnxFile, numbers: dict[str, int], samples: d
     if one.operator in PRODUCTS:
         product = PRODUCTS[one.operator](Operands(one, numbers, samples, file.constants))
         samples[one.outputs[0]] = product.result(_zeros(product))
-        note = f"({len(one.nodes)} operators joined)" if len(one.nodes) > 1 else ""
         places = tuple(numbers[name] if name else -1 for name in one.inputs)
-        return Node(**common, inputs=places, outputs=(product.y,), product=product, note=note)
+        return Node(**common, inputs=places, outputs=(product.y,), product=product, joined=len(one.nodes) - 1)
     run = OperatorRun(file, one)
     outputs = [name for name in one.outputs if name]
     samples.update(zip(outputs, run(samples), strict=True))
@@ -115,7 +114,7 @@ def _node(one: OnnxOperator, file: OnnxFile, numbers: dict[str, int], samples: d
     ends = tuple(numbers[name] for name in outputs)
     compute = _compute(run, list(dict.fromkeys(inputs)))
     view = one.operator in _VIEWS and len(outputs) == 1
-    return Node(**common, inputs=places, outputs=ends, compute=compute, view=view, note="onnxruntime")
+    return Node(**common, inputs=places, outputs=ends, compute=compute, view=view)
 
 
 def _zeros(product: Product) -> NDArray:

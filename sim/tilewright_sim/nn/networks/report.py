@@ -57,10 +57,11 @@ def network_figures(
 
 def _layer(graph: Graph, config: AcceleratorConfig, bus: Bus, layer: LayerRun, runs: int) -> dict[str, Any]:
     node, product = layer.node, layer.node.product
-    shapes = [graph.tensors[number].shape for number in node.outputs]
+    result = graph.tensors[node.outputs[0]] if node.outputs else None
     figures: dict[str, Any] = {
-        "index": node.index, "operator": node.operator, "shape": list(shapes[0]) if shapes else [],
-        "where": layer.where, "note": node.note, "cycles": layer.cycles,
+        "index": node.index, "operator": node.operator, "joined": node.joined, "where": layer.where,
+        "shape": list(result.shape) if result else [], "type": str(result.dtype) if result else "",
+        "cycles": layer.cycles,
         "compared": layer.compared, "different": layer.different, "largest_difference": layer.largest,
     }  # fmt: skip
     if product is None:
@@ -102,13 +103,14 @@ def _compared(layer: dict[str, Any]) -> str:
 
 def _cells(layer: dict[str, Any]) -> list[str]:
     shape = "×".join(map(str, layer["shape"]))
-    where = f"{layer['where']} {layer['note']}".strip()
+    where = f"host, {layer['type']}" if layer["where"] == "host" and "float" in layer["type"] else layer["where"]
+    operator = f"{layer['operator']} +{layer['joined']}" if layer["joined"] else layer["operator"]
     if "macs" not in layer:
-        return [str(layer["index"]), layer["operator"], shape, where, "", "", "", "", ""]
+        return [str(layer["index"]), operator, shape, where, "", "", "", "", ""]
     batch = f"{layer['batch']} · " if layer["batch"] > 1 else ""
     product = f"{batch}{layer['m']}×{layer['n']}×{layer['k']}"
     numbers = [f"{layer['macs']:,}", f"{layer['cycles']:,}", f"{layer['utilisation']:.1%}"]
-    return [str(layer["index"]), layer["operator"], shape, where, product, *numbers, layer["bound"]]
+    return [str(layer["index"]), operator, shape, where, product, *numbers, layer["bound"]]
 
 
 _HEADINGS = ("", "operator", "result", "where", "M×N×K", "MACs", "cycles", "busy", "bound by")
@@ -120,7 +122,7 @@ def network_table(figures: dict[str, Any]) -> FigureTable:
     table = FigureTable()
     for heading in (*_HEADINGS, *(["check"] if checked else [])):
         numbers = heading in ("", "MACs", "cycles", "busy")
-        table.add_column(heading, justify="right" if numbers else "left", no_wrap=heading in ("result", "M×N×K"))
+        table.add_column(heading, justify="right" if numbers else "left", no_wrap=heading != "check")
     for layer in figures["layers"]:
         table.add_row(*_cells(layer), *([_compared(layer)] if checked else []))
     return table
