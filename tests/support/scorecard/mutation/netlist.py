@@ -3,10 +3,11 @@
 import hashlib
 import shutil
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
 from pathlib import Path
 from time import monotonic
 from typing import Any
+
+from support.scorecard.sources import sources_digest
 
 from tilewright.base import ToolError
 from tilewright.cores import CORES
@@ -47,10 +48,17 @@ class Design:
     count: int
     first: str
 
-    @cached_property
-    def digest(self) -> str:
-        """Hash of the Verilog, which names the mutants."""
-        return hashlib.sha256(_verilog(self).encode()).hexdigest()[:8]
+    def kept(self, folder: Path) -> Path:
+        """Return a folder with the Verilog, generated once for the sources."""
+        kept = folder / "netlists" / f"{sources_digest('hw')}-{DESIGNS.index(self)}"
+        if not list(kept.glob("*.v")):
+            self.written(kept)
+        return kept
+
+    def name(self, folder: Path) -> str:
+        """Return the core, and the hash of the Verilog, which names the mutants."""
+        verilog = self.kept(folder) / f"{CORES[self.core].module}.v"
+        return f"{self.core}-{hashlib.sha256(verilog.read_bytes()).hexdigest()[:8]}"
 
     def written(self, folder: Path) -> Path:
         """Write the Verilog and its ``config.json``; return the Verilog."""
@@ -76,14 +84,6 @@ DESIGNS = [
 ]  # fmt: skip
 
 
-@lru_cache
-def _verilog(design: Design) -> str:
-    import tempfile
-
-    with tempfile.TemporaryDirectory(prefix="tilewright-") as folder:
-        return design.written(Path(folder)).read_text(encoding="utf-8")
-
-
 def _read(design: Design) -> list[str]:
     module = CORES[design.core].module
     return [f"read_verilog {module}.v", f"hierarchy -check -top {module}", "proc"]
@@ -91,9 +91,8 @@ def _read(design: Design) -> list[str]:
 
 def mutations(design: Design, folder: Path) -> list[str]:
     """Return Yosys's commands for the mutants of a design, drawn by the seed and kept in a folder."""
-    kept = folder / "netlists" / f"{design.core}-{design.digest}" / "mutations.txt"
+    kept = design.kept(folder) / "mutations.txt"
     if not kept.exists():
-        design.written(kept.parent)
         run_yosys([*_read(design), f"mutate -list {design.count} -seed {SEED} -none -o mutations.txt"], kept.parent)
     return [line for line in kept.read_text(encoding="utf-8").splitlines() if "-mode none" not in line][: design.count]
 

@@ -28,8 +28,10 @@ class NetlistMutants(Row):
         self.journal = Journal(folder / "netlist-mutants.jsonl")
         self.benches = sources_digest("sim/tilewright_sim/benches", "sim/tilewright_sim/models")
         self.all: dict[int, tuple[int, str]] = {}
+        self.names: list[str] = []
 
     def prepare(self) -> None:
+        self.names = [design.name(self.folder) for design in DESIGNS]
         drawn = [
             (number, mutation) for number, design in enumerate(DESIGNS) for mutation in mutations(design, self.folder)
         ]
@@ -38,7 +40,7 @@ class NetlistMutants(Row):
 
     def _name(self, number: int) -> str:
         design, mutation = self.all[number]
-        return f"{DESIGNS[design].core}-{DESIGNS[design].digest} {mutation}"
+        return f"{self.names[design]} {mutation}"
 
     def _entry(self, number: int) -> dict[str, Any] | None:
         entry = self.journal.get(self._name(number))
