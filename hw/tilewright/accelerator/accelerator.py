@@ -1,12 +1,17 @@
 """The matrix-multiply accelerator."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from tilewright.accelerator.compact import CompactAccumulators, CompactReadArbiter, CompactStore
+from tilewright.accelerator.compact import (
+    CompactAccumulators,
+    CompactCheckedAccumulators,
+    CompactReadArbiter,
+    CompactStore,
+)
 from tilewright.accelerator.contract import AcceleratorConfig
-from tilewright.accelerator.execute import Accumulators, Execute, Panel, Ring
-from tilewright.accelerator.frontend import Frontend
+from tilewright.accelerator.execute import Accumulators, CheckedAccumulators, Execute, Panel, Ring
+from tilewright.accelerator.frontend import FlippedBitsLog, Frontend
 from tilewright.accelerator.load import LoadA, LoadB, ReadArbiter
 from tilewright.accelerator.registers import REGISTER_ADDRESS_BITS
 from tilewright.accelerator.store import Store
@@ -67,7 +72,7 @@ class Accelerator(SharedComponent):
         flush = Signal()
         command = place(m, "command", Frontend(config), platform)
         reader = place(m, "reader", WordReader(dma) if compact else DmaReader(dma), platform)
-        writer = place(m, "writer", WordWriter(dma) if compact else DmaWriter(dma), platform)
+        writer = place(m, "writer", WordWriter(dma) if compact else DmaWriter(dma, config.ecc), platform)
         read_arbiter = place(
             m, "read_arbiter", CompactReadArbiter(config) if compact else ReadArbiter(config), platform, reset=flush
         )
@@ -76,8 +81,7 @@ class Accelerator(SharedComponent):
         panel = place(m, "panel", Panel(config), platform, reset=flush)
         ring = place(m, "ring", Ring(config), platform, reset=flush)
         execute = place(m, "execute", Execute(config), platform, reset=flush)
-        sums = CompactAccumulators(config) if compact else Accumulators(config)
-        accumulators = place(m, "accumulators", sums, platform, reset=flush)
+        accumulators = place(m, "accumulators", _accumulators(config), platform, reset=flush)
         store = place(m, "store", CompactStore(config) if compact else Store(config), platform, reset=flush)
 
         connect(m, flipped(self.s_axil), command.s_axil)
@@ -112,7 +116,11 @@ class Accelerator(SharedComponent):
         connect(m, read_arbiter.a_words, load_a.words)
         connect(m, read_arbiter.b_words, load_b.words)
         connect(m, read_arbiter.failure, command.read_failure)
-        connect(m, store.failure, command.write_failure)
+        if config.ecc:
+            log = place(m, "flipped_bits_log", FlippedBitsLog(config), platform, reset=flush)
+            self._connect_flipped(m, log, command, (execute, accumulators, store, writer))
+        else:
+            connect(m, store.failure, command.write_failure)
         self._connect_reader(m, reader, read_arbiter)
         self._connect_writer(m, writer, store)
         m.d.comb += [
@@ -124,6 +132,27 @@ class Accelerator(SharedComponent):
             command.write_word.eq(self.m_axi.wvalid & self.m_axi.wready),
         ]
         return m
+
+    def _connect_flipped(self, m: Module, log: FlippedBitsLog, command: Frontend, parts: tuple):
+        """Connect what checks stored words; a write that fails is of the oldest descriptor, so it goes first."""
+        execute, accumulators, store, writer = parts
+        connect(m, execute.panel_flipped, log.panel)
+        connect(m, execute.ring_flipped, log.ring)
+        connect(m, accumulators.flipped, log.add)
+        connect(m, store.sums_flipped, log.drain)
+        connect(m, store.parameters_flipped, log.operands)
+        if isinstance(writer, DmaWriter):  # it writes for the oldest descriptor alone
+            m.d.comb += [
+                log.results.corrected.eq(writer.corrected),
+                log.results.corrupt.eq(writer.corrupt),
+                log.results.source.index.eq(command.head),
+            ]
+        m.d.comb += [
+            command.ecc_corrected.eq(log.corrected),
+            command.ecc_corrupt.eq(log.corrupt),
+            command.write_failure.valid.eq(store.failure.valid | log.failure.valid),
+            command.write_failure.payload.eq(Mux(store.failure.valid, store.failure.payload, log.failure.payload)),
+        ]
 
     def _connect_jobs(self, m: Module, command: Frontend, engines: tuple[LoadA, LoadB, Execute, Store | CompactStore]):
         load_a, load_b, execute, store = engines
@@ -167,3 +196,9 @@ class Accelerator(SharedComponent):
         connect(m, store.write_words, writer.i)
         connect(m, writer.status, store.write_status)
         connect_channels(m, writer.m_axi, self.m_axi)
+
+
+def _accumulators(config: AcceleratorConfig) -> Accumulators:
+    if config.ecc:
+        return CompactCheckedAccumulators(config) if config.compact else CheckedAccumulators(config)
+    return CompactAccumulators(config) if config.compact else Accumulators(config)

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from tilewright.base import SharedComponent, place
 from tilewright.bus import Axi4Write
-from tilewright.storage import BlockFifo, SmallFifo
+from tilewright.storage import BlockFifo, SmallFifo, WordCode
 
 from .burst_planner import BurstPlanner, address_fields
 from .config import Cause, DmaConfig
@@ -58,13 +58,18 @@ class DmaWriter(SharedComponent):
     ----------
     config : DmaConfig
         Widths, bursts and alignment.
+    ecc : bool
+        The words have check bits, ``WordCode(data_bits)``; a flipped bit is corrected when the word leaves the buffer.
 
     Members
     -------
     requests : In(stream.Signature(config.request_shape))
         Where to write. The stride is used, and must be aligned, even where there is one row.
     i : In(stream.Signature(unsigned(data_bits)))
-        The words. They may come before their request.
+        The words, with `ecc` as they are stored. They may come before their request.
+    corrected, corrupt : Out(1)
+        A word with one flipped bit, or two in a segment, leaves the buffer for the request that is being written; only
+        with `ecc`.
     status : Out(stream.Signature(config.status_shape))
         How each request ended: its cause, and the address of the burst that failed, as it was on the bus; of the
         first byte that a burst would have had, where none went to the bus (``EMPTY``, ``MISALIGNED``, ``WRAPPED``).
@@ -82,19 +87,25 @@ class DmaWriter(SharedComponent):
         The bus. All bursts are INCR, of whole words, with identifier 0.
     """
 
-    def __init__(self, config: DmaConfig):
+    def __init__(self, config: DmaConfig, ecc: bool = False):
         self.config = config
+        self.code = WordCode(config.data_bits) if ecc else None
+        word_bits = self.code.code_bits if self.code else config.data_bits
+        found = {"corrected": Out(1), "corrupt": Out(1)} if ecc else {}
         axi = Axi4Write(data_bits=config.data_bits, addr_bits=config.addr_bits, id_bits=config.id_bits)
-        super().__init__({
-            "requests": In(stream.Signature(config.request_shape)),
-            "i": In(stream.Signature(config.data_bits)),
-            "status": Out(stream.Signature(config.status_shape)),
-            "abort": In(1),
-            "busy": Out(1),
-            "counters": Out(config.counters_shape),
-            "clear_counters": In(1),
-            "m_axi": Out(axi),
-        })
+        super().__init__(
+            found
+            | {
+                "requests": In(stream.Signature(config.request_shape)),
+                "i": In(stream.Signature(word_bits)),
+                "status": Out(stream.Signature(config.status_shape)),
+                "abort": In(1),
+                "busy": Out(1),
+                "counters": Out(config.counters_shape),
+                "clear_counters": In(1),
+                "m_axi": Out(axi),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -102,7 +113,7 @@ class DmaWriter(SharedComponent):
         planner = place(m, "planner", BurstPlanner(config), platform)
         flights = place(m, "flights", SmallFifo(flight_shape(config), max(1, config.outstanding - 1)), platform)
         forming = place(m, "forming", SmallFifo(write_burst_shape(config), config.outstanding), platform)
-        buffer = place(m, "buffer", BlockFifo(config.data_bits, config.write_buffer_words), platform)
+        buffer = place(m, "buffer", BlockFifo(self.i.payload.shape(), config.write_buffer_words), platform)
         word_credits = place(m, "word_credits", WordCredits(config), platform)
         aligner = place(m, "aligner", WriteAligner(config), platform)
         responses = place(m, "responses", WriteResponses(config), platform)
@@ -110,7 +121,10 @@ class DmaWriter(SharedComponent):
         counters = place(m, "counters", DmaCounters(config), platform)
         connect(m, flipped(self.requests), planner.requests)
         connect(m, forming.o, aligner.bursts)
-        connect(m, buffer.o, aligner.i)
+        if self.code:
+            self._correct(m, self.code, buffer, aligner, platform)
+        else:
+            connect(m, buffer.o, aligner.i)
         connect(m, request_status.status, flipped(self.status))
 
         aborting = Signal()
@@ -179,6 +193,20 @@ class DmaWriter(SharedComponent):
         starved = word_credits.waiting & ~word_credits.granted
         self._count(m, counters, starved | request_status.ending & ~planner.busy)
         return m
+
+    def _correct(self, m: Module, code: WordCode, buffer: BlockFifo, aligner: WriteAligner, platform):
+        """Correct the words that leave the buffer."""
+        stored = buffer.o.payload
+        syndrome = code.syndrome(m, "syndrome", stored, platform)
+        right, corrected, corrupt = code.correct(m, "correction", stored[: code.bits], syndrome, platform)
+        leaves = buffer.o.valid & buffer.o.ready
+        m.d.comb += [
+            aligner.i.valid.eq(buffer.o.valid),
+            buffer.o.ready.eq(aligner.i.ready),
+            aligner.i.payload.eq(right),
+            self.corrected.eq(leaves & corrected),
+            self.corrupt.eq(leaves & corrupt),
+        ]
 
     def _report(self, m: Module, responses: WriteResponses, request_status: RequestStatus):
         """Make each response a step of its request's status."""

@@ -3,6 +3,19 @@
 from .block_fifo import BlockFifo
 from .block_memory import BlockMemory
 from .delay import DelayLine, Skew, skew_cycles
+from .secded import Secded, SecdedCorrector, SecdedLocator, SecdedSyndrome, WordCode
 from .small_fifo import SmallFifo
 
-__all__ = ["BlockFifo", "BlockMemory", "DelayLine", "Skew", "SmallFifo", "skew_cycles"]
+__all__ = [
+    "BlockFifo",
+    "BlockMemory",
+    "DelayLine",
+    "Secded",
+    "SecdedCorrector",
+    "SecdedLocator",
+    "SecdedSyndrome",
+    "Skew",
+    "SmallFifo",
+    "WordCode",
+    "skew_cycles",
+]

@@ -1,11 +1,11 @@
 """Accumulators with fewer registers."""
 
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 
 from tilewright.accelerator.contract import ADDEND_BITS
-from tilewright.accelerator.execute import Accumulators
+from tilewright.accelerator.execute import Accumulators, CheckedAccumulators
 
-__all__ = ["CompactAccumulators"]
+__all__ = ["CompactAccumulators", "CompactCheckedAccumulators"]
 
 
 class CompactAccumulators(Accumulators):
@@ -28,7 +28,7 @@ class CompactAccumulators(Accumulators):
     READ_STAGE = 1
     REGISTERED = False
 
-    def _add(self, m: Module, first: Signal, old: Value, sums: Signal):
+    def _add(self, m: Module, first: Signal, old: Value, sums: Signal, platform):
         late_first = Signal(reset_less=True)
         m.d.sync += late_first.eq(first)
         bits = self.config.tile.result_bits
@@ -39,5 +39,51 @@ class CompactAccumulators(Accumulators):
             # Choice and sum fit into one LUT of an iCE40.
             m.d.sync += total.eq(Mux(late_first, result, (before + result)[:ADDEND_BITS]))
 
-    def _hand_out(self, m: Module, group: Value):
-        m.d.comb += self.sums.sums.eq(group)
+    def _hand_out(self, m: Module, row: Value, platform):
+        m.d.comb += self.sums.sums.eq(row.word_select(self.sums.group, len(self.sums.sums)))
+
+
+class CompactCheckedAccumulators(CheckedAccumulators):
+    """Add packets of results like `CheckedAccumulators`, with fewer registers.
+
+    Old sums are corrected in the cycle in which they are read. A row of sums is there in the cycle of its `group`, a
+    cycle after its `fetch`; `take` is not used.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+
+    Members
+    -------
+    results : In(ResultsPort(config))
+        From the engine that multiplies.
+    sums : In(SumsPort(config))
+        To the engine that stores.
+    flipped : Out(FlippedBits())
+        Flipped bits of the sums that are added to.
+    """
+
+    WRITE_STAGE = 3
+    REGISTERED = False
+
+    def _old(self, m: Module, row: Value, valid: Signal, places: list[Value], stored: Value, platform) -> Value:
+        self._send_source(m, valid[1], places[2][:-1], platform)
+        return row
+
+    def _add(self, m: Module, first: Signal, old: Value, sums: Signal, platform):
+        config, code = self.config, self.config.sums_code
+        syndrome = code.syndrome(m, "syndrome", old, platform)
+        right, corrected, corrupt = code.correct(m, "correction", old[: code.bits], syndrome, platform)
+        before = Signal.like(sums)
+        found = Signal(2)
+        m.d.sync += before.eq(Mux(first, 0, right))
+        m.d.sync += found.eq(Mux(first, 0, Cat(corrected, corrupt)))
+        self._report(m, found[0], found[1])
+        bits = config.tile.result_bits
+        for column in range(config.tile.cols):
+            result = self.results.results.word_select(column, bits).as_signed()
+            total = sums.word_select(column, config.sum_bits)
+            m.d.sync += total.eq(before.word_select(column, config.sum_bits) + result)
+
+    def _hand_out(self, m: Module, row: Value, platform):
+        m.d.comb += self.sums.sums.eq(self._group(row))

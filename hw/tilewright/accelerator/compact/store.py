@@ -12,6 +12,7 @@ from tilewright.accelerator.contract import (
     SHIFT_BITS,
     AcceleratorConfig,
     Activity,
+    FlippedBits,
     SumsPort,
     Unit,
     failure_shape,
@@ -20,7 +21,7 @@ from tilewright.accelerator.contract import (
 )
 from tilewright.base import FSM, SharedComponent, place
 from tilewright.dma import Cause
-from tilewright.storage import BlockMemory
+from tilewright.storage import BlockMemory, WordCode
 
 from .serial_requantizer import SerialRequantizer
 from .tile_position import TilePosition
@@ -73,6 +74,8 @@ class CompactStore(SharedComponent):
     failure : Out(stream.Signature(failure_shape(config), always_ready=True))
         Writing a tile has failed, in the cycle of its status. Nothing more is done then, as after a read that failed,
         until reset.
+    sums_flipped, parameters_flipped : Out(FlippedBits())
+        Flipped bits in the sums, and in biases, multipliers, shifts or old C; only with `ecc`.
     activity : Out(Activity)
         What the engine does in this cycle, or waits for.
     """
@@ -81,29 +84,36 @@ class CompactStore(SharedComponent):
         self.config = config
         transfers = stream.Signature(transfer_shape(config))
         words = stream.Signature(config.dma.word_shape, always_ready=True)
-        super().__init__({
-            "job": In(stream.Signature(job_shape(config))),
-            "head": In(unsigned(INDEX_BITS)),
-            "sums": Out(SumsPort(config)),
-            "parameter_requests": Out(transfers),
-            "parameter_words": In(words),
-            "c_requests": Out(transfers),
-            "c_words": In(words),
-            "write_requests": Out(transfers),
-            "write_words": Out(stream.Signature(config.data_bits)),
-            "write_status": In(stream.Signature(config.dma.status_shape, always_ready=True)),
-            "completed": Out(1),
-            "failure": Out(stream.Signature(failure_shape(config), always_ready=True)),
-            "activity": Out(Activity),
-        })
+        flipped = {f"{name}_flipped": Out(FlippedBits()) for name in ("sums", "parameters")} if config.ecc else {}
+        super().__init__(
+            flipped
+            | {
+                "job": In(stream.Signature(job_shape(config))),
+                "head": In(unsigned(INDEX_BITS)),
+                "sums": Out(SumsPort(config)),
+                "parameter_requests": Out(transfers),
+                "parameter_words": In(words),
+                "c_requests": Out(transfers),
+                "c_words": In(words),
+                "write_requests": Out(transfers),
+                "write_words": Out(stream.Signature(config.data_bits)),
+                "write_status": In(stream.Signature(config.dma.status_shape, always_ready=True)),
+                "completed": Out(1),
+                "failure": Out(stream.Signature(failure_shape(config), always_ready=True)),
+                "activity": Out(Activity),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
         config, job = self.config, self.job.payload
         scaler = place(m, "scaler", SerialRequantizer(config.rounding), platform)
-        operands = place(m, "operands", BlockMemory(ADDEND_BITS, config.acc_rows * config.tile.cols, False), platform)
+        bits = WordCode(ADDEND_BITS).code_bits if config.ecc else ADDEND_BITS
+        operands = place(m, "operands", BlockMemory(bits, config.acc_rows * config.tile.cols, False), platform)
+        read = [Signal(name="operand_read"), Signal(name="sum_read")] if config.ecc else []
+        sums, operand = self._check(m, operands, read, platform) if config.ecc else (self.sums.sums, operands.q)
         position = TilePosition(m, config, job)
-        last_came, row_of_operand = self._operands(m, operands, position)
+        last_came, row_of_operand = self._operands(m, operands, position, platform)
         self._requests(m, position)
         adds = job.bias | job.requant | job.accumulate
         packed = Signal(config.data_bits, reset_less=True)
@@ -112,9 +122,9 @@ class CompactStore(SharedComponent):
         m.d.comb += [
             self.sums.row.eq(position.row),
             self.sums.group.eq(position.column),
-            scaler.sum.eq(self.sums.sums),
-            scaler.addend.eq(Mux(adds, operands.q, 0)),
-            scaler.multiplier.eq(operands.q),
+            scaler.sum.eq(sums),
+            scaler.addend.eq(Mux(adds, operand, 0)),
+            scaler.multiplier.eq(operand),
             scaler.shift.eq(shift),
             *(scaler.format[name].eq(job[name]) for name in ("zero_point", "minimum", "maximum", "double")),
             self.write_words.payload.eq(Mux(job.requant, packed, scaler.total)),
@@ -130,19 +140,25 @@ class CompactStore(SharedComponent):
                 m.next = "Load"
             with m.State("Load"):
                 m.d.comb += scaler.load.eq(1)
+                if config.ecc:
+                    m.d.comb += Cat(read).eq(Cat(adds, 1))
                 m.d.comb += operands.fetch.eq(1)
                 m.d.comb += row_of_operand.eq(SHIFTS)
                 m.next = "Put"
                 with m.If(job.requant):
                     m.next = "Scale"
             with m.State("Scale"):
-                m.d.sync += shift.eq(operands.q)
+                m.d.sync += shift.eq(operand)
                 m.d.comb += scaler.start.eq(1)
+                if config.ecc:
+                    m.d.comb += read[0].eq(1)
                 m.d.comb += operands.fetch.eq(1)
                 m.d.comb += row_of_operand.eq(MULTIPLIERS)
                 m.next = "Scaled"
             with m.State("Scaled"), m.If(scaler.done):
                 m.d.sync += packed.word_select(part, RESULT.bits).eq(scaler.o)
+                if config.ecc:
+                    m.d.comb += read[0].eq(1)
                 with m.If(position.row_ends | part.all()):
                     m.next = "Put"
                 with m.Else():
@@ -154,7 +170,27 @@ class CompactStore(SharedComponent):
         self._report(m, fsm)
         return m
 
-    def _operands(self, m: Module, operands: BlockMemory, position: TilePosition) -> tuple[Signal, Signal]:
+    def _check(self, m: Module, operands: BlockMemory, read: list[Signal], platform) -> tuple[Value, Value]:
+        """The sum and the operand that were read, corrected; report what was found in them."""
+        job = self.job.payload
+        results = []
+        for name, code, stored, which, port in (
+            ("operand", WordCode(ADDEND_BITS), operands.q, read[0], self.parameters_flipped),
+            ("sum", self.config.drained_code, self.sums.sums, read[1], self.sums_flipped),
+        ):
+            syndrome = code.syndrome(m, f"{name}_check", stored, platform)
+            right, corrected, corrupt = code.correct(m, f"{name}_correction", stored[: code.bits], syndrome, platform)
+            m.d.comb += [
+                port.corrected.eq(which & corrected),
+                port.corrupt.eq(which & corrupt),
+                port.source.index.eq(job.index),
+                port.source.row.eq(self.sums.row),
+            ]
+            results.append(right)
+        operand, total = results
+        return total.as_signed(), operand
+
+    def _operands(self, m: Module, operands: BlockMemory, position: TilePosition, platform) -> tuple[Signal, Signal]:
         """Store the operands of a tile in their memory; return whether all have arrived, and the row to read."""
         config = self.config
         came = Signal()
@@ -177,7 +213,9 @@ class CompactStore(SharedComponent):
         m.d.comb += [
             operands.write.eq(came),
             operands.write_row.eq(Cat(place_of_word, row_of_word)),
-            operands.data.eq(word.data),
+            operands.data.eq(
+                WordCode(ADDEND_BITS).encode(m, "checks", word.data, platform) if config.ecc else word.data
+            ),
             operands.read_row.eq(Cat(position.column, row_of_operand)),
         ]
         return last_came, row_of_operand

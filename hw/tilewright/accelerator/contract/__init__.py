@@ -3,8 +3,10 @@
 from .config import AcceleratorConfig, Rounding
 from .constants import (
     ADDEND_BITS,
+    CORRUPT,
     DESCRIPTOR_BYTES,
     INDEX_BITS,
+    NUMBER_BITS,
     PARAMETER_PITCH_BYTES,
     RESULT,
     SIZE_BITS,
@@ -24,16 +26,27 @@ from .shapes import (
     load_shape,
     loaded_shape,
     place_shape,
+    source_shape,
     tile_shape,
     transfer_shape,
 )
-from .signatures import PanelReader, PanelWriter, ResultsPort, RingReader, RingWriter, SumsPort
+from .signatures import (
+    FlippedBits,
+    PanelReader,
+    PanelWriter,
+    ResultsPort,
+    RingReader,
+    RingWriter,
+    SumsPort,
+)
 
 __all__ = [
     "ADDEND_BITS",
+    "CORRUPT",
     "DESCRIPTOR_BYTES",
     "INDEX_BITS",
     "MAGNITUDE",
+    "NUMBER_BITS",
     "PARAMETER_PITCH_BYTES",
     "RESULT",
     "SHIFT_BITS",
@@ -41,6 +54,7 @@ __all__ = [
     "STRIDE_BITS",
     "AcceleratorConfig",
     "Activity",
+    "FlippedBits",
     "JobSlot",
     "PanelReader",
     "PanelWriter",
@@ -59,6 +73,7 @@ __all__ = [
     "load_shape",
     "loaded_shape",
     "place_shape",
+    "source_shape",
     "tile_shape",
     "transfer_shape",
 ]

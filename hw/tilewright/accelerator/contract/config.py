@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from tilewright.base import Config, ConfigError
 from tilewright.dma import DmaConfig
 from tilewright.formats import ELEMENTS, ElementFormat
+from tilewright.storage import WordCode
 from tilewright.tile import TileConfig
 
 from .constants import ADDEND_BITS, DESCRIPTOR_BYTES, RESULT, SIZE_BITS, STRIDE_BITS
@@ -21,7 +22,7 @@ class AcceleratorConfig(Config):
 
     TABLE = "accelerator"
     PARTS: ClassVar = {"tile": TileConfig}
-    UNSAID = frozenset({"size_bits", "stride_bits", "variant"})
+    UNSAID = frozenset({"size_bits", "stride_bits", "variant", "ecc"})
     PRESETS: ClassVar = {
         "nano": {"rows": 4, "cols": 4, "dot": 4, "data_bits": 32, "panel_words": 1024, "ring_words": 256,
                  "acc_rows": 32, "requant_lanes": 1, "outstanding": 4, "max_burst": 8, "long_chunk_words": 8,
@@ -113,6 +114,13 @@ class AcceleratorConfig(Config):
             "`fast` does not fit."
         ),
     ] = "fast"
+    ecc: Annotated[
+        bool,
+        Field(
+            description="Store matrices, sums and parameters with check bits: of each stored word one flipped bit is "
+            "corrected and two are detected, which fails the descriptor; both are counted."
+        ),
+    ] = False
 
     def __init__(self, /, **values: Any):  # for type checkers: the fields of the tile are not among those declared here
         super().__init__(**values)
@@ -241,6 +249,69 @@ class AcceleratorConfig(Config):
     def b_word_bits(self) -> int:
         """Bits of ``rows`` weights."""
         return self.tile.rows * self.b_format.bits
+
+    @property
+    def results_lead(self) -> int:
+        """Cycles by which a row of results is announced to the accumulators."""
+        return 3 if self.ecc and not self.compact else 2
+
+    @property
+    def a_code(self) -> WordCode:
+        """How a word of the panel is stored with `ecc`."""
+        return WordCode(self.a_word_bits)
+
+    @property
+    def b_code(self) -> WordCode:
+        """How a word of the ring is stored with `ecc`."""
+        return WordCode(self.b_word_bits)
+
+    @property
+    def panel_bits(self) -> int:
+        """Bits of a word as it is stored in the panel."""
+        return self.a_code.code_bits if self.ecc else self.a_word_bits
+
+    @property
+    def ring_bits(self) -> int:
+        """Bits of a word as it is stored in the ring."""
+        return self.b_code.code_bits if self.ecc else self.b_word_bits
+
+    @property
+    def sum_bits(self) -> int:
+        """Bits of a sum in the accumulators; with `ecc` no more than the longest K needs."""
+        if not self.ecc:
+            return ADDEND_BITS
+        largest = self.k_limit << self.tile.activation_bits + self.tile.weight_bits - 2
+        return min(ADDEND_BITS, largest.bit_length() + 1)
+
+    @property
+    def sums_code(self) -> WordCode:
+        """How a row of sums is stored with `ecc`; the columns that drain together are whole segments."""
+        return WordCode(self.tile.cols * self.sum_bits, min(self.requant_lanes, 4) * self.sum_bits)
+
+    @property
+    def drained_code(self) -> WordCode:
+        """How the sums that drain together are stored with `ecc`."""
+        return WordCode(self.requant_lanes * self.sum_bits, self.sums_code.segment_bits)
+
+    @property
+    def drained_bits(self) -> int:
+        """Bits of the sums that drain together, as they are stored."""
+        return self.drained_code.code_bits if self.ecc else self.requant_lanes * ADDEND_BITS
+
+    @property
+    def result_code(self) -> WordCode:
+        """How a bus word of results is stored with `ecc`."""
+        return WordCode(self.data_bits)
+
+    @property
+    def result_word_bits(self) -> int:
+        """Bits of a bus word of results on its way to the writer; `compact` has no memory there."""
+        return self.result_code.code_bits if self.ecc and not self.compact else self.data_bits
+
+    @property
+    def fetch_cycles(self) -> int:
+        """Cycles from the fetch of sums to the epilogue."""
+        return 4 if self.ecc else 3
 
     @property
     def dma(self) -> DmaConfig:

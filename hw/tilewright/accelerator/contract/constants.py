@@ -2,12 +2,15 @@
 
 from amaranth.lib import enum
 
+from tilewright.dma import Cause
 from tilewright.formats import INT8
 
 __all__ = [
     "ADDEND_BITS",
+    "CORRUPT",
     "DESCRIPTOR_BYTES",
     "INDEX_BITS",
+    "NUMBER_BITS",
     "PARAMETER_PITCH_BYTES",
     "RESULT",
     "SIZE_BITS",
@@ -44,8 +47,16 @@ PARAMETER_PITCH_BYTES = 64
 """The arrays of biases, multipliers and shifts follow each other in memory at multiples of this."""
 
 
+NUMBER_BITS = 4
+"""Low bits of a descriptor's number that order those in progress, at most 5."""
+
+
+CORRUPT = Cause.EMPTY
+"""Cause of a failure that is no transfer's: two flipped bits in a stored word. No transfer of a job ends so."""
+
+
 class Unit(enum.Enum, shape=3):  # type: ignore[call-arg]  # Amaranth's keyword
-    """The purpose of a memory transfer."""
+    """The purpose of a memory transfer; or `SUMS`, the accumulators, where stored words can be corrupt."""
 
     DESCRIPTOR = 0
     LOAD_A = 1
@@ -53,6 +64,7 @@ class Unit(enum.Enum, shape=3):  # type: ignore[call-arg]  # Amaranth's keyword
     PARAMETERS = 3
     LOAD_C = 4
     STORE_C = 5
+    SUMS = 6
 
 
 class Activity(enum.Enum, shape=3):  # type: ignore[call-arg]  # Amaranth's keyword

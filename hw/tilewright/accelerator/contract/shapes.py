@@ -6,7 +6,7 @@ from amaranth.lib import data
 from tilewright.dma import Cause
 
 from .config import AcceleratorConfig
-from .constants import ADDEND_BITS, INDEX_BITS, RESULT, Unit
+from .constants import ADDEND_BITS, INDEX_BITS, NUMBER_BITS, RESULT, Unit
 
 __all__ = [
     "MAGNITUDE",
@@ -19,6 +19,7 @@ __all__ = [
     "load_shape",
     "loaded_shape",
     "place_shape",
+    "source_shape",
     "tile_shape",
     "transfer_shape",
 ]
@@ -66,6 +67,11 @@ def failure_shape(config: AcceleratorConfig) -> data.StructLayout:
         "cause": Cause,
         "address": unsigned(config.addr_bits),
     })
+
+
+def source_shape() -> data.StructLayout:
+    """Where a stored word was read, and for which descriptor: low bits of its number, and the row of the memory."""
+    return data.StructLayout({"index": NUMBER_BITS, "row": 16})
 
 
 def load_shape(config: AcceleratorConfig) -> data.StructLayout:

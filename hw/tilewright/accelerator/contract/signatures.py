@@ -5,9 +5,27 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from .config import AcceleratorConfig
-from .constants import ADDEND_BITS
+from .constants import NUMBER_BITS
+from .shapes import source_shape
 
-__all__ = ["PanelReader", "PanelWriter", "ResultsPort", "RingReader", "RingWriter", "SumsPort"]
+__all__ = ["FlippedBits", "PanelReader", "PanelWriter", "ResultsPort", "RingReader", "RingWriter", "SumsPort"]
+
+
+class FlippedBits(wiring.Signature):
+    """From a stage that reads stored words with `ecc`, to `FlippedBitsLog`.
+
+    Members
+    -------
+    corrected : Out(1)
+        In this cycle bits of a word were corrected, at most one in a segment.
+    corrupt : Out(1)
+        In this cycle a segment of a word has two flipped bits.
+    source : Out(source_shape())
+        That word. Valid with `corrupt`.
+    """
+
+    def __init__(self):
+        super().__init__({"corrected": Out(1), "corrupt": Out(1), "source": Out(source_shape())})
 
 
 class PanelWriter(wiring.Signature):
@@ -57,8 +75,9 @@ class PanelReader(wiring.Signature):
         Move the row fetched last to `q`, from the cycle after its `fetch` on. Unused without `buffer_registers`.
     row : Out(range(panel_words))
         The highest bit is the half.
-    q : In(unsigned(a_word_bits))
-        ``rows`` activations, the first lowest, a cycle after `take`; without `buffer_registers`, after `fetch`.
+    q : In(unsigned(panel_bits))
+        ``rows`` activations, the first lowest, a cycle after `take`; without `buffer_registers`, after `fetch`. With
+        `ecc` as they are stored.
     """
 
     def __init__(self, config: AcceleratorConfig):
@@ -69,7 +88,7 @@ class PanelReader(wiring.Signature):
             "fetch": Out(1),
             "take": Out(1),
             "row": Out(range(config.panel_words)),
-            "q": In(unsigned(config.a_word_bits)),
+            "q": In(unsigned(config.panel_bits)),
         })
 
 
@@ -125,9 +144,9 @@ class RingReader(wiring.Signature):
         Move the row fetched last to `q`, from the cycle after its `fetch` on. Unused without `buffer_registers`.
     row : Out(range(ring_words))
         The row's address in the ring.
-    q : In(unsigned(b_word_bits))
+    q : In(unsigned(ring_bits))
         ``rows`` weights of one column, the first lowest, a cycle after `take`; without `buffer_registers`, after
-        `fetch`.
+        `fetch`. With `ecc` as they are stored.
     """
 
     def __init__(self, config: AcceleratorConfig):
@@ -139,7 +158,7 @@ class RingReader(wiring.Signature):
             "fetch": Out(1),
             "take": Out(1),
             "row": Out(range(config.ring_words)),
-            "q": In(unsigned(config.b_word_bits)),
+            "q": In(unsigned(config.ring_bits)),
         })
 
 
@@ -153,7 +172,7 @@ class ResultsPort(wiring.Signature):
     take_bank : Out(1)
         Take it, in a cycle in which `has_bank` is 1, at least 3 cycles before the first result of its tile of sums.
     coming : Out(1)
-        There will be a row of results 2 cycles later.
+        There will be a row of results 2 cycles later; with `ecc` in the variant ``fast``, 3.
     last : Out(1)
         With `coming`: the row ends its packet.
     first : Out(1)
@@ -162,18 +181,24 @@ class ResultsPort(wiring.Signature):
         With `coming`: the row is of the last packet of its tile of sums.
     results : Out(unsigned(cols * result_bits))
         A row of results, column 0 lowest: see `MatmulTile`.
+    index : Out(unsigned(NUMBER_BITS))
+        With `coming`: low bits of the number of the row's descriptor. Only with `ecc`.
     """
 
     def __init__(self, config: AcceleratorConfig):
-        super().__init__({
-            "has_bank": In(1),
-            "take_bank": Out(1),
-            "coming": Out(1),
-            "last": Out(1),
-            "first": Out(1),
-            "final": Out(1),
-            "results": Out(unsigned(config.tile.cols * config.tile.result_bits)),
-        })
+        index = {"index": Out(NUMBER_BITS)} if config.ecc else {}
+        super().__init__(
+            index
+            | {
+                "has_bank": In(1),
+                "take_bank": Out(1),
+                "coming": Out(1),
+                "last": Out(1),
+                "first": Out(1),
+                "final": Out(1),
+                "results": Out(unsigned(config.tile.cols * config.tile.result_bits)),
+            }
+        )
 
 
 class SumsPort(wiring.Signature):
@@ -192,8 +217,9 @@ class SumsPort(wiring.Signature):
         Unused in the variant ``compact``.
     group : Out(range(cols // requant_lanes))
         Which ``requant_lanes`` columns of that row.
-    sums : In(unsigned(requant_lanes * 32))
-        Their sums, a cycle after `group`. In the variant ``compact``: in the cycle of `group`, a cycle after `fetch`.
+    sums : In(unsigned(drained_bits))
+        Their sums, a cycle after `group`; 32 bits each, with `ecc` as `drained_code` stores them. In the variant
+        ``compact``: in the cycle of `group`, a cycle after `fetch`.
     release : Out(1)
         The tile of sums is not read any more; in the cycle of its last `fetch` at the earliest. `ready` then describes
         the next tile, and `fetch` reads that.
@@ -206,6 +232,6 @@ class SumsPort(wiring.Signature):
             "row": Out(range(config.acc_rows)),
             "take": Out(1),
             "group": Out(range(max(2, config.tile.cols // config.requant_lanes))),  # no port without bits
-            "sums": In(unsigned(config.requant_lanes * ADDEND_BITS)),
+            "sums": In(unsigned(config.drained_bits)),
             "release": Out(1),
         })

@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigne
 from amaranth.lib.wiring import In, Out
 
 from tilewright.accelerator.contract import MAGNITUDE, SHIFT_BITS
-from tilewright.arithmetic import CarryAdder, RegisteredProduct
+from tilewright.arithmetic import CarryAdder, FlipAdder, RegisteredProduct
 from tilewright.base import SharedComponent, place
 from tilewright.storage import DelayLine
 
@@ -34,9 +34,13 @@ class RequantLane(SharedComponent):
     ----------
     rounding : str
         ``both``, ``single`` or ``double``, as in `AcceleratorConfig`.
+    flips : bool
+        Bits of the sum can be flipped.
 
     Members
     -------
+    flip_positions, flip_groups : In(32)
+        Where both are 1, the bit of the sum is wrong; only with `flips`.
     sum, addend : In(signed(32))
         The int32 sum and what is added to it. All five inputs of a sum come in the same cycle, and one sum in each
         cycle.
@@ -58,20 +62,25 @@ class RequantLane(SharedComponent):
         Another 1 is added: the rounding, and what the complement lacks to a negation.
     """
 
-    def __init__(self, rounding: str = "single"):
+    def __init__(self, rounding: str = "single", flips: bool = False):
         self.rounding = rounding
-        super().__init__({
-            "sum": In(signed(32)),
-            "addend": In(signed(32)),
-            "add": In(1),
-            "multiplier": In(unsigned(31)),
-            "shift": In(unsigned(SHIFT_BITS)),
-            "double": In(1),
-            "total": Out(signed(32)),
-            "negative": Out(1),
-            "magnitude": Out(unsigned(MAGNITUDE)),
-            "carry": Out(1),
-        })
+        self.flips = flips
+        flip_ports = {"flip_positions": In(32), "flip_groups": In(32)} if flips else {}
+        super().__init__(
+            flip_ports
+            | {
+                "sum": In(signed(32)),
+                "addend": In(signed(32)),
+                "add": In(1),
+                "multiplier": In(unsigned(31)),
+                "shift": In(unsigned(SHIFT_BITS)),
+                "double": In(1),
+                "total": Out(signed(32)),
+                "negative": Out(1),
+                "magnitude": Out(unsigned(MAGNITUDE)),
+                "carry": Out(1),
+            }
+        )
 
     @staticmethod
     def latency_of(rounding: str) -> int:
@@ -99,14 +108,7 @@ class RequantLane(SharedComponent):
             m.d.sync += stage.eq(value)
             return stage
 
-        adder = place(m, "adder", CarryAdder(32), platform)
-        m.d.comb += [
-            adder.a.eq(self.sum),
-            adder.b.eq(-1),
-            adder.c.eq(self.addend),
-            adder.d.eq(self.add.replicate(32)),
-        ]
-        total = register("total_1", adder.total)
+        total = register("total_1", self._add(m, platform))
         m.d.comb += self.total.eq(total)
 
         factor = total.as_signed()
@@ -152,6 +154,25 @@ class RequantLane(SharedComponent):
         up = shifter.bits[0] | shifter.ones if double else shifter.bits[0]
         m.d.comb += self.carry.eq(register("carry_o", up ^ shifter.negative))
         return m
+
+    def _add(self, m: Module, platform) -> Value:
+        if self.flips:
+            corrector = place(m, "adder", FlipAdder(32), platform)
+            m.d.comb += [
+                corrector.a.eq(self.sum),
+                corrector.f.eq(self.flip_positions),
+                corrector.g.eq(self.flip_groups),
+                corrector.b.eq(Mux(self.add, self.addend, 0)),
+            ]
+            return corrector.total
+        adder = place(m, "adder", CarryAdder(32), platform)
+        m.d.comb += [
+            adder.a.eq(self.sum),
+            adder.b.eq(-1),
+            adder.c.eq(self.addend),
+            adder.d.eq(self.add.replicate(32)),
+        ]
+        return adder.total
 
 
 class _Shifter:

@@ -14,6 +14,9 @@ from .rounding import clamp
 __all__ = ["Requantizer"]
 
 
+FLIPS = ("flip_positions", "flip_groups")
+
+
 class Requantizer(SharedComponent):
     """Add biases or an old C to sums, and requantize them to int8 or pass them on as int32.
 
@@ -27,9 +30,13 @@ class Requantizer(SharedComponent):
     lanes : int
     rounding : str
         ``both``, ``single`` or ``double``, as in `AcceleratorConfig`.
+    flips : bool
+        Bits of the sums can be flipped.
 
     Members
     -------
+    flip_positions, flip_groups : In(unsigned(lanes * 32))
+        Where both are 1, the bit of `sums` is wrong; only with `flips`.
     sums, addends : In(unsigned(lanes * 32))
         An int32 for each lane, lane 0 lowest. All inputs of a group come in the same cycle.
     add : In(1)
@@ -46,18 +53,23 @@ class Requantizer(SharedComponent):
         undefined bits above.
     """
 
-    def __init__(self, lanes: int, rounding: str = "single"):
+    def __init__(self, lanes: int, rounding: str = "single", flips: bool = False):
         self.lanes = lanes
         self.rounding = rounding
-        super().__init__({
-            "sums": In(unsigned(lanes * 32)),
-            "addends": In(unsigned(lanes * 32)),
-            "add": In(1),
-            "multipliers": In(unsigned(lanes * 31)),
-            "shifts": In(unsigned(lanes * SHIFT_BITS)),
-            "format": In(format_shape(rounding)),
-            "o": Out(unsigned(lanes * 32)),
-        })
+        self.flips = flips
+        flip_ports = {name: In(lanes * 32) for name in FLIPS} if flips else {}
+        super().__init__(
+            flip_ports
+            | {
+                "sums": In(unsigned(lanes * 32)),
+                "addends": In(unsigned(lanes * 32)),
+                "add": In(1),
+                "multipliers": In(unsigned(lanes * 31)),
+                "shifts": In(unsigned(lanes * SHIFT_BITS)),
+                "format": In(format_shape(rounding)),
+                "o": Out(unsigned(lanes * 32)),
+            }
+        )
 
     @staticmethod
     def latency_of(rounding: str) -> int:
@@ -78,7 +90,7 @@ class Requantizer(SharedComponent):
         offset = data.View(shape, Signal(shape.size, name="format_to_clamp", reset_less=True))
         m.d.sync += offset.eq(scaled)
         for number in range(self.lanes):
-            lane = place(m, f"lane_{number}", RequantLane(self.rounding), platform)
+            lane = place(m, f"lane_{number}", RequantLane(self.rounding, self.flips), platform)
             m.d.comb += [
                 lane.sum.eq(self.sums.word_select(number, 32)),
                 lane.addend.eq(self.addends.word_select(number, 32)),
@@ -87,6 +99,8 @@ class Requantizer(SharedComponent):
                 lane.shift.eq(self.shifts.word_select(number, SHIFT_BITS)),
                 lane.double.eq(self.format.double),
             ]
+            if self.flips:
+                m.d.comb += [getattr(lane, name).eq(getattr(self, name).word_select(number, 32)) for name in FLIPS]
             total = place(m, f"total_{number}", DelayLine(32, self.latency - 2), platform)
             m.d.comb += total.i.eq(lane.total)
             # Two bits more than a result: both magnitudes are at most 2**8. The lowest bits are there for the carry.

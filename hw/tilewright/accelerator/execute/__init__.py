@@ -1,8 +1,9 @@
 """Panel and ring in, sums in the accumulators: the feeders around the tile."""
 
 from .accumulators import Accumulators
+from .checked_accumulators import CheckedAccumulators
 from .execute import Execute
 from .panel import Panel
 from .ring import Ring
 
-__all__ = ["Accumulators", "Execute", "Panel", "Ring"]
+__all__ = ["Accumulators", "CheckedAccumulators", "Execute", "Panel", "Ring"]

@@ -2,7 +2,7 @@
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In
+from amaranth.lib.wiring import In, Member
 
 from tilewright.accelerator.contract import ADDEND_BITS, AcceleratorConfig, ResultsPort, SumsPort
 from tilewright.base import SharedComponent, place
@@ -38,16 +38,26 @@ class Accumulators(SharedComponent):
     """
 
     READ_STAGE = 0  # in which the old sums of a result are fetched
+    WRITE_STAGE = 3  # in which the new sums are written
     REGISTERED = True  # the memory that drains has an output register
 
     def __init__(self, config: AcceleratorConfig):
         self.config = config
-        super().__init__({"results": In(ResultsPort(config)), "sums": In(SumsPort(config))})
+        super().__init__({"results": In(ResultsPort(config)), "sums": In(SumsPort(config)), **self._more_ports()})
+
+    def _more_ports(self) -> dict[str, Member]:
+        return {}
+
+    @property
+    def _stored_bits(self) -> int:
+        """Bits of a row of sums in the memories."""
+        return self.config.tile.cols * ADDEND_BITS
 
     def elaborate(self, platform):
         m = Module()
         config, results, port = self.config, self.results, self.sums
-        sums_bits = config.tile.cols * ADDEND_BITS
+        sums_bits = self._stored_bits
+        last_stage = self.WRITE_STAGE - 1
         # Read through plain registers, not through the memory's own: they can be cleared for a first packet.
         m.submodules.added = added = Memory(
             shape=sums_bits, depth=2 * config.acc_rows, init=[], attrs={"no_rw_check": 1}
@@ -56,42 +66,43 @@ class Accumulators(SharedComponent):
         read = added.read_port()
         drain = place(m, "drain", BlockMemory(sums_bits, 2 * config.acc_rows, self.REGISTERED), platform)
 
-        # Where the coming result goes; stage n is n cycles later, and the result is there in stage 2.
+        # Where the coming result goes; stage n is n cycles later, and the result is there in the stage before the last.
         bank = Signal()
         row = Signal(range(config.acc_rows))
         with m.If(results.coming):
             m.d.sync += row.eq(Mux(results.last, 0, row + 1))
             m.d.sync += bank.eq(bank ^ (results.last & results.final))
         places = [Cat(row, bank)]
-        valid = Signal(3)
-        ends = Signal(3)
+        valid = Signal(self.WRITE_STAGE)
+        ends = Signal(self.WRITE_STAGE)
         m.d.sync += [
             valid.eq(Cat(results.coming, valid)),
             ends.eq(Cat(results.final & (row == 0), ends)),
         ]
-        for n in range(1, 4):
+        for n in range(1, self.WRITE_STAGE + 1):
             places.append(Signal(len(row) + 1, name=f"place_{n}", reset_less=True))
             m.d.sync += places[n].eq(places[n - 1])
         first = Signal(reset_less=True)
-        sums = Signal(sums_bits, reset_less=True)
+        sums = Signal(config.tile.cols * config.sum_bits, reset_less=True)
         m.d.comb += [
             read.en.eq(1),
             read.addr.eq(places[self.READ_STAGE]),
         ]
         m.d.sync += first.eq(results.first)
-        self._add(m, first, read.data, sums)
+        stored = self._stored(m, sums, platform)
+        self._add(m, first, self._old(m, read.data, valid, places, stored, platform), sums, platform)
         m.d.comb += [
-            write.en.eq(valid[2]),
-            write.addr.eq(places[3]),
-            write.data.eq(sums),
-            drain.write.eq(valid[2]),
-            drain.write_row.eq(places[3]),
-            drain.data.eq(sums),
+            write.en.eq(valid[last_stage]),
+            write.addr.eq(places[self.WRITE_STAGE]),
+            write.data.eq(stored),
+            drain.write.eq(valid[last_stage]),
+            drain.write_row.eq(places[self.WRITE_STAGE]),
+            drain.data.eq(stored),
         ]
 
         # A tile of sums can be read from when row 0 of its last packet is stored.
         complete = Signal(range(3))
-        m.d.sync += complete.eq(complete + (valid[2] & ends[2]) - port.release)
+        m.d.sync += complete.eq(complete + (valid[last_stage] & ends[last_stage]) - port.release)
         drained = Signal()  # the bank of the oldest tile of sums
         m.d.sync += drained.eq(drained ^ port.release)
         m.d.comb += [
@@ -100,11 +111,11 @@ class Accumulators(SharedComponent):
             drain.take.eq(port.take),
             drain.read_row.eq(Cat(port.row, drained)),
         ]
-        self._hand_out(m, drain.q.word_select(port.group, len(port.sums)))
+        self._hand_out(m, drain.q, platform)
         self._count_banks(m)
         return m
 
-    def _add(self, m: Module, first: Signal, old: Value, sums: Signal):
+    def _add(self, m: Module, first: Signal, old: Value, sums: Signal, platform):
         """Add the results to the old sums, or to nothing in a first packet, in the cycle after `first` and `old`."""
         before = Signal.like(sums)
         m.d.sync += before.eq(Mux(first, 0, old))
@@ -114,9 +125,18 @@ class Accumulators(SharedComponent):
             total = sums.word_select(column, ADDEND_BITS)
             m.d.sync += total.eq(before.word_select(column, ADDEND_BITS) + result)
 
-    def _hand_out(self, m: Module, group: Value):
+    def _stored(self, m: Module, sums: Value, platform) -> Value:
+        """The row of sums as it is stored."""
+        return sums
+
+    def _old(self, m: Module, row: Value, valid: Signal, places: list[Value], stored: Value, platform) -> Value:
+        """The old row that `_add` takes, from the one that was read."""
+        return row
+
+    def _hand_out(self, m: Module, row: Value, platform):
+        """Give out the chosen columns of a row of the memory that drains."""
         late = Signal.like(self.sums.sums, reset_less=True, name="group")
-        m.d.sync += late.eq(group)
+        m.d.sync += late.eq(row.word_select(self.sums.group, len(self.sums.sums)))
         m.d.comb += self.sums.sums.eq(late)
 
     def _count_banks(self, m: Module):

@@ -1,12 +1,21 @@
 """Where execution takes its activations: the A panel, read in the order of the multiplications."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
-from tilewright.accelerator.contract import AcceleratorConfig, JobSlot, PanelReader, chunk_words, job_shape
+from tilewright.accelerator.contract import (
+    NUMBER_BITS,
+    AcceleratorConfig,
+    JobSlot,
+    PanelReader,
+    chunk_words,
+    job_shape,
+    source_shape,
+)
 from tilewright.base import SharedComponent
-from tilewright.tile import activation_word
+
+from .checked_words import stored_word
 
 __all__ = ["ActivationFeeder"]
 
@@ -35,10 +44,12 @@ class ActivationFeeder(SharedComponent):
         A bank of accumulators is free for a further tile of sums.
     take_bank : Out(1)
         The bank is taken, with the fetch of the first word of a tile of sums; only while `has_bank` is 1.
-    o : Out(stream.Signature(activation_word(config.tile)))
+    o : Out(stream.Signature(stored_word(panel_bits)))
         The words, to the tile; `last` ends a packet. A word stays until it is accepted.
     first, final : Out(1)
         The word on `o` is of the first packet of its tile of sums; of the last. Valid with `o`.
+    source : Out(source_shape())
+        Where the word on `o` comes from, and for which job; only with `ecc`. Valid with `o`.
     wants_chunk, wants_bank : Out(1)
         The next word waits for a chunk to be loaded; for a free bank of accumulators.
     active : Out(1)
@@ -47,18 +58,22 @@ class ActivationFeeder(SharedComponent):
 
     def __init__(self, config: AcceleratorConfig):
         self.config = config
-        super().__init__({
-            "job": In(stream.Signature(job_shape(config))),
-            "panel": Out(PanelReader(config)),
-            "has_bank": In(1),
-            "take_bank": Out(1),
-            "o": Out(stream.Signature(activation_word(config.tile))),
-            "first": Out(1),
-            "final": Out(1),
-            "wants_chunk": Out(1),
-            "wants_bank": Out(1),
-            "active": Out(1),
-        })
+        source = {"source": Out(source_shape())} if config.ecc else {}
+        super().__init__(
+            source
+            | {
+                "job": In(stream.Signature(job_shape(config))),
+                "panel": Out(PanelReader(config)),
+                "has_bank": In(1),
+                "take_bank": Out(1),
+                "o": Out(stream.Signature(stored_word(config.panel_bits))),
+                "first": Out(1),
+                "final": Out(1),
+                "wants_chunk": Out(1),
+                "wants_bank": Out(1),
+                "active": Out(1),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -202,7 +217,8 @@ class ActivationFeeder(SharedComponent):
                         m.next = "Idle"
 
         m.d.comb += self.panel.row.eq(Cat(place, half))
-        fetched = self._read(m, issue, Cat(last_row, first_word, tile_end))
+        source = Cat(job.index[:NUMBER_BITS], self.panel.row) if config.ecc else Const(0, 0)
+        fetched = self._read(m, issue, Cat(last_row, first_word, tile_end, source))
         m.d.comb += self.active.eq(~fsm.ongoing("Idle") | fetched | self.o.valid)
         return m
 
@@ -214,9 +230,9 @@ class ActivationFeeder(SharedComponent):
         fetched = Signal()
         # A bubble in the pipeline is filled whatever the tile does.
         m.d.comb += self.panel.take.eq(~self.o.valid | self.o.ready)
-        tags = Signal(3)
-        fetched_tags = Signal(3, reset_less=True)
-        o_tags = Signal(3, reset_less=True)
+        tags = Signal(len(issued_tags))
+        fetched_tags = Signal(len(issued_tags), reset_less=True)
+        o_tags = Signal(len(issued_tags), reset_less=True)
         m.d.comb += tags.eq(issued_tags)
         if self.config.buffer_registers:
             m.d.comb += self.panel.fetch.eq(~fetched | self.panel.take)
@@ -240,4 +256,6 @@ class ActivationFeeder(SharedComponent):
             self.o.payload.data.eq(self.panel.q),
             Cat(self.o.payload.last, self.first, self.final).eq(o_tags),
         ]
+        if self.config.ecc:
+            m.d.comb += self.source.as_value().eq(o_tags[3:])
         return fetched

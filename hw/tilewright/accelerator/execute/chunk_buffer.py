@@ -6,7 +6,7 @@ from amaranth.hdl import Module, Mux, Signal
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import place
-from tilewright.storage import BlockMemory
+from tilewright.storage import BlockMemory, WordCode
 
 __all__ = ["ChunkBuffer"]
 
@@ -26,13 +26,16 @@ class ChunkBuffer:
             self.reader.has_chunk.eq(Mux(self.reader.take_chunk, chunks[1:].any(), chunks.any())),
         ]
 
-    def _place_memory(self, m: Module, platform, words: int, word_bits: int):
+    def _place_memory(self, m: Module, platform, words: int):
         writer, reader = self.writer, self.reader
-        memory = place(m, "memory", BlockMemory(word_bits, words, self.config.buffer_registers), platform)
+        memory = place(m, "memory", BlockMemory(len(reader.q), words, self.config.buffer_registers), platform)
+        word = writer.data
+        if self.config.ecc:
+            word = WordCode(len(word)).encode(m, "checks", word, platform)
         m.d.comb += [
             memory.write.eq(writer.write),
             memory.write_row.eq(writer.write_row),
-            memory.data.eq(writer.data),
+            memory.data.eq(word),
             memory.fetch.eq(reader.fetch),
             memory.read_row.eq(reader.row),
             memory.take.eq(reader.take),

@@ -1,12 +1,13 @@
 """The engine that multiplies: panel and ring in, results to the accumulators."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from tilewright.accelerator.contract import (
     AcceleratorConfig,
     Activity,
+    FlippedBits,
     PanelReader,
     ResultsPort,
     RingReader,
@@ -18,6 +19,7 @@ from tilewright.storage import DelayLine
 from tilewright.tile import MatmulTile
 
 from .activation_feeder import ActivationFeeder
+from .checked_words import CheckedWords
 from .weight_feeder import WeightFeeder
 
 __all__ = ["Execute"]
@@ -50,17 +52,23 @@ class Execute(SharedComponent):
         Rows of results, in the order of the sums they belong to.
     activity : Out(Activity)
         What the engine does in this cycle, or waits for.
+    panel_flipped, ring_flipped : Out(FlippedBits())
+        Flipped bits in words of the panel and of the ring; only with `ecc`. The words take a cycle longer then.
     """
 
     def __init__(self, config: AcceleratorConfig):
         self.config = config
-        super().__init__({
-            "job": In(stream.Signature(job_shape(config))),
-            "panel": Out(PanelReader(config)),
-            "ring": Out(RingReader(config)),
-            "results": Out(ResultsPort(config)),
-            "activity": Out(Activity),
-        })
+        flipped = {f"{name}_flipped": Out(FlippedBits()) for name in ("panel", "ring")} if config.ecc else {}
+        super().__init__(
+            flipped
+            | {
+                "job": In(stream.Signature(job_shape(config))),
+                "panel": Out(PanelReader(config)),
+                "ring": Out(RingReader(config)),
+                "results": Out(ResultsPort(config)),
+                "activity": Out(Activity),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -71,28 +79,54 @@ class Execute(SharedComponent):
         fork_job(m, config, self.job, [activations.job, weights.job])
         connect(m, activations.panel, flipped(self.panel))
         connect(m, weights.ring, flipped(self.ring))
-        connect(m, activations.o, tile.i)
-        connect(m, weights.o, tile.i_weights)
+        tag_values, valid = [activations.first, activations.final], activations.o.valid
+        if config.ecc:
+            tag_values, valid = self._check_words(m, activations, weights, tile, platform)
+        else:
+            connect(m, activations.o, tile.i)
+            connect(m, weights.o, tile.i_weights)
 
         # The tile's latency is fixed: what belongs to a result travels beside it.
-        lead = tile.latency - 2
+        lead = tile.latency - config.results_lead
         accepted = Signal()
-        m.d.comb += accepted.eq(activations.o.valid & tile.i.ready)
+        m.d.comb += accepted.eq(valid & tile.i.ready)
         coming = Signal(lead)
         m.d.sync += coming.eq(Cat(accepted, coming))
-        tags = place(m, "tags", DelayLine(3, lead), platform)
+        tags = place(m, "tags", DelayLine(1 + len(Cat(tag_values)), lead), platform)
         m.d.comb += [
-            tags.i.eq(Cat(activations.o.payload.last, activations.first, activations.final)),
+            tags.i.eq(Cat(tile.i.payload.last if config.ecc else activations.o.payload.last, tag_values)),
             results.coming.eq(coming[-1]),
-            Cat(results.last, results.first, results.final).eq(tags.o),
+            Cat(results.last, results.first, results.final, results.index if config.ecc else ()).eq(tags.o),
             results.results.eq(tile.o.payload.data),
             results.take_bank.eq(activations.take_bank),
             activations.has_bank.eq(results.has_bank),
         ]
-        starved = activations.wants_chunk | (activations.o.valid & weights.wants_chunk)
+        starved = activations.wants_chunk | (valid & weights.wants_chunk)
         with m.If(accepted):
             m.d.comb += self.activity.eq(Activity.BUSY)
-        with m.Elif(activations.active):
+        with m.Elif(activations.active | valid if config.ecc else activations.active):
             reason = Mux(activations.wants_bank, Activity.SPACE, Activity.DEPENDENCY)
             m.d.comb += self.activity.eq(Mux(starved, Activity.MEMORY, reason))
         return m
+
+    def _check_words(
+        self, m: Module, activations: ActivationFeeder, weights: WeightFeeder, tile: MatmulTile, platform
+    ) -> tuple[list[Value], Value]:
+        """Correct the words between feeders and tile; return the tags of the activations, and whether there are any."""
+        config = self.config
+        panel = place(m, "checked_activations", CheckedWords(config.a_word_bits, 2), platform)
+        ring = place(m, "checked_weights", CheckedWords(config.b_word_bits, 0), platform)
+        connect(m, activations.o, panel.i)
+        connect(m, weights.o, ring.i)
+        connect(m, panel.o, tile.i)
+        connect(m, ring.o, tile.i_weights)
+        connect(m, panel.flipped, flipped(self.panel_flipped))
+        connect(m, ring.flipped, flipped(self.ring_flipped))
+        m.d.comb += [
+            panel.used.eq(1),
+            panel.source.eq(activations.source),
+            panel.tags.eq(Cat(activations.first, activations.final)),
+            ring.used.eq(weights.used),
+            ring.source.eq(weights.source),
+        ]
+        return [panel.o_tags, panel.o_source.index], panel.o.valid

@@ -43,5 +43,5 @@ class Panel(ChunkBuffer, SharedComponent):
         m.d.sync += halves.eq(halves + self.reader.free_half - self.writer.take_half)
         m.d.comb += self.writer.half_free.eq(halves.any())
         self._count_chunks(m, config.panel_words)
-        self._place_memory(m, platform, config.panel_words, config.a_word_bits)
+        self._place_memory(m, platform, config.panel_words)
         return m

@@ -47,5 +47,5 @@ class Ring(ChunkBuffer, SharedComponent):
         m.d.sync += slots.eq(slots + Mux(reader.free_chunk, freed, 0) - Mux(writer.claim, claimed, 0))
         m.d.comb += writer.room.eq(slots >= claimed)
         self._count_chunks(m, config.ring_words // (config.tile.cols * config.chunk_words))
-        self._place_memory(m, platform, config.ring_words, config.b_word_bits)
+        self._place_memory(m, platform, config.ring_words)
         return m

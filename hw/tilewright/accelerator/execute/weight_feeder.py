@@ -1,12 +1,21 @@
 """Where execution takes its weights: the B ring, read a column after the other."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
-from tilewright.accelerator.contract import AcceleratorConfig, JobSlot, RingReader, chunk_words, job_shape
+from tilewright.accelerator.contract import (
+    NUMBER_BITS,
+    AcceleratorConfig,
+    JobSlot,
+    RingReader,
+    chunk_words,
+    job_shape,
+    source_shape,
+)
 from tilewright.base import SharedComponent
-from tilewright.tile import weight_word
+
+from .checked_words import stored_word
 
 __all__ = ["WeightFeeder"]
 
@@ -29,21 +38,29 @@ class WeightFeeder(SharedComponent):
         word, and must not change until then.
     ring : Out(RingReader(config))
         The words of ``cols`` columns.
-    o : Out(stream.Signature(weight_word(config.tile)))
+    o : Out(stream.Signature(stored_word(ring_bits)))
         The words, to the tile, column 0 first; `last` is always 0, as each tile has ``cols`` words. A word stays
         until it is accepted.
+    source : Out(source_shape())
+        Where the word on `o` comes from, and for which job; only with `ecc`. Valid with `o`.
+    used : Out(1)
+        It is of a column that N has; only with `ecc`. Valid with `o`.
     wants_chunk : Out(1)
         The next word is the first of a chunk that has not been loaded.
     """
 
     def __init__(self, config: AcceleratorConfig):
         self.config = config
-        super().__init__({
-            "job": In(stream.Signature(job_shape(config))),
-            "ring": Out(RingReader(config)),
-            "o": Out(stream.Signature(weight_word(config.tile))),
-            "wants_chunk": Out(1),
-        })
+        source = {"source": Out(source_shape()), "used": Out(1)} if config.ecc else {}
+        super().__init__(
+            source
+            | {
+                "job": In(stream.Signature(job_shape(config))),
+                "ring": Out(RingReader(config)),
+                "o": Out(stream.Signature(stored_word(config.ring_bits))),
+                "wants_chunk": Out(1),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -160,4 +177,21 @@ class WeightFeeder(SharedComponent):
             ring.row.eq(place),
             self.o.payload.data.eq(ring.q),
         ]
+        if config.ecc:
+            last_used = (job.n - 1)[: len(column)]
+            used = ~last_tile | (column <= last_used)
+            self._send_source(m, Cat(used, job.index[:NUMBER_BITS], place), refill, advance)
         return m
+
+    def _send_source(self, m: Module, issued: Value, refill: Value, advance: Value):
+        """Send along with the word where it comes from."""
+        fetched = Signal(len(issued), reset_less=True, name="fetched_source")
+        o = Signal(len(issued), reset_less=True, name="o_source")
+        if self.config.buffer_registers:
+            with m.If(refill):
+                m.d.sync += fetched.eq(issued)
+        else:
+            m.d.comb += fetched.eq(issued)
+        with m.If(advance):
+            m.d.sync += o.eq(fetched)
+        m.d.comb += Cat(self.used, self.source).eq(o)

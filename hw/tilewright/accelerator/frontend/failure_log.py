@@ -4,14 +4,11 @@ from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
-from tilewright.accelerator.contract import AcceleratorConfig, Unit, failure_shape
+from tilewright.accelerator.contract import NUMBER_BITS, AcceleratorConfig, Unit, failure_shape
 from tilewright.base import SharedComponent
 from tilewright.dma import Cause
 
-__all__ = ["NUMBER_BITS", "FailureLog", "before"]
-
-NUMBER_BITS = 4
-"""Low bits of a descriptor's number that order those in progress, at most 5."""
+__all__ = ["FailureLog", "before"]
 
 
 class FailureLog(SharedComponent):

@@ -1,11 +1,12 @@
 """The side of the accelerator that the host sees: registers, the ring of descriptors, errors, counters."""
 
-from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from tilewright.accelerator.contract import (
     INDEX_BITS,
+    NUMBER_BITS,
     AcceleratorConfig,
     Activity,
     failure_shape,
@@ -19,7 +20,6 @@ from tilewright.bus import AxiLite
 from .counters import ActivityCounters, CycleCounter
 from .decoder import DescriptorDecoder
 from .dispatcher import Dispatcher
-from .failure_log import NUMBER_BITS
 from .interrupts import Interrupts
 from .ring import CommandRing
 from .supervisor import Supervisor
@@ -89,6 +89,8 @@ class Frontend(SharedComponent):
         ABORTED is ignored.
     activity_load_a, activity_load_b, activity_execute, activity_store : In(Activity)
         What each engine does in this cycle.
+    ecc_corrected, ecc_corrupt : In(1)
+        To be counted in the registers of the same name; only with `ecc`. Counted outside `flush` only.
     read_word, write_word : In(1)
         The bus has delivered, taken, a word in this cycle.
     engines_busy : In(1)
@@ -122,6 +124,7 @@ class Frontend(SharedComponent):
                 "flush": Out(1),
             }
             | {f"activity_{engine}": In(Activity) for engine in ENGINES}
+            | ({"ecc_corrected": In(1), "ecc_corrupt": In(1)} if config.ecc else {})
         )
 
     def elaborate(self, platform):
@@ -221,6 +224,11 @@ class Frontend(SharedComponent):
                 registers.counter_done.eq(counters.done),
             ]
         m.d.comb += registers.counter_value.eq(counters.value)
+        if self.config.ecc:
+            for name in ("ecc_corrected", "ecc_corrupt"):
+                count = Signal(16, name=name)
+                m.d.sync += count.eq(Mux(clear, 0, count + getattr(self, name)))
+                m.d.comb += getattr(registers, name).eq(count)
         for number, engine in enumerate(ENGINES):
             activity = getattr(self, f"activity_{engine}")
             if counts_all:

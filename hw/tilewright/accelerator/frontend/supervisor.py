@@ -4,12 +4,12 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from tilewright.accelerator.contract import AcceleratorConfig, Unit, failure_shape
+from tilewright.accelerator.contract import CORRUPT, NUMBER_BITS, AcceleratorConfig, Unit, failure_shape
 from tilewright.accelerator.registers import ERRORS
 from tilewright.base import SharedComponent, place
 from tilewright.dma import Cause
 
-from .failure_log import NUMBER_BITS, FailureLog, before
+from .failure_log import FailureLog, before
 
 __all__ = ["Supervisor"]
 
@@ -259,5 +259,6 @@ assert all(
         ("DECERR", Cause.DECERR),
         ("WRAPPED", Cause.WRAPPED),
         ("ALIGNMENT", Cause.MISALIGNED),
+        ("CORRUPT", CORRUPT),
     )
 )

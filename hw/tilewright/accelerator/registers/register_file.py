@@ -77,41 +77,46 @@ class RegisterFile(SharedComponent):
         For one cycle: `counter_value` is the counter.
     counter_value : In(unsigned(32))
         The counter; with the variant ``compact`` always that of cycles, and valid in each cycle.
+    ecc_corrected, ecc_corrupt : In(16)
+        The values of the registers of the same name; only with `ecc`.
     """
 
     def __init__(self, config: AcceleratorConfig):
         self.config = config
-        super().__init__({
-            "s_axil": In(AxiLite(addr_bits=REGISTER_ADDRESS_BITS)),
-            "clear": In(1),
-            "busy": In(1),
-            "failed": In(1),
-            "stopping": In(1),
-            "direct_ready": In(1),
-            "engines": In(16),
-            "irq_status": In(3),
-            "error": In(7),
-            "error_address": In(config.addr_bits),
-            "head": In(INDEX_BITS),
-            "tail": In(INDEX_BITS),
-            "enable": Out(1),
-            "irq_enable": Out(3),
-            "ring_base": Out(config.addr_bits - 6),
-            "ring_log2": Out(4),
-            "data": Out(unsigned(32)),
-            "tail_write": Out(1),
-            "abort": Out(1),
-            "resume": Out(1),
-            "soft_reset": Out(1),
-            "clear_counters": Out(1),
-            "descriptor_write": Out(1),
-            "irq_clear": Out(3),
-            "descriptor_word": Out(4),
-            "counter_request": Out(1),
-            "counter_slot": Out(5),
-            "counter_done": In(1),
-            "counter_value": In(unsigned(32)),
-        })
+        super().__init__(
+            {
+                "s_axil": In(AxiLite(addr_bits=REGISTER_ADDRESS_BITS)),
+                "clear": In(1),
+                "busy": In(1),
+                "failed": In(1),
+                "stopping": In(1),
+                "direct_ready": In(1),
+                "engines": In(16),
+                "irq_status": In(3),
+                "error": In(7),
+                "error_address": In(config.addr_bits),
+                "head": In(INDEX_BITS),
+                "tail": In(INDEX_BITS),
+                "enable": Out(1),
+                "irq_enable": Out(3),
+                "ring_base": Out(config.addr_bits - 6),
+                "ring_log2": Out(4),
+                "data": Out(unsigned(32)),
+                "tail_write": Out(1),
+                "abort": Out(1),
+                "resume": Out(1),
+                "soft_reset": Out(1),
+                "clear_counters": Out(1),
+                "descriptor_write": Out(1),
+                "irq_clear": Out(3),
+                "descriptor_word": Out(4),
+                "counter_request": Out(1),
+                "counter_slot": Out(5),
+                "counter_done": In(1),
+                "counter_value": In(unsigned(32)),
+            }
+            | ({"ecc_corrected": In(16), "ecc_corrupt": In(16)} if config.ecc else {})
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -184,6 +189,8 @@ class RegisterFile(SharedComponent):
         }
         if self.config.addr_bits > 32:
             values |= {("RING_BASE_HI",): base[32:], ("ERROR_ADDRESS_HI",): self.error_address[32:]}
+        if self.config.ecc:
+            values |= {("ECC_CORRECTED",): self.ecc_corrected, ("ECC_CORRUPT",): self.ecc_corrupt}
         if self.config.compact:
             self._read_at_once(m, port, values)
             return
@@ -252,6 +259,7 @@ def constants(config: AcceleratorConfig) -> dict[str, int]:
             single_rounding="single" in config.roundings,
             compact=config.compact,
             double_rounding="double" in config.roundings,
+            ecc=config.ecc,
         ),
         "CAP_BUFFERS": _pack(
             "CAP_BUFFERS",

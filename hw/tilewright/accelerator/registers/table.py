@@ -120,6 +120,7 @@ ERRORS = {
     "DECERR": (6, "the bus answered DECERR"),
     "WRAPPED": (7, "a matrix, the parameters or the descriptor's entry go on past the last address"),
     "ABORTED": (8, "the host aborted"),
+    "CORRUPT": (9, "two bits of a stored word were flipped (only with `ecc`)"),
 }
 """Number and meaning of each value of ERROR.code."""
 
@@ -169,6 +170,7 @@ COUNTERS = (
 
 COUNTER_BASE = 0x100
 DESCRIPTOR_BASE = 0x080
+ECC_BASE = 0x064
 
 
 def _registers() -> tuple[Register, ...]:
@@ -195,7 +197,8 @@ def _registers() -> tuple[Register, ...]:
             Field("outstanding", 16, 8, "bursts in flight"), Field("unaligned", 24, 1, "any address is taken"),
             Field("single_rounding", 25, 1, "the epilogue can round once"),
             Field("compact", 26, 1, "one descriptor and one word at a time; of the counters, COUNT_CYCLES alone"),
-            Field("double_rounding", 27, 1, "the epilogue can round twice: DOUBLE_ROUNDING"))),
+            Field("double_rounding", 27, 1, "the epilogue can round twice: DOUBLE_ROUNDING"),
+            Field("ecc", 28, 1, "stored words have check bits; there are ECC_CORRECTED and ECC_CORRUPT"))),
         Register("CAP_BUFFERS", 0x10, "ro", "logarithms to base 2 of the buffers' sizes", (
             Field("half_words", 0, 5, "words in a half of the A panel"),
             Field("ring_words", 5, 5, "words in the B ring"),
@@ -238,8 +241,16 @@ def _registers() -> tuple[Register, ...]:
         Register("ERROR_INDEX", 0x58, "ro", "number of the descriptor that failed, as TAIL counts", (
             Field("value", 0, 16, ""),)),
         Register("ERROR_ADDRESS_LO", 0x5C, "ro", "address of the burst that failed, as it was on the bus; of the "
-                 "descriptor's entry if the descriptor is at fault, 0 if it came through the registers"),
+                 "descriptor's entry if the descriptor is at fault, 0 if it came through the registers; with CORRUPT "
+                 "the row in the panel (unit LOAD_A), in the ring (LOAD_B), or of the output tile (SUMS, PARAMETERS); "
+                 "0 in the queue of results (STORE_C)"),
         Register("ERROR_ADDRESS_HI", 0x60, "ro", "its upper half"),
+        Register("ECC_CORRECTED", ECC_BASE, "ro", "cycles in which a flipped bit of a word that was read has been "
+                 "corrected, in any memory, since the counters were cleared or a soft reset; modulo 2**16", (
+            Field("value", 0, 16, ""),)),
+        Register("ECC_CORRUPT", ECC_BASE + 4, "ro", "likewise cycles in which a word with two flipped bits was read; "
+                 "its descriptor fails with CORRUPT", (
+            Field("value", 0, 16, ""),)),
     )  # fmt: skip
     words = range(DESCRIPTOR_BYTES // 4)
     direct = tuple(
@@ -265,7 +276,12 @@ REGISTERS = _registers()
 
 def registers_of(config: AcceleratorConfig) -> tuple[Register, ...]:
     """The registers that a configuration has; an access elsewhere is answered with SLVERR."""
-    return tuple(r for r in REGISTERS if config.has_counters or r.offset <= COUNTER_BASE)  # COUNT_CYCLES is the first
+    return tuple(
+        r
+        for r in REGISTERS
+        if (config.has_counters or r.offset <= COUNTER_BASE)  # COUNT_CYCLES is the first
+        and (config.ecc or r.offset not in range(ECC_BASE, DESCRIPTOR_BASE))
+    )
 
 
 def reset_value(register: Register, constants: dict[str, int]) -> int:

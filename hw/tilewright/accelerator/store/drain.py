@@ -10,6 +10,7 @@ from tilewright.accelerator.contract import (
     SumsPort,
     format_shape,
     place_shape,
+    source_shape,
     tile_shape,
 )
 from tilewright.base import SharedComponent, place
@@ -46,8 +47,8 @@ class StoreDrain(SharedComponent):
     row : Out(range(2 * acc_rows * cols // requant_lanes))
         Group of the operands; the bank is its highest bit. Valid with `fetch`.
     add : Out(1)
-        The operands are added to the sums. Like `format`, it belongs to the sums that arrive in this cycle, 3 cycles
-        after their fetch.
+        The operands are added to the sums. Like `format`, it belongs to the sums that arrive in this cycle,
+        `fetch_cycles` after their fetch.
     format : Out(format_shape(config.rounding))
         What the `Requantizer` does to those sums.
     room : In(1)
@@ -61,6 +62,10 @@ class StoreDrain(SharedComponent):
         Sums are fetched in this cycle.
     starved : Out(1)
         There is a tile, and none of its sums can be read yet.
+    read : Out(source_shape())
+        The descriptor and the row of the sums that are fetched in this cycle; only with `ecc`.
+    read_parts : Out(unsigned(parts))
+        Which bus words of operands belong to them; only with `ecc`.
     present : Out(1)
         A tile has been accepted, and not all of its sums have been fetched.
     """
@@ -68,20 +73,27 @@ class StoreDrain(SharedComponent):
     def __init__(self, config: AcceleratorConfig):
         self.config = config
         groups = config.tile.cols // config.requant_lanes
-        super().__init__({
-            "tiles": In(stream.Signature(tile_shape(config))),
-            "sums": Out(SumsPort(config)),
-            "fetch": Out(1),
-            "row": Out(range(2 * config.acc_rows * groups)),
-            "add": Out(1),
-            "format": Out(format_shape(config.rounding)),
-            "room": In(1),
-            "claim": Out(1),
-            "place": Out(place_shape(config)),
-            "busy": Out(1),
-            "starved": Out(1),
-            "present": Out(1),
-        })
+        super().__init__(
+            {
+                "tiles": In(stream.Signature(tile_shape(config))),
+                "sums": Out(SumsPort(config)),
+                "fetch": Out(1),
+                "row": Out(range(2 * config.acc_rows * groups)),
+                "add": Out(1),
+                "format": Out(format_shape(config.rounding)),
+                "room": In(1),
+                "claim": Out(1),
+                "place": Out(place_shape(config)),
+                "busy": Out(1),
+                "starved": Out(1),
+                "present": Out(1),
+            }
+            | (
+                {"read": Out(source_shape()), "read_parts": Out(config.requant_lanes * ADDEND_BITS // config.data_bits)}
+                if config.ecc
+                else {}
+            )
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -151,6 +163,11 @@ class StoreDrain(SharedComponent):
         m.d.comb += self.fetch.eq(fetched)
 
         self._delay(m, tile, group, platform)
+        if config.ecc:
+            m.d.comb += self.read.index.eq(tile.index)
+            m.d.comb += self.read.row.eq(row)
+            last_group = group == last_chunk[parts_log2:]
+            m.d.comb += self.read_parts.eq(Cat(~last_group | (last_chunk[:parts_log2] >= n) for n in range(parts)))
         here = self.place
         m.d.comb += here.requant.eq(tile.requant)
         m.d.comb += here.part.eq(part)
@@ -167,7 +184,7 @@ class StoreDrain(SharedComponent):
         late_group = place(m, "group", DelayLine(len(self.sums.group), 2), platform)
         m.d.comb += late_group.i.eq(group)
         m.d.comb += self.sums.group.eq(late_group.o)
-        late_format = place(m, "format", DelayLine(self.format.shape().size + 1, 3), platform)
+        late_format = place(m, "format", DelayLine(self.format.shape().size + 1, self.config.fetch_cycles), platform)
         formats = Cat(tile[name] for name in self.format.shape().members)
         m.d.comb += late_format.i.eq(Cat(formats, tile.add))
         m.d.comb += Cat(self.format, self.add).eq(late_format.o)

@@ -36,8 +36,8 @@ class StorePacker(SharedComponent):
         ends.
     results : In(unsigned(requant_lanes * 32))
         What `Requantizer` gives: 32 bits a lane, lane 0 lowest. The last before `ends` count.
-    o : Out(stream.Signature(unsigned(data_bits)))
-        The words, in order, column 0 lowest. A word stays until it is accepted.
+    o : Out(stream.Signature(unsigned(result_word_bits)))
+        The words, in order, column 0 lowest, with `ecc` followed by check bits. A word stays until it is accepted.
     """
 
     DEPTH = 16
@@ -51,13 +51,13 @@ class StorePacker(SharedComponent):
             "ends": In(1),
             "place": In(place_shape(config)),
             "results": In(unsigned(config.requant_lanes * ADDEND_BITS)),
-            "o": Out(stream.Signature(config.data_bits)),
+            "o": Out(stream.Signature(config.result_word_bits)),
         })
 
     def elaborate(self, platform):
         m = Module()
         config, lanes = self.config, self.config.requant_lanes
-        queue = place(m, "queue", SmallFifo(unsigned(config.data_bits), self.DEPTH), platform)
+        queue = place(m, "queue", SmallFifo(unsigned(config.result_word_bits), self.DEPTH), platform)
         connect(m, queue.o, flipped(self.o))
 
         word = Signal(config.data_bits, reset_less=True)
@@ -73,7 +73,7 @@ class StorePacker(SharedComponent):
                 )
         m.d.sync += complete.eq(self.ends)
         m.d.comb += queue.i.valid.eq(complete)
-        m.d.comb += queue.i.payload.eq(word)
+        m.d.comb += queue.i.payload.eq(config.result_code.encode(m, "checks", word, platform) if config.ecc else word)
 
         free = Signal(range(self.DEPTH + 1), init=self.DEPTH)
         leaves = Signal()

@@ -1,13 +1,15 @@
 """The store engine: sums from the accumulators, through the epilogue, to memory."""
 
-from amaranth.hdl import Module, Mux, Signal, unsigned
-from amaranth.lib import stream
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from tilewright.accelerator.contract import (
+    ADDEND_BITS,
     INDEX_BITS,
     AcceleratorConfig,
     Activity,
+    FlippedBits,
     SumsPort,
     failure_shape,
     job_shape,
@@ -23,9 +25,6 @@ from .tile_iterator import TileIterator
 from .write_requests import StoreWrites
 
 __all__ = ["Store"]
-
-# From the fetch of sums to the epilogue.
-FETCH_CYCLES = 3
 
 
 class Store(SharedComponent):
@@ -65,14 +64,17 @@ class Store(SharedComponent):
         old C. Taken in the cycle in which they come.
     write_requests : Out(stream.Signature(transfer_shape(config)))
         The rows of a tile, to a `DmaWriter`. A request stays until it is accepted.
-    write_words : Out(stream.Signature(unsigned(data_bits)))
-        The words of the tiles, in order. They may come before their request, and stay until they are accepted.
+    write_words : Out(stream.Signature(unsigned(result_word_bits)))
+        The words of the tiles, with `ecc` and their check bits, in order. They may come before their request, and stay
+        until they are accepted.
     write_status : In(stream.Signature(config.dma.status_shape, always_ready=True))
         How each write request ended, in order.
     completed : Out(1)
         The last tile of a job has been written, and none of it failed.
     failure : Out(stream.Signature(failure_shape(config), always_ready=True))
         Writing a tile has failed, in the cycle of its status.
+    sums_flipped, parameters_flipped : Out(FlippedBits())
+        Flipped bits in the sums that drain, and in biases, multipliers, shifts or old C; only with `ecc`.
     activity : Out(Activity)
         What the engine did in the cycle before, or waited for. From a register.
     """
@@ -81,26 +83,30 @@ class Store(SharedComponent):
         self.config = config
         transfers = stream.Signature(transfer_shape(config))
         words = stream.Signature(config.dma.word_shape, always_ready=True)
-        super().__init__({
-            "job": In(stream.Signature(job_shape(config))),
-            "head": In(unsigned(INDEX_BITS)),
-            "sums": Out(SumsPort(config)),
-            "parameter_requests": Out(transfers),
-            "parameter_words": In(words),
-            "c_requests": Out(transfers),
-            "c_words": In(words),
-            "write_requests": Out(transfers),
-            "write_words": Out(stream.Signature(config.data_bits)),
-            "write_status": In(stream.Signature(config.dma.status_shape, always_ready=True)),
-            "completed": Out(1),
-            "failure": Out(stream.Signature(failure_shape(config), always_ready=True)),
-            "activity": Out(Activity),
-        })
+        flipped = {f"{name}_flipped": Out(FlippedBits()) for name in ("sums", "parameters")} if config.ecc else {}
+        super().__init__(
+            flipped
+            | {
+                "job": In(stream.Signature(job_shape(config))),
+                "head": In(unsigned(INDEX_BITS)),
+                "sums": Out(SumsPort(config)),
+                "parameter_requests": Out(transfers),
+                "parameter_words": In(words),
+                "c_requests": Out(transfers),
+                "c_words": In(words),
+                "write_requests": Out(transfers),
+                "write_words": Out(stream.Signature(config.result_word_bits)),
+                "write_status": In(stream.Signature(config.dma.status_shape, always_ready=True)),
+                "completed": Out(1),
+                "failure": Out(stream.Signature(failure_shape(config), always_ready=True)),
+                "activity": Out(Activity),
+            }
+        )
 
     @property
     def latency(self) -> int:
         """Cycles from the fetch of a word's last sums to its offer."""
-        return FETCH_CYCLES + Requantizer.latency_of(self.config.rounding) + 2
+        return self.config.fetch_cycles + Requantizer.latency_of(self.config.rounding) + 2
 
     def elaborate(self, platform):
         m = Module()
@@ -108,7 +114,7 @@ class Store(SharedComponent):
         iterator = place(m, "iterator", TileIterator(config), platform)
         parameters = place(m, "parameters", ParameterBuffer(config), platform)
         drain = place(m, "drain", StoreDrain(config), platform)
-        requantizer = place(m, "requantizer", Requantizer(config.requant_lanes, config.rounding), platform)
+        requantizer = place(m, "requantizer", Requantizer(config.requant_lanes, config.rounding, config.ecc), platform)
         packer = place(m, "packer", StorePacker(config), platform)
         writes = place(m, "writes", StoreWrites(config), platform)
 
@@ -141,7 +147,9 @@ class Store(SharedComponent):
         m.d.comb += parameters.fetch.eq(drain.fetch)
         m.d.comb += parameters.row.eq(drain.row)
         m.d.comb += [
-            requantizer.sums.eq(self.sums.sums),
+            requantizer.sums.eq(
+                self._check(m, requantizer, drain, parameters, platform) if config.ecc else self.sums.sums
+            ),
             requantizer.addends.eq(parameters.addends),
             requantizer.multipliers.eq(parameters.multipliers),
             requantizer.shifts.eq(parameters.shifts),
@@ -151,7 +159,7 @@ class Store(SharedComponent):
         m.d.comb += packer.claim.eq(drain.claim)
         m.d.comb += drain.room.eq(packer.room)
 
-        cycles = FETCH_CYCLES + requantizer.latency
+        cycles = config.fetch_cycles + requantizer.latency
         ends = Signal(cycles)
         m.d.sync += ends.eq(ends << 1 | drain.claim)
         late_place = place(m, "place", DelayLine(len(drain.place.as_value()), cycles), platform)
@@ -177,3 +185,51 @@ class Store(SharedComponent):
             m.d.sync += activity.eq(Activity.IDLE)
         m.d.comb += self.activity.eq(activity)
         return m
+
+    def _delay_source(self, m: Module, drain: StoreDrain, platform) -> tuple[Value, Value, data.View]:
+        """Whether sums are in the epilogue, which bus words of their operands count, and where they come from."""
+        cycles = self.config.fetch_cycles
+        reading = Signal(cycles)
+        m.d.sync += reading.eq(Cat(drain.busy, reading))
+        source = drain.read.as_value()
+        late = place(m, "source", DelayLine(len(source) + len(drain.read_parts), cycles), platform)
+        m.d.comb += late.i.eq(Cat(source, drain.read_parts))
+        return reading[-1], late.o[len(source) :], data.View(drain.read.shape(), late.o[: len(source)])
+
+    def _check(
+        self, m: Module, requantizer: Requantizer, drain: StoreDrain, parameters: ParameterBuffer, platform
+    ) -> Value:
+        """Report what is flipped in sums and parameters; return the sums, whose flips go to the epilogue."""
+        config, code = self.config, self.config.drained_code
+        reading, parts, source = self._delay_source(m, drain, platform)
+        word = Signal(code.bits, reset_less=True)
+        syndrome = Signal(code.check_bits, reset_less=True)
+        m.d.sync += word.eq(self.sums.sums[: code.bits])
+        m.d.sync += syndrome.eq(code.syndrome(m, "sums_check", self.sums.sums, platform))
+        positions, groups, corrected, corrupt = code.locate(m, "sums_locator", syndrome, platform)
+
+        def lanes(value: Value) -> Value:
+            some = (value.word_select(lane, config.sum_bits).as_signed() for lane in range(config.requant_lanes))
+            return Cat((one + Const(0, signed(ADDEND_BITS)))[:ADDEND_BITS] for one in some)
+
+        m.d.comb += requantizer.flip_positions.eq(lanes(positions))
+        m.d.comb += requantizer.flip_groups.eq(lanes(groups))
+        m.d.comb += [
+            self.sums_flipped.corrected.eq(reading & corrected),
+            self.sums_flipped.corrupt.eq(reading & corrupt),
+            self.sums_flipped.source.eq(source),
+        ]
+        addends, scales = (
+            parts & (reading & drain.add).replicate(len(parts)),
+            parts & (reading & drain.format.requant).replicate(len(parts)),
+        )
+        m.d.comb += [
+            self.parameters_flipped.corrected.eq(
+                ((addends & parameters.addends_corrected) | (scales & parameters.scales_corrected)).any()
+            ),
+            self.parameters_flipped.corrupt.eq(
+                ((addends & parameters.addends_corrupt) | (scales & parameters.scales_corrupt)).any()
+            ),
+            self.parameters_flipped.source.eq(source),
+        ]
+        return lanes(word)
