@@ -54,6 +54,7 @@ class Capabilities:
     compact: bool
     size_bits: int
     stride_bits: int
+    ecc: bool = False
 
     @classmethod
     def of(cls, config: AcceleratorConfig) -> "Capabilities":
@@ -63,7 +64,7 @@ class Capabilities:
             tile.rows, tile.cols, tile.dot, config.requant_lanes, config.word_bytes, config.addr_bits,
             config.outstanding, config.unaligned, "single" in config.roundings, "double" in config.roundings,
             config.half_words, config.ring_words, config.acc_rows, config.chunk_words, config.long_chunk_words,
-            config.k_limit, config.compact, config.size_bits, config.stride_bits,
+            config.k_limit, config.compact, config.size_bits, config.stride_bits, config.ecc,
         )  # fmt: skip
 
 
@@ -241,6 +242,13 @@ class Driver:
             counters[f"{engine}_idle"] -= sum(counters[cause] for cause in causes) - counters["cycles"]
         return counters
 
+    def flipped_bits(self) -> tuple[int, int]:
+        """Return how often a flipped bit was corrected, and how often two were found in a word, modulo 2**16.
+
+        Both are 0 without `ecc`.
+        """
+        return (self.read("ECC_CORRECTED"), self.read("ECC_CORRUPT")) if self.capabilities.ecc else (0, 0)
+
     def engines(self) -> dict[str, str]:
         """Return the current activity of each engine."""
         names = {activity.value: name for name, activity in Activity.__members__.items()}
@@ -270,7 +278,7 @@ class Driver:
             values |= self.read_fields(name)
         for name in ("half_words", "ring_words", "acc_rows", "chunk_words", "long_chunk_words"):
             values[name] = 1 << values[name]
-        for name in ("unaligned", "single_rounding", "double_rounding", "compact"):
+        for name in ("unaligned", "single_rounding", "double_rounding", "compact", "ecc"):
             values[name] = bool(values[name])
         for name, bits in (("size_bits", SIZE_BITS), ("stride_bits", STRIDE_BITS)):
             values[name] = bits - values.pop(f"{name}_less")

@@ -4,7 +4,15 @@ from tilewright.accelerator.contract import Unit
 from tilewright.accelerator.registers import ERRORS
 from tilewright.base import TilewrightError
 
-__all__ = ["AbortedError", "BusError", "DescriptorError", "HardwareError", "StuckError", "hardware_error"]
+__all__ = [
+    "AbortedError",
+    "BusError",
+    "CorruptError",
+    "DescriptorError",
+    "HardwareError",
+    "StuckError",
+    "hardware_error",
+]
 
 
 class HardwareError(TilewrightError):
@@ -40,11 +48,15 @@ class AbortedError(HardwareError):
     """The host aborted."""
 
 
+class CorruptError(HardwareError):
+    """A stored word had two flipped bits; ``address`` is its row in the memory of ``unit``."""
+
+
 class StuckError(TilewrightError):
     """The accelerator did not finish within the limit; the message has the state of every engine."""
 
 
-_KINDS = {"SLVERR": BusError, "DECERR": BusError, "ABORTED": AbortedError}
+_KINDS = {"SLVERR": BusError, "DECERR": BusError, "ABORTED": AbortedError, "CORRUPT": CorruptError}
 
 
 def hardware_error(code: int, unit: int, index: int, address: int) -> HardwareError:

@@ -39,6 +39,8 @@ class Simulator(Runtime, Closing):
         See `Driver`.
     builds : Path or None
         Folder for the compiled design, instead of the user's cache.
+    memories : bool
+        The hardware's memories can be changed, see `SimulatedDevice.memories`.
     memory : keyword arguments of `MemoryModel`
         ``latency``, ``bandwidth``, ``shared``, ``stall``, ``seed``, ``size`` and so on.
 
@@ -57,12 +59,13 @@ class Simulator(Runtime, Closing):
         events: int = 0,
         ring_log2: int = 8,
         builds: Path | None = None,
+        memories: bool = False,
         **memory: Any,
     ):
         if "base" not in memory:  # not above the address range
             memory.setdefault("size", min(MemoryModel.size, 1 << config.addr_bits))
         model = MemoryModel(**memory)
-        self.simulated = SimulatedDevice(config, model, waveform, window, events, builds)
+        self.simulated = SimulatedDevice(config, model, waveform, window, events, builds, memories)
         try:
             bus = Bus(latency=max(model.latency, model.write_latency or 0), bandwidth=1 / model.slowdown)
             super().__init__(self.simulated, config, bus, ring_log2)

@@ -2,6 +2,18 @@
 
 from .axi_rules import AxiRules
 from .dma import Request, failure, read_words, word_count, write_bytes
+from .secded import Secded, StoredWord
 from .splitting import Part, split_product
 
-__all__ = ["AxiRules", "Part", "Request", "failure", "read_words", "split_product", "word_count", "write_bytes"]
+__all__ = [
+    "AxiRules",
+    "Part",
+    "Request",
+    "Secded",
+    "StoredWord",
+    "failure",
+    "read_words",
+    "split_product",
+    "word_count",
+    "write_bytes",
+]

@@ -81,13 +81,6 @@ class FaultHost(JobHost):
         self.apply(left + self.new)
         self.compare(left + self.new)
 
-    def _accept(self, job: Job) -> None:
-        """The C of a job that did not complete may be anything."""
-        d, row = job.descriptor, job.descriptor.n * job.element_bytes
-        for number in range(d.m):
-            first = d.c_address + number * d.c_stride
-            self.image[first : first + row] = self.simulator.device.read_memory(self.base + first, row)
-
     def _failed(self, jobs: list[Job], error: HardwareError, code: str, unit: str | None) -> list[Job]:
         """One of the jobs has failed, in this way; return those behind it, which go on."""
         driver = self.simulator.driver

