@@ -12,7 +12,18 @@ from tilewright.cores import CORES
 from tilewright.flows import family_of
 from tilewright_sim.benches import EFFORTS
 from tilewright_sim.console import FigureTable, Printer, console
-from tilewright_sim.verify import KINDS, Report, Settings, VerifiedTest, coverage_json, covered, junit, page, totals
+from tilewright_sim.verify import (
+    KINDS,
+    Kind,
+    Report,
+    Settings,
+    VerifiedTest,
+    coverage_json,
+    covered,
+    junit,
+    page,
+    totals,
+)
 from tilewright_sim.verify import verify as run_regression
 
 from .options import (
@@ -54,6 +65,10 @@ OUTPUT = Path("build/verify")
     help="Instead, so many random products on random configurations.",
 )  # fmt: skip
 @click.option("--faults", is_flag=True, help="With --random: errors, aborts, resets and slow memories in each trial.")
+@click.option(
+    "--bit-flips", "flips", metavar="COUNT", type=click.IntRange(1, 1_000_000_000),
+    help="Instead, so many flipped bits in the memories of random configurations with ecc.",
+)  # fmt: skip
 @scheduler_option
 @click.option(
     "--rtl-coverage", is_flag=True,
@@ -67,7 +82,7 @@ OUTPUT = Path("build/verify")
 @output_option(default=OUTPUT, show_default=True)
 def verify(
     core: str, preset: str | None, path: Path | None, settings: tuple[str, ...], simulator: str, seed: int,
-    pattern: str | None, effort: str, products: int | None, faults: bool, scheduler: str | None,
+    pattern: str | None, effort: str, products: int | None, faults: bool, flips: int | None, scheduler: str | None,
     rtl_coverage: bool, longest: int | None, target: str, jobs: int | None, junit_file: Path | None,
     html_file: Path | None, output: Path,
 ) -> int:  # fmt: skip
@@ -81,6 +96,9 @@ def verify(
     file and --set are held. What was right is kept in --output: after Ctrl-C, or with a larger COUNT, the same command
     continues.
 
+    With --bit-flips it is the same, with `ecc`: while descriptors run, one or two bits of stored words are flipped.
+    With one, every result must be right; with two, the descriptor that used the word must fail.
+
     Exit status 1 if a test fails; the command that repeats it is printed.
 
     \b
@@ -89,23 +107,31 @@ def verify(
       tilewright verify accelerator --config my.toml --sim icarus --tests abort
       tilewright verify tile --set rows=12 --set dot=4 --seed 7 --html tile.html
       tilewright verify accelerator --random 100000 --html campaign.html
+      tilewright verify accelerator --bit-flips 1000000
     """
     distinct_files({"--junit": junit_file, "--html": html_file}, {"--config": path})
     for file in filter(None, (junit_file, html_file)):
         check_output(file)
     check_folder(output)
-    only_with("pattern simulator effort longest rtl_coverage target", "without --random", products is None)
+    only_with("flips", "without --random", products is None)
+    random_trials = products or flips
+    only_with("pattern simulator effort longest rtl_coverage target", "without --random", random_trials is None)
     only_with("rtl_coverage", "with --sim verilator", simulator == "verilator")
-    only_with("faults scheduler", "with --random", products is not None)
+    only_with("faults", "with --random", products is not None)
+    only_with("scheduler", "with --random or --bit-flips", random_trials is not None)
     only_with("jobs", "without --scheduler", scheduler is None)
     processes = jobs or os.cpu_count() or 1
-    if products is not None:
+    if random_trials is not None:
         if core != "accelerator":
-            raise click.UsageError(f"--random is for the accelerator, not for {core}")
-        from .verify_random import print_campaign, run_campaign
+            option = "--random" if products else "--bit-flips"
+            raise click.UsageError(f"{option} is for the accelerator, not for {core}")
+        from .verify_random import held_with_ecc, print_campaign, run_campaign
 
         held = load_values(CORES[core].config, preset, path, settings)
-        report, again = run_campaign(products, faults, seed, held, output, scheduler, processes)
+        kind: Kind = "flips" if flips else "faults" if faults else "products"
+        if flips:
+            held = held_with_ecc(held)
+        report, again = run_campaign(random_trials, kind, seed, held, output, scheduler, processes)
         _write(report, again, junit_file, html_file)
         print_campaign(report, again)
         return FAILED if report.failures else 0

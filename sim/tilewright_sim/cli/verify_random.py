@@ -8,41 +8,52 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import click
+
 from tilewright_sim.console import Printer, console
 from tilewright_sim.verify import (
+    FLIPS,
     PRODUCTS,
     CampaignTask,
     Journal,
+    Kind,
     Report,
     VerifiedTest,
     campaign_digest,
     check,
     explained,
+    told_flips,
 )
 from tilewright_sim.workers import Outcome, cluster, run_tasks
 
 from .options import configuration_words, given
 
-__all__ = ["print_campaign", "run_campaign"]
+__all__ = ["held_with_ecc", "print_campaign", "run_campaign"]
 
+_COUNTED = {
+    "random": ("M: ", "random products"),
+    "faults": ("trial: ", "trials with faults"),
+    "flips": ("flipped bits in ", "flipped bits"),
+}
+"""How the coverage names what was counted, and what it is."""
 EXPLAINED = 3
 """Configurations that fail are run again for a smaller product and a waveform, so many at most."""
 
 
 def run_campaign(
-    products: int, faults: bool, seed: int, held: dict[str, Any], output: Path, scheduler: str | None, jobs: int
+    products: int, kind: Kind, seed: int, held: dict[str, Any], output: Path, scheduler: str | None, jobs: int
 ) -> tuple[Report, list[str]]:
-    """Check so many random products or trials, or a few more; what was right in an earlier run is not run again.
+    """Check so many random products, trials or flipped bits, or a few more.
 
-    Returns the report, with a test for each configuration, and the commands that repeat the failures.
+    What was right in an earlier run is not run again. Returns the report, with a test for each configuration, and the commands that repeat the failures.
     """
-    each = min(products, PRODUCTS)
+    each = min(products, FLIPS if kind == "flips" else PRODUCTS)
     tasks = {
-        number: CampaignTask(seed=seed + number, products=each, faults=faults, held=held, digest=campaign_digest())
+        number: CampaignTask(seed=seed + number, products=each, kind=kind, held=held, digest=campaign_digest())
         for number in range(-(-products // each))
     }
     _ = tasks[0].config  # before any worker is started
-    journal = Journal(output, held, faults)
+    journal = Journal(output, held, kind)
     found = {number: outcome for number, task in tasks.items() if (outcome := journal.passed(task))}
     if found:
         console.print(f"{len(found)} of {len(tasks)} configurations are known to be right", highlight=False)
@@ -67,12 +78,19 @@ def run_campaign(
         core="accelerator",
         simulator="verilator",
         target="generic",
-        effort="faults" if faults else "random",
+        effort="random" if kind == "products" else kind,
         config=held,
         tests=_explained([_tested(task, found[number]) for number, task in tasks.items()], tasks, output),
         coverage=coverage,
     )
     return report, [_command(test, each, output) for test in report.failures]
+
+
+def held_with_ecc(held: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields that are held, with `ecc`."""
+    if not held.get("ecc", True):
+        raise click.UsageError("--bit-flips needs ecc = true")
+    return held | {"ecc": True}
 
 
 def print_campaign(report: Report, again: list[str]) -> None:
@@ -83,8 +101,10 @@ def print_campaign(report: Report, again: list[str]) -> None:
         if test.waveform:
             out.print(f"  waveform: {test.waveform}", soft_wrap=True)
         out.print(f"  repeat: {command}\n", soft_wrap=True)
-    group, what = ("trial: ", "trials with faults") if report.effort == "faults" else ("M: ", "random products")
+    group, what = _COUNTED[report.effort]
     count = sum(number for name, number in report.coverage.items() if name.startswith(group))
+    if report.effort == "flips":
+        out.print(told_flips(report.coverage), soft_wrap=True)
     out.print(f"{count:,} {what} on {len(report.tests):,} random configurations: {report.summary}", soft_wrap=True)
 
 
@@ -118,6 +138,8 @@ def _explained(tests: list[VerifiedTest], tasks: Mapping[int, CampaignTask], out
 def _command(test: VerifiedTest, products: int, output: Path) -> str:
     """What checks one configuration again."""
     words = ["tilewright", "verify", "accelerator", "--random", str(products), "--seed", str(test.seed)]
+    if given("flips"):
+        words[3] = "--bit-flips"
     words += ["--faults"] if given("faults") else []
     words += configuration_words()
     words += ["--output", str(output)] if given("output") else []

@@ -14,9 +14,9 @@ Bits = NDArray[np.uint8]
 class Secded:
     """Corrects one flipped bit, and detects two.
 
-    Data bit i is at position ``i % size`` of group ``i // size``; groups have 4 bits in words of up to 40, else 7. There
-    is a check bit for each position: the parity of the bits there. Groups have pairs of letters, in the order (0, 1),
-    (0, 2), … (1, 2), …; there is a check bit for each letter: the parity of all bits in groups that have it.
+    Data bit i is at position ``i % size`` of group ``i // size``; groups have 4 bits in words of up to 40, else 7.
+    There is a check bit for each position: the parity of the bits there. Groups have pairs of letters, in the order
+    (0, 1), (0, 2), … (1, 2), …; there is a check bit for each letter: the parity of all bits in groups that have it.
 
     Parameters
     ----------
@@ -57,7 +57,8 @@ class Secded:
 
     @staticmethod
     def _parities(words: Bits, columns: Bits) -> Bits:
-        return (words.astype(np.float32) @ columns.T.astype(np.float32)).astype(np.int64).astype(np.uint8) & 1
+        ones = words.astype(np.float32) @ columns.T.astype(np.float32)
+        return np.asarray(ones.astype(np.int64) & 1, dtype=np.uint8)
 
 
 class StoredWord:

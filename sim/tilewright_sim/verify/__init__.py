@@ -4,7 +4,8 @@ A campaign (`campaign`) draws configurations (`drawing`), runs random descriptor
 the smallest that fails (`explain`).
 """
 
-from .campaign import PRODUCTS, CampaignTask, Journal, campaign_digest, check
+from .bit_flips import told_flips
+from .campaign import FLIPS, PRODUCTS, CampaignTask, Journal, Kind, campaign_digest, check
 from .explain import explained
 from .pages import junit, page
 from .plan import matching
@@ -14,10 +15,12 @@ from .rtl_coverage import KINDS, coverage_json, covered, totals
 from .run import Settings, verify
 
 __all__ = [
+    "FLIPS",
     "KINDS",
     "PRODUCTS",
     "CampaignTask",
     "Journal",
+    "Kind",
     "Report",
     "Settings",
     "VerifiedTest",
@@ -30,6 +33,7 @@ __all__ = [
     "matching",
     "page",
     "run_bench",
+    "told_flips",
     "totals",
     "verify",
 ]

@@ -9,8 +9,9 @@ in the unit of a memory that has such words, or none of them was used, and every
 descriptor that failed is complete, and what is behind it is right.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ from tilewright_sim.models import StoredWord
 
 from .random_jobs import JobHost, WrongResultError
 
-__all__ = ["FlipHost", "protected"]
+__all__ = ["FlipHost", "protected", "told_flips"]
 
 LIMIT = 3_000_000
 """Cycles without a completed descriptor that count as a hang."""
@@ -75,8 +76,8 @@ class FlipHost(JobHost):
     RING_LOG2 = (3, 4)  # what a trial submits fits in
     MEMORIES = True
 
-    def __init__(self, config: AcceleratorConfig, seed: int, builds: Path | None = None, **waveform):
-        super().__init__(config, seed, builds, **waveform)
+    def __init__(self, config: AcceleratorConfig, seed: int, builds: Path | None = None, *waveform: Any):
+        super().__init__(config, seed, builds, *waveform)
         self.random = np.random.default_rng(seed)
         self.flips = 0
         self.memories = self.simulator.simulated.memories()
@@ -142,7 +143,6 @@ class FlipHost(JobHost):
             raise WrongResultError(f"single flips were counted {corrupt} times as double ones")
         self.coverage["corrected reads"] += corrected
         self.coverage["trial: single flips"] += 1
-        self.coverage["single flips"] += self.flips - before
 
     def _flip_single(self, path: str) -> None:
         memory, word = self.memories[path], self.protected[path][1]
@@ -152,8 +152,13 @@ class FlipHost(JobHost):
         segments = np.array(word.places)
         chosen = self.random.integers(0, segments.size, len(rows))
         memory.flip(rows, segments.reshape(-1)[chosen])
-        self.flips += len(rows)
-        self.coverage[f"single in {path}"] += len(rows)
+        self._count("single", path, len(rows))
+
+    def _count(self, kind: str, path: str, words: int) -> None:
+        bits = words * (2 if kind == "double" else 1)
+        self.flips += bits
+        self.coverage[f"{kind} flips"] += words
+        self.coverage[f"flipped bits in {path}"] += bits
 
     def _sound(self, path: str) -> NDArray[np.int64]:
         """The rows of a memory without a flipped bit."""
@@ -177,7 +182,7 @@ class FlipHost(JobHost):
             self._wait()
         except HardwareError as error:
             jobs = self._failed(jobs, error, units)
-            self.coverage[f"detected by {error.unit}"] += 1
+            self.coverage[f"double flip detected in {error.unit}"] += 1
             self._mend()
             driver.resume()
             self._wait()
@@ -196,9 +201,7 @@ class FlipHost(JobHost):
         for row in rows:
             bits = self.random.choice(word.places[self.random.integers(word.segments)], 2, replace=False)
             self.memories[path].flip(np.array([row, row]), bits)
-        self.flips += 2 * len(rows)
-        self.coverage[f"double in {path}"] += len(rows)
-        self.coverage["double flips"] += len(rows)
+        self._count("double", path, len(rows))
 
     def _failed(self, jobs: list[Job], error: HardwareError, units: set[str]) -> list[Job]:
         """One of the jobs has failed, with CORRUPT in one of these units; return those behind it."""
@@ -219,3 +222,14 @@ class FlipHost(JobHost):
             for segment, place in enumerate(word.places):
                 rows, checks = np.nonzero(found[:, segment])
                 self.memories[path].flip(rows, place[word.code.bits + checks])
+
+
+def told_flips(coverage: Mapping[str, int]) -> str:
+    """What a campaign has found, in a sentence."""
+    detected = sum(number for name, number in coverage.items() if name.startswith("double flip detected"))
+    corrected = coverage.get("corrected reads", 0)
+    return (
+        f"{coverage.get('single flips', 0):,} words with one flipped bit, corrected in {corrected:,} cycles, and "
+        f" {coverage.get('double flips', 0):,} with two, which failed {detected:,} descriptors in "
+        f"{coverage.get('trial: double flips', 0):,} trials"
+    )

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import tilewright
 from tilewright.accelerator.contract import AcceleratorConfig
@@ -22,18 +22,36 @@ from tilewright_sim.benches.jobs import Job
 from tilewright_sim.verilated import cached_verilog, verilator_environment
 from tilewright_sim.workers import OTHER_VERSION, Outcome, digest, failed
 
+from .bit_flips import FlipHost
 from .drawing import draw
 from .fault_trials import FaultHost
 from .random_jobs import JobHost
 
-__all__ = ["PRODUCTS", "CampaignTask", "Journal", "batches", "campaign_digest", "check"]
+__all__ = [
+    "FLIPS",
+    "HOSTS",
+    "PRODUCTS",
+    "CampaignTask",
+    "Journal",
+    "Kind",
+    "batches",
+    "campaign_digest",
+    "check",
+    "run_on",
+]
 
 PRODUCTS = 400
 """Products, or trials, on each configuration."""
+FLIPS = 20_000
+"""Flipped bits on each configuration."""
 _MEMORIES = 4
 """Different memories behind each configuration, and different contents."""
 _BATCH = 8
 """Products in one queue, at most."""
+
+
+Kind = Literal["products", "faults", "flips"]
+HOSTS: dict[str, type[JobHost]] = {"products": JobHost, "faults": FaultHost, "flips": FlipHost}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,9 +63,10 @@ class CampaignTask:
     seed : int
         Of the configuration and the products.
     products : int
-        How many products, or trials.
-    faults : bool
-        Trials in which something goes wrong, see `fault_trials`.
+        How many products, trials, or flipped bits.
+    kind : str
+        ``products``; ``faults``: trials in which something goes wrong, see `fault_trials`; ``flips``: flipped bits in
+        the hardware's memories, see `bit_flips`.
     held : dict
         Fields of the configuration that are not drawn.
     digest : str
@@ -57,7 +76,7 @@ class CampaignTask:
     seed: int
     products: int
     held: Mapping[str, Any]
-    faults: bool = False
+    kind: Kind = "products"
     digest: str = ""
 
     @property
@@ -85,9 +104,9 @@ def check(task: CampaignTask) -> Outcome:
         try:
             error = _lint(config, builds)
             for seed, count in task.hosts() if not error else ():
-                with (FaultHost if task.faults else JobHost)(config, seed, builds) as host:
+                with HOSTS[task.kind](config, seed, builds) as host:
                     try:
-                        for number in _run(host, count):
+                        for number in run_on(host, count):
                             done += number
                     finally:
                         cycles, coverage = cycles + host.cycles, coverage + host.coverage
@@ -100,9 +119,11 @@ def check(task: CampaignTask) -> Outcome:
     return failed(values, error) if isinstance(error, TilewrightError) else Outcome(values, error)
 
 
-def _run(host: JobHost, count: int) -> Iterator[int]:
+def run_on(host: JobHost, count: int) -> Iterator[int]:
     """Run products or trials; yield how many each time."""
-    if isinstance(host, FaultHost):
+    if isinstance(host, FlipHost):
+        yield from host.trials(count)
+    elif isinstance(host, FaultHost):
         for _ in range(count):
             host.trial()
             yield 1
@@ -168,12 +189,12 @@ class Journal:
     folder : Path
     held : dict
         Fields of the configuration that are not drawn.
-    faults : bool
-        It is one of trials with faults.
+    kind : str
+        See `CampaignTask`.
     """
 
-    def __init__(self, folder: Path, held: Mapping[str, Any], faults: bool = False):
-        content = json.dumps([campaign_digest(), dict(held), faults], sort_keys=True)
+    def __init__(self, folder: Path, held: Mapping[str, Any], kind: Kind = "products"):
+        content = json.dumps([campaign_digest(), dict(held), kind], sort_keys=True)
         self.path = folder / f"random-{hashlib.sha256(content.encode()).hexdigest()[:12]}.jsonl"
         self._passed: dict[tuple[int, int], Outcome] = {}
         for line in self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else ():

@@ -10,8 +10,7 @@ from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import TilewrightError
 from tilewright_sim.benches.jobs import Job
 
-from .campaign import CampaignTask, batches
-from .fault_trials import FaultHost
+from .campaign import HOSTS, CampaignTask, batches, run_on
 from .random_jobs import JobHost, told
 
 __all__ = ["explained"]
@@ -28,7 +27,7 @@ def explained(task: CampaignTask, waveform: Path, progress: Progress) -> str:
     progress("running it again")
     config = task.config
     with tempfile.TemporaryDirectory(prefix="tilewright-") as folder:
-        if task.faults:
+        if task.kind != "products":
             return _trial(task, config, Path(folder), waveform, progress)
         for seed, count in task.hosts():
             with JobHost(config, seed, Path(folder)) as host:
@@ -44,20 +43,20 @@ def explained(task: CampaignTask, waveform: Path, progress: Progress) -> str:
 
 def _trial(task: CampaignTask, config: AcceleratorConfig, builds: Path, waveform: Path, progress: Progress) -> str:
     for seed, count in task.hosts():
-        with FaultHost(config, seed, builds) as host:
-            for number in range(count):
-                start = host.simulator.simulated.status.cycle
-                try:
-                    host.trial()
-                except TilewrightError as error:
-                    progress(f"running trial {number + 1} again for a waveform")
-                    with (
-                        FaultHost(config, seed, builds, waveform, range(start, 1 << 62)) as again,
-                        suppress(TilewrightError),
-                    ):
-                        for _ in range(number + 1):
-                            again.trial()
-                    return f"{error}; in trial {number + 1} of the memory with the seed {seed}"
+        with HOSTS[task.kind](config, seed, builds) as host:
+            start = trial = 0
+            try:
+                for _ in run_on(host, count):
+                    start, trial = host.simulator.simulated.status.cycle, trial + 1
+            except TilewrightError as error:
+                progress(f"running trial {trial + 1} again for a waveform")
+                with (
+                    HOSTS[task.kind](config, seed, builds, waveform, range(start, 1 << 62)) as again,
+                    suppress(TilewrightError),
+                ):
+                    for _ in run_on(again, count):
+                        pass
+                return f"{error}; in trial {trial + 1} of the memory with the seed {seed}"
     return ""
 
 
