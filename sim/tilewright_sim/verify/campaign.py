@@ -42,7 +42,7 @@ __all__ = [
 
 PRODUCTS = 400
 """Products, or trials, on each configuration."""
-FLIPS = 20_000
+FLIPS = 250_000
 """Flipped bits on each configuration."""
 _MEMORIES = 4
 """Different memories behind each configuration, and different contents."""

@@ -6,7 +6,7 @@ import random
 import pytest
 from amaranth.hdl import Cat, Const, Elaboratable, Fragment, Module, Mux, Value
 
-from tilewright.arithmetic import CarryAdder, carry_adder
+from tilewright.arithmetic import CarryAdder, FlipAdder, carry_adder, flip_adder
 from tilewright.base import Target
 from tilewright_sim.testbench import pysim
 
@@ -114,3 +114,23 @@ def test_either_adds_where_one_of_the_other_operands_is_set(form):
 def test_either_inverts_nothing():
     with pytest.raises(ValueError, match="either"):
         CarryAdder(4, 2, either=True)
+
+
+@pytest.mark.parametrize("width", [1, 2, 5, 30])
+def test_a_flip_adder_flips_what_both_vectors_say_and_adds(width, form, monkeypatch):
+    monkeypatch.setattr(flip_adder, "Instance", Ccu2c)
+    dut, chance = FlipAdder(width), random.Random(width)
+    cases = [[chance.getrandbits(width) for _ in range(4)] for _ in range(200)]
+    if width < 3:
+        cases = list(itertools.product(range(1 << width), repeat=4))
+    totals = []
+
+    async def bench(ctx):
+        for case in cases:
+            for name, value in zip("abfg", case, strict=True):
+                ctx.set(getattr(dut, name), value)
+            await ctx.delay(1e-9)
+            totals.append(ctx.get(dut.total))
+
+    pysim.run(form(dut), bench)
+    assert totals == [((a ^ (f & g)) + b) % (1 << width) for a, b, f, g in cases]
