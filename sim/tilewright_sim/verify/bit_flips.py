@@ -230,6 +230,6 @@ def told_flips(coverage: Mapping[str, int]) -> str:
     corrected = coverage.get("corrected reads", 0)
     return (
         f"{coverage.get('single flips', 0):,} words with one flipped bit, corrected in {corrected:,} cycles, and "
-        f" {coverage.get('double flips', 0):,} with two, which failed {detected:,} descriptors in "
+        f"{coverage.get('double flips', 0):,} with two, which failed {detected:,} descriptors in "
         f"{coverage.get('trial: double flips', 0):,} trials"
     )

@@ -21,6 +21,7 @@ ADDRESS = 4  # from a request to its first address
 SLOT = 4  # from a burst's last beat until another may be in flight
 ARRIVE = 4  # from a chunk's last beat until it is used
 TILE = 8  # from the first activations of a packet to its sums, besides the pipeline of the tile
+CHECKED = 2  # more with `ecc`: words and sums are checked for a cycle each
 HAND = 11  # between a tile's parameters and its first sums leaving
 LEAVE = 17  # from sums to a word on the bus
 SINGLE = 3  # between bursts of one beat that are written
@@ -93,7 +94,7 @@ class QueueModel:
     def __init__(self, config: AcceleratorConfig, bus: Bus, queue: list[Gemm]):
         self.config = config
         self.word = config.word_bytes
-        self.tile_latency = MatmulTile.latency_of(config.tile)
+        self.tile_latency = MatmulTile.latency_of(config.tile) + (CHECKED if config.ecc else 0)
         self.reads = _Bursts(config, bus, SLOT)
         self.writes = _Bursts(config, bus, ANSWER)
         if bus.shared:

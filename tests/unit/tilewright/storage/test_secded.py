@@ -106,5 +106,3 @@ def test_a_locator_that_ignores_a_letter_is_found(monkeypatch):
     monkeypatch.setattr(SecdedLocator, "elaborate", elaborate)
     with pytest.raises(AssertionError):
         test_all_flips_of_one_and_two_bits(32)
-
-
