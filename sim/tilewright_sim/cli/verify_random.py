@@ -45,7 +45,8 @@ def run_campaign(
 ) -> tuple[Report, list[str]]:
     """Check so many random products, trials or flipped bits, or a few more.
 
-    What was right in an earlier run is not run again. Returns the report, with a test for each configuration, and the commands that repeat the failures.
+    What was right in an earlier run is not run again. Returns the report, with a test for each configuration, and the
+    commands that repeat the failures.
     """
     each = min(products, FLIPS if kind == "flips" else PRODUCTS)
     tasks = {
