@@ -23,6 +23,7 @@ from time import monotonic, process_time
 from typing import Any
 
 from _pytest.runner import runtestprotocol
+from amaranth.sim import Simulator
 
 from .elaborating import elaborated
 
@@ -266,6 +267,7 @@ def _child(request: Request, items: list[Any], sender: Connection) -> None:
     if request.file and not _changed(request):
         sender.send(TestReport("", "new session"))
         return
+    Simulator.write_vcd = _no_waveform
     REACHED.clear()
     if request.configs:
         for number, (core, config) in enumerate(request.configs):
@@ -278,6 +280,11 @@ def _child(request: Request, items: list[Any], sender: Connection) -> None:
         _, hard = resource.getrlimit(resource.RLIMIT_CPU)
         resource.setrlimit(resource.RLIMIT_CPU, (int(process_time() + limits[item.nodeid]) + 1, hard))
         sender.send(_run(item, following))
+
+
+def _no_waveform(*_: Any) -> None:
+    """A test that has failed does not run again for a waveform."""
+    raise RuntimeError("mutants leave no waveform")
 
 
 def _changed(request: Request) -> bool:

@@ -20,7 +20,7 @@ RESULTS = ("killed", "survived", "timed out", "not reached", "identical", "prove
 """``identical`` and ``proven`` are equivalent; ``not built`` raises in every configuration."""
 SECONDS = 60.0
 """Of tests for a mutant, as they take without it: it has survived if all of these pass."""
-SLOWER, PATIENCE = 10, 20.0
+SLOWER, PATIENCE = 5, 40.0
 """A test times out after so many times its seconds, and so many more."""
 CLAIMS = ("AssertionError", "assert", "Failed", "SimulationError", "WrongResultError", "tilewright_sim")
 """Failures that begin like this come from a comparison. Any other may be a mutant that cannot be built."""
