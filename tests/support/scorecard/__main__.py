@@ -80,7 +80,7 @@ def _run(row: Row, args: argparse.Namespace, rows_left: int) -> None:
     if args.minutes is not None:
         args.end = getattr(args, "end", now + 60 * args.minutes)
     until = now + (args.end - now) / rows_left if args.minutes is not None else float("inf")
-    row.prepare()
+    row.prepare(until)
     tasks = row.tasks()
     if not tasks or monotonic() > until:
         return

@@ -75,7 +75,7 @@ def _bench(folder: Path) -> Bench:
     return _labs[key]
 
 
-def measure_tests(folder: Path, progress: Callable[[int, int], None] = lambda done, count: None) -> None:
-    """Measure every test of which it is not known what it reaches."""
+def measure_tests(folder: Path, progress: Callable[[int, int], None], until: float) -> None:
+    """Measure the tests of which it is not known what they reach, until a time."""
     with Lab(folder / "labs" / "reach", SELECTION) as lab:
-        measure(lab, Reach.kept(folder), progress)
+        measure(lab, Reach.kept(folder), progress, until)

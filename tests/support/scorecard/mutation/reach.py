@@ -1,8 +1,10 @@
 """Which tests reach which functions of the hardware, and how long they take: measured once for each test file."""
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic
 
 from support.scorecard.journal import Journal
 from support.scorecard.sources import ROOT, digest_of, hardware_files
@@ -59,11 +61,13 @@ def _digest(test: str) -> str:
     return digest_of([ROOT / test.partition("::")[0]])
 
 
-def measure(lab: Lab, reach: Reach, progress: Callable[[int, int], None], tests: Iterable[str] | None = None) -> None:
-    """Run every test that is not known, alone, and keep what it reaches."""
+def measure(lab: Lab, reach: Reach, progress: Callable[[int, int], None], until: float = math.inf) -> None:
+    """Run every test that is not known, alone, and keep what it reaches: unit tests first, and no more after a time."""
     files = {file.relative_to(ROOT).as_posix() for file in hardware_files()}
-    wanted = [test for test in (lab.tests if tests is None else tests) if not reach.known(test)]
+    wanted = sorted((test for test in lab.tests if not reach.known(test)), key=lambda test: "/unit/" not in test)
     for number, test in enumerate(wanted):
+        if monotonic() > until:
+            return
         progress(number, len(wanted))
         (report,) = lab.ask(Request(tests=[(test, LONGEST)]))[:1]
         found = sorted({name.rpartition(":")[0] for name in report.reached} & files)

@@ -1,7 +1,10 @@
 """Mutants of the sources: how many of those that are another circuit the tests kill."""
 
+import math
+import sys
 from collections import Counter
 from pathlib import Path
+from time import monotonic
 from typing import Any, ClassVar
 
 from support.scorecard.figure import Figure, share, state_of
@@ -17,6 +20,8 @@ from .row import Row
 __all__ = ["Mutants", "killed_of"]
 
 TARGET = 98.0
+SHARE = 0.5
+"""Of the time that is given, for measuring tests that are not known yet, at most."""
 EQUIVALENT = ("identical", "proven", "not built")
 
 
@@ -33,9 +38,14 @@ class Mutants(Row):
         self.reach = Reach.kept(folder)
         self.all = dict(enumerate(drawn()))
 
-    def prepare(self) -> None:
-        campaign.measure_tests(self.folder)
+    def prepare(self, until: float = math.inf) -> None:
+        campaign.measure_tests(self.folder, self._told, min(until, monotonic() + SHARE * (until - monotonic())))
         self.reach = Reach.kept(self.folder)
+
+    @staticmethod
+    def _told(number: int, count: int) -> None:
+        if number % 50 == 0:
+            print(f"mutants: {count - number:,} tests are to be measured", file=sys.stderr)
 
     def tasks(self) -> dict[int, campaign.Task]:
         return {

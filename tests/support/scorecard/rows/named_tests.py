@@ -1,6 +1,7 @@
 """Rows that are tests of the suite: the third simulator, X-propagation, proofs, ECC."""
 
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -34,7 +35,7 @@ class NamedTests(Row):
         self.digest = f"{sources_digest('hw', 'sim')}-{digest_of(self.files)}"
         self.names: list[str] = []
 
-    def prepare(self) -> None:
+    def prepare(self, until: float = math.inf) -> None:
         self.names = self._collected()
 
     def _collected(self) -> list[str]:

@@ -1,5 +1,6 @@
 """Mutants of the generated Verilog."""
 
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ class NetlistMutants(Row):
         self.all: dict[int, tuple[int, str]] = {}
         self.names: list[str] = []
 
-    def prepare(self) -> None:
+    def prepare(self, until: float = math.inf) -> None:
         self.names = [design.name(self.folder) for design in DESIGNS]
         drawn = [
             (number, mutation) for number, design in enumerate(DESIGNS) for mutation in mutations(design, self.folder)

@@ -1,5 +1,6 @@
 """What the rows of the card have in common: units of work, of which each outcome is kept."""
 
+import math
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
@@ -27,8 +28,8 @@ class Row(ABC):
     def __init__(self, folder: Path):
         self.folder = folder
 
-    def prepare(self) -> None:  # noqa: B027  # most rows need nothing
-        """Do what must be done once before `tasks` are known."""
+    def prepare(self, until: float = math.inf) -> None:  # noqa: B027  # most rows need nothing
+        """Do what must be done once before `tasks` are known; what takes long ends at a time."""
 
     def tasks(self) -> dict[int, Any]:
         """Return the work that is left, in the order in which it is done."""
