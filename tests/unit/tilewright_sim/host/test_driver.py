@@ -223,3 +223,14 @@ def test_scales_become_multipliers_and_shifts(scale):
 
 def test_registers_are_found_by_name(device):
     assert Driver(device, Allocator(device.memory)).read("K_LIMIT") == device.registers[OFFSET["K_LIMIT"]] == 128
+
+
+def test_a_run_says_when_descriptors_with_an_interrupt_were_complete(chip):
+    """Also in a queue that is longer than the ring, whose own interrupts are not among them alone."""
+    a, b = matrices(4, 4, 8)
+    left, right, c = chip.array(a), chip.array(b), chip.empty((4, 4))
+    marked = [chip.descriptor(left, right, c, interrupt=place in (1, 8)) for place in range(10)]
+    run = chip.submit(marked)
+    assert {(2, 2 * CYCLES), (9, 9 * CYCLES)} <= set(run.interrupts)
+    assert run.interrupts[-1] == (10, 10 * CYCLES)
+    assert run.cycles == 10 * CYCLES

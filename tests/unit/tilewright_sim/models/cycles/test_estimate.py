@@ -96,3 +96,14 @@ def test_sizes_above_the_limits_of_a_descriptor_are_refused(sizes, says):
         estimate(CONFIGS["small"], [Gemm(m=m, n=n, k=k)])
     with pytest.raises(TilewrightError, match="nothing"):
         estimate(CONFIGS["small"], [])
+
+
+def test_a_fence_on_a_waits_for_all_earlier_products():
+    """Weights are loaded meanwhile: it costs the latencies of a response and of a read, and no more than a gap."""
+    config, bus = CONFIGS["small"], Bus(latency=100)
+    first, second = Gemm(m=32, n=32, k=64), Gemm(m=32, n=32, k=64, fenced=True)
+    alone = estimate(config, [first], bus).cycles
+    free = estimate(config, [first, Gemm(m=32, n=32, k=64)], bus).cycles
+    fenced = estimate(config, [first, second], bus).cycles
+    assert free + bus.latency < fenced < 2 * alone
+    assert estimate(config, [second], bus).cycles == alone
