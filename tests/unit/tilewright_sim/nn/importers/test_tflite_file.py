@@ -87,9 +87,9 @@ def test_truncated_files_are_refused_or_complete(tmp_path):
 
 
 def test_random_damage_gives_a_message_or_a_network(tmp_path):
-    """Of 400 files with some random bytes, each is refused in one line or runs."""
+    """Of 150 files with some random bytes, each is refused in one line or runs."""
     whole, rng, outcomes = tiny_tflite(), np.random.default_rng(0), []
-    for _ in range(400):
+    for _ in range(150):
         data = bytearray(whole)
         for place in rng.integers(8, len(data), rng.integers(1, 6)):
             data[place] = rng.choice([0, 1, 127, 128, 255, rng.integers(256)])
@@ -100,5 +100,5 @@ def test_random_damage_gives_a_message_or_a_network(tmp_path):
             outcomes.append("")
         except TilewrightError as error:
             outcomes.append(str(error))
-    assert 50 < outcomes.count("") < 390
+    assert 10 < outcomes.count("") < 145
     assert not [message for message in outcomes if "\n" in message]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from support.networks import MLPERF_TINY, SMALL, draw, golden_chip, tiny_tflite, wake_words
 
+from tilewright.accelerator.registers import FLAGS
 from tilewright.base import TilewrightError
 from tilewright_sim.models.cycles import Bus
 from tilewright_sim.nn.graph import GraphError
@@ -11,7 +12,7 @@ from tilewright_sim.nn.networks import Network, Session
 
 pytest.importorskip("ai_edge_litert.interpreter")
 REAL = [pytest.param(path, id=path.stem) for path in [*MLPERF_TINY, *wake_words()]]
-KINDS = ("random", "corners", "low", "high", "random")
+KINDS = ("random", "corners")
 
 
 @pytest.fixture
@@ -39,17 +40,20 @@ def runs(network, exact, kinds=KINDS):
 def test_every_layer_of_real_networks_equals_litert(path):
     """With the sums scaled on the host: bit-equal, in the state that earlier runs left."""
     compared, different, _ = runs(Network.load(path), exact=True)
-    assert compared > 5000
+    assert compared > 3000
     assert different == 0
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not REAL, reason="no networks: neither pymicro-wakeword nor ../shared/models/mlperf_tiny")
 @pytest.mark.parametrize("path", REAL)
 def test_one_rounding_differs_by_one_in_a_few_of_a_million(path):
     """Scaled by the accelerator: XNNPACK's float32 rounds ties to even, and its products to 24 bits."""
-    compared, different, largest = runs(Network.load(path), exact=False, kinds=("random", "corners"))
+    kinds = ("random", "corners", "low", "high", "random")
+    compared, different, largest = runs(Network.load(path), exact=False, kinds=kinds)
     assert different <= max(compared * 5e-6, 1)
     assert largest <= 1
+    assert runs(Network.load(path), exact=True, kinds=kinds)[1] == 0
 
 
 def test_a_tiny_network_is_equal_either_way(tiny):
@@ -57,10 +61,15 @@ def test_a_tiny_network_is_equal_either_way(tiny):
     assert runs(tiny, exact=True)[1:] == (0, 0)
 
 
-def test_products_wait_for_the_host_only_where_they_must(tiny):
+def test_products_wait_for_the_host_only_where_they_must(tiny, monkeypatch):
     """The convolution of 1 × 1 reads the depthwise one's result in memory; the others need patches from the host."""
-    result = tiny.run(golden_chip(), draw(np.random.default_rng(0), tiny.inputs[0]))
+    chip, sent = golden_chip(), []
+    submit = chip.submit
+    monkeypatch.setattr(chip, "submit", lambda descriptors: sent.append(list(descriptors)) or submit(descriptors))
+    result = tiny.run(chip, draw(np.random.default_rng(0), tiny.inputs[0]))
     assert [run.descriptors for run in result.submissions] == [1, 2, 1]
+    fence = 1 << FLAGS["FENCE_A"][0]
+    assert [[bool(one.flags & fence) for one in some] for some in sent] == [[False], [False, True], [False]]
     assert [layer.where for layer in result.layers] == [
         "accelerator", "accelerator", "accelerator", "host", "host", "host", "accelerator", "host",
     ]  # fmt: skip

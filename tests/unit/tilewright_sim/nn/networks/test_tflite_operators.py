@@ -12,11 +12,11 @@ pytest.importorskip("ai_edge_litert.interpreter")
 from support.tflite_files import FileMaker
 
 CONFIG = AcceleratorConfig.preset("small")
-SEEDS = range(6)
+SEEDS = range(3)
 pytestmark = pytest.mark.filterwarnings("ignore:.*experimental_preserve_all_tensors:UserWarning")
 
 
-def check(maker, folder, runs=3, seed=0):
+def check(maker, folder, runs=2, seed=0):
     """Run a file on the golden chip, on random and corner inputs; every value must equal LiteRT's."""
     path = folder / "network.tflite"
     path.write_bytes(maker.pack())
@@ -244,4 +244,4 @@ def test_batches_of_products(lead, swap, tmp_path):
     y = maker.tensor(result, "int8", spread, zero(rng))
     maker.inputs, maker.outputs = [a, b], [y]
     maker.operator("BATCH_MATMUL", [a, b], [y], 2, kind="BatchMatMulOptions", adjX=swap[0], adjY=swap[1])
-    assert len(check(maker, tmp_path)) > 50
+    assert len(check(maker, tmp_path)) > 20
