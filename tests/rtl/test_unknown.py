@@ -63,7 +63,7 @@ def test_nothing_unknown_reaches_an_output(name, config, testcase, register, tmp
     (verilog,) = tmp_path.glob(f"good/verilog/*/{CORES[name].module}.v")
     assert not re.search(r"\binitial\b|^ *reg [^;]*=", verilog.read_text(), flags=re.M)  # so all begins as X
     reset_left_out(register, monkeypatch)
-    with pytest.raises(AssertionError, match="FATAL: .*X |busy is not 1"):
+    with pytest.raises(AssertionError, match=r"FATAL: .*X |busy is not 1"):
         run_bench(
             CORES[name], config, bench, simulator="icarus", effort="quick", testcase=testcase, folder=tmp_path / "bad"
         )

@@ -1,4 +1,4 @@
-"""The generated Verilog of each core with the assertions that users bind to it, in Yosys."""
+"""The generated Verilog of the cores with the assertions that users bind to it, in Yosys."""
 
 import json
 import re
@@ -8,7 +8,6 @@ from formal.accelerator.proofs import tiny
 from tilewright.base import Config
 from tilewright.cores import Core
 from tilewright.dma import DmaConfig
-from tilewright.memory.sdram import SdramConfig
 from tilewright.tile import TileConfig
 from tilewright.verilog import generate
 from tilewright_sim.benches.beside import checks_parameters, checks_text
@@ -23,9 +22,6 @@ SMALL = {
     "tile": TileConfig(rows=2, cols=2, dot=1, activation_bits=2, weight_bits=2),
     "dma-reader": DMA,
     "dma-writer": DMA,
-    "sdram": SdramConfig(
-        power_up_us=1, dq_bits=8, data_bits=32, col_bits=8, row_bits=11, bank_bits=1, addr_bits=20, outstanding=1
-    ),
     "accelerator": tiny(addr_bits=16, stride_bits=12, size_bits=8),
 }
 
@@ -33,8 +29,8 @@ SMALL = {
 def checked(core: Core, config: Config, folder, *, patch: tuple[str, str] | None = None) -> dict[str, str]:
     """The files of a design ``top``: a core and its assertions side by side, after a cycle of reset.
 
-    All inputs are free. ``patch`` seeds a bug: a regular expression that must be found in the Verilog, and what replaces
-    its first match.
+    All inputs are free. ``patch`` seeds a bug: a regular expression that must be found in the Verilog, and what
+    replaces its first match.
     """
     generate(core, config, folder)
     verilog = (folder / f"{core.module}.v").read_text(encoding="utf-8")

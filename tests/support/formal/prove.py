@@ -1,5 +1,7 @@
 """Run SymbiYosys on a design with watchers."""
 
+import fcntl
+import json
 import os
 import subprocess
 import sysconfig
@@ -11,6 +13,8 @@ from amaranth.hdl import ClockDomain, Elaboratable, Module
 
 __all__ = ["Proof", "prove", "prove_verilog"]
 
+RECORD = Path(__file__).parents[3] / "build" / "scorecard" / "proofs.json"
+"""What was proven, for the score card: a list of objects."""
 SCRIPT = """\
 [options]
 mode {mode}
@@ -113,5 +117,29 @@ def _run(folder: Path, files: dict[str, str], read: str, *, mode, depth, engine,
     start = time.monotonic()
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     seconds = time.monotonic() - start
+    _record(mode, depth, seconds, proven=done.returncode == 0)
     assert done.returncode == 0, "\n".join((done.stdout + done.stderr).splitlines()[-25:])
     return seconds
+
+
+def _record(mode: str, depth: int, seconds: float, proven: bool) -> None:
+    """Add to the list of proofs: of each test, the last run with this method and depth.
+
+    A seeded bug that is found is ``refuted``.
+    """
+    test = os.environ.get("PYTEST_CURRENT_TEST", "").partition(" ")[0]
+    if not test:
+        return
+    RECORD.parent.mkdir(parents=True, exist_ok=True)
+    with open(RECORD.with_suffix(".lock"), "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        entries = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else []
+        entry = {
+            "name": test.partition("::")[2], "part": Path(test.partition("::")[0]).parent.name,
+            "method": {"bmc": "bounded", "prove": "k-induction"}.get(mode, mode), "depth": depth,
+            "seconds": round(seconds, 1), "result": "proven" if proven else "refuted",
+        }  # fmt: skip
+        key = ("name", "part", "method", "depth")
+        entries = [e for e in entries if any(e[k] != entry[k] for k in key)] + [entry]
+        entries.sort(key=lambda e: [str(e[k]) for k in key])
+        RECORD.write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")

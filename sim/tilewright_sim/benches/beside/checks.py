@@ -43,6 +43,7 @@ def checks_parameters(core: Core, config: Config) -> dict[str, int] | None:
             return _bus(config) | {
                 "LITE_BITS": REGISTER_ADDRESS_BITS, "SIZE_BITS": config.size_bits, "STRIDE_BITS": config.stride_bits,
                 "UNALIGNED": int(config.unaligned), "FLAGS": len(FLAGS), "VERSION": DESCRIPTOR_VERSION,
+                "ECC": int(config.ecc), "ROUNDINGS": ("single" in config.roundings) + 2 * ("double" in config.roundings),
                 "SIZE_LIMIT": config.size_limit, "K_LIMIT": config.k_limit,
                 "READABLE": sum(1 << r.offset // 4 for r in registers),
                 "WRITABLE": sum(1 << r.offset // 4 for r in registers if r.access != "ro"),
@@ -70,7 +71,7 @@ def bound_checks(core: Core, config: Config) -> dict[str, str]:
     ports = ", ".join(f".{name}({core.module}.{name})" for name in _ports(core))
     bound = (
         f"\n`ifdef __ICARUS__\nmodule {core.module}_bound;\n  {core.module}_checks #({values}) checks ({ports});\n"
-        f"endmodule\n`else\nbind {core.module} {core.module}_checks #({values}) checks (.*);\n`endif\n"
+        f"endmodule\n`elsif FORMAL\n`else\nbind {core.module} {core.module}_checks #({values}) checks (.*);\n`endif\n"
     )
     return {f"{core.module}_checks.sv": checks_text(core) + bound}
 

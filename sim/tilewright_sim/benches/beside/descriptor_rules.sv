@@ -57,7 +57,8 @@ endmodule
 // What is legal of a descriptor, and which memory it may touch. Ends are exclusive.
 module tilewright_descriptor #(
     parameter ADDR_BITS = 32, WORD_BYTES = 4, SIZE_BITS = 16, STRIDE_BITS = 24, UNALIGNED = 0,
-    parameter [31:0] SIZE_LIMIT = 65535, K_LIMIT = 2048, parameter FLAGS = 7, VERSION = 1
+    parameter [31:0] SIZE_LIMIT = 65535, K_LIMIT = 2048, parameter FLAGS = 8, VERSION = 1,
+    parameter [1:0] ROUNDINGS = 3
 ) (
     input [511:0] raw,
     output [3:0] code,
@@ -95,7 +96,9 @@ module tilewright_descriptor #(
     end
   endgenerate
   wire sizes = m == 0 || m > SIZE_LIMIT || n == 0 || n > SIZE_LIMIT || k == 0 || k > K_LIMIT;
-  wire flags = raw[31:16] >> FLAGS != 0 || raw[15:8] != 0 || raw[511:504] != 0 || accumulate && used;
+  wire twice = raw[23];
+  wire rounding = requant && !ROUNDINGS[twice] || twice && !requant;  // one that is not there, or of nothing
+  wire flags = raw[31:16] >> FLAGS != 0 || raw[15:8] != 0 || raw[511:504] != 0 || accumulate && used || rounding;
   assign code = raw[7:0] != VERSION ? 1 : flags ? 2 : sizes || address_over != 0 || stride_over != 0 ? 3 :
       misaligned != 0 ? 4 : wrapped != 0 ? 7 : 0;
 endmodule
@@ -106,7 +109,8 @@ endmodule
 // descriptor's number and resumes.
 module tilewright_descriptor_rules #(
     parameter ADDR_BITS = 32, DATA_BITS = 64, SIZE_BITS = 16, STRIDE_BITS = 24, UNALIGNED = 0,
-    parameter [31:0] SIZE_LIMIT = 65535, K_LIMIT = 2048, parameter FLAGS = 7, VERSION = 1
+    parameter [31:0] SIZE_LIMIT = 65535, K_LIMIT = 2048, parameter FLAGS = 8, VERSION = 1,
+    parameter [1:0] ROUNDINGS = 3, parameter ECC = 0
 ) (
     input clk, off, write, read, calm,
     input [6:0] word, read_word,
@@ -154,7 +158,8 @@ module tilewright_descriptor_rules #(
   wire [4*ADDR_BITS+3:0] raw_ends;
   wire [3:0] raw_reads;
   wire [TOTAL-1:0] total;
-  tilewright_descriptor #(ADDR_BITS, WORD_BYTES, SIZE_BITS, STRIDE_BITS, UNALIGNED, SIZE_LIMIT, K_LIMIT, FLAGS, VERSION)
+  tilewright_descriptor #(
+      ADDR_BITS, WORD_BYTES, SIZE_BITS, STRIDE_BITS, UNALIGNED, SIZE_LIMIT, K_LIMIT, FLAGS, VERSION, ROUNDINGS)
       descriptor (raw, code, interrupt, raw_firsts, raw_ends, raw_reads, total);
 
   wire [ADDR_BITS:0] ring_end = base + (65'd64 << log2);
@@ -343,7 +348,8 @@ module tilewright_descriptor_rules #(
       if (read)
         case (read_word)
           STATUS: begin
-            if (!lost && read_data[1])
+            if (ECC && read_data[1] && !(bad && head == bad_number)) lost <= 1;  // a flip that was stored
+            else if (!lost && read_data[1])
               `TILEWRIGHT_RULE(0, bad && head == bad_number, "a descriptor fails without a cause, or before its turn");
             failed_seen <= read_data[2:1] == 1;
             if (read_data[2:1] != 1) index_seen <= 0;
@@ -364,7 +370,7 @@ module tilewright_descriptor_rules #(
             if (!lost) `TILEWRIGHT_RULE(0, !calm || read_data[15:0] == tail, "TAIL is not what was submitted");
           end
           ERROR: begin
-            if (!lost)
+            if (!lost && !(ECC && read_data[3:0] == 9))
               `TILEWRIGHT_RULE(0, read_data[3:0] == 0 || bad && read_data[3:0] == codes[bad_number[2:0]],
                                "not the error of the descriptor");
           end
@@ -372,7 +378,7 @@ module tilewright_descriptor_rules #(
           end
         endcase
       if (bad && head == bad_number) pending[1] <= 1;
-      if (!lost && calm) `TILEWRIGHT_RULE(0, !irq || (pending & irq_enable) != 0, "an interrupt without a cause");
+      if (!lost && calm) `TILEWRIGHT_RULE(0, !irq || ((pending | {1'b0, ECC != 0, 1'b0}) & irq_enable) != 0, "an interrupt without a cause");
     end
   end
 endmodule

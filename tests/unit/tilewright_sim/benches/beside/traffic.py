@@ -12,7 +12,7 @@ OFFSET = {register.name: register.offset for register in REGISTERS}
 AR, AW = {"m_axi_arsize": 4, "m_axi_arburst": 1}, {"m_axi_awsize": 4, "m_axi_awburst": 1}
 ACCELERATOR = {
     "ADDR_BITS": 32, "DATA_BITS": 128, "ID_BITS": 4, "MAX_BURST": 4, "OUTSTANDING": 2, "LITE_BITS": 9,
-    "SIZE_BITS": 16, "STRIDE_BITS": 24, "UNALIGNED": 0, "FLAGS": 7, "VERSION": 1, "SIZE_LIMIT": 65535, "K_LIMIT": 64,
+    "SIZE_BITS": 16, "STRIDE_BITS": 24, "UNALIGNED": 0, "FLAGS": 8, "VERSION": 1, "ROUNDINGS": 1, "ECC": 0, "SIZE_LIMIT": 65535, "K_LIMIT": 64,
     "READABLE": sum(1 << r.offset // 4 for r in REGISTERS),
     "WRITABLE": sum(1 << r.offset // 4 for r in REGISTERS if r.access != "ro"),
 }  # fmt: skip
@@ -170,7 +170,7 @@ def refused(code, **fields):
 
 
 REFUSED = [
-    (1, {"version": 0}), (2, {"flags": 0x80}), (2, {"last": 1}), (2, {"flags": 5}), (2, {"flags": 6}),
+    (1, {"version": 0}), (2, {"flags": 0x80}), (2, {"flags": 0x81, "p": 0x5000}), (2, {"flags": 0x100}), (2, {"last": 1}), (2, {"flags": 5}), (2, {"flags": 6}),
     (3, {"m": 0}), (3, {"n": 0}), (3, {"k": 0}), (3, {"k": 65}), (3, {"m": 65536}), (3, {"n": 65536}),
     (3, {"a": 1 << 32}), (3, {"c": 1 << 32}), (3, {"strides": (16, 1 << 24, 32)}), (4, {"a": 8}), (4, {"b": 8}),
     (4, {"c": 4}), (4, {"strides": (16, 16, 8)}), (4, {"flags": 2, "p": 8}), (7, {"a": 0xFFFF_FFF0}),
@@ -192,8 +192,8 @@ ACC = {
         ("without a request", acc(one(75, m_axi_rvalid=1, m_axi_rlast=1))),
         ("wrong beat", acc(one(50, m_axi_rlast=1))),
         ("number of beats", acc((66, 67, {"m_axi_wlast": 1}))),
-        ("wrong beat", acc((66, 67, {"m_axi_awvalid": 1, "m_axi_awlen": 3, "m_axi_awaddr": 0x4000}), one(66, m_axi_awready=0),
-                           (68, 69, {"m_axi_awvalid": 0}), one(69, m_axi_wlast=1))),
+        ("wrong beat", acc((66, 67, {"m_axi_awvalid": 1, "m_axi_awlen": 3, "m_axi_awaddr": 0x4000}),
+                           one(66, m_axi_awready=0), (68, 69, {"m_axi_awvalid": 0}), one(69, m_axi_wlast=1))),
         ("without a request", acc(one(75, m_axi_bvalid=1))),
         ("withdrawn", acc(one(67, m_axi_wvalid=0))),
         ("changed", acc(one(66, m_axi_wdata=1))),
@@ -228,7 +228,8 @@ ACC = {
         ("not within C", acc((68, 69, {"m_axi_awaddr": 0x3F80}))),
         ("not within C", acc(first=descriptor(n=4))),
         ("more bytes", acc(
-            (68, 70, W4), one(70, m_axi_wlast=1), one(71, m_axi_wlast=1, **W4), one(72, m_axi_awvalid=1, m_axi_awaddr=0x4050),
+            (68, 70, W4), one(70, m_axi_wlast=1), one(71, m_axi_wlast=1, **W4),
+            one(72, m_axi_awvalid=1, m_axi_awaddr=0x4050),
             first=descriptor(strides=(16, 16, 64)))),
         ("not within C", acc(one(76, m_axi_awvalid=1, m_axi_awaddr=0x4000))),  # after it is complete
         ("HEAD counts what is not complete", acc((85, 86, {"s_axil_rdata": 2}))),
@@ -245,7 +246,8 @@ ACC = {
         *(("", refused(code, **fields)) for code, fields in REFUSED),
         *(("not the error", refused(code % 7 + 1, **fields)) for code, fields in REFUSED),
         *(("fails without a cause", acc(second=descriptor(**fields))) for fields in (
-            {"k": 64}, {"a": 0xFFFF_FFE0}, {"flags": 3, "p": 0xFFFF_FF40}, {"p": 8}, {"flags": 0x3C}, {"m": 1, "a": 0xFFFF_FFF0})),
+            {"k": 64}, {"a": 0xFFFF_FFE0}, {"flags": 3, "p": 0xFFFF_FF40}, {"p": 8}, {"flags": 0x3C},
+            {"m": 1, "a": 0xFFFF_FFF0})),
     ],
 }  # fmt: skip
 
