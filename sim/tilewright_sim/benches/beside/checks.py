@@ -43,7 +43,8 @@ def checks_parameters(core: Core, config: Config) -> dict[str, int] | None:
             return _bus(config) | {
                 "LITE_BITS": REGISTER_ADDRESS_BITS, "SIZE_BITS": config.size_bits, "STRIDE_BITS": config.stride_bits,
                 "UNALIGNED": int(config.unaligned), "FLAGS": len(FLAGS), "VERSION": DESCRIPTOR_VERSION,
-                "ECC": int(config.ecc), "ROUNDINGS": ("single" in config.roundings) + 2 * ("double" in config.roundings),
+                "ROUNDINGS": ("single" in config.roundings) + 2 * ("double" in config.roundings),
+                "ECC": int(config.ecc),
                 "SIZE_LIMIT": config.size_limit, "K_LIMIT": config.k_limit,
                 "READABLE": sum(1 << r.offset // 4 for r in registers),
                 "WRITABLE": sum(1 << r.offset // 4 for r in registers if r.access != "ro"),

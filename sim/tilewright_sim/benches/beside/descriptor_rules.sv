@@ -49,7 +49,8 @@ module tilewright_register_rules #(
         `TILEWRIGHT_RULE(0, bresp == 0 || bresp == 2, "neither OKAY nor SLVERR");
         if (!direct || !exists) `TILEWRIGHT_RULE(0, (bresp == 0) == exists, "a write is not answered as documented");
       end
-      if (rvalid && !r_seen) `TILEWRIGHT_RULE(0, rresp == (READABLE[reading] ? 0 : 2), "a read is not answered as documented");
+      if (rvalid && !r_seen)
+        `TILEWRIGHT_RULE(0, rresp == (READABLE[reading] ? 0 : 2), "a read is not answered as documented");
     end
   end
 endmodule
@@ -181,7 +182,8 @@ module tilewright_descriptor_rules #(
         first = firsts[i] >> ADDR_BITS * j;
         past = ends[i] >> (ADDR_BITS + 1) * j;
         past = (past + WORD_BYTES - 1) >> LOW << LOW;
-        if (there[i] && codes[i] == 0 && reads[i][j] && araddr >= (first >> LOW << LOW) && read_end <= past) readable = 1;
+        if (there[i] && codes[i] == 0 && reads[i][j] && araddr >= (first >> LOW << LOW) && read_end <= past)
+          readable = 1;
       end
     overlaps = 0;
     for (j = 0; j < 4; j = j + 1) begin
@@ -378,7 +380,9 @@ module tilewright_descriptor_rules #(
           end
         endcase
       if (bad && head == bad_number) pending[1] <= 1;
-      if (!lost && calm) `TILEWRIGHT_RULE(0, !irq || ((pending | {1'b0, ECC != 0, 1'b0}) & irq_enable) != 0, "an interrupt without a cause");
+      if (!lost && calm)
+        `TILEWRIGHT_RULE(0, !irq || ((pending | {1'b0, ECC != 0, 1'b0}) & irq_enable) != 0,
+                         "an interrupt without a cause");
     end
   end
 endmodule

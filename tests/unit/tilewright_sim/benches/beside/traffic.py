@@ -12,7 +12,8 @@ OFFSET = {register.name: register.offset for register in REGISTERS}
 AR, AW = {"m_axi_arsize": 4, "m_axi_arburst": 1}, {"m_axi_awsize": 4, "m_axi_awburst": 1}
 ACCELERATOR = {
     "ADDR_BITS": 32, "DATA_BITS": 128, "ID_BITS": 4, "MAX_BURST": 4, "OUTSTANDING": 2, "LITE_BITS": 9,
-    "SIZE_BITS": 16, "STRIDE_BITS": 24, "UNALIGNED": 0, "FLAGS": 8, "VERSION": 1, "ROUNDINGS": 1, "ECC": 0, "SIZE_LIMIT": 65535, "K_LIMIT": 64,
+    "SIZE_BITS": 16, "STRIDE_BITS": 24, "UNALIGNED": 0, "FLAGS": 8, "VERSION": 1, "ROUNDINGS": 1,
+    "ECC": 0, "SIZE_LIMIT": 65535, "K_LIMIT": 64,
     "READABLE": sum(1 << r.offset // 4 for r in REGISTERS),
     "WRITABLE": sum(1 << r.offset // 4 for r in REGISTERS if r.access != "ro"),
 }  # fmt: skip
@@ -170,7 +171,8 @@ def refused(code, **fields):
 
 
 REFUSED = [
-    (1, {"version": 0}), (2, {"flags": 0x80}), (2, {"flags": 0x81, "p": 0x5000}), (2, {"flags": 0x100}), (2, {"last": 1}), (2, {"flags": 5}), (2, {"flags": 6}),
+    (1, {"version": 0}), (2, {"flags": 0x80}), (2, {"flags": 0x81, "p": 0x5000}), (2, {"flags": 0x100}),
+    (2, {"last": 1}), (2, {"flags": 5}), (2, {"flags": 6}),
     (3, {"m": 0}), (3, {"n": 0}), (3, {"k": 0}), (3, {"k": 65}), (3, {"m": 65536}), (3, {"n": 65536}),
     (3, {"a": 1 << 32}), (3, {"c": 1 << 32}), (3, {"strides": (16, 1 << 24, 32)}), (4, {"a": 8}), (4, {"b": 8}),
     (4, {"c": 4}), (4, {"strides": (16, 16, 8)}), (4, {"flags": 2, "p": 8}), (7, {"a": 0xFFFF_FFF0}),
