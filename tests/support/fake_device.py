@@ -68,6 +68,7 @@ class FakeDevice:
                 unaligned=config.unaligned,
                 single_rounding="single" in config.roundings,
                 double_rounding="double" in config.roundings,
+                convolution=config.convolution,
                 compact=config.compact,
             ),
             OFFSET["CAP_BUFFERS"]: bits(

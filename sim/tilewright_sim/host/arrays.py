@@ -108,6 +108,8 @@ class Parameters(_Region):
         Columns of C.
     bias : int32 array of shape [n], or None for zeros
     requant : Requant or None
+    geometry : bytes
+        That of a convolution, in front of the biases; `address` is that of the biases.
     """
 
     def __init__(
@@ -117,6 +119,7 @@ class Parameters(_Region):
         n: int,
         bias: ArrayLike | None = None,
         requant: golden.Requant | None = None,
+        geometry: bytes = b"",
     ):
         if not isinstance(n, int | np.integer) or n < 1:
             raise TilewrightError(f"n = {n!r}: it must be the number of columns of C, at least 1")
@@ -130,8 +133,15 @@ class Parameters(_Region):
             values[0, :n] = check_bias(bias, n)
         if requant is not None:
             values[1, :n], values[2, :n] = requant.channels(n)
-        self._address = allocator.allocate(values.nbytes)
-        device.write_memory(self.address, values.view(np.uint8).reshape(-1))
+        self._front = len(geometry)
+        self._address = allocator.allocate(self._front + values.nbytes)
+        data = np.concatenate([np.frombuffer(geometry, np.uint8), values.view(np.uint8).reshape(-1)])
+        device.write_memory(self._address, data)
+
+    @property
+    def address(self) -> int:
+        """The address of the biases; raises `TilewrightError` once it is closed."""
+        return super().address + self._front
 
 
 def _dtype(dtype: DTypeLike) -> np.dtype:

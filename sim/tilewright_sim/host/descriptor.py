@@ -4,9 +4,9 @@ from dataclasses import dataclass, fields, replace
 from typing import Self
 
 from tilewright.accelerator.contract import DESCRIPTOR_BYTES
-from tilewright.accelerator.registers import DESCRIPTOR, DESCRIPTOR_VERSION, FLAGS
+from tilewright.accelerator.registers import DESCRIPTOR, DESCRIPTOR_VERSION, FLAGS, GEOMETRY, DescriptorField
 
-__all__ = ["Descriptor", "flag_bits"]
+__all__ = ["Descriptor", "flag_bits", "geometry_bytes"]
 
 _FIELDS = {field.name: field for field in DESCRIPTOR}
 
@@ -39,16 +39,7 @@ class Descriptor:
 
     def pack(self) -> bytes:
         """Return the 64 bytes. ValueError if a value does not fit its field."""
-        data = bytearray(DESCRIPTOR_BYTES)
-        for name, field in _FIELDS.items():
-            value = getattr(self, name)
-            size = field.bits // 8
-            try:
-                data[field.offset : field.offset + size] = value.to_bytes(size, "little", signed=field.signed)
-            except OverflowError:
-                sign = "signed" if field.signed else "unsigned"
-                raise ValueError(f"{name} = {value} does not fit into {field.bits} {sign} bits") from None
-        return bytes(data)
+        return _pack(_FIELDS, {name: getattr(self, name) for name in _FIELDS})
 
     def moved(self, by: int) -> Self:
         """Return the descriptor for the same matrices so many bytes higher."""
@@ -69,6 +60,24 @@ class Descriptor:
 def flag_bits(*names: str) -> int:
     """Return the value of ``flags`` with these flags of `FLAGS`."""
     return sum(1 << FLAGS[name][0] for name in set(names))
+
+
+def geometry_bytes(**values: int) -> bytes:
+    """Return the 64 bytes of a geometry; fields of `GEOMETRY` that are not given are 0."""
+    return _pack({field.name: field for field in GEOMETRY}, values)
+
+
+def _pack(table: dict[str, DescriptorField], values: dict[str, int]) -> bytes:
+    data = bytearray(DESCRIPTOR_BYTES)
+    for name, value in values.items():
+        field = table[name]
+        size = field.bits // 8
+        try:
+            data[field.offset : field.offset + size] = int(value).to_bytes(size, "little", signed=field.signed)
+        except OverflowError:
+            sign = "signed" if field.signed else "unsigned"
+            raise ValueError(f"{name} = {value} does not fit into {field.bits} {sign} bits") from None
+    return bytes(data)
 
 
 assert {field.name for field in fields(Descriptor)} == set(_FIELDS)

@@ -45,6 +45,7 @@ class Capabilities:
     unaligned: bool
     single_rounding: bool
     double_rounding: bool
+    convolution: bool
     half_words: int
     ring_words: int
     acc_rows: int
@@ -63,8 +64,8 @@ class Capabilities:
         return cls(
             tile.rows, tile.cols, tile.dot, config.requant_lanes, config.word_bytes, config.addr_bits,
             config.outstanding, config.unaligned, "single" in config.roundings, "double" in config.roundings,
-            config.half_words, config.ring_words, config.acc_rows, config.chunk_words, config.long_chunk_words,
-            config.k_limit, config.compact, config.size_bits, config.stride_bits, config.ecc,
+            config.convolution, config.half_words, config.ring_words, config.acc_rows, config.chunk_words,
+            config.long_chunk_words, config.k_limit, config.compact, config.size_bits, config.stride_bits, config.ecc,
         )  # fmt: skip
 
 
@@ -278,7 +279,7 @@ class Driver:
             values |= self.read_fields(name)
         for name in ("half_words", "ring_words", "acc_rows", "chunk_words", "long_chunk_words"):
             values[name] = 1 << values[name]
-        for name in ("unaligned", "single_rounding", "double_rounding", "compact", "ecc"):
+        for name in ("unaligned", "single_rounding", "double_rounding", "convolution", "compact", "ecc"):
             values[name] = bool(values[name])
         for name, bits in (("size_bits", SIZE_BITS), ("stride_bits", STRIDE_BITS)):
             values[name] = bits - values.pop(f"{name}_less")

@@ -14,10 +14,12 @@ from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.accelerator.registers import FLAGS
 from tilewright.base import TilewrightError
 from tilewright_sim.models import gemm as golden
+from tilewright_sim.models.convolution import Convolution, ConvolutionLayout
 from tilewright_sim.models.cycles import Bus, Gemm, estimate
 
 from .allocator import Allocator
 from .arrays import check_bias, check_matrix
+from .convolution import check_image, plan_convolution
 from .descriptor import Descriptor
 from .device import Device
 from .driver import Capabilities, Driver
@@ -157,6 +159,56 @@ class Runtime(Workspace):
             c = requant.apply(c).astype(np.int8)
         busy = m * n * k / self._capacity(run.cycles)
         return GemmResult(run.cycles, run.counters, busy, run.descriptors, run.seconds, c)
+
+    def convolution(
+        self,
+        image: ArrayLike,
+        weights: ArrayLike,
+        geometry: Convolution,
+        *,
+        bias: ArrayLike | None = None,
+        requant: golden.Requant | None = None,
+        progress: Progress | None = None,
+    ) -> GemmResult:
+        """Return a convolution of one image, as `tilewright_sim.models.convolution.convolve` defines it.
+
+        Parameters
+        ----------
+        image : int8 array of shape [height, width, channels]
+        weights : int8 array of shape [N, kernel_height, kernel_width, channels], or for depthwise
+            [channels, kernel_height, kernel_width]
+        geometry : Convolution
+        bias : int32 array of shape [N], optional
+        requant : Requant, optional
+            For an int8 result.
+        progress : callable, optional
+
+        Returns
+        -------
+        GemmResult
+            With ``c`` of shape [out_height, out_width, N]. Its utilisation counts products with elements of the image
+            and of padding, and one for each weight of a depthwise kernel.
+
+        Raises
+        ------
+        TilewrightError
+            If arguments do not fit together, a patch does not fit into half of the panel, or the hardware fails.
+        """
+        image, weights = check_image(image, weights, geometry)
+        n = len(weights)
+        bias = None if bias is None else check_bias(bias, n)
+        with self._turn, ExitStack() as stack:
+            pixels = stack.enter_context(self.array(image.reshape(geometry.height, -1)))
+            b = stack.enter_context(self.array(ConvolutionLayout(self.config, geometry).columns(weights)))
+            shape = (geometry.out_height * geometry.out_width, n)
+            c = stack.enter_context(self.empty(shape, np.int8 if requant else np.int32))
+            descriptors = plan_convolution(self, stack, pixels, b, c, geometry, bias, requant)
+            run = self.submit(descriptors, progress)
+            result = c.numpy().reshape(geometry.out_height, geometry.out_width, n)
+        macs = shape[0] * weights.size
+        return GemmResult(
+            run.cycles, run.counters, macs / self._capacity(run.cycles), run.descriptors, run.seconds, result
+        )
 
     def submit(self, descriptors: Iterable[Descriptor] | Descriptor, progress: Progress | None = None) -> RunResult:
         """Run one or several descriptors in order, and wait for their completion.

@@ -50,9 +50,11 @@ class Workspace:
         stride_limit = self.config.stride_limit
         return DeviceArray(self.device, self.allocator, shape, dtype, self.config.word_bytes, stride_limit)  # type: ignore[arg-type]  # checked there
 
-    def parameters(self, n: int, bias: ArrayLike | None = None, requant: golden.Requant | None = None) -> Parameters:
-        """Write biases, multipliers and shifts for ``n`` columns into the device's memory."""
-        return Parameters(self.device, self.allocator, n, bias, requant)
+    def parameters(
+        self, n: int, bias: ArrayLike | None = None, requant: golden.Requant | None = None, geometry: bytes = b""
+    ) -> Parameters:
+        """Write biases, multipliers and shifts for ``n`` columns, and a geometry, into the device's memory."""
+        return Parameters(self.device, self.allocator, n, bias, requant, geometry)
 
     def descriptor(
         self,

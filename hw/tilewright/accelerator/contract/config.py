@@ -100,6 +100,13 @@ class AcceleratorConfig(Config):
             "descriptor chooses; with one of them a descriptor that asks for the other is refused."
         ),
     ] = "both"
+    convolution: Annotated[
+        bool,
+        Field(
+            description="Take images as A: convolutions, and depthwise ones, whose patches are read from the A panel. "
+            "Not with `variant` = compact."
+        ),
+    ] = False
     size_bits: Annotated[
         int, Field(ge=8, le=SIZE_BITS, description="Width of M, N and K; the host splits larger matrices.")
     ] = SIZE_BITS
@@ -176,7 +183,7 @@ class AcceleratorConfig(Config):
         if not self.compact:
             return
         for field, value in (("data_bits", 32), ("requant_lanes", 1), ("max_burst", 1), ("outstanding", 1),
-                             ("unaligned", False)):  # fmt: skip
+                             ("unaligned", False), ("convolution", False)):  # fmt: skip
             if getattr(self, field) != value:
                 raise ConfigError(field, getattr(self, field), f"must be {value} with variant = compact", value)
 

@@ -5,7 +5,7 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
 from tilewright.accelerator.contract import PARAMETER_PITCH_BYTES, RESULT, AcceleratorConfig, Unit, job_shape
-from tilewright.accelerator.registers import DESCRIPTOR_VERSION, ERRORS, FLAGS
+from tilewright.accelerator.registers import DESCRIPTOR_VERSION, ERRORS, FLAGS, flag_count
 from tilewright.base import SharedComponent
 
 from .fields import Source, gather_narrow, gather_whole
@@ -179,7 +179,7 @@ class DescriptorDecoder(SharedComponent):
         version = Signal()
         contradiction = Signal()
         m.d.sync += version.eq(raw.version != DESCRIPTOR_VERSION)
-        unknown = raw.flags[len(FLAGS) :].any() | raw.reserved.any() | raw.reserved_2.any()
+        unknown = raw.flags[flag_count(config) :].any() | raw.reserved.any() | raw.reserved_2.any()
         m.d.sync += contradiction.eq(unknown | flags["ACCUMULATE"] & used | self._other_rounding(flags))
 
         beyond = Signal()  # of the ring's last entry
@@ -279,7 +279,7 @@ class DescriptorDecoder(SharedComponent):
 
 def flags_of(raw) -> dict[str, Value]:
     """The flags of a descriptor by name."""
-    return {name: raw.flags[bit] for name, (bit, _) in FLAGS.items()}
+    return {name: raw.flags[bit] for name, (bit, _) in FLAGS.items() if bit < len(raw.flags)}
 
 
 def over(size: Value, limit: int) -> Value:

@@ -7,7 +7,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigne
 from amaranth.lib import data, stream
 
 from tilewright.accelerator.contract import DESCRIPTOR_BYTES, RESULT, AcceleratorConfig
-from tilewright.accelerator.registers import DESCRIPTOR, DESCRIPTOR_VERSION, FLAGS
+from tilewright.accelerator.registers import DESCRIPTOR, DESCRIPTOR_VERSION, flag_count
 
 __all__ = ["DESCRIPTOR_SHAPE", "Source", "gather_narrow", "gather_whole"]
 
@@ -91,11 +91,11 @@ def gather_narrow(m: Module, config: AcceleratorConfig, source: Source) -> tuple
                     m.d.sync += values[number].eq(word)
                 m.d.sync += excess[number].eq(word[kept[number] :].any())
             elif number == 0:
-                values[0] = Signal(len(FLAGS), name="flags", reset_less=True)
+                values[0] = Signal(flag_count(config), name="flags", reset_less=True)
                 known = Signal(reset_less=True)
                 m.d.sync += values[0].eq(word[16:])
                 m.d.sync += known.eq(word[:8] == DESCRIPTOR_VERSION)
-                m.d.sync += excess[0].eq(word[8:16].any() | word[16 + len(FLAGS) :].any())
+                m.d.sync += excess[0].eq(word[8:16].any() | word[16 + flag_count(config) :].any())
             else:
                 values[number] = Signal(24, name=f"word_{number}", reset_less=True)
                 m.d.sync += values[number].eq(word)

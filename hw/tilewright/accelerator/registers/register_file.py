@@ -260,6 +260,7 @@ def constants(config: AcceleratorConfig) -> dict[str, int]:
             compact=config.compact,
             double_rounding="double" in config.roundings,
             ecc=config.ecc,
+            convolution=config.convolution,
         ),
         "CAP_BUFFERS": _pack(
             "CAP_BUFFERS",

@@ -15,12 +15,14 @@ __all__ = [
     "ENGINES",
     "ERRORS",
     "FLAGS",
+    "GEOMETRY",
     "IDENTIFIER",
     "REGISTERS",
     "REGISTER_MAP_VERSION",
     "DescriptorField",
     "Field",
     "Register",
+    "flag_count",
     "registers_of",
     "reset_value",
 ]
@@ -81,6 +83,7 @@ FLAGS = {
     "FENCE_C": (5, "load parameters, and C to accumulate on, only when all earlier descriptors are complete"),
     "INTERRUPT": (6, "set DONE in IRQ_STATUS on completion"),
     "DOUBLE_ROUNDING": (7, "with REQUANT: round twice, as LiteRT's reference convolution; otherwise once"),
+    "CONVOLUTION": (8, "A is an image; its geometry is in the 64 bytes before the parameter array"),
 }
 """Bit and meaning of each flag of a descriptor."""
 
@@ -109,6 +112,34 @@ DESCRIPTOR = (
     DescriptorField("maximum", 62, 8, "greatest int8 result", signed=True),
     DescriptorField("reserved_2", 63, 8, "0"),
 )
+
+GEOMETRY = (
+    DescriptorField("height", 0, 16, "rows of the image, at least 1"),
+    DescriptorField("width", 2, 16, "pixels in a row, at least 1"),
+    DescriptorField("channels", 4, 16, "elements of a pixel, at least 1"),
+    DescriptorField("out_height", 6, 16, "rows of output pixels, at least 1; m is out_height * out_width"),
+    DescriptorField("out_width", 8, 16, "output pixels in a row, at least 1"),
+    DescriptorField("block_height", 10, 16, "output rows that are computed together, at least 1"),
+    DescriptorField("kernel_height", 12, 8, "rows of the kernel, at least 1"),
+    DescriptorField("kernel_width", 13, 8, "columns of the kernel, at least 1"),
+    DescriptorField("stride_y", 14, 8, "rows of the image from an output row to the next, at least 1"),
+    DescriptorField("stride_x", 15, 8, "pixels from an output pixel to the next, at least 1"),
+    DescriptorField("dilation_y", 16, 8, "rows of the image from a row of the kernel to the next, at least 1"),
+    DescriptorField("dilation_x", 17, 8, "pixels from a column of the kernel to the next, at least 1"),
+    DescriptorField("pad_top", 18, 8, "rows above the image that the first output row's kernel begins"),
+    DescriptorField(
+        "pad_left",
+        19,
+        8,
+        "pixels left of the image that the first output pixel's kernel begins; right if negative",
+        signed=True,
+    ),
+    DescriptorField("zero_point", 20, 8, "value of all pixels outside the image", signed=True),
+    DescriptorField("depthwise", 21, 8, "1: column n of C belongs to channel n alone; otherwise 0"),
+    DescriptorField("reserved", 22, 16, "0"),
+    *(DescriptorField(f"reserved_{n}", 24 + 8 * n, 64, "0") for n in range(5)),
+)
+"""What a descriptor with the flag CONVOLUTION says about its image; see `a_address` there, which is of pixel 0, 0."""
 
 ERRORS = {
     "NONE": (0, "no error"),
@@ -198,7 +229,8 @@ def _registers() -> tuple[Register, ...]:
             Field("single_rounding", 25, 1, "the epilogue can round once"),
             Field("compact", 26, 1, "one descriptor and one word at a time; of the counters, COUNT_CYCLES alone"),
             Field("double_rounding", 27, 1, "the epilogue can round twice: DOUBLE_ROUNDING"),
-            Field("ecc", 28, 1, "stored words have check bits; there are ECC_CORRECTED and ECC_CORRUPT"))),
+            Field("ecc", 28, 1, "stored words have check bits; there are ECC_CORRECTED and ECC_CORRUPT"),
+            Field("convolution", 29, 1, "A can be an image: CONVOLUTION"))),
         Register("CAP_BUFFERS", 0x10, "ro", "logarithms to base 2 of the buffers' sizes", (
             Field("half_words", 0, 5, "words in a half of the A panel"),
             Field("ring_words", 5, 5, "words in the B ring"),
@@ -268,6 +300,11 @@ def _registers() -> tuple[Register, ...]:
         for place, (name, about) in enumerate(COUNTERS)
     )
     return fixed + direct + counters
+
+
+def flag_count(config: AcceleratorConfig) -> int:
+    """How many flags, from bit 0, the hardware knows."""
+    return FLAGS["CONVOLUTION"][0] + config.convolution
 
 
 REGISTERS = _registers()

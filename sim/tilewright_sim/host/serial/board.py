@@ -70,6 +70,7 @@ def configuration(capabilities: Capabilities) -> AcceleratorConfig:
         outstanding=capabilities.outstanding,
         unaligned=capabilities.unaligned,
         rounding=_ROUNDINGS[capabilities.single_rounding, capabilities.double_rounding],
+        convolution=capabilities.convolution,
         panel_words=2 * capabilities.half_words,
         ring_words=capabilities.ring_words,
         acc_rows=capabilities.acc_rows,

@@ -60,4 +60,4 @@ def test_refuses_other_lengths():
 def test_flag_bits():
     assert flag_bits() == 0
     assert flag_bits("BIAS", "BIAS", "FENCE_C") == 0b100010
-    assert flag_bits(*FLAGS) == 0b1111111
+    assert flag_bits(*FLAGS) == 0b1_1111_1111
