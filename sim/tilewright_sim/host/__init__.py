@@ -4,7 +4,8 @@ from .allocator import ALIGNMENT, Allocator
 from .arrays import DeviceArray, DeviceView, Parameters, check_bias, check_matrix
 from .c_platform import CPlatform
 from .check import check_result
-from .descriptor import Descriptor, flag_bits
+from .convolution import plan_convolution
+from .descriptor import Descriptor, flag_bits, geometry_bytes
 from .driver import Capabilities, Driver
 from .errors import HardwareError
 from .matrix_file import load_matrix, write_matrix
@@ -34,7 +35,9 @@ __all__ = [
     "check_matrix",
     "check_result",
     "flag_bits",
+    "geometry_bytes",
     "load_matrix",
     "overflows",
+    "plan_convolution",
     "write_matrix",
 ]

@@ -232,3 +232,24 @@ class ConvolutionLayout:
         else:
             b[:, :, : self.run] = weights.reshape(n, self.runs, self.run)
         return b.reshape(n, -1)
+
+    def products(self, image: ArrayLike, b: ArrayLike) -> NDArray[np.int64]:
+        """Return the sums [out_height * out_width, N] that a descriptor computes from an image and B, int8 [N, k].
+
+        What B has beyond the runs must be 0. Depthwise, a tile of ``cols`` columns of C sees
+        the channels of the same numbers.
+        """
+        g, rows, cols = self.geometry, self.config.tile.rows, self.config.tile.cols
+        found = patches(image, g)
+        b = np.asarray(b, dtype=np.int64)
+
+        def filled(part: NDArray[np.int64]) -> NDArray[np.int64]:
+            runs = part.reshape(len(found), self.runs, -1)
+            full = np.zeros((len(found), self.runs, self.run_words * rows), np.int64)
+            full[:, :, : runs.shape[2]] = runs
+            return full.reshape(len(found), -1)
+
+        if not g.depthwise:
+            return filled(found) @ b.T
+        parts = (slice(first, first + cols) for first in range(0, len(b), cols))
+        return np.concatenate([filled(found[..., part]) @ b[part].T for part in parts], axis=1)

@@ -29,6 +29,7 @@ from .shapes import (
     source_shape,
     tile_shape,
     transfer_shape,
+    window_shape,
 )
 from .signatures import (
     FlippedBits,
@@ -76,4 +77,5 @@ __all__ = [
     "source_shape",
     "tile_shape",
     "transfer_shape",
+    "window_shape",
 ]

@@ -104,7 +104,7 @@ class AcceleratorConfig(Config):
         bool,
         Field(
             description="Take images as A: convolutions, and depthwise ones, whose patches are read from the A panel. "
-            "Not with `variant` = compact."
+            "Not with `variant` = compact, and not with `ecc`."
         ),
     ] = False
     size_bits: Annotated[
@@ -150,6 +150,9 @@ class AcceleratorConfig(Config):
         self._check_buffers()
         self._check_variant()
         _ = self.dma  # its own rules
+        if self.convolution and self.ecc:
+            reason = "not with ecc: a word that begins within another has no check bits of its own"
+            raise ConfigError("convolution", True, reason, False)
         return self
 
     def _check_widths(self) -> None:
@@ -325,7 +328,9 @@ class AcceleratorConfig(Config):
         """The configuration of the DMA engines."""
         word_bits = max(self.a_word_bits, self.b_word_bits)
         chunk, sums = self.long_chunk_words * word_bits // 8, self.tile.cols * ADDEND_BITS // 8
-        longest_row = max(chunk, sums, DESCRIPTOR_BYTES)
+        image = self.half_words * self.a_word_bits // 8 if self.convolution else 0  # all rows of an image at once
+        longest_row = max(chunk, sums, DESCRIPTOR_BYTES, image)
+        rows = max(self.acc_rows, self.tile.cols, self.half_words if self.convolution else 0)
         return DmaConfig(
             data_bits=self.data_bits,
             addr_bits=self.addr_bits,
@@ -334,7 +339,7 @@ class AcceleratorConfig(Config):
             outstanding=self.outstanding,
             unaligned=self.unaligned,
             length_bits=longest_row.bit_length(),
-            rows_bits=max(self.acc_rows, self.tile.cols).bit_length(),
+            rows_bits=rows.bit_length(),
             stride_bits=self.stride_bits,
         )
 

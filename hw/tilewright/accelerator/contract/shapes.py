@@ -22,6 +22,7 @@ __all__ = [
     "source_shape",
     "tile_shape",
     "transfer_shape",
+    "window_shape",
 ]
 
 _LIMITS = dict.fromkeys(("zero_point", "minimum", "maximum"), RESULT.shape)
@@ -51,6 +52,35 @@ def job_shape(config: AcceleratorConfig) -> data.StructLayout:
         "a_block_bytes": address, "c_block_bytes": address,
         "double": unsigned(int(config.rounding == "both")),
         **_LIMITS,
+        **({"convolution": 1, "window": window_shape(config)} if config.convolution else {}),
+    })  # fmt: skip
+
+
+def window_shape(config: AcceleratorConfig) -> data.StructLayout:
+    """How a convolution's image lies in memory and in a half of the panel; see `GeometryPlanner`.
+
+    In memory: ``height`` rows, of which ``row_bytes`` bytes each are used, and ``address``, where the row ``pad_top``
+    above the first would begin. An M-block has ``rows`` rows; the next one begins ``block_step`` rows further down. In
+    the panel a row has ``pitch`` words: ``left`` of padding, ``row_words`` of the image, and padding.
+
+    Patches, in elements: from an output pixel to the next, ``x_step``; from a column of the kernel to the next,
+    ``tap_step``. In words: from an output row to the next, ``y_step``; from a row of the kernel to the next,
+    ``kernel_step``. The first patch begins at element ``offset``. A row of the kernel is ``taps`` runs of ``run_words``
+    words, both less 1, as is ``out_width``.
+    """
+    words = unsigned(config.half_words.bit_length())
+    elements = unsigned((config.half_words * config.tile.rows - 1).bit_length())
+    return data.StructLayout({
+        "height": 16, "pad_top": 8, "block_step": 18,
+        "address": unsigned(config.addr_bits),
+        "row_bytes": unsigned(elements.width + 1),
+        "rows": words, "pitch": words, "left": words, "row_words": words,
+        "x_step": elements, "tap_step": elements, "y_step": words, "kernel_step": words,
+        "offset": elements,
+        "taps": 8, "run_words": words,
+        "out_width": unsigned((config.acc_rows - 1).bit_length()),
+        "depthwise": 1,
+        "zero_point": RESULT.shape,
     })  # fmt: skip
 
 

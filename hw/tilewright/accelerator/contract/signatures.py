@@ -75,6 +75,9 @@ class PanelReader(wiring.Signature):
         Move the row fetched last to `q`, from the cycle after its `fetch` on. Unused without `buffer_registers`.
     row : Out(range(panel_words))
         The highest bit is the half.
+    shift : Out(range(rows))
+        Only with `convolution`: the activations begin so many elements after the row's first, and go on in the next
+        row.
     q : In(unsigned(panel_bits))
         ``rows`` activations, the first lowest, a cycle after `take`; without `buffer_registers`, after `fetch`. With
         `ecc` as they are stored.
@@ -88,6 +91,7 @@ class PanelReader(wiring.Signature):
             "fetch": Out(1),
             "take": Out(1),
             "row": Out(range(config.panel_words)),
+            **({"shift": Out(range(config.tile.rows))} if config.convolution else {}),
             "q": In(unsigned(config.panel_bits)),
         })
 

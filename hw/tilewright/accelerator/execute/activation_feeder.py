@@ -16,6 +16,7 @@ from tilewright.accelerator.contract import (
 from tilewright.base import SharedComponent
 
 from .checked_words import stored_word
+from .patch_iterator import PatchIterator
 
 __all__ = ["ActivationFeeder"]
 
@@ -25,7 +26,8 @@ class ActivationFeeder(SharedComponent):
 
     The first N-tile of a block waits for each chunk to be loaded; the others find all of them. A tile of sums begins
     when a bank of accumulators is free. Data come 2 cycles after their address, 1 in the variant ``compact``, a word
-    per cycle, and 3 cycles more pass between M-blocks::
+    per cycle, and 3 cycles more pass between M-blocks. A convolution waits once for its whole block, and takes the
+    order of its words from `PatchIterator`::
 
         address ──► panel │fetched│──►│q│──► o          both stages stand still while `o` waits
 
@@ -161,6 +163,7 @@ class ActivationFeeder(SharedComponent):
                     first_tile.eq(0),
                 ]
 
+        starting = Signal()
         last_block = Signal(reset_less=True)  # a cycle after `m_remaining`
         m.d.sync += last_block.eq(m_remaining <= job.block_rows)
         with m.FSM() as fsm:
@@ -177,6 +180,7 @@ class ActivationFeeder(SharedComponent):
                 ]
                 m.next = "Start"
             with m.State("Start"):
+                m.d.comb += starting.eq(1)
                 m.d.sync += [
                     rows_remaining.eq(rows_less_1),
                     last_row.eq(rows_less_1 == 0),
@@ -216,7 +220,16 @@ class ActivationFeeder(SharedComponent):
                         slot.finish(m)
                         m.next = "Idle"
 
-        m.d.comb += self.panel.row.eq(Cat(place, half))
+        row = place
+        if config.convolution:
+            patches = PatchIterator(m, config, job, issue, issue & last_row, tile_end)
+            with m.If(starting):
+                patches.start(m)
+            with m.If(issue & job.convolution):
+                m.d.sync += needs_chunk.eq(0)  # the whole block is one chunk
+            row = Mux(job.convolution, patches.row, place)
+            m.d.comb += self.panel.shift.eq(Mux(job.convolution, patches.shift, 0))
+        m.d.comb += self.panel.row.eq(Cat(row, half))
         source = Cat(job.index[:NUMBER_BITS], self.panel.row) if config.ecc else Const(0, 0)
         fetched = self._read(m, issue, Cat(last_row, first_word, tile_end, source))
         m.d.comb += self.active.eq(~fsm.ongoing("Idle") | fetched | self.o.valid)

@@ -1,14 +1,24 @@
 """Collects the words of a descriptor, checks it, and derives the sizes that the engines need."""
 
+from types import SimpleNamespace
+
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
-from amaranth.lib import stream
+from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
-from tilewright.accelerator.contract import PARAMETER_PITCH_BYTES, RESULT, AcceleratorConfig, Unit, job_shape
+from tilewright.accelerator.contract import (
+    DESCRIPTOR_BYTES,
+    PARAMETER_PITCH_BYTES,
+    RESULT,
+    AcceleratorConfig,
+    Unit,
+    job_shape,
+)
 from tilewright.accelerator.registers import DESCRIPTOR_VERSION, ERRORS, FLAGS, flag_count
-from tilewright.base import SharedComponent
+from tilewright.base import SharedComponent, place
 
 from .fields import Source, gather_narrow, gather_whole
+from .geometry_planner import GEOMETRY_SHAPE, GeometryPlanner
 from .range_checks import Ranges, check_in_turn, check_together, last_step
 
 __all__ = ["DescriptorDecoder"]
@@ -74,6 +84,10 @@ class DescriptorDecoder(SharedComponent):
         The descriptor's flag INTERRUPT. Valid with `good`.
     take : In(1)
         The job has been taken: `good` is 0 in the next cycle.
+    fetch_geometry : Out(1)
+        For one cycle: the geometry must be read, and comes as `words` do. Only with `convolution`, like the next.
+    geometry_address : Out(config.addr_bits)
+        Where it is: `GEOMETRY`, 64 bytes before the parameters.
     """
 
     def __init__(self, config: AcceleratorConfig):
@@ -95,19 +109,28 @@ class DescriptorDecoder(SharedComponent):
             "job": Out(job_shape(config)),
             "interrupt": Out(1),
             "take": In(1),
+            **({"fetch_geometry": Out(1), "geometry_address": Out(config.addr_bits)} if config.convolution else {}),
         })
 
     def elaborate(self, platform):
         m = Module()
         config = self.config
-        source = Source(self.words, self.direct, self.direct_word, self.direct_data)
+        expecting = Signal()  # words are of a geometry
+        words = SimpleNamespace(valid=self.words.valid & ~expecting, payload=self.words.payload)
+        source = Source(words if config.convolution else self.words, self.direct, self.direct_word, self.direct_data)
         gather = gather_narrow if config.compact else gather_whole
         raw, last = gather(m, config, source)
         start = Signal()
         m.d.sync += start.eq(last | self.beyond)  # registered: who a word is for is decided late in a cycle
         step = Signal(range(self.last_step + 1))  # n in the n-th cycle after `start`, or of this check
         decide = Signal()
-        with m.If(start):
+        flags = flags_of(raw)
+        known: Value = Const(1)  # the geometry, if it is needed
+        if config.convolution:
+            known = self._geometry(m, raw, expecting, decide, platform)
+            with m.If(last):
+                m.d.sync += self.planned.eq(0)
+        with m.If(start | (self.planner.done if config.convolution else 0)):
             m.d.sync += step.eq(1)
         with m.Elif(step == self.last_step):
             m.d.sync += step.eq(~decide)
@@ -115,7 +138,7 @@ class DescriptorDecoder(SharedComponent):
             m.d.sync += step.eq(step + 1)
         with m.If(decide):
             m.d.sync += [
-                self.good.eq(~self.error.any()),
+                self.good.eq(~self.error.any() & known),
                 self.bad.eq(self.error.any()),
             ]
         with m.If(self.take):
@@ -124,18 +147,69 @@ class DescriptorDecoder(SharedComponent):
             beyond = check_in_turn(m, config, raw, start, step, decide, platform)
         else:
             beyond = check_together(m, config, self._ranges(raw), start, step, decide, platform)
-        flags = flags_of(raw)
-        self._check(m, raw, beyond & Cat(Const(0b111, 3), flags["REQUANT"] | flags["BIAS"]))
+        self._check(m, raw, beyond & Cat(known, Const(0b11, 2), flags["REQUANT"] | flags["BIAS"]))
         self._plan(m, raw, Cat(step == number for number in range(1, self.top_bit + 2)))
         return m
+
+    def _geometry(self, m: Module, raw, expecting: Signal, decide: Value, platform) -> Value:
+        """Fetch and plan a convolution's geometry when the rest is right; return whether nothing remains to be done."""
+        config = self.config
+        convolution = flags_of(raw)["CONVOLUTION"]
+        self.planner = planner = place(m, "planner", GeometryPlanner(config), platform)
+        self.planned = Signal(name="planned")
+        beats = DESCRIPTOR_BYTES // config.word_bytes
+        beat = Signal(range(beats))
+        text = Signal(8 * DESCRIPTOR_BYTES, name="geometry", reset_less=True)
+        came = expecting & self.words.valid
+        word = self.words.payload.data
+        last = Signal()
+        m.d.comb += last.eq(came & (beat == beats - 1))
+        with m.If(came):
+            m.d.sync += beat.eq(beat + 1)
+            for number in range(beats):
+                with m.If(beat == number):
+                    m.d.sync += text.word_select(number, config.data_bits).eq(word)
+        with m.If(last):
+            m.d.sync += [
+                beat.eq(0),
+                expecting.eq(0),
+            ]
+        fields = data.View(GEOMETRY_SHAPE, text)
+        self.unknown_geometry = text[GEOMETRY_SHAPE["reserved"].offset :].any() | fields.depthwise[1:].any()
+        asks = Signal()
+        m.d.comb += asks.eq(decide & convolution & ~self.planned & ~self.error.any())
+        with m.If(asks):
+            m.d.sync += expecting.eq(1)
+        with m.If(planner.done):
+            m.d.sync += self.planned.eq(1)
+        m.d.sync += planner.start.eq(last)
+        m.d.comb += [
+            self.fetch_geometry.eq(asks),
+            self.geometry_address.eq(raw.parameter_address - DESCRIPTOR_BYTES),
+            planner.geometry.eq(text),
+            planner.m.eq(raw.m),
+            planner.n.eq(raw.n),
+            planner.k_words.eq(self.job.k_words),
+            planner.address.eq(raw.a_address),
+            planner.a_stride.eq(raw.a_stride),
+            planner.c_stride.eq(raw.c_stride),
+            self.job.convolution.eq(convolution),
+            self.job.window.eq(planner.window),
+        ]
+        return ~convolution | self.planned
 
     def _ranges(self, raw) -> Ranges:
         """Address, rows, stride and bytes of a row of each of `_RANGES`."""
         flags = flags_of(raw)
         k, n, rows = (raw[name][: self.config.size_bits] for name in "knm")
         four_n = Cat(Const(0, 2), n)
+        a_rows, a_bytes = rows, self.config.a_format.bytes_of(k)
+        if self.config.convolution:
+            window = self.planner.window
+            a_rows = Mux(flags["CONVOLUTION"], window.height, rows)
+            a_bytes = Mux(flags["CONVOLUTION"], window.row_bytes, a_bytes)
         shapes = {
-            "a": (rows, raw.a_stride, self.config.a_format.bytes_of(k)),
+            "a": (a_rows, raw.a_stride, a_bytes),
             "b": (n, raw.b_stride, self.config.b_format.bytes_of(k)),
             "c": (rows, raw.c_stride, Mux(flags["REQUANT"], RESULT.bytes_of(n), four_n)),
             # Multipliers and shifts follow the biases, each a row.
@@ -148,6 +222,7 @@ class DescriptorDecoder(SharedComponent):
         config = self.config
         flags = flags_of(raw)
         used = flags["REQUANT"] | flags["BIAS"]
+        convolution = flags["CONVOLUTION"] if config.convolution else Const(0, 1)
 
         def address_over(name: str) -> Value:
             return raw[f"{name}_address"][config.addr_bits :].any()
@@ -164,7 +239,7 @@ class DescriptorDecoder(SharedComponent):
             Unit.LOAD_A: over(raw.m, config.size_limit) | k_over | address_over("a") | stride_over("a"),
             Unit.LOAD_B: over(raw.n, config.size_limit) | address_over("b") | stride_over("b"),
             Unit.STORE_C: address_over("c") | stride_over("c"),
-            Unit.PARAMETERS: used & address_over("parameter"),
+            Unit.PARAMETERS: (used | convolution) & address_over("parameter"),
         }
         alignments = {
             Unit.LOAD_A: unaligned("a_address") | unaligned("a_stride"),
@@ -172,6 +247,12 @@ class DescriptorDecoder(SharedComponent):
             Unit.STORE_C: unaligned("c_address") | unaligned("c_stride"),
             Unit.PARAMETERS: used & unaligned("parameter_address"),
         }
+        if config.convolution:
+            geometry = convolution & self.planned
+            sizes[Unit.LOAD_A] |= geometry & (self.planner.size | over(self.planner.window.height, config.size_limit))
+            sizes[Unit.PARAMETERS] |= convolution & ~raw.parameter_address[6:].any()
+            alignments[Unit.PARAMETERS] |= convolution & raw.parameter_address[:6].any()
+
         size = Signal(4)
         alignment = Signal(4)
         m.d.sync += size.eq(Cat(sizes.values()))
@@ -180,6 +261,8 @@ class DescriptorDecoder(SharedComponent):
         contradiction = Signal()
         m.d.sync += version.eq(raw.version != DESCRIPTOR_VERSION)
         unknown = raw.flags[flag_count(config) :].any() | raw.reserved.any() | raw.reserved_2.any()
+        if config.convolution:
+            unknown |= geometry & self.unknown_geometry
         m.d.sync += contradiction.eq(unknown | flags["ACCUMULATE"] & used | self._other_rounding(flags))
 
         beyond = Signal()  # of the ring's last entry
@@ -254,6 +337,9 @@ class DescriptorDecoder(SharedComponent):
             m.d.sync += rest.eq(rest.init)
         block_rows = Signal.like(job.block_rows)
         m.d.comb += job.block_rows.eq(block_rows)
+        if config.convolution:
+            with m.If(job.convolution):
+                m.d.comb += job.block_rows.eq(self.planner.block_rows)
         with m.If(busy):
             m.d.sync += block_rows.eq(Cat(fits, block_rows & ~dividing[0].replicate(len(block_rows))))
         building = Signal()
@@ -265,6 +351,9 @@ class DescriptorDecoder(SharedComponent):
             product = Signal(config.addr_bits, name=f"{name}_block_bytes")
             doubled = (product << 1)[: config.addr_bits]
             m.d.comb += job[f"{name}_block_bytes"].eq(product)
+            if config.convolution:
+                with m.If(job.convolution):
+                    m.d.comb += job[f"{name}_block_bytes"].eq(getattr(self.planner, f"{name}_block_bytes"))
             if config.compact:  # choice and sum fit into one LUT of an iCE40
                 total: Value = Mux(fitted, doubled + stride, doubled)
             else:

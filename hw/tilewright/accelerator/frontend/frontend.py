@@ -140,7 +140,7 @@ class Frontend(SharedComponent):
         counters = place(m, "counters", ActivityCounters() if config.has_counters else CycleCounter(), platform)
 
         connect(m, flipped(self.s_axil), registers.s_axil)
-        connect(m, ring.fetch, flipped(self.fetch))
+        self._connect_fetch(m, ring, decoder, flush)
         connect(m, flipped(self.words), decoder.words)
         connect(m, flipped(self.read_failure), supervisor.read_failure)
         connect(m, flipped(self.write_failure), supervisor.write_failure)
@@ -203,6 +203,24 @@ class Frontend(SharedComponent):
         ]
         self._count(m, registers, counters, busy, reset)
         return m
+
+    def _connect_fetch(self, m: Module, ring: CommandRing, decoder: DescriptorDecoder, flush: Value):
+        """Fetch descriptors, and in between the geometry of the one that is in the decoder."""
+        if not self.config.convolution:
+            connect(m, ring.fetch, flipped(self.fetch))
+            return
+        geometry = Signal()
+        m.d.comb += [
+            self.fetch.payload.eq(ring.fetch.payload),
+            self.fetch.valid.eq(ring.fetch.valid | geometry),
+            ring.fetch.ready.eq(self.fetch.ready & ~geometry),
+        ]
+        with m.If(geometry):
+            m.d.comb += self.fetch.payload.request.address.eq(decoder.geometry_address)
+        with m.If(flush | geometry & self.fetch.ready):
+            m.d.sync += geometry.eq(0)
+        with m.Elif(decoder.fetch_geometry):
+            m.d.sync += geometry.eq(1)
 
     def _count(
         self, m: Module, registers: RegisterFile, counters: ActivityCounters | CycleCounter, busy: Signal, reset: Value

@@ -28,7 +28,12 @@ def check_together(
     m.d.comb += decide.eq(step == last_step(config))
     results = []
     for name, (address, rows, stride, row_bytes) in ranges.items():
-        widths = config.addr_bits, config.size_bits, config.stride_bits, config.size_bits + 2
+        widths = (
+            config.addr_bits,
+            config.size_bits,
+            config.stride_bits,
+            max(config.size_bits + 2, len(Value.cast(row_bytes))),
+        )
         check = place(m, f"{name}_range", RangeCheck(*widths), platform)
         m.d.comb += [
             check.start.eq(start),

@@ -1,6 +1,6 @@
 """The engine that loads activations into the A panel."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -19,6 +19,7 @@ from tilewright.base import SharedComponent, place
 
 from .due import count_due
 from .upsizer import Upsizer
+from .window_writer import WindowWriter
 
 __all__ = ["LoadA"]
 
@@ -36,6 +37,9 @@ class LoadA(SharedComponent):
     The loops are (M-block, chunk). A half is taken when the first chunk of a block is requested. A job with `fence_a`
     waits until all before it are complete. A request is offered 2 cycles after its job; `chunk_loaded` comes 2 cycles
     after the chunk's last bus word, or 1 (see `Upsizer`).
+
+    Of a convolution's image, a block loads the rows that its output rows need, all in one request, with the padding
+    around them, as one chunk; see `WindowWriter`. It begins when all that was requested before is loaded.
 
     Parameters
     ----------
@@ -99,6 +103,10 @@ class LoadA(SharedComponent):
         ]
         last_block = Signal(reset_less=True)  # a cycle after `m_remaining`
         m.d.sync += last_block.eq(m_remaining <= job.block_rows)
+        due = count_due(m, config, self.requests.valid & self.requests.ready, self.panel.chunk_loaded)
+        writer = None
+        if config.convolution:
+            writer = place(m, "window_writer", WindowWriter(config), platform)
         with m.FSM() as fsm:
             with m.State("Idle"):
                 slot.accept(m)
@@ -109,6 +117,9 @@ class LoadA(SharedComponent):
                 ]
                 with m.If(self.job.valid):
                     m.next = "Block"
+                    if config.convolution:
+                        with m.If(self.job.payload.convolution):
+                            m.next = "Window"
             with m.State("Block"):
                 m.d.sync += [
                     address.eq(base),
@@ -134,20 +145,78 @@ class LoadA(SharedComponent):
                         with m.If(last_block):
                             slot.finish(m)
                             m.next = "Idle"
+            if writer is not None:
+                self._window_states(m, slot, writer, base, m_remaining, fenced, last_block, due)
 
-        self._store_words(m, platform)
-        due = count_due(m, config, self.requests.valid & self.requests.ready, self.panel.chunk_loaded)
+        self._store_words(m, writer, fsm.ongoing("WindowLoad") if config.convolution else None, platform)
         with m.If(self.words.valid):
             m.d.comb += self.activity.eq(Activity.BUSY)
         with m.Elif(due.any() | fsm.ongoing("Chunk")):
             m.d.comb += self.activity.eq(Activity.MEMORY)
-        with m.Elif(fsm.ongoing("Block")):
+        with m.Elif(fsm.ongoing("Block") | (fsm.ongoing("Window") if config.convolution else 0)):
             m.d.comb += self.activity.eq(
                 Mux(fenced, Activity.DEPENDENCY, Mux(self.panel.half_free, Activity.MEMORY, Activity.SPACE))
             )
+        if config.convolution:
+            with m.Elif(~fsm.ongoing("Idle")):
+                m.d.comb += self.activity.eq(Activity.MEMORY)
         return m
 
-    def _store_words(self, m: Module, platform):
+    def _window_states(
+        self, m: Module, slot: JobSlot, writer: WindowWriter, base: Signal, m_remaining: Signal, fenced: Signal,
+        last_block: Signal, due: Signal,
+    ):  # fmt: skip
+        """The states of a convolution: a block's rows of the image, its request, its words and its padding."""
+        job, window = slot.job, slot.job.window
+        request = self.requests.payload
+        first = Signal(signed(19), reset_less=True)  # row of the image; negative in the padding above it
+        end = Signal(signed(20), reset_less=True)
+        count = Signal(signed(20), reset_less=True)  # rows of the image
+        begun = Signal()
+        with m.State("Window"):
+            with m.If(~begun):
+                m.d.sync += [
+                    first.eq(-window.pad_top),
+                    base.eq(window.address),
+                    begun.eq(1),
+                ]
+            with m.Elif(self.panel.half_free & ~fenced & ~due.any()):
+                m.d.comb += self.panel.take_half.eq(1)
+                m.d.sync += end.eq(first + window.rows)
+                m.next = "WindowRows"
+        with m.State("WindowRows"):
+            m.d.sync += count.eq(Mux(end > window.height, window.height, end) - Mux(first < 0, 0, first))
+            m.d.comb += writer.start.eq(1)
+            m.d.sync += writer.above.eq(Mux(first < 0, -first, 0))
+            m.next = "WindowRequest"
+        with m.State("WindowRequest"):
+            m.d.comb += [
+                self.requests.valid.eq(writer.ready),
+                request.transfer.request.address.eq(Mux(first < 0, job.a_address, base)),
+                request.transfer.request.bytes.eq(window.row_bytes),
+                request.transfer.request.rows.eq(count),
+                request.block_last.eq(1),
+                request.long.eq(0),
+            ]
+            with m.If(self.requests.valid & self.requests.ready):
+                m.next = "WindowLoad"
+        with m.State("WindowLoad"), m.If(writer.done):
+            m.d.sync += [
+                first.eq(first + window.block_step),
+                base.eq(base + job.a_block_bytes),
+                m_remaining.eq(m_remaining - job.block_rows),
+            ]
+            m.next = "Window"
+            with m.If(last_block):
+                m.d.sync += begun.eq(0)
+                slot.finish(m)
+                m.next = "Idle"
+        m.d.comb += [
+            writer.window.eq(window),
+            writer.rows.eq(count),
+        ]
+
+    def _store_words(self, m: Module, writer: WindowWriter | None, of_window: Value | None, platform):
         config = self.config
         upsizer = place(m, "upsizer", Upsizer(config, config.a_word_bits), platform)
         connect(m, flipped(self.words), upsizer.i)
@@ -175,3 +244,25 @@ class LoadA(SharedComponent):
                     half.eq(~half),
                 ]
         m.d.sync += self.panel.chunk_loaded.eq(upsizer.o.valid & word.last)
+        if writer is None or of_window is None:
+            return
+        m.d.comb += [
+            writer.words.valid.eq(upsizer.o.valid & of_window),
+            writer.words.payload.eq(word),
+        ]
+        with m.If(writer.write):
+            m.d.comb += [
+                self.panel.write.eq(1),
+                row.eq(writer.row),
+                self.panel.data.eq(writer.data),
+            ]
+        with m.If(of_window):
+            m.d.sync += [
+                offset.eq(0),
+                row_start.eq(0),
+                self.panel.chunk_loaded.eq(writer.done),
+            ]
+        with m.If(writer.done):
+            m.d.sync += half.eq(~half)
+        with m.Elif(of_window):
+            m.d.sync += half.eq(half)

@@ -124,6 +124,9 @@ class LoadB(SharedComponent):
                 address.eq(address + chunk_bytes),
                 k_remaining.eq(k_remaining - chunk),
             ]
+        if config.convolution:  # A has one request for a whole block
+            with m.If(asked & job.convolution):
+                m.d.sync += first_tile.eq(0)
         with m.If(restart | tile_done):
             m.d.sync += [
                 base.eq(next_base),

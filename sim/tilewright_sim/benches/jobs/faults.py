@@ -64,6 +64,8 @@ def somewhere(owner: Owner, job: Job, unit: str) -> int:
     match unit:
         case "DESCRIPTOR":
             return owner.entry(job.index) + chance.randrange(64)
+        case "LOAD_A" if job.flag("CONVOLUTION"):
+            return d.a_address  # in the first row, which is always read
         case "LOAD_A":
             return d.a_address + chance.randrange(d.m) * d.a_stride + chance.randrange(d.k)
         case "LOAD_B":

@@ -2,14 +2,17 @@
 
 import random
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from tilewright.accelerator.contract import DESCRIPTOR_BYTES, PARAMETER_PITCH_BYTES, AcceleratorConfig
-from tilewright.accelerator.registers import FLAGS
+from tilewright.accelerator.registers import FLAGS, GEOMETRY
 from tilewright_sim.host import Descriptor, flag_bits
 from tilewright_sim.models import gemm as golden
+from tilewright_sim.models.convolution import Convolution, ConvolutionLayout
+
+from .images import Image, draw_image
 
 __all__ = ["Author", "Job", "Owner", "Space", "matrix", "spoiled"]
 
@@ -54,15 +57,15 @@ class Space:
         self._pad = 6 * config.word_bytes
         edges = [config.tile.rows + 1, config.tile.cols + 1, config.acc_rows + 1]
         reach = max([longest, *(edge for edge in edges if edge <= (20 if config.compact else 160))])
-        wanted = max(12 * self._largest(reach), 6 * 16 * (config.k_limit + self._pad))
+        wanted = max(12 * self.largest(reach), 6 * 16 * (config.k_limit + self._pad))
         self.size = 1 << min(max(wanted.bit_length(), 18), 23, config.addr_bits)
         self.ring = self.size - 64 * DESCRIPTOR_BYTES
-        fitting = [edge for edge in range(1, reach + 1) if 12 * self._largest(edge) <= self.size]
+        fitting = [edge for edge in range(1, reach + 1) if 12 * self.largest(edge) <= self.size]
         self.reach = min(limit, max(fitting, default=1))
         self.longest = min(longest, self.reach)
         self.deep = max(1, min(limit, config.k_limit, self.size // 6 // 16 - self._pad))
 
-    def _largest(self, edge: int) -> int:
+    def largest(self, edge: int) -> int:
         """Return the bytes that a job with sizes up to ``edge`` may need."""
         operands, result = 2 * edge * (edge + self._pad), edge * (4 * edge + self._pad)
         return operands + result + 3 * (4 * edge + PARAMETER_PITCH_BYTES) + 8 * self._pad
@@ -104,8 +107,21 @@ class Job:
             "K": _against(d.k, {"k_limit": config.k_limit, "rows": config.tile.rows}),
             "A": "rows overlap" if d.a_stride < d.k else "rows adjoin" if d.a_stride == d.k else "rows apart",
             "C": "rows adjoin" if d.c_stride == row else "rows apart",
+            "kind": "convolution" if self.flag("CONVOLUTION") else "product",
             "flags": " ".join(name for name in FLAGS if self.flag(name)) or "none",
         }
+
+    def geometry(self, image: bytearray) -> Convolution | None:
+        """Return the geometry that is in a memory, of a convolution."""
+        if not self.flag("CONVOLUTION"):
+            return None
+        data = image[self.descriptor.parameter_address - DESCRIPTOR_BYTES :]
+        values: dict[str, Any] = {
+            f.name: int.from_bytes(data[f.offset : f.offset + f.bits // 8], "little", signed=f.signed)
+            for f in GEOMETRY
+            if f.name != "block_height" and not f.name.startswith("reserved")
+        }
+        return Convolution(**values | {"depthwise": bool(values["depthwise"])})
 
     def result_addresses(self) -> set[int]:
         """Return the addresses of all bytes of C."""
@@ -117,8 +133,7 @@ class Job:
     def apply(self, image: bytearray) -> None:
         """Apply the effect of the descriptor to the contents of a memory."""
         d = self.descriptor
-        a, b = (matrix(image, *part, np.int8) for part in ((d.a_address, d.a_stride, d.m, d.k),
-                                                         (d.b_address, d.b_stride, d.n, d.k)))  # fmt: skip
+        b = matrix(image, d.b_address, d.b_stride, d.n, d.k, np.int8)
         bias = requant = addend = None
         if self.flag("REQUANT") or self.flag("BIAS"):
             bias, multiplier, shift = (
@@ -131,6 +146,16 @@ class Job:
             )  # fmt: skip
         if self.flag("ACCUMULATE"):
             addend = matrix(image, d.c_address, d.c_stride, d.m, d.n, np.int32)
+        geometry = self.geometry(image)
+        if geometry is None:
+            a = matrix(image, d.a_address, d.a_stride, d.m, d.k, np.int8)
+        else:
+            pixels = matrix(
+                image, d.a_address, d.a_stride, geometry.height, geometry.width * geometry.channels, np.int8
+            )
+            pixels = pixels.reshape(geometry.height, geometry.width, geometry.channels)
+            a = ConvolutionLayout(self.config, geometry).products(pixels, b)
+            b = np.eye(d.n, dtype=np.int64)
         result = golden.gemm(a, b, bias, requant, addend)
         for row, values in enumerate(result.astype("<i1" if self.element_bytes == 1 else "<i4")):
             start = d.c_address + row * d.c_stride
@@ -206,10 +231,11 @@ class Author:
         value = self.chance.getrandbits(self.chance.randrange(bits + 1)) * self.chance.choice((-1, 1))
         return max(-(1 << bits - 1), min((1 << bits - 1) - 1, value))
 
-    def parameters(self, n: int, k: int) -> int:
+    def parameters(self, n: int, k: int, *, adjoin: bool = False) -> int:
         """Write biases, multipliers and shifts, of which most scale sums to about 8 bits; return their address."""
         pitch = -(-4 * n // PARAMETER_PITCH_BYTES) * PARAMETER_PITCH_BYTES
-        address = self.room(3 * pitch)
+        address = self.next if adjoin else self.room(3 * pitch)
+        self.next = max(self.next, address + 3 * pitch)
         sums = (k * 128 * 128).bit_length()
         for column in range(n):
             shift = self.chance.choice([-self.chance.randint(0, sums), self.chance.randint(-31, 30), -7])
@@ -224,6 +250,10 @@ class Author:
     def job(self, *, kind: str | None = None, alone: bool = False, flags: tuple[str, ...] = ()) -> Job:
         """Return a random job, which may read earlier results behind fences unless it is ``alone``."""
         chance, config = self.chance, self.config
+        if kind is None and config.convolution and chance.random() < 0.4:
+            image = draw_image(chance, config, self.space.largest(self.reach))
+            if image:
+                return self._convolution(image, chance.choice(["plain", "bias", "requant"]), flags)
         kind = kind or chance.choice(["plain", "bias", "requant", "requant", "accumulate"])
         m = self.size(1, config.tile.cols - 1, config.tile.cols, config.acc_rows, config.acc_rows + 1)
         n = self.size(1, config.tile.cols, config.tile.cols + 1)
@@ -275,6 +305,33 @@ class Author:
         )  # fmt: skip
         job = Job(config, descriptor)
         self.done = [old for old in self.done if not old.result_addresses() & job.result_addresses()] + [job]
+        return job
+
+    def _convolution(self, image: Image, kind: str, flags: tuple[str, ...]) -> Job:
+        """Return a job with its own image, weights and parameters."""
+        g, chance = image.geometry, self.chance
+        a_address, a_stride = self.fresh(g.height, g.width * g.channels)
+        n, k = image.b.shape
+        b_address, b_stride = self.fresh(n, k)
+        for row, values in enumerate(image.b):
+            self.owner.put(b_address + row * b_stride, values.tobytes())
+        size = 1 if kind == "requant" else 4
+        c_address, c_stride = self.fresh(image.m, n * size)
+        names = {*flags, "CONVOLUTION", *(name for name in ("FENCE_A", "FENCE_B", "FENCE_C") if chance.random() < 0.1)}
+        names |= {kind.upper()} if kind != "plain" else set()
+        if kind == "requant" and chance.choice(self.config.roundings) == "double":
+            names.add("DOUBLE_ROUNDING")
+        # The geometry lies in front of the parameters, at a multiple of its size.
+        self.next = -(-self.next // DESCRIPTOR_BYTES) * DESCRIPTOR_BYTES + DESCRIPTOR_BYTES
+        self.owner.put(self.next - DESCRIPTOR_BYTES, image.data)
+        parameter_address = self.parameters(n, k, adjoin=True)
+        descriptor = Descriptor(
+            m=image.m, n=n, k=k, flags=flag_bits(*names), zero_point=3, minimum=-100, a_address=a_address,
+            a_stride=a_stride, b_address=b_address, b_stride=b_stride, c_address=c_address, c_stride=c_stride,
+            parameter_address=parameter_address,
+        )  # fmt: skip
+        job = Job(self.config, descriptor)
+        self.done.append(job)
         return job
 
     def pick(self, but: list[Job], probability: float) -> Job | None:

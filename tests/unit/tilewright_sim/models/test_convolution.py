@@ -95,6 +95,7 @@ def test_the_layout_reads_patches_out_of_padded_rows(change):
                 patch.append(line[start : start + layout.run_words * rows])
             got[pixel, n] = np.concatenate(patch) @ b[n]
     assert np.array_equal(got, convolve(image, weights, geometry))
+    assert np.array_equal(got, layout.products(image, b))
 
 
 @pytest.mark.parametrize("change", [

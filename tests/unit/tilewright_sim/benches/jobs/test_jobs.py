@@ -9,6 +9,7 @@ import pytest
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.accelerator.registers import ERRORS
 from tilewright_sim.benches.jobs import Author, Job, Space, faults, somewhere
+from tilewright_sim.models.convolution import ConvolutionLayout
 
 CONFIGS = {
     "nano": AcceleratorConfig.preset("nano"),
@@ -55,6 +56,28 @@ def test_a_job_changes_its_result_alone_and_to_what_numpy_says(owner):
             assert np.array_equal(np.frombuffer(owner.image[at : at + 4 * d.n], "<i4"), values)
         changed = {at for at in range(len(before)) if before[at] != owner.image[at]}
         assert changed <= job.result_addresses()
+
+
+def test_a_convolution_is_what_the_model_makes_of_its_image():
+    owner = Owner(AcceleratorConfig.preset("nano", convolution=True), 1)
+    author = Author(owner)
+    for _ in range(12):
+        author.clear()
+        while not (job := author.job(alone=True)).flag("CONVOLUTION") or job.flag("REQUANT") or job.flag("BIAS"):
+            author.clear()
+        d, g = job.descriptor, job.geometry(owner.image)
+        shape = (g.height, g.width, g.channels)
+        image = np.array([
+            list(owner.image[d.a_address + y * d.a_stride :][: g.width * g.channels]) for y in range(g.height)
+        ])
+        layout = ConvolutionLayout(owner.config, g)
+        b = np.array([list(owner.image[d.b_address + row * d.b_stride :][: d.k]) for row in range(d.n)])
+        image, b = (values.astype(np.uint8).astype(np.int8) for values in (image, b))
+        want = layout.products(image.reshape(shape), b)
+        job.apply(owner.image)
+        for row, values in enumerate(want):
+            at = d.c_address + row * d.c_stride
+            assert np.array_equal(np.frombuffer(owner.image[at : at + 4 * d.n], "<i4"), values)
 
 
 def test_jobs_that_stand_alone_share_no_result(owner):
