@@ -20,11 +20,18 @@ FULL_BUS = {
     "rows": 8, "cols": 8, "dot": 8, "data_bits": 64, "panel_words": 128, "ring_words": 128, "acc_rows": 16,
     "chunk_words": 2, "long_chunk_words": 8, "requant_lanes": 4, "outstanding": 8,
 }  # fmt: skip
-UNALIGNED = HALF_BUS | {"addr_bits": 40, "unaligned": True, "rounding": "single"}
+UNALIGNED = HALF_BUS | {
+    "addr_bits": 40,
+    "unaligned": True,
+    "rounding": "single",
+    "panel_words": 256,
+    "convolution": True,
+}
 NARROW = {
     "rows": 8, "cols": 4, "dot": 4, "data_bits": 64, "panel_words": 64, "ring_words": 64, "acc_rows": 8,
     "chunk_words": 1, "long_chunk_words": 8, "requant_lanes": 4, "outstanding": 4, "unaligned": True,
 }  # fmt: skip
+IMAGES = TINY | {"panel_words": 512, "convolution": True}
 COMPACT = TINY | {
     "dot": 4, "chunk_words": 8, "max_burst": 1, "outstanding": 1, "addr_bits": 18, "size_bits": 9, "stride_bits": 14,
     "variant": "compact",
@@ -35,7 +42,7 @@ COMPACT_8 = COMPACT | {
 }  # fmt: skip
 CONFIGS = {
     "tiny": TINY, "half-bus": HALF_BUS, "full-bus": FULL_BUS, "unaligned": UNALIGNED, "narrow": NARROW,
-    "compact": COMPACT, "compact-8": COMPACT_8,
+    "images": IMAGES,    "compact": COMPACT, "compact-8": COMPACT_8,
 }  # fmt: skip
 # To compile for Verilator takes half a minute each; Icarus needs seconds, and is slow.
 ON_VERILATOR, ON_ICARUS = ["unaligned", "compact"], ["tiny"]

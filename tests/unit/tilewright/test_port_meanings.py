@@ -29,6 +29,7 @@ DESIGNS = {
     "board": (lambda: BoardSystem(BoardConfig.preset("icebreaker")), "ice40"),
     "board with SDRAM": (lambda: BoardSystem(BoardConfig.preset("ulx3s-85f")), "ecp5"),
     "accelerator": (lambda: Accelerator(AcceleratorConfig.preset("nano")), "generic"),
+    "images": (lambda: Accelerator(AcceleratorConfig.preset("nano", convolution=True)), "generic"),
     "tile": (lambda: MatmulTile(TileConfig(rows=4, cols=2, dot=1, multiplier="lut")), "generic"),
     "block RAM": (lambda: BlockRam(**BUS, id_bits=1, size_bytes=4096), "generic"),
 }

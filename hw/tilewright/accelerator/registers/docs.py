@@ -18,7 +18,9 @@ from .table import (
     DESCRIPTOR_VERSION,
     ERRORS,
     FLAGS,
+    GEOMETRY,
     REGISTER_ADDRESS_BITS,
+    DescriptorField,
     Field,
     registers_of,
     reset_value,
@@ -94,7 +96,7 @@ def c_header(config: AcceleratorConfig) -> str:
     lines += ["", "/* X(name, meaning) for each value of ERROR.code, X(name) for each value of ERROR.unit */"]
     lines += _list("TILEWRIGHT_ERROR_LIST", (f'{name}, "{about}"' for name, (_, about) in ERRORS.items()))
     lines += _list("TILEWRIGHT_UNIT_LIST", Unit.__members__)
-    lines += ["", *_struct(), "", "#endif", ""]
+    lines += ["", *_structs(), "", "#endif", ""]
     return "\n".join(lines)
 
 
@@ -182,6 +184,29 @@ def register_page(config: AcceleratorConfig) -> str:
         "",
         *_table(("Bit", "Flag", "Meaning"), [(str(bit), f"`{n}`", about) for n, (bit, about) in FLAGS.items()]),
         "",
+        "## The geometry of a convolution",
+        "",
+        f"{DESCRIPTOR_BYTES} bytes at `parameter_address` - {DESCRIPTOR_BYTES}, which is a multiple of "
+        f"{DESCRIPTOR_BYTES} then; whether there are",
+        "parameters or not. Needs CAP_BUS.convolution.",
+        "",
+        "Row y of the image begins at `a_address + y * a_stride`; the elements of a pixel, and the pixels of a row,",
+        "adjoin. m is `out_height * out_width`. A patch is divided into runs: the rows of the kernel, of `kernel_width *",
+        "channels` elements; or, with `dilation_x` over 1 or `depthwise`, the elements of the kernel, of `channels`",
+        f"elements or, depthwise, of {config.tile.cols}. In B each run is filled up with zeros to a multiple of "
+        f"{config.tile.rows} elements; k is the",
+        "sum of all.",
+        "",
+        "SIZE in LOAD_A: a field that must be at least 1 is 0; m or k is not that of the geometry; `block_height *",
+        f"out_width` is over {config.acc_rows}; the rows of the image that so many output rows need do not fit into half "
+        "of the panel,",
+        f"{config.half_words} words, or none of them is in the image; or there are more columns than channels, depthwise.",
+        "",
+        *_table(
+            ("Offset", "Field", "Type", "Meaning"),
+            [(str(f.offset), f"`{f.name}`", _c_type(f.bits, f.signed).removesuffix("_t"), f.about) for f in GEOMETRY],
+        ),
+        "",
         "## Error codes",
         "",
         *_table(("Code", "Name", "Meaning"), [(str(code), f"`{n}`", about) for n, (code, about) in ERRORS.items()]),
@@ -205,10 +230,8 @@ def _list(name: str, rows: Iterable[str]) -> list[str]:
     return [f"{line} \\" for line in lines[:-1]] + lines[-1:]
 
 
-def _struct() -> list[str]:
-    members = [f"    {_c_type(f.bits, f.signed)} {f.name}; /* {f.about} */" for f in DESCRIPTOR]
+def _structs() -> list[str]:
     check = "TILEWRIGHT_STATIC_ASSERT"
-    name = "struct tilewright_descriptor"
     return [
         "#ifdef __cplusplus",
         f"#define {check}(condition, text) static_assert(condition, text)",
@@ -221,6 +244,18 @@ def _struct() -> list[str]:
         f"#define TILEWRIGHT_DESCRIPTOR_VERSION {DESCRIPTOR_VERSION}u",
         "",
         "/* A descriptor in memory, at a multiple of its size. The machine must be little-endian. */",
+        *_struct("descriptor", DESCRIPTOR),
+        "",
+        "/* The geometry of a convolution, right before the biases, at a multiple of its size. */",
+        *_struct("geometry", GEOMETRY),
+    ]
+
+
+def _struct(kind: str, table: tuple[DescriptorField, ...]) -> list[str]:
+    members = [f"    {_c_type(f.bits, f.signed)} {f.name}; /* {f.about} */" for f in table]
+    check = "TILEWRIGHT_STATIC_ASSERT"
+    name = f"struct tilewright_{kind}"
+    return [
         "#if defined(__GNUC__)",
         f"{name} {{",
         *members,
@@ -233,8 +268,8 @@ def _struct() -> list[str]:
         "#pragma pack(pop)",
         "#endif",
         "",
-        f'{check}(sizeof({name}) == {DESCRIPTOR_BYTES}, "size of a descriptor");',
-        *(f'{check}(offsetof({name}, {f.name}) == {f.offset}, "offset of {f.name}");' for f in DESCRIPTOR),
+        f'{check}(sizeof({name}) == {DESCRIPTOR_BYTES}, "size of a {kind}");',
+        *(f'{check}(offsetof({name}, {f.name}) == {f.offset}, "offset of {f.name}");' for f in table),
     ]
 
 

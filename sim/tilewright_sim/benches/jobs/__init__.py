@@ -4,6 +4,7 @@ For the cocotb bench and for campaigns on the fast simulator; without cocotb.
 """
 
 from .faults import faults, somewhere
+from .images import draw_image
 from .jobs import Author, Job, Owner, Space, matrix, spoiled
 
-__all__ = ["Author", "Job", "Owner", "Space", "faults", "matrix", "somewhere", "spoiled"]
+__all__ = ["Author", "Job", "Owner", "Space", "draw_image", "faults", "matrix", "somewhere", "spoiled"]

@@ -107,7 +107,8 @@ def _rounds(config: AcceleratorConfig, gemm: Gemm) -> list[tuple[str, int, int, 
     """The loops over M and N that are worth cutting short: field, length of a round, rounds, and rounds to model."""
     loops = (("m", Shape(config, gemm).block_rows, _MODELLED_BLOCKS), ("n", config.tile.cols, _MODELLED_TILES))
     counted = [(field, unit, math.ceil(getattr(gemm, field) / unit), modelled) for field, unit, modelled in loops]
-    return [loop for loop in counted if loop[2] > 2 * loop[3]]
+    # The m of an image is not cut: it is the image's.
+    return [loop for loop in counted if loop[2] > 2 * loop[3] and not (gemm.image and loop[0] == "m")]
 
 
 def _cut(gemm: Gemm, field: str, unit: int, rounds: int, kept: int) -> Gemm:
@@ -134,10 +135,14 @@ def _lengthened(config: AcceleratorConfig, queue: list[Gemm], place: int, bus: B
 def _read_beats(config: AcceleratorConfig, gemm: Gemm) -> int:
     shape, word = Shape(config, gemm), config.word_bytes
     row = math.ceil(gemm.k / word)
+    a_beats = gemm.m * row
+    if shape.layout is not None:
+        rows = sum(shape.image_rows(block) for block in range(len(shape.blocks)))
+        a_beats = rows * math.ceil(shape.image_row_bytes / word) + DESCRIPTOR_BYTES // word
     parameters = gemm.parameter_rows * math.ceil(4 * gemm.n / word)
     old = gemm.m * math.ceil(4 * gemm.n / word) if gemm.accumulate else 0
     blocks = len(shape.blocks)
-    return gemm.m * row + blocks * (gemm.n * row + parameters) + old + DESCRIPTOR_BYTES // word
+    return a_beats + blocks * (gemm.n * row + parameters) + old + DESCRIPTOR_BYTES // word
 
 
 def _write_beats(config: AcceleratorConfig, gemm: Gemm) -> int:

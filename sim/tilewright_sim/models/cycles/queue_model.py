@@ -9,6 +9,7 @@ from collections import deque
 
 from tilewright.accelerator.contract import DESCRIPTOR_BYTES, AcceleratorConfig
 from tilewright.tile import MatmulTile
+from tilewright_sim.models.convolution import ConvolutionLayout
 
 from .shape import Bus, Gemm, Shape
 
@@ -22,9 +23,11 @@ SLOT = 4  # from a burst's last beat until another may be in flight
 ARRIVE = 4  # from a chunk's last beat until it is used
 TILE = 8  # from the first activations of a packet to its sums, besides the pipeline of the tile
 CHECKED = 2  # more with `ecc`: words and sums are checked for a cycle each
+GEOMETRY = 20  # from a descriptor's check to its geometry's address, and from its words to the second check
+WINDOW = 6  # from a free half of the panel to the request for rows of an image
 HAND = 11  # between a tile's parameters and its first sums leaving
 LEAVE = 17  # from sums to a word on the bus
-SINGLE = 3  # between bursts of one beat that are written
+SINGLE = 2  # between bursts of one beat that are written
 ANSWER = 3  # from a write's response until another burst may be in flight
 FINISH = 5  # from the last response to the interrupt
 AHEAD = 1  # from handing over a tile to the request for parameters of the next
@@ -75,6 +78,7 @@ class _Block:
 
     def __init__(self, job: int, gemm: Gemm, shape: Shape, m: int, row: int):
         self.job, self.gemm, self.shape, self.m, self.row = job, gemm, shape, m, row
+        self.chunks = shape.chunks if shape.layout is None else 1  # of A; an image's rows come at once
         self.panel: list[float] = []
         self.done = NEVER
 
@@ -122,6 +126,7 @@ class QueueModel:
         self.wanted: tuple[float, int, int] | None = None  # request for parameters: cycle, rows, beats of each row
         self.parameters = 0.0
         self.a_next = (0, 0)  # block and chunk
+        self.window = 0.0  # when the last rows of an image were in the panel
         room = QUEUE + max(16, 4 * config.max_burst)
         self.sent = deque([0.0] * room, maxlen=room)  # words on their way to the bus
 
@@ -147,14 +152,28 @@ class QueueModel:
     def _fetch(self) -> None:
         """Model the fetching of descriptors; everything waits for the first one."""
         time = float(ASK)
-        plan = PLAN + self.config.addr_bits
         for block in self.blocks:
             if block.job == len(self.jobs):
+                plan = PLAN + self.config.addr_bits
+                if block.shape.layout is not None:
+                    plan += self._geometry(block.shape.layout)
                 if not self.jobs:
                     time = self._read(0, 1, DESCRIPTOR_BYTES // self.word, 0, time) + plan
                 else:
                     time += plan + ASK + 10 + self.reads.latency
                 self.jobs.append(time)
+
+    def _geometry(self, layout: ConvolutionLayout) -> int:
+        """Return the cycles that fetching and planning a convolution's geometry takes."""
+        g, height = layout.geometry, layout.block_height
+        across = layout.runs // g.kernel_height
+        factors = (
+            height, g.stride_x, g.dilation_x, abs(g.pad_left), g.width, g.kernel_width // across, g.out_width - 1,
+            g.kernel_width - 1, height - 1, g.kernel_height - 1, g.window(height)[0], g.stride_y, g.dilation_y, height,
+            across, layout.runs, g.out_width, g.out_height - 1, g.pad_top, g.stride_y * height, height * g.out_width,
+        )  # fmt: skip
+        products = sum(2 + max(1, factor.bit_length()) for factor in factors)
+        return products + GEOMETRY + self.config.addr_bits + self.reads.latency + DESCRIPTOR_BYTES // self.word
 
     def _read(self, start: int, rows: int, beats: int, stride: int, ready: float) -> float:
         """Model a request to the reader; it accepts another one when only addresses of the last row remain."""
@@ -202,11 +221,27 @@ class QueueModel:
         if free > ready or free == NEVER:
             return False
         shape = block.shape
+        if shape.layout is not None:
+            block.panel.append(self._load_window(block, shape.layout, free))
+            self.a_next = (place + 1, 0)
+            return True
         start = block.row * shape.stride + chunk * shape.chunk * self.config.tile.rows // self.word
         beats = math.ceil(shape.chunk_bytes[chunk] / self.word)
         block.panel.append(self._read(start, block.m, beats, shape.stride, free))
-        self.a_next = (place, chunk + 1) if chunk + 1 < shape.chunks else (place + 1, 0)
+        self.a_next = (place, chunk + 1) if chunk + 1 < block.chunks else (place + 1, 0)
         return True
+
+    def _load_window(self, block: _Block, layout: ConvolutionLayout, free: float) -> float:
+        """Load a block's rows of the image; return the cycle in which they and their padding are in the panel."""
+        shape, g = block.shape, layout.geometry
+        begun = max(free, self.window) + WINDOW
+        rows, bytes_ = shape.image_rows(block.row // shape.block_rows), shape.image_row_bytes
+        stride = math.ceil(g.width * g.channels / self.word)
+        come = self._read(0, rows, math.ceil(bytes_ / self.word), stride, begun)
+        height = g.window(layout.block_height)[0]
+        # A word is written in a cycle, of the image or of the padding; each row takes two cycles more.
+        self.window = max(come, begun + height * (layout.pitch + 2))
+        return self.window
 
     def _b_ready(self, turn: float) -> float:
         """Return the first cycle, from ``turn`` on, to request the next chunk of B; `NEVER` if unknown."""
@@ -235,13 +270,14 @@ class QueueModel:
         start = tile * self.config.tile.cols * shape.stride + chunk * shape.chunk * self.config.tile.rows // self.word
         beats = math.ceil(shape.chunk_bytes[chunk] / self.word)
         self.loaded.append(self._read(start, shape.tiles[tile], beats, shape.stride, ready))
-        while len(block.panel) <= chunk and self._load_a(NEVER):
+        while len(block.panel) <= min(chunk, block.chunks - 1) and self._load_a(NEVER):
             pass
 
     def _execute(self, block: _Block, tile: int, chunk: int, loaded: float) -> None:
         cols, words = self.config.tile.cols, block.shape.chunk_words[chunk]
         weights = max(loaded + ARRIVE, self.start) + cols
         bank = self.drained[0] if not chunk else 0.0
+        chunk = min(chunk, block.chunks - 1)
         while len(block.panel) <= chunk:
             self._load_a(NEVER)
         start = max(self.end, weights, block.panel[chunk] + ARRIVE, bank + 2)

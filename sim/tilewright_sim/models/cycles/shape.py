@@ -4,10 +4,12 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from numbers import Real
+from typing import Self
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import TilewrightError
 from tilewright_sim.models import split_product
+from tilewright_sim.models.convolution import Convolution, ConvolutionLayout
 
 __all__ = ["Bus", "Gemm", "Shape", "split_gemm"]
 
@@ -16,7 +18,8 @@ __all__ = ["Bus", "Gemm", "Shape", "split_gemm"]
 class Gemm:
     """One product ``C[m, n] = A[m, k] · B[n, k]ᵀ``: its sizes, and whether C is int8 (`requant`) or int32.
 
-    With `fenced`, it reads A only when all earlier products are complete (the flag FENCE_A).
+    With `fenced`, it reads A only when all earlier products are complete (the flag FENCE_A). With an `image`, A is
+    that: m are its output pixels and k the columns of B, see `convolution`.
     """
 
     m: int
@@ -26,11 +29,37 @@ class Gemm:
     bias: bool = False
     accumulate: bool = False
     fenced: bool = False
+    image: Convolution | None = None
+
+    @classmethod
+    def convolution(cls, config: AcceleratorConfig, image: Convolution, n: int, **values: bool) -> Self:
+        """Return the product that one descriptor computes for a convolution with ``n`` results for each pixel.
+
+        Parameters
+        ----------
+        config : AcceleratorConfig
+        image : Convolution
+        n : int
+        values
+            The other fields.
+
+        Raises
+        ------
+        TilewrightError
+            If it does not fit into one descriptor.
+        """
+        layout = ConvolutionLayout(config, image)
+        if not config.convolution or not layout.fits:
+            raise TilewrightError("the convolution does not fit into one descriptor of this configuration")
+        return cls(m=image.out_height * image.out_width, n=n, k=layout.k, image=image, **values)
 
     @property
     def macs(self) -> int:
-        """Number of multiply-accumulates."""
-        return self.m * self.n * self.k
+        """Number of multiply-accumulates; of a convolution one for each weight and output pixel."""
+        if self.image is None:
+            return self.m * self.n * self.k
+        depth = 1 if self.image.depthwise else self.image.channels
+        return self.m * self.n * self.image.kernel_height * self.image.kernel_width * depth
 
     @property
     def parameter_rows(self) -> int:
@@ -65,16 +94,34 @@ class Shape:
     """The loop nest of the hardware for a product: blocks, tiles and chunks; see `job_shape`."""
 
     def __init__(self, config: AcceleratorConfig, gemm: Gemm):
+        self.config = config
         self.chunk = config.long_chunk_words if gemm.m < config.tile.cols else config.chunk_words
         self.k_words = math.ceil(gemm.k / config.tile.rows)
         self.chunks = math.ceil(self.k_words / self.chunk)
         self.block_rows = min(config.acc_rows, config.half_words // (self.chunks * self.chunk))
+        self.layout = None if gemm.image is None else ConvolutionLayout(config, gemm.image)
+        if self.layout is not None:
+            self.block_rows = self.layout.block_height * self.layout.geometry.out_width
         self.blocks = list(_cut(gemm.m, self.block_rows))
         self.tiles = list(_cut(gemm.n, config.tile.cols))
         self.chunk_words = list(_cut(self.k_words, self.chunk))
         self.chunk_bytes = [words * config.tile.rows for words in self.chunk_words]
         self.chunk_bytes[-1] -= self.k_words * config.tile.rows - gemm.k
         self.stride = math.ceil(gemm.k / config.word_bytes)
+
+    def image_rows(self, block: int) -> int:
+        """Rows of the image that the M-block of this number loads."""
+        assert self.layout is not None
+        g, height = self.layout.geometry, self.layout.block_height
+        first = block * height * g.stride_y - g.pad_top
+        return min(first + g.window(height)[0], g.height) - max(first, 0)
+
+    @property
+    def image_row_bytes(self) -> int:
+        """Bytes of a row of the image that are loaded."""
+        assert self.layout is not None
+        g, rows = self.layout.geometry, self.config.tile.rows
+        return min(g.width * g.channels, (self.layout.pitch - self.layout.left) * rows)
 
     @property
     def steps(self) -> int:

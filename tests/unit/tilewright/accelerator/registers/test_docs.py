@@ -11,6 +11,7 @@ from tilewright.accelerator.registers import (
     DESCRIPTOR,
     ERRORS,
     FLAGS,
+    GEOMETRY,
     REGISTER_ADDRESS_BITS,
     REGISTERS,
     c_header,
@@ -116,6 +117,8 @@ def test_page_lists_every_register_field_and_flag():
         for field in register.fields:
             assert f"| `{field.name}` | {field.about} |" in page
     for field in DESCRIPTOR:
+        assert f"| {field.offset} | `{field.name}` |" in page
+    for field in GEOMETRY:
         assert f"| {field.offset} | `{field.name}` |" in page
     for name in [*FLAGS, *ERRORS]:
         assert f"`{name}`" in page

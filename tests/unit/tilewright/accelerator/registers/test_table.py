@@ -2,8 +2,18 @@
 
 from itertools import pairwise
 
+import pytest
+
 from tilewright.accelerator.contract import DESCRIPTOR_BYTES
-from tilewright.accelerator.registers import COUNTERS, DESCRIPTOR, ERRORS, FLAGS, REGISTER_ADDRESS_BITS, REGISTERS
+from tilewright.accelerator.registers import (
+    COUNTERS,
+    DESCRIPTOR,
+    ERRORS,
+    FLAGS,
+    GEOMETRY,
+    REGISTER_ADDRESS_BITS,
+    REGISTERS,
+)
 
 
 def test_offsets_and_names_of_registers_are_unique():
@@ -22,17 +32,18 @@ def test_fields_do_not_overlap():
         assert ends[-1] <= 32
 
 
-def test_descriptor_has_no_gaps():
-    assert DESCRIPTOR[0].offset == 0
-    for field, following in pairwise(DESCRIPTOR):
+@pytest.mark.parametrize("table", [DESCRIPTOR, GEOMETRY], ids=["descriptor", "geometry"])
+def test_descriptor_and_geometry_have_no_gaps(table):
+    assert table[0].offset == 0
+    for field, following in pairwise(table):
         assert field.offset + field.bits // 8 == following.offset
         assert field.bits % 8 == 0
-    assert DESCRIPTOR[-1].offset + DESCRIPTOR[-1].bits // 8 == DESCRIPTOR_BYTES
+    assert table[-1].offset + table[-1].bits // 8 == DESCRIPTOR_BYTES
 
 
 def test_fields_are_aligned_to_their_size():
     """A C compiler then needs no padding."""
-    assert all(field.offset % (field.bits // 8) == 0 for field in DESCRIPTOR)
+    assert all(field.offset % (field.bits // 8) == 0 for field in (*DESCRIPTOR, *GEOMETRY))
 
 
 def test_numbers_are_dense():

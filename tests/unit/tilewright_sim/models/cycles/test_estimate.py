@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import TilewrightError
+from tilewright_sim.models.convolution import Convolution
 from tilewright_sim.models.cycles import Bus, Gemm, estimate
 from tilewright_sim.models.cycles import estimator as cycle_model
 
@@ -34,6 +35,23 @@ def test_traffic_is_the_minimum_number_of_words():
     written = estimate(config, [Gemm(m=65, n=100, k=1, requant=False)])
     assert written.bus_cycles == 65 * 50
     assert written.bound == "bus"
+
+
+def test_a_convolution_reads_its_image_and_not_its_patches():
+    config = AcceleratorConfig.preset("small", convolution=True)
+    image = Convolution.same(height=32, width=32, channels=16, kernel_height=3, kernel_width=3)
+    gemm = Gemm.convolution(config, image, 16)
+    guess = estimate(config, [gemm], Bus(latency=16))
+    rows = 3 + 14 * 4 + 3  # of 32 rows, for 16 blocks of 2 output rows
+    assert guess.bus_cycles == rows * 64 + 16 * (16 * 18 + 2 * 3 * 4) + 16
+    assert guess.multiplier_cycles == 32 * 32 * 9 * 16 * 16 / 64
+    assert guess.utilisation > 0.97
+
+
+def test_a_convolution_without_hardware_for_it_has_no_estimate():
+    image = Convolution.same(height=32, width=32, channels=16, kernel_height=3, kernel_width=3)
+    with pytest.raises(TilewrightError, match="does not fit into one descriptor of this configuration"):
+        Gemm.convolution(CONFIGS["small"], image, 16)
 
 
 @pytest.mark.parametrize("latency", [0, 64])
