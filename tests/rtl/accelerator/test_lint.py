@@ -33,6 +33,7 @@ ODD = [
      "size_bits": 11, "stride_bits": 14, "variant": "compact", "multiplier": "dsp"},
     # The last bits of a stride are of no use where `cols` rows of it pass the last address.
     {"panel_words": 128, "ring_words": 256, "requant_lanes": 4, "addr_bits": 16, "size_bits": 8, "stride_bits": 12},
+    {"rows": 4, "cols": 4, "dot": 4, "data_bits": 32, "requant_lanes": 1, "convolution": True},
 ]  # fmt: skip
 
 
@@ -48,7 +49,7 @@ def test_verilog_of_presets_is_clean_and_well_formed(preset, family, tmp_path):
 
 @pytest.mark.long
 @pytest.mark.parametrize("family", ["generic", "ecp5"])
-@pytest.mark.parametrize("fields", ODD, ids=["unaligned", "least", "compact", "narrow"])
+@pytest.mark.parametrize("fields", ODD, ids=["unaligned", "least", "compact", "narrow", "images"])
 def test_verilog_of_odd_shapes_is_clean_and_well_formed(fields, family, tmp_path):
     check(AcceleratorConfig(**fields), family, tmp_path)
 

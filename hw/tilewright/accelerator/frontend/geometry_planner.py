@@ -48,13 +48,13 @@ class GeometryPlanner(SharedComponent):
     address, a_stride, c_stride : In
         Of the descriptor: the first pixel, and the distances between rows.
     start : In(1)
-        Begin.
+        Begin with the first product.
     done : Out(1)
         For one cycle: the results are there.
     size : Out(1)
         Something is too large, too small, or contradicts the descriptor. Valid from `done` to `start`.
     window : Out(window_shape(config))
-        For the engines.
+        What the engines need to know. Valid from `done` to `start`, like the next two.
     block_rows : Out
         Output pixels of an M-block.
     a_block_bytes, c_block_bytes : Out(unsigned(addr_bits))
@@ -84,8 +84,8 @@ class GeometryPlanner(SharedComponent):
     def elaborate(self, platform):
         m = Module()
         total = Signal(max(self.config.addr_bits, 40), reset_less=True)
-        a = Signal.like(total, reset_less=True)
-        b = Signal(24, reset_less=True)
+        first = Signal.like(total, reset_less=True)  # factor; shifted left
+        second = Signal(24, reset_less=True)  # shifted right
         steps = self._steps(m, total)
         step = Signal(range(len(steps)))
         g = self.geometry
@@ -105,18 +105,18 @@ class GeometryPlanner(SharedComponent):
                     for number, one in enumerate(steps):
                         with m.Case(number):
                             m.d.sync += [
-                                a.eq(one.a),
-                                b.eq(one.b),
+                                first.eq(one.a),
+                                second.eq(one.b),
                                 total.eq(one.c),
                             ]
             with m.State("Work"):
                 m.d.sync += [
-                    a.eq(a << 1),
-                    b.eq(b >> 1),
+                    first.eq(first << 1),
+                    second.eq(second >> 1),
                 ]
-                with m.If(b[0]):
-                    m.d.sync += total.eq(total + a)
-                with m.If(~b[1:].any()):
+                with m.If(second[0]):
+                    m.d.sync += total.eq(total + first)
+                with m.If(~second[1:].any()):
                     m.next = "Store"
             with m.State("Store"):
                 wrong = Signal()
@@ -157,12 +157,12 @@ class GeometryPlanner(SharedComponent):
         )
         apart = g.depthwise[0] | (g.dilation_x != 1)
         right = g.pad_left[7]  # pixels are left out
-        beyond = total + g.channels - 1 >> log2  # words up to the last pixel's
+        beyond = (total + g.channels - 1)[log2 : len(total)]  # words before the one with the last element
         padding = Signal(24)
         room = Signal(range(half * rows + 1))
         run_words = Signal.like(window.run_words)
         m.d.comb += [
-            pitch.eq((across + g.channels - 1 >> log2) + 1 + slack),
+            pitch.eq((across + g.channels - 1)[log2 : len(total)] + (1 + slack)),
             padding.eq(Mux(right, 0, pad + rows - 1 >> log2)),
             left.eq(padding),
             offset.eq(Mux(right, pad, (-pad)[:log2])),
@@ -190,7 +190,7 @@ class GeometryPlanner(SharedComponent):
             _Step(row_bytes, g.channels, g.width),
             _Step(run, elements, Mux(apart, 1, g.kernel_width)),
             _Step(across, x_step, g.out_width - 1, Mux(right, pad, offset)),
-            _Step(across, tap_step, g.kernel_width - 1, across, wrong=beyond + 1 + slack > half),
+            _Step(across, tap_step, g.kernel_width - 1, across, wrong=beyond >= half - slack),
             _Step(down, g.stride_y, g.block_height - 1, 1, wrong=padding >= pitch),
             _Step(down, g.dilation_y, g.kernel_height - 1, down, wrong=total <= g.pad_top),
             _Step(area, pitch, down, wrong=total > half),

@@ -42,11 +42,11 @@ class WindowWriter(SharedComponent):
     words : In(stream.Signature(loaded_shape(a_word_bits), always_ready=True))
         The rows of the image, word by word.
     write : Out(1)
-        Store `data` in row `row` of this half.
+        Store `data` in row `row` of the half that is being loaded.
     row : Out(range(half_words))
-        Valid with `write`.
+        Number of the word in the half; valid with `write`.
     data : Out(unsigned(a_word_bits))
-        Valid with `write`.
+        A word of the image or of padding; valid with `write`.
     done : Out(1)
         For one cycle: all has been written.
     """
@@ -138,12 +138,15 @@ class WindowWriter(SharedComponent):
                 with m.If(come):
                     m.d.comb += self.done.eq(1)
                     m.next = "Idle"
-        tail = window.row_bytes[: (config.tile.rows - 1).bit_length()]  # 0 if the last word is a whole one
-        kept = (
-            self.words.valid & ~(word.row_last & tail.any() & (tail <= element)) for element in range(config.tile.rows)
-        )
+        # 0 if the last word is a whole one; then no element is beyond the row, else at least the last.
+        tail = window.row_bytes[: (config.tile.rows - 1).bit_length()]
+        last = word.row_last & tail.any()
+        beyond = [last & (tail <= element) for element in range(config.tile.rows - 1)] + [last]
         padding = window.zero_point.as_unsigned()
-        elements = (Mux(keep, word.data.word_select(element, 8), padding) for element, keep in enumerate(kept))
+        elements = (
+            Mux(self.words.valid & ~past, word.data.word_select(element, 8), padding)
+            for element, past in enumerate(beyond)
+        )
         m.d.comb += [
             self.write.eq(self.words.valid | fills),
             self.row.eq(Mux(self.words.valid, image + offset, fill)),

@@ -191,16 +191,15 @@ def register_page(config: AcceleratorConfig) -> str:
         "parameters or not. Needs CAP_BUS.convolution.",
         "",
         "Row y of the image begins at `a_address + y * a_stride`; the elements of a pixel, and the pixels of a row,",
-        "adjoin. m is `out_height * out_width`. A patch is divided into runs: the rows of the kernel, of `kernel_width *",
+        "adjoin. m is `out_height * out_width`. A patch is divided into runs: rows of the kernel, of `kernel_width *",
         "channels` elements; or, with `dilation_x` over 1 or `depthwise`, the elements of the kernel, of `channels`",
-        f"elements or, depthwise, of {config.tile.cols}. In B each run is filled up with zeros to a multiple of "
-        f"{config.tile.rows} elements; k is the",
-        "sum of all.",
+        f"elements or, depthwise, of {config.tile.cols}. In B each run is filled up with zeros to a multiple of",
+        f"{config.tile.rows} elements; k is the sum of all.",
         "",
         "SIZE in LOAD_A: a field that must be at least 1 is 0; m or k is not that of the geometry; `block_height *",
-        f"out_width` is over {config.acc_rows}; the rows of the image that so many output rows need do not fit into half "
-        "of the panel,",
-        f"{config.half_words} words, or none of them is in the image; or there are more columns than channels, depthwise.",
+        f"out_width` is over {config.acc_rows}; rows of the image for so many output rows do not fit into",
+        f"half of the panel, {config.half_words} words, or none of them is in the image; or there are more columns",
+        "than channels, depthwise.",
         "",
         *_table(
             ("Offset", "Field", "Type", "Meaning"),

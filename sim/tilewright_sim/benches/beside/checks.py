@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from tilewright.accelerator.contract import AcceleratorConfig
-from tilewright.accelerator.registers import DESCRIPTOR_VERSION, FLAGS, REGISTER_ADDRESS_BITS, registers_of
+from tilewright.accelerator.registers import DESCRIPTOR_VERSION, REGISTER_ADDRESS_BITS, flag_count, registers_of
 from tilewright.base import Config
 from tilewright.cores import Core
 from tilewright.dma import DmaConfig
@@ -42,9 +42,9 @@ def checks_parameters(core: Core, config: Config) -> dict[str, int] | None:
             registers = registers_of(config)
             return _bus(config) | {
                 "LITE_BITS": REGISTER_ADDRESS_BITS, "SIZE_BITS": config.size_bits, "STRIDE_BITS": config.stride_bits,
-                "UNALIGNED": int(config.unaligned), "FLAGS": len(FLAGS), "VERSION": DESCRIPTOR_VERSION,
+                "UNALIGNED": int(config.unaligned), "FLAGS": flag_count(config), "VERSION": DESCRIPTOR_VERSION,
                 "ROUNDINGS": ("single" in config.roundings) + 2 * ("double" in config.roundings),
-                "ECC": int(config.ecc),
+                "ECC": int(config.ecc), "CONVOLUTION": int(config.convolution),
                 "SIZE_LIMIT": config.size_limit, "K_LIMIT": config.k_limit,
                 "READABLE": sum(1 << r.offset // 4 for r in registers),
                 "WRITABLE": sum(1 << r.offset // 4 for r in registers if r.access != "ro"),

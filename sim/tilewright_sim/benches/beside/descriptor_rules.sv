@@ -55,11 +55,12 @@ module tilewright_register_rules #(
   end
 endmodule
 
-// What is legal of a descriptor, and which memory it may touch. Ends are exclusive.
+// What is legal of a descriptor, and which memory it may touch. Ends are exclusive. The geometry of a convolution is not
+// looked at: its image may be all that follows its first pixel.
 module tilewright_descriptor #(
     parameter ADDR_BITS = 32, WORD_BYTES = 4, SIZE_BITS = 16, STRIDE_BITS = 24, UNALIGNED = 0,
     parameter [31:0] SIZE_LIMIT = 65535, K_LIMIT = 2048, parameter FLAGS = 8, VERSION = 1,
-    parameter [1:0] ROUNDINGS = 3
+    parameter [1:0] ROUNDINGS = 3, parameter CONVOLUTION = 0
 ) (
     input [511:0] raw,
     output [3:0] code,
@@ -71,9 +72,10 @@ module tilewright_descriptor #(
 );
   localparam WIDE = ADDR_BITS + SIZE_BITS + STRIDE_BITS + 2, LOW = $clog2(WORD_BYTES);
   wire [31:0] m = raw[63:32], n = raw[95:64], k = raw[127:96];
+  wire convolution = CONVOLUTION != 0 && raw[24];
   wire requant = raw[16], bias = raw[17], accumulate = raw[18], used = requant || bias;
   assign interrupt = raw[22];
-  assign reads = {accumulate, used, 2'b11};
+  assign reads = {accumulate, used || convolution, 2'b11};
   wire [SIZE_BITS+1:0] row_bytes = requant ? n : 4 * n;
   wire [31:0] pitch = (4 * n + 63) >> 6 << 6;
   assign total = m[SIZE_BITS-1:0] * row_bytes;
@@ -87,16 +89,20 @@ module tilewright_descriptor #(
       wire [SIZE_BITS+1:0] bytes = i == 2 ? 4 * n : i == 3 ? row_bytes : k;
       wire [31:0] step = i == 2 ? stride : stride[STRIDE_BITS-1:0];
       wire [WIDE-1:0] past = address[ADDR_BITS-1:0] + last_row * step + bytes;
-      assign firsts[ADDR_BITS*i+:ADDR_BITS] = address;
-      assign ends[(ADDR_BITS+1)*i+:ADDR_BITS+1] = past;
-      wire counts = i != 2 || used;
+      wire image = convolution && i == 0, geometry = convolution && i == 2;
+      assign firsts[ADDR_BITS*i+:ADDR_BITS] = address - (geometry ? 64 : 0);
+      assign ends[(ADDR_BITS+1)*i+:ADDR_BITS+1] =
+          image ? 1'b1 << ADDR_BITS : geometry && !used ? address[ADDR_BITS-1:0] : past;
+      wire counts = i != 2 || used || convolution;
       assign address_over[i] = counts && address >> ADDR_BITS != 0;
       assign stride_over[i] = i != 2 && stride >> STRIDE_BITS != 0;
-      assign misaligned[i] = counts && !UNALIGNED && (address[LOW-1:0] != 0 || i != 2 && stride[LOW-1:0] != 0);
-      assign wrapped[i] = counts && (past - 1'b1) >> ADDR_BITS != 0;
+      assign misaligned[i] = geometry && address[5:0] != 0 ||
+          counts && !UNALIGNED && (address[LOW-1:0] != 0 || i != 2 && stride[LOW-1:0] != 0);
+      assign wrapped[i] = !image && (i != 2 || used) && (past - 1'b1) >> ADDR_BITS != 0;
     end
   endgenerate
-  wire sizes = m == 0 || m > SIZE_LIMIT || n == 0 || n > SIZE_LIMIT || k == 0 || k > K_LIMIT;
+  wire sizes = m == 0 || m > SIZE_LIMIT || n == 0 || n > SIZE_LIMIT || k == 0 || k > K_LIMIT ||
+      convolution && raw[383:326] == 0;
   wire twice = raw[23];
   wire rounding = requant && !ROUNDINGS[twice] || twice && !requant;  // one that is not there, or of nothing
   wire flags = raw[31:16] >> FLAGS != 0 || raw[15:8] != 0 || raw[511:504] != 0 || accumulate && used || rounding;
@@ -111,7 +117,7 @@ endmodule
 module tilewright_descriptor_rules #(
     parameter ADDR_BITS = 32, DATA_BITS = 64, SIZE_BITS = 16, STRIDE_BITS = 24, UNALIGNED = 0,
     parameter [31:0] SIZE_LIMIT = 65535, K_LIMIT = 2048, parameter FLAGS = 8, VERSION = 1,
-    parameter [1:0] ROUNDINGS = 3, parameter ECC = 0
+    parameter [1:0] ROUNDINGS = 3, parameter ECC = 0, CONVOLUTION = 0
 ) (
     input clk, off, write, read, calm,
     input [6:0] word, read_word,
@@ -160,7 +166,8 @@ module tilewright_descriptor_rules #(
   wire [3:0] raw_reads;
   wire [TOTAL-1:0] total;
   tilewright_descriptor #(
-      ADDR_BITS, WORD_BYTES, SIZE_BITS, STRIDE_BITS, UNALIGNED, SIZE_LIMIT, K_LIMIT, FLAGS, VERSION, ROUNDINGS)
+      ADDR_BITS, WORD_BYTES, SIZE_BITS, STRIDE_BITS, UNALIGNED, SIZE_LIMIT, K_LIMIT, FLAGS, VERSION, ROUNDINGS,
+      CONVOLUTION)
       descriptor (raw, code, interrupt, raw_firsts, raw_ends, raw_reads, total);
 
   wire [ADDR_BITS:0] ring_end = base + (65'd64 << log2);
@@ -189,7 +196,7 @@ module tilewright_descriptor_rules #(
     for (j = 0; j < 4; j = j + 1) begin
       first = raw_firsts >> ADDR_BITS * j;
       past = raw_ends >> (ADDR_BITS + 1) * j;
-      if ((raw_reads[j] || j == 3) && first < ring_end && past > base) overlaps = 1;
+      if ((raw_reads[j] && !(j == 0 && CONVOLUTION != 0 && raw[24]) || j == 3) && first < ring_end && past > base) overlaps = 1;
     end
     written = bytes;
     for (j = 0; j < WORD_BYTES; j = j + 1) written = written + wstrb[j];
