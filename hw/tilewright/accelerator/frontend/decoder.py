@@ -126,11 +126,13 @@ class DescriptorDecoder(SharedComponent):
         decide = Signal()
         flags = flags_of(raw)
         known: Value = Const(1)  # the geometry, if it is needed
+        begin: Value = start
         if config.convolution:
             known = self._geometry(m, raw, expecting, decide, platform)
+            begin = start | self.planner.done  # all checks again, now that the image is known
             with m.If(last):
                 m.d.sync += self.planned.eq(0)
-        with m.If(start | (self.planner.done if config.convolution else 0)):
+        with m.If(begin):
             m.d.sync += step.eq(1)
         with m.Elif(step == self.last_step):
             m.d.sync += step.eq(~decide)
@@ -146,7 +148,7 @@ class DescriptorDecoder(SharedComponent):
         if config.compact:
             beyond = check_in_turn(m, config, raw, start, step, decide, platform)
         else:
-            beyond = check_together(m, config, self._ranges(raw), start, step, decide, platform)
+            beyond = check_together(m, config, self._ranges(raw), begin, step, decide, platform)
         self._check(m, raw, beyond & Cat(known, Const(0b11, 2), flags["REQUANT"] | flags["BIAS"]))
         self._plan(m, raw, Cat(step == number for number in range(1, self.top_bit + 2)))
         return m
