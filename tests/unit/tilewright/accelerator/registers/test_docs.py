@@ -23,6 +23,7 @@ from tilewright_sim.testbench import pysim
 from tilewright_sim.testbench.axi_lite_host import BusError, LiteHost
 
 SMALL = AcceleratorConfig(**AcceleratorConfig.PRESETS["small"])
+ECC = AcceleratorConfig(**AcceleratorConfig.PRESETS["small"], ecc=True)  # has every register
 
 PROGRAM = """
 #include <stdio.h>
@@ -59,6 +60,7 @@ def test_header_compiles_and_packs_as_python(compiler, flags, tmp_path):
 
 CONFIGS = {
     "small": SMALL,
+    "ecc": ECC,
     "wide": AcceleratorConfig(**AcceleratorConfig.PRESETS["small"] | {"addr_bits": 40}),
     "compact": AcceleratorConfig(**AcceleratorConfig.PRESETS["nano"] | {
         "variant": "compact", "max_burst": 1, "outstanding": 1, "addr_bits": 20, "size_bits": 11, "stride_bits": 14,
@@ -94,7 +96,7 @@ def test_page_and_header_list_the_registers_that_answer_and_no_others(name):
 
 
 def test_header_has_every_number():
-    defines = dict(re.findall(r"#define (TILEWRIGHT_\w+) (0x[0-9A-F]+|\d+)u", c_header(SMALL)))
+    defines = dict(re.findall(r"#define (TILEWRIGHT_\w+) (0x[0-9A-F]+|\d+)u", c_header(ECC)))
     defines = {name: int(value, 0) for name, value in defines.items()}
     for register in REGISTERS:
         assert defines[f"TILEWRIGHT_{register.name}"] == register.offset
@@ -102,7 +104,7 @@ def test_header_has_every_number():
             name = f"TILEWRIGHT_{register.name}_{field.name.upper()}"
             assert defines[f"{name}_SHIFT"] == field.low
             assert defines[f"{name}_MASK"] == ((1 << field.bits) - 1) << field.low
-    for name, value in constants(SMALL).items():
+    for name, value in constants(ECC).items():
         assert defines[f"TILEWRIGHT_{name}_VALUE"] == value
     assert all(defines[f"TILEWRIGHT_ERROR_{name}"] == code for name, (code, _) in ERRORS.items())
     assert all(defines[f"TILEWRIGHT_FLAG_{name}"] == 1 << bit for name, (bit, _) in FLAGS.items())
@@ -111,7 +113,7 @@ def test_header_has_every_number():
 
 
 def test_page_lists_every_register_field_and_flag():
-    page = register_page(SMALL)
+    page = register_page(ECC)
     for register in REGISTERS:
         assert f"| 0x{register.offset:03X} | `{register.name}` | {register.access} |" in page
         for field in register.fields:

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from tilewright.accelerator.contract import AcceleratorConfig
-from tilewright.accelerator.registers import COUNTERS, REGISTER_ADDRESS_BITS, REGISTERS
+from tilewright.accelerator.registers import COUNTERS, REGISTER_ADDRESS_BITS, REGISTERS, registers_of
 from tilewright.accelerator.registers.register_file import RegisterFile, constants
 from tilewright.accelerator.registers.register_port import RegisterPort
 from tilewright_sim.testbench import pysim
@@ -17,6 +17,7 @@ ACCESS = {register.offset: register.access for register in REGISTERS}
 # What is driven from outside, and where it is read.
 SHOWN = {"engines": ("ENGINES", 16), "irq_status": ("IRQ_STATUS", 3), "error": ("ERROR", 7), "head": ("HEAD", 16),
          "tail": ("TAIL", 16)}  # fmt: skip
+SHOWN_WITH_ECC = {"ecc_corrected": ("ECC_CORRECTED", 16), "ecc_corrupt": ("ECC_CORRUPT", 16)}
 # What is kept: bits that can be written.
 KEPT = {"CONTROL": 1, "IRQ_ENABLE": 7, "RING_BASE_LO": 0xFFFF_FFC0, "RING_LOG2": 15}
 PULSES = ("tail_write", "abort", "resume", "soft_reset", "clear_counters", "irq_clear", "descriptor_write")
@@ -55,25 +56,26 @@ def test_constants_by_hand():
     }
 
 
-@pytest.mark.parametrize("seed", [None, 1, 2])
-def test_every_offset(seed):
+@pytest.mark.parametrize(("seed", "ecc"), [(None, False), (1, False), (2, True)])
+def test_every_offset(seed, ecc):
     """All that can be read is read; everything else is refused."""
+    config = LONG.model_copy(update={"ecc": ecc})
 
     async def bench(ctx, host, dut):
         shown = {}
-        for name, (register, bits) in SHOWN.items():
+        for name, (register, bits) in (SHOWN | (SHOWN_WITH_ECC if ecc else {})).items():
             shown[register] = random.getrandbits(bits)
             ctx.set(getattr(dut, name), shown[register])
         ctx.set(dut.error_address, 0x1234_5678_9ABC)
         ctx.set(dut.failed, 1)
-        want = shown | constants(LONG) | {
+        want = shown | constants(config) | {
             "STATUS": 0b0010,
             "ERROR_INDEX": shown["HEAD"],
             "ERROR_ADDRESS_LO": 0x5678_9ABC,
             "ERROR_ADDRESS_HI": 0x1234,
         }  # fmt: skip
         want |= {f"COUNT_{name.upper()}": 1000 + place for place, (name, _) in enumerate(COUNTERS)}
-        names = {register.offset: register.name for register in REGISTERS}
+        names = {register.offset: register.name for register in registers_of(config)}
         for offset in range(0, 1 << REGISTER_ADDRESS_BITS, 4):
             if offset in names:
                 assert await host.read(ctx, offset) == want.get(names[offset], 0), names[offset]
@@ -84,7 +86,7 @@ def test_every_offset(seed):
                 with pytest.raises(BusError):
                     await host.write(ctx, offset, 0xFFFF_FFFF)
 
-    run(LONG, bench, seed)
+    run(config, bench, seed)
 
 
 def pulses(dut):
