@@ -9,7 +9,7 @@ from amaranth.hdl import Elaboratable, Module
 from amaranth.lib.wiring import connect
 
 from tilewright.accelerator.contract import AcceleratorConfig
-from tilewright.accelerator.execute import Accumulators, Execute, Panel, Ring
+from tilewright.accelerator.execute import Accumulators, CheckedAccumulators, Execute, Panel, Ring
 from tilewright.accelerator.load import LoadA, LoadB, ReadArbiter
 from tilewright.formats import ELEMENTS, ElementFormat
 from tilewright_sim import packing
@@ -25,6 +25,7 @@ HALF_BUS = AcceleratorConfig(
     requant_lanes=2, outstanding=4,
 )  # fmt: skip
 SMALL = AcceleratorConfig.preset("small")
+ECC, ECC_COLS_8 = TINY.model_copy(update={"ecc": True}), HALF_BUS.model_copy(update={"ecc": True})
 
 
 class Core(Elaboratable):
@@ -32,7 +33,8 @@ class Core(Elaboratable):
 
     def __init__(self, config):
         self.arbiter, self.a, self.b, self.execute = ReadArbiter(config), LoadA(config), LoadB(config), Execute(config)
-        self.panel, self.ring, self.accumulators = Panel(config), Ring(config), Accumulators(config)
+        self.panel, self.ring = Panel(config), Ring(config)
+        self.accumulators = (CheckedAccumulators if config.ecc else Accumulators)(config)
 
     def elaborate(self, platform):
         m = Module()
@@ -172,7 +174,9 @@ class Bench:
                     await ctx.tick()
                     ctx.set(sums_port.release, 0)
                     sums = ctx.get(sums_port.sums)
-                    lanes = [sums >> 32 * lane & 0xFFFF_FFFF for lane in range(config.requant_lanes)]
+                    bits = config.sum_bits
+                    lanes = [sums >> bits * lane & (1 << bits) - 1 for lane in range(config.requant_lanes)]
+                    lanes = [lane - (lane >> bits - 1 << bits) & 0xFFFF_FFFF for lane in lanes]
                     first = group * config.requant_lanes
                     got[row, first : first + config.requant_lanes] = np.array(lanes, dtype=np.uint32).astype(np.int32)
             assert np.array_equal(got[:, : want.shape[1]], want), f"tile of sums {number}:\n{got}\nnot\n{want}"
@@ -182,7 +186,15 @@ SHAPES = [(1, 1, 1), (5, 3, 7), (20, 9, 13), (3, 9, 70), (1, 8, 128), (2, 2, 33)
 
 
 @pytest.mark.parametrize(
-    "config", [TINY, HALF_BUS, pytest.param(SMALL, marks=pytest.mark.long)], ids=["tiny", "half-bus", "small"]
+    "config",
+    [
+        TINY,
+        HALF_BUS,
+        pytest.param(SMALL, marks=pytest.mark.long),
+        ECC,
+        pytest.param(ECC_COLS_8, marks=pytest.mark.long),
+    ],
+    ids=["tiny", "half-bus", "small", "ecc", "ecc-half-bus"],
 )
 @pytest.mark.parametrize("stall", [0.0, 0.5])
 def test_multiplies_jobs_of_every_shape(config, stall):
