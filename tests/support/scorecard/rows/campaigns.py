@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from support.scorecard.figure import Figure, share, state_of
 
-from tilewright_sim.verify import CampaignTask, Journal, campaign_digest, check
+from tilewright_sim.verify import CampaignTask, Journal, Kind, campaign_digest, check
 from tilewright_sim.workers import Outcome
 
 from .bins import REACHABLE, UNREACHABLE, split
@@ -22,15 +22,15 @@ class Campaign(Row):
     """A campaign of 'tilewright verify --random'."""
 
     UNIT = "configurations"
-    FAULTS: ClassVar[bool] = False
+    KIND: ClassVar[Kind] = "products"
     COUNT: ClassVar[int]
     FIGURE: ClassVar[str]
 
     def __init__(self, folder: Path):
         super().__init__(folder)
-        self.journal = Journal(folder, {}, self.FAULTS)
+        self.journal = Journal(folder, {}, self.KIND)
         self.all = {
-            number: CampaignTask(seed=number + 1, products=EACH, faults=self.FAULTS, held={}, digest=campaign_digest())
+            number: CampaignTask(seed=number + 1, products=EACH, kind=self.KIND, held={}, digest=campaign_digest())
             for number in range(-(-self.COUNT // EACH))
         }
         self.known = {number: found for number, task in self.all.items() if (found := self.journal.passed(task))}
@@ -85,7 +85,7 @@ class Faults(Campaign):
     """Trials with faults."""
 
     NAME = "faults"
-    FAULTS = True
+    KIND = "faults"
     COUNT = 50_000
     FIGURE = "Trials with faults: no hang, no byte outside the target, the right error, the next descriptor right"
 
