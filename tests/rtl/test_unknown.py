@@ -23,6 +23,7 @@ COMPACT = AcceleratorConfig(
     rows=4, cols=4, dot=4, data_bits=32, panel_words=64, ring_words=128, acc_rows=8, requant_lanes=1, outstanding=1,
     max_burst=1, chunk_words=8, variant="compact",
 )  # fmt: skip
+ECC = ACCELERATOR.model_copy(update={"ecc": True})
 DMA = DmaConfig(data_bits=32, max_burst=4, outstanding=2, unaligned=True)
 # A core, its configuration, the last test of its bench, and a register that needs its reset.
 CASES = [
@@ -34,6 +35,7 @@ CASES = [
             ("dma-writer", DMA, "restarts_after_a_reset", "busy"),
             ("sdram", SdramConfig(power_up_us=1, data_bits=32), "restarts_after_a_reset", "started"),
             ("accelerator", ACCELERATOR, "direct_descriptors_and_the_ring_take_turns", "fetched"),
+            ("accelerator", ECC, "direct_descriptors_and_the_ring_take_turns", "fetched"),
             ("accelerator", COMPACT, "direct_descriptors_and_the_ring_take_turns", "fetched"),
         ]
     ),

@@ -63,12 +63,6 @@ class Secded:
         """Data and check bits."""
         return self.bits + self.check_bits
 
-    def covers(self, bit: int) -> tuple[int, int, int]:
-        """The check bits that a data bit is in."""
-        group, position = divmod(bit, self.size)
-        first, second = self.groups[group]
-        return position, self.size + first, self.size + second
-
     def checks(self, m: Module, data: Value, stored: Value) -> Value:
         """The check bits of data, XOR stored ones; the parities of the groups become signals of ``m``."""
         groups = [data[low : low + self.size] for low in range(0, self.bits, self.size)]

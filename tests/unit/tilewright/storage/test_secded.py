@@ -64,7 +64,7 @@ def number(bits):
     return int.from_bytes(np.packbits(bits, bitorder="little").tobytes(), "little")
 
 
-@pytest.mark.parametrize("bits", [6, 32, 41, 64])
+@pytest.mark.parametrize("bits", [6, 32, 41, pytest.param(64, marks=pytest.mark.long)])
 def test_all_flips_of_one_and_two_bits(bits):
     dut, golden = Storage(bits), Secded(bits)
     data = np.random.default_rng(bits).integers(0, 2, bits, dtype=np.uint8)
