@@ -1,8 +1,12 @@
 """The score card without its work: journals, states of figures, the page."""
 
+import argparse
+import contextlib
 import json
+from itertools import chain, repeat
 
 import pytest
+from support.scorecard import command
 from support.scorecard.figure import Figure, share, state_of
 from support.scorecard.journal import Journal
 from support.scorecard.mutation.campaign import known
@@ -12,11 +16,13 @@ from support.scorecard.page import page, recorded
 from support.scorecard.rows.bins import REACHABLE, split
 from support.scorecard.rows.mutants import mutants_figure
 from support.scorecard.rows.named_tests import Ecc, Proofs
+from support.scorecard.rows.row import Row
 from support.scorecard.rows.waivers import waived
 from support.scorecard.short import below, sample
 from support.scorecard.sources import ROOT
 
 from tilewright_sim.verify.rtl_coverage import CoveragePoint
+from tilewright_sim.workers import Outcome
 
 
 def test_a_journal_keeps_whole_lines_and_the_last_of_a_name(tmp_path):
@@ -124,3 +130,57 @@ def test_the_recorded_page_is_made_of_the_recorded_figures():
     content = json.loads((results / "scorecard.json").read_text(encoding="utf-8"))
     figures = [Figure(**{**figure, "details": tuple(figure["details"])}) for figure in content["figures"]]
     assert page(figures) == (results / "scorecard.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--rows", "mutant"], "--rows: there is no row mutant; there are coverage, "),
+        (["--short", "--minutes", "3"], "--short takes no other option"),
+        (["--jobs", "0"], "--jobs = 0: must be at least 1"),
+        (["--minutes", "-1"], "--minutes = -1: must be at least 0"),
+    ],
+)
+def test_wrong_arguments_are_one_line_and_nothing_is_written(arguments, says, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["scorecard", *arguments])
+    monkeypatch.setattr(command, "_write", lambda: pytest.fail("it writes"))
+    assert status() == 2
+    assert says in capsys.readouterr().err
+
+
+def status():
+    try:
+        return command.main()
+    except SystemExit as ended:
+        return ended.code
+
+
+def test_what_is_begun_continues_and_ends_in_time(tmp_path, monkeypatch):
+    done = []
+
+    class Numbers(Row):
+        NAME = "numbers"
+
+        def tasks(self):
+            return {number: number for number in range(5) if number not in done}
+
+        def done(self, number, outcome):
+            done.append(number)
+
+        def figures(self):
+            return []
+
+    def run_tasks(_, tasks, done, work, total, unit):
+        for number, task in tasks.items():
+            done(number, Outcome({"task": task}))
+
+    monkeypatch.setattr(command, "cluster", lambda *_: contextlib.nullcontext())
+    monkeypatch.setattr(command, "run_tasks", run_tasks)
+    options = argparse.Namespace(minutes=1e-9, end=0.0, jobs=1, scheduler=None)
+    command._run(Numbers(tmp_path), options, 1)
+    assert done == []  # the time was over before
+    monkeypatch.setattr(command, "monotonic", chain([0.0] * 4, repeat(9.0)).__next__)
+    command._run(Numbers(tmp_path), argparse.Namespace(minutes=0.1, jobs=1, scheduler=None), 1)
+    assert done == [0, 1, 2]
+    command._run(Numbers(tmp_path), argparse.Namespace(minutes=None, jobs=1, scheduler=None), 1)
+    assert done == [0, 1, 2, 3, 4]
