@@ -21,7 +21,7 @@ from .equivalence import equivalent
 __all__ = ["DESIGNS", "Design", "mutations", "try_mutation"]
 
 SEED = 15
-LIMIT_SECONDS = 900
+LIMIT_SECONDS = 300
 _TINY = {
     "rows": 4, "cols": 4, "dot": 2, "data_bits": 32, "panel_words": 64, "ring_words": 64, "acc_rows": 8,
     "chunk_words": 2, "long_chunk_words": 8, "requant_lanes": 1, "outstanding": 4, "max_burst": 4,
