@@ -1,8 +1,8 @@
 """The rows of the card, in its order."""
 
-from .campaigns import Faults, Functional, Random
+from .campaigns import Ecc, Faults, Functional, Random
 from .mutants import Mutants
-from .named_tests import Ecc, Proofs, ThirdSimulator, XPropagation
+from .named_tests import Proofs, ThirdSimulator, XPropagation
 from .netlist_mutants import NetlistMutants
 from .row import Row
 from .rtl import Coverage

@@ -2,36 +2,37 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from support.scorecard.figure import Figure, share, state_of
 
-from tilewright_sim.verify import CampaignTask, Journal, Kind, campaign_digest, check
+from tilewright_sim.verify import FLIPS, PRODUCTS, CampaignTask, Journal, Kind, campaign_digest, check
 from tilewright_sim.workers import Outcome
 
 from .bins import REACHABLE, UNREACHABLE, split
 from .row import Row
 
-__all__ = ["Faults", "Functional", "Random"]
-
-EACH = 400
-"""Products, or trials, of a configuration."""
+__all__ = ["Ecc", "Faults", "Functional", "Random"]
 
 
 class Campaign(Row):
-    """A campaign of 'tilewright verify --random'."""
+    """A campaign of `tilewright verify`."""
 
     UNIT = "configurations"
     KIND: ClassVar[Kind] = "products"
+    EACH: ClassVar[int] = PRODUCTS
+    """Products, trials or flipped bits of a configuration."""
+    HELD: ClassVar[dict[str, Any]] = {}
     COUNT: ClassVar[int]
     FIGURE: ClassVar[str]
 
     def __init__(self, folder: Path):
         super().__init__(folder)
-        self.journal = Journal(folder, {}, self.KIND)
+        self.journal = Journal(folder, self.HELD, self.KIND)
+        digest = campaign_digest()
         self.all = {
-            number: CampaignTask(seed=number + 1, products=EACH, kind=self.KIND, held={}, digest=campaign_digest())
-            for number in range(-(-self.COUNT // EACH))
+            number: CampaignTask(seed=number + 1, products=self.EACH, kind=self.KIND, held=self.HELD, digest=digest)
+            for number in range(-(-self.COUNT // self.EACH))
         }
         self.known = {number: found for number, task in self.all.items() if (found := self.journal.passed(task))}
         self.failed: dict[int, str] = {}
@@ -62,12 +63,14 @@ class Campaign(Row):
         return [
             Figure(
                 name=self.FIGURE,
-                value=f"{count:,} over {len(self.known):,} configurations right, {len(self.failed)} wrong",
+                value=f"{count:,} over {len(self.known):,} configurations right, {len(self.failed)} wrong"
+                if run
+                else "–",
                 target=f"≥ {self.COUNT:,}, all right",
                 state="missed" if self.failed else state_of(count >= self.COUNT, run, len(self.all)),
                 done=run,
                 of=len(self.all),
-                numbers={"right": count},
+                numbers={"right": count} if run else {},
                 details=tuple(f"configuration {number + 1}: {error}" for number, error in sorted(self.failed.items())),
             )
         ]
@@ -88,6 +91,17 @@ class Faults(Campaign):
     KIND = "faults"
     COUNT = 50_000
     FIGURE = "Trials with faults: no hang, no byte outside the target, the right error, the next descriptor right"
+
+
+class Ecc(Campaign):
+    """Flipped bits in the memories of configurations with `ecc`."""
+
+    NAME = "ecc"
+    KIND = "flips"
+    EACH = FLIPS
+    HELD: ClassVar = {"ecc": True}
+    COUNT = 1_000_000
+    FIGURE = "ECC: every single flip corrected, every double one detected and reported"
 
 
 class Functional(Row):

@@ -14,8 +14,9 @@ from support.scorecard.mutation.drawing import drawn
 from support.scorecard.mutation.reach import Reach
 from support.scorecard.page import page, recorded
 from support.scorecard.rows.bins import REACHABLE, split
+from support.scorecard.rows.campaigns import Ecc
 from support.scorecard.rows.mutants import mutants_figure
-from support.scorecard.rows.named_tests import Ecc, Proofs
+from support.scorecard.rows.named_tests import Proofs
 from support.scorecard.rows.row import Row
 from support.scorecard.rows.waivers import waived
 from support.scorecard.short import below, sample
@@ -108,14 +109,25 @@ def test_counts_of_a_campaign_become_bins_that_can_be_reached():
     assert met <= set(REACHABLE)
 
 
-def test_rows_of_others_are_read_from_what_these_write(tmp_path):
-    assert [row(tmp_path).figures()[0].state for row in (Proofs, Ecc)] == ["not run", "not run"]
-    proof = {"name": "x", "part": "tile", "method": "bounded", "depth": 9, "seconds": 3.2, "result": "pass"}
-    (tmp_path / "proofs.json").write_text(json.dumps([proof, proof | {"result": "fail"}]))
-    Journal(tmp_path / "ecc.jsonl").add({"name": "small", "single": 500_000, "double": 400_000, "wrong": 0})
-    proofs, ecc = (row(tmp_path).figures()[0] for row in (Proofs, Ecc))
-    assert (proofs.value, proofs.state) == ("1 of 2 hold", "missed")
-    assert (ecc.state, ecc.run) == ("in part", "900,000 of 1,000,000")
+def test_proofs_and_seeded_bugs_are_read_from_what_the_formal_tests_write(tmp_path):
+    assert Proofs(tmp_path).figures()[0].state == "not run"
+    proof = {"name": "x", "part": "tile", "method": "bounded", "depth": 9, "seconds": 3.2, "result": "proven"}
+    entries = [proof, proof | {"result": "refuted"}, proof | {"name": "test_finds_x", "result": "refuted"}]
+    (tmp_path / "proofs.json").write_text(json.dumps(entries))
+    (figure,) = Proofs(tmp_path).figures()
+    assert (figure.value, figure.state) == ("1 hold, 1 seeded bugs found, 1 neither", "missed")
+
+
+def test_configurations_of_a_campaign_count_once_they_are_right(tmp_path):
+    row = Ecc(tmp_path)
+    assert row.figures()[0].state == "not run"
+    right = Outcome({"products": row.EACH, "coverage": {}})
+    row.done(0, right)
+    row.done(1, Outcome({"products": 7}, "2 bytes of the memory are wrong"))
+    again = Ecc(tmp_path)
+    assert set(row.all) - set(again.tasks()) == {0}
+    assert again.figures()[0].state == "in part"
+    assert row.figures()[0].state == "missed"
 
 
 def test_a_point_is_waived_for_its_reason_only():
