@@ -90,8 +90,9 @@ def requantize(
 ) -> NDArray[np.int64]:
     """Return ``acc * multiplier * 2**(shift - 31)``, rounded, plus ``zero_point``, clamped to ``minimum, maximum``.
 
-    ``single`` rounds once, to the nearest, ties up, and never wraps. LiteRT's default kernels (XNNPACK), convolutions
-    and fully connected layers, and its reference fully connected layer give the same results.
+    ``single`` rounds once, to the nearest, ties up, and never wraps. LiteRT's reference fully connected layer gives the
+    same results. Its default kernels (XNNPACK) and onnxruntime multiply in float32 and round ties to even: about one of
+    a million results differs by one.
 
     ``double`` is ``MultiplyByQuantizedMultiplier`` as LiteRT's reference convolution computes it: ``acc`` is shifted
     left if ``shift`` is positive, and wraps as an int32; the upper half of twice the product is rounded to the nearest,

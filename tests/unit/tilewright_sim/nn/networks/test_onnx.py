@@ -104,3 +104,38 @@ def test_open_dimensions_are_one_and_several_run_one_after_the_other(tmp_path):
     result = network.run(golden_chip(), x)
     assert result.runs == 4
     assert result.outputs[0].shape == (4, 10)
+
+
+@pytest.mark.parametrize("functions", [["Relu"], ["Clip"], ["Relu", "Clip"]], ids="-".join)
+def test_activation_functions_are_joined_with_their_layer(functions, tmp_path):
+    """With a zero point in the middle of the range, so that the limits are those of the functions."""
+    helper, rng = onnx.helper, np.random.default_rng(0)
+    constants = {
+        "s": np.float32(0.05), "z": np.uint8(120), "w": rng.integers(0, 256, (8, 6)).astype(np.uint8),
+        "y_s": np.float32(0.2), "y_z": np.uint8(100), "low": np.float32(-4), "high": np.float32(6),
+    }  # fmt: skip
+    nodes = [
+        helper.make_node("DequantizeLinear", ["x", "s", "z"], ["xf"]),
+        helper.make_node("DequantizeLinear", ["w", "s", "z"], ["wf"]),
+        helper.make_node("MatMul", ["xf", "wf"], ["f0"]),
+        *(
+            helper.make_node(kind, [f"f{place}", *(["low", "high"] if kind == "Clip" else [])], [f"f{place + 1}"])
+            for place, kind in enumerate(functions)
+        ),
+        helper.make_node("QuantizeLinear", [f"f{len(functions)}", "y_s", "y_z"], ["y"]),
+    ]
+    graph = helper.make_graph(
+        nodes, "network", [helper.make_tensor_value_info("x", onnx.TensorProto.UINT8, [20, 8])],
+        [helper.make_tensor_value_info("y", onnx.TensorProto.UINT8, [20, 6])],
+        [onnx.numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
+    )  # fmt: skip
+    path = tmp_path / "network.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
+    network = Network.load(path)
+    x = rng.integers(0, 256, (20, 8)).astype(np.uint8)
+    result = network.run(golden_chip(), x, check=True)
+    assert len(result.layers) == 1
+    assert result.layers[0].largest <= 1
+    low, high = 100 if "Relu" in functions else 80, 130 if "Clip" in functions else 255
+    assert result.outputs[0].min() == low
+    assert result.outputs[0].max() == high
