@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import TilewrightError
+from tilewright_sim.models import Convolution, ConvolutionLayout
 from tilewright_sim.models import gemm as golden
-from tilewright_sim.models.convolution import Convolution, ConvolutionLayout
 
 from .arrays import DeviceArray
 from .descriptor import Descriptor, flag_bits, geometry_bytes

@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.accelerator.registers import FLAGS
 from tilewright.base import TilewrightError
+from tilewright_sim.models import Convolution, ConvolutionLayout
 from tilewright_sim.models import gemm as golden
-from tilewright_sim.models.convolution import Convolution, ConvolutionLayout
 from tilewright_sim.models.cycles import Bus, Gemm, estimate
 
 from .allocator import Allocator

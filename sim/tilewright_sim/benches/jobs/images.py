@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import TilewrightError
 from tilewright_sim.host import geometry_bytes
-from tilewright_sim.models.convolution import Convolution, ConvolutionLayout
+from tilewright_sim.models import Convolution, ConvolutionLayout
 
 __all__ = ["Image", "draw_image"]
 

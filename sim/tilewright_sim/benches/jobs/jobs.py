@@ -9,8 +9,8 @@ import numpy as np
 from tilewright.accelerator.contract import DESCRIPTOR_BYTES, PARAMETER_PITCH_BYTES, AcceleratorConfig
 from tilewright.accelerator.registers import FLAGS, GEOMETRY
 from tilewright_sim.host import Descriptor, flag_bits
+from tilewright_sim.models import Convolution, ConvolutionLayout
 from tilewright_sim.models import gemm as golden
-from tilewright_sim.models.convolution import Convolution, ConvolutionLayout
 
 from .images import Image, draw_image
 

@@ -9,7 +9,7 @@ from collections import deque
 
 from tilewright.accelerator.contract import DESCRIPTOR_BYTES, AcceleratorConfig
 from tilewright.tile import MatmulTile
-from tilewright_sim.models.convolution import ConvolutionLayout
+from tilewright_sim.models import ConvolutionLayout
 
 from .shape import Bus, Gemm, Shape
 

@@ -8,8 +8,7 @@ from typing import Self
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import TilewrightError
-from tilewright_sim.models import split_product
-from tilewright_sim.models.convolution import Convolution, ConvolutionLayout
+from tilewright_sim.models import Convolution, ConvolutionLayout, split_product
 
 __all__ = ["Bus", "Gemm", "Shape", "split_gemm"]
 

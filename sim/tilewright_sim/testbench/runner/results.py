@@ -50,7 +50,8 @@ def read_results(results: Path, log: Path, aborted: str = "") -> BenchResult:
     """Read the results of cocotb; ``aborted`` is the reason if the simulation ended before cocotb wrote them."""
     text = plain_text(log)
     if aborted or not results.is_file():
-        said = re.search(r"%(Error: .*)", text)  # an assertion in Verilator
+        # An assertion, in Verilator and in Icarus Verilog.
+        said = re.search(r"^(?:.*%(?=Error: )|FATAL: )(.*)", text, re.M)
         why = f"the simulation aborted ({said[1] if said else aborted or 'no results'})"
         return BenchResult(why, log, _seen(text, why))
     reasons = dict(re.findall(r"skipping \S*?\.?([^\s.]+): (.*)", text))

@@ -5,7 +5,7 @@ import pytest
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import TilewrightError
-from tilewright_sim.models.convolution import Convolution, ConvolutionLayout, convolve, patches
+from tilewright_sim.models import Convolution, ConvolutionLayout, convolve, patches
 
 SMALL = AcceleratorConfig.preset("small", convolution=True)
 SQUARE = {"height": 5, "width": 5, "channels": 3, "kernel_height": 3, "kernel_width": 3}

@@ -1,5 +1,7 @@
 """What is read out of cocotb's results and logs."""
 
+import pytest
+
 from tilewright_sim.testbench.runner import read_results
 
 RESULTS = """<?xml version='1.0'?>
@@ -41,10 +43,19 @@ def test_an_aborted_simulation_fails_the_test_that_ran(tmp_path):
     assert [(test.name, test.status) for test in result.tests] == [("good/x=1", "passed"), ("bad", "failed")]
 
 
-def test_an_assertion_that_ended_the_simulation_is_named(tmp_path):
-    said = "[120] %Error: checks.sv:24: Assertion failed in top.checks.ar: an offer was withdrawn"
+@pytest.mark.parametrize(
+    ("said", "named"),
+    [
+        (
+            "[120] %Error: checks.sv:24: Assertion failed in top.checks.ar: an offer was withdrawn",
+            "(Error: checks.sv:24: Assertion failed in top.checks.ar: an offer was withdrawn)",
+        ),
+        ("FATAL: b/checks.sv:24: an offer was withdrawn", "(b/checks.sv:24: an offer was withdrawn)"),
+    ],
+)
+def test_an_assertion_that_ended_the_simulation_is_named(said, named, tmp_path):
     result = read(tmp_path, "", log=f"{LOG}{said}\n", aborted="exit status 134")
-    assert "Assertion failed in top.checks.ar: an offer was withdrawn" in result.tests[-1].message
+    assert named in result.tests[-1].message
 
 
 def test_no_test_is_a_failure(tmp_path):

@@ -8,7 +8,7 @@ from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.accelerator.frontend.geometry_planner import GeometryPlanner
 from tilewright_sim.benches.jobs.images import draw_image
 from tilewright_sim.host.descriptor import geometry_bytes
-from tilewright_sim.models.convolution import Convolution, ConvolutionLayout
+from tilewright_sim.models import Convolution, ConvolutionLayout
 from tilewright_sim.testbench import pysim
 
 CONFIGS = {

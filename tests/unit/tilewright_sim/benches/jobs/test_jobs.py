@@ -9,7 +9,7 @@ import pytest
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.accelerator.registers import ERRORS
 from tilewright_sim.benches.jobs import Author, Job, Space, faults, somewhere
-from tilewright_sim.models.convolution import ConvolutionLayout
+from tilewright_sim.models import ConvolutionLayout
 
 CONFIGS = {
     "nano": AcceleratorConfig.preset("nano"),

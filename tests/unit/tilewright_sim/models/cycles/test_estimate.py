@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import TilewrightError
-from tilewright_sim.models.convolution import Convolution
+from tilewright_sim.models import Convolution
 from tilewright_sim.models.cycles import Bus, Gemm, estimate
 from tilewright_sim.models.cycles import estimator as cycle_model
 
