@@ -11,11 +11,13 @@ from tilewright.accelerator.registers import (
     ENGINES,
     ERRORS,
     FLAGS,
+    GEOMETRY,
     IDENTIFIER,
     REGISTER_MAP_VERSION,
     REGISTERS,
 )
 from tilewright_sim.models import gemm as golden
+from tilewright_sim.models.convolution import Convolution, ConvolutionLayout
 
 REGISTER = {register.offset: register for register in REGISTERS}
 OFFSET = {register.name: register.offset for register in REGISTERS}
@@ -167,7 +169,9 @@ class FakeDevice:
         assert not any(
             fields[f"{name}_{what}"] % self.config.word_bytes for name in "abc" for what in ("address", "stride")
         )
-        a = self._matrix(fields["a_address"], fields["a_stride"], m, k, "i1")
+        image = self._geometry(fields["parameter_address"] - 64) if "CONVOLUTION" in flags else None
+        shape = (m, k) if image is None else (image.height, image.width * image.channels)
+        a = self._matrix(fields["a_address"], fields["a_stride"], *shape, "i1")
         b = self._matrix(fields["b_address"], fields["b_stride"], n, k, "i1")
         pitch = -(-4 * n // 64) * 64
         parameters = [
@@ -187,9 +191,25 @@ class FakeDevice:
             )
         kind = "i1" if requant else "<i4"
         old = self._matrix(fields["c_address"], fields["c_stride"], m, n, kind) if "ACCUMULATE" in flags else None
-        result = golden.gemm(a, b, parameters[0], requant, old).astype(kind)
+        if image is None:
+            result = golden.gemm(a, b, parameters[0], requant, old).astype(kind)
+        else:
+            pixels = a.reshape(image.height, image.width, image.channels)
+            sums = golden.wrap32(ConvolutionLayout(self.config, image).products(pixels, b) + parameters[0])
+            result = (requant.apply(sums) if requant else sums).astype(kind)
         for row, values in enumerate(result):
             self.write_memory(fields["c_address"] + row * fields["c_stride"], values.view(np.uint8))
+
+    def _geometry(self, address: int) -> Convolution:
+        raw = self.read_memory(address, 64)
+        values = {
+            field.name: int.from_bytes(raw[field.offset :][: field.bits // 8], "little", signed=field.signed)
+            for field in GEOMETRY
+        }
+        names = {field.name for field in dataclasses.fields(Convolution)}
+        return Convolution(
+            **{name: values[name] for name in names - {"depthwise"}}, depthwise=bool(values["depthwise"])
+        )
 
     def _matrix(self, address: int, stride: int, rows: int, columns: int, kind: str):
         width = columns * np.dtype(kind).itemsize

@@ -4,7 +4,7 @@ from .allocator import ALIGNMENT, Allocator
 from .arrays import DeviceArray, DeviceView, Parameters, check_bias, check_matrix
 from .c_platform import CPlatform
 from .check import check_result
-from .convolution import plan_convolution
+from .convolution import plan_convolution, split_convolution
 from .descriptor import Descriptor, flag_bits, geometry_bytes
 from .driver import Capabilities, Driver
 from .errors import HardwareError
@@ -39,5 +39,6 @@ __all__ = [
     "load_matrix",
     "overflows",
     "plan_convolution",
+    "split_convolution",
     "write_matrix",
 ]

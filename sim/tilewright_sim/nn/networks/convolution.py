@@ -1,6 +1,7 @@
 """How products become GEMMs: blocks of channels, weights, patches, and descriptors.
 
-Only `image_operand` knows that the patches of an image are copied out on the host.
+The accelerator reads patches out of an image where `image_of` returns its geometry. Elsewhere `image_operand` copies
+them out on the host.
 """
 
 from collections.abc import Iterator
@@ -11,10 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilewright.accelerator.contract import AcceleratorConfig
+from tilewright.base import TilewrightError
+from tilewright_sim.host import split_convolution
+from tilewright_sim.models import convolution as golden
 from tilewright_sim.models.cycles import Gemm, split_gemm
 from tilewright_sim.nn.graph import Factors, Product, Window
 
-__all__ = ["Block", "block_weights", "blocks", "folded_bias", "gemms", "image_operand", "segments"]
+__all__ = ["Block", "block_weights", "blocks", "folded_bias", "gemms", "image_of", "image_operand", "segments"]
 
 
 @dataclass(frozen=True)
@@ -52,9 +56,44 @@ def blocks(product: Product, config: AcceleratorConfig) -> list[Block]:
     ]
 
 
+def image_of(product: Product, config: AcceleratorConfig) -> golden.Convolution | None:
+    """Return the geometry of each image of a convolution, with padding of 0.
+
+    None if it is not a convolution, if an image is its matrix of patches, or if the accelerator cannot read its
+    patches: the configuration has no convolutions, a patch does not fit into the panel, or there are groups of several
+    channels.
+    """
+    window = product.window
+    if not config.convolution or window is None or window.pointwise or not (product.constant and product.narrow):
+        return None
+    _, height, width, channels = product.image
+    depthwise = window.groups > 1
+    if depthwise and not window.groups == channels == product.shape[1]:
+        return None
+    try:
+        image = golden.Convolution(
+            height=height, width=width, channels=channels, depthwise=depthwise,
+            kernel_height=window.kernel[0], kernel_width=window.kernel[1],
+            out_height=window.output(height, width)[0], out_width=window.output(height, width)[1],
+            stride_y=window.stride[0], stride_x=window.stride[1],
+            dilation_y=window.dilation[0], dilation_x=window.dilation[1],
+            pad_top=window.padding[0][0], pad_left=window.padding[1][0],
+        )  # fmt: skip
+        list(split_convolution(config, image))
+    except TilewrightError:
+        return None
+    return image
+
+
 def gemms(product: Product, config: AcceleratorConfig) -> list[Gemm]:
-    """Return the GEMMs that compute a product, without those that weights of 9 bits add."""
+    """Return the products of the descriptors that compute a layer, without those that weights of 9 bits add."""
     m, _, _ = product.shape
+    image = image_of(product, config)
+    if image is not None:
+        return [
+            Gemm.convolution(config, part, product.shape[1], requant=product.requant, bias=True)
+            for _, _, part in split_convolution(config, image)
+        ] * product.image[0]
     parts = [
         Gemm(m=m, n=block.outputs.stop - block.outputs.start, k=block.k, requant=product.requant, bias=True)
         for block in blocks(product, config)

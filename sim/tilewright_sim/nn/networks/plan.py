@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright_sim.nn.graph import Graph, Node, Product
 
-from .convolution import blocks
+from .convolution import blocks, image_of
 
 __all__ = ["Stage", "Step", "in_one_descriptor", "plan"]
 
@@ -87,7 +87,7 @@ def in_one_descriptor(product: Product, config: AcceleratorConfig) -> bool:
 def _written(product: Product, config: AcceleratorConfig) -> _Matrix | None:
     if product.kind == "batch" or not product.requant or not product.constant:
         return None
-    if not in_one_descriptor(product, config):
+    if image_of(product, config) is None and not in_one_descriptor(product, config):
         return None
     m, n, _ = product.shape
     return _Matrix(m, n, product.channels_first and m > 1)
@@ -96,10 +96,13 @@ def _written(product: Product, config: AcceleratorConfig) -> _Matrix | None:
 def _reads(product: Product, source: _Matrix | None, config: AcceleratorConfig) -> bool:
     if source is None or not product.constant or not product.narrow or product.kind == "batch":
         return False
-    if not in_one_descriptor(product, config):
-        return False
     m, _, k = product.shape
+    if (product.channels_first and source.rows > 1) != source.channels_first:
+        return False
+    if image_of(product, config) is not None:
+        images, height, width, channels = product.image
+        whole_words = channels % config.word_bytes == 0  # so that pixels adjoin in memory
+        return whole_words and (images * height * width, channels) == (source.rows, source.columns)
     if product.window is not None and not product.window.pointwise:
         return False
-    ordered = product.channels_first and m > 1
-    return (m, k) == (source.rows, source.columns) and ordered == source.channels_first
+    return in_one_descriptor(product, config) and (m, k) == (source.rows, source.columns)

@@ -12,8 +12,7 @@ from tilewright_sim.closing import Closing
 from tilewright_sim.host import Descriptor, DeviceArray, RunResult, Runtime, flag_bits
 from tilewright_sim.nn.graph import Graph, GraphError, Node, Product, Reference, Values
 
-from .convolution import image_operand
-from .parts import ProductPart, load, results
+from .parts import ImagePart, Parts, ProductPart, load, results
 from .plan import Stage, Step, plan
 
 __all__ = ["LayerRun", "NetworkRun", "Session"]
@@ -112,7 +111,7 @@ class Session(Closing):
         self._reference: Reference | None = graph.reference() if check else None
         self._variables: dict[str, NDArray] = {}
         self._stack = ExitStack()
-        self._parts: dict[int, list[list[ProductPart]]] = {}
+        self._parts: dict[int, Parts] = {}
         self._constants: Values = {
             number: tensor.value for number, tensor in enumerate(graph.tensors) if tensor.value is not None
         }
@@ -231,13 +230,16 @@ class Session(Closing):
 
     def _add(self, node: Node, product: Product, chained: bool, work: _Submission, values: Values) -> None:
         """Add the descriptors of a product to a submission."""
-        found: list[tuple[list[ProductPart], DeviceArray]] = []
+        found: list[tuple[list[ProductPart | ImagePart], DeviceArray]] = []
         for number, parts in enumerate(self._loaded(node, product, work, values)):
             int8 = product.requant and not any(part.accumulates for part in parts)
             c = work.keep(self.chip.empty(product.shape[:2], np.int8 if int8 else np.int32))
             for part in parts:
-                a = work.arrays[product.x] if chained else self._activations(product, part, number, work, values)
-                work.descriptors += part.descriptors(self.chip, a, c, chained)
+                if chained:
+                    a = work.arrays[product.x]
+                else:
+                    a = work.keep(self.chip.array(part.operand(product.activations(values), number)))
+                work.descriptors += part.descriptors(self.chip, a, c, chained, work.stack)
             found.append((parts, c))
         last = work.descriptors[-1]
         work.descriptors[-1] = replace(last, flags=last.flags | flag_bits("INTERRUPT"))
@@ -250,24 +252,13 @@ class Session(Closing):
 
         work.collect.append(collect)
 
-    def _loaded(self, node: Node, product: Product, work: _Submission, values: Values) -> list[list[ProductPart]]:
+    def _loaded(self, node: Node, product: Product, work: _Submission, values: Values) -> Parts:
         """Return the factors of a product in the device's memory; constant ones stay there."""
         if not product.constant:
             return load(product, product.factors(values), self.chip, work.stack)
         if node.index not in self._parts:
             self._parts[node.index] = load(product, product.factors(values), self.chip, self._stack)
         return self._parts[node.index]
-
-    def _activations(
-        self, product: Product, part: ProductPart, number: int, work: _Submission, values: Values
-    ) -> DeviceArray:
-        """Copy the activations of a block into the device's memory."""
-        x = product.activations(values)
-        if product.window is not None:
-            x = image_operand(x, product.window, part.block.inputs, part.factors.x_zero)
-        elif product.kind == "batch":
-            x = x[number]
-        return work.keep(self.chip.array(np.tile(x, (1, part.repeats)) if part.repeats > 1 else x))
 
 
 def _cycles(ends: list[tuple[Node, int]], run: RunResult) -> dict[int, int]:

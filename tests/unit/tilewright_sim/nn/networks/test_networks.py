@@ -22,11 +22,11 @@ def tiny(tmp_path):
     return Network.load(path)
 
 
-def runs(network, exact, kinds=KINDS):
+def runs(network, exact, kinds=KINDS, config=SMALL):
     """Values compared, values that differ, and the largest difference, over several runs of one session."""
     graph = network.graph.on_host() if exact else network.graph
     rng = np.random.default_rng(1)
-    with Session(graph, golden_chip(), check=True) as session:
+    with Session(graph, golden_chip(config), check=True) as session:
         results = [session.run([draw(rng, tensor, kind) for tensor in network.inputs]) for kind in kinds]
     layers = [layer for result in results for layer in result.layers]
     return (
@@ -75,6 +75,28 @@ def test_products_wait_for_the_host_only_where_they_must(tiny, monkeypatch):
     ]  # fmt: skip
     exact = tiny.run(golden_chip(), draw(np.random.default_rng(0), tiny.inputs[0]), exact=True)
     assert [run.descriptors for run in exact.submissions] == [1, 1, 1, 1]
+
+
+IMAGES = SMALL.replace(convolution=True)
+"""The accelerator reads the patches of images."""
+
+
+def test_convolutions_without_copies_of_patches(tiny):
+    """Three of one submission, whose images stay in the device's memory."""
+    assert runs(tiny, exact=False, config=IMAGES)[1:] == (0, 0)
+    assert runs(tiny, exact=True, config=IMAGES)[1:] == (0, 0)
+    result = tiny.run(golden_chip(IMAGES), draw(np.random.default_rng(0), tiny.inputs[0]))
+    assert [run.descriptors for run in result.submissions] == [3, 1]
+    guess = tiny.estimate(IMAGES, Bus(latency=16))
+    assert guess.submissions == 2
+
+
+@pytest.mark.skipif(not MLPERF_TINY, reason="no networks beside the checkout")
+@pytest.mark.parametrize("path", [pytest.param(path, id=path.stem) for path in MLPERF_TINY])
+def test_convolutions_of_real_networks_without_copies_of_patches(path):
+    _, different, largest = runs(Network.load(path), exact=False, kinds=("random",), config=IMAGES)
+    assert different <= 3
+    assert largest <= 1
 
 
 def test_a_batch_runs_one_after_the_other(tiny):
