@@ -33,6 +33,7 @@ _SOURCES: list[tuple[str, dict]] = [
     ("accelerator", _WIDE | {"data_bits": 64, "requant_lanes": 4, "outstanding": 8, "chunk_words": 1}),
     ("accelerator", _WIDE | {"addr_bits": 40, "unaligned": True, "rounding": "single", "requant_lanes": 2}),
     ("accelerator", _SMALL | {"ecc": True}),
+    ("accelerator", _SMALL | {"convolution": True}),
     ("accelerator", _COMPACT),
     ("accelerator", _COMPACT | {"rows": 8, "cols": 8, "dot": 8, "ring_words": 128, "panel_words": 128, "acc_rows": 16,
                                 "chunk_words": 2, "addr_bits": 40, "size_bits": 16, "stride_bits": 24}),

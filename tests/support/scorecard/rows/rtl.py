@@ -44,6 +44,7 @@ CONFIGS: list[tuple[str, dict[str, Any]]] = [
     ("accelerator", _COMPACT),
     ("accelerator", _TINY),
     ("accelerator", _TINY | {"ecc": True}),
+    ("accelerator", _TINY | {"convolution": True}),
     ("accelerator", _HALF_BUS),
 ]  # fmt: skip
 """Cores and configurations of the regression; together they have every component that a user's Verilog can have."""
