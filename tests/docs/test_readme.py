@@ -127,5 +127,5 @@ def test_the_table_of_generated_files_is_complete(tmp_path):
     context = COMMANDS["generate"].load().make_context("generate", [*shlex.split(command)[2:-1], str(tmp_path)])
     with context:
         context.command.invoke(context)
-    named = {name for row in rows for name in re.findall(r"`(.+?)`", row[0])}
+    named = {name.rstrip("/") for row in rows for name in re.findall(r"`(.+?)`", row[0])}
     assert named == {path.name for path in tmp_path.iterdir()}

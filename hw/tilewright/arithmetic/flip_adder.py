@@ -25,7 +25,7 @@ class FlipAdder(SharedComponent):
     Members
     -------
     a, b : In(unsigned(width))
-        The operands.
+        The operands; bits of ``a`` can be flipped before they are added.
     f, g : In(unsigned(width))
         A bit of ``a`` is flipped where both are 1.
     total : Out(unsigned(width))

@@ -137,11 +137,14 @@ def place(m: Module, name: str, component: ComponentT, platform: object, *, rese
 
 
 def _flat_ports(component: wiring.Component) -> dict[str, tuple[Value, PortDirection]]:
-    """Ports by name, their paths joined by single underscores; a stream's constant ``ready`` is not a port."""
+    """Ports by name, their paths joined by single underscores.
+
+    A stream's constant ``ready`` is not a port, and neither is what has no bits, which Verilog cannot express.
+    """
     ports = {}
     for path, member, port in component.signature.flatten(component):
         value = Value.cast(port)
-        if isinstance(value, Signal):
+        if isinstance(value, Signal) and len(value):
             direction = PortDirection.Input if member.flow == In else PortDirection.Output
             ports["_".join(map(str, path))] = (value, direction)
     return ports

@@ -121,9 +121,9 @@ class SecdedLocator(SharedComponent):
     groups : Out(unsigned(groups))
         In which groups. Like the position undefined if `corrupt`.
     corrected : Out(1)
-        One bit, of the data or the check bits, is flipped. (So it is, or seems, with three or any odd number.)
+        One bit, of the data or the check bits, is flipped; three or any other odd number look the same.
     corrupt : Out(1)
-        Two bits are flipped. (Or a larger even number, unless the result is another code word.)
+        Two bits are flipped, or a larger even number unless the result is another code word.
     """
 
     def __init__(self, bits: int):
@@ -159,11 +159,13 @@ class SecdedCorrector(SharedComponent):
     i : In(unsigned(bits))
         The data as they were read.
     syndrome : In(unsigned(check_bits))
-        From `SecdedSyndrome`.
+        That of these data, from `SecdedSyndrome`.
     o : Out(unsigned(bits))
         The data; undefined if `corrupt`.
-    corrected, corrupt : Out(1)
-        See `SecdedLocator`.
+    corrected : Out(1)
+        One bit is flipped, as in `SecdedLocator`.
+    corrupt : Out(1)
+        Two bits are flipped, as in `SecdedLocator`.
     """
 
     def __init__(self, bits: int):

@@ -27,7 +27,7 @@ ODD = [
     {"rows": 8, "cols": 4, "dot": 4, "requant_lanes": 4, "panel_words": 64, "ring_words": 128, "acc_rows": 4,
      "long_chunk_words": 8, "unaligned": True, "rounding": "single", "addr_bits": 64},
     {"rows": 4, "cols": 16, "dot": 1, "data_bits": 32, "requant_lanes": 4, "outstanding": 1, "max_burst": 1,
-     "acc_rows": 16},
+     "acc_rows": 16, "ecc": True},
     {"rows": 4, "cols": 4, "dot": 4, "data_bits": 32, "requant_lanes": 1, "outstanding": 1, "max_burst": 1,
      "panel_words": 512, "ring_words": 64, "chunk_words": 8, "long_chunk_words": 8, "acc_rows": 32, "addr_bits": 17,
      "size_bits": 11, "stride_bits": 14, "variant": "compact", "multiplier": "dsp"},

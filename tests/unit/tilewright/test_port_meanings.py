@@ -29,6 +29,11 @@ DESIGNS = {
     "board": (lambda: BoardSystem(BoardConfig.preset("icebreaker")), "ice40"),
     "board with SDRAM": (lambda: BoardSystem(BoardConfig.preset("ulx3s-85f")), "ecp5"),
     "accelerator": (lambda: Accelerator(AcceleratorConfig.preset("nano")), "generic"),
+    "check bits": (lambda: Accelerator(AcceleratorConfig.preset("nano", ecc=True)), "generic"),
+    "check bits, compact": (
+        lambda: Accelerator(AcceleratorConfig.preset("nano", variant="compact", max_burst=1, outstanding=1, ecc=True)),
+        "generic",
+    ),
     "images": (lambda: Accelerator(AcceleratorConfig.preset("nano", convolution=True)), "generic"),
     "tile": (lambda: MatmulTile(TileConfig(rows=4, cols=2, dot=1, multiplier="lut")), "generic"),
     "block RAM": (lambda: BlockRam(**BUS, id_bits=1, size_bytes=4096), "generic"),
@@ -101,7 +106,9 @@ def test_no_docstring_describes_a_port_that_is_not_there(members):
 
 def test_every_signal_of_an_interface_has_a_meaning():
     widths = {"data_bits": 32, "addr_bits": 32}
-    stages = [getattr(signatures, name)(AcceleratorConfig.preset("nano")) for name in signatures.__all__]
+    kinds = [getattr(signatures, name) for name in signatures.__all__]
+    config = AcceleratorConfig.preset("nano")
+    stages = [kind(config) if inspect.signature(kind).parameters else kind() for kind in kinds]
     for signature in (AxiLite(**widths), Axi4Read(**widths, id_bits=1), Axi4Write(**widths, id_bits=1), *stages):
         assert unclear(inspect.cleandoc(type(signature).__doc__), list(signature.members)) == [], type(signature)
     assert unclear(inspect.cleandoc(sdram_pins.__doc__), list(sdram_pins(SdramConfig()).members)) == []

@@ -95,9 +95,10 @@ class AcceleratorConfig(Config):
     rounding: Annotated[
         Literal["both", "single", "double"],
         Field(
-            description="How the epilogue can round. `single`: once, ties up, as LiteRT's default kernels and its "
-            "reference fully connected layer. `double`: twice, as LiteRT's reference convolution. With `both` each "
-            "descriptor chooses; with one of them a descriptor that asks for the other is refused."
+            description="How the epilogue can round. `single`: once, ties up, as LiteRT's reference fully connected "
+            "layer, and all but about one in a million results of its default kernels. `double`: twice, as LiteRT's "
+            "reference convolution. With `both` each descriptor chooses; with one of them a descriptor that asks for "
+            "the other is refused."
         ),
     ] = "both"
     convolution: Annotated[

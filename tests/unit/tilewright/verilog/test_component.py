@@ -118,6 +118,20 @@ def test_ports_of_modules_are_not_declared_signed():
     assert not re.search(r"wire[^\n]* signed [^\n]*", text)
 
 
+def test_a_port_without_bits_is_none_in_verilog():
+    class Tagged(SharedComponent):
+        def __init__(self):
+            super().__init__({"i": In(4), "tag": In(0), "o": Out(4), "o_tag": Out(unsigned(0))})
+
+        def elaborate(self, platform):
+            m = Module()
+            m.d.comb += self.o.eq(self.i)
+            m.d.comb += self.o_tag.eq(self.tag)
+            return m
+
+    assert port_names(convert(Chain(Tagged())), "top_tagged") == ["i", "o"]
+
+
 def test_place_outside_verilog_adds_the_component_itself():
     for platform in (None, "a board"):
         m, adder = Module(), Adder(4)
