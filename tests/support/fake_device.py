@@ -16,8 +16,8 @@ from tilewright.accelerator.registers import (
     REGISTER_MAP_VERSION,
     REGISTERS,
 )
+from tilewright_sim.models import Convolution, ConvolutionLayout, convolution
 from tilewright_sim.models import gemm as golden
-from tilewright_sim.models.convolution import Convolution, ConvolutionLayout
 
 REGISTER = {register.offset: register for register in REGISTERS}
 OFFSET = {register.name: register.offset for register in REGISTERS}
@@ -195,7 +195,7 @@ class FakeDevice:
             result = golden.gemm(a, b, parameters[0], requant, old).astype(kind)
         else:
             pixels = a.reshape(image.height, image.width, image.channels)
-            sums = golden.wrap32(ConvolutionLayout(self.config, image).products(pixels, b) + parameters[0])
+            sums = golden.wrap32(convolution.products(ConvolutionLayout(self.config, image), pixels, b) + parameters[0])
             result = (requant.apply(sums) if requant else sums).astype(kind)
         for row, values in enumerate(result):
             self.write_memory(fields["c_address"] + row * fields["c_stride"], values.view(np.uint8))

@@ -8,8 +8,9 @@ import pytest
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright_sim.benches.jobs import draw_image
 from tilewright_sim.host import Simulator
-from tilewright_sim.models import Convolution, ConvolutionLayout, convolve
+from tilewright_sim.models import Convolution, ConvolutionLayout
 from tilewright_sim.models import gemm as golden
+from tilewright_sim.models.convolution import convolve
 from tilewright_sim.models.cycles import Bus, Gemm, estimate
 
 pytestmark = pytest.mark.long

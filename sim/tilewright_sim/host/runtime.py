@@ -14,6 +14,7 @@ from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.accelerator.registers import FLAGS
 from tilewright.base import TilewrightError
 from tilewright_sim.models import Convolution, ConvolutionLayout
+from tilewright_sim.models import convolution as images
 from tilewright_sim.models import gemm as golden
 from tilewright_sim.models.cycles import Bus, Gemm, estimate
 
@@ -199,7 +200,7 @@ class Runtime(Workspace):
         bias = None if bias is None else check_bias(bias, n)
         with self._turn, ExitStack() as stack:
             pixels = stack.enter_context(self.array(image.reshape(geometry.height, -1)))
-            b = stack.enter_context(self.array(ConvolutionLayout(self.config, geometry).columns(weights)))
+            b = stack.enter_context(self.array(images.columns(ConvolutionLayout(self.config, geometry), weights)))
             shape = (geometry.out_height * geometry.out_width, n)
             c = stack.enter_context(self.empty(shape, np.int8 if requant else np.int32))
             descriptors = plan_convolution(self, stack, pixels, b, c, geometry, bias, requant)

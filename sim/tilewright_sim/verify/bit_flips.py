@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright_sim.benches.jobs import Job
 from tilewright_sim.host import HardwareError
-from tilewright_sim.models import StoredWord
+from tilewright_sim.models import secded
 
 from .random_jobs import JobHost, WrongResultError
 
@@ -37,11 +37,11 @@ _STEPS = (40, 400, 4000)
 """Cycles between two injections, at most; one of these in each trial."""
 
 
-def protected(config: AcceleratorConfig) -> dict[str, tuple[str, StoredWord]]:
+def protected(config: AcceleratorConfig) -> dict[str, tuple[str, secded.StoredWord]]:
     """Return the memories with check bits: by path, the unit that reports them and how their words are stored."""
 
-    def stored(bits: int, segment_bits: int = 64) -> StoredWord:
-        return StoredWord(bits, min(bits, segment_bits))
+    def stored(bits: int, segment_bits: int = 64) -> secded.StoredWord:
+        return secded.StoredWord(bits, min(bits, segment_bits))
 
     sums = stored(config.tile.cols * config.sum_bits, min(config.requant_lanes, 4) * config.sum_bits)
     found = {

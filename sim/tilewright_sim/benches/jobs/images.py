@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import TilewrightError
 from tilewright_sim.host import geometry_bytes
-from tilewright_sim.models import Convolution, ConvolutionLayout
+from tilewright_sim.models import Convolution, ConvolutionLayout, convolution
 
 __all__ = ["Image", "draw_image"]
 
@@ -51,7 +51,9 @@ def draw_image(chance: random.Random, config: AcceleratorConfig, largest: int) -
     shape = (n, geometry.kernel_height, geometry.kernel_width, *([] if geometry.depthwise else [geometry.channels]))
     weights = np.frombuffer(chance.randbytes(int(np.prod(shape))), np.int8).reshape(shape)
     height = chance.randint(1, layout.block_height)
-    return Image(geometry, geometry_bytes(**asdict(geometry) | {"block_height": height}), layout.columns(weights))
+    return Image(
+        geometry, geometry_bytes(**asdict(geometry) | {"block_height": height}), convolution.columns(layout, weights)
+    )
 
 
 def _geometry(chance: random.Random, config: AcceleratorConfig) -> Convolution:

@@ -9,7 +9,7 @@ import numpy as np
 from tilewright.accelerator.contract import DESCRIPTOR_BYTES, PARAMETER_PITCH_BYTES, AcceleratorConfig
 from tilewright.accelerator.registers import FLAGS, GEOMETRY
 from tilewright_sim.host import Descriptor, flag_bits
-from tilewright_sim.models import Convolution, ConvolutionLayout
+from tilewright_sim.models import Convolution, ConvolutionLayout, convolution
 from tilewright_sim.models import gemm as golden
 
 from .images import Image, draw_image
@@ -154,7 +154,7 @@ class Job:
                 image, d.a_address, d.a_stride, geometry.height, geometry.width * geometry.channels, np.int8
             )
             pixels = pixels.reshape(geometry.height, geometry.width, geometry.channels)
-            a = ConvolutionLayout(self.config, geometry).products(pixels, b)
+            a = convolution.products(ConvolutionLayout(self.config, geometry), pixels, b)
             b = np.eye(d.n, dtype=np.int64)
         result = golden.gemm(a, b, bias, requant, addend)
         for row, values in enumerate(result.astype("<i1" if self.element_bytes == 1 else "<i4")):

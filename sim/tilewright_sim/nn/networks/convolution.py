@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import TilewrightError
 from tilewright_sim.host import split_convolution
-from tilewright_sim.models import convolution as golden
+from tilewright_sim.models import Convolution
 from tilewright_sim.models.cycles import Gemm, split_gemm
 from tilewright_sim.nn.graph import Factors, Product, Window
 
@@ -56,7 +56,7 @@ def blocks(product: Product, config: AcceleratorConfig) -> list[Block]:
     ]
 
 
-def image_of(product: Product, config: AcceleratorConfig) -> golden.Convolution | None:
+def image_of(product: Product, config: AcceleratorConfig) -> Convolution | None:
     """Return the geometry of each image of a convolution, with padding of 0.
 
     None if it is not a convolution, if an image is its matrix of patches, or if the accelerator cannot read its
@@ -71,7 +71,7 @@ def image_of(product: Product, config: AcceleratorConfig) -> golden.Convolution 
     if depthwise and not window.groups == channels == product.shape[1]:
         return None
     try:
-        image = golden.Convolution(
+        image = Convolution(
             height=height, width=width, channels=channels, depthwise=depthwise,
             kernel_height=window.kernel[0], kernel_width=window.kernel[1],
             out_height=window.output(height, width)[0], out_width=window.output(height, width)[1],

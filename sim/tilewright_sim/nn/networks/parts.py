@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilewright_sim.host import Descriptor, DeviceArray, DeviceView, Parameters, Runtime, plan_convolution
+from tilewright_sim.models import Convolution, ConvolutionLayout, split_product
 from tilewright_sim.models import Part as Cut
 from tilewright_sim.models import convolution as golden
-from tilewright_sim.models import split_product
 from tilewright_sim.nn.graph import Factors, Product
 
 from .convolution import Block, block_weights, blocks, folded_bias, image_of, image_operand, segments
@@ -96,7 +96,7 @@ class ImagePart:
     weights: DeviceArray
     factors: Factors
     bias: NDArray[np.int32]
-    image: golden.Convolution
+    image: Convolution
     accumulates: bool = False
 
     def operand(self, x: NDArray[np.int8], number: int) -> NDArray[np.int8]:
@@ -160,12 +160,10 @@ def _part(
     return ProductPart(product, block, array, factors, len(pieces), cuts)
 
 
-def _image_part(
-    product: Product, factors: Factors, image: golden.Convolution, chip: Runtime, stack: ExitStack
-) -> ImagePart:
+def _image_part(product: Product, factors: Factors, image: Convolution, chip: Runtime, stack: ExitStack) -> ImagePart:
     image = replace(image, zero_point=factors.x_zero)
     weights = factors.weights[..., 0] if image.depthwise else factors.weights
-    columns = golden.ConvolutionLayout(chip.config, image).columns(weights)
+    columns = golden.columns(ConvolutionLayout(chip.config, image), weights)
     array = stack.enter_context(chip.array(columns))
     whole = Block(slice(None), slice(0, product.shape[1]), columns.shape[1])
     bias = folded_bias(factors, factors.weights.reshape(len(weights), -1), whole.outputs)

@@ -8,7 +8,7 @@ from amaranth.hdl import Module, Signal, unsigned
 from amaranth.lib.wiring import Component, In, Out
 
 from tilewright.storage import SecdedLocator, WordCode
-from tilewright_sim.models import Secded
+from tilewright_sim.models.secded import Secded
 from tilewright_sim.testbench import pysim
 
 

@@ -5,7 +5,8 @@ import pytest
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import TilewrightError
-from tilewright_sim.models import Convolution, ConvolutionLayout, convolve, patches
+from tilewright_sim.models import Convolution, ConvolutionLayout
+from tilewright_sim.models.convolution import columns, convolve, patches, products
 
 SMALL = AcceleratorConfig.preset("small", convolution=True)
 SQUARE = {"height": 5, "width": 5, "channels": 3, "kernel_height": 3, "kernel_width": 3}
@@ -52,12 +53,12 @@ def test_cut_rows_and_columns_give_their_part_of_the_whole():
     )
     whole = convolve(image, weights, geometry).reshape(geometry.out_height, geometry.out_width, -1)
     for y, rows in ((0, 2), (2, 3), (4, 1)):
-        for x, columns in ((0, 3), (3, 5), (7, 1)):
-            part = geometry.rows(y, rows).columns(x, columns, grain=4)
+        for x, across in ((0, 3), (3, 5), (7, 1)):
+            part = geometry.rows(y, rows).columns(x, across, grain=4)
             top, left = geometry.first_row(y), geometry.first_column(x, grain=4)
             piece = image[top : top + part.height, left : left + part.width]
-            got = convolve(piece, weights, part).reshape(rows, columns, -1)
-            assert np.array_equal(got, whole[y : y + rows, x : x + columns])
+            got = convolve(piece, weights, part).reshape(rows, across, -1)
+            assert np.array_equal(got, whole[y : y + rows, x : x + across])
 
 
 @pytest.mark.parametrize("change", [
@@ -74,7 +75,7 @@ def test_the_layout_reads_patches_out_of_padded_rows(change):
     weights = rng.integers(
         -128, 128, (*shape, 3, geometry.kernel_width, *(() if geometry.depthwise else image.shape[2:]))
     )
-    b = layout.columns(weights).astype(np.int64)
+    b = columns(layout, weights).astype(np.int64)
     rows, cols, step = SMALL.tile.rows, SMALL.tile.cols, geometry.channels
     panel = np.full((30, layout.pitch * rows), geometry.zero_point)
     for y in range(5):
@@ -95,7 +96,7 @@ def test_the_layout_reads_patches_out_of_padded_rows(change):
                 patch.append(line[start : start + layout.run_words * rows])
             got[pixel, n] = np.concatenate(patch) @ b[n]
     assert np.array_equal(got, convolve(image, weights, geometry))
-    assert np.array_equal(got, layout.products(image, b))
+    assert np.array_equal(got, products(layout, image, b))
 
 
 @pytest.mark.parametrize("change", [

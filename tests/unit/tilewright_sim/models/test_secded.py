@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from tilewright_sim.models import Secded
+from tilewright_sim.models.secded import Secded
 
 WIDTHS = [1, 5, 6, 12, 24, 31, 32, 40, 41, 48, 62, 64, 116, 120, 124, 128]
 

@@ -13,7 +13,8 @@ from tilewright.accelerator.execute import Panel
 from tilewright.accelerator.execute.activation_feeder import ActivationFeeder
 from tilewright.accelerator.load import LoadA
 from tilewright_sim.benches.jobs import draw_image
-from tilewright_sim.models import ConvolutionLayout, patches
+from tilewright_sim.models import ConvolutionLayout
+from tilewright_sim.models.convolution import patches
 from tilewright_sim.testbench import pysim
 
 FEW = {

@@ -9,7 +9,7 @@ import pytest
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.accelerator.registers import ERRORS
 from tilewright_sim.benches.jobs import Author, Job, Space, faults, somewhere
-from tilewright_sim.models import ConvolutionLayout
+from tilewright_sim.models import ConvolutionLayout, convolution
 
 CONFIGS = {
     "nano": AcceleratorConfig.preset("nano"),
@@ -73,7 +73,7 @@ def test_a_convolution_is_what_the_model_makes_of_its_image():
         layout = ConvolutionLayout(owner.config, g)
         b = np.array([list(owner.image[d.b_address + row * d.b_stride :][: d.k]) for row in range(d.n)])
         image, b = (values.astype(np.uint8).astype(np.int8) for values in (image, b))
-        want = layout.products(image.reshape(shape), b)
+        want = convolution.products(layout, image.reshape(shape), b)
         job.apply(owner.image)
         for row, values in enumerate(want):
             at = d.c_address + row * d.c_stride
