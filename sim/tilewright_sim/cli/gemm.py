@@ -60,7 +60,7 @@ _EVENTS = 200_000
 @click.command()
 @click.argument("a_file", metavar="[A.npy", type=FILE, required=False)
 @click.argument("b_file", metavar="B.npy]", type=FILE, required=False)
-@click.option("--save", type=FILE, metavar="C.npy", help="Write C into this file.")
+@click.option("--save", type=FILE, metavar="C.npy", help="Write the result into this file.")
 @click.option("--random", "shape", metavar="MxNxK", type=SHAPE, help="Multiply random matrices of this shape.")
 @result_option()
 @click.option(

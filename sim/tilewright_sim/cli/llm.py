@@ -63,7 +63,7 @@ _MODEL = click.option(
 @click.option("--memory", default=1024, show_default=True, type=click.IntRange(1, 1 << 20),
               help="Size of the device's memory in MiB.")  # fmt: skip
 @click.option("--raw", is_flag=True, help="Continue the prompt itself, without the model's chat template.")
-@click.option("--check", is_flag=True, help="Compare every tensor of the hardware with the golden model.")
+@click.option("--check", is_flag=True, help="Compare every result with the reference.")
 @freq_option
 @trace_option
 @json_option
@@ -130,9 +130,6 @@ def llm(
 @click.group()
 def model() -> None:
     """Run networks from files; download language models, measure the accuracy cost of int8."""
-
-
-model.add_command(run_network)
 
 
 @model.command("fetch", short_help="Download a published model.")
@@ -220,3 +217,6 @@ def _print(figures: dict[str, Any], as_json: bool) -> None:
         out.print(where_the_cycles_went(figures))
     for line in summary(figures):
         out.print(line)
+
+
+model.add_command(run_network)

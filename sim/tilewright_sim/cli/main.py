@@ -76,9 +76,7 @@ COMMANDS = {
         "tilewright_sim.cli.generate", "generate", "Write the Verilog of a core, and the files that belong to it."
     ),
     "llm": Command("tilewright_sim.cli.llm", "llm", "Run a complete language model on the generated Verilog.", "llm"),
-    "model": Command(
-        "tilewright_sim.cli.llm", "model", "Run networks from .tflite and .onnx files; download language models.", "llm"
-    ),
+    "model": Command("tilewright_sim.cli.llm", "model", "Run networks from files; fetch language models.", "llm"),
     "presets": Command("tilewright_sim.cli.generate", "presets", "List the presets and the fields of each core."),
     "program": Command("tilewright_sim.cli.bitstream", "program_command", "Load a bitstream into a board.", "board"),
     "registers": Command("tilewright_sim.cli.generate", "registers", "Print the register map of an accelerator."),

@@ -42,8 +42,8 @@ __all__ = ["run_network"]
     "--input", "inputs", metavar="X.npy", type=FILE, multiple=True,
     help="Input of the network, one after the other or several at once; random without it. Repeatable.",
 )  # fmt: skip
-@click.option("--save", type=FILE, metavar="Y.npy", help="Write the first output into this file.")
-@click.option("--check", is_flag=True, help="Compare every layer with LiteRT or onnxruntime.")
+@click.option("--save", type=FILE, metavar="C.npy", help="Write the result into this file.")
+@click.option("--check", is_flag=True, help="Compare every result with the reference.")
 @click.option(
     "--exact", is_flag=True, help="Let the host scale the sums of products in float32, as LiteRT and onnxruntime do."
 )
@@ -65,7 +65,8 @@ def run_network(
 
     The accelerator scales sums to int8 with one rounding, ties up. LiteRT and onnxruntime scale them in float32, which
     differs by one in about one of a million values; with --exact none differs, except where onnxruntime computes
-    quantized layers in float. Exit status 2 if --check finds a larger difference.
+    quantized layers in float. --check compares every layer with them; exit status 2 if it finds a larger difference.
+    --save writes the first output.
 
     \b
     Examples:

@@ -174,14 +174,14 @@ class ReadsWhatWasWritten(Elaboratable):
 class PanelCounts(Panel):
     """The panel without its memory, which `ReadsWhatWasWritten` stands for."""
 
-    def _place_memory(self, m, platform, words, word_bits):
+    def _place_memory(self, m, platform, words):
         pass
 
 
 class RingCounts(Ring):
     """The ring without its memory, which `ReadsWhatWasWritten` stands for."""
 
-    def _place_memory(self, m, platform, words, word_bits):
+    def _place_memory(self, m, platform, words):
         pass
 
 

@@ -22,7 +22,7 @@ class AcceleratorConfig(Config):
 
     TABLE = "accelerator"
     PARTS: ClassVar = {"tile": TileConfig}
-    UNSAID = frozenset({"size_bits", "stride_bits", "variant", "ecc"})
+    UNSAID = frozenset({"size_bits", "stride_bits", "variant", "convolution", "ecc"})
     PRESETS: ClassVar = {
         "nano": {"rows": 4, "cols": 4, "dot": 4, "data_bits": 32, "panel_words": 1024, "ring_words": 256,
                  "acc_rows": 32, "requant_lanes": 1, "outstanding": 4, "max_burst": 8, "long_chunk_words": 8,

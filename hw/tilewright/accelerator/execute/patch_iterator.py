@@ -41,9 +41,10 @@ class PatchIterator:
             Signal(window.offset.shape(), name=f"patch_{name}", reset_less=True)
             for name in ("place", "line", "word", "tap", "kernel_row", "tile")
         ]
-        column = self._column = Signal.like(window.out_width, reset_less=True)  # pixels of the output row after this
-        words = self._words = Signal.like(window.run_words, reset_less=True)  # of the run after this
-        taps = self._taps = Signal.like(window.taps, reset_less=True)
+        column = Signal.like(window.out_width, reset_less=True)  # pixels of the output row after this
+        words = Signal.like(window.run_words, reset_less=True)  # of the run after this
+        taps = Signal.like(window.taps, reset_less=True)
+        self._column, self._words, self._taps = column, words, taps
         row_end = column == 0
         run_end = words == 0
         line_end = run_end & (taps == 0)

@@ -107,11 +107,11 @@ module tilewright_last_rule #(
     input clk, off, address, beat, last,
     input [7:0] len
 );
-  reg [7:0] lengths[0:127], beats[0:127];
-  reg [6:0] asked, ended;
+  reg [7:0] lengths[0:255], beats[0:255];
+  reg [7:0] asked, ended;
   reg [7:0] count;
   initial {asked, ended, count} = 0;
-  wire ahead = asked != ended && !(asked - ended >= 7'd64);  // more addresses than bursts of data
+  wire ahead = asked != ended && !(asked - ended >= 8'd128);  // more addresses than bursts of data
   wire behind = asked != ended && !ahead;
   always @(posedge clk) begin
     if (off) begin
@@ -121,7 +121,7 @@ module tilewright_last_rule #(
     end else begin
       if (address) begin
         lengths[asked] <= len;
-        asked <= asked + 7'd1;
+        asked <= asked + 8'd1;
         if (behind) `TILEWRIGHT_RULE(THEIRS, beats[asked] == len, "the number of beats is not that of the burst");
       end
       if (beat) begin
@@ -130,7 +130,7 @@ module tilewright_last_rule #(
         if (ahead) `TILEWRIGHT_RULE(THEIRS, last == (count == lengths[ended]), "last is set on the wrong beat");
         if (last) begin
           beats[ended] <= count;
-          ended <= ended + 7'd1;
+          ended <= ended + 8'd1;
           if (!ahead && !behind && address)
             `TILEWRIGHT_RULE(THEIRS, count == len, "the number of beats is not that of the burst");
         end

@@ -112,10 +112,10 @@ def test_closing_a_view_leaves_the_array(chip):
 def test_fields_are_changed_in_python():
     small = AcceleratorConfig.preset("small", rounding="double")
     assert (small.rounding, small.tile.rows) == ("double", 8)
-    assert small.replace(rounding="single") == AcceleratorConfig.preset("small")
+    assert small.replace(rounding="both") == AcceleratorConfig.preset("small")
     assert DmaConfig.preset("base").replace(outstanding=3).outstanding == 3
     if hasattr(copy, "replace"):
-        assert copy.replace(small, rounding="single") == AcceleratorConfig.preset("small")
+        assert copy.replace(small, rounding="both") == AcceleratorConfig.preset("small")
     with pytest.raises(ConfigError, match="must divide rows"):
         small.replace(dot=3)
 
