@@ -96,7 +96,7 @@ def check_counters(counters: dict[str, int]) -> None:
 
 @pytest.mark.parametrize("memory", MEMORIES, ids=["fast", "slow", "shared"])
 @pytest.mark.parametrize(
-    "name", [name if name != "narrow" else pytest.param(name, marks=pytest.mark.long) for name in CONFIGS]
+    "name", [pytest.param(name, marks=[pytest.mark.long] if name in ("narrow", "wide") else []) for name in CONFIGS]
 )
 def test_random_products_are_exact(name, memory):
     dice, rng = random.Random(name), np.random.default_rng(1)

@@ -26,7 +26,9 @@ def model(tmp_path_factory):
     return quantize_model(open_source(tiny_llama.write_gguf(tmp_path_factory.mktemp("model") / "tiny.gguf")))
 
 
-@pytest.mark.parametrize("name", [*CONFIGS, "small"])
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.long] if name == "narrow" else []) for name in (*CONFIGS, "small")]
+)
 def test_a_small_model_answers_as_the_golden_model(model, name):
     config = AcceleratorConfig(**CONFIGS[name]) if name in CONFIGS else AcceleratorConfig.preset(name)
     parts = plan_blocks(config, model.config, model.tokenizer.chat(PROMPT), 7)

@@ -1,5 +1,7 @@
 """Run the benches of the DMA engines on their generated Verilog, in both simulators."""
 
+from itertools import product
+
 import pytest
 
 from tilewright.cores import CORES
@@ -44,7 +46,7 @@ ENGINES = ["reader", "writer"]
 
 
 def late(cases):
-    return [pytest.param(case, marks=pytest.mark.long) for case in cases]
+    return [pytest.param(*(case if isinstance(case, tuple) else [case]), marks=pytest.mark.long) for case in cases]
 
 
 @pytest.mark.parametrize("config", [*DEFAULT, *late(LONG)], ids=describe)
@@ -53,8 +55,15 @@ def test_dma_keeps_its_promises_on_verilator(engine, config):
     run(engine, config, "verilator")
 
 
-@pytest.mark.parametrize("config", [*ON_ICARUS, *late(LONG_ON_ICARUS)], ids=describe)
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    ("engine", "config"),
+    [
+        *zip(ENGINES, ON_ICARUS, strict=True),
+        *late(zip(ENGINES, reversed(ON_ICARUS), strict=True)),
+        *late(product(ENGINES, LONG_ON_ICARUS)),
+    ],
+    ids=describe,
+)
 def test_dma_keeps_its_promises_on_icarus(engine, config):
     run(engine, config, "icarus")
 

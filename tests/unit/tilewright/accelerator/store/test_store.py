@@ -346,7 +346,10 @@ def make(config, shapes, seed=0, first=0xFFFE, **options):
 KINDS = ("raw", "bias", "requant", "accumulate")
 
 
-@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+@pytest.mark.parametrize(
+    "config",
+    [pytest.param(CONFIGS[name], id=name, marks=[pytest.mark.long] if "256" in name else []) for name in CONFIGS],
+)
 def test_ragged_tiles_of_each_kind(config):
     sizes = [(1, 1), (7, 2 * config.tile.cols + 1), (3, config.tile.cols - 1), (2, config.tile.cols)]
     shapes = [(m, n, kind) for kind in KINDS for m, n in sizes]
@@ -358,7 +361,9 @@ def test_ragged_tiles_of_each_kind(config):
     ("config", "seed"),
     [
         pytest.param(CONFIGS[name], seed, id=f"{name}-{seed}", marks=[pytest.mark.long] if seed or late else [])
-        for name, late in ((name, "256" in name or "single" in name) for name in CONFIGS)
+        for name, late in (
+            (name, any(word in name for word in ("256", "128", "single", "4 lanes"))) for name in CONFIGS
+        )
         for seed in range(4)
     ],
 )
