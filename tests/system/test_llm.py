@@ -27,7 +27,11 @@ def model(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.long] if name == "narrow" else []) for name in (*CONFIGS, "small")]
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.long] if name in ("narrow", "wide") else [])
+        for name in (*CONFIGS, "small")
+    ],
 )
 def test_a_small_model_answers_as_the_golden_model(model, name):
     config = AcceleratorConfig(**CONFIGS[name]) if name in CONFIGS else AcceleratorConfig.preset(name)

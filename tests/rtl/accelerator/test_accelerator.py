@@ -48,7 +48,9 @@ CONFIGS = {
 ON_VERILATOR, ON_ICARUS = ["unaligned", "compact"], ["tiny"]
 
 
-@pytest.mark.parametrize("name", ON_VERILATOR)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.long] if name == "compact" else []) for name in ON_VERILATOR]
+)
 def test_accelerator_keeps_its_promises_on_verilator(name):
     run(name, simulator="verilator", effort="quick")
 

@@ -15,8 +15,9 @@ from tilewright.verilog import generate
 from tilewright_sim.testbench.runner import simulator_environment
 
 ACCELERATOR = CORES["accelerator"]
-DEFAULT = [("nano", "generic"), ("small", "ecp5")]
+DEFAULT = [("small", "ecp5")]
 LONG = [
+    ("nano", "generic"),
     ("nano", "ecp5"),
     ("nano", "ice40"),
     ("small", "generic"),

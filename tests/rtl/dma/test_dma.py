@@ -82,6 +82,7 @@ def test_dma_for_ecp5_keeps_its_promises_on_verilator(engine):
     run(engine, DEFAULT[0], "verilator", family="ecp5")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("engine", ENGINES)
 def test_dma_for_ecp5_keeps_its_promises_on_icarus(engine):
     run(engine, ON_ICARUS[1], "icarus", family="ecp5")

@@ -362,7 +362,7 @@ def test_ragged_tiles_of_each_kind(config):
     [
         pytest.param(CONFIGS[name], seed, id=f"{name}-{seed}", marks=[pytest.mark.long] if seed or late else [])
         for name, late in (
-            (name, any(word in name for word in ("256", "128", "single", "4 lanes"))) for name in CONFIGS
+            (name, any(word in name for word in ("256", "128", "single", "4 lanes", "8 lanes"))) for name in CONFIGS
         )
         for seed in range(4)
     ],
