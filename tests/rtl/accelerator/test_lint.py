@@ -15,9 +15,9 @@ from tilewright.verilog import generate
 from tilewright_sim.testbench.runner import simulator_environment
 
 ACCELERATOR = CORES["accelerator"]
-DEFAULT = [("small", "ecp5")]
+DEFAULT = [("nano", "generic")]
 LONG = [
-    ("nano", "generic"),
+    ("small", "ecp5"),
     ("nano", "ecp5"),
     ("nano", "ice40"),
     ("small", "generic"),
