@@ -1,5 +1,7 @@
 """Add two vectors of partial products in one carry chain, the AND gates inside the carry cells."""
 
+from collections.abc import Callable
+
 from amaranth.hdl import Cat, Const, Instance, Module, Signal, Value, unsigned
 from amaranth.lib.wiring import In, Out
 
@@ -60,7 +62,8 @@ class CarryAdder(SharedComponent):
     def elaborate(self, platform):
         m = Module()
         if isinstance(platform, Target) and platform.family == "ecp5":
-            self._chain_ccu2c(m)
+            operands = {"A": self.a, "B": self.b, "C": self.c, "D": self.d}
+            chain_ccu2c(m, operands, self._function, self.total)
         else:
             at = self.inverted_from
             plain = self.a[:at] & self.b[:at]
@@ -69,18 +72,31 @@ class CarryAdder(SharedComponent):
             m.d.comb += self.total.eq(Cat(plain, inverted) + other)
         return m
 
-    def _chain_ccu2c(self, m: Module):
-        carry: Value = Const(0, 1)
-        for low in range(0, self.width, 2):
-            halves = [low, low + 1] if low + 1 < self.width else [low]
-            ports: dict[str, object] = {"i_CIN": carry}
-            for half, bit in enumerate(halves):
-                function = ADD_EITHER if self.either else ADD if bit < self.inverted_from else ADD_INVERTED
-                ports[f"p_INIT{half}"] = Const(function, 16)
-                ports |= {f"i_{name.upper()}{half}": getattr(self, name)[bit] for name in "abcd"}
-                ports[f"o_S{half}"] = self.total[bit]
-            if len(halves) == 1:
-                ports |= {f"i_{name}1": Const(0, 1) for name in "ABCD"}
-            if low + 2 < self.width:
-                carry = ports["o_COUT"] = Signal(name=f"carry_{low + 2}")
-            m.submodules[f"bits_{low}"] = Instance("CCU2C", p_INJECT1_0="NO", p_INJECT1_1="NO", **ports)
+    def _function(self, bit: int) -> int:
+        return ADD_EITHER if self.either else ADD if bit < self.inverted_from else ADD_INVERTED
+
+
+def chain_ccu2c(m: Module, inputs: dict[str, Value], function: Callable[[int], int], total: Value) -> None:
+    """Add a chain of CCU2C cells, two bits each, that computes ``total``.
+
+    Parameters
+    ----------
+    inputs : dict of Value
+        By the name of the cell's input, A to D: as many bits as ``total``.
+    function : callable
+        The 16 bits of the LUT, for the number of a bit.
+    """
+    carry: Value = Const(0, 1)
+    width = len(total)
+    for low in range(0, width, 2):
+        halves = [low, low + 1] if low + 1 < width else [low]
+        ports: dict[str, object] = {"i_CIN": carry}
+        for half, bit in enumerate(halves):
+            ports[f"p_INIT{half}"] = Const(function(bit), 16)
+            ports |= {f"i_{name}{half}": value[bit] for name, value in inputs.items()}
+            ports[f"o_S{half}"] = total[bit]
+        if len(halves) == 1:
+            ports |= {f"i_{name}1": Const(0, 1) for name in inputs}
+        if low + 2 < width:
+            carry = ports["o_COUT"] = Signal(name=f"carry_{low + 2}")
+        m.submodules[f"bits_{low}"] = Instance("CCU2C", p_INJECT1_0="NO", p_INJECT1_1="NO", **ports)

@@ -1,9 +1,11 @@
 """Flip some bits of a vector and add another, in one carry chain."""
 
-from amaranth.hdl import Const, Instance, Module, Signal, Value, unsigned
+from amaranth.hdl import Module, unsigned
 from amaranth.lib.wiring import In, Out
 
 from tilewright.base import SharedComponent, Target
+
+from .carry_adder import chain_ccu2c
 
 __all__ = ["FlipAdder"]
 
@@ -40,23 +42,8 @@ class FlipAdder(SharedComponent):
     def elaborate(self, platform):
         m = Module()
         if isinstance(platform, Target) and platform.family == "ecp5":
-            self._chain_ccu2c(m)
+            operands = {"A": self.b, "B": self.f, "C": self.a, "D": self.g}
+            chain_ccu2c(m, operands, lambda bit: FLIP_AND_ADD, self.total)
         else:
             m.d.comb += self.total.eq((self.a ^ (self.f & self.g)) + self.b)
         return m
-
-    def _chain_ccu2c(self, m: Module):
-        carry: Value = Const(0, 1)
-        for low in range(0, self.width, 2):
-            halves = [low, low + 1] if low + 1 < self.width else [low]
-            ports: dict[str, object] = {"i_CIN": carry}
-            for half, bit in enumerate(halves):
-                ports[f"p_INIT{half}"] = Const(FLIP_AND_ADD, 16)
-                inputs = {"A": self.b, "B": self.f, "C": self.a, "D": self.g}
-                ports |= {f"i_{name}{half}": value[bit] for name, value in inputs.items()}
-                ports[f"o_S{half}"] = self.total[bit]
-            if len(halves) == 1:
-                ports |= {f"i_{name}1": Const(0, 1) for name in "ABCD"}
-            if low + 2 < self.width:
-                carry = ports["o_COUT"] = Signal(name=f"carry_{low + 2}")
-            m.submodules[f"bits_{low}"] = Instance("CCU2C", p_INJECT1_0="NO", p_INJECT1_1="NO", **ports)

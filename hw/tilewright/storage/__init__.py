@@ -3,7 +3,7 @@
 from .block_fifo import BlockFifo
 from .block_memory import BlockMemory
 from .delay import DelayLine, Skew, skew_cycles
-from .secded import Secded, SecdedCorrector, SecdedLocator, SecdedSyndrome, WordCode
+from .secded import Secded, SecdedLocator, SecdedSyndrome, WordCode
 from .small_fifo import SmallFifo
 
 __all__ = [
@@ -11,7 +11,6 @@ __all__ = [
     "BlockMemory",
     "DelayLine",
     "Secded",
-    "SecdedCorrector",
     "SecdedLocator",
     "SecdedSyndrome",
     "Skew",

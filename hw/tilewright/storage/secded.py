@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from tilewright.base import SharedComponent, place
 
-__all__ = ["Secded", "SecdedCorrector", "SecdedLocator", "SecdedSyndrome", "WordCode"]
+__all__ = ["Secded", "SecdedLocator", "SecdedSyndrome", "WordCode"]
 
 SEGMENT_BITS = 64
 """Bits that share check bits, at most, unless a word has natural parts."""
@@ -146,52 +146,6 @@ class SecdedLocator(SharedComponent):
         return m
 
 
-class SecdedCorrector(SharedComponent):
-    """Correct the one flipped bit of a word. Combinational.
-
-    Parameters
-    ----------
-    bits : int
-        Data bits of the code, see `Secded`.
-
-    Members
-    -------
-    i : In(unsigned(bits))
-        The data as they were read.
-    syndrome : In(unsigned(check_bits))
-        That of these data, from `SecdedSyndrome`.
-    o : Out(unsigned(bits))
-        The data; undefined if `corrupt`.
-    corrected : Out(1)
-        One bit is flipped, as in `SecdedLocator`.
-    corrupt : Out(1)
-        Two bits are flipped, as in `SecdedLocator`.
-    """
-
-    def __init__(self, bits: int):
-        self.code = code = Secded(bits)
-        super().__init__({
-            "i": In(unsigned(bits)),
-            "syndrome": In(unsigned(code.check_bits)),
-            "o": Out(unsigned(bits)),
-            "corrected": Out(1),
-            "corrupt": Out(1),
-        })
-
-    def elaborate(self, platform):
-        m = Module()
-        code = self.code
-        locator = place(m, "locator", SecdedLocator(code.bits), platform)
-        flips = (self.syndrome[bit % code.size] & locator.groups[bit // code.size] for bit in range(code.bits))
-        m.d.comb += [
-            locator.syndrome.eq(self.syndrome),
-            self.o.eq(self.i ^ Cat(flips)),
-            self.corrected.eq(locator.corrected),
-            self.corrupt.eq(locator.corrupt),
-        ]
-        return m
-
-
 class WordCode:
     """How a word of any width is stored: in segments of equal width, each with check bits of its own.
 
@@ -254,20 +208,10 @@ class WordCode:
             ]
             parts.append(part)
         positions, groups = (Cat(some) for some in zip(*flips, strict=True))
-        return positions, groups, *_found(parts)
+        corrupt = Cat(part.corrupt for part in parts).any()
+        return positions, groups, Cat(part.corrected for part in parts).any() & ~corrupt, corrupt
 
     def correct(self, m: Module, name: str, word: Value, syndrome: Value, platform) -> tuple[Value, Value, Value]:
         """The word, whether bits of it were corrected and none is corrupt, and whether any is corrupt."""
-        parts = []
-        for number in range(self.segments):
-            part = place(m, f"{name}_{number}", SecdedCorrector(self.segment_bits), platform)
-            m.d.comb += part.i.eq(word.word_select(number, self.segment_bits))
-            m.d.comb += part.syndrome.eq(syndrome.word_select(number, self.code.check_bits))
-            parts.append(part)
-        return Cat(part.o for part in parts), *_found(parts)
-
-
-def _found(parts: list) -> tuple[Value, Value]:
-    """Whether a segment was corrected and none is corrupt, and whether one is corrupt."""
-    corrupt = Cat(part.corrupt for part in parts).any()
-    return Cat(part.corrected for part in parts).any() & ~corrupt, corrupt
+        positions, groups, corrected, corrupt = self.locate(m, name, syndrome, platform)
+        return word ^ (positions & groups), corrected, corrupt

@@ -1,23 +1,16 @@
 """The store engine of the variant `compact`: one sum after the other, from the accumulators to memory."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
-from amaranth.lib import stream
-from amaranth.lib.wiring import In, Out
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.utils import exact_log2
 
 from tilewright.accelerator.contract import (
     ADDEND_BITS,
-    INDEX_BITS,
     RESULT,
     SHIFT_BITS,
     AcceleratorConfig,
     Activity,
-    FlippedBits,
-    SumsPort,
     Unit,
-    failure_shape,
-    job_shape,
-    transfer_shape,
+    store_ports,
 )
 from tilewright.base import FSM, SharedComponent, place
 from tilewright.dma import Cause
@@ -82,27 +75,7 @@ class CompactStore(SharedComponent):
 
     def __init__(self, config: AcceleratorConfig):
         self.config = config
-        transfers = stream.Signature(transfer_shape(config))
-        words = stream.Signature(config.dma.word_shape, always_ready=True)
-        flipped = {f"{name}_flipped": Out(FlippedBits()) for name in ("sums", "parameters")} if config.ecc else {}
-        super().__init__(
-            flipped
-            | {
-                "job": In(stream.Signature(job_shape(config))),
-                "head": In(unsigned(INDEX_BITS)),
-                "sums": Out(SumsPort(config)),
-                "parameter_requests": Out(transfers),
-                "parameter_words": In(words),
-                "c_requests": Out(transfers),
-                "c_words": In(words),
-                "write_requests": Out(transfers),
-                "write_words": Out(stream.Signature(config.data_bits)),
-                "write_status": In(stream.Signature(config.dma.status_shape, always_ready=True)),
-                "completed": Out(1),
-                "failure": Out(stream.Signature(failure_shape(config), always_ready=True)),
-                "activity": Out(Activity),
-            }
-        )
+        super().__init__(store_ports(config))
 
     def elaborate(self, platform):
         m = Module()

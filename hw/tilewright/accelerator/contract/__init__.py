@@ -40,6 +40,7 @@ from .signatures import (
     RingWriter,
     SumsPort,
 )
+from .store_ports import store_ports
 
 __all__ = [
     "ADDEND_BITS",
@@ -75,6 +76,7 @@ __all__ = [
     "loaded_shape",
     "place_shape",
     "source_shape",
+    "store_ports",
     "tile_shape",
     "transfer_shape",
     "window_shape",

@@ -1,19 +1,14 @@
 """The store engine: sums from the accumulators, through the epilogue, to memory."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
-from amaranth.lib import data, stream
-from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
+from amaranth.lib import data
+from amaranth.lib.wiring import connect, flipped
 
 from tilewright.accelerator.contract import (
     ADDEND_BITS,
-    INDEX_BITS,
     AcceleratorConfig,
     Activity,
-    FlippedBits,
-    SumsPort,
-    failure_shape,
-    job_shape,
-    transfer_shape,
+    store_ports,
 )
 from tilewright.accelerator.epilogue import ParameterBuffer, Requantizer
 from tilewright.base import SharedComponent, place
@@ -81,27 +76,7 @@ class Store(SharedComponent):
 
     def __init__(self, config: AcceleratorConfig):
         self.config = config
-        transfers = stream.Signature(transfer_shape(config))
-        words = stream.Signature(config.dma.word_shape, always_ready=True)
-        flipped = {f"{name}_flipped": Out(FlippedBits()) for name in ("sums", "parameters")} if config.ecc else {}
-        super().__init__(
-            flipped
-            | {
-                "job": In(stream.Signature(job_shape(config))),
-                "head": In(unsigned(INDEX_BITS)),
-                "sums": Out(SumsPort(config)),
-                "parameter_requests": Out(transfers),
-                "parameter_words": In(words),
-                "c_requests": Out(transfers),
-                "c_words": In(words),
-                "write_requests": Out(transfers),
-                "write_words": Out(stream.Signature(config.result_word_bits)),
-                "write_status": In(stream.Signature(config.dma.status_shape, always_ready=True)),
-                "completed": Out(1),
-                "failure": Out(stream.Signature(failure_shape(config), always_ready=True)),
-                "activity": Out(Activity),
-            }
-        )
+        super().__init__(store_ports(config))
 
     @property
     def latency(self) -> int:
