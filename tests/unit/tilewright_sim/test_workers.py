@@ -2,6 +2,8 @@
 
 import shutil
 
+import pytest
+
 from tilewright_sim.workers import digest
 
 
@@ -16,6 +18,14 @@ def test_equal_sources_have_one_digest_wherever_they_are(tmp_path):
     assert len({digest([copy]) for copy in copies}) == 1
     (copies[0] / "3" / "__init__.py").write_text("other\n")
     assert digest([copies[0]]) != digest([copies[1]])
+
+
+@pytest.mark.parametrize("name", ["a.py", "b.sv", "c.h", "d.c", "e.vlt", "f.hpp", "g.js"])
+def test_every_kind_of_source_counts(name, tmp_path):
+    (tmp_path / name).write_text("1")
+    before = digest([tmp_path])
+    (tmp_path / name).write_text("2")
+    assert digest([tmp_path]) != before
 
 
 def test_files_that_nothing_depends_on_do_not_count(tmp_path):
