@@ -93,19 +93,17 @@ class DmaWriter(SharedComponent):
         word_bits = self.code.code_bits if self.code else config.data_bits
         found = {"corrected": Out(1), "corrupt": Out(1)} if ecc else {}
         axi = Axi4Write(data_bits=config.data_bits, addr_bits=config.addr_bits, id_bits=config.id_bits)
-        super().__init__(
-            found
-            | {
-                "requests": In(stream.Signature(config.request_shape)),
-                "i": In(stream.Signature(word_bits)),
-                "status": Out(stream.Signature(config.status_shape)),
-                "abort": In(1),
-                "busy": Out(1),
-                "counters": Out(config.counters_shape),
-                "clear_counters": In(1),
-                "m_axi": Out(axi),
-            }
-        )
+        super().__init__({
+            **found,
+            "requests": In(stream.Signature(config.request_shape)),
+            "i": In(stream.Signature(word_bits)),
+            "status": Out(stream.Signature(config.status_shape)),
+            "abort": In(1),
+            "busy": Out(1),
+            "counters": Out(config.counters_shape),
+            "clear_counters": In(1),
+            "m_axi": Out(axi),
+        })
 
     def elaborate(self, platform):
         m = Module()

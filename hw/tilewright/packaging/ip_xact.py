@@ -15,8 +15,7 @@ from .xml import element
 __all__ = ["component_xml"]
 
 # Definitions of buses are referred to by the names that Vivado has for them; the signals are AMBA's.
-_BUSES = ("xilinx.com", "interface", "1.0")
-_SIGNALS = ("xilinx.com", "signal", "1.0")
+_VENDOR, _VERSION = "xilinx.com", "1.0"
 _REGISTERS = "s_axil"
 
 
@@ -62,7 +61,7 @@ def _bus(bus: Interface) -> ElementTree.Element:
         side.append(element("addressSpaceRef", addressSpaceRef=bus.name))
     elif bus.name == _REGISTERS:
         side.append(element("memoryMapRef", memoryMapRef=bus.name))
-    return _interface(bus.name, (*_BUSES[:2], kind, _BUSES[2]), bus.ports, side)
+    return _interface(bus.name, "interface", kind, bus.ports, side)
 
 
 def _plain_signals(ports: Sequence[Port], buses: Sequence[Interface]) -> list[ElementTree.Element]:
@@ -75,19 +74,19 @@ def _plain_signals(ports: Sequence[Port], buses: Sequence[Interface]) -> list[El
     if any(port.name == "irq" for port in ports):
         wires.append(("irq", "interrupt", "INTERRUPT", "master", {"SENSITIVITY": "LEVEL_HIGH"}))
     return [
-        _interface(name, (*_SIGNALS[:2], kind, _SIGNALS[2]), {signal: name}, element(side), parameters)
+        _interface(name, "signal", kind, {signal: name}, element(side), parameters)
         for name, kind, signal, side, parameters in wires
     ]
 
 
 def _interface(
     name: str,
-    bus_type: tuple[str, str, str, str],
+    library: str,
+    kind: str,
     ports: dict[str, str],
     side: ElementTree.Element,
     parameters: dict[str, str] | None = None,
 ) -> ElementTree.Element:
-    vendor, library, kind, version = bus_type
     maps = [
         element(
             "portMap",
@@ -104,12 +103,12 @@ def _interface(
     return element(
         "busInterface",
         element("name", name),
-        element("busType", vendor=vendor, library=library, name=kind, version=version),
+        element("busType", vendor=_VENDOR, library=library, name=kind, version=_VERSION),
         element(
             "abstractionTypes",
             element(
                 "abstractionType",
-                element("abstractionRef", vendor=vendor, library=library, name=f"{kind}_rtl", version=version),
+                element("abstractionRef", vendor=_VENDOR, library=library, name=f"{kind}_rtl", version=_VERSION),
                 element("portMaps", *maps),
             ),
         ),

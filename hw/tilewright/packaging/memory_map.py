@@ -39,7 +39,6 @@ def memory_map(config: AcceleratorConfig, name: str) -> ElementTree.Element:
 
 
 def _register(register: Register, fixed: dict[str, int]) -> ElementTree.Element:
-    fields = register.fields or (Field("value", 0, 32, ""),)
     reset = reset_value(register, fixed)
     return element(
         "register",
@@ -47,7 +46,7 @@ def _register(register: Register, fixed: dict[str, int]) -> ElementTree.Element:
         *([element("description", register.about)] if register.about else []),
         element("addressOffset", str(register.offset)),
         element("size", "32"),
-        *(_field(field, register, reset, constant=register.name in fixed) for field in fields),
+        *(_field(field, register, reset, constant=register.name in fixed) for field in register.parts),
     )
 
 
@@ -58,7 +57,7 @@ def _field(field: Field, register: Register, reset: int, *, constant: bool) -> E
         element("name", field.name),
         *([element("description", field.about)] if field.about else []),
         element("bitOffset", str(field.low)),
-        element("resets", element("reset", element("value", f"'h{(reset & field.mask) >> field.low:X}"))),
+        element("resets", element("reset", element("value", f"'h{field.of(reset):X}"))),
         element("bitWidth", str(field.bits)),
         element("volatile", "true" if volatile else "false"),
         element("access", _ACCESS[register.access]),

@@ -39,9 +39,6 @@ class CompactAccumulators(Accumulators):
             # Choice and sum fit into one LUT of an iCE40.
             m.d.sync += total.eq(Mux(late_first, result, (before + result)[:ADDEND_BITS]))
 
-    def _hand_out(self, m: Module, row: Value, platform):
-        m.d.comb += self.sums.sums.eq(row.word_select(self.sums.group, len(self.sums.sums)))
-
 
 class CompactCheckedAccumulators(CheckedAccumulators):
     """Add packets of results like `CheckedAccumulators`, with fewer registers.
@@ -71,7 +68,7 @@ class CompactCheckedAccumulators(CheckedAccumulators):
         return row
 
     def _add(self, m: Module, first: Signal, old: Value, sums: Signal, platform):
-        config, code = self.config, self.config.sums_code
+        code = self.config.sums_code
         syndrome = code.syndrome(m, "syndrome", old, platform)
         right, corrected, corrupt = code.correct(m, "correction", old[: code.bits], syndrome, platform)
         before = Signal.like(sums)
@@ -79,11 +76,4 @@ class CompactCheckedAccumulators(CheckedAccumulators):
         m.d.sync += before.eq(Mux(first, 0, right))
         m.d.sync += found.eq(Mux(first, 0, Cat(corrected, corrupt)))
         self._report(m, found[0], found[1])
-        bits = config.tile.result_bits
-        for column in range(config.tile.cols):
-            result = self.results.results.word_select(column, bits).as_signed()
-            total = sums.word_select(column, config.sum_bits)
-            m.d.sync += total.eq(before.word_select(column, config.sum_bits) + result)
-
-    def _hand_out(self, m: Module, row: Value, platform):
-        m.d.comb += self.sums.sums.eq(self._group(row))
+        self._accumulate(m, before, sums)

@@ -14,7 +14,7 @@ from tilewright.accelerator.contract import (
 )
 from tilewright.base import FSM, SharedComponent, place
 from tilewright.dma import Cause
-from tilewright.storage import BlockMemory, WordCode
+from tilewright.storage import BlockMemory
 
 from .serial_requantizer import SerialRequantizer
 from .tile_position import TilePosition
@@ -81,7 +81,7 @@ class CompactStore(SharedComponent):
         m = Module()
         config, job = self.config, self.job.payload
         scaler = place(m, "scaler", SerialRequantizer(config.rounding), platform)
-        bits = WordCode(ADDEND_BITS).code_bits if config.ecc else ADDEND_BITS
+        bits = config.addend_code.code_bits if config.ecc else ADDEND_BITS
         operands = place(m, "operands", BlockMemory(bits, config.acc_rows * config.tile.cols, False), platform)
         read = [Signal(name="operand_read"), Signal(name="sum_read")] if config.ecc else []
         sums, operand = self._check(m, operands, read, platform) if config.ecc else (self.sums.sums, operands.q)
@@ -148,7 +148,7 @@ class CompactStore(SharedComponent):
         job = self.job.payload
         results = []
         for name, code, stored, which, port in (
-            ("operand", WordCode(ADDEND_BITS), operands.q, read[0], self.parameters_flipped),
+            ("operand", self.config.addend_code, operands.q, read[0], self.parameters_flipped),
             ("sum", self.config.drained_code, self.sums.sums, read[1], self.sums_flipped),
         ):
             syndrome = code.syndrome(m, f"{name}_check", stored, platform)
@@ -187,7 +187,7 @@ class CompactStore(SharedComponent):
             operands.write.eq(came),
             operands.write_row.eq(Cat(place_of_word, row_of_word)),
             operands.data.eq(
-                WordCode(ADDEND_BITS).encode(m, "checks", word.data, platform) if config.ecc else word.data
+                self.config.addend_code.encode(m, "checks", word.data, platform) if config.ecc else word.data
             ),
             operands.read_row.eq(Cat(position.column, row_of_operand)),
         ]

@@ -310,6 +310,11 @@ class AcceleratorConfig(Config):
         return self.drained_code.code_bits if self.ecc else self.requant_lanes * ADDEND_BITS
 
     @property
+    def addend_code(self) -> WordCode:
+        """How a bias, a multiplier, a shift or an old sum is stored with `ecc` where one is a word: in `compact`."""
+        return WordCode(ADDEND_BITS)
+
+    @property
     def result_code(self) -> WordCode:
         """How a bus word of results is stored with `ecc`."""
         return WordCode(self.data_bits)

@@ -191,18 +191,16 @@ class ResultsPort(wiring.Signature):
 
     def __init__(self, config: AcceleratorConfig):
         index = {"index": Out(NUMBER_BITS)} if config.ecc else {}
-        super().__init__(
-            index
-            | {
-                "has_bank": In(1),
-                "take_bank": Out(1),
-                "coming": Out(1),
-                "last": Out(1),
-                "first": Out(1),
-                "final": Out(1),
-                "results": Out(unsigned(config.tile.cols * config.tile.result_bits)),
-            }
-        )
+        super().__init__({
+            **index,
+            "has_bank": In(1),
+            "take_bank": Out(1),
+            "coming": Out(1),
+            "last": Out(1),
+            "first": Out(1),
+            "final": Out(1),
+            "results": Out(unsigned(config.tile.cols * config.tile.result_bits)),
+        })
 
 
 class SumsPort(wiring.Signature):

@@ -57,20 +57,18 @@ class ParameterBuffer(SharedComponent):
         lanes = config.requant_lanes
         self.parts = lanes * ADDEND_BITS // config.data_bits
         found = {f"{name}_{what}": Out(self.parts) for name in FOUND for what in ("corrected", "corrupt")}
-        super().__init__(
-            (found if config.ecc else {})
-            | {
-                "parameter_words": In(stream.Signature(config.dma.word_shape, always_ready=True)),
-                "c_words": In(stream.Signature(config.dma.word_shape, always_ready=True)),
-                "bank": In(1),
-                "arrived": Out(1),
-                "fetch": In(1),
-                "row": In(range(2 * config.acc_rows * self.groups)),
-                "addends": Out(unsigned(lanes * ADDEND_BITS)),
-                "multipliers": Out(unsigned(lanes * MULTIPLIER_BITS)),
-                "shifts": Out(unsigned(lanes * SHIFT_BITS)),
-            }
-        )
+        super().__init__({
+            **(found if config.ecc else {}),
+            "parameter_words": In(stream.Signature(config.dma.word_shape, always_ready=True)),
+            "c_words": In(stream.Signature(config.dma.word_shape, always_ready=True)),
+            "bank": In(1),
+            "arrived": Out(1),
+            "fetch": In(1),
+            "row": In(range(2 * config.acc_rows * self.groups)),
+            "addends": Out(unsigned(lanes * ADDEND_BITS)),
+            "multipliers": Out(unsigned(lanes * MULTIPLIER_BITS)),
+            "shifts": Out(unsigned(lanes * SHIFT_BITS)),
+        })
 
     def elaborate(self, platform):
         m = Module()

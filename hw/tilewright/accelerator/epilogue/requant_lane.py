@@ -66,21 +66,19 @@ class RequantLane(SharedComponent):
         self.rounding = rounding
         self.flips = flips
         flip_ports = {"flip_positions": In(32), "flip_groups": In(32)} if flips else {}
-        super().__init__(
-            flip_ports
-            | {
-                "sum": In(signed(32)),
-                "addend": In(signed(32)),
-                "add": In(1),
-                "multiplier": In(unsigned(31)),
-                "shift": In(unsigned(SHIFT_BITS)),
-                "double": In(1),
-                "total": Out(signed(32)),
-                "negative": Out(1),
-                "magnitude": Out(unsigned(MAGNITUDE)),
-                "carry": Out(1),
-            }
-        )
+        super().__init__({
+            **flip_ports,
+            "sum": In(signed(32)),
+            "addend": In(signed(32)),
+            "add": In(1),
+            "multiplier": In(unsigned(31)),
+            "shift": In(unsigned(SHIFT_BITS)),
+            "double": In(1),
+            "total": Out(signed(32)),
+            "negative": Out(1),
+            "magnitude": Out(unsigned(MAGNITUDE)),
+            "carry": Out(1),
+        })
 
     @staticmethod
     def latency_of(rounding: str) -> int:

@@ -58,18 +58,16 @@ class Requantizer(SharedComponent):
         self.rounding = rounding
         self.flips = flips
         flip_ports = {name: In(lanes * 32) for name in FLIPS} if flips else {}
-        super().__init__(
-            flip_ports
-            | {
-                "sums": In(unsigned(lanes * 32)),
-                "addends": In(unsigned(lanes * 32)),
-                "add": In(1),
-                "multipliers": In(unsigned(lanes * 31)),
-                "shifts": In(unsigned(lanes * SHIFT_BITS)),
-                "format": In(format_shape(rounding)),
-                "o": Out(unsigned(lanes * 32)),
-            }
-        )
+        super().__init__({
+            **flip_ports,
+            "sums": In(unsigned(lanes * 32)),
+            "addends": In(unsigned(lanes * 32)),
+            "add": In(1),
+            "multipliers": In(unsigned(lanes * 31)),
+            "shifts": In(unsigned(lanes * SHIFT_BITS)),
+            "format": In(format_shape(rounding)),
+            "o": Out(unsigned(lanes * 32)),
+        })
 
     @staticmethod
     def latency_of(rounding: str) -> int:

@@ -39,7 +39,7 @@ class Accumulators(SharedComponent):
 
     READ_STAGE = 0  # in which the old sums of a result are fetched
     WRITE_STAGE = 3  # in which the new sums are written
-    REGISTERED = True  # the memory that drains has an output register
+    REGISTERED = True  # the memory that drains has an output register, and so has the group
 
     def __init__(self, config: AcceleratorConfig):
         self.config = config
@@ -111,7 +111,7 @@ class Accumulators(SharedComponent):
             drain.take.eq(port.take),
             drain.read_row.eq(Cat(port.row, drained)),
         ]
-        self._hand_out(m, drain.q, platform)
+        self._hand_out(m, self._group(drain.q))
         self._count_banks(m)
         return m
 
@@ -119,11 +119,15 @@ class Accumulators(SharedComponent):
         """Add the results to the old sums, or to nothing in a first packet, in the cycle after `first` and `old`."""
         before = Signal.like(sums)
         m.d.sync += before.eq(Mux(first, 0, old))
-        bits = self.config.tile.result_bits
+        self._accumulate(m, before, sums)
+
+    def _accumulate(self, m: Module, before: Value, sums: Signal):
+        """Add the results to the sums before, into ``sums``."""
+        bits, sum_bits = self.config.tile.result_bits, self.config.sum_bits
         for column in range(self.config.tile.cols):
             result = self.results.results.word_select(column, bits).as_signed()
-            total = sums.word_select(column, ADDEND_BITS)
-            m.d.sync += total.eq(before.word_select(column, ADDEND_BITS) + result)
+            total = sums.word_select(column, sum_bits)
+            m.d.sync += total.eq(before.word_select(column, sum_bits) + result)
 
     def _stored(self, m: Module, sums: Value, platform) -> Value:
         """The row of sums as it is stored."""
@@ -133,10 +137,16 @@ class Accumulators(SharedComponent):
         """The old row that `_add` takes, from the one that was read."""
         return row
 
-    def _hand_out(self, m: Module, row: Value, platform):
-        """Give out the chosen columns of a row of the memory that drains."""
+    def _group(self, row: Value) -> Value:
+        """The chosen columns of a row of the memory that drains."""
+        return row.word_select(self.sums.group, len(self.sums.sums))
+
+    def _hand_out(self, m: Module, group: Value):
+        if not self.REGISTERED:
+            m.d.comb += self.sums.sums.eq(group)
+            return
         late = Signal.like(self.sums.sums, reset_less=True, name="group")
-        m.d.sync += late.eq(row.word_select(self.sums.group, len(self.sums.sums)))
+        m.d.sync += late.eq(group)
         m.d.comb += self.sums.sums.eq(late)
 
     def _count_banks(self, m: Module):

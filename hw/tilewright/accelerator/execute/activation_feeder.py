@@ -61,21 +61,19 @@ class ActivationFeeder(SharedComponent):
     def __init__(self, config: AcceleratorConfig):
         self.config = config
         source = {"source": Out(source_shape())} if config.ecc else {}
-        super().__init__(
-            source
-            | {
-                "job": In(stream.Signature(job_shape(config))),
-                "panel": Out(PanelReader(config)),
-                "has_bank": In(1),
-                "take_bank": Out(1),
-                "o": Out(stream.Signature(stored_word(config.panel_bits))),
-                "first": Out(1),
-                "final": Out(1),
-                "wants_chunk": Out(1),
-                "wants_bank": Out(1),
-                "active": Out(1),
-            }
-        )
+        super().__init__({
+            **source,
+            "job": In(stream.Signature(job_shape(config))),
+            "panel": Out(PanelReader(config)),
+            "has_bank": In(1),
+            "take_bank": Out(1),
+            "o": Out(stream.Signature(stored_word(config.panel_bits))),
+            "first": Out(1),
+            "final": Out(1),
+            "wants_chunk": Out(1),
+            "wants_bank": Out(1),
+            "active": Out(1),
+        })
 
     def elaborate(self, platform):
         m = Module()

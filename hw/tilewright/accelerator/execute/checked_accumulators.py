@@ -99,13 +99,7 @@ class CheckedAccumulators(Accumulators):
         m.d.comb += self.flipped.corrupt.eq(self._checked & corrupt)
 
     def _group(self, row: Value) -> Value:
-        """The columns of a group, as they are stored."""
         code, drained = self.config.sums_code, self.config.drained_code
         group = self.sums.group
         data = row[: code.bits].word_select(group, drained.bits)
         return Cat(data, row[code.bits :].word_select(group, drained.check_bits))
-
-    def _hand_out(self, m: Module, row: Value, platform):
-        late = Signal.like(self.sums.sums, reset_less=True, name="group")
-        m.d.sync += late.eq(self._group(row))
-        m.d.comb += self.sums.sums.eq(late)

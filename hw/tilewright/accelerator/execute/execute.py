@@ -59,16 +59,14 @@ class Execute(SharedComponent):
     def __init__(self, config: AcceleratorConfig):
         self.config = config
         flipped = {f"{name}_flipped": Out(FlippedBits()) for name in ("panel", "ring")} if config.ecc else {}
-        super().__init__(
-            flipped
-            | {
-                "job": In(stream.Signature(job_shape(config))),
-                "panel": Out(PanelReader(config)),
-                "ring": Out(RingReader(config)),
-                "results": Out(ResultsPort(config)),
-                "activity": Out(Activity),
-            }
-        )
+        super().__init__({
+            **flipped,
+            "job": In(stream.Signature(job_shape(config))),
+            "panel": Out(PanelReader(config)),
+            "ring": Out(RingReader(config)),
+            "results": Out(ResultsPort(config)),
+            "activity": Out(Activity),
+        })
 
     def elaborate(self, platform):
         m = Module()

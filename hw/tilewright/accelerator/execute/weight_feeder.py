@@ -52,15 +52,13 @@ class WeightFeeder(SharedComponent):
     def __init__(self, config: AcceleratorConfig):
         self.config = config
         source = {"source": Out(source_shape()), "used": Out(1)} if config.ecc else {}
-        super().__init__(
-            source
-            | {
-                "job": In(stream.Signature(job_shape(config))),
-                "ring": Out(RingReader(config)),
-                "o": Out(stream.Signature(stored_word(config.ring_bits))),
-                "wants_chunk": Out(1),
-            }
-        )
+        super().__init__({
+            **source,
+            "job": In(stream.Signature(job_shape(config))),
+            "ring": Out(RingReader(config)),
+            "o": Out(stream.Signature(stored_word(config.ring_bits))),
+            "wants_chunk": Out(1),
+        })
 
     def elaborate(self, platform):
         m = Module()

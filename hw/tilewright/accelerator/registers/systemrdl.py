@@ -3,7 +3,7 @@
 from tilewright.accelerator.contract import AcceleratorConfig
 
 from .register_file import constants
-from .table import Field, registers_of, reset_value
+from .table import registers_of, reset_value
 
 __all__ = ["system_rdl"]
 
@@ -47,10 +47,10 @@ def system_rdl(config: AcceleratorConfig) -> str:
         lines += ["", "    reg {", f"        name = {_string(register.name)};"]
         if register.about:
             lines.append(f"        desc = {_string(register.about)};")
-        for field in register.fields or (Field("value", 0, 32, ""),):
+        for field in register.parts:
             about = f" desc = {_string(field.about)};" if field.about else ""
             bits = f"[{field.low + field.bits - 1}:{field.low}]"
-            start = f"0x{reset >> field.low & (1 << field.bits) - 1:X}"
+            start = f"0x{field.of(reset):X}"
             lines.append(f"        field {{ {access}{about} }} {_name(field.name)}{bits} = {start};")
         lines.append(f"    }} {_name(register.name)} @ 0x{register.offset:03X};")
     return "\n".join([*lines, "};", ""])

@@ -47,6 +47,10 @@ class Field:
         """Ones where the field is in its register."""
         return (1 << self.bits) - 1 << self.low
 
+    def of(self, value: int) -> int:
+        """The value of the field, from that of its register."""
+        return (value & self.mask) >> self.low
+
 
 @dataclass(frozen=True)
 class Register:
@@ -61,6 +65,11 @@ class Register:
     access: Literal["ro", "rw", "w1", "w1c", "wo"]
     about: str
     fields: tuple[Field, ...] = ()
+
+    @property
+    def parts(self) -> tuple[Field, ...]:
+        """Its fields; a register without any is one field called ``value``."""
+        return self.fields or (Field("value", 0, 32, ""),)
 
 
 @dataclass(frozen=True)
