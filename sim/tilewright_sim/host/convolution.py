@@ -79,7 +79,7 @@ def plan_convolution(
     image : DeviceArray
         int8 [height, width * channels].
     b : DeviceArray
-        int8 [n, k], as `ConvolutionLayout.columns` returns it.
+        int8 [n, k], as `tilewright_sim.models.convolution.columns` returns it.
     c : DeviceArray
         int8 with ``requant``, else int32, of shape [out_height * out_width, n].
     geometry : Convolution
@@ -91,16 +91,11 @@ def plan_convolution(
     config = workspace.config
     if not config.convolution:
         raise TilewrightError("this hardware has no convolutions: generate it with convolution = true")
-    if requant and requant.rounding not in config.roundings:
-        raise TilewrightError(f"rounding = {requant.rounding!r}: this hardware has only {config.roundings[0]!r}")
     g, n = geometry, b.shape[0]
     shapes = (g.height, g.width * g.channels), (g.out_height * g.out_width, n)
     if (image.shape, c.shape) != shapes or (c.dtype == np.int8) != bool(requant):
         raise TilewrightError(f"image {list(image.shape)}, C {c.dtype} {list(c.shape)}: not those of the geometry")
-    flags = ["CONVOLUTION", *(f"FENCE_{letter.upper()}" for letter in fences)]
-    flags += ["REQUANT"] if requant else ["BIAS"] if bias is not None else []
-    flags += ["DOUBLE_ROUNDING"] if requant and requant.rounding == "double" else []
-    limits = {name: getattr(requant, name) for name in ("zero_point", "minimum", "maximum")} if requant else {}
+    flags, limits = workspace.choices(requant, bias is not None, fences)
     grain = pixel_grain(config, geometry)
     descriptors = []
     for y, x, part in split_convolution(config, geometry):
@@ -109,7 +104,7 @@ def plan_convolution(
         parameters = stack.enter_context(workspace.parameters(n, bias, requant, geometry_bytes(**fields)))
         origin = geometry.first_row(y) * image.stride + geometry.first_column(x, grain) * g.channels
         descriptors.append(Descriptor(
-            flags=flag_bits(*flags), m=part.out_height * part.out_width, n=n, k=layout.k,
+            flags=flag_bits("CONVOLUTION", *flags), m=part.out_height * part.out_width, n=n, k=layout.k,
             a_address=image.address + origin, a_stride=image.stride, b_address=b.address, b_stride=b.stride,
             c_address=c.address + (y * geometry.out_width + x) * c.stride, c_stride=c.stride,
             parameter_address=parameters.address, **limits,

@@ -106,7 +106,7 @@ class Driver:
     def read_fields(self, name: str) -> dict[str, int]:
         """Return the fields of a register."""
         value = self.read(name)
-        return {field.name: value >> field.low & (1 << field.bits) - 1 for field in _REGISTERS[name].fields}
+        return {field.name: field.of(value) for field in _REGISTERS[name].fields}
 
     def submit(self, descriptors: Sequence[Descriptor]) -> int:
         """Put descriptors into the ring and ring the doorbell; return how many fitted in."""

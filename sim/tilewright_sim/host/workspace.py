@@ -94,25 +94,32 @@ class Workspace:
             raise TilewrightError(f"the parameters are for {parameters.n} columns, C has {n}")
         if parameters and accumulate:
             raise TilewrightError("accumulating on C cannot be combined with bias or requantization")
-        if requant and requant.rounding not in self.config.roundings:
-            available = " and ".join(self.config.roundings)
-            raise TilewrightError(f"rounding = {requant.rounding!r}: this hardware has only {available}")
-        unknown = set(fences) - set("abc")
-        if unknown:
-            raise TilewrightError(f"fences = {fences!r}: must be letters a, b and c")
-        flags = [*(f"FENCE_{letter.upper()}" for letter in fences)]
+        flags, limits = self.choices(requant, parameters is not None, fences)
         flags += ["ACCUMULATE"] if accumulate else []
         flags += ["INTERRUPT"] if interrupt else []
-        flags += ["REQUANT" if requant else "BIAS"] if parameters else []
-        flags += ["DOUBLE_ROUNDING"] if requant and requant.rounding == "double" else []
         return Descriptor(
             flags=flag_bits(*flags),
             m=m, n=n, k=k,
             a_address=a.address, b_address=b.address, c_address=c.address,
             parameter_address=parameters.address if parameters else 0,
             a_stride=a.stride, b_stride=b.stride, c_stride=c.stride,
-            **({name: getattr(requant, name) for name in ("zero_point", "minimum", "maximum")} if requant else {}),
+            **limits,
         )  # fmt: skip
+
+    def choices(self, requant: golden.Requant | None, biased: bool, fences: str) -> tuple[list[str], dict[str, int]]:
+        """Return what a descriptor says of its epilogue and its fences: the names of flags, and fields by name.
+
+        ``biased``: it has parameters; without ``requant`` only their biases count.
+        """
+        if requant and requant.rounding not in self.config.roundings:
+            available = " and ".join(self.config.roundings)
+            raise TilewrightError(f"rounding = {requant.rounding!r}: this hardware has only {available}")
+        if set(fences) - set("abc"):
+            raise TilewrightError(f"fences = {fences!r}: must be letters a, b and c")
+        flags = [f"FENCE_{letter.upper()}" for letter in fences]
+        flags += ["REQUANT"] if requant else ["BIAS"] if biased else []
+        flags += ["DOUBLE_ROUNDING"] if requant and requant.rounding == "double" else []
+        return flags, {name: getattr(requant, name) for name in ("zero_point", "minimum", "maximum")} if requant else {}
 
     def descriptors(self, a: DeviceArray, b: DeviceArray, c: DeviceArray) -> Iterator[Descriptor]:
         """Yield the descriptors of an int32 product of any size, in the order in which they must run."""
