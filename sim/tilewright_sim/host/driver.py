@@ -55,7 +55,7 @@ class Capabilities:
     compact: bool
     size_bits: int
     stride_bits: int
-    ecc: bool = False
+    ecc: bool
 
     @classmethod
     def of(cls, config: AcceleratorConfig) -> "Capabilities":

@@ -79,5 +79,6 @@ def configuration(capabilities: Capabilities) -> AcceleratorConfig:
         size_bits=capabilities.size_bits,
         stride_bits=capabilities.stride_bits,
         variant="compact" if capabilities.compact else "fast",
+        ecc=capabilities.ecc,
         max_burst=1 if capabilities.compact else 16,
     )

@@ -57,7 +57,10 @@ def test_limits_follow_the_widths():
         estimate(NARROW, [Gemm(m=2048, n=1, k=1)])
 
 
-@pytest.mark.parametrize("config", [AcceleratorConfig(**NANO), NARROW])
+@pytest.mark.parametrize(
+    "config",
+    [AcceleratorConfig(**NANO), NARROW, *(AcceleratorConfig(**NANO | {name: True}) for name in ("ecc", "convolution"))],
+)
 def test_registers_match_the_capabilities_of_the_driver(config):
     fields = {}
     for register in REGISTERS:
