@@ -2,7 +2,7 @@
 
 from .axi_rules import AxiRules
 from .dma import Request, failure, read_words, word_count, write_bytes
-from .geometry import Convolution, ConvolutionLayout
+from .geometry import Convolution, ConvolutionLayout, same_padding
 from .splitting import Part, split_product
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Request",
     "failure",
     "read_words",
+    "same_padding",
     "split_product",
     "word_count",
     "write_bytes",

@@ -1,18 +1,25 @@
 """The geometry of convolutions, and how one is laid out for the accelerator."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from numbers import Integral
 from typing import Any, Self
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import TilewrightError
 
-__all__ = ["Convolution", "ConvolutionLayout"]
+__all__ = ["Convolution", "ConvolutionLayout", "same_padding"]
 
 _LIMITS = {
     "height": 0xFFFF, "width": 0xFFFF, "channels": 0xFFFF, "out_height": 0xFFFF, "out_width": 0xFFFF,
     "kernel_height": 255, "kernel_width": 255, "stride_y": 255, "stride_x": 255, "dilation_y": 255, "dilation_x": 255,
 }  # fmt: skip
+
+
+def same_padding(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
+    """Return the pixels before and after the image, along one axis, of the padding ``SAME`` of TensorFlow."""
+    missing = max(0, (-(-size // stride) - 1) * stride + (kernel - 1) * dilation + 1 - size)
+    return missing // 2, missing - missing // 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,8 +85,7 @@ class Convolution:
         for axis, size, pad, out in (("y", "height", "pad_top", "out_height"), ("x", "width", "pad_left", "out_width")):
             stride, dilation = values.get(f"stride_{axis}", 1), values.get(f"dilation_{axis}", 1)
             values[out] = -(-values[size] // stride)
-            reach = (values[out] - 1) * stride + (values[f"kernel_{size}"] - 1) * dilation + 1
-            values[pad] = max(0, reach - values[size]) // 2
+            values[pad] = same_padding(values[size], values[f"kernel_{size}"], stride, dilation)[0]
         return cls(**values)
 
     @classmethod
@@ -146,7 +152,7 @@ class ConvolutionLayout:
         across = (g.out_width - 1) * g.stride_x + g.window(1)[1]
         self.pitch = (self.offset + across * g.channels - 1) // rows + 1 + max(1, config.tile.cols // rows)
 
-    @property
+    @cached_property
     def block_height(self) -> int:
         """The most output rows that fit into half a panel and a bank of accumulators; 0 if not even one does."""
         height = min(self.config.acc_rows // self.geometry.out_width, self.geometry.out_height)
@@ -154,7 +160,7 @@ class ConvolutionLayout:
             height -= 1
         return height
 
-    @property
+    @cached_property
     def fits(self) -> bool:
         """Whether one descriptor can compute it."""
         g = self.geometry

@@ -15,7 +15,7 @@ from .compact import compact_cycles
 from .queue_model import QueueModel
 from .shape import Bus, Gemm, Shape
 
-__all__ = ["Bus", "Estimate", "Gemm", "estimate", "traffic"]
+__all__ = ["Bus", "Estimate", "Gemm", "bus_cycles", "estimate", "traffic"]
 
 _MODELLED_BLOCKS = 6
 _MODELLED_TILES = 24
@@ -60,15 +60,24 @@ def estimate(config: AcceleratorConfig, gemms: Iterable[Gemm], bus: Bus = Bus())
     queue = list(gemms)
     if not queue:
         raise TilewrightError("nothing to estimate")
-    for gemm in queue:
-        _check(config, gemm)
+    moved = bus_cycles(config, queue, bus)
     cycles = compact_cycles(config, queue, bus) if config.compact else _queue_cycles(config, queue, bus)
     macs = sum(gemm.macs for gemm in queue)
     cells = config.tile.rows * config.tile.cols
-    reads = sum(_read_beats(config, gemm) for gemm in queue)
-    writes = sum(_write_beats(config, gemm) for gemm in queue)
-    beats = reads + writes if bus.shared else max(reads, writes)
-    return Estimate(cycles, macs / cells, beats / bus.bandwidth, macs / (cells * cycles))
+    return Estimate(cycles, macs / cells, moved, macs / (cells * cycles))
+
+
+def bus_cycles(config: AcceleratorConfig, gemms: Iterable[Gemm], bus: Bus) -> float:
+    """Return the `Estimate.bus_cycles` of products that are queued together, without modelling their cycles.
+
+    Raises
+    ------
+    TilewrightError
+        If a size is outside the limits of a descriptor.
+    """
+    words = [traffic(config, gemm) for gemm in gemms]
+    reads, writes = sum(read for read, _ in words), sum(written for _, written in words)
+    return (reads + writes if bus.shared else max(reads, writes)) / bus.bandwidth
 
 
 def _check(config: AcceleratorConfig, gemm: Gemm) -> None:

@@ -12,13 +12,12 @@ from tilewright_sim.nn.graph import Graph, Node, Product, Tensor
 
 from .onnx_file import OnnxFile, OnnxOperator, read_onnx_file
 from .onnx_products import PRODUCTS, Operands
-from .onnx_qdq import join_quantized
+from .onnx_qdq import JOINED, join_quantized
 from .onnx_runtime import OnnxReference, OperatorRun
 
 __all__ = ["read_onnx"]
 
 _QUANTIZED = ("ConvInteger", "MatMulInteger", "QLinearConv", "QLinearMatMul", "com.microsoft.QGemm")
-_JOINED = ("Conv", "MatMul", "Gemm")
 _OTHER_PRODUCTS = (
     "ConvTranspose", "DeformConv", "Einsum", "LSTM", "GRU", "RNN", "Attention", "com.microsoft.Attention",
     "com.microsoft.QAttention", "com.microsoft.MultiHeadAttention", "com.microsoft.DynamicQuantizeMatMul",
@@ -69,7 +68,7 @@ def read_onnx(path: Path) -> Graph:
 
 
 def _check(one: OnnxOperator, file: OnnxFile) -> None:
-    if one.operator in _JOINED and len(one.nodes) == 1:
+    if one.operator in JOINED and len(one.nodes) == 1:
         raise one.error(_HOW)
     if one.operator in _OTHER_PRODUCTS:
         raise one.error(
@@ -110,9 +109,10 @@ def _node(one: OnnxOperator, file: OnnxFile, numbers: dict[str, int], samples: d
     run = OperatorRun(file, one)
     outputs = [name for name in one.outputs if name]
     samples.update(zip(outputs, run(samples), strict=True))
-    places = tuple(numbers[name] for name in dict.fromkeys(inputs))
+    names = list(dict.fromkeys(inputs))
+    places = tuple(numbers[name] for name in names)
     ends = tuple(numbers[name] for name in outputs)
-    compute = _compute(run, list(dict.fromkeys(inputs)))
+    compute = _compute(run, names)
     view = one.operator in _VIEWS and len(outputs) == 1
     return Node(**common, inputs=places, outputs=ends, compute=compute, view=view)
 

@@ -1,7 +1,7 @@
 """Read ONNX files: operators, constants, and the types of inputs."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,6 @@ from tilewright.base import missing_package
 from tilewright_sim.nn.graph import MAX_BYTES, GraphError
 
 __all__ = ["OnnxFile", "OnnxOperator", "read_onnx_file"]
-
-_RANDOM = ("RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial", "Bernoulli")
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +76,6 @@ class OnnxFile:
     outputs: list[str]
     opsets: list[Any]
     ir_version: int
-    sizes: dict[str, int] = field(default_factory=dict)
 
     def with_operators(self, operators: list[OnnxOperator]) -> "OnnxFile":
         """Return the file with other operators."""

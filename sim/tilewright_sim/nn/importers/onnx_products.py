@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tilewright_sim.models import gemm as golden
+from tilewright_sim.models import same_padding
 from tilewright_sim.nn.graph import Factors, Product, Values, Window
 
+from .batches import Batches
 from .onnx_file import OnnxOperator
 
 __all__ = ["PRODUCTS", "Operands"]
@@ -213,8 +214,7 @@ def _window(op: OnnxOperator, size: tuple[int, int], kernel: tuple[int, int], gr
     if auto.startswith("SAME"):
         padding = []
         for pixels, taps, step, apart in zip(size, kernel, stride, dilation, strict=True):
-            missing = max((-(-pixels // step) - 1) * step + (taps - 1) * apart + 1 - pixels, 0)
-            less, more = missing // 2, missing - missing // 2
+            less, more = same_padding(pixels, taps, step, apart)
             padding.append((less, more) if auto == "SAME_UPPER" else (more, less))
     elif auto == "VALID":
         padding = [(0, 0), (0, 0)]
@@ -230,42 +230,30 @@ def _matmul(layout: _Layout) -> Callable[[Operands], Product]:
         swap_a, swap_b = bool(op.attributes.get("transA", 0)), bool(op.attributes.get("transB", 0))
         if op.attributes.get("alpha", 1.0) != 1.0 or op.attributes.get("beta", 1.0) != 1.0:
             raise op.error("alpha and beta must be 1")
-        if min(a.ndim, b.ndim) < 2:
-            raise op.error(f"its inputs are {list(a.shape)} and {list(b.shape)}: both must be matrices")
-        k, m = a.shape[-2:] if swap_a else a.shape[:-3:-1]
-        n, depth = b.shape[-2:] if swap_b else b.shape[:-3:-1]
-        try:
-            lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-        except ValueError:
-            lead = (-1,)
-        if k != depth or -1 in lead:
-            raise op.error(f"shapes {list(a.shape)} and {list(b.shape)} do not match")
+        batches = Batches.of(a.shape, b.shape, swap_a, swap_b, op.error)
+        lead, m, n, k = batches.lead, batches.m, batches.n, batches.k
         dtype, first = _type(at, layout), at.number(0)
         dense = b.ndim == 2 and not swap_a
-        batch = 1 if dense else prod(lead)
-        rows = prod(lead) * m if dense else m
-
-        def matrices(values: NDArray, swap: bool, height: int) -> NDArray:
-            ordered = values.swapaxes(-1, -2) if swap else values
-            return np.broadcast_to(ordered, (*lead, height, k)).reshape(batch, height, k)
+        rows = batches.count * m if dense else m
 
         def activations(values: Values) -> NDArray[np.int8]:
             x = _signed(values[first])
-            return x.reshape(rows, k) if dense else matrices(x, swap_a, m)
+            return x.reshape(rows, k) if dense else batches.matrices(x, swap_a, m)
 
         def arrange(weights: NDArray) -> NDArray:
             if dense:
                 return weights if swap_b else weights.T
-            return matrices(weights, not swap_b, n)
+            return batches.matrices(weights, not swap_b, n)
 
         if not dense and layout.w_zero >= 0 and at.number(layout.w_zero) >= 0 and at.sample(layout.w_zero).size != 1:
             raise op.error("weights of a batch must have one zero point")
         constant = at.constant(*vars(layout).values())
         factors = _factors(at, layout, n, arrange, dtype)
         return Product(
-            kind="dense" if dense else "batch", x=first, y=at.numbers[op.outputs[0]], shape=(rows, n, k), batch=batch,
-            constant=constant, factors=factors, activations=activations, requant=dtype != np.int32,
-            narrow=_narrow(at, constant, factors), result=lambda c: _typed(c, dtype).reshape(*lead, m, n),
+            kind="dense" if dense else "batch", x=first, y=at.numbers[op.outputs[0]], shape=(rows, n, k),
+            batch=1 if dense else batches.count, constant=constant, factors=factors, activations=activations,
+            requant=dtype != np.int32, narrow=_narrow(at, constant, factors),
+            result=lambda c: _typed(c, dtype).reshape(*lead, m, n),
         )  # fmt: skip
 
     return build

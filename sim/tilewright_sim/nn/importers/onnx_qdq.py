@@ -8,10 +8,10 @@ import numpy as np
 
 from .onnx_file import OnnxFile, OnnxOperator
 
-__all__ = ["join_quantized"]
+__all__ = ["JOINED", "join_quantized"]
 
-_LAYERS = {"Conv": "QLinearConv", "MatMul": "QLinearMatMul", "Gemm": "QGemm"}
-_INT8 = (np.dtype(np.int8), np.dtype(np.uint8))
+JOINED = ("Conv", "MatMul", "Gemm")
+"""The operators in float that are joined."""
 
 
 def join_quantized(file: OnnxFile) -> OnnxFile:
@@ -24,7 +24,7 @@ def join_quantized(file: OnnxFile) -> OnnxFile:
     readers = {name: one for one in file.operators for name in one.inputs if uses[name] == 1}
     joined: dict[int, OnnxOperator] = {}
     for one in file.operators:
-        made = _joined(file, one, makers, readers) if one.operator in _LAYERS else None
+        made = _joined(file, one, makers, readers) if one.operator in JOINED else None
         if made is not None:
             joined[one.index] = made
     ends = {made.outputs[0] for made in joined.values()}

@@ -50,8 +50,7 @@ def _node(op: Operation, graphs: list[Subgraph], handles: dict[int, str]) -> Nod
         "index": op.index, "operator": op.operator, "inputs": tuple(op.inputs), "outputs": tuple(op.outputs),
     }  # fmt: skip
     if op.operator in PRODUCTS:
-        product = PRODUCTS[op.operator](op)
-        return Node(**common | {"inputs": tuple(op.inputs)}, product=product)
+        return Node(**common, product=PRODUCTS[op.operator](op))
     if op.operator in _VARIABLES:
         return Node(**common, compute=_variable(op, graphs, handles))
     view = op.operator in ("RESHAPE", "SQUEEZE", "EXPAND_DIMS")

@@ -11,21 +11,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tilewright_sim.models import same_padding
 from tilewright_sim.nn.graph import Tensor, Window
 
 from .tflite_file import Operation
 from .tflite_shapes import Compute, axes_of, concatenate, pad, quantization, reshape, split, strided_slice, transpose
 
-__all__ = ["KERNELS", "activation_limits", "round_away", "window_of"]
+__all__ = ["KERNELS", "activation_limits", "window_of"]
 
 
-def round_away(values: ArrayLike) -> NDArray[np.float64]:
+def _round_away(values: ArrayLike) -> NDArray[np.float64]:
     """Return float values rounded to the nearest, ties away from zero."""
     exact = np.asarray(values, np.float64)
     return np.copysign(np.floor(np.abs(exact) + 0.5), exact)
 
 
-def scaled(values: NDArray, factor: np.float32) -> NDArray[np.int64]:
+def _scaled(values: NDArray, factor: np.float32) -> NDArray[np.int64]:
     """Return values times a factor, in float32 as LiteRT's kernels do it, rounded to the nearest, ties to even."""
     return np.rint(values.astype(np.float32) * np.float32(factor)).astype(np.int64)
 
@@ -39,7 +40,7 @@ def activation_limits(op: Operation, activation: int, target: Tensor) -> tuple[i
     for place, (value, choose) in enumerate(((low, max), (high, min))):
         if value is not None:
             scale, zero_point = np.float32(target.scale[0]), int(target.zero_point[0])
-            limits[place] = choose(limits[place], zero_point + int(round_away(np.float32(value) / scale)))
+            limits[place] = choose(limits[place], zero_point + int(_round_away(np.float32(value) / scale)))
     return limits[0], limits[1]
 
 
@@ -51,9 +52,7 @@ def window_of(op: Operation, image: Tensor, kernel: tuple[int, int], groups: int
         raise op.error(f"kernel {kernel}, stride {stride}, dilation {dilation}: all must be 1 to {(1 << 20) - 1:,}")
     padding = []
     for size, taps, step, apart in zip(image.shape[1:3], kernel, stride, dilation, strict=True):
-        reach = (taps - 1) * apart + 1
-        missing = max((-(-size // step) - 1) * step + reach - size, 0) if op.option("padding") == 0 else 0
-        padding.append((missing // 2, missing - missing // 2))
+        padding.append(same_padding(size, taps, step, apart) if op.option("padding") == 0 else (0, 0))
     return Window(kernel=kernel, stride=stride, dilation=dilation, padding=(padding[0], padding[1]), groups=groups)
 
 
@@ -90,7 +89,7 @@ def _multiply(op: Operation) -> Compute:
 
     def compute(inputs: list[Any], _: dict[str, NDArray]) -> list[NDArray]:
         products = (inputs[0].astype(np.int32) - left_zero) * (inputs[1].astype(np.int32) - right_zero)
-        return [np.clip(scaled(products, factor) + zero_point, low, high).astype(np.int8)]
+        return [np.clip(_scaled(products, factor) + zero_point, low, high).astype(np.int8)]
 
     return compute
 
@@ -154,7 +153,7 @@ def _softmax(op: Operation) -> Compute:
         powers = table[x.max(-1, keepdims=True) - x]
         total = np.cumsum(powers, axis=-1, dtype=np.float32)[..., -1:]
         share = powers * (np.float32(1) / (total * np.float32(target)))
-        return [np.clip(round_away(share) + zero_point, -128, 127).astype(np.int8)]
+        return [np.clip(_round_away(share) + zero_point, -128, 127).astype(np.int8)]
 
     return compute
 
@@ -165,8 +164,8 @@ def _logistic(op: Operation) -> Compute:
     op.expect(op.needed(0).shape)
     x = np.float32(scale) * np.arange(-128 - zero, 128 - zero).astype(np.float32)
     y = np.float32(1) / (np.float32(1) + np.exp(-x.astype(np.float64)).astype(np.float32))
-    scaled = round_away(y * (np.float32(1) / np.float32(target)))
-    table = np.clip(scaled + zero_point, -128, 127).astype(np.int8)
+    share = _round_away(y * (np.float32(1) / np.float32(target)))
+    table = np.clip(share + zero_point, -128, 127).astype(np.int8)
     return lambda inputs, _: [table[inputs[0].astype(np.int64) + 128]]
 
 
@@ -180,7 +179,7 @@ def _quantize(op: Operation) -> Compute:
     if source.dtype == np.float32:
         inverse = np.float32(1) / scale
         return lambda inputs, _: [
-            np.clip(scaled(inputs[0], inverse) + zero_point, limits.min, limits.max).astype(target.dtype)
+            np.clip(_scaled(inputs[0], inverse) + zero_point, limits.min, limits.max).astype(target.dtype)
         ]
     if source.dtype.kind not in "iu" or source.dtype.itemsize > 1 or len(source.scale) != 1:
         raise op.error(f"its input is {source.dtype}: it must be float32, int8 or uint8")
@@ -218,7 +217,7 @@ def _mean(op: Operation) -> Compute:
 
     def compute(inputs: list[Any], _: dict[str, NDArray]) -> list[NDArray]:
         total = (inputs[0].astype(np.int32) - zero).sum(axes, keepdims=keep)
-        return [np.clip(scaled(total, factor) + zero_point, -128, 127).astype(np.int8)]
+        return [np.clip(_scaled(total, factor) + zero_point, -128, 127).astype(np.int8)]
 
     return compute
 

@@ -1,7 +1,6 @@
 """The layers of TFLite that the accelerator computes, with the numbers of LiteRT's default kernels."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 from tilewright_sim.models import gemm as golden
 from tilewright_sim.nn.graph import Factors, Product, Tensor, Values
 
+from .batches import Batches
 from .tflite_file import Operation
 from .tflite_kernels import activation_limits, window_of
 
@@ -122,39 +122,27 @@ def _batch(op: Operation) -> Product:
     x, y = op.needed(0), op.needed(1)
     for tensor in (x, y, op.result):
         _int8(op, tensor)
-    if min(len(x.shape), len(y.shape)) < 2 or not prod(x.shape) * prod(y.shape):
-        raise op.error(f"its inputs are {list(x.shape)} and {list(y.shape)}: both must be matrices")
     swap_x, swap_y = bool(op.option("adjX", False)), bool(op.option("adjY", False))
-    k, m = x.shape[-2:] if swap_x else x.shape[:-3:-1]
-    n, depth = y.shape[-2:] if swap_y else y.shape[:-3:-1]
-    try:
-        lead = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
-    except ValueError:
-        lead = (-1,)
-    if k != depth or -1 in lead:
-        raise op.error(f"shapes {list(x.shape)} and {list(y.shape)} do not match")
+    batches = Batches.of(x.shape, y.shape, swap_x, swap_y, op.error)
+    lead, m, n, k = batches.lead, batches.m, batches.n, batches.k
     op.expect((*lead, m, n))
-    scale, batch = _scale(op, x, y, n), prod(lead)
+    scale = _scale(op, x, y, n)
     requant = _requant(op, scale)
     zero, y_zero, (first, second) = int(x.zero_point[0]), int(y.zero_point[0]), op.inputs[:2]
 
     factor = float(x.scale[0]) * float(y.scale[0]) / float(op.result.scale[0])
-    twice = golden.Requant.from_scale(factor, requant.zero_point, requant.minimum, requant.maximum)
-
-    def matrices(values: NDArray, swap: bool, rows: int) -> NDArray:
-        ordered = values.swapaxes(-1, -2) if swap else values
-        return np.broadcast_to(ordered, (*lead, rows, k)).reshape(batch, rows, k)
+    twice = golden.Requant.from_scale(factor, requant.zero_point, requant.minimum, requant.maximum, rounding="double")
 
     def factors(values: Values) -> Factors:
-        weights = matrices(values[second].astype(np.int16) - y_zero, not swap_y, n)
+        weights = batches.matrices(values[second].astype(np.int16) - y_zero, not swap_y, n)
         # LiteRT's kernel for factors with a zero point rounds twice, to a multiplier from a factor in float64.
         if y_zero:
-            return Factors(weights=weights, x_zero=zero, requant=replace(twice, rounding="double"))
+            return Factors(weights=weights, x_zero=zero, requant=twice)
         return Factors(weights=weights, x_zero=zero, requant=requant, scale=scale)
 
     return Product(
-        kind="batch", x=first, y=op.outputs[0], shape=(m, n, k), batch=batch, constant=y.value is not None,
-        factors=factors, activations=lambda values: matrices(values[first], swap_x, m),
+        kind="batch", x=first, y=op.outputs[0], shape=(m, n, k), batch=batches.count, constant=y.value is not None,
+        factors=factors, activations=lambda values: batches.matrices(values[first], swap_x, m),
         result=lambda c: c.reshape(*lead, m, n),
     )  # fmt: skip
 

@@ -55,30 +55,30 @@ class LiteRt:
         graph, kept = whole.subgraphs[0], list(dict.fromkeys(n for n in (*node.inputs, *node.outputs) if n >= 0))
         place = {number: new for new, number in enumerate(kept)}
         operation = graph.operators[node.index]
-        buffers, tensors = [fields.BufferT()], []
-        inputs = []
-        for number in kept:
-            tensor = graph.tensors[number]
-            data, old = whole.buffers[tensor.buffer], tensor.buffer
+        buffers, tensors, inputs = [fields.BufferT()], [graph.tensors[number] for number in kept], []
+        for number, tensor in zip(kept, tensors, strict=True):
+            data = whole.buffers[tensor.buffer]
             constant = data.data is not None and len(data.data) > 0
-            tensors.append(tensor)
             if not constant and number in node.inputs:
                 inputs.append(number)
             buffers.append(data if constant else fields.BufferT())
-            tensor.buffer = len(buffers) - 1
-            tensors[-1] = (tensor, old)
         alone, code, made = fields.SubGraphT(), fields.OperatorT(), fields.ModelT()
         code.opcodeIndex, code.inputs = 0, [place.get(number, -1) for number in node.inputs]
         code.outputs = [place[number] for number in node.outputs]
         code.builtinOptions, code.builtinOptionsType = operation.builtinOptions, operation.builtinOptionsType
-        alone.tensors, alone.operators = [tensor for tensor, _ in tensors], [code]
+        alone.tensors, alone.operators = tensors, [code]
         alone.inputs, alone.outputs = [place[number] for number in inputs], code.outputs
         made.version, made.subgraphs, made.buffers = 3, [alone], buffers
         made.operatorCodes = [whole.operatorCodes[operation.opcodeIndex]]
         builder = flatbuffers.Builder(1024)
-        builder.Finish(made.Pack(builder), file_identifier=b"TFL3")
-        for tensor, old in tensors:
-            tensor.buffer = old
+        shared = [tensor.buffer for tensor in tensors]
+        try:
+            for buffer, tensor in enumerate(tensors, 1):
+                tensor.buffer = buffer
+            builder.Finish(made.Pack(builder), file_identifier=b"TFL3")
+        finally:
+            for tensor, buffer in zip(tensors, shared, strict=True):
+                tensor.buffer = buffer
         try:
             with _quiet():
                 kind = self._litert.OpResolverType.BUILTIN

@@ -120,18 +120,18 @@ class Network:
         layers: list[LayerRun] = []
         submissions = 0
         for stage in plan(graph, config):
-            layers += [LayerRun(node=node, where="host") for node in stage.host]
+            layers += [LayerRun(node=node) for node in stage.host]
             queue, before = [], 0
             submissions += bool(stage.steps)
             for step in stage.steps:
                 product = step.node.product
                 if product is None:
-                    layers.append(LayerRun(node=step.node, where="host"))
+                    layers.append(LayerRun(node=step.node))
                     continue
                 first, *others = gemms(product, config)
                 queue += [replace(first, fenced=step.chained), *others]
                 cycles = estimate(config, queue, bus).cycles
-                layers.append(LayerRun(node=step.node, where="accelerator", cycles=cycles - before))
+                layers.append(LayerRun(node=step.node, cycles=cycles - before))
                 before = cycles
         return NetworkEstimate(layers=layers, submissions=submissions)
 

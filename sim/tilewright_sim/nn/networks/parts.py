@@ -84,7 +84,7 @@ class ImagePart:
     product : Product
     block : Block
     weights : DeviceArray
-        In the layout of `ConvolutionLayout.columns`.
+        In the layout of `tilewright_sim.models.convolution.columns`.
     factors : Factors
     bias : int32 array of shape [n]
     image : Convolution

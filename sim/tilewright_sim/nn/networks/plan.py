@@ -7,7 +7,7 @@ from tilewright_sim.nn.graph import Graph, Node, Product
 
 from .convolution import blocks, image_of
 
-__all__ = ["Stage", "Step", "in_one_descriptor", "plan"]
+__all__ = ["Stage", "Step", "plan"]
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def plan(graph: Graph, config: AcceleratorConfig) -> list[Stage]:
     return [stage for stage in stages if stage.host or stage.steps]
 
 
-def in_one_descriptor(product: Product, config: AcceleratorConfig) -> bool:
+def _in_one_descriptor(product: Product, config: AcceleratorConfig) -> bool:
     """Whether each block of a product is one descriptor, so that its results are requantized by the accelerator."""
     m, n, _ = product.shape
     depth = max(block.k for block in blocks(product, config))
@@ -87,7 +87,7 @@ def in_one_descriptor(product: Product, config: AcceleratorConfig) -> bool:
 def _written(product: Product, config: AcceleratorConfig) -> _Matrix | None:
     if product.kind == "batch" or not product.requant or not product.constant:
         return None
-    if image_of(product, config) is None and not in_one_descriptor(product, config):
+    if image_of(product, config) is None and not _in_one_descriptor(product, config):
         return None
     m, n, _ = product.shape
     return _Matrix(m, n, product.channels_first and m > 1)
@@ -105,4 +105,4 @@ def _reads(product: Product, source: _Matrix | None, config: AcceleratorConfig) 
         return whole_words and (images * height * width, channels) == (source.rows, source.columns)
     if product.window is not None and not product.window.pointwise:
         return False
-    return in_one_descriptor(product, config) and (m, k) == (source.rows, source.columns)
+    return _in_one_descriptor(product, config) and (m, k) == (source.rows, source.columns)

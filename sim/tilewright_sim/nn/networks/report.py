@@ -7,7 +7,7 @@ from typing import Any
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright_sim.console import FigureTable
-from tilewright_sim.models.cycles import Bus, estimate
+from tilewright_sim.models.cycles import Bus, bus_cycles
 from tilewright_sim.nn.graph import Graph, Product
 
 from .convolution import gemms
@@ -85,7 +85,7 @@ def _bound(product: Product, config: AcceleratorConfig, bus: Bus, cycles: float)
     rows, cols = config.tile.rows, config.tile.cols
     busy = product.macs / (rows * cols)
     tile = sum(ceil(one.k / rows) * ceil(one.n / cols) * max(one.m, cols) for one in queue)
-    moved = estimate(config, queue, bus).bus_cycles
+    moved = bus_cycles(config, queue, bus)
     if max(tile, moved) < _WAITING * cycles:
         return "latency"
     if moved > tile:

@@ -25,20 +25,26 @@ class LayerRun:
     Parameters
     ----------
     node : Node
-    where : str
-        ``accelerator`` or ``host``.
     cycles : int
         From the end of the submission's previous layer, or from the doorbell, to the end of this one; 0 on the host.
     compared, different, largest : int
         With a reference: outputs that were compared, outputs that differ, and the largest difference.
+
+    Attributes
+    ----------
+    where : str
+        ``accelerator`` or ``host``.
     """
 
     node: Node
-    where: str
     cycles: int = 0
     compared: int = 0
     different: int = 0
     largest: float = 0
+
+    @property
+    def where(self) -> str:
+        return "accelerator" if self.node.product else "host"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +142,7 @@ class Session(Closing):
         for stage in self.stages:
             for node in stage.host:
                 self._on_host(node, values)
-                layers.append(LayerRun(node=node, where="host"))
+                layers.append(LayerRun(node=node))
             if stage.steps:
                 found, run = self._submit(stage, values)
                 submissions.append(run)
@@ -208,12 +214,7 @@ class Session(Closing):
             for collect in work.collect:
                 collect(values)
         cycles = _cycles(work.ends, run)
-        layers = [
-            LayerRun(node=step.node, where="accelerator", cycles=cycles[step.node.index])
-            if step.node.product
-            else LayerRun(node=step.node, where="host")
-            for step in stage.steps
-        ]
+        layers = [LayerRun(node=step.node, cycles=cycles.get(step.node.index, 0)) for step in stage.steps]
         if self._ran:
             self._ran([layer for layer in layers if layer.node.product], run)
         return layers, run
@@ -231,14 +232,15 @@ class Session(Closing):
     def _add(self, node: Node, product: Product, chained: bool, work: _Submission, values: Values) -> None:
         """Add the descriptors of a product to a submission."""
         found: list[tuple[list[ProductPart | ImagePart], DeviceArray]] = []
+        activations = None if chained else product.activations(values)
         for number, parts in enumerate(self._loaded(node, product, work, values)):
             int8 = product.requant and not any(part.accumulates for part in parts)
             c = work.keep(self.chip.empty(product.shape[:2], np.int8 if int8 else np.int32))
             for part in parts:
-                if chained:
+                if activations is None:
                     a = work.arrays[product.x]
                 else:
-                    a = work.keep(self.chip.array(part.operand(product.activations(values), number)))
+                    a = work.keep(self.chip.array(part.operand(activations, number)))
                 work.descriptors += part.descriptors(self.chip, a, c, chained, work.stack)
             found.append((parts, c))
         last = work.descriptors[-1]

@@ -7,8 +7,9 @@ from support.networks import MLPERF_TINY, SMALL, draw, golden_chip, tiny_tflite,
 from tilewright.accelerator.registers import FLAGS
 from tilewright.base import TilewrightError
 from tilewright_sim.models.cycles import Bus
+from tilewright_sim.models.cycles.queue_model import QueueModel
 from tilewright_sim.nn.graph import GraphError
-from tilewright_sim.nn.networks import Network, Session
+from tilewright_sim.nn.networks import Network, Session, network_figures
 
 pytest.importorskip("ai_edge_litert.interpreter")
 REAL = [pytest.param(path, id=path.stem) for path in [*MLPERF_TINY, *wake_words()]]
@@ -149,3 +150,24 @@ def test_an_estimate_has_the_layers_and_submissions_of_a_run(tiny):
     assert all((layer.cycles > 0) == (layer.where == "accelerator") for layer in guess.layers)
     assert tiny.estimate(SMALL, Bus(latency=64)).cycles > guess.cycles
     assert tiny.estimate(SMALL, Bus(latency=16), exact=True).submissions == guess.submissions + 1
+
+
+def test_what_bounds_a_layer_is_found_without_modelling_its_cycles(tiny, monkeypatch):
+    result = tiny.run(golden_chip(), draw(np.random.default_rng(0), tiny.inputs[0]))
+    monkeypatch.setattr(QueueModel, "run", None)
+    layers = network_figures(tiny.graph, SMALL, Bus(latency=16), result)["layers"]
+    assert {layer["where"] for layer in layers if "bound" in layer} == {"accelerator"}
+
+
+def test_a_layer_that_litert_cannot_be_given_leaves_the_others_as_they_are(tiny, monkeypatch):
+    """The reference writes each layer into a file of its own, out of tensors that all layers share."""
+    reference = tiny.graph.reference()
+
+    def refuse(self, builder):
+        raise ValueError("no")
+
+    before = [tensor.buffer for tensor in reference._model.subgraphs[0].tensors]
+    monkeypatch.setattr(type(reference._model), "Pack", refuse)
+    with pytest.raises(ValueError, match="no"):
+        reference._alone(tiny.graph.nodes[0])
+    assert [tensor.buffer for tensor in reference._model.subgraphs[0].tensors] == before
