@@ -1,6 +1,7 @@
 """Traces of the engines and the channels of the bus, for Perfetto or Chrome's tracing."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,12 @@ _ACTIVITIES = {activity.value + 1: name for name, activity in Activity.__members
 _TRANSFERS = {1: "transfer", 2: "not taken"}
 
 
-def trace_json(events: NDArray, start: int = 0) -> dict[str, Any]:
+def trace_json(events: NDArray, start: int = 0, layers: Iterable[tuple[str, int, int]] | None = None) -> dict[str, Any]:
     """Return events of `SimulatedDevice.take_events` in Chrome's trace format; one microsecond is one cycle.
 
     Each engine has a lane, sampled from the register ENGINES every few cycles, and each channel of the bus has one.
-    Idle cycles are empty. Cycles count from ``start``.
+    Idle cycles are empty. Cycles count from ``start``. ``layers``, each a name and the cycles where it begins and ends,
+    have a lane of their own above all others.
     """
     lanes = [*(engine.replace("_", " ") for engine in ENGINES), *(f"bus {channel}" for channel in CHANNELS)]
     content: list[dict[str, Any]] = []
@@ -35,10 +37,18 @@ def trace_json(events: NDArray, start: int = 0) -> dict[str, Any]:
         if name == "IDLE":
             continue
         content.append({"name": name, "ph": "X", "ts": begin - start, "dur": end - begin, "pid": 0, "tid": lane})
+    if layers is not None:
+        common = {"pid": 0, "tid": len(lanes)}
+        content += [{**common, "ph": "M", "name": "thread_name", "args": {"name": "layers"}}]
+        content += [{**common, "ph": "M", "name": "thread_sort_index", "args": {"sort_index": -1}}]
+        for name, begin, end in layers:
+            content.append({**common, "ph": "X", "name": name, "ts": begin - start, "dur": end - begin})
     return {"traceEvents": content, "displayTimeUnit": "ns"}
 
 
-def write_trace(path: Path, events: NDArray, start: int = 0) -> None:
+def write_trace(
+    path: Path, events: NDArray, start: int = 0, layers: Iterable[tuple[str, int, int]] | None = None
+) -> None:
     """Write `trace_json` to a file.
 
     Raises
@@ -46,4 +56,4 @@ def write_trace(path: Path, events: NDArray, start: int = 0) -> None:
     TilewrightError
         If the file cannot be written.
     """
-    write_files(path.parent, {path.name: json.dumps(trace_json(events, start), separators=(",", ":"))})
+    write_files(path.parent, {path.name: json.dumps(trace_json(events, start, layers), separators=(",", ":"))})

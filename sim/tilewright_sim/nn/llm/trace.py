@@ -42,18 +42,7 @@ class TokenTrace:
         if self._complete or not spans:
             return
         self._complete = decoding
-        start = spans[0][1]
-        self._content = trace_json(events, start)
-        lane = 1 + max(event["tid"] for event in self._content["traceEvents"])
-        common = {"pid": 0, "tid": lane}
-        self._content["traceEvents"] += [
-            {**common, "ph": "M", "name": "thread_name", "args": {"name": "layers"}},
-            {**common, "ph": "M", "name": "thread_sort_index", "args": {"sort_index": -1}},
-            *(
-                {**common, "ph": "X", "name": name, "ts": begin - start, "dur": end - begin}
-                for name, begin, end in spans
-            ),
-        ]
+        self._content = trace_json(events, spans[0][1], spans)
 
     def write(self, path: Path) -> None:
         """Write the trace to a file.
