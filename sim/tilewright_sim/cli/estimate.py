@@ -8,7 +8,6 @@ import click
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import load_config, missing_package
-from tilewright_sim.console import Printer
 from tilewright_sim.models.cycles import Bus, Gemm, estimate
 
 from .options import FILE, SHAPE, accelerator_options, json_option, only_with, result_option
@@ -60,15 +59,10 @@ def estimate_command(
 
 def _estimate_network(file: Path | None, config: AcceleratorConfig, bus: Bus, as_json: bool) -> None:
     try:
-        from tilewright_sim.nn.networks import Network, network_figures, network_summary, network_table
+        from tilewright_sim.nn.networks import Network, network_figures
+
+        from .network_report import print_network
     except ModuleNotFoundError as error:
         raise missing_package(f"{error.name}, which --network needs,", "networks") from None
     network = Network.load(file or "")
-    figures = network_figures(network.graph, config, bus, network.estimate(config, bus))
-    if as_json:
-        click.echo(json.dumps(figures))
-        return
-    out = Printer(highlight=False)
-    out.print(network_table(figures))
-    for line in network_summary(figures):
-        click.echo(line)
+    print_network(network_figures(network.graph, config, bus, network.estimate(config, bus)), as_json)

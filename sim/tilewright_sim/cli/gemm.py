@@ -32,6 +32,7 @@ from tilewright_sim.verilated import write_trace
 from .board import gemm_on_board
 from .gemm_report import report, summary, where_the_time_went
 from .options import (
+    COMPILING,
     FILE,
     SHAPE,
     Number,
@@ -137,7 +138,7 @@ def gemm(
         requant = replace(requant, rounding=config.roundings[0])
     memory: dict[str, Any] = {"latency": latency, "bandwidth": bandwidth, "stall": stall, "seed": seed}
     guess = _guess(config, a, b, bias, requant, Bus(latency=latency, bandwidth=bandwidth * (1 - stall)))
-    with console.status("compiling the accelerator, if it is the first run of this configuration: up to a minute"):
+    with console.status(COMPILING):
         chip = Simulator(config, waveform=waveform, window=cycles, events=_EVENTS if trace else 0, **memory)
     with chip:
         done = _run(chip, a, b, bias, requant, guess)

@@ -37,7 +37,7 @@ from tilewright_sim.nn.llm import (
 )
 
 from .network import run_network
-from .options import FILE, accelerator_options, freq_option, json_option, trace_option
+from .options import COMPILING, FILE, accelerator_options, freq_option, json_option, trace_option
 from .status import INTERRUPTED
 
 __all__ = ["llm", "model"]
@@ -96,7 +96,7 @@ def llm(
     tokens = loaded.tokenizer.encode(prompt) if raw else loaded.tokenizer.chat(prompt)
     check_length(loaded.config, tokens, max_tokens)
     clock = clock_of(config, freq)
-    with console.status("compiling the accelerator, if it is the first run of this configuration: up to a minute"):
+    with console.status(COMPILING):
         chip = Simulator(
             config, latency=latency, bandwidth=bandwidth, size=memory * MEBIBYTE, events=EVENTS if trace else 0
         )

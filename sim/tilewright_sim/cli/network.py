@@ -1,6 +1,5 @@
 """The command ``model run``: a network from a file on the generated Verilog."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import numpy as np
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import TilewrightError, check_output, load_config, write_files
-from tilewright_sim.console import Printer, console
+from tilewright_sim.console import console
 from tilewright_sim.host import Simulator, load_matrix, write_matrix
 from tilewright_sim.models.cycles import Bus
 from tilewright_sim.nn.networks import (
@@ -18,11 +17,11 @@ from tilewright_sim.nn.networks import (
     NetworkTrace,
     network_figures,
     network_page,
-    network_summary,
-    network_table,
 )
 
+from .network_report import print_network
 from .options import (
+    COMPILING,
     FILE,
     accelerator_options,
     distinct_files,
@@ -85,7 +84,7 @@ def run_network(
     loaded = Network.load(network)
     arrays = [load_matrix(file) for file in inputs] if inputs else _random(loaded, seed)
     loaded.batches(*arrays)  # rejects what does not fit before minutes of compiling
-    with console.status("compiling the accelerator, if it is the first run of this configuration: up to a minute"):
+    with console.status(COMPILING):
         chip = Simulator(config, latency=latency, bandwidth=bandwidth, events=EVENTS if trace else 0)
     with chip, console.status("running the network"):
         recorded = NetworkTrace(chip)
@@ -102,7 +101,7 @@ def run_network(
     wrong = [layer for layer in result.layers if layer.largest > (0 if exact and loaded.graph.bit_equal else 1)]
     if html_file:
         write_files(html_file.parent, {html_file.name: network_page(figures, reference)})
-    _print(figures, reference, as_json)
+    print_network(figures, as_json, reference)
     if wrong:
         raise TilewrightError(
             f"{wrong[0].node.title} differs from {reference} by {wrong[0].largest:g} in {wrong[0].different:,} values"
@@ -129,16 +128,3 @@ def _output(name: str, value: Any) -> dict[str, Any]:
         "type": str(value.dtype),
         "first": value.reshape(-1)[:10].tolist(),
     }
-
-
-def _print(figures: dict[str, Any], reference: str, as_json: bool) -> None:
-    if as_json:
-        click.echo(json.dumps(figures))
-        return
-    out = Printer(highlight=False)
-    out.print(network_table(figures))
-    for line in network_summary(figures, reference):
-        click.echo(line)
-    for output in figures["outputs"]:
-        first = ", ".join(f"{value:.6g}" for value in output["first"])
-        click.echo(f"output {output['name']} {output['type']} {output['shape']}: {first}")

@@ -1,4 +1,4 @@
-"""The options that several commands share, and the types of their values."""
+"""The options that several commands share, the types of their values, and what is shown while they compile."""
 
 import math
 import os
@@ -17,7 +17,7 @@ from tilewright.cores import BOARD, CORES, Core
 from tilewright.flows import TARGETS
 
 __all__ = [
-    "FILE", "MHZ", "SHAPE", "Number", "accelerator_options", "board_option", "chosen", "config_options",
+    "COMPILING", "FILE", "MHZ", "SHAPE", "Number", "accelerator_options", "board_option", "chosen", "config_options",
     "configuration_words",
     "distinct_files", "freq_option", "given", "html_option", "jobs_option", "json_option", "latency_option",
     "liberty_option", "memory_area_option", "only_with", "output_option", "preset_option", "result_option",
@@ -53,6 +53,7 @@ class Shape(click.ParamType):
         return m, n, k
 
 
+COMPILING = "compiling the accelerator, if it is the first run of this configuration: up to a minute"
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path)
 MHZ = Number(0.001, 100_000)
