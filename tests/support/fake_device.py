@@ -11,11 +11,11 @@ from tilewright.accelerator.registers import (
     ENGINES,
     ERRORS,
     FLAGS,
-    GEOMETRY,
     IDENTIFIER,
     REGISTER_MAP_VERSION,
     REGISTERS,
 )
+from tilewright_sim.host.descriptor import geometry_values
 from tilewright_sim.models import Convolution, ConvolutionLayout, convolution
 from tilewright_sim.models import gemm as golden
 
@@ -201,11 +201,7 @@ class FakeDevice:
             self.write_memory(fields["c_address"] + row * fields["c_stride"], values.view(np.uint8))
 
     def _geometry(self, address: int) -> Convolution:
-        raw = self.read_memory(address, 64)
-        values = {
-            field.name: int.from_bytes(raw[field.offset :][: field.bits // 8], "little", signed=field.signed)
-            for field in GEOMETRY
-        }
+        values = geometry_values(self.read_memory(address, 64))
         names = {field.name for field in dataclasses.fields(Convolution)}
         return Convolution(
             **{name: values[name] for name in names - {"depthwise"}}, depthwise=bool(values["depthwise"])

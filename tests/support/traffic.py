@@ -87,9 +87,9 @@ def reported(
     values = ", ".join(f".{name}({max(32, value.bit_length() + 1)}'d{value})" for name, value in parameters.items())
     connected = ", ".join(f".{name}({name})" for name in ("clk", *widths))
     declared.append(f"  {core.module}_checks #({values}) checks ({connected});")
-    said = '`define TILEWRIGHT_BROKEN(text) $display("BROKEN %0d %s", tb.fault, text)\n'
+    broken = '`define TILEWRIGHT_BROKEN(text) $display("BROKEN %0d %s", tb.fault, text)\n'
     bench = BENCH.format(bits=bits, last=len(rows), declared="\n".join(declared))
-    (folder / "tb.sv").write_text(said + checks_text(core) + bench)
+    (folder / "tb.sv").write_text(broken + checks_text(core) + bench)
     for command in (["iverilog", "-g2012", "-s", "tb", "-o", "tb.vvp", "tb.sv"], ["vvp", "-n", "tb.vvp"]):
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr[-2000:]

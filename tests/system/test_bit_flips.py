@@ -9,7 +9,6 @@ from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright_sim.cli import main
 from tilewright_sim.host.errors import CorruptError
 from tilewright_sim.verify.bit_flips import FlipHost, protected
-from tilewright_sim.verify.campaign import batches
 from tilewright_sim.verify.fault_trials import FaultHost
 from tilewright_sim.verify.random_jobs import WrongResultError
 
@@ -36,7 +35,7 @@ def test_single_flips_are_corrected_and_double_ones_fail_their_descriptor(config
 def test_queues_and_faults_without_flips_report_none(monkeypatch):
     monkeypatch.setattr(FaultHost, "MEMORIES", True)  # one build for all of these tests
     with FaultHost(TINY, 2) as host:
-        for jobs in batches(host, 10):
+        for jobs in host.batches(10):
             host.run(jobs)
         for _ in range(10):
             host.trial()

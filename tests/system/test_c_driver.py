@@ -11,7 +11,6 @@ from system.test_gemm import CONFIGS
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.accelerator.registers import ERRORS
 from tilewright_sim.host import CPlatform, Descriptor, Simulator, flag_bits
-from tilewright_sim.verify.campaign import batches
 from tilewright_sim.verify.fault_trials import FaultHost
 from tilewright_sim.verify.random_jobs import JobHost
 
@@ -44,7 +43,7 @@ def test_the_example_multiplies_and_recovers(library, wait_cycles):
 def test_queues_equal_the_golden_model_also_longer_than_the_ring(library, wait_cycles):
     with JobHost(TINY, 5) as host:
         driver = c_driver(host, library, wait_cycles)
-        for jobs in batches(host, 30):
+        for jobs in host.batches(30):
             host.copy()
             driver.run(host.descriptors(jobs), 3_000_000)
             host.apply(jobs)

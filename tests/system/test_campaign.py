@@ -12,7 +12,6 @@ from system.test_gemm import CONFIGS
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright_sim.cli import main, verify_random
 from tilewright_sim.models import gemm as golden
-from tilewright_sim.verify.campaign import batches
 from tilewright_sim.verify.fault_trials import FaultHost
 from tilewright_sim.verify.random_jobs import JobHost, WrongResultError
 
@@ -40,7 +39,7 @@ def in_process(monkeypatch):
 def test_queues_and_trials_leave_the_memory_as_they_should(seed):
     config = AcceleratorConfig(**CONFIGS["tiny"])
     with JobHost(config, seed) as host:
-        for jobs in batches(host, 20):
+        for jobs in host.batches(20):
             host.run(jobs)
         assert sum(count for name, count in host.coverage.items() if name.startswith("M: ")) == 20
     with FaultHost(config, seed) as host:

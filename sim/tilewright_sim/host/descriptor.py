@@ -6,9 +6,10 @@ from typing import Self
 from tilewright.accelerator.contract import DESCRIPTOR_BYTES
 from tilewright.accelerator.registers import DESCRIPTOR, DESCRIPTOR_VERSION, FLAGS, GEOMETRY, DescriptorField
 
-__all__ = ["Descriptor", "flag_bits", "geometry_bytes"]
+__all__ = ["Descriptor", "flag_bits", "geometry_bytes", "geometry_values"]
 
 _FIELDS = {field.name: field for field in DESCRIPTOR}
+_GEOMETRY = {field.name: field for field in GEOMETRY}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,10 +52,7 @@ class Descriptor:
         """Return the descriptor in 64 bytes."""
         if len(data) != DESCRIPTOR_BYTES:
             raise ValueError(f"a descriptor has {DESCRIPTOR_BYTES} bytes, not {len(data)}")
-        return cls(**{
-            name: int.from_bytes(data[f.offset : f.offset + f.bits // 8], "little", signed=f.signed)
-            for name, f in _FIELDS.items()
-        })
+        return cls(**_unpack(_FIELDS, data))
 
 
 def flag_bits(*names: str) -> int:
@@ -64,7 +62,19 @@ def flag_bits(*names: str) -> int:
 
 def geometry_bytes(**values: int) -> bytes:
     """Return the 64 bytes of a geometry; fields of `GEOMETRY` that are not given are 0."""
-    return _pack({field.name: field for field in GEOMETRY}, values)
+    return _pack(_GEOMETRY, values)
+
+
+def geometry_values(data: bytes) -> dict[str, int]:
+    """Return the fields of `GEOMETRY`, by name, that are in the first 64 bytes."""
+    return _unpack(_GEOMETRY, data)
+
+
+def _unpack(table: dict[str, DescriptorField], data: bytes) -> dict[str, int]:
+    return {
+        name: int.from_bytes(data[f.offset : f.offset + f.bits // 8], "little", signed=f.signed)
+        for name, f in table.items()
+    }
 
 
 def _pack(table: dict[str, DescriptorField], values: dict[str, int]) -> bytes:

@@ -21,12 +21,11 @@ from tilewright_sim.benches.jobs import Job
 from tilewright_sim.host import HardwareError
 from tilewright_sim.models import secded
 
-from .random_jobs import JobHost, WrongResultError
+from .random_jobs import WrongResultError
+from .trials import LIMIT, TrialHost
 
 __all__ = ["FlipHost", "protected", "told_flips"]
 
-LIMIT = 3_000_000
-"""Cycles without a completed descriptor that count as a hang."""
 _DOUBLES = 0.5
 """Share of trials with double flips; each flips fewer bits than one with single flips."""
 _INJECTIONS = 60
@@ -64,7 +63,7 @@ def protected(config: AcceleratorConfig) -> dict[str, tuple[str, secded.StoredWo
     }
 
 
-class FlipHost(JobHost):
+class FlipHost(TrialHost):
     """A `JobHost` in whose memories bits are flipped in each `trial`.
 
     Attributes
@@ -73,7 +72,6 @@ class FlipHost(JobHost):
         Bits flipped so far.
     """
 
-    RING_LOG2 = (3, 4)  # what a trial submits fits in
     MEMORIES = True
 
     def __init__(self, config: AcceleratorConfig, seed: int, builds: Path | None = None, *waveform: Any):
@@ -85,7 +83,7 @@ class FlipHost(JobHost):
         for path, (_, word) in self.protected.items():
             assert self.memories[path].bits == word.code_bits, path
 
-    def trials(self, flips: int) -> Iterator[int]:
+    def trials(self, count: int) -> Iterator[int]:
         """Run trials until so many bits are flipped; yield how many each time.
 
         Raises
@@ -94,12 +92,12 @@ class FlipHost(JobHost):
         TilewrightError
             If the hardware hangs, or breaks a rule of the bus.
         """
-        left = flips
+        left = count
         while left > 0:
             before = self.flips
             self.author.clear()
             self.author.shorten(LONGEST)
-            jobs = [self.author.job(alone=True) for _ in range(self.chance.randint(2, 5))]
+            jobs = self._jobs(self.chance.randint(2, 5))
             start = self.simulator.simulated.status.cycle
             if self.chance.random() < _DOUBLES:
                 self._double(jobs)
@@ -110,13 +108,8 @@ class FlipHost(JobHost):
             yield self.flips - before
 
     def _start(self, jobs: list[Job]) -> None:
-        driver = self.simulator.driver
-        self.copy()
-        tail = driver.read("TAIL")
-        for number, job in enumerate(jobs):
-            job.index = tail + number & 0xFFFF
-        driver.clear_counters()
-        driver.submit(self.descriptors(jobs))
+        self.simulator.driver.clear_counters()
+        super()._start(jobs)
 
     def _wait(self) -> None:
         """Run what has been submitted to its end, or to an error."""
@@ -207,13 +200,7 @@ class FlipHost(JobHost):
         """One of the jobs has failed, with CORRUPT in one of these units; return those behind it."""
         if error.code != "CORRUPT" or error.unit not in units:
             raise WrongResultError(f"CORRUPT in {sorted(units)} was expected, not: {error}")
-        place = next((place for place, job in enumerate(jobs) if job.index == error.index), None)
-        if place is None or not self.simulator.driver.flipped_bits()[1]:
-            raise WrongResultError(f"{[job.index for job in jobs]} ran, but: {error}")
-        self.apply(jobs[:place])
-        self._accept(jobs[place])
-        self.compare(jobs)
-        return jobs[place + 1 :]
+        return self._behind(jobs, error, bool(self.simulator.driver.flipped_bits()[1]))
 
     def _mend(self) -> None:
         """Make code words of what two flips have left, by other check bits."""

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,7 +18,6 @@ import tilewright
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import TilewrightError
 from tilewright.cores import CORES
-from tilewright_sim.benches.jobs import Job
 from tilewright_sim.verilated import cached_verilog, verilator_environment
 from tilewright_sim.workers import OTHER_VERSION, Outcome, digest, failed
 
@@ -34,10 +33,8 @@ __all__ = [
     "CampaignTask",
     "Journal",
     "Kind",
-    "batches",
     "campaign_digest",
     "check",
-    "run_on",
 ]
 
 PRODUCTS = 400
@@ -46,8 +43,6 @@ FLIPS = 250_000
 """Flipped bits on each configuration."""
 _MEMORIES = 4
 """Different memories behind each configuration, and different contents."""
-_BATCH = 8
-"""Products in one queue, at most."""
 
 
 Kind = Literal["products", "faults", "flips"]
@@ -106,7 +101,7 @@ def check(task: CampaignTask) -> Outcome:
             for seed, count in task.hosts() if not error else ():
                 with HOSTS[task.kind](config, seed, builds) as host:
                     try:
-                        for number in run_on(host, count):
+                        for number in host.trials(count):
                             done += number
                     finally:
                         cycles, coverage = cycles + host.cycles, coverage + host.coverage
@@ -117,28 +112,6 @@ def check(task: CampaignTask) -> Outcome:
         "coverage": dict(coverage),
     }  # fmt: skip
     return failed(values, error) if isinstance(error, TilewrightError) else Outcome(values, error)
-
-
-def run_on(host: JobHost, count: int) -> Iterator[int]:
-    """Run products or trials; yield how many each time."""
-    if isinstance(host, FlipHost):
-        yield from host.trials(count)
-    elif isinstance(host, FaultHost):
-        for _ in range(count):
-            host.trial()
-            yield 1
-    else:
-        for jobs in batches(host, count):
-            host.run(jobs)
-            yield len(jobs)
-
-
-def batches(host: JobHost, count: int) -> Iterator[list[Job]]:
-    """Queues of random products, so many products in all."""
-    while count:
-        size = min(count, host.chance.randint(1, _BATCH))
-        yield host.write(size)
-        count -= size
 
 
 def _lint(config: AcceleratorConfig, builds: Path) -> str:

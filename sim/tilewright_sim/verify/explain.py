@@ -10,7 +10,7 @@ from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import TilewrightError
 from tilewright_sim.benches.jobs import Job
 
-from .campaign import HOSTS, CampaignTask, batches, run_on
+from .campaign import HOSTS, CampaignTask
 from .random_jobs import JobHost, told
 
 __all__ = ["explained"]
@@ -31,7 +31,7 @@ def explained(task: CampaignTask, waveform: Path, progress: Progress) -> str:
             return _trial(task, config, Path(folder), waveform, progress)
         for seed, count in task.hosts():
             with JobHost(config, seed, Path(folder)) as host:
-                for jobs in batches(host, count):
+                for jobs in host.batches(count):
                     before = bytes(host.image)
                     try:
                         host.run(jobs)
@@ -46,7 +46,7 @@ def _trial(task: CampaignTask, config: AcceleratorConfig, builds: Path, waveform
         with HOSTS[task.kind](config, seed, builds) as host:
             start = trial = 0
             try:
-                for _ in run_on(host, count):
+                for _ in host.trials(count):
                     start, trial = host.simulator.simulated.status.cycle, trial + 1
             except TilewrightError as error:
                 progress(f"running trial {trial + 1} again for a waveform")
@@ -54,7 +54,7 @@ def _trial(task: CampaignTask, config: AcceleratorConfig, builds: Path, waveform
                     HOSTS[task.kind](config, seed, builds, waveform, range(start, 1 << 62)) as again,
                     suppress(TilewrightError),
                 ):
-                    for _ in run_on(again, count):
+                    for _ in again.trials(count):
                         pass
                 return f"{error}; in trial {trial + 1} of the memory with the seed {seed}"
     return ""

@@ -9,18 +9,18 @@ Each trial submits random descriptors, lets something go wrong, and then sees th
 Nothing may hang, and the rules of AXI hold throughout.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from tilewright.accelerator.registers import REGISTERS
 from tilewright_sim.benches.jobs import Job, faults, somewhere
 from tilewright_sim.host import HardwareError
 
-from .random_jobs import JobHost, WrongResultError
+from .random_jobs import WrongResultError
+from .trials import LIMIT, TrialHost
 
 __all__ = ["FaultHost"]
 
-LIMIT = 3_000_000
-"""Cycles without a completed descriptor that count as a hang."""
 LONGEST = 8
 """Of M, N and K."""
 _KINDS = {"PARAMETERS": ("bias", "requant"), "LOAD_C": ("accumulate",), "STORE_C": ("plain", "bias", "requant")}
@@ -29,10 +29,14 @@ _RESPONSES = {"SLVERR": 2, "DECERR": 3}
 _READABLE = [register.name for register in REGISTERS if register.name in ("STATUS", "HEAD", "TAIL", "ENGINES", "ID")]
 
 
-class FaultHost(JobHost):
+class FaultHost(TrialHost):
     """A `JobHost` on which something goes wrong in each `trial`."""
 
-    RING_LOG2 = (3, 4)  # what a trial submits fits in
+    def trials(self, count: int) -> Iterator[int]:
+        """Run so many trials; yield 1 after each. Errors are those of `trial`."""
+        for _ in range(count):
+            self.trial()
+            yield 1
 
     def trial(self) -> None:
         """Let something go wrong; see the module.
@@ -63,18 +67,6 @@ class FaultHost(JobHost):
         self._finish(jobs)
         self.cycles += self.simulator.simulated.status.cycle - start
 
-    def _jobs(self, count: int) -> list[Job]:
-        return [self.author.job(alone=True) for _ in range(count)]
-
-    def _start(self, jobs: list[Job]) -> None:
-        """Submit jobs to the ring."""
-        driver = self.simulator.driver
-        self.copy()
-        tail = driver.read("TAIL")
-        for number, job in enumerate(jobs):
-            job.index = tail + number & 0xFFFF
-        driver.submit(self.descriptors(jobs))
-
     def _finish(self, left: list[Job]) -> None:
         """Run the new jobs behind those that are left, and see that all are right."""
         self.simulator.driver.run(self.descriptors(self.new), LIMIT)
@@ -86,14 +78,10 @@ class FaultHost(JobHost):
         driver = self.simulator.driver
         if error.code != code or unit not in (None, error.unit):
             raise WrongResultError(f"{code} in {unit} was expected, not: {error}")
-        place = next((place for place, job in enumerate(jobs) if job.index == error.index), None)
-        if place is None or driver.read("HEAD") != error.index:
-            raise WrongResultError(f"HEAD is {driver.read('HEAD')} and {[job.index for job in jobs]} ran, but: {error}")
-        self.apply(jobs[:place])
-        self._accept(jobs[place])
-        self.compare(jobs)
+        head = driver.read("HEAD")
+        left = self._behind(jobs, error, head == error.index, f"HEAD is {head} and ")
         driver.resume()
-        return jobs[place + 1 :]
+        return left
 
     def _bus_error(self) -> list[Job]:
         device, driver, chance = self.simulator.simulated, self.simulator.driver, self.chance

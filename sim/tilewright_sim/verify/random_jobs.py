@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,6 +18,8 @@ __all__ = ["JobHost", "WrongResultError", "told"]
 
 LONGEST = 24
 """Of M, N and K where they are not a corner of the hardware."""
+_BATCH = 8
+"""Products in one queue, at most."""
 _RESERVED = 8192  # at the bottom of the memory: the runtime's ring is in its second half
 _RING = slice(4096, _RESERVED)
 
@@ -95,6 +98,19 @@ class JobHost:
         """Return so many random jobs, which may depend on each other."""
         self.author.clear()
         return [self.author.job() for _ in range(count)]
+
+    def batches(self, count: int) -> Iterator[list[Job]]:
+        """Yield queues of random jobs, so many jobs in all."""
+        while count:
+            size = min(count, self.chance.randint(1, _BATCH))
+            yield self.write(size)
+            count -= size
+
+    def trials(self, count: int) -> Iterator[int]:
+        """Run so many random jobs; yield how many each time. Errors are those of `run`."""
+        for jobs in self.batches(count):
+            self.run(jobs)
+            yield len(jobs)
 
     def entry(self, index: int) -> int:
         """The address of a descriptor in the ring."""

@@ -15,6 +15,7 @@ from formal.accelerator.proofs import (
 )
 from formal.dma.test_proofs import fails
 from support.formal.prove import prove
+from support.long_cases import late
 
 from tilewright.accelerator.execute import Accumulators
 from tilewright.accelerator.execute.activation_feeder import ActivationFeeder
@@ -26,10 +27,6 @@ from tilewright.accelerator.frontend.serial_range_check import SerialRangeCheck
 from tilewright.accelerator.load import LoadA, LoadB, read_arbiter
 from tilewright.accelerator.store import write_requests as store_writes
 from tilewright.storage import SmallFifo
-
-
-def late(*cases):
-    return [pytest.param(*case, marks=pytest.mark.long) for case in cases]
 
 
 @pytest.mark.parametrize("depth", [13, *late((18,))])

@@ -4,13 +4,10 @@ import pytest
 from formal.accelerator.store import narrow, tiles, words
 from formal.dma.test_proofs import fails
 from support.formal.prove import prove
+from support.long_cases import late
 
 from tilewright.accelerator.store.drain import StoreDrain
 from tilewright.accelerator.store.tile_iterator import TileIterator
-
-
-def late(*cases):
-    return [pytest.param(*case, marks=pytest.mark.long) for case in cases]
 
 
 @pytest.mark.parametrize("depth", [8, *late((13,))])

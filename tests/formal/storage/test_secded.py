@@ -48,7 +48,7 @@ def test_one_flip_is_corrected_and_two_are_reported(bits, tmp_path):
     prove(proof, tmp_path, free=proof.free, depth=1)
 
 
-def test_a_code_without_the_check_bits_of_its_letters_fails(tmp_path, monkeypatch):
+def test_finds_a_code_without_the_check_bits_of_its_letters(tmp_path, monkeypatch):
     right = Secded.checks
 
     def positions_only(self, m, data, stored):
@@ -57,5 +57,5 @@ def test_a_code_without_the_check_bits_of_its_letters_fails(tmp_path, monkeypatc
 
     monkeypatch.setattr(Secded, "checks", positions_only)
     proof = Flips(12)
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError, match="Assert failed in top"):
         prove(proof, tmp_path, free=proof.free, depth=1)

@@ -1,6 +1,7 @@
 """Run the bench of the accelerator on its generated Verilog, in both simulators."""
 
 import pytest
+from support.configs import COMPACT, TINY
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.cores import CORES
@@ -8,10 +9,6 @@ from tilewright_sim.benches import BENCHES
 from tilewright_sim.testbench import runner
 from tilewright_sim.verify import run_bench
 
-TINY = {
-    "rows": 4, "cols": 4, "dot": 2, "data_bits": 32, "panel_words": 64, "ring_words": 64, "acc_rows": 8,
-    "chunk_words": 2, "long_chunk_words": 8, "requant_lanes": 1, "outstanding": 4, "max_burst": 4,
-}  # fmt: skip
 HALF_BUS = {
     "rows": 8, "cols": 8, "dot": 8, "data_bits": 32, "panel_words": 64, "ring_words": 128, "acc_rows": 16,
     "chunk_words": 1, "long_chunk_words": 4, "requant_lanes": 2, "outstanding": 3,
@@ -32,10 +29,6 @@ NARROW = {
     "chunk_words": 1, "long_chunk_words": 8, "requant_lanes": 4, "outstanding": 4, "unaligned": True,
 }  # fmt: skip
 IMAGES = TINY | {"panel_words": 512, "convolution": True}
-COMPACT = TINY | {
-    "dot": 4, "chunk_words": 8, "max_burst": 1, "outstanding": 1, "addr_bits": 18, "size_bits": 9, "stride_bits": 14,
-    "variant": "compact",
-}  # fmt: skip
 COMPACT_8 = COMPACT | {
     "rows": 8, "cols": 8, "dot": 8, "ring_words": 128, "panel_words": 128, "chunk_words": 2, "acc_rows": 16,
     "addr_bits": 40, "size_bits": 16, "stride_bits": 24, "rounding": "single",

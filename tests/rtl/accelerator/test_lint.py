@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from rtl.tile.test_lint import complaints, modules, slang
+from support.long_cases import late
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.cores import CORES
@@ -38,11 +39,7 @@ ODD = [
 ]  # fmt: skip
 
 
-def late(cases):
-    return [pytest.param(*case, marks=pytest.mark.long) for case in cases]
-
-
-@pytest.mark.parametrize(("preset", "family"), [*DEFAULT, *late(LONG)])
+@pytest.mark.parametrize(("preset", "family"), [*DEFAULT, *late(*LONG)])
 def test_verilog_of_presets_is_clean_and_well_formed(preset, family, tmp_path):
     bodies = check(AcceleratorConfig.preset(preset), family, tmp_path)
     assert len(set(bodies.values())) == len(bodies), "two modules are the same"

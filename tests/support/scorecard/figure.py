@@ -1,7 +1,7 @@
 """A row of the score card: what was measured, how much of it, and against which target."""
 
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Literal
 
 __all__ = ["Figure", "share", "state_of"]
 
@@ -48,10 +48,6 @@ class Figure:
         if self.state == "not run":
             return "not run"
         return f"{self.done:,} of {self.of:,}" if self.done < self.of else "all"
-
-    def described(self) -> dict[str, Any]:
-        """Return it as plain data."""
-        return asdict(self)
 
 
 def state_of(met: bool, done: int, of: int) -> State:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from .figure import Figure
@@ -49,5 +50,5 @@ def _paragraphs(lines: Sequence[str]) -> str:
 
 def recorded(figures: list[Figure], short: dict[str, Any]) -> str:
     """Return the figures, and what the short form repeats, as JSON."""
-    content = {"figures": [figure.described() for figure in figures], "short": short}
+    content = {"figures": [asdict(figure) for figure in figures], "short": short}
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"

@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from support.scorecard.figure import share
 from support.scorecard.journal import Journal
 from support.scorecard.mutation.lab import Lab
 from support.scorecard.mutation.server import Request
@@ -77,4 +78,4 @@ def _coverage() -> float:
         found: dict[str, Any] = totals(covered(verify(core, core.config(**TILE), settings).rtl))
     total = sum(found[kind].total for kind in ("line", "branch"))
     missed = sum(len(found[kind].missed) for kind in ("line", "branch"))
-    return 1000 * (total - missed) // total / 10
+    return share(total - missed, total)

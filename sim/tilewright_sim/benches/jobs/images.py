@@ -19,9 +19,10 @@ _TRIES = 50
 
 @dataclass(frozen=True)
 class Image:
-    """A convolution: its geometry, as bytes too, B, and output pixels."""
+    """A convolution: its geometry, rows of output pixels in a block, both as bytes too, B, and output pixels."""
 
     geometry: Convolution
+    block_height: int
     data: bytes
     b: NDArray[np.int8]
 
@@ -52,8 +53,9 @@ def draw_image(chance: random.Random, config: AcceleratorConfig, largest: int) -
     weights = np.frombuffer(chance.randbytes(int(np.prod(shape))), np.int8).reshape(shape)
     height = chance.randint(1, layout.block_height)
     return Image(
-        geometry, geometry_bytes(**asdict(geometry) | {"block_height": height}), convolution.columns(layout, weights)
-    )
+        geometry, height, geometry_bytes(**asdict(geometry) | {"block_height": height}),
+        convolution.columns(layout, weights),
+    )  # fmt: skip
 
 
 def _geometry(chance: random.Random, config: AcceleratorConfig) -> Convolution:

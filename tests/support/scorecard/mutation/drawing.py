@@ -11,7 +11,7 @@ from support.scorecard.sources import ROOT, hardware_files
 
 from .operators import Change, changes
 
-__all__ = ["SEED", "Mutant", "drawn"]
+__all__ = ["Mutant", "drawn"]
 
 SEED = 15
 SHARE = 0.2

@@ -4,17 +4,11 @@ import json
 import re
 from pathlib import Path
 
+from support.configs import COMPACT, TINY
+
 __all__ = ["CONFIGS", "elaborated", "modules"]
 
-_SMALL = {
-    "rows": 4, "cols": 4, "dot": 2, "data_bits": 32, "panel_words": 64, "ring_words": 64, "acc_rows": 8,
-    "chunk_words": 2, "long_chunk_words": 8, "requant_lanes": 1, "outstanding": 4, "max_burst": 4,
-}  # fmt: skip
-_WIDE = _SMALL | {"rows": 8, "cols": 8, "dot": 8, "ring_words": 128, "panel_words": 128, "acc_rows": 16}
-_COMPACT = _SMALL | {
-    "dot": 4, "chunk_words": 8, "max_burst": 1, "outstanding": 1, "addr_bits": 18, "size_bits": 9, "stride_bits": 14,
-    "variant": "compact",
-}  # fmt: skip
+_WIDE = TINY | {"rows": 8, "cols": 8, "dot": 8, "ring_words": 128, "panel_words": 128, "acc_rows": 16}
 _BOARD = {"memory": "block", "memory_bytes": 1 << 14, "clock_hz": 12_000_000, "baud": 1_000_000}
 _SOURCES: list[tuple[str, dict]] = [
     ("tile", {"rows": 3, "cols": 9, "dot": 3, "activation_bits": 5, "weight_bits": 3, "multiplier": "lut"}),
@@ -29,17 +23,17 @@ _SOURCES: list[tuple[str, dict]] = [
     ("sdram", {"power_up_us": 1}),
     ("sdram", {"power_up_us": 1, "dq_bits": 8, "data_bits": 64, "col_bits": 8, "row_bits": 11, "bank_bits": 1,
                "addr_bits": 20}),
-    ("accelerator", _SMALL),
+    ("accelerator", TINY),
     ("accelerator", _WIDE | {"data_bits": 64, "requant_lanes": 4, "outstanding": 8, "chunk_words": 1}),
     ("accelerator", _WIDE | {"addr_bits": 40, "unaligned": True, "rounding": "single", "requant_lanes": 2}),
-    ("accelerator", _SMALL | {"ecc": True}),
-    ("accelerator", _SMALL | {"convolution": True}),
-    ("accelerator", _COMPACT),
-    ("accelerator", _COMPACT | {"rows": 8, "cols": 8, "dot": 8, "ring_words": 128, "panel_words": 128, "acc_rows": 16,
+    ("accelerator", TINY | {"ecc": True}),
+    ("accelerator", TINY | {"convolution": True}),
+    ("accelerator", COMPACT),
+    ("accelerator", COMPACT | {"rows": 8, "cols": 8, "dot": 8, "ring_words": 128, "panel_words": 128, "acc_rows": 16,
                                 "chunk_words": 2, "addr_bits": 40, "size_bits": 16, "stride_bits": 24}),
-    ("board", _SMALL | _BOARD),
-    ("board", _COMPACT | _BOARD),
-    ("board/ecp5", _SMALL | _BOARD | {"memory": "sdram", "memory_bytes": 1 << 25, "clock_hz": 80_000_000}),
+    ("board", TINY | _BOARD),
+    ("board", COMPACT | _BOARD),
+    ("board/ecp5", TINY | _BOARD | {"memory": "sdram", "memory_bytes": 1 << 25, "clock_hz": 80_000_000}),
 ]  # fmt: skip
 CONFIGS = [(core, json.dumps(values)) for core, values in _SOURCES]
 """Cores, with a family behind a slash, and configurations in JSON, which together reach every hardware file."""

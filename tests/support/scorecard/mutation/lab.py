@@ -37,11 +37,10 @@ class Lab:
         Files and folders of tests, from the checkout's root.
     """
 
-    def __init__(self, folder: Path, selection: Iterable[str] = ("tests",)):
+    def __init__(self, folder: Path, selection: Iterable[str]):
         self.folder = folder.absolute()
         self.selection = list(selection)
         self.tests: list[str] = []
-        self.at_import: set[str] = set()
         self._copy()
         self._process, self._pipe = self._start()
 
@@ -129,14 +128,14 @@ class Lab:
             )  # fmt: skip
         theirs.close()
         try:
-            tests, at_import = ours.recv()
+            tests = ours.recv()
         except EOFError:
             process.wait()
             said = log.read_text(encoding="utf-8").strip().splitlines()
             errors = [line for line in said if line.startswith("E  ")] or said
             raise LabError(f"no tests were collected: {(errors or [''])[-1][:200]}") from None
         if selection is None:
-            self.tests, self.at_import = tests, at_import
+            self.tests = tests
         return process, ours
 
     def _compiled(self) -> set[Path]:

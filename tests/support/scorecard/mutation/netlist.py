@@ -7,6 +7,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from support.configs import COMPACT, TINY
 from support.scorecard.sources import sources_digest
 
 from tilewright.base import ToolError
@@ -22,10 +23,6 @@ __all__ = ["DESIGNS", "Design", "mutations", "try_mutation"]
 
 SEED = 15
 LIMIT_SECONDS = 300
-_TINY = {
-    "rows": 4, "cols": 4, "dot": 2, "data_bits": 32, "panel_words": 64, "ring_words": 64, "acc_rows": 8,
-    "chunk_words": 2, "long_chunk_words": 8, "requant_lanes": 1, "outstanding": 4, "max_burst": 4,
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -76,11 +73,8 @@ DESIGNS = [
     _design("dma-reader", {"data_bits": 32, "max_burst": 4, "outstanding": 2, "unaligned": True}, 70, "reads_match"),
     _design("dma-writer", {"data_bits": 32, "max_burst": 4, "outstanding": 2, "unaligned": True}, 70, "writes_match"),
     _design("sdram", {"power_up_us": 1}, 60, "moves_every_byte"),
-    _design("accelerator", _TINY, 100, "random_queues"),
-    _design("accelerator", _TINY | {
-        "dot": 4, "chunk_words": 8, "max_burst": 1, "outstanding": 1, "addr_bits": 18, "size_bits": 9,
-        "stride_bits": 14, "variant": "compact",
-    }, 80, "random_queues"),
+    _design("accelerator", TINY, 100, "random_queues"),
+    _design("accelerator", COMPACT, 80, "random_queues"),
 ]  # fmt: skip
 
 
@@ -108,9 +102,8 @@ def try_mutation(design: Design, mutation: str, scratch: Path) -> dict[str, Any]
         scratch,
     )
     result: dict[str, Any] = {"result": "survived"}
-    stages = [(design.first, "quick"), (None, "quick")]
-    for tests, effort in stages:
-        verdict = _simulated(design, scratch, tests, effort)
+    for tests in (design.first, None):
+        verdict = _simulated(design, scratch, tests)
         if verdict:
             result = verdict
         if verdict.get("result") == "killed":
@@ -120,13 +113,13 @@ def try_mutation(design: Design, mutation: str, scratch: Path) -> dict[str, Any]
     return result | {"seconds": round(monotonic() - start, 1), "diff": mutation}
 
 
-def _simulated(design: Design, scratch: Path, tests: str | None, effort: str) -> dict[str, Any]:
+def _simulated(design: Design, scratch: Path, tests: str | None) -> dict[str, Any]:
     """Return how the bench, or some of its tests, finds the mutant; nothing if it does not."""
     core = CORES[design.core]
     run = BenchRun(
         simulator="icarus", top=core.module, sources=[scratch / "mutant.v"], bench=BENCHES[core.name],
         builds=scratch / "builds", folder=scratch / "runs",
-        variables={CONFIG_FILE: str(scratch / "config.json"), EFFORT: effort},
+        variables={CONFIG_FILE: str(scratch / "config.json"), EFFORT: "quick"},
         test_filter=rf".*{tests}.*" if tests else None, limit_seconds=LIMIT_SECONDS,
     )  # fmt: skip
     try:

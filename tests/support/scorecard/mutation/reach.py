@@ -1,6 +1,5 @@
 """Which tests reach which functions of the hardware, and how long they take: measured once for each test file."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,7 +60,7 @@ def _digest(test: str) -> str:
     return digest_of([ROOT / test.partition("::")[0]])
 
 
-def measure(lab: Lab, reach: Reach, progress: Callable[[int, int], None], until: float = math.inf) -> None:
+def measure(lab: Lab, reach: Reach, progress: Callable[[int, int], None], until: float) -> None:
     """Run every test that is not known, alone, and keep what it reaches: unit tests first, and no more after a time."""
     files = {file.relative_to(ROOT).as_posix() for file in hardware_files()}
     wanted = sorted((test for test in lab.tests if not reach.known(test)), key=lambda test: "/unit/" not in test)

@@ -195,7 +195,7 @@ def pytest_runtestloop(session):
         return None
     pipe = Connection(int(os.environ.pop(DESCRIPTOR)))
     items = {item.nodeid: item for item in session.items}
-    pipe.send((list(items), set(REACHED)))
+    pipe.send(list(items))
     gc.collect()
     gc.freeze()
     with contextlib.suppress(EOFError):

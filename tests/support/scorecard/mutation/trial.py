@@ -14,10 +14,8 @@ from .lab import Lab
 from .reach import Reach
 from .server import Request, TestReport
 
-__all__ = ["RESULTS", "Bench"]
+__all__ = ["Bench"]
 
-RESULTS = ("killed", "survived", "timed out", "not reached", "identical", "proven", "not built")
-"""``identical`` and ``proven`` are equivalent; ``not built`` raises in every configuration."""
 SECONDS = 60.0
 """Of tests for a mutant, as they take without it: it has survived if all of these pass."""
 SLOWER, PATIENCE = 5, 40.0
@@ -42,7 +40,11 @@ class Bench:
         self._right = reach.journal.path.parent / "rtlil" / sources_digest("hw")
 
     def try_(self, mutant: Mutant) -> dict[str, Any]:
-        """Return what became of a mutant, as an entry of a journal."""
+        """Return what became of a mutant, as an entry of a journal.
+
+        Its ``result`` is ``killed``, ``survived``, ``timed out`` or ``not reached``; ``identical`` or ``proven``, which
+        are equivalent; or ``not built``, which raises in every configuration.
+        """
         start = monotonic()
         related = [(name, seconds) for name, seconds in self.reach.related(mutant.file) if name in set(self.lab.tests)]
         until = sum(before < SECONDS for before in accumulate((seconds for _, seconds in related), initial=0.0))
@@ -77,11 +79,11 @@ class Bench:
 
     def _built(self, mutant: Mutant) -> bool:
         """Whether any configuration that reaches the file can be elaborated."""
-        return any(report.result == "passed" for report in self._elaborate(mutant, "mutant"))
+        return any(report.result == "passed" for report in self._elaborate(mutant))
 
     def _same(self, mutant: Mutant) -> str:
         """Why a mutant is no other circuit, in all configurations that reach the file; nothing if that is not known."""
-        reports = self._elaborate(mutant, "mutant")
+        reports = self._elaborate(mutant)
         numbers = self.configs(mutant.file)
         if not numbers or any(report.result != "passed" for report in reports):
             return ""
@@ -89,11 +91,11 @@ class Bench:
         made = [self.lab.folder / "rtlil" / "mutant" / f"{place}.il" for place in range(len(numbers))]
         return equivalent(right, made, self.lab.folder / "rtlil" / "proof")
 
-    def _elaborate(self, mutant: Mutant, folder: str) -> list[TestReport]:
+    def _elaborate(self, mutant: Mutant) -> list[TestReport]:
         configs = [CONFIGS[number] for number in self.configs(mutant.file)]
         if not configs:
             return []
-        where = str(self.lab.folder / "rtlil" / folder)
+        where = str(self.lab.folder / "rtlil" / "mutant")
         return self.lab.ask(
             Request(file=mutant.file, before=mutant.before, after=mutant.after, configs=configs, folder=where)
         )

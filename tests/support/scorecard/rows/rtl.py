@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from support.configs import COMPACT, TINY
 from support.scorecard.figure import Figure, share, state_of
 from support.scorecard.journal import Journal
 from support.scorecard.sources import sources_digest
@@ -19,17 +20,9 @@ from .waivers import UNNEEDED, waived
 
 __all__ = ["CONFIGS", "Coverage"]
 
-_TINY = {
-    "rows": 4, "cols": 4, "dot": 2, "data_bits": 32, "panel_words": 64, "ring_words": 64, "acc_rows": 8,
-    "chunk_words": 2, "long_chunk_words": 8, "requant_lanes": 1, "outstanding": 4, "max_burst": 4,
-}  # fmt: skip
-_HALF_BUS = _TINY | {
+_HALF_BUS = TINY | {
     "rows": 8, "cols": 8, "dot": 8, "ring_words": 128, "acc_rows": 16, "chunk_words": 1, "requant_lanes": 2,
     "outstanding": 3, "addr_bits": 40, "unaligned": True, "rounding": "single",
-}  # fmt: skip
-_COMPACT = _TINY | {
-    "dot": 4, "chunk_words": 8, "max_burst": 1, "outstanding": 1, "addr_bits": 18, "size_bits": 9, "stride_bits": 14,
-    "variant": "compact",
 }  # fmt: skip
 CONFIGS: list[tuple[str, dict[str, Any]]] = [
     ("tile", {"rows": 6, "cols": 9, "dot": 3, "multiplier": "infer"}),
@@ -41,10 +34,10 @@ CONFIGS: list[tuple[str, dict[str, Any]]] = [
                      {"data_bits": 64, "max_burst": 16, "outstanding": 4, "unaligned": True})),
     ("sdram", {"power_up_us": 1, "dq_bits": 8, "data_bits": 64, "col_bits": 8, "row_bits": 11, "bank_bits": 1,
                "addr_bits": 20}),
-    ("accelerator", _COMPACT),
-    ("accelerator", _TINY),
-    ("accelerator", _TINY | {"ecc": True}),
-    ("accelerator", _TINY | {"convolution": True}),
+    ("accelerator", COMPACT),
+    ("accelerator", TINY),
+    ("accelerator", TINY | {"ecc": True}),
+    ("accelerator", TINY | {"convolution": True}),
     ("accelerator", _HALF_BUS),
 ]  # fmt: skip
 """Cores and configurations of the regression; together they have every component that a user's Verilog can have."""
@@ -56,9 +49,8 @@ class Coverage(Row):
     NAME = "coverage"
     UNIT = "configurations"
 
-    def __init__(self, folder: Path, effort: str = "default"):
+    def __init__(self, folder: Path):
         super().__init__(folder)
-        self.effort = effort
         self.digest = sources_digest("hw", "sim/tilewright_sim/benches", "sim/tilewright_sim/verify")
         self.journal = Journal(folder / "coverage.jsonl")
 
@@ -67,7 +59,7 @@ class Coverage(Row):
         return entry if entry and entry["digest"] == self.digest and not entry["error"] else None
 
     def _name(self, number: int) -> str:
-        return f"{CONFIGS[number][0]} {CONFIGS[number][1]} {self.effort}"
+        return f"{CONFIGS[number][0]} {CONFIGS[number][1]}"
 
     def tasks(self) -> dict[int, int]:
         return {number: number for number in range(len(CONFIGS)) if self._entry(number) is None}
@@ -76,7 +68,7 @@ class Coverage(Row):
         name, fields = CONFIGS[task]
         core = CORES[name]
         with tempfile.TemporaryDirectory(prefix="tilewright-") as folder:
-            settings = Settings(folder=Path(folder), effort=self.effort, rtl_coverage=True, jobs=1)
+            settings = Settings(folder=Path(folder), rtl_coverage=True, jobs=1)
             report = verify(core, core.config(**fields), settings)
         points: dict[str, dict[str, list[int]]] = {}
         missed: dict[str, list[str]] = {}

@@ -20,7 +20,7 @@ from support.scorecard.rows.named_tests import Proofs
 from support.scorecard.rows.row import Row
 from support.scorecard.rows.waivers import waived
 from support.scorecard.short import below, sample
-from support.scorecard.sources import ROOT
+from support.scorecard.sources import ROOT, digest_of, sources_digest
 
 from tilewright_sim.verify.rtl_coverage import CoveragePoint
 from tilewright_sim.workers import Outcome
@@ -77,6 +77,10 @@ def test_a_kill_holds_until_the_test_changes_and_a_survivor_until_any_does(tmp_p
     for result, digest in (("killed", "of another text"), ("survived", "of other tests")):
         journal.add({"name": mutant.name, "result": result, "by": "tests/conftest.py", "digest": digest, "related": 0})
         assert known(mutant, journal, reach) is None
+    tests = sources_digest("tests/unit", "tests/rtl", "tests/formal", "tests/system")
+    for result, digest in (("killed", digest_of([ROOT / "tests/conftest.py"])), ("survived", tests)):
+        journal.add({"name": mutant.name, "result": result, "by": "tests/conftest.py", "digest": digest, "related": 0})
+        assert known(mutant, journal, reach)["result"] == result
     journal.add({"name": mutant.name, "result": "proven", "digest": "", "related": 0})
     assert known(mutant, journal, reach)["result"] == "proven"
 

@@ -8,7 +8,7 @@ from support.scorecard.mutation.equivalence import equivalent
 A, B, Q = Signal(4, name="a"), Signal(4, name="b"), Signal(4, name="q")
 
 
-def counter(step, init=0, unused=None):
+def counter(step, init=0):
     """A register and an output."""
     m = Module()
     state = Signal(4, name="state", init=init)

@@ -58,10 +58,10 @@ def device():
     return FakeDevice(TINY)
 
 
-def init(library, device, *, misplaced=0, address=0x1_0000, log2=2):
+def init(library, device, *, address=0x1_0000, log2=2):
     """The result of `tilewright_init`, with a ring at an address of the device."""
     chip, platform = Chip(), CPlatform(device)
-    ring = ctypes.c_void_p(device.pointer(0x1_0000, 4096) + misplaced)
+    ring = ctypes.c_void_p(device.pointer(0x1_0000, 4096))
     result = library.tilewright_init(ctypes.byref(chip), platform.pointer, ring, ctypes.c_uint64(address), log2)
     platform.check()
     return result, chip

@@ -54,7 +54,7 @@ class Path(Elaboratable):
 def job_of(config, image, address, stride):
     g = image.geometry
     layout = ConvolutionLayout(config, g)
-    rows, block = config.tile.rows, int.from_bytes(image.data[10:12], "little")
+    rows, block = config.tile.rows, image.block_height
     used = min(g.width * g.channels, (layout.pitch - layout.left) * rows)
     elements = config.half_words * rows - 1
     window = {
@@ -78,7 +78,7 @@ def words_of(config, image, pixels):
     g = image.geometry
     layout = ConvolutionLayout(config, g)
     rows, cols = config.tile.rows, config.tile.cols
-    block = int.from_bytes(image.data[10:12], "little") * g.out_width
+    block = image.block_height * g.out_width
     found = patches(pixels, g)
     for first in range(0, image.m, block):
         for tile in range(0, len(image.b), cols):

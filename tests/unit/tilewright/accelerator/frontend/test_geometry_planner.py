@@ -54,7 +54,7 @@ def test_random_geometries_have_the_layout_of_the_model(name):
     for image in images:
         g = image.geometry
         layout = ConvolutionLayout(config, g)
-        block = int.from_bytes(image.data[10:12], "little")
+        block = image.block_height
         n, k = image.b.shape
         cases.append((image.data, {"m": image.m, "n": n, "k_words": k // config.tile.rows, "address": 0x8000,
                                    "a_stride": 64, "c_stride": 16}))  # fmt: skip

@@ -3,11 +3,12 @@
 
 import re
 import subprocess
+from copy import deepcopy
 from functools import cache
 
 import pytest
 from amaranth.hdl import Value
-from support.traffic import Traffic, reported
+from support.traffic import reported
 from unit.tilewright_sim.benches.beside.traffic import CASES, PARAMETERS
 
 from tilewright.accelerator.contract import AcceleratorConfig
@@ -41,8 +42,7 @@ def unknown(name):
     """Legal traffic of a core with an X on each of its outputs in turn."""
     for port, (direction, _) in ports(name).items():
         if direction == "output" and port != "s_axi_rdata":  # the chip may give an X
-            t = Traffic(CASES[name][0][1].cycles, **CASES[name][0][1].levels)
-            t.values |= {cycle: dict(values) for cycle, values in CASES[name][0][1].values.items()}
+            t = deepcopy(CASES[name][0][1])
             t.over(4, t.cycles, **{port: "x"})
             yield port, t
 

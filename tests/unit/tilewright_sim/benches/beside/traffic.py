@@ -165,9 +165,7 @@ def directly(read_at=0x2000, head_at=0x4000):
 
 def refused(code, **fields):
     """The second descriptor is refused; another error than its own is reported."""
-    t = accelerator(second=descriptor(**fields))
-    t.over(103, 104, s_axil_rdata=code)
-    return t
+    return acc((103, 104, {"s_axil_rdata": code}), second=descriptor(**fields))
 
 
 REFUSED = [
@@ -300,9 +298,7 @@ def dma_writer(**fields):
 
 def aborted(traffic):
     """An abort cuts a request short."""
-    t = traffic()
-    t.at(12, abort=1)
-    return t
+    return changed(traffic, one(12, abort=1))
 
 
 COMMON = [

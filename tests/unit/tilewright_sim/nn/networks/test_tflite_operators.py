@@ -2,16 +2,13 @@
 
 import numpy as np
 import pytest
-from support.fake_device import FakeDevice
+from support.networks import draw, golden_chip
 
-from tilewright.accelerator.contract import AcceleratorConfig
-from tilewright_sim.host import Runtime
 from tilewright_sim.nn.networks import Network
 
 pytest.importorskip("ai_edge_litert.interpreter")
 from support.tflite_files import FileMaker
 
-CONFIG = AcceleratorConfig.preset("small")
 SEEDS = range(3)
 pytestmark = pytest.mark.filterwarnings("ignore:.*experimental_preserve_all_tensors:UserWarning")
 
@@ -21,25 +18,17 @@ def check(maker, folder, runs=2, seed=0):
     path = folder / "network.tflite"
     path.write_bytes(maker.pack())
     network = Network.load(path)
-    chip = Runtime(FakeDevice(CONFIG), CONFIG)
+    chip = golden_chip()
     rng = np.random.default_rng(seed)
     seen = set()
     for place in range(runs):
-        corners = place == runs - 1
-        result = network.run(chip, *(draw(rng, tensor, corners) for tensor in network.inputs), check=True)
+        kind = "corners" if place == runs - 1 else "random"
+        result = network.run(chip, *(draw(rng, tensor, kind) for tensor in network.inputs), check=True)
         wrong = [(layer.node.title, layer.different, layer.largest) for layer in result.layers if layer.different]
         assert not wrong
         assert sum(layer.compared for layer in result.layers) > 0
         seen |= set(np.unique(result.outputs[0]).tolist())
     return seen
-
-
-def draw(rng, tensor, corners=False):
-    if tensor.dtype.kind == "f":
-        return (rng.normal(size=tensor.shape) * 3).astype(tensor.dtype)
-    limits = np.iinfo(tensor.dtype)
-    values = rng.choice([limits.min, limits.max], tensor.shape) if corners else None
-    return (rng.integers(limits.min, limits.max + 1, tensor.shape) if values is None else values).astype(tensor.dtype)
 
 
 def scale(rng, low=-6, high=0):
