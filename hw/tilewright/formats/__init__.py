@@ -1,6 +1,32 @@
 """Number formats."""
 
-from .element import ELEMENTS, INT8, ElementFormat
-from .integer import product_sum_bits
+from .accumulator import ACCUMULATOR_BITS, LONGEST_K, guard_bits
+from .block import FORMATS, BlockFormat
+from .element import E2M1, E2M3, ELEMENTS, INT4, INT8, UINT4, ElementFormat, minifloat
+from .integer import product_sum_bits, signed_bits
+from .scale import E4M3, E8M0, FP16, ONE, UE5M3, ScaleFormat, ScaleParts
 
-__all__ = ["ELEMENTS", "INT8", "ElementFormat", "product_sum_bits"]
+__all__ = [
+    "ACCUMULATOR_BITS",
+    "E2M1",
+    "E2M3",
+    "E4M3",
+    "E8M0",
+    "ELEMENTS",
+    "FORMATS",
+    "FP16",
+    "INT4",
+    "INT8",
+    "LONGEST_K",
+    "ONE",
+    "UE5M3",
+    "UINT4",
+    "BlockFormat",
+    "ElementFormat",
+    "ScaleFormat",
+    "ScaleParts",
+    "guard_bits",
+    "minifloat",
+    "product_sum_bits",
+    "signed_bits",
+]

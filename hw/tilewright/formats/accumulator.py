@@ -1,0 +1,24 @@
+"""The accumulator of products of block formats."""
+
+from .block import BlockFormat
+
+__all__ = ["ACCUMULATOR_BITS", "LONGEST_K", "guard_bits"]
+
+ACCUMULATOR_BITS = 48
+"""Bits of an accumulator, with its sign."""
+LONGEST_K = 65_535
+"""Elements along K that an accumulator can take."""
+
+
+def guard_bits(a: BlockFormat, b: BlockFormat) -> int:
+    """Bits of an accumulator below the product of two scales whose mantissas are 1: as many as fit.
+
+    Above them are the largest sum of a block, that of its activations if B has minimums, mantissas of almost 2 where
+    the scales have any, and as many blocks as `LONGEST_K` takes.
+    """
+    block = min(form.block for form in (a, b) if form.scale.bits)
+    largest = [max(abs(value) for value in form.element.values) for form in (a, b)]
+    of_block = block * largest[0] * (largest[1] + b.minimum)
+    mantissas = sum(form.scale.mantissa_bits > 0 for form in (a, b))
+    total = -(-(LONGEST_K + 1) // block) * of_block << mantissas
+    return ACCUMULATOR_BITS - 1 - (total - 1).bit_length()
