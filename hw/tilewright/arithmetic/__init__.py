@@ -5,6 +5,16 @@ from .carry_adder import CarryAdder
 from .flip_adder import FlipAdder
 from .multiplier import TIMING, Multiplier
 from .multiplier_pair import MultiplierPair
-from .registered_product import RegisteredProduct
+from .registered_product import MAX_FACTOR_BITS, RegisteredProduct, dsp_product
 
-__all__ = ["TIMING", "AdderTree", "CarryAdder", "FlipAdder", "Multiplier", "MultiplierPair", "RegisteredProduct"]
+__all__ = [
+    "MAX_FACTOR_BITS",
+    "TIMING",
+    "AdderTree",
+    "CarryAdder",
+    "FlipAdder",
+    "Multiplier",
+    "MultiplierPair",
+    "RegisteredProduct",
+    "dsp_product",
+]

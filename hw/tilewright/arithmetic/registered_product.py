@@ -5,9 +5,9 @@ from amaranth.lib.wiring import In, Out
 
 from tilewright.base import SharedComponent, Target
 
-__all__ = ["MAX_BITS", "RegisteredProduct", "dsp_product"]
+__all__ = ["MAX_FACTOR_BITS", "RegisteredProduct", "dsp_product"]
 
-MAX_BITS = 18
+MAX_FACTOR_BITS = 18
 """Of a signed factor of a MULT18X18D."""
 
 
@@ -24,7 +24,7 @@ class RegisteredProduct(SharedComponent):
     Parameters
     ----------
     a_bits, b_bits : int
-        Widths of the factors, at most `MAX_BITS`.
+        Widths of the factors, at most `MAX_FACTOR_BITS`.
 
     Members
     -------
@@ -70,7 +70,7 @@ def dsp_product(a: Value, b: Value, enable_b: Value, product: Signal) -> Instanc
         p_GSR="DISABLED", p_RESETMODE="SYNC",
         i_CLK0=ClockSignal(), i_CE0=Const(1, 1), i_CE1=enable_b, i_RST0=Const(0, 1),
         i_SIGNEDA=Const(1, 1), i_SIGNEDB=Const(1, 1), i_SOURCEA=Const(0, 1), i_SOURCEB=Const(0, 1),
-        **{f"i_A{bit}": a[min(bit, len(a) - 1)] for bit in range(MAX_BITS)},
-        **{f"i_B{bit}": b[min(bit, len(b) - 1)] for bit in range(MAX_BITS)},
+        **{f"i_A{bit}": a[min(bit, len(a) - 1)] for bit in range(MAX_FACTOR_BITS)},
+        **{f"i_B{bit}": b[min(bit, len(b) - 1)] for bit in range(MAX_FACTOR_BITS)},
         **{f"o_P{bit}": product[bit] for bit in range(len(product))},
     )  # fmt: skip

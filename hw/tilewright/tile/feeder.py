@@ -9,14 +9,14 @@ from tilewright.base import SharedComponent
 from .config import TileConfig
 
 
-def activation_word(config: TileConfig) -> data.StructLayout:
-    """``rows`` signed activations, the first in the lowest bits; ``last`` ends the packet."""
-    return data.StructLayout({"data": unsigned(config.rows * config.activation_bits), "last": 1})
+def activation_word(config: TileConfig, tag_bits: int = 0) -> data.StructLayout:
+    """``rows`` signed activations, the first in the lowest bits, and a tag above; ``last`` ends the packet."""
+    return data.StructLayout({"data": unsigned(config.rows * config.activation_bits + tag_bits), "last": 1})
 
 
-def weight_word(config: TileConfig) -> data.StructLayout:
-    """``rows`` signed weights of one column, the first in the lowest bits; ``last`` ends the tile of weights."""
-    return data.StructLayout({"data": unsigned(config.rows * config.weight_bits), "last": 1})
+def weight_word(config: TileConfig, tag_bits: int = 0) -> data.StructLayout:
+    """``rows`` signed weights of one column, the first lowest, and a tag above; ``last`` ends the tile of weights."""
+    return data.StructLayout({"data": unsigned(config.rows * config.weight_bits + tag_bits), "last": 1})
 
 
 class TileFeeder(SharedComponent):
@@ -33,35 +33,37 @@ class TileFeeder(SharedComponent):
     Parameters
     ----------
     config : TileConfig
+    tag_bits, weight_tag_bits : int
+        Bits that travel with a word of activations, and with one of weights, above its elements.
 
     Members
     -------
-    i : In(stream.Signature(activation_word(config)))
+    i : In(stream.Signature(activation_word(config, tag_bits)))
         Activations, in packets. A word may wait for the weights of its packet.
-    i_weights : In(stream.Signature(weight_word(config)))
+    i_weights : In(stream.Signature(weight_word(config, weight_tag_bits)))
         Weights, in tiles, column 0 first. A word may wait for the swap before its tile.
-    activations : Out(unsigned(rows * activation_bits))
+    activations : Out(unsigned(rows * activation_bits + tag_bits))
         Valid while ``valid`` is 1.
     valid, last : Out(1)
         There is an activation word; it ends its packet.
     swap : Out(1)
         The word is the first of its packet: the weights loaded by now hold from here on.
-    weights : Out(unsigned(rows * weight_bits))
+    weights : Out(unsigned(rows * weight_bits + weight_tag_bits))
         A weight word; valid while a bit of ``load`` is set.
     load : Out(unsigned(cols))
         Bit c is set while ``weights`` is to be loaded into column c.
     """
 
-    def __init__(self, config: TileConfig):
+    def __init__(self, config: TileConfig, tag_bits: int = 0, weight_tag_bits: int = 0):
         self.config = config
         super().__init__({
-            "i": In(stream.Signature(activation_word(config))),
-            "i_weights": In(stream.Signature(weight_word(config))),
-            "activations": Out(unsigned(config.rows * config.activation_bits)),
+            "i": In(stream.Signature(activation_word(config, tag_bits))),
+            "i_weights": In(stream.Signature(weight_word(config, weight_tag_bits))),
+            "activations": Out(unsigned(config.rows * config.activation_bits + tag_bits)),
             "valid": Out(1),
             "last": Out(1),
             "swap": Out(1),
-            "weights": Out(unsigned(config.rows * config.weight_bits)),
+            "weights": Out(unsigned(config.rows * config.weight_bits + weight_tag_bits)),
             "load": Out(unsigned(config.cols)),
         })
 

@@ -1,5 +1,8 @@
 """The matrix-multiply tile."""
 
+from collections.abc import Callable
+from typing import Any
+
 from amaranth.hdl import Cat, Module, Signal, Value, unsigned
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, connect, flipped
@@ -91,21 +94,9 @@ class MatmulTile(SharedComponent):
         """Cycles from the acceptance of an activation word to its result word."""
         return self.latency_of(self.config)
 
-    @property
-    def blocks(self) -> int:
-        """Blocks of up to `BLOCK_COLUMNS` columns."""
-        return -(-self.config.cols // BLOCK_COLUMNS)
-
     def elaborate(self, platform):
         m = Module()
         config = self.config
-
-        def delay(name: str, word: Value, cycles: int) -> Value:
-            if not cycles:
-                return word
-            line = place(m, name, DelayLine(len(word), cycles), platform)
-            m.d.comb += line.i.eq(word)
-            return line.o
 
         def skew(name: str, word: Value) -> Value:
             if not skew_cycles(config.groups - 1):
@@ -120,26 +111,7 @@ class MatmulTile(SharedComponent):
         activations = skew("skew_activations", feeder.activations)
         weights = skew("skew_weights", feeder.weights)
         swap = skew("skew_swap", feeder.swap.replicate(config.groups))
-
-        weight_lead, _ = TIMING[config.multiplier]
-        if weight_lead:
-            activations = delay("lead", activations, weight_lead)
-        totals = []
-        for index in range(self.blocks):
-            if index:
-                activations = delay(f"pass_activations_{index}", activations, 1)
-                weights = delay(f"pass_weights_{index}", weights, 1)
-                swap = delay(f"pass_swap_{index}", swap, 1)
-            first = index * BLOCK_COLUMNS
-            columns = min(BLOCK_COLUMNS, config.cols - first)
-            block = place(m, f"block_{index}", ColumnBlock(config, columns), platform)
-            m.d.comb += [
-                block.activations.eq(activations),
-                block.weights.eq(weights),
-                block.swap.eq(swap),
-                block.load.eq(delay(f"pass_load_{index}", feeder.load[first : first + columns], index)),
-            ]
-            totals.append(delay(f"align_{index}", block.totals, self.blocks - 1 - index))
+        totals = place_columns(m, config, platform, activations, weights, swap, feeder.load, ColumnBlock)
 
         valid = Signal(self.latency - 1)
         last = Signal(self.latency - 1, reset_less=True)
@@ -147,6 +119,45 @@ class MatmulTile(SharedComponent):
         m.d.sync += last.eq(Cat(feeder.last, last))
         m.d.comb += self.o.valid.eq(valid[-1])
         m.d.comb += self.o.payload.last.eq(last[-1])
-        m.d.comb += self.o.payload.data.eq(Cat(totals))
+        m.d.comb += self.o.payload.data.eq(totals)
 
         return m
+
+
+def place_columns(
+    m: Module, config: TileConfig, platform, activations: Value, weights: Value, swap: Value, load: Value,
+    block_of: Callable[[TileConfig, int], Any],
+) -> Value:  # fmt: skip
+    """Place the columns behind a feeder, in blocks of up to `BLOCK_COLUMNS`; return their sums side by side.
+
+    The words are those of the feeder, skewed. ``block_of`` makes a block of so many columns; see `ColumnBlock`.
+    """
+
+    def delay(name: str, word: Value, cycles: int) -> Value:
+        if not cycles:
+            return word
+        line = place(m, name, DelayLine(len(word), cycles), platform)
+        m.d.comb += line.i.eq(word)
+        return line.o
+
+    weight_lead, _ = TIMING[config.multiplier]
+    if weight_lead:
+        activations = delay("lead", activations, weight_lead)
+    totals = []
+    blocks = -(-config.cols // BLOCK_COLUMNS)
+    for index in range(blocks):
+        if index:
+            activations = delay(f"pass_activations_{index}", activations, 1)
+            weights = delay(f"pass_weights_{index}", weights, 1)
+            swap = delay(f"pass_swap_{index}", swap, 1)
+        first = index * BLOCK_COLUMNS
+        columns = min(BLOCK_COLUMNS, config.cols - first)
+        block = place(m, f"block_{index}", block_of(config, columns), platform)
+        m.d.comb += [
+            block.activations.eq(activations),
+            block.weights.eq(weights),
+            block.swap.eq(swap),
+            block.load.eq(delay(f"pass_load_{index}", load[first : first + columns], index)),
+        ]
+        totals.append(delay(f"align_{index}", block.totals, blocks - 1 - index))
+    return Cat(totals)

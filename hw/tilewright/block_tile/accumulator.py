@@ -1,0 +1,136 @@
+"""The accumulator of a column: adds terms of different exponents to the sum of the blocks before."""
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.lib import data
+from amaranth.lib.wiring import In, Out
+
+from tilewright.base import SharedComponent
+from tilewright.formats import ACCUMULATOR_BITS
+
+from .config import BlockTileConfig
+from .terms import terms_shape
+
+__all__ = ["BlockAccumulator", "peak_shape"]
+
+DISTANCE_BITS = 6
+"""Of a distance of exponents; a larger one counts as the largest."""
+_FINE = 3  # bits of a distance that the second stage shifts by
+
+
+def peak_shape(config: BlockTileConfig) -> data.StructLayout:
+    """The largest exponent of the terms so far; `invalid` if one of their scales was not a finite number."""
+    return data.StructLayout({"exponent": config.exponent_shape, "invalid": 1})
+
+
+class BlockAccumulator(SharedComponent):
+    """Add the terms of a block to the accumulator of one element of C.
+
+    As `tilewright_sim.models.block_gemm` defines it. The exponents run ahead of the integers; both have a memory, read and
+    written for all columns by `BlockTile`. Throughput is a block a cycle; nothing is reset::
+
+        cycle      0           1            2           3           4         5          6
+        peak       old ─► max ─│new│──► distances ─│ │
+        terms                               ───────│ │─► by 8s ─│ │─► by 1s ─│ │─► + ─│ │
+        value                                                    old ─► by 8s │ │ by 1s │ │─► + ─│new│
+
+    Parameters
+    ----------
+    config : BlockTileConfig
+
+    Members
+    -------
+    first : In(1)
+        The block is the first of its sum, with the exponents of its terms; the old peak and value do not count.
+    terms : In(terms_shape(config))
+        The terms of the block: exponents and `invalid` in cycle 0, integers in cycle 1.
+    old_peak : In(peak_shape(config))
+        In cycle 0.
+    new_peak : Out(peak_shape(config))
+        In cycle 1.
+    old_value : In(signed(ACCUMULATOR_BITS))
+        In cycle 3.
+    new_value : Out(signed(ACCUMULATOR_BITS))
+        In cycle 6.
+    """
+
+    def __init__(self, config: BlockTileConfig):
+        self.config = config
+        super().__init__({
+            "first": In(1),
+            "terms": In(terms_shape(config)),
+            "old_peak": In(peak_shape(config)),
+            "new_peak": Out(peak_shape(config)),
+            "old_value": In(signed(ACCUMULATOR_BITS)),
+            "new_value": Out(signed(ACCUMULATOR_BITS)),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        first, old, new = self.first, self.old_peak, self.new_peak
+        exponents = [term.exponent for term in self.terms.terms]
+        largest = exponents[0] if len(exponents) == 1 else Mux(exponents[0] < exponents[1], exponents[1], exponents[0])
+        peak = Signal(peak_shape(self.config), reset_less=True)
+        keeps = Signal()
+        m.d.comb += keeps.eq(~first & (old.exponent > largest))
+        m.d.sync += peak.exponent.eq(Mux(keeps, old.exponent, largest))
+        m.d.sync += peak.invalid.eq(self.terms.invalid | (old.invalid & ~first))
+        m.d.comb += new.eq(peak)
+
+        late_old = Signal.like(old.exponent, name="late_old", reset_less=True)
+        late_first = Signal(3, reset_less=True)
+        m.d.sync += late_old.eq(old.exponent)
+        m.d.sync += late_first.eq(Cat(first, late_first))
+        value_distance = self._distance(m, "value", peak.exponent, late_old)
+        moved = []
+        for number, (term, exponent) in enumerate(zip(self.terms.terms, exponents, strict=True)):
+            late = Signal.like(exponent, name=f"late_exponent_{number}", reset_less=True)
+            integer = Signal.like(term.integer, name=f"late_integer_{number}", reset_less=True)
+            m.d.sync += late.eq(exponent)
+            m.d.sync += integer.eq(term.integer)
+            distance = self._distance(m, f"term_{number}", peak.exponent, late)
+            moved.append(self._shift(m, f"term_{number}", self._aligned(integer), distance))
+        value_late = Signal.like(value_distance, name="value_distance_late", reset_less=True)
+        m.d.sync += value_late.eq(value_distance)
+        before = Mux(late_first[2], 0, self.old_value)
+        kept = self._shift(m, "value", before, value_late)
+        self._add(m, kept, moved)
+        return m
+
+    def _aligned(self, integer: Value) -> Value:
+        """The term from the accumulator's lowest bit on, and one bit below that, for rounding."""
+        left = self.config.left_bits + 1
+        if left >= 0:
+            return Cat(Const(0, left), integer).as_signed() if left else integer
+        return integer[-left:].as_signed()
+
+    def _distance(self, m: Module, name: str, peak: Value, exponent: Value) -> Signal:
+        """How far an exponent is below the peak, in the next cycle."""
+        distance = Signal(DISTANCE_BITS, name=f"{name}_distance", reset_less=True)
+        exact = Signal(unsigned(len(peak) + 1), name=f"{name}_exact")
+        m.d.comb += exact.eq(peak - exponent)
+        m.d.sync += distance.eq(Mux(exact[DISTANCE_BITS:].any(), -1, exact[:DISTANCE_BITS]))
+        return distance
+
+    def _shift(self, m: Module, name: str, value: Value, distance: Signal) -> Signal:
+        """The value shifted right, with copies of its sign, 2 cycles later."""
+        coarse = Signal(signed(len(value)), name=f"{name}_coarse", reset_less=True)
+        fine = Signal(signed(len(value)), name=f"{name}_fine", reset_less=True)
+        left = Signal(_FINE, name=f"{name}_left", reset_less=True)
+        m.d.sync += coarse.eq(value.as_signed() >> (distance[_FINE:] << _FINE))
+        m.d.sync += left.eq(distance[:_FINE])
+        m.d.sync += fine.eq(coarse >> left)
+        return fine
+
+    def _add(self, m: Module, kept: Signal, moved: list[Signal]):
+        """Add the terms, each with its rounding bit, and then the value; an adder takes one such bit as its carry."""
+        total = Signal(signed(max(len(term) for term in moved)), name="total", reset_less=True)
+        rounding = Signal(reset_less=True)
+        wide = [term[1:].as_signed() for term in moved]
+        if len(moved) == 2:
+            m.d.sync += total.eq((Cat(1, wide[0]).as_signed() + Cat(moved[0][0], wide[1]).as_signed()) >> 1)
+        else:
+            m.d.sync += total.eq(wide[0])
+        m.d.sync += rounding.eq(moved[-1][0])
+        value = Signal.like(self.new_value, name="value", reset_less=True)
+        m.d.sync += value.eq((Cat(1, kept).as_signed() + Cat(rounding, total).as_signed()) >> 1)
+        m.d.comb += self.new_value.eq(value)

@@ -1,0 +1,140 @@
+"""The configuration of the tile with block scales."""
+
+from typing import Annotated, ClassVar, Literal, Self
+
+from amaranth.hdl import Shape, signed
+from amaranth.lib import data
+from pydantic import Field, model_validator
+
+from tilewright.base import Config, ConfigError
+from tilewright.formats import (
+    ACCUMULATOR_BITS,
+    FORMATS,
+    BlockFormat,
+    guard_bits,
+    signed_bits,
+)
+from tilewright.tile import TileConfig
+
+__all__ = ["BlockTileConfig", "accumulator_shape"]
+
+_A_FORMATS = tuple(name for name, form in FORMATS.items() if not form.minimum)
+
+
+class BlockTileConfig(Config):
+    """Size, block formats and multipliers of one tile with block scales."""
+
+    TABLE = "block-tile"
+    PRESETS: ClassVar = {
+        "q4_1": {"cols": 8, "a_format": "q8_e5m3", "b_format": "q4_1", "multiplier": "dsp"},
+        "q8_0": {"cols": 8, "a_format": "q8_e5m3", "b_format": "q8_0", "multiplier": "dsp"},
+        "mxfp4": {"cols": 8, "a_format": "mxint8", "b_format": "mxfp4", "multiplier": "dsp"},
+        "nvfp4": {"cols": 8, "a_format": "nvfp4", "b_format": "nvfp4", "multiplier": "dsp"},
+    }
+
+    cols: Annotated[
+        int, Field(ge=8, le=64, description="Columns along N: block words in a tile, accumulators in a result word.")
+    ] = 8
+    a_format: Annotated[
+        Literal[*_A_FORMATS],  # type: ignore[valid-type]
+        Field(description="Block format of the activations; `int8` has no scale."),
+    ] = "q8_e5m3"
+    b_format: Annotated[
+        Literal[*FORMATS],  # type: ignore[valid-type]
+        Field(description="Block format of the weights; `int8` has no scale."),
+    ] = "q4_1"
+    acc_rows: Annotated[
+        int, Field(ge=8, le=512, description="Words in a packet of activations, at most; a power of two.")
+    ] = 64
+    multiplier: Annotated[
+        Literal["infer", "dsp", "lut"],
+        Field(
+            description="What multiplies, as in a tile. With `dsp` on ECP5, two weights of up to 15 in magnitude share a "
+            "DSP block, and so do two factors of scales and sums up to 18 bits."
+        ),
+    ] = "infer"
+
+    @model_validator(mode="after")
+    def _formats_go_together(self) -> Self:
+        a, b = self.a, self.b
+        scaled = [form for form in (a, b) if form.scale.bits]
+        if not scaled:
+            raise ConfigError("b_format", b.name, "neither has scales: that is what the core `tile` is for", "q8_0")
+        if len({form.block for form in scaled}) > 1:
+            reason = f"its blocks of {b.block} must be as long as those of {a.block} of a_format = {a.name}"
+            nearest = next(name for name, form in FORMATS.items() if form.block == a.block)
+            raise ConfigError("b_format", b.name, reason, nearest)
+        if self.acc_rows & self.acc_rows - 1:
+            raise ConfigError("acc_rows", self.acc_rows, "must be a power of two", 1 << self.acc_rows.bit_length())
+        return self
+
+    @property
+    def a(self) -> BlockFormat:
+        """The block format of the activations."""
+        return FORMATS[self.a_format]
+
+    @property
+    def b(self) -> BlockFormat:
+        """The block format of the weights."""
+        return FORMATS[self.b_format]
+
+    @property
+    def rows(self) -> int:
+        """Elements of a block, which are all in a word."""
+        return next(form.block for form in (self.a, self.b) if form.scale.bits)
+
+    @property
+    def tile(self) -> TileConfig:
+        """The tile that multiplies the integers."""
+        return TileConfig(
+            rows=self.rows, cols=self.cols, dot=self.rows, activation_bits=self.a.element.shape.width,
+            weight_bits=5 if self.packed else self.b.element.shape.width, multiplier=self.multiplier,
+        )  # fmt: skip
+
+    @property
+    def packed(self) -> bool:
+        """Two weights may share a multiplier of 18 bits: see `PackedColumns`."""
+        small = max(abs(value) for value in self.b.element.values) < 16
+        return self.multiplier == "dsp" and small and self.a.element.shape.width <= 8 and self.rows > 1
+
+    @property
+    def sum_range(self) -> tuple[int, int]:
+        """The least and the largest sum of the products of a block."""
+        return _times((min(self.a.element.values), max(self.a.element.values)),
+                      (min(self.b.element.values), max(self.b.element.values)), self.rows)  # fmt: skip
+
+    @property
+    def total_range(self) -> tuple[int, int]:
+        """The least and the largest sum of the activations of a block."""
+        values = self.a.element.values
+        return self.rows * min(values), self.rows * max(values)
+
+    @property
+    def sum_shape(self) -> Shape:
+        """The shape of a sum of the products of a block."""
+        return signed(signed_bits(*self.sum_range))
+
+    @property
+    def exponent_shape(self) -> Shape:
+        """The shape of an exponent of a term, and of an accumulator."""
+        a, b = self.a.scale.exponents, self.b.scale.exponents
+        return signed(signed_bits(a.start + b.start, a.stop + b.stop - 2))
+
+    @property
+    def left_bits(self) -> int:
+        """Bits by which a term is left of the accumulator's lowest bit at the largest exponent; negative: right."""
+        return guard_bits(self.a, self.b) - self.a.scale.mantissa_bits - self.b.scale.mantissa_bits
+
+
+def _times(a: tuple[int, int], b: tuple[int, int], count: int) -> tuple[int, int]:
+    products = [x * y for x in a for y in b]
+    return count * min(products), count * max(products)
+
+
+def accumulator_shape(config: BlockTileConfig) -> data.StructLayout:
+    """An accumulator: it stands for ``value * 2**(exponent - guard_bits - fraction_bits of both elements)``.
+
+    If `invalid`, a scale was not a finite number, and `value` and `exponent` are undefined. See
+    `tilewright.formats.guard_bits`.
+    """
+    return data.StructLayout({"value": signed(ACCUMULATOR_BITS), "exponent": config.exponent_shape, "invalid": 1})
