@@ -3,18 +3,20 @@
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
 
 from tilewright.base import SharedComponent
-from tilewright.formats import ACCUMULATOR_BITS
+from tilewright.formats import ACCUMULATOR_BITS, EXPONENT_STEP
 
 from .config import BlockTileConfig
 from .terms import terms_shape
 
 __all__ = ["BlockAccumulator", "peak_shape"]
 
-DISTANCE_BITS = 6
-"""Of a distance of exponents; a larger one counts as the largest."""
-_FINE = 3  # bits of a distance that the second stage shifts by
+DISTANCE_BITS = 4
+"""Of a distance of exponents in their units; a larger one counts as the largest."""
+_STEP = exact_log2(EXPONENT_STEP)
+_FINE = 2  # bits of a distance that the second stage shifts by
 
 
 def peak_shape(config: BlockTileConfig) -> data.StructLayout:
@@ -30,8 +32,8 @@ class BlockAccumulator(SharedComponent):
 
         cycle      0           1            2           3           4         5          6
         peak       old ─► max ─│new│──► distances ─│ │
-        terms                               ───────│ │─► by 8s ─│ │─► by 1s ─│ │─► + ─│ │
-        value                                                    old ─► by 8s │ │ by 1s │ │─► + ─│new│
+        terms                               ───────│ │─► by 16 ─│ │─► by 4s ─│ │─► + ─│ │
+        value                                                    old ─► by 16 │ │ by 4s │ │─► + ─│new│
 
     Parameters
     ----------
@@ -116,9 +118,9 @@ class BlockAccumulator(SharedComponent):
         coarse = Signal(signed(len(value)), name=f"{name}_coarse", reset_less=True)
         fine = Signal(signed(len(value)), name=f"{name}_fine", reset_less=True)
         left = Signal(_FINE, name=f"{name}_left", reset_less=True)
-        m.d.sync += coarse.eq(value.as_signed() >> (distance[_FINE:] << _FINE))
+        m.d.sync += coarse.eq(value.as_signed() >> Cat(Const(0, _STEP + _FINE), distance[_FINE:]))
         m.d.sync += left.eq(distance[:_FINE])
-        m.d.sync += fine.eq(coarse >> left)
+        m.d.sync += fine.eq(coarse >> Cat(Const(0, _STEP), left))
         return fine
 
     def _add(self, m: Module, kept: Signal, moved: list[Signal]):

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from tilewright.base import Config, ConfigError
 from tilewright.formats import (
     ACCUMULATOR_BITS,
+    EXPONENT_STEP,
     FORMATS,
     BlockFormat,
     guard_bits,
@@ -116,14 +117,14 @@ class BlockTileConfig(Config):
 
     @property
     def exponent_shape(self) -> Shape:
-        """The shape of an exponent of a term, and of an accumulator."""
+        """The shape of an exponent of a term, and of an accumulator, in units of `EXPONENT_STEP`."""
         a, b = self.a.scale.exponents, self.b.scale.exponents
-        return signed(signed_bits(a.start + b.start, a.stop + b.stop - 2))
+        return signed(signed_bits(*(-(-e // EXPONENT_STEP) for e in (a.start + b.start, a.stop + b.stop - 2))))
 
     @property
     def left_bits(self) -> int:
-        """Bits by which a term is left of the accumulator's lowest bit at the largest exponent; negative: right."""
-        return guard_bits(self.a, self.b) - self.a.scale.mantissa_bits - self.b.scale.mantissa_bits
+        """Bits by which a term is left of the lowest bit of an accumulator of its exponent; negative: right."""
+        return guard_bits(self.a, self.b) - self.a.scale.mantissa_bits - self.b.scale.mantissa_bits - EXPONENT_STEP + 1
 
 
 def _times(a: tuple[int, int], b: tuple[int, int], count: int) -> tuple[int, int]:
@@ -132,7 +133,7 @@ def _times(a: tuple[int, int], b: tuple[int, int], count: int) -> tuple[int, int
 
 
 def accumulator_shape(config: BlockTileConfig) -> data.StructLayout:
-    """An accumulator: it stands for ``value * 2**(exponent - guard_bits - fraction_bits of both elements)``.
+    """An accumulator: it stands for ``value * 2**(4 * exponent - guard_bits - fraction_bits of both elements)``.
 
     If `invalid`, a scale was not a finite number, and `value` and `exponent` are undefined. See
     `tilewright.formats.guard_bits`.

@@ -1,12 +1,13 @@
 """What a column adds for a block: the sum of products times both scales, and that of activations times a minimum."""
 
-from amaranth.hdl import Module, Shape, Signal, Value, signed
+from amaranth.hdl import Cat, Const, Module, Shape, Signal, Value, signed
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
 
 from tilewright.arithmetic import MAX_FACTOR_BITS, RegisteredProduct
 from tilewright.base import SharedComponent, place
-from tilewright.formats import ScaleFormat
+from tilewright.formats import EXPONENT_STEP, ScaleFormat
 
 from .config import BlockTileConfig
 
@@ -30,10 +31,11 @@ def _product_shape(*factors: Shape) -> Shape:
 
 
 def term_shape(config: BlockTileConfig) -> data.StructLayout:
-    """A term: an integer, in units of the product of two scales of mantissa 1, and its exponent."""
+    """A term, ``integer * 2**(4 * exponent - 3)`` in units of the products of two mantissas' lowest bits."""
     sum_bits = config.sum_shape.width
     product = _product_shape(config.a.scale.mantissa_shape, config.b.scale.mantissa_shape)
-    return data.StructLayout({"integer": signed(sum_bits + product.width - 1), "exponent": config.exponent_shape})
+    integer = signed(sum_bits + product.width - 1 + EXPONENT_STEP - 1)
+    return data.StructLayout({"integer": integer, "exponent": config.exponent_shape})
 
 
 def terms_shape(config: BlockTileConfig) -> data.StructLayout:
@@ -87,24 +89,37 @@ class BlockTerms(SharedComponent):
         mantissas = _product_shape(config.a.scale.mantissa_shape, config.b.scale.mantissa_shape)
         factor = Signal(mantissas, reset_less=True)
         m.d.sync += factor.eq(a.mantissa * b.scale.mantissa)
-        m.d.comb += self.o.terms[0].integer.eq(self._product(m, "product", self.sum, factor, platform))
-        exponents = [a.exponent + b.scale.exponent]
+        fine = self._exponent(m, 0, a.exponent + b.scale.exponent)
+        shifted: tuple[Value, Value] = (self.sum, factor << fine)
+        if max(len(self.sum) + 1, len(factor) + 2) <= MAX_FACTOR_BITS:  # a bit of the shift for each
+            shifted = self.sum << fine[0], factor << Cat(Const(0, 1), fine[1])
+        m.d.comb += self.o.terms[0].integer.eq(self._product(m, "product", *shifted, platform))
         invalid = a.invalid | b.scale.invalid
         if config.b.minimum:
             minimum = Signal.like(b.minimum.mantissa, reset_less=True)
             m.d.sync += minimum.eq(b.minimum.mantissa)
-            product = self._product(m, "minimum_product", self.scaled_total, minimum, platform)
+            fine = self._exponent(m, 1, a.exponent + b.minimum.exponent)
+            product = self._product(m, "minimum_product", self.scaled_total, minimum << fine, platform)
             m.d.comb += self.o.terms[1].integer.eq(product)
-            exponents.append(a.exponent + b.minimum.exponent)
             invalid |= b.minimum.invalid
-        for term, exponent in enumerate(exponents):
-            m.d.comb += self.o.terms[term].exponent.eq(
-                self._late(m, f"exponent_{term}", exponent, config.exponent_shape)
-            )
-        m.d.comb += self.o.invalid.eq(self._late(m, "invalid", invalid, Shape(1)))
+        late_invalid = Signal(2, name="late_invalid", reset_less=True)
+        m.d.sync += late_invalid.eq(Cat(invalid, late_invalid))
+        m.d.comb += self.o.invalid.eq(late_invalid[1])
         return m
 
-    def _product(self, m: Module, name: str, a: Value, b: Signal, platform) -> Value:
+    def _exponent(self, m: Module, term: int, exponent: Value) -> Value:
+        """Send a term's exponent, rounded up; return by how much its integer is shifted left, in cycle 1."""
+        step_bits = exact_log2(EXPONENT_STEP)
+        up = Signal(signed(self.config.exponent_shape.width + step_bits), name=f"exponent_{term}", reset_less=True)
+        late = Signal(self.config.exponent_shape, name=f"late_exponent_{term}", reset_less=True)
+        m.d.sync += [
+            up.eq(exponent + EXPONENT_STEP - 1),
+            late.eq(up >> step_bits),
+        ]
+        m.d.comb += self.o.terms[term].exponent.eq(late)
+        return up[:step_bits]
+
+    def _product(self, m: Module, name: str, a: Value, b: Value, platform) -> Value:
         """The product of 2 cycles before, in a DSP block if the factors are narrow enough."""
         if max(len(a), len(b)) <= MAX_FACTOR_BITS and self.config.multiplier == "dsp":
             product = place(m, name, RegisteredProduct(len(a), len(b)), platform)
@@ -121,14 +136,6 @@ class BlockTerms(SharedComponent):
             found.eq(first * second),
         ]
         return found
-
-    def _late(self, m: Module, name: str, value: Value, shape: Shape) -> Value:
-        """The value of 2 cycles before."""
-        for cycle in range(2):
-            stage = Signal(shape, name=f"{name}_{cycle + 1}", reset_less=True)
-            m.d.sync += stage.eq(value)
-            value = stage
-        return value
 
 
 def scaled_total_shape(config: BlockTileConfig) -> Shape:

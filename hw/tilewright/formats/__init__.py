@@ -1,6 +1,6 @@
 """Number formats."""
 
-from .accumulator import ACCUMULATOR_BITS, LONGEST_K, guard_bits
+from .accumulator import ACCUMULATOR_BITS, EXPONENT_STEP, LONGEST_K, guard_bits
 from .block import FORMATS, BlockFormat
 from .element import E2M1, E2M3, ELEMENTS, INT4, INT8, UINT4, ElementFormat, minifloat
 from .integer import product_sum_bits, signed_bits
@@ -13,6 +13,7 @@ __all__ = [
     "E4M3",
     "E8M0",
     "ELEMENTS",
+    "EXPONENT_STEP",
     "FORMATS",
     "FP16",
     "INT4",

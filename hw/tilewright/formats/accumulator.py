@@ -2,10 +2,12 @@
 
 from .block import BlockFormat
 
-__all__ = ["ACCUMULATOR_BITS", "LONGEST_K", "guard_bits"]
+__all__ = ["ACCUMULATOR_BITS", "EXPONENT_STEP", "LONGEST_K", "guard_bits"]
 
 ACCUMULATOR_BITS = 48
 """Bits of an accumulator, with its sign."""
+EXPONENT_STEP = 4
+"""The exponent of an accumulator is a multiple of this, so that most shifts are by multiples of it."""
 LONGEST_K = 65_535
 """Elements along K that an accumulator can take."""
 

@@ -6,9 +6,10 @@ integers, and scales ``mantissa * 2**(exponent - mantissa_bits)``, a block contr
     S * mantissa_A * mantissa_B    at the exponent  exponent_A + exponent_B
     T * mantissa_A * mantissa_M    at the exponent  exponent_A + exponent_M     M: the minimum of the block of B
 
-An accumulator is an integer ``v`` of 48 bits and the largest exponent ``x`` of its terms so far; it stands for
+An accumulator is an integer ``v`` of 48 bits and an exponent ``x``, the least multiple of 4 that none of its terms so far
+exceeds; it stands for
 ``v * 2**(x - guard)`` times a power of two that the elements fix, where ``guard`` depends on the formats alone; see
-`tilewright.formats.guard_bits`. Before a block is added, ``x`` rises to the largest exponent of its terms and ``v`` is
+`tilewright.formats.guard_bits`. Before a block is added, ``x`` rises to that of its terms, and ``v`` is
 shifted right by as much, rounded down; each term is shifted right by its distance from ``x``, rounded to nearest with
 ties up, and added. So the sum depends on the order of the blocks and on nothing else: not on the array's shape, not on
 tiles or chunks. The result is rounded once, to nearest with ties to even.
@@ -20,7 +21,7 @@ the last place of the result.
 import numpy as np
 from numpy.typing import NDArray
 
-from tilewright.formats import guard_bits
+from tilewright.formats import EXPONENT_STEP, guard_bits
 
 from .blocks import Blocks, Scales
 
@@ -57,7 +58,7 @@ class BlockSums:
         """Add the terms of a block: integers with ``mantissa_bits`` bits behind the point, and exponents."""
         largest = self.exponent
         for _, exponent in terms:
-            largest = np.maximum(largest, exponent)
+            largest = np.maximum(largest, -(-exponent // EXPONENT_STEP) * EXPONENT_STEP)
         value = self.value >> np.minimum(largest - self.exponent, _MOST)
         for integer, exponent in terms:
             value = value + shifted(integer, largest - exponent + mantissa_bits - self.guard)

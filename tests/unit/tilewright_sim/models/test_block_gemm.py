@@ -47,7 +47,7 @@ def scalar(a, b, m, n):
         if b.minimum is not None:
             m_m, m_e = of(b, b.minimum, n)
             terms.append((sum(part) * a_m * m_m, a_e + m_e))
-        largest = max([e for _, e in terms] + ([] if exponent is None else [exponent]))
+        largest = max([e + -e % 4 for _, e in terms] + ([] if exponent is None else [exponent]))
         if exponent is not None:
             value >>= largest - exponent
         exponent = largest
@@ -110,7 +110,9 @@ def test_the_largest_sums_there_can_be_just_fit_an_accumulator(a, b, guard):
         last = (1 << form.scale.bits - form.scale.signed) - form.scale.invalid - 1
         scales = np.full(codes.shape[:2], last)
         ends.append(blocks.unpack(blocks.pack(form, codes, scales, scales if form.minimum else None), form))
-    value = abs(int(block_sums(*ends).value[0, 0]))
+    sums = block_sums(*ends)
+    exponents = sum(int(end.scale.exponent[0, 0]) for end in ends)
+    value = abs(int(sums.value[0, 0])) << int(sums.exponent[0, 0]) - exponents
     assert 2**45 < value < 2**47
 
 
