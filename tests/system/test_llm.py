@@ -38,8 +38,8 @@ def test_a_small_model_answers_as_the_golden_model(model, name):
     parts = plan_blocks(config, model.config, model.tokenizer.chat(PROMPT), 7)
     with Simulator(config, size=SIZE, latency=9, ring_log2=3) as chip:
         checked = CheckedModel(ChipModel(chip, model, context=40, block=7))
-        answer = list(generate(checked, parts, 5, None))
-    assert answer == list(generate(GoldenModel(model, 40), parts, 5, None))
+        answer = list(generate(checked, parts, 5, ()))
+    assert answer == list(generate(GoldenModel(model, 40), parts, 5, ()))
     counts = [len(part) for part in parts] + [1] * 4
     ends = np.cumsum(counts)
     sizes = model.config
@@ -47,6 +47,17 @@ def test_a_small_model_answers_as_the_golden_model(model, name):
     attention = [count * sizes.heads * (end + sizes.head_width) for count, end in zip(counts, ends, strict=True)]
     sums = sizes.layers * (sum(counts) * linear + sum(attention)) + 5 * sizes.vocab
     assert checked.compared == sums
+
+
+@pytest.mark.parametrize("sizes", [tiny_llama.QWEN2, tiny_llama.QWEN3], ids=tiny_llama.family)
+def test_biases_and_norms_of_heads_are_the_same_on_the_chip(tmp_path, sizes):
+    model = quantize_model(open_source(tiny_llama.write_gguf(tmp_path / "tiny.gguf", sizes)))
+    parts = [[5, 200, 31, 31, 7], [90]]
+    with Simulator(AcceleratorConfig(**CONFIGS["tiny"]), size=SIZE) as chip:
+        checked = CheckedModel(ChipModel(chip, model, context=16, block=5))
+        answer = list(generate(checked, parts, 3, ()))
+    assert answer == list(generate(GoldenModel(model, 16), parts, 3, ()))
+    assert checked.compared > 0
 
 
 def test_a_view_is_a_part_of_its_array_and_touches_nothing_else():

@@ -41,7 +41,7 @@ def test_the_float_model_and_the_int8_network_name_paris(path, model):
         (logits,) = floats.forward([tokens + answer])
         answer.append(int(logits[-1].argmax()))
     assert model.tokenizer.decode(answer) == "The capital of France is Paris."
-    answer = list(generate(GoldenModel(model, 64), [tokens], 16, model.tokenizer.end))
+    answer = list(generate(GoldenModel(model, 64), [tokens], 16, model.tokenizer.ends))
     assert "Paris" in model.tokenizer.decode(answer)
 
 

@@ -172,8 +172,10 @@ def perplexity(name: str, max_tokens: int, window: int, text: Path | None, as_js
     """
     file = model_path(name)
     loaded = _load(file)
-    if window > loaded.config.context:
-        raise TilewrightError(f"--window {window} is more than the model's context of {loaded.config.context}")
+    if window > loaded.config.longest:
+        raise TilewrightError(
+            f"--window {window} is more than the model's {loaded.config.limit} of {loaded.config.longest}"
+        )
     texts = {key: public_text(key) for key in TEXTS} if text is None else {str(text): read_text(text, "text")}
     tokens = {key: loaded.tokenizer.encode(content)[:max_tokens] for key, content in texts.items()}
     if min(map(len, tokens.values())) < 2:

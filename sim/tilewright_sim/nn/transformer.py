@@ -80,7 +80,7 @@ class Transformer:
 
 @dataclass(frozen=True, kw_only=True)
 class LlamaConfig(Transformer):
-    """A model of the Llama architecture: its sizes, and the constants that its arithmetic needs.
+    """A model of the Llama architecture or one close to it: its sizes, and the constants that its arithmetic needs.
 
     Parameters
     ----------
@@ -92,17 +92,36 @@ class LlamaConfig(Transformer):
         Of the norms.
     tied : bool
         The output layer uses the embeddings.
+    qkv_bias : bool
+        A bias is added to queries, keys and values, as in Qwen2.
+    qk_norm : bool
+        Each head of the queries and keys is normed before it is rotated, as in Qwen3.
+    sliding_window : int or None
+        A token sees only as many tokens, itself included. Longer sequences are not supported.
     """
 
     context: int
     rope_base: float
     epsilon: float
     tied: bool
+    qkv_bias: bool = False
+    qk_norm: bool = False
+    sliding_window: int | None = None
 
     def __post_init__(self):
         super().__post_init__()
         if self.head_width % 2:
             raise TilewrightError(f"head_width = {self.head_width}: must be even")
+
+    @property
+    def longest(self) -> int:
+        """Longest sequence that is supported: no token of it is outside a sliding window."""
+        return min(self.context, self.sliding_window or self.context)
+
+    @property
+    def limit(self) -> str:
+        """What limits `longest`, for messages."""
+        return "context" if self.longest == self.context else "sliding window"
 
 
 def number(file: object, name: str, value: Any, *, whole: bool) -> Any:

@@ -10,28 +10,38 @@ from numpy.typing import NDArray
 from tilewright.base import TilewrightError, missing_package
 from tilewright_sim.nn import LlamaConfig, number
 
-from .source import check_tensors, finite
+from .byte_pairs import LIKE_LLAMA3
+from .source import FAMILIES, check_tensors, finite, halves_to_pairs
 
 __all__ = ["GgufModel"]
 
-_ARCHITECTURE = "llama"
 _MISSING = object()
+_MOST_SHOWN = 60
 
 _READ = frozenset({
     "attention.head_count", "attention.head_count_kv", "attention.key_length", "attention.layer_norm_rms_epsilon",
-    "attention.value_length", "block_count", "context_length", "embedding_length", "feed_forward_length",
-    "rope.dimension_count", "rope.freq_base",
+    "attention.sliding_window", "attention.value_length", "block_count", "context_length", "embedding_length",
+    "feed_forward_length", "rope.dimension_count", "rope.freq_base", "rope.scaling.factor", "rope.scaling.type",
     # These have no effect by themselves.
     "rope.scaling.finetuned", "rope.scaling.original_context_length", "tensor_data_layout", "vocab_size",
 })  # fmt: skip
 """Keys of the architecture that are read, or do not affect the result."""
 _NOTHING = (None, 0, False, "", "none")
 _NEUTRAL = {
-    "rope.scaling.type": (None, "", "none"), "rope.scaling.factor": (None, 0, 1),
+    "rope.scale_linear": (None, 0, 1), "rope.scaling.attn_factor": (None, 0, 1),
     "logit_scale": (None, 0, 1), "residual_scale": (None, 0, 1), "embedding_scale": (None, 0, 1),
     "attention.scale": (None, 0), "attention.causal": (None, True), "expert_count": (None, 0, 1),
 }  # fmt: skip
 """Values of other keys that do not affect the result; for keys not listed, those in `_NOTHING`."""
+_TOKENIZER_READ = frozenset({
+    "model", "tokens", "scores", "merges", "token_type", "pre", "bos_token_id", "eos_token_id", "eot_token_id",
+    "eom_token_id", "add_bos_token", "add_space_prefix",
+    # These have no effect on a prompt or an answer.
+    "unknown_token_id", "padding_token_id", "seperator_token_id", "cls_token_id", "mask_token_id", "fim_pre_token_id",
+    "fim_suf_token_id", "fim_mid_token_id", "fim_pad_token_id", "fim_rep_token_id", "fim_sep_token_id",
+    "prefix_token_id", "suffix_token_id", "middle_token_id", "token_type_count", "add_sep_token",
+})  # fmt: skip
+"""Keys of the tokenizer that are read, or do not affect the result; others must be as in `_NOTHING`."""
 
 
 class GgufModel:
@@ -65,12 +75,16 @@ class GgufModel:
             raise TilewrightError(
                 f"{path} is damaged or incomplete, or newer than the package gguf ({reason}): download it again"
             ) from None
-        architecture = self._field("general.architecture")
-        if architecture != _ARCHITECTURE:
-            raise TilewrightError(f"{path} has the architecture {architecture!r}: only 'llama' is supported")
+        self.architecture = self._field("general.architecture")
+        if self.architecture not in FAMILIES:
+            known = ", ".join(FAMILIES)
+            raise TilewrightError(
+                f"{path} has the architecture {self.architecture!r}, which is not supported; supported are: {known}"
+            )
         self._tensors = {tensor.name: tensor for tensor in self._reader.tensors}
         self.config = self._config()
         self._check(gguf)
+        self.rope_factors()
 
     def names(self) -> list[str]:
         """Return the names of all tensors."""
@@ -83,28 +97,68 @@ class GgufModel:
     def tensor(self, name: str) -> NDArray[np.float32]:
         """Return a tensor, dequantized."""
         tensor = self._tensors[name]
-        values = _gguf().quants.dequantize(tensor.data, tensor.tensor_type)
-        return finite(self.path, name, np.asarray(values, dtype=np.float32).reshape(_shape(tensor)))
+        dequantized = _gguf().quants.dequantize(tensor.data, tensor.tensor_type)
+        values = finite(self.path, name, np.asarray(dequantized, dtype=np.float32).reshape(_shape(tensor)))
+        # Files with the architecture llama have pairs already.
+        return values if self.architecture == "llama" else halves_to_pairs(name, values, self.config.head_width)
 
     def rope_factors(self) -> NDArray[np.float32] | None:
-        """Return the divisors of the rotary frequencies, or None."""
-        return self.tensor("rope_freqs.weight") if "rope_freqs.weight" in self._tensors else None
+        """Return the divisors of the rotary frequencies, or None: those of Llama 3, a linear scaling, or their product.
+
+        Raises
+        ------
+        TilewrightError
+            If there is another kind of scaling.
+        """
+        kind, key = self._key("rope.scaling.type", None), f"{self.architecture}.rope.scaling.type"
+        if kind not in (*_NOTHING, "linear"):
+            raise TilewrightError(f"{self.path} says {key} = {kind!r}, which is not supported")
+        # As in llama.cpp: without a type, a factor is linear.
+        given = 0 if kind == "none" else self._key("rope.scaling.factor", 0)
+        factor = 1.0 if given in _NOTHING else self._number("rope.scaling.factor", whole=False)
+        if "rope_freqs.weight" in self._tensors:
+            divisors = self.tensor("rope_freqs.weight")
+            if not np.all(divisors > 0):
+                raise TilewrightError(f"{self.path}: rope_freqs.weight has elements that are not above 0")
+            return divisors * np.float32(factor)
+        return None if factor == 1 else np.full(self.config.head_width // 2, factor, dtype=np.float32)
 
     def tokenizer(self) -> dict[str, Any]:
-        """Return the fields of `tokenizer.TokenizerData`."""
+        """Return the data for `Tokenizer.build`.
+
+        Raises
+        ------
+        TilewrightError
+            If the tokenizer is of a kind that is not supported, or has a setting that is not.
+        """
         kind = self._field("tokenizer.ggml.model")
-        if kind != "gpt2":
-            raise TilewrightError(f"{self.path} has a tokenizer of the type {kind!r}: only 'gpt2' is supported")
-        tokens = self._field("tokenizer.ggml.tokens")
-        return {
-            "tokens": tokens,
-            "merges": self._field("tokenizer.ggml.merges"),
-            "types": self._field("tokenizer.ggml.token_type", [1] * len(tokens)),
-            "splitter": self._field("tokenizer.ggml.pre", "default"),
+        if kind not in ("gpt2", "llama"):
+            raise TilewrightError(
+                f"{self.path} has a tokenizer of the type {kind!r}, which is not supported; supported are: gpt2, llama"
+            )
+        for key in self._reader.fields:
+            name = key.removeprefix("tokenizer.ggml.")
+            if name != key and name not in _TOKENIZER_READ and (value := self._field(key)) not in (*_NOTHING, []):
+                raise TilewrightError(f"{self.path} says {key} = {_short(value)}, which is not supported")
+
+        def get(name: str, default: Any = _MISSING) -> Any:
+            return self._field(f"tokenizer.ggml.{name}", default)
+
+        tokens = get("tokens")
+        data = {"tokens": tokens, "types": get("token_type", [1] * len(tokens))}
+        scored = kind == "llama"
+        if scored:
+            data = {"pieces": data["tokens"], "types": data["types"], "scores": get("scores")}
+            data["prefix"] = bool(get("add_space_prefix", True))
+        else:
+            data |= {"merges": get("merges"), "splitter": get("pre", "default")}
+        ends = [get("eos_token_id", 2 if scored else None), get("eot_token_id", None), get("eom_token_id", None)]
+        return data | {
             "template": self._field("tokenizer.chat_template", ""),
-            "begin": self._field("tokenizer.ggml.bos_token_id", None),
-            "end": self._field("tokenizer.ggml.eos_token_id", None),
-            "add_begin": bool(self._field("tokenizer.ggml.add_bos_token", False)),
+            "begin": get("bos_token_id", 1 if scored else None),
+            "ends": [end for end in dict.fromkeys(ends) if end is not None],
+            # As in llama.cpp, where the file does not say it.
+            "add_begin": bool(get("add_bos_token", scored or data.get("splitter") in LIKE_LLAMA3)),
         }
 
     def _field(self, name: str, default: Any = _MISSING) -> Any:
@@ -118,23 +172,25 @@ class GgufModel:
         except Exception as error:  # a damaged file may cause any error
             raise TilewrightError(f"{self.path} is damaged: {name} cannot be read ({error})") from None
 
+    def _key(self, name: str, default: Any = _MISSING) -> Any:
+        return self._field(f"{self.architecture}.{name}", default)
+
     def _number(self, name: str, default: Any = _MISSING, *, whole: bool = True) -> Any:
-        key = f"{_ARCHITECTURE}.{name}"
-        return number(self.path, key, self._field(key, default), whole=whole)
+        return number(self.path, f"{self.architecture}.{name}", self._key(name, default), whole=whole)
 
     def _refuse_what_is_ignored(self) -> None:
         """Reject each key of the architecture that would affect the result and that this class does not read."""
         for key in self._reader.fields:
-            name = key.removeprefix(f"{_ARCHITECTURE}.")
+            name = key.removeprefix(f"{self.architecture}.")
             if name == key or name in _READ:
                 continue
             value = self._field(key)
             if value not in _NEUTRAL.get(name, _NOTHING):
-                raise TilewrightError(f"{self.path} says {key} = {value!r}, which is not supported")
+                raise TilewrightError(f"{self.path} says {key} = {_short(value)}, which is not supported")
 
     def _config(self) -> LlamaConfig:
         self._refuse_what_is_ignored()
-        heads = self._field(f"{_ARCHITECTURE}.attention.head_count")
+        heads = self._key("attention.head_count")
         if isinstance(heads, list):
             raise TilewrightError(f"{self.path} has another number of heads in each layer, which is not supported")
         heads, hidden = self._number("attention.head_count"), self._number("embedding_length")
@@ -143,7 +199,8 @@ class GgufModel:
             if self._number(name, head_width) != head_width:
                 raise TilewrightError(f"{self.path}: {name} is not the width of a head, {head_width}: not supported")
         if "token_embd.weight" not in self._tensors:
-            raise TilewrightError(f"{self.path} has no tensor token_embd.weight: incomplete, or not a Llama model")
+            raise TilewrightError(f"{self.path} has no tensor token_embd.weight: it is incomplete")
+        family, window = FAMILIES[self.architecture], self._key("attention.sliding_window", None)
         return LlamaConfig(
             layers=self._number("block_count"),
             hidden=hidden,
@@ -156,6 +213,9 @@ class GgufModel:
             rope_base=self._number("rope.freq_base", 10000.0, whole=False),
             epsilon=self._number("attention.layer_norm_rms_epsilon", whole=False),
             tied="output.weight" not in self._tensors,
+            qkv_bias="blk.0.attn_q.bias" in self._tensors if family.qkv_bias is None else family.qkv_bias,
+            qk_norm=family.qk_norm,
+            sliding_window=None if window in _NOTHING else self._number("attention.sliding_window"),
         )
 
     def _check(self, gguf: Any) -> None:
@@ -171,6 +231,12 @@ class GgufModel:
 def _shape(tensor: Any) -> tuple[int, ...]:
     """Return a tensor's shape; GGUF lists the innermost dimension first."""
     return tuple(int(size) for size in reversed(tensor.shape))
+
+
+def _short(value: Any) -> str:
+    """Return a value as it is shown in a message."""
+    text = repr(value)
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
 
 
 def _gguf() -> Any:

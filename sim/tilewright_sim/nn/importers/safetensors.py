@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from tilewright.base import TilewrightError, parse_json, read_json
 from tilewright_sim.nn import LlamaConfig, number
 
-from .source import check_tensors, finite
+from .rope import rope_divisors
+from .source import FAMILIES, check_tensors, finite, halves_to_pairs
 
 __all__ = ["SafetensorsModel"]
 
@@ -29,6 +30,8 @@ _LAYER_NAMES = {
     "self_attn.k_proj": "attn_k",
     "self_attn.v_proj": "attn_v",
     "self_attn.o_proj": "attn_output",
+    "self_attn.q_norm": "attn_q_norm",
+    "self_attn.k_norm": "attn_k_norm",
     "post_attention_layernorm": "ffn_norm",
     "mlp.gate_proj": "ffn_gate",
     "mlp.up_proj": "ffn_up",
@@ -36,19 +39,21 @@ _LAYER_NAMES = {
 }
 _MOST_HEADER = 100 << 20
 _OFF, _ONE = (None, False, 0), (None, 1)
+_MODEL_TYPES = {"llama": "llama", "mistral": "llama", "qwen2": "qwen2", "qwen3": "qwen3"}
+"""Supported values of ``model_type`` and their families."""
+_NO_EFFECT = "rotary_emb.inv_freq"  # old files have it, and transformers computes it anew
 _NEUTRAL: dict[str, tuple[Any, ...]] = {
     "hidden_act": ("silu", "swish", None), "activation_function": ("silu", "swish", None),
     **dict.fromkeys((
-        "rope_scaling", "attention_bias", "mlp_bias", "bias", "sliding_window", "use_sliding_window",
-        "attn_logit_softcapping", "final_logit_softcapping", "logits_soft_cap", "clip_qkv", "qk_norm", "use_qk_norm",
-        "query_pre_attn_scalar", "attention_multiplier", "no_rope_layers", "rope_interleaved",
-        "alibi", "quantization_config", "parallel_residual", "use_parallel_residual",
+        "attention_bias", "mlp_bias", "bias", "use_mrope", "attn_logit_softcapping", "final_logit_softcapping",
+        "logits_soft_cap", "clip_qkv", "qk_norm", "use_qk_norm", "query_pre_attn_scalar", "attention_multiplier",
+        "attention_scale", "no_rope_layers", "rope_interleaved", "alibi", "quantization_config", "parallel_residual",
+        "use_parallel_residual",
     ), _OFF),
     **dict.fromkeys((
         "partial_rotary_factor", "logit_scale", "logits_scaling", "residual_multiplier", "embedding_multiplier",
-        "num_experts", "num_local_experts", "factor", "attention_factor",
+        "num_experts", "num_local_experts",
     ), (*_ONE, 0)),
-    "rope_type": ("default", None), "type": ("default", None),
 }  # fmt: skip
 """Settings that affect the result, with the values that are supported."""
 
@@ -77,12 +82,13 @@ class SafetensorsModel:
             _name(name, path): place
             for file in files
             for name, place in _header(file).items()
-            if name != "__metadata__"
+            if name != "__metadata__" and not name.endswith(_NO_EFFECT)
         }
         self.config = self._config()
         if self.config.tied:  # some files have the same tensor twice
             self._tensors.pop("output.weight", None)
         check_tensors({name: tuple(entry["shape"]) for name, entry in self._tensors.items()}, self.config, path)
+        self.rope_factors()
 
     def names(self) -> list[str]:
         """Return the names of all tensors."""
@@ -102,44 +108,38 @@ class SafetensorsModel:
             values = (raw.astype(np.uint32) << 16).view(np.float32)
         else:
             values = np.asarray(raw, dtype=np.float32)
-        finite(entry["file"], name, values)
-        for part, heads in (("attn_q", self.config.heads), ("attn_k", self.config.kv_heads)):
-            if part in name:  # the halves of a head become pairs
-                pairs = values.reshape(heads, 2, self.config.head_width // 2, -1).swapaxes(1, 2)
-                return np.ascontiguousarray(pairs).reshape(values.shape)
-        return values
+        return halves_to_pairs(name, finite(entry["file"], name, values), self.config.head_width)
 
-    def rope_factors(self) -> None:
-        """Return None: files with divisors of the rotary frequencies are rejected."""
+    def rope_factors(self) -> NDArray[np.float32] | None:
+        """Return the divisors of the rotary frequencies, or None; see `rope.rope_divisors`."""
+        file, config = self.folder / "config.json", self.config
+        return rope_divisors(file, self._rope(), config.head_width, config.rope_base)
 
     def tokenizer(self) -> dict[str, Any]:
-        """Return the fields of `tokenizer.TokenizerData`."""
+        """Return the data for `Tokenizer.build`."""
         settings = _json(self.folder / "tokenizer_config.json")
         template = settings.get("chat_template") or ""
-        end = self._settings.get("eos_token_id")
+        ends, add_begin = self._settings.get("eos_token_id"), settings.get("add_bos_token")
+        if settings.get("add_eos_token"):
+            raise TilewrightError(f"{self.folder / 'tokenizer_config.json'} says add_eos_token = True: not supported")
         return {
             "ready": json.dumps(_json(self.folder / "tokenizer.json")),
             "template": template if isinstance(template, str) else "",
             "begin": self._settings.get("bos_token_id"),
-            "end": end[0] if isinstance(end, list) and end else end,
-            "add_begin": bool(settings.get("add_bos_token", False)),
+            "ends": ends if isinstance(ends, list) else [] if ends is None else [ends],
+            "add_begin": None if add_begin is None else bool(add_begin),
         }
 
     def _config(self) -> LlamaConfig:
         file, settings = self.folder / "config.json", self._settings
-        if settings.get("model_type") != "llama":
-            kind = settings.get("model_type")
-            raise TilewrightError(f"{file} says model_type = {kind!r}: only 'llama' is supported")
-        rope = settings.get("rope_parameters") or {}
-        if not isinstance(rope, dict):
-            raise TilewrightError(f"{file} says rope_parameters = {rope!r}: it must be an object")
-        for place in (settings, rope):
-            for name, neutral in _NEUTRAL.items():
-                if place.get(name, neutral[0]) not in neutral:
-                    raise TilewrightError(f"{file} says {name} = {place[name]!r}, which is not supported")
-        kinds = settings.get("layer_types") or []
-        if any(kind != "full_attention" for kind in kinds):
-            raise TilewrightError(f"{file} says layer_types = {kinds!r}: only 'full_attention' is supported")
+        kind = settings.get("model_type")
+        if not isinstance(kind, str) or kind not in _MODEL_TYPES:
+            known = ", ".join(_MODEL_TYPES)
+            raise TilewrightError(f"{file} says model_type = {kind!r}, which is not supported; supported are: {known}")
+        rope = self._rope()
+        for name, neutral in _NEUTRAL.items():
+            if settings.get(name, neutral[0]) not in neutral:
+                raise TilewrightError(f"{file} says {name} = {settings[name]!r}, which is not supported")
 
         def get(name: str, default: Any = None, *, whole: bool = True) -> Any:
             value = settings.get(name)
@@ -148,6 +148,7 @@ class SafetensorsModel:
             return number(file, name, default if value is None else value, whole=whole)
 
         heads, hidden = get("num_attention_heads"), get("hidden_size")
+        family = FAMILIES[_MODEL_TYPES[kind]]
         return LlamaConfig(
             layers=get("num_hidden_layers"),
             hidden=hidden,
@@ -155,22 +156,50 @@ class SafetensorsModel:
             vocab=get("vocab_size"),
             heads=heads,
             kv_heads=get("num_key_value_heads", heads),
-            head_width=get("head_dim", max(hidden // heads, 1)),
+            head_width=get("head_dim", 128 if kind == "qwen3" else max(hidden // heads, 1)),
             context=get("max_position_embeddings"),
             rope_base=get("rope_theta", rope.get("rope_theta", 10000.0), whole=False),
             epsilon=get("rms_norm_eps", whole=False),
             tied=bool(settings.get("tie_word_embeddings", False)),
+            qkv_bias=bool(family.qkv_bias),
+            qk_norm=family.qk_norm,
+            sliding_window=get("sliding_window") if self._windowed(kind) else None,
         )
+
+    def _rope(self) -> dict[str, Any]:
+        """Return the object that describes the rotary embedding."""
+        file, found = self.folder / "config.json", []
+        for name in ("rope_parameters", "rope_scaling"):
+            rope = self._settings.get(name) or {}
+            if not isinstance(rope, dict):
+                raise TilewrightError(f"{file} says {name} = {rope!r}: it must be an object")
+            found.append(rope)
+        if all(found) and found[0] != found[1]:
+            raise TilewrightError(f"{file} says rope_parameters = {found[0]!r}, but rope_scaling = {found[1]!r}")
+        return found[0] or found[1]
+
+    def _windowed(self, kind: str) -> bool:
+        """Return whether attention is limited to ``sliding_window`` in some layer."""
+        file, settings = self.folder / "config.json", self._settings
+        kinds = settings.get("layer_types") or []
+        if not isinstance(kinds, list) or not {"full_attention", "sliding_attention"}.issuperset(map(str, kinds)):
+            raise TilewrightError(
+                f"{file} says layer_types = {kinds!r}: only 'full_attention' and 'sliding_attention' are supported"
+            )
+        # Qwen has a window only on request, and its files name one all the same.
+        used = settings.get("use_sliding_window", not kind.startswith("qwen"))
+        return "sliding_attention" in kinds or bool(used and settings.get("sliding_window") is not None)
 
 
 def _name(name: str, path: Path) -> str:
     """Return the tensor's name in GGUF."""
     if name in _NAMES:
         return _NAMES[name]
-    parts = name.removeprefix("model.layers.").removesuffix(".weight").split(".", 1)
-    if len(parts) == 2 and parts[0].isdigit() and parts[1] in _LAYER_NAMES:
-        return f"blk.{int(parts[0])}.{_LAYER_NAMES[parts[1]]}.weight"
-    raise TilewrightError(f"{path} has a tensor {name}, which is not part of the Llama architecture")
+    layer, _, rest = name.removeprefix("model.layers.").partition(".")
+    part, _, kind = rest.rpartition(".")
+    if layer.isdecimal() and part in _LAYER_NAMES and kind in ("weight", "bias"):
+        return f"blk.{int(layer)}.{_LAYER_NAMES[part]}.{kind}"
+    raise TilewrightError(f"{path} has a tensor {name}, which is not supported")
 
 
 def _json(file: Path) -> dict[str, Any]:

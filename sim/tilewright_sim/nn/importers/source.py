@@ -1,7 +1,8 @@
-"""The interface to a file with a Llama model: its sizes, and the names and shapes of its tensors."""
+"""The interface to a file with a language model: its sizes, and the names and shapes of its tensors."""
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,7 +11,38 @@ from numpy.typing import NDArray
 from tilewright.base import TilewrightError
 from tilewright_sim.nn import LlamaConfig
 
-__all__ = ["Source", "check_tensors", "describe_kinds", "finite", "tensor_shapes"]
+__all__ = [
+    "FAMILIES",
+    "Family",
+    "Source",
+    "check_tensors",
+    "describe_kinds",
+    "finite",
+    "halves_to_pairs",
+    "layer_tensors",
+    "tensor_shapes",
+]
+
+
+@dataclass(frozen=True)
+class Family:
+    """An architecture, and its differences from Llama.
+
+    Parameters
+    ----------
+    qkv_bias : bool or None
+        See `LlamaConfig`; None if a file may have them or not.
+    qk_norm : bool
+        See `LlamaConfig`.
+    """
+
+    qkv_bias: bool | None = False
+    qk_norm: bool = False
+
+
+FAMILIES = {"llama": Family(qkv_bias=None), "qwen2": Family(qkv_bias=True), "qwen3": Family(qk_norm=True)}
+"""Supported architectures by their names in GGUF."""
+_ROTATED = ("attn_q", "attn_k", "attn_q_norm", "attn_k_norm")
 
 
 class Source(Protocol):
@@ -35,7 +67,7 @@ class Source(Protocol):
         """Return divisors of the frequencies of the rotary embedding, [head_width / 2], or None."""
 
     def tokenizer(self) -> dict[str, Any]:
-        """Return the fields of `tokenizer.TokenizerData`."""
+        """Return the data for `Tokenizer.build`."""
 
 
 def describe_kinds(kinds: dict[str, int]) -> str:
@@ -59,24 +91,49 @@ def finite(file: object, name: str, values: NDArray[np.float32]) -> NDArray[np.f
     return values
 
 
+def halves_to_pairs(name: str, values: NDArray[np.float32], head_width: int) -> NDArray[np.float32]:
+    """Return a tensor, the elements of each head of queries and keys reordered along its first axis.
+
+    Published models rotate the elements i and i + head_width / 2 of a head together; in the result they are the
+    elements 2i and 2i + 1. Products of queries and keys do not depend on the order. Tensors of other names are returned
+    as they are.
+    """
+    if name.split(".")[-2] not in _ROTATED:
+        return values
+    pairs = values.reshape(-1, 2, head_width // 2, *values.shape[1:]).swapaxes(1, 2)
+    return np.ascontiguousarray(pairs).reshape(values.shape)
+
+
+def layer_tensors(config: LlamaConfig) -> dict[str, tuple[int, ...]]:
+    """Return the names and shapes of the tensors of a layer, without the ``blk.N.`` in front."""
+    hidden, ffn, q_width, kv_width = config.hidden, config.ffn, config.q_width, config.kv_width
+    shapes: dict[str, tuple[int, ...]] = {
+        "attn_norm.weight": (hidden,),
+        "attn_q.weight": (q_width, hidden),
+        "attn_k.weight": (kv_width, hidden),
+        "attn_v.weight": (kv_width, hidden),
+        "attn_output.weight": (hidden, q_width),
+        "ffn_norm.weight": (hidden,),
+        "ffn_gate.weight": (ffn, hidden),
+        "ffn_up.weight": (ffn, hidden),
+        "ffn_down.weight": (hidden, ffn),
+    }
+    if config.qkv_bias:
+        shapes |= {"attn_q.bias": (q_width,), "attn_k.bias": (kv_width,), "attn_v.bias": (kv_width,)}
+    if config.qk_norm:
+        shapes |= {"attn_q_norm.weight": (config.head_width,), "attn_k_norm.weight": (config.head_width,)}
+    return shapes
+
+
 def tensor_shapes(config: LlamaConfig) -> Iterator[tuple[str, tuple[int, ...]]]:
     """Yield the name and the shape of every tensor of a model."""
-    hidden, ffn = config.hidden, config.ffn
-    yield "token_embd.weight", (config.vocab, hidden)
+    yield "token_embd.weight", (config.vocab, config.hidden)
     for layer in range(config.layers):
-        prefix = f"blk.{layer}."
-        yield prefix + "attn_norm.weight", (hidden,)
-        yield prefix + "attn_q.weight", (config.q_width, hidden)
-        yield prefix + "attn_k.weight", (config.kv_width, hidden)
-        yield prefix + "attn_v.weight", (config.kv_width, hidden)
-        yield prefix + "attn_output.weight", (hidden, config.q_width)
-        yield prefix + "ffn_norm.weight", (hidden,)
-        yield prefix + "ffn_gate.weight", (ffn, hidden)
-        yield prefix + "ffn_up.weight", (ffn, hidden)
-        yield prefix + "ffn_down.weight", (hidden, ffn)
-    yield "output_norm.weight", (hidden,)
+        for name, shape in layer_tensors(config).items():
+            yield f"blk.{layer}.{name}", shape
+    yield "output_norm.weight", (config.hidden,)
     if not config.tied:
-        yield "output.weight", (config.vocab, hidden)
+        yield "output.weight", (config.vocab, config.hidden)
 
 
 def check_tensors(shapes: dict[str, tuple[int, ...]], config: LlamaConfig, file: object) -> None:
@@ -85,9 +142,9 @@ def check_tensors(shapes: dict[str, tuple[int, ...]], config: LlamaConfig, file:
     for name, shape in wanted.items():
         if name not in shapes:
             if name != "rope_freqs.weight":
-                raise TilewrightError(f"{file} has no tensor {name}: it is incomplete, or not a Llama model")
+                raise TilewrightError(f"{file} has no tensor {name}: it is incomplete, or of another architecture")
         elif shapes[name] != shape:
             raise TilewrightError(f"{file}: {name} is {list(shapes[name])}, it must be {list(shape)}")
     for name in shapes:
         if name not in wanted:
-            raise TilewrightError(f"{file} has a tensor {name}, which is not part of the Llama architecture")
+            raise TilewrightError(f"{file} has a tensor {name}, which is not supported")

@@ -6,16 +6,11 @@ from typing import Any, Self
 
 from tilewright.base import TilewrightError, missing_package
 
+from .byte_pairs import BytePairs
+from .sentencepiece import SentencePiece
+
 __all__ = ["TextStream", "Tokenizer"]
 
-_LIKE_SMOLLM = ("smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b")
-_LIKE_GPT2 = ("default", "gpt-2")
-_LLAMA3 = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
-    r"|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
-_LIKE_LLAMA3 = ("llama-bpe", "llama3", "llama-v3")
-_CONTROL, _USER_DEFINED = 3, 4
 _MOST_HELD = 4  # bytes of a character, each of which may be a token
 _UNFINISHED = "\N{REPLACEMENT CHARACTER}"
 
@@ -28,32 +23,53 @@ class Tokenizer:
 
     Parameters
     ----------
-    inner : tokenizers.Tokenizer
+    inner : BytePairs or SentencePiece
     template : str
         Jinja template of a conversation; empty if the model has none.
-    begin, end : int or None
-        Tokens that begin a text and end an answer.
+    begin : int or None
+        Token that begins a text.
+    ends : tuple of int
+        Tokens that end an answer; the first is that of the template.
     add_begin : bool
         A text begins with the token ``begin``.
     """
 
-    inner: Any
+    inner: BytePairs | SentencePiece
     template: str = ""
     begin: int | None = None
-    end: int | None = None
+    ends: tuple[int, ...] = ()
     add_begin: bool = False
 
     @classmethod
     def build(cls, data: dict[str, Any]) -> Self:
         """Return a tokenizer for the fields of `Source.tokenizer`.
 
-        These are ``tokens``, ``merges``, ``types`` and ``splitter``, named as in GGUF, or ``ready``, the JSON of a
-        complete tokenizer; and ``template``, ``begin``, ``end`` and ``add_begin``.
+        These are ``tokens``, ``merges``, ``types`` and ``splitter``, named as in GGUF; or ``ready``, the JSON of a
+        complete tokenizer; or ``pieces``, ``scores``, ``types`` and ``prefix``, see `SentencePiece`; and ``template``,
+        ``begin``, ``ends`` and ``add_begin``. If ``add_begin`` is None, a complete tokenizer decides it.
+
+        Raises
+        ------
+        TilewrightError
+            If it cannot be used, or adds other tokens to a text than ``begin``.
         """
-        common = {name: data[name] for name in ("template", "begin", "end", "add_begin")}
+        inner: BytePairs | SentencePiece
         if "ready" in data:
-            return cls(_parse(data["ready"]), **common)
-        return cls(_byte_pairs(data["tokens"], data["merges"], data["types"], data["splitter"]), **common)
+            inner = BytePairs.parse(data["ready"])
+        elif "pieces" in data:
+            inner = SentencePiece(data["pieces"], data["scores"], data["types"], data["prefix"])
+        else:
+            inner = BytePairs.of(data["tokens"], data["merges"], data["types"], data["splitter"])
+        begin, add_begin = data["begin"], data["add_begin"]
+        if add_begin is None and isinstance(inner, BytePairs):
+            added = inner.always_added()
+            if added not in ([], [begin]):
+                raise TilewrightError(f"the model's tokenizer adds the tokens {added} to a text: not supported")
+            add_begin = bool(added)
+        for token in (begin, *data["ends"]):
+            if token is not None and not 0 <= token < inner.size:
+                raise TilewrightError(f"the model's tokenizer has no token {token}: it has {inner.size}")
+        return cls(inner, data["template"], begin, tuple(data["ends"]), add_begin)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -63,30 +79,44 @@ class Tokenizer:
     def to_json(self) -> str:
         """Return the tokenizer as text."""
         return json.dumps({
-            "ready": self.inner.to_str(),
+            **self.inner.data(),
             "template": self.template,
             "begin": self.begin,
-            "end": self.end,
+            "ends": self.ends,
             "add_begin": self.add_begin,
         })
 
+    @property
+    def size(self) -> int:
+        """Number of tokens."""
+        return self.inner.size
+
+    @property
+    def end(self) -> int | None:
+        """The first of `ends`, or None."""
+        return self.ends[0] if self.ends else None
+
     def encode(self, text: str) -> list[int]:
         """Return the tokens of a text."""
-        tokens = self.inner.encode(text, add_special_tokens=False).ids
-        return [self.begin, *tokens] if self.add_begin and self.begin is not None else tokens
+        return self._beginning() + self.inner.encode(text)
 
     def decode(self, tokens: list[int], *, special: bool = False) -> str:
         """Return the text of tokens; with ``special``, also the names of special tokens."""
-        return self.inner.decode(tokens, skip_special_tokens=not special)
+        return self.inner.decode(tokens, special=special)
 
     def chat(self, question: str) -> list[int]:
         """Return the tokens of a conversation, from the question up to where the model's answer begins.
 
-        Without a template, the model continues the question.
+        Without a template, the model continues the question. If texts begin with the token ``begin``, a conversation
+        does too, whether the template has it or not.
         """
         if not self.template:
             return self.encode(question)
-        return self.inner.encode(self._render(question), add_special_tokens=False).ids
+        tokens = self.inner.encode(self._render(question))
+        return tokens if tokens[:1] == [self.begin] else self._beginning() + tokens
+
+    def _beginning(self) -> list[int]:
+        return [self.begin] if self.add_begin and self.begin is not None else []
 
     def _render(self, question: str) -> str:
         try:
@@ -101,7 +131,7 @@ class Tokenizer:
         environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
         environment.globals["raise_exception"] = refuse
         names = {
-            name: "" if token is None else self.inner.id_to_token(token)
+            name: "" if token is None else self.inner.name(token)
             for name, token in (("bos_token", self.begin), ("eos_token", self.end))
         }
         messages = [{"role": "user", "content": question}]
@@ -142,55 +172,3 @@ class TextStream:
         text = self.tokenizer.decode(self.tokens)
         new, self.text = text[len(self.text) :], text
         return new
-
-
-def _parse(text: str) -> Any:
-    try:
-        return _tokenizers().Tokenizer.from_str(text)
-    except Exception as error:  # the package raises Exception itself
-        raise TilewrightError(f"the model's tokenizer cannot be used: {' '.join(str(error).split())}") from None
-
-
-def _byte_pairs(tokens: list[str], merges: list[str], types: list[int], splitter: str) -> Any:
-    """Return a tokenizer that merges pairs of bytes, like that of GPT-2."""
-    library = _tokenizers()
-    if len(types) != len(tokens):
-        raise TilewrightError(f"the model's tokenizer has {len(tokens)} tokens, but the types of {len(types)}")
-    try:
-        model = library.models.BPE(
-            vocab={token: number for number, token in enumerate(tokens)},
-            merges=[tuple(merge.split(" ", 1)) for merge in merges],
-        )
-    except Exception as error:  # the package raises Exception itself
-        raise TilewrightError(f"the model's tokenizer cannot be used: {' '.join(str(error).split())}") from None
-    inner = library.Tokenizer(model)
-    inner.pre_tokenizer = _splitter(library.pre_tokenizers, splitter)
-    inner.decoder = library.decoders.ByteLevel()
-    for wanted, special in ((_CONTROL, True), (_USER_DEFINED, False)):
-        added = [
-            library.AddedToken(token, special=special, normalized=False)
-            for token, kind in zip(tokens, types, strict=True)
-            if kind == wanted
-        ]
-        (inner.add_special_tokens if special else inner.add_tokens)(added)
-    return inner
-
-
-def _splitter(library: Any, name: str) -> Any:
-    if name in _LIKE_SMOLLM:
-        return library.Sequence([library.Digits(individual_digits=True), library.ByteLevel(add_prefix_space=False)])
-    if name in _LIKE_GPT2:
-        return library.ByteLevel(add_prefix_space=False)
-    if name in _LIKE_LLAMA3:
-        split = library.Split(_tokenizers().Regex(_LLAMA3), "isolated")
-        return library.Sequence([split, library.ByteLevel(add_prefix_space=False, use_regex=False)])
-    known = ", ".join((*_LIKE_SMOLLM, *_LIKE_GPT2, *_LIKE_LLAMA3))
-    raise TilewrightError(f"the model splits text with {name!r}, which is not supported; supported are: {known}")
-
-
-def _tokenizers() -> Any:
-    try:
-        import tokenizers
-    except ImportError:
-        raise missing_package("the package tokenizers", "llm") from None
-    return tokenizers

@@ -152,11 +152,13 @@ class ChipModel:
 
     def _attention(self, number: int, x: NDArray[np.float32], positions: NDArray[np.int64]) -> NDArray[np.float32]:
         config, ops = self.model.config, self._ops
-        q, k, v = self._queries_keys_values(number, x)
-        heads = (len(x), -1, config.head_width)
-        q8, q_scale = ops.quantize(ops.rotate(q.reshape(heads), positions))
-        k8, k_scale = ops.quantize(ops.rotate(k.reshape(heads), positions))
-        v8, v_scale = ops.quantize(v.reshape(heads))
+        q, k, v = (part.reshape(len(x), -1, config.head_width) for part in self._queries_keys_values(number, x))
+        layer = self.model.layers[number]
+        if layer.query_norm is not None and layer.key_norm is not None:
+            q, k = ops.norm(q, layer.query_norm), ops.norm(k, layer.key_norm)
+        q8, q_scale = ops.quantize(ops.rotate(q, positions))
+        k8, k_scale = ops.quantize(ops.rotate(k, positions))
+        v8, v_scale = ops.quantize(v)
         self._keep(number, positions, k8, v8)
         self._key_scales[number][:, positions] = k_scale[:, :, 0].T
         self._value_scales[number][:, positions] = v_scale[:, :, 0].T
@@ -190,8 +192,14 @@ class ChipModel:
         }
         for name, part in parts.items():
             self._tell(number, name, part)
-        scales = np.split(self.model.layers[number].qkv.scale, (config.q_width, cut))
-        return tuple(scaled(part, scale, by) for part, by in zip(parts.values(), scales, strict=True))
+        layer, cuts = self.model.layers[number], (config.q_width, cut)
+        floats = [
+            scaled(part, scale, by) for part, by in zip(parts.values(), np.split(layer.qkv.scale, cuts), strict=True)
+        ]
+        if layer.qkv_bias is not None:
+            biases = np.split(layer.qkv_bias, cuts)
+            floats = [self._ops.add(part, bias) for part, bias in zip(floats, biases, strict=True)]
+        return tuple(floats)
 
     def _keep(
         self, number: int, positions: NDArray[np.int64], keys: NDArray[np.int8], values: NDArray[np.int8]

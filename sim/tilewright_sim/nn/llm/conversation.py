@@ -69,11 +69,11 @@ class Conversation:
         self._chip_model = ChipModel(chip, model, len(prompt) + max_tokens, longest, ran=self._ran)
         self._chip_model.progress = self._progress
         self._checked = CheckedModel(self._chip_model) if check else None
-        self._max_tokens, self._end = max_tokens, model.tokenizer.end
+        self._max_tokens, self._ends = max_tokens, model.tokenizer.ends
         self._stream = TextStream(model.tokenizer)
 
     def __iter__(self) -> Iterator[str]:
-        for token in generate(self, self._prompt, self._max_tokens, self._end):
+        for token in generate(self, self._prompt, self._max_tokens, self._ends):
             self.answer.append(token)
             yield self._stream.push(token)
         yield self._stream.rest()

@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from tilewright_sim.nn.importers import Source
+from tilewright_sim.nn.importers import Source, layer_tensors
 
 from .host_ops import HostOps, Rotation
 
-__all__ = ["LAYER_TENSORS", "FloatModel"]
+__all__ = ["FloatModel"]
 
-LAYER_TENSORS = ("attn_norm", "attn_q", "attn_k", "attn_v", "attn_output", "ffn_norm", "ffn_gate", "ffn_up", "ffn_down")
-Weights = dict[str, NDArray[np.float32]]
+Floats = NDArray[np.float32]
+Weights = dict[str, Floats]
 
 
 class FloatModel:
@@ -51,8 +51,11 @@ class FloatModel:
             yield self._ops.norm(x, norm) @ output.T
 
     def weights(self, number: int) -> Weights:
-        """Return the tensors of a layer, by the names of `LAYER_TENSORS`."""
-        return {name: self.source.tensor(f"blk.{number}.{name}.weight") for name in LAYER_TENSORS}
+        """Return the tensors of a layer by the names of `layer_tensors`, without ``.weight``."""
+        return {
+            name.removesuffix(".weight"): self.source.tensor(f"blk.{number}.{name}")
+            for name in layer_tensors(self.config)
+        }
 
     def layer(
         self, x: NDArray[np.float32], weights: Weights, observe: Callable[[str, NDArray], None] | None = None
@@ -66,7 +69,8 @@ class FloatModel:
         normed = ops.norm(x, weights["attn_norm"])
         told("attn_q", normed)
         q, k, v = (
-            (normed @ weights[name].T).reshape(len(x), -1, config.head_width) for name in ("attn_q", "attn_k", "attn_v")
+            self._heads(normed @ weights[name].T, weights.get(f"{name}.bias"), weights.get(f"{name}_norm"))
+            for name in ("attn_q", "attn_k", "attn_v")
         )
         q, k = ops.rotate(q, positions), ops.rotate(k, positions)
         k, v = (np.repeat(part, config.group, axis=1).swapaxes(0, 1) for part in (k, v))
@@ -78,3 +82,8 @@ class FloatModel:
         gated = ops.gate(normed @ weights["ffn_gate"].T, normed @ weights["ffn_up"].T)
         told("ffn_down", gated)
         return ops.add(x, gated @ weights["ffn_down"].T)
+
+    def _heads(self, x: Floats, bias: Floats | None, norm: Floats | None) -> NDArray:
+        """Return queries, keys or values [tokens, heads, head_width], with their bias and normed, if so."""
+        x = (x if bias is None else self._ops.add(x, bias)).reshape(len(x), -1, self.config.head_width)
+        return x if norm is None else self._ops.norm(x, norm)

@@ -1,6 +1,6 @@
 """Answer a prompt, token by token."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Protocol
 
 import numpy as np
@@ -20,22 +20,23 @@ class Forward(Protocol):
 
 
 def check_length(config: LlamaConfig, prompt: list[int], max_tokens: int) -> None:
-    """Raise `TilewrightError` if a prompt and ``max_tokens`` more tokens are longer than the model's context."""
+    """Raise `TilewrightError` if a prompt and ``max_tokens`` more tokens are longer than the model can read."""
     if not prompt:
         raise TilewrightError("the prompt is empty")
-    if len(prompt) >= config.context:
+    longest, limit = config.longest, config.limit
+    if len(prompt) >= longest:
         raise TilewrightError(
-            f"the prompt has {len(prompt):,} tokens, and the model's context only {config.context:,}: shorten it"
+            f"the prompt has {len(prompt):,} tokens, and the model's {limit} only {longest:,}: shorten it"
         )
-    if len(prompt) + max_tokens > config.context:
+    if len(prompt) + max_tokens > longest:
         raise TilewrightError(
-            f"a prompt of {len(prompt):,} tokens and --max-tokens {max_tokens} are more than the model's context of "
-            f"{config.context:,}: use --max-tokens {config.context - len(prompt)}"
+            f"a prompt of {len(prompt):,} tokens and --max-tokens {max_tokens} are more than the model's {limit} of "
+            f"{longest:,}: use --max-tokens {longest - len(prompt)}"
         )
 
 
-def generate(model: Forward, prompt: list[list[int]], max_tokens: int, end: int | None) -> Iterator[int]:
-    """Yield the likeliest tokens one after the other: at most ``max_tokens``, ending before the token ``end``.
+def generate(model: Forward, prompt: list[list[int]], max_tokens: int, ends: Collection[int]) -> Iterator[int]:
+    """Yield the likeliest tokens one after the other: at most ``max_tokens``, ending before a token of ``ends``.
 
     ``prompt`` is divided into the blocks in which it is read; only its last token goes through the output layer.
     """
@@ -43,7 +44,7 @@ def generate(model: Forward, prompt: list[list[int]], max_tokens: int, end: int 
         logits = model.forward(part, logits="last" if place == len(prompt) else "none")
     for count in range(1, max_tokens + 1):
         token = int(logits[0].argmax())
-        if token == end:
+        if token in ends:
             return
         yield token
         if count < max_tokens:

@@ -100,17 +100,21 @@ class GoldenModel:
         return scaled(sums, scale, linear.scale)
 
     def _attention(self, layer: int, x: NDArray[np.float32], positions: NDArray[np.int64]) -> NDArray[np.float32]:
-        config, ops, qkv = self.model.config, self._ops, self.model.layers[layer].qkv
+        config, ops, weights = self.model.config, self._ops, self.model.layers[layer]
         x8, x_scale = ops.quantize(x)
-        sums = exact_product(x8, qkv.weight)
+        sums = exact_product(x8, weights.qkv.weight)
         cuts = (config.q_width, config.q_width + config.kv_width)
         for name, part in zip(("queries", "keys", "values"), np.split(sums, cuts, axis=1), strict=True):
             self._tell(layer, name, part)
-        q, k, v = np.split(scaled(sums, x_scale, qkv.scale), cuts, axis=1)
-        heads = (len(x), -1, config.head_width)
-        q8, q_scale = ops.quantize(ops.rotate(q.reshape(heads), positions))
-        k8, k_scale = ops.quantize(ops.rotate(k.reshape(heads), positions))
-        v8, v_scale = ops.quantize(v.reshape(heads))
+        floats = scaled(sums, x_scale, weights.qkv.scale)
+        if weights.qkv_bias is not None:
+            floats = ops.add(floats, weights.qkv_bias)
+        q, k, v = (part.reshape(len(x), -1, config.head_width) for part in np.split(floats, cuts, axis=1))
+        if weights.query_norm is not None and weights.key_norm is not None:
+            q, k = ops.norm(q, weights.query_norm), ops.norm(k, weights.key_norm)
+        q8, q_scale = ops.quantize(ops.rotate(q, positions))
+        k8, k_scale = ops.quantize(ops.rotate(k, positions))
+        v8, v_scale = ops.quantize(v)
         self._keys[layer][:, positions] = k8.swapaxes(0, 1)
         self._values[layer][:, positions] = v8.swapaxes(0, 1)
         self._key_scales[layer][:, positions] = k_scale[:, :, 0].T

@@ -18,7 +18,10 @@ class VectorOps(Protocol):
     """
 
     def norm(self, x: Floats, weight: Floats) -> Floats:
-        """Return ``x / sqrt(mean(x²) + epsilon) * weight`` for rows of ``x`` [tokens, hidden]."""
+        """Return ``x / sqrt(mean(x²) + epsilon) * weight``, the mean along the last axis.
+
+        ``x`` is [tokens, hidden], or [tokens, heads, head_width] in a model that norms the heads of queries and keys.
+        """
 
     def rotate(self, x: Floats, positions: NDArray[np.int64]) -> Floats:
         """Rotate the pairs of elements of each head of ``x`` [tokens, heads, head_width] by their position's angles."""
@@ -30,7 +33,7 @@ class VectorOps(Protocol):
         """Return ``silu(gate) * up``."""
 
     def add(self, x: Floats, y: Floats) -> Floats:
-        """Return the sum of two tensors, for the residual stream."""
+        """Return the sum of two tensors [tokens, …]; ``y`` may be the same for all tokens, a bias."""
 
     def quantize(self, x: Floats) -> tuple[NDArray[np.int8], Floats]:
         """Return int8 and a scale for each row, along the last axis: see `quantize_rows`."""

@@ -23,11 +23,12 @@ from .smooth import MAX_TOKENS, calibration_text, smooth
 
 __all__ = ["Int8Layer", "Int8Model", "Linear", "load_model", "open_source", "quantize_model"]
 
-FORMAT = 4
+FORMAT = 5
 """Version of the format of cached models."""
 Progress = Callable[[int, int], None]
 """Called with the number of layers done and the number of all layers."""
 _PARTS = ("qkv", "output", "gate_up", "down")
+_VECTORS = ("attention_norm", "feed_forward_norm", "qkv_bias", "query_norm", "key_norm")
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,12 @@ class Linear:
 
 @dataclass(frozen=True)
 class Int8Layer:
-    """A layer of the network; queries, keys and values are one linear layer, and so are gate and up."""
+    """A layer of the network; queries, keys and values are one linear layer, and so are gate and up.
+
+    ``qkv_bias`` [q_width + 2 kv_width] is added in float32 to the scaled sums of ``qkv``. ``query_norm`` and
+    ``key_norm`` [head_width] are the weights of the norm of each head of queries and keys before rotation. They are
+    None if the model has none.
+    """
 
     attention_norm: NDArray[np.float32]
     feed_forward_norm: NDArray[np.float32]
@@ -54,6 +60,9 @@ class Int8Layer:
     output: Linear
     gate_up: Linear
     down: Linear
+    qkv_bias: NDArray[np.float32] | None = None
+    query_norm: NDArray[np.float32] | None = None
+    key_norm: NDArray[np.float32] | None = None
 
     @property
     def linears(self) -> dict[str, Linear]:
@@ -117,13 +126,13 @@ def quantize_model(source: Source, progress: Progress | None = None) -> Int8Mode
     """
     config = source.config
     tokenizer = Tokenizer.build(source.tokenizer())
-    if tokenizer.inner.get_vocab_size() > config.vocab:
+    if tokenizer.size > config.vocab:
         raise TilewrightError(
-            f"the model's tokenizer has {tokenizer.inner.get_vocab_size():,} tokens, the model only "
+            f"the model's tokenizer has {tokenizer.size:,} tokens, the model only "
             f"{config.vocab:,}: they do not belong together"
         )
     floats, embeddings = FloatModel(source), source.tensor("token_embd.weight")
-    x = embeddings[tokenizer.encode(calibration_text())[: min(MAX_TOKENS, config.context)]]
+    x = embeddings[tokenizer.encode(calibration_text())[: min(MAX_TOKENS, config.longest)]]
     embedding = Linear.of(embeddings)
     layers = []
     for number in range(config.layers):
@@ -143,6 +152,7 @@ def quantize_model(source: Source, progress: Progress | None = None) -> Int8Mode
 
 
 def _int8_layer(weights: dict[str, NDArray[np.float32]]) -> Int8Layer:
+    biases = [weights[name] for name in ("attn_q.bias", "attn_k.bias", "attn_v.bias") if name in weights]
     return Int8Layer(
         weights["attn_norm"],
         weights["ffn_norm"],
@@ -150,6 +160,9 @@ def _int8_layer(weights: dict[str, NDArray[np.float32]]) -> Int8Layer:
         Linear.of(weights["attn_output"]),
         Linear.of(weights["ffn_gate"], weights["ffn_up"]),
         Linear.of(weights["ffn_down"]),
+        np.concatenate(biases) if biases else None,
+        weights.get("attn_q_norm"),
+        weights.get("attn_k_norm"),
     )
 
 
@@ -195,8 +208,8 @@ def _write(path: Path, model: Int8Model) -> None:
     linears = {"embedding": model.embedding} | ({} if model.config.tied else {"output": model.output})
     for number, layer in enumerate(model.layers):
         linears |= {f"{number}.{part}": linear for part, linear in layer.linears.items()}
-        arrays[f"{number}.attention_norm"] = layer.attention_norm
-        arrays[f"{number}.feed_forward_norm"] = layer.feed_forward_norm
+        vectors = {f"{number}.{name}": getattr(layer, name) for name in _VECTORS}
+        arrays |= {name: vector for name, vector in vectors.items() if vector is not None}
     for name, linear in linears.items():
         arrays |= {f"{name}.weight": linear.weight, f"{name}.scale": linear.scale}
     if model.rope_factors is not None:
@@ -224,14 +237,11 @@ def _from_arrays(arrays: Any) -> Int8Model:
     def linear(name: str) -> Linear:
         return Linear(arrays[f"{name}.weight"], arrays[f"{name}.scale"])
 
-    layers = [
-        Int8Layer(
-            arrays[f"{number}.attention_norm"],
-            arrays[f"{number}.feed_forward_norm"],
-            *(linear(f"{number}.{part}") for part in _PARTS),
-        )
-        for number in range(config.layers)
-    ]
+    def layer(number: int) -> Int8Layer:
+        parts: dict[str, Any] = {part: linear(f"{number}.{part}") for part in _PARTS}
+        return Int8Layer(**parts, **{name: arrays.get(f"{number}.{name}", None) for name in _VECTORS})
+
+    layers = [layer(number) for number in range(config.layers)]
     embedding = linear("embedding")
     return Int8Model(
         config,

@@ -55,7 +55,7 @@ def smooth(weights: Weights, largest: dict[str, NDArray[np.float32]]) -> Weights
     Parameters
     ----------
     weights : dict
-        Weights by the names of `float_model.LAYER_TENSORS`.
+        Tensors by the names of `FloatModel.weights`.
     largest : dict
         The largest magnitude of each input channel of ``attn_q``, ``ffn_gate`` and ``ffn_down``.
     """

@@ -27,6 +27,10 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
     tiny_llama.write_gguf(folder / "tiny.gguf")
     tiny_llama.write_gguf(folder / "mamba.gguf", general__architecture="mamba")
+    tiny_llama.write_gguf(folder / "window.gguf", llama__attention__sliding_window=24)
+    tiny_llama.write_gguf(folder / "yarn.gguf", llama__rope__scaling__type="yarn")
+    spm = tiny_llama.pieces() | {"tokenizer.ggml.model": "llama", "tokenizer.ggml.eos_token_id": 2}
+    tiny_llama.write_gguf(folder / "spm.gguf", **spm, tokenizer__chat_template=None)
     (folder / "text.gguf").write_text("text")
     (folder / "half.gguf").write_bytes((folder / "tiny.gguf").read_bytes()[:3000])
     (folder / "empty").mkdir()
@@ -43,6 +47,9 @@ def folder(tmp_path_factory):
         ([*LLM, "--model", "text.gguf"], "text.gguf is not a GGUF file"),
         ([*LLM, "--model", "half.gguf"], "half.gguf is damaged or incomplete"),
         ([*LLM, "--model", "mamba.gguf"], "architecture 'mamba'"),
+        ([*LLM, "--model", "yarn.gguf"], "yarn.gguf says llama.rope.scaling.type = 'yarn', which is not supported"),
+        ([*LLM, "--model", "window.gguf"], "more than the model's sliding window of 24: use --max-tokens"),
+        (["model", "perplexity", "--model", "window.gguf", "--window", "25"], "the model's sliding window of 24"),
         ([*LLM, "--model", "empty"], "there is no file *.safetensors in empty"),
         ([*LLM, "--max-tokens", "60"], "more than the model's context of 64: use --max-tokens"),
         (["llm", "x" * 100, *LLM[2:]], "the model's context only 64: shorten it"),
@@ -113,6 +120,16 @@ def test_an_answer_is_streamed_and_followed_by_its_cost(folder):
         "tilewright fmax accelerator --preset small",
     ):
         assert said in " ".join(done.stdout.split())
+
+
+def test_a_model_with_pieces_of_sentencepiece_answers(folder):
+    done = tilewright(
+        *LLM[:2], *LLM[4:], "--model", "spm.gguf", "--max-tokens", "3", "--check", "--json", folder=folder
+    )
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)
+    assert figures["prompt_tokens"] == len(["<s>", "▁", "i", "n", "▁the", "▁", "o", "t", "he", "r"])
+    assert figures["compared"] > 0
 
 
 def test_json_and_trace_hold_all_figures(folder):

@@ -12,6 +12,11 @@ from tilewright_sim.nn.importers import GgufModel, SafetensorsModel
 from tilewright_sim.nn.importers.source import tensor_shapes
 from tilewright_sim.nn.llm import open_source
 
+LLAMA3 = {
+    "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 256,
+}  # fmt: skip
+
 
 @pytest.fixture
 def tiny(tmp_path):
@@ -57,7 +62,10 @@ def test_q6_k_is_dequantized(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"general__architecture": "mamba"}, "architecture 'mamba': only 'llama' is supported"),
+        (
+            {"general__architecture": "mamba"},
+            "architecture 'mamba', which is not supported; supported are: llama, qwen2, qwen3",
+        ),
         ({"llama__block_count": 3}, "has no tensor blk.2.attn_norm.weight"),
         ({"llama__block_count": 1}, "has a tensor blk.1.attn_norm.weight, which"),
         ({"llama__feed_forward_length": 128}, r"blk.0.ffn_gate.weight is \[160, 64\], it must be \[128, 64\]"),
@@ -66,7 +74,12 @@ def test_q6_k_is_dequantized(tmp_path):
         ({"llama__context_length": "long"}, "context_length = 'long': it must be a whole number"),
         ({"llama__rope__scaling__type": "yarn"}, "rope.scaling.type = 'yarn', which is not supported"),
         ({"llama__expert_count": 4}, "expert_count = 4, which is not supported"),
-        ({"llama__attention__sliding_window": 4096}, "sliding_window = 4096, which is not supported"),
+        ({"llama__rope__scaling__factor": -2.0}, "rope.scaling.factor = -2.0: it must be a number, more than 0"),
+        ({"llama__attention__sliding_window": "all"}, "sliding_window = 'all': it must be a whole number"),
+        ({"llama__attention__sliding_window_pattern": 2}, "sliding_window_pattern = 2, which is not supported"),
+        ({"llama__attention__max_alibi_bias": 8.0}, "max_alibi_bias = 8.0, which is not supported"),
+        ({"llama__attention__scale": 0.125}, "attention.scale = 0.125, which is not supported"),
+        ({"llama__residual_scale": 0.5}, "residual_scale = 0.5, which is not supported"),
         ({"llama__attn_logit_softcapping": 50.0}, "attn_logit_softcapping = 50.0, which is not supported"),
         ({"llama__logit_scale": 0.25}, "logit_scale = 0.25, which is not supported"),
         ({"llama__anything__new": "yes"}, "anything.new = 'yes', which is not supported"),
@@ -109,8 +122,9 @@ def test_a_file_that_is_not_gguf_is_refused(tmp_path, tiny):
         assert "\n" not in str(caught.value)
 
 
-def test_safetensors_give_the_same_tensors(tmp_path, tiny):
-    first = GgufModel(tiny)
+@pytest.mark.parametrize("config", [tiny_llama.CONFIG, tiny_llama.QWEN2, tiny_llama.QWEN3], ids=tiny_llama.family)
+def test_safetensors_give_the_same_tensors(tmp_path, config):
+    first = GgufModel(tiny_llama.write_gguf(tmp_path / "tiny.gguf", config))
     folder = tiny_llama.write_safetensors(tmp_path / "published", first)
     for path in (folder, folder / "model.safetensors"):
         second = open_source(path)
@@ -123,16 +137,41 @@ def test_safetensors_give_the_same_tensors(tmp_path, tiny):
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"model_type": "gpt2"}, "model_type = 'gpt2': only 'llama' is supported"),
-        ({"rope_scaling": {"type": "linear"}}, "says rope_scaling = .*, which is not supported"),
+        (
+            {"model_type": "gpt2"},
+            "model_type = 'gpt2', which is not supported; supported are: llama, mistral, qwen2, qwen3",
+        ),
+        ({"model_type": ["llama"]}, r"model_type = \['llama'\], which is not supported"),
+        (
+            {"rope_scaling": {"type": "yarn", "factor": 4.0}},
+            "rope_type = 'yarn', which is not supported; supported are",
+        ),
+        ({"rope_scaling": {"type": "dynamic"}}, "rope_type = 'dynamic', which is not supported"),
+        ({"rope_scaling": {"type": "linear"}}, "says factor = None: it must be a number"),
+        ({"rope_scaling": {"factor": 2.0}}, "says factor = 2.0 with rope_type = 'default', which is not supported"),
+        (
+            {"rope_scaling": {"rope_type": "linear", "factor": 2.0, "beta_fast": 32}},
+            "says beta_fast = 32 with rope_type",
+        ),
+        ({"rope_scaling": LLAMA3 | {"high_freq_factor": 1.0}}, "high_freq_factor = 1.0: it must be above low_freq_"),
+        ({"rope_scaling": LLAMA3 | {"factor": "8"}}, "says factor = '8': it must be a number"),
+        (
+            {"rope_scaling": LLAMA3, "rope_parameters": LLAMA3 | {"factor": 9.0}},
+            "says rope_parameters = .*, but rope_sc",
+        ),
         ({"attention_bias": True}, "says attention_bias = True"),
         ({"hidden_act": "gelu"}, "says hidden_act = 'gelu', which is not supported"),
-        ({"sliding_window": 4096}, "says sliding_window = 4096, which is not supported"),
+        ({"sliding_window": "all"}, "says sliding_window = 'all': it must be a whole number"),
+        ({"num_experts": 8}, "says num_experts = 8, which is not supported"),
+        ({"residual_multiplier": 0.2}, "says residual_multiplier = 0.2, which is not supported"),
+        ({"attention_multiplier": 0.2}, "says attention_multiplier = 0.2, which is not supported"),
+        ({"alibi": True}, "says alibi = True, which is not supported"),
         ({"partial_rotary_factor": 0.5}, "says partial_rotary_factor = 0.5, which is not supported"),
         ({"final_logit_softcapping": 30.0}, "says final_logit_softcapping = 30.0, which is not supported"),
-        ({"layer_types": ["sliding_attention"]}, "only 'full_attention' is supported"),
+        ({"layer_types": ["sliding_attention"]}, "does not say sliding_window"),
+        ({"layer_types": ["linear_attention"]}, "layer_types = .'linear_attention'.: only 'full_attention' and"),
         ({"quantization_config": {"bits": 4}}, "says quantization_config = .*, which is not supported"),
-        ({"rope_parameters": {"rope_type": "llama3"}}, "says rope_type = 'llama3', which is not supported"),
+        ({"rope_parameters": {"rope_type": "llama3"}}, "says factor = None: it must be a number"),
         ({"rope_parameters": [1]}, r"says rope_parameters = \[1\]: it must be an object"),
         ({"num_attention_heads": "four"}, "says num_attention_heads = 'four': it must be a whole number"),
         ({"num_attention_heads": 0}, "says num_attention_heads = 0: it must be a whole number"),

@@ -1,10 +1,14 @@
 """The tokenizer of a model's file: text into tokens and back."""
 
+import json
+
 import pytest
+import tokenizers
 from support import tiny_llama
 
 from tilewright.base import TilewrightError
 from tilewright_sim.nn.importers import GgufModel, TextStream, Tokenizer
+from tilewright_sim.nn.llm import open_source
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +102,59 @@ def test_a_template_that_fails_is_one_line(data, template):
         Tokenizer.build(data | {"template": template}).chat("x")
 
 
-def test_another_kind_of_tokenizer_is_refused(tmp_path):
-    path = tiny_llama.write_gguf(tmp_path / "tiny.gguf", tokenizer__ggml__model="llama")
-    with pytest.raises(TilewrightError, match="a tokenizer of the type 'llama': only 'gpt2'"):
-        GgufModel(path).tokenizer()
+def test_a_word_that_is_a_token_is_not_merged_for_llama3_only(data):
+    """No merge leads to "xy": with the splitter of Llama 3 it is found as a whole."""
+    changes = {"tokens": [*data["tokens"], "xy"], "types": [*data["types"], 1]}
+    for splitter, wanted in (("llama-bpe", ["xy"]), ("qwen2", ["x", "y"])):
+        tokenizer = Tokenizer.build(data | changes | {"splitter": splitter})
+        assert [changes["tokens"][token] for token in tokenizer.encode("xy")] == wanted
+
+
+def test_qwen_splits_digits_and_composes_characters(data):
+    tokens, merges, types = [*data["tokens"], "12"], [*data["merges"], "1 2"], [*data["types"], 1]
+    more = data | {"tokens": tokens, "merges": merges, "types": types, "splitter": "qwen2"}
+    tokenizer = Tokenizer.build(more)
+    assert len(tokenizer.encode("12")) == 2
+    assert tokenizer.encode("e\u0301") == tokenizer.encode("\u00e9")
+    assert tokenizer.decode(tokenizer.encode("it's 12, e\u0301\n")) == "it's 12, \u00e9\n"
+
+
+@pytest.mark.parametrize(("pre", "begins"), [("smollm", False), ("llama-bpe", True), ("qwen2", False)])
+def test_a_file_that_does_not_say_if_texts_have_a_first_token_is_read_as_by_others(tmp_path, pre, begins):
+    fields = {"tokenizer.ggml.pre": pre, "tokenizer.ggml.bos_token_id": 263}
+    path = tiny_llama.write_gguf(tmp_path / "tiny.gguf", **fields)
+    assert Tokenizer.build(GgufModel(path).tokenizer()).add_begin == begins
+    path = tiny_llama.write_gguf(tmp_path / "said.gguf", **fields, tokenizer__ggml__add_bos_token=not begins)
+    assert Tokenizer.build(GgufModel(path).tokenizer()).add_begin != begins
+
+
+def test_an_answer_may_end_with_several_tokens(tmp_path):
+    path = tiny_llama.write_gguf(tmp_path / "tiny.gguf", tokenizer__ggml__eot_token_id=263)
+    tokenizer = Tokenizer.build(GgufModel(path).tokenizer())
+    assert (tokenizer.ends, tokenizer.end) == ((261, 263), 261)
+    folder = tiny_llama.write_safetensors(tmp_path / "published", GgufModel(path), eos_token_id=[263, 262])
+    assert Tokenizer.build(open_source(folder).tokenizer()).ends == (263, 262)
+
+
+def test_a_complete_tokenizer_decides_if_texts_have_a_first_token(tmp_path, tokenizer):
+    """As Llama's `tokenizer.json` does; `add_bos_token` overrides it."""
+    path = tiny_llama.write_gguf(tmp_path / "tiny.gguf")
+    folder = tiny_llama.write_safetensors(tmp_path / "published", GgufModel(path), bos_token_id=263)
+    inner = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+    for template, settings, wanted in (("<|pad|> $A", {}, True), ("$A", {}, False),
+                                       ("<|pad|> $A", {"add_bos_token": False}, False),
+                                       ("$A", {"add_bos_token": True}, True)):  # fmt: skip
+        inner.post_processor = tokenizers.processors.TemplateProcessing(template, special_tokens=[("<|pad|>", 263)])
+        inner.save(str(folder / "tokenizer.json"))
+        (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+        built = Tokenizer.build(open_source(folder).tokenizer())
+        assert built.add_begin == wanted
+        assert built.encode("the") == [263] * wanted + tokenizer.encode("the")
+    inner.post_processor = tokenizers.processors.TemplateProcessing("$A <|end|>", special_tokens=[("<|end|>", 261)])
+    inner.save(str(folder / "tokenizer.json"))
+    (folder / "tokenizer_config.json").write_text("{}")
+    with pytest.raises(TilewrightError, match=r"adds the tokens \[261\] to a text: not supported"):
+        Tokenizer.build(open_source(folder).tokenizer())
+    (folder / "tokenizer_config.json").write_text('{"add_eos_token": true}')
+    with pytest.raises(TilewrightError, match="says add_eos_token = True: not supported"):
+        open_source(folder).tokenizer()

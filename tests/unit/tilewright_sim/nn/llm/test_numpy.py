@@ -190,10 +190,10 @@ class Counting:
 
 def test_generation_is_greedy_and_stops_at_the_end():
     model = Counting()
-    assert list(generate(model, [[7, 8], [9, 10, 11]], 6, 15)) == [12, 13, 14]
+    assert list(generate(model, [[7, 8], [9, 10, 11]], 6, {15})) == [12, 13, 14]
     assert model.asked == [([7, 8], "none"), ([9, 10, 11], "last"), ([12], "last"), ([13], "last"), ([14], "last")]
     model = Counting()
-    assert list(generate(model, [[1]], 3, None)) == [2, 3, 4]
+    assert list(generate(model, [[1]], 3, ())) == [2, 3, 4]
     assert len(model.asked) == 3  # what follows the last token is nobody's business
 
 
@@ -235,6 +235,18 @@ def test_a_context_past_the_models_is_refused(prompt, most, says):
     check_length(tiny_llama.CONFIG, [1] * 60, 4)
     with pytest.raises(TilewrightError, match=says):
         check_length(tiny_llama.CONFIG, [1] * prompt, most)
+
+
+def test_a_sequence_past_the_sliding_window_is_refused():
+    """Where a window makes no difference, it is accepted."""
+    config = replace(tiny_llama.CONFIG, sliding_window=32)
+    check_length(config, [1] * 20, 12)
+    with pytest.raises(
+        TilewrightError, match=r"20 tokens and --max-tokens 13 .* sliding window of 32: use --max-tokens 12"
+    ):
+        check_length(config, [1] * 20, 13)
+    with pytest.raises(TilewrightError, match="the prompt has 32 tokens, and the model's sliding window only 32"):
+        check_length(config, [1] * 32, 1)
 
 
 def test_int8_is_compared_with_float_token_by_token(source, model):
