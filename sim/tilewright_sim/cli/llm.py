@@ -45,7 +45,7 @@ __all__ = ["llm", "model"]
 MEBIBYTE = 1 << 20
 _MODEL = click.option(
     "--model", "name", default="smollm2", show_default=True,
-    help="Llama model: the name of a fetched model, a GGUF file, or a folder with safetensors.",
+    help="Llama, Mistral or Qwen model: the name of a fetched model, a GGUF file, or a folder with safetensors.",
 )  # fmt: skip
 
 

@@ -43,7 +43,7 @@ _MODEL_TYPES = {"llama": "llama", "mistral": "llama", "qwen2": "qwen2", "qwen3":
 """Supported values of ``model_type`` and their families."""
 _NO_EFFECT = "rotary_emb.inv_freq"  # old files have it, and transformers computes it anew
 _NEUTRAL: dict[str, tuple[Any, ...]] = {
-    "hidden_act": ("silu", "swish", None), "activation_function": ("silu", "swish", None),
+    **dict.fromkeys(("hidden_act", "hidden_activation", "activation_function"), ("silu", "swish", None)),
     **dict.fromkeys((
         "attention_bias", "mlp_bias", "bias", "use_mrope", "attn_logit_softcapping", "final_logit_softcapping",
         "logits_soft_cap", "clip_qkv", "qk_norm", "use_qk_norm", "query_pre_attn_scalar", "attention_multiplier",

@@ -97,8 +97,14 @@ class Tokenizer:
         return self.ends[0] if self.ends else None
 
     def encode(self, text: str) -> list[int]:
-        """Return the tokens of a text."""
-        return self._beginning() + self.inner.encode(text)
+        """Return the tokens of a text.
+
+        Raises
+        ------
+        TilewrightError
+            If the text has bytes that are not UTF-8.
+        """
+        return self._beginning() + self._tokens(text)
 
     def decode(self, tokens: list[int], *, special: bool = False) -> str:
         """Return the text of tokens; with ``special``, also the names of special tokens."""
@@ -112,8 +118,15 @@ class Tokenizer:
         """
         if not self.template:
             return self.encode(question)
-        tokens = self.inner.encode(self._render(question))
+        tokens = self._tokens(self._render(question))
         return tokens if tokens[:1] == [self.begin] else self._beginning() + tokens
+
+    def _tokens(self, text: str) -> list[int]:
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:  # bytes of a command line that are not UTF-8
+            raise TilewrightError(f"the text is not UTF-8: see its character {error.start + 1}") from None
+        return self.inner.encode(text)
 
     def _beginning(self) -> list[int]:
         return [self.begin] if self.add_begin and self.begin is not None else []

@@ -1,4 +1,4 @@
-"""Language models of the Llama architecture on the accelerator.
+"""Language models of the Llama, Mistral and Qwen families on the accelerator.
 
 Read the files in the order in which a model passes them: `smooth` and `quantize` (to int8), `golden_model` (the int8
 network in numpy), `chip_model` (the same on the accelerator), `check` (compares the two), `conversation` (a question

@@ -31,6 +31,12 @@ def test_every_text_comes_back(tokenizer, text):
     assert tokenizer.decode(tokenizer.encode(text)) == text
 
 
+def test_a_text_of_a_command_line_that_is_not_utf8_is_refused(tokenizer):
+    for encode in (tokenizer.encode, tokenizer.chat):
+        with pytest.raises(TilewrightError, match=r"the text is not UTF-8: see its character \d+"):
+            encode(b"ab\xff".decode(errors="surrogateescape"))
+
+
 def test_digits_stand_alone_for_smollm_only(data):
     """As the file says: `smollm` splits digits before anything else, so pairs of digits are never merged."""
     tokens = [*data["tokens"], "12"]
