@@ -10,7 +10,7 @@ from typing import Any
 
 from tilewright.base import ToolError
 from tilewright_sim.nn.importers import fetch
-from tilewright_sim.nn.llm import TEXTS, compare, load_model, open_source, public_text
+from tilewright_sim.nn.llm import FORMATS, TEXTS, compare, load_model, open_source, public_text
 
 from .results import Measurement
 
@@ -81,23 +81,18 @@ def _answer() -> dict[str, Any]:
 
 def _accuracy(path: Path) -> Iterator[Measurement]:
     model, source = load_model(path), open_source(path)
+    networks = {"int8": FORMATS["int8"].prepare(source, model)}
+    kind = next(iter(source.kinds()))  # of most elements
     for name, (_, about) in TEXTS.items():
-        found = compare(source, model, model.tokenizer.encode(public_text(name)))
-        text = f"{found.tokens:,} tokens of {about}, int8 against the file's weights in float32, both in numpy"
+        found = compare(source, networks, model.tokenizer.encode(public_text(name)))["int8"]
+        text = f"{found.tokens:,} tokens of {about}, int8 against the file's own {kind} weights, both in numpy"
         command = "tilewright model perplexity"
         yield Measurement(
             f"perplexity, {text}",
-            "at most 10 % more" if name == "memorised" else "–",
-            f"{found.of_int8.value:.2f} against {found.of_float.value:.2f}, "
-            f"{found.cost:+.1%} ± {found.ratio.error:.1%}",
-            found.cost <= 0.10 if name == "memorised" else None,
+            "at most 10 % more",
+            f"{found.of_format.value:.2f} against {found.of_float.value:.2f}, {found.cost:+.1%}",
+            found.cost.value <= 0.10,
             command,
         )
-        yield Measurement(
-            f"KL divergence from float, {text}",
-            "–", f"{found.divergence.value:.4f} ± {found.divergence.error:.4f}", None, command,
-        )  # fmt: skip
-        yield Measurement(
-            f"same most likely token, {text}",
-            "–", f"{found.equal_top.value:.1%} ± {found.equal_top.error:.1%}", None, command,
-        )  # fmt: skip
+        yield Measurement(f"KL divergence from float, {text}", "–", f"{found.divergence:.4f}", None, command)
+        yield Measurement(f"same most likely token, {text}", "–", f"{found.equal_top:.1%}", None, command)

@@ -18,6 +18,7 @@ from tilewright_sim.nn.importers import PUBLISHED, describe_kinds, fetch, model_
 from tilewright_sim.nn.llm import (
     BATCH,
     EVENTS,
+    FORMATS,
     TEXTS,
     Conversation,
     Int8Model,
@@ -129,7 +130,7 @@ def llm(
 
 @click.group()
 def model() -> None:
-    """Run networks from files; download language models, measure the accuracy cost of int8."""
+    """Run networks from files; download language models, measure the accuracy cost of number formats."""
 
 
 @model.command("fetch", short_help="Download a published model.")
@@ -143,7 +144,7 @@ def fetch_command(name: str) -> None:
     click.echo(f"{PUBLISHED[name].about}\n{path}")
 
 
-@model.command(short_help="Compare the int8 network with float32.")
+@model.command(short_help="Measure the accuracy cost of a number format.")
 @_MODEL
 @click.option(
     "--tokens",
@@ -160,15 +161,22 @@ def fetch_command(name: str) -> None:
     type=click.IntRange(2),
     help="Length in tokens of the parts of the text that are read independently.",
 )
+@click.option(
+    "--format", "formats", multiple=True, default=("int8",), show_default=True, type=click.Choice(list(FORMATS)),
+    help="Number format of the products; can be repeated.",
+)  # fmt: skip
 @click.option("--text", type=FILE,
               help="A UTF-8 text to use instead of the two texts of the project.")  # fmt: skip
 @json_option
-def perplexity(name: str, max_tokens: int, window: int, text: Path | None, as_json: bool) -> None:
-    """Compare a model in float32 with its int8 network, both in numpy.
+def perplexity(
+    name: str, max_tokens: int, window: int, formats: tuple[str, ...], text: Path | None, as_json: bool
+) -> None:
+    """Compare a model in float arithmetic with its network in a number format, both in numpy.
 
-    Prints the perplexity, the Kullback-Leibler divergence of the int8 predictions from the float predictions, and the
+    Prints the perplexities, the Kullback-Leibler divergence of the predictions from the float predictions, and the
     share of positions with the same likeliest token, each with its standard error, over one text that models have
-    memorised and one that no model has read. The float model has the weights of the file, dequantized if necessary.
+    memorised and one that no model has read. The float model has the weights of the file: a file with 4-bit blocks is
+    compared with these blocks, dequantized, not with the model before they were made.
     """
     file = model_path(name)
     loaded = _load(file)
@@ -176,28 +184,36 @@ def perplexity(name: str, max_tokens: int, window: int, text: Path | None, as_js
         raise TilewrightError(
             f"--window {window} is more than the model's {loaded.config.limit} of {loaded.config.longest}"
         )
+    tokenizer = loaded.tokenizer
     texts = {key: public_text(key) for key in TEXTS} if text is None else {str(text): read_text(text, "text")}
-    tokens = {key: loaded.tokenizer.encode(content)[:max_tokens] for key, content in texts.items()}
+    tokens = {key: tokenizer.encode(content)[:max_tokens] for key, content in texts.items()}
     if min(map(len, tokens.values())) < 2:
         raise TilewrightError("the text is too short: it must have 2 tokens or more")
     source = open_source(file)
+    networks = {key: FORMATS[key].prepare(source, loaded) for key in formats}
+    begin = tokenizer.begin if tokenizer.add_begin else None
     found = {}
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     for key, part in tokens.items():
         with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-            tasks = {what: bar.add_task(f"{key}: {what}", total=None) for what in ("float", "int8")}
+            tasks = {what: bar.add_task(f"{key}: {what}", total=None) for what in ("float", *networks)}
             found[key] = compare(
-                source, loaded, part, window,
+                source, networks, part, window, begin,
                 lambda what, done, total: bar.update(tasks[what], completed=done, total=total),  # noqa: B023  # at once
             )  # fmt: skip
+    kinds = source.kinds()
     if as_json:
-        click.echo(json.dumps({"weights": source.kinds(), "texts": {key: asdict(one) for key, one in found.items()}}))
+        measured = {key: {one: asdict(by) for one, by in compared.items()} for key, compared in found.items()}
+        weights = {kind: asdict(one) for kind, one in kinds.items()}
+        click.echo(json.dumps({"weights": weights, "texts": measured}))
         return
     Printer(highlight=False).print(accuracy_table(found))
+    for key in networks:
+        click.echo(f"{key}: {FORMATS[key].about}")
     for key in found:
         if key in TEXTS:
             click.echo(f"{key}: {TEXTS[key][1]}")
-    click.echo(f"{describe_kinds(source.kinds())}\n± is the standard error, from the means of {BATCH} tokens each")
+    click.echo(f"{describe_kinds(kinds)}\n± is the standard error, from the means of {BATCH} tokens each")
 
 
 def _load(path: Path) -> Int8Model:

@@ -1,6 +1,5 @@
 """Read a model from a GGUF file."""
 
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from tilewright.base import TilewrightError, missing_package
 from tilewright_sim.nn import LlamaConfig, number
 
 from .byte_pairs import LIKE_LLAMA3
-from .source import FAMILIES, check_tensors, finite, halves_to_pairs
+from .source import FAMILIES, Kind, check_tensors, count_kinds, finite, halves_to_pairs
 
 __all__ = ["GgufModel"]
 
@@ -90,9 +89,11 @@ class GgufModel:
         """Return the names of all tensors."""
         return list(self._tensors)
 
-    def kinds(self) -> dict[str, int]:
-        """Return how many tensors there are of each type."""
-        return dict(Counter(tensor.tensor_type.name for tensor in self._reader.tensors))
+    def kinds(self) -> dict[str, Kind]:
+        """Return what there is of each type of tensors."""
+        return count_kinds(
+            (tensor.tensor_type.name, int(tensor.n_elements), int(tensor.n_bytes)) for tensor in self._reader.tensors
+        )
 
     def tensor(self, name: str) -> NDArray[np.float32]:
         """Return a tensor, dequantized."""

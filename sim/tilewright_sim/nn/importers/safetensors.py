@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from tilewright.base import TilewrightError, parse_json, read_json
 from tilewright_sim.nn import LlamaConfig, number
 
 from .rope import rope_divisors
-from .source import FAMILIES, check_tensors, finite, halves_to_pairs
+from .source import FAMILIES, Kind, check_tensors, count_kinds, finite, halves_to_pairs
 
 __all__ = ["SafetensorsModel"]
 
@@ -94,9 +93,10 @@ class SafetensorsModel:
         """Return the names of all tensors."""
         return list(self._tensors)
 
-    def kinds(self) -> dict[str, int]:
-        """Return how many tensors there are of each type."""
-        return dict(Counter(entry["dtype"] for entry in self._tensors.values()))
+    def kinds(self) -> dict[str, Kind]:
+        """Return what there is of each type of tensors."""
+        shapes = ((entry["dtype"], math.prod(entry["shape"])) for entry in self._tensors.values())
+        return count_kinds((kind, elements, elements * np.dtype(_TYPES[kind]).itemsize) for kind, elements in shapes)
 
     def tensor(self, name: str) -> NDArray[np.float32]:
         """Return a tensor, with the rows of queries and keys in the order of GGUF."""

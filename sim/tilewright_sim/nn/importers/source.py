@@ -1,7 +1,7 @@
 """The interface to a file with a language model: its sizes, and the names and shapes of its tensors."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,8 +14,10 @@ from tilewright_sim.nn import LlamaConfig
 __all__ = [
     "FAMILIES",
     "Family",
+    "Kind",
     "Source",
     "check_tensors",
+    "count_kinds",
     "describe_kinds",
     "finite",
     "halves_to_pairs",
@@ -45,6 +47,18 @@ FAMILIES = {"llama": Family(qkv_bias=None), "qwen2": Family(qkv_bias=True), "qwe
 _ROTATED = ("attn_q", "attn_k", "attn_q_norm", "attn_k_norm")
 
 
+@dataclass(frozen=True)
+class Kind:
+    """What a file has of one type of tensors: their number, elements and bytes."""
+
+    tensors: int
+    elements: int
+    bytes: int
+
+
+_FLOATS = {"F64", "F32", "F16", "BF16"}
+
+
 class Source(Protocol):
     """A file with a model: its sizes, its tensors, and the data of its tokenizer.
 
@@ -60,8 +74,8 @@ class Source(Protocol):
     def names(self) -> list[str]:
         """Return the names of all tensors in the file."""
 
-    def kinds(self) -> dict[str, int]:
-        """Return how many tensors the file has of each type, such as ``Q4_1`` or ``F32``."""
+    def kinds(self) -> dict[str, Kind]:
+        """Return what the file has of each type of tensors, such as ``Q4_1`` or ``F32``."""
 
     def rope_factors(self) -> NDArray[np.float32] | None:
         """Return divisors of the frequencies of the rotary embedding, [head_width / 2], or None."""
@@ -70,12 +84,25 @@ class Source(Protocol):
         """Return the data for `Tokenizer.build`."""
 
 
-def describe_kinds(kinds: dict[str, int]) -> str:
+def count_kinds(tensors: Iterable[tuple[str, int, int]]) -> dict[str, Kind]:
+    """Return what there is of each type, from the types, elements and bytes of tensors; most elements first."""
+    found: dict[str, Kind] = {}
+    for name, elements, size in tensors:
+        one = found.get(name, Kind(0, 0, 0))
+        found[name] = Kind(one.tensors + 1, one.elements + elements, one.bytes + size)
+    return dict(sorted(found.items(), key=lambda item: -item[1].elements))
+
+
+def describe_kinds(kinds: dict[str, Kind]) -> str:
     """Return a sentence about the types of a file's weights: the float model may have dequantized weights."""
-    text = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items(), key=lambda item: -item[1]))
-    if set(kinds) <= {"F64", "F32", "F16", "BF16"}:
-        return f"the file's weights are {text}"
-    return f"the file's weights are {text}: quantized blocks, so the float model is not the original model"
+    total = sum(kind.elements for kind in kinds.values())
+    shares = ((name, kind.elements / total) for name, kind in kinds.items())
+    text = ", ".join(f"{share:.1%} {name}" if share >= 0.0005 else f"under 0.1% {name}" for name, share in shares)
+    bits = 8 * sum(kind.bytes for kind in kinds.values()) / total
+    text = f"the file's weights are {text}; {bits:.1f} bits per weight"
+    if set(kinds) <= _FLOATS:
+        return text
+    return f"{text}: float is these blocks dequantized, not the model before they were quantized"
 
 
 def finite(file: object, name: str, values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -105,20 +105,23 @@ def summary(figures: dict[str, Any]) -> list[str]:
     return lines
 
 
-def accuracy_table(found: dict[str, Comparison]) -> FigureTable:
-    """Return a table of the accuracy cost of int8, with a row for each text."""
-    table = FigureTable(title="int8 against the weights of the file in float32", title_justify="left")
+def accuracy_table(found: dict[str, dict[str, Comparison]]) -> FigureTable:
+    """Return a table of the accuracy cost of number formats, with a row for each text and format."""
+    table = FigureTable(title="against the file's own weights in float arithmetic", title_justify="left")
     table.add_column("text")
-    for heading in ("tokens", "perplexity, float", "perplexity, int8", "change", "KL divergence", "equal top token"):
+    table.add_column("format")
+    for heading in ("tokens", "perplexity, float", "perplexity", "change", "KL divergence", "equal top token"):
         table.add_column(heading, justify="right")
-    for name, one in found.items():
-        table.add_row(
-            name,
-            f"{one.tokens:,}",
-            f"{one.of_float.value:.2f} ± {one.of_float.error:.2f}",
-            f"{one.of_int8.value:.2f} ± {one.of_int8.error:.2f}",
-            f"{one.cost:+.1%} ± {one.ratio.error:.1%}",
-            f"{one.divergence.value:.4f} ± {one.divergence.error:.4f}",
-            f"{one.equal_top.value:.1%} ± {one.equal_top.error:.1%}",
-        )
+    for text, formats in found.items():
+        for name, one in formats.items():
+            table.add_row(
+                text,
+                name,
+                f"{one.tokens:,}",
+                f"{one.of_float:.2f}",
+                f"{one.of_format:.2f}",
+                f"{one.cost:+.1%}",
+                f"{one.divergence:.4f}",
+                f"{one.equal_top:.1%}",
+            )
     return table

@@ -16,7 +16,10 @@ class Forward(Protocol):
     """A model that remembers the tokens it has read: on the chip, with or without check, or the golden model."""
 
     def forward(self, tokens: list[int], *, logits: str = "last") -> NDArray[np.float32]:
-        """Read tokens and return logits [rows, vocab], of the ``last`` token or of ``none``."""
+        """Read tokens and return logits [rows, vocab], of the ``last`` token or of ``none``.
+
+        Networks in numpy also return those of ``all``.
+        """
 
 
 def check_length(config: LlamaConfig, prompt: list[int], max_tokens: int) -> None:

@@ -14,10 +14,12 @@ from unit.tilewright_sim.cli.test_main import TILEWRIGHT, tilewright
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import load_config
+from tilewright_sim.cli.llm import perplexity
 from tilewright_sim.cli.main import main
 from tilewright_sim.host import RunResult
-from tilewright_sim.nn.llm import clock_of, live_line, report, table, where_the_cycles_went
+from tilewright_sim.nn.llm import FORMATS, clock_of, live_line, report, table, where_the_cycles_went
 from tilewright_sim.nn.llm.cycle_accounting import KINDS, Account, Tally
+from tilewright_sim.nn.llm.emulation import Emulation
 
 LLM = ["llm", "in the other", "--model", "tiny.gguf", "--preset", "small", "--latency", "3"]
 
@@ -63,6 +65,7 @@ def folder(tmp_path_factory):
         ([*LLM, "--freq", "0"], "0.0 is not in the range"),
         ([*LLM, "--trace", "nowhere/t.json"], "there is no folder nowhere"),
         ([*LLM, "--preset", "smal"], "nearest that works: small"),
+        (["model", "perplexity", "--format", "int7"], "'int7' is not 'int8'"),
         (["model", "fetch", "gpt5"], "'gpt5' is not 'smollm2'"),
         (["model", "perplexity", "--model", "missing.gguf"], "there is no file missing.gguf"),
         (["model", "perplexity", "--model", "tiny.gguf", "--window", "65"], "more than the model's context of 64"),
@@ -152,17 +155,41 @@ def test_json_and_trace_hold_all_figures(folder):
     assert {"BUSY", "transfer"} <= {event["name"] for event in events}
 
 
+PERPLEXITY = ["model", "perplexity", "--model", "tiny.gguf", "--window", "16", "--tokens", "40"]
+
+
 def test_perplexities_are_compared(folder):
-    done = tilewright(
-        "model", "perplexity", "--model", "tiny.gguf", "--window", "16", "--tokens", "40", "--json", folder=folder
-    )
-    figures = json.loads(done.stdout)
-    assert figures["weights"]["F32"] == 5
-    for found in figures["texts"].values():
-        assert found["tokens"] == 40 - 3
-        assert found["of_int8"]["value"] == pytest.approx(found["of_float"]["value"] * found["ratio"]["value"])
-        assert found["divergence"]["value"] > 0
+    done = tilewright(*PERPLEXITY, "--json", folder=folder)
+    figures = json.loads(done.stdout, parse_constant=pytest.fail)
+    assert figures["weights"]["F32"]["tensors"] == 5
     assert set(figures["texts"]) == {"memorised", "unseen"}
+    for formats in figures["texts"].values():
+        assert list(formats) == ["int8"]
+        found = formats["int8"]
+        assert found["tokens"] == 40 - 3
+        assert found["of_format"]["value"] == pytest.approx(found["of_float"]["value"] * found["ratio"]["value"])
+        assert found["divergence"]["value"] > 0
+        assert found["divergence"]["error"] is None
+
+
+def test_each_format_has_a_row_and_the_weights_are_named(folder, monkeypatch, capsys):
+    """A format that is added to the table is accepted and measured."""
+    monkeypatch.setitem(FORMATS, "twice", Emulation("the same again", FORMATS["int8"].prepare))
+    option = next(one for one in perplexity.params if one.name == "formats")
+    monkeypatch.setattr(option.type, "choices", list(FORMATS))
+    monkeypatch.setattr(sys, "argv", ["tilewright", *PERPLEXITY, "--format", "int8", "--format", "twice"])
+    monkeypatch.chdir(folder)
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    said = capsys.readouterr().out
+    assert exit_.value.code == 0
+    cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in said.splitlines() if line.startswith("│")]
+    rows = [row for row in cells if row[0]]
+    assert [row[:2] for row in rows] == [[text, name] for text in ("memorised", "unseen") for name in ("int8", "twice")]
+    assert rows[0][2:] == rows[1][2:]
+    assert "twice: the same again" in said
+    assert "float is these blocks dequantized, not the model before they were quantized" in said
+    assert "nan" not in said
 
 
 def test_an_interrupt_ends_with_the_summary(folder):

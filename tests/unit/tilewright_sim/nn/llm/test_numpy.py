@@ -1,6 +1,7 @@
 """The networks in numpy: exact products, the definition of the float model, and the accuracy of int8."""
 
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -10,13 +11,15 @@ from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import TilewrightError
 from tilewright_sim.models import gemm as golden
 from tilewright_sim.nn.importers import GgufModel, describe_kinds
+from tilewright_sim.nn.importers.source import Kind, count_kinds
+from tilewright_sim.nn.llm.emulation import FORMATS
 from tilewright_sim.nn.llm.float_model import FloatModel
 from tilewright_sim.nn.llm.generate import check_length, generate
 from tilewright_sim.nn.llm.golden_model import GoldenModel, exact_product
 from tilewright_sim.nn.llm.host_ops import HostOps, Rotation, quantize_rows, scaled
 from tilewright_sim.nn.llm.perplexity import BATCH, Mean, compare, public_text
 from tilewright_sim.nn.llm.prompt_blocks import block_cycles, plan_blocks
-from tilewright_sim.nn.llm.quantize import Linear, load_model, quantize_model
+from tilewright_sim.nn.llm.quantize import Linear, load_model, open_source, quantize_model
 from tilewright_sim.nn.llm.smooth import factors, smooth
 
 TOKENS = [5, 200, 31, 31, 7, 90, 255, 12]
@@ -249,12 +252,21 @@ def test_a_sequence_past_the_sliding_window_is_refused():
         check_length(config, [1] * 32, 1)
 
 
-def test_int8_is_compared_with_float_token_by_token(source, model):
+def test_networks_are_compared_with_float_token_by_token(source, model):
+    """Two of them: the float model is read once for both."""
     told = []
-    measured = compare(source, model, TOKENS, 5, lambda *what: told.append(what))
+    floats = FloatModel(source)
+
+    class Itself:
+        def forward(self, tokens, *, logits):
+            assert logits == "all"
+            return next(iter(floats.forward([tokens])))
+
+    networks = {"int8": FORMATS["int8"].prepare(source, model), "float": lambda context: Itself()}
+    found = compare(source, networks, TOKENS, 5, progress=lambda *what: told.append(what))
     parts = (TOKENS[:5], TOKENS[5:])
     surprise, divergence, equal = [], [], []
-    for part, rows in zip(parts, FloatModel(source).forward(list(parts)), strict=True):
+    for part, rows in zip(parts, floats.forward(list(parts)), strict=True):
         others = GoldenModel(model, len(part)).forward(part, logits="all")
         p, q = (np.exp(logits.astype(np.float64)) for logits in (rows, others))
         p, q = p / p.sum(axis=1, keepdims=True), q / q.sum(axis=1, keepdims=True)
@@ -263,16 +275,52 @@ def test_int8_is_compared_with_float_token_by_token(source, model):
             divergence.append(sum(p[n] * np.log(p[n] / q[n])))
             equal.append(p[n].argmax() == q[n].argmax())
     of_float, of_int8 = np.mean(surprise, axis=0)
+    assert list(found) == ["int8", "float"]
+    measured = found["int8"]
     assert measured.tokens == len(surprise) == 6
     assert measured.of_float.value == pytest.approx(np.exp(of_float))
-    assert measured.of_int8.value == pytest.approx(np.exp(of_int8))
-    assert measured.cost == pytest.approx(np.exp(of_int8 - of_float) - 1)
+    assert measured.of_format.value == pytest.approx(np.exp(of_int8))
+    assert measured.cost.value == pytest.approx(np.exp(of_int8 - of_float) - 1)
     assert measured.divergence.value == pytest.approx(np.mean(divergence))
     assert measured.divergence.value > 0
     assert measured.equal_top.value == pytest.approx(np.mean(equal))
-    assert np.isnan(measured.divergence.error)  # fewer than two batches
-    assert ("int8", 2, 2) in told
+    assert measured.divergence.error is None  # fewer than two batches
+    assert found["float"].of_float == measured.of_float
+    assert (found["float"].cost.value, found["float"].equal_top.value) == (0, 1)
+    assert {("int8", 2, 2), ("float", 2, 2)} <= set(told)
     assert told[0][0] == "float"
+
+
+class Echo:
+    """Keeps what it reads."""
+
+    read: ClassVar[list] = []
+
+    def __init__(self, context):
+        self.context = context
+
+    def forward(self, tokens, *, logits):
+        assert len(tokens) == self.context
+        Echo.read.append(tokens)
+        return np.zeros((len(tokens), 264), dtype=np.float32)
+
+
+@pytest.mark.parametrize(
+    ("text", "begin", "wanted"),
+    [
+        ([1, 2, 3, 4, 5, 6], None, [[1, 2, 3, 4], [5, 6]]),
+        ([9, 2, 3, 4, 5, 6, 7], 9, [[9, 2, 3, 4], [9, 5, 6, 7]]),
+        ([9, 2, 3, 4, 5], 9, [[9, 2, 3, 4], [9, 5]]),
+        ([1, 2, 3, 4, 5], None, [[1, 2, 3, 4]]),  # the last token has no previous one
+        ([1, 2, 3, 4, 5, 6], 9, [[1, 2, 3, 4], [5, 6]]),
+    ],
+)
+def test_each_window_begins_as_a_text_does(source, text, begin, wanted):
+    Echo.read.clear()
+    found = compare(source, {"echo": Echo}, text, 4, begin)["echo"]
+    assert Echo.read == wanted
+    assert found.tokens == sum(len(part) - 1 for part in wanted)
+    assert found.of_format.value == pytest.approx(264)
 
 
 def test_a_standard_error_is_that_of_batches_of_neighbours():
@@ -283,6 +331,14 @@ def test_a_standard_error_is_that_of_batches_of_neighbours():
     alternating = np.tile([0.0, 4.0], 3 * BATCH // 2)
     assert Mean.of(alternating) == Mean(2.0, 0.0)
     assert Mean(np.log(3.0), 0.1).exp() == Mean(pytest.approx(3.0), pytest.approx(0.3))
+    assert Mean.of(np.ones(2 * BATCH - 1)) == Mean(1.0, None)
+    assert Mean(0.0, None).exp() == Mean(1.0, None)
+
+
+def test_a_mean_is_shown_with_its_error_if_it_has_one():
+    assert f"{Mean(0.0213, 0.00161):.4f}" == "0.0213 ± 0.0016"
+    assert f"{Mean(0.0213, 0.00161):+.1%}" == "+2.1% ± 0.2%"
+    assert f"{Mean(0.0213, None):+.1%}" == "+2.1%"
 
 
 @pytest.mark.parametrize(
@@ -293,16 +349,26 @@ def test_the_texts_have_enough_words(name, start, words):
     assert words < len(public_text(name).split()) < 10_000
 
 
-@pytest.mark.parametrize(
-    ("kinds", "says"),
-    [
-        ({"Q4_1": 210, "F32": 61, "Q8_0": 1}, "210 Q4_1, 61 F32, 1 Q8_0: quantized blocks, so the float model is not"),
-        ({"BF16": 3}, "the file's weights are 3 BF16"),
-    ],
-)
-def test_types_of_the_weights_are_described(kinds, says):
-    assert says in describe_kinds(kinds)
-    assert ("not the original model" in describe_kinds(kinds)) == ("Q4_1" in kinds)
+def test_types_of_the_weights_are_described_by_their_shares_and_bits():
+    """By hand: 79 elements in blocks of 5 bits, 21 of 8.5, and a few of 32."""
+    tensors = [("F32", 1, 4), ("Q4_1", 3200, 2000), ("Q8_0", 1600, 1700), ("Q4_1", 3200, 2000), ("F32", 2, 8)]
+    kinds = count_kinds(tensors)
+    assert next(iter(kinds.items())) == ("Q4_1", Kind(2, 6400, 4000))
+    said = describe_kinds(kinds)
+    assert said.startswith("the file's weights are 80.0% Q4_1, 20.0% Q8_0, under 0.1% F32; 5.7 bits per weight: float")
+    assert said.endswith("dequantized, not the model before they were quantized")
+    assert describe_kinds({"BF16": Kind(3, 30, 60)}) == "the file's weights are 100.0% BF16; 16.0 bits per weight"
+
+
+@pytest.mark.parametrize("kind", ["F32", "F16", "Q8_0"])
+def test_both_files_say_what_their_weights_are(tmp_path, kind):
+    source = GgufModel(tiny_llama.write_gguf(tmp_path / "a.gguf", kinds=dict.fromkeys(tiny_llama.KINDS, kind)))
+    bits = {"F32": 32, "F16": 16, "Q8_0": 8.5}[kind]
+    of_matrices = source.kinds()[kind]
+    assert of_matrices.bytes * 8 == pytest.approx(of_matrices.elements * bits, rel=0.01)
+    published = tiny_llama.write_safetensors(tmp_path / "published", source)
+    total = sum(one.elements for one in source.kinds().values())
+    assert open_source(published).kinds() == {"F32": Kind(len(source.names()), total, 4 * total)}
 
 
 def test_a_tokenizer_of_another_model_is_refused(source, monkeypatch):
