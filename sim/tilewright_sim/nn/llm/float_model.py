@@ -1,4 +1,4 @@
-"""The network in float32 with the weights of its file: the reference for the accuracy of int8."""
+"""The network in float32 arithmetic with the weights of its file: the reference for the accuracy of number formats."""
 
 from collections.abc import Callable, Iterator
 
@@ -16,12 +16,12 @@ Weights = dict[str, Floats]
 
 
 class FloatModel:
-    """A model in float32, which reads whole texts.
+    """A model in float32 arithmetic, which reads whole texts. Quantized weights are dequantized.
 
     Parameters
     ----------
     source : Source
-        Its tensors are read and dequantized on use, which needs little memory.
+        Its tensors are read on use, which needs little memory.
     """
 
     def __init__(self, source: Source):
