@@ -128,6 +128,16 @@ def test_special_tokens_are_found_first_and_the_rest_is_merged_by_score(text, wa
     assert [inner.name(token) for token in inner.encode(text)] == wanted
 
 
+def test_a_byte_is_never_merged_from_its_name():
+    """Even if all but its last character are a piece."""
+    plain = small().data()
+    more = ["<", "0", "x", "4", "1", ">", "<0", "<0x", "<0x4", "<0x41"]
+    inner = small(
+        pieces=plain["pieces"] + more, types=plain["types"] + [1] * 10, scores=plain["scores"] + [-9.0] * 6 + [-1.0] * 4
+    )
+    assert [inner.name(token) for token in inner.encode("<0x41>")] == ["▁", "<0x41", ">"]
+
+
 def test_special_tokens_are_named_only_on_request():
     inner = small()
     tokens = inner.encode("<s>a<x><unk></s>")

@@ -54,6 +54,21 @@ def test_a_question_goes_through_the_template(tokenizer):
     assert tokens[-1] == tokenizer.end == 261
 
 
+def test_a_template_may_use_what_those_of_llama3_and_qwen3_use(data):
+    template = (
+        "{{- bos_token }}{%- if not date is defined %}{%- if strftime_now is defined %}{{ 1 / 0 }}{%- else %}"
+        "{%- set date = '26 Jul' %}{%- endif %}{%- endif %}{%- if tools %}{{ tools | tojson }}{%- endif %}"
+        "{%- set ns = namespace(more=true, last=messages|length - 1) %}"
+        "{%- for m in messages[::-1] %}{%- set index = (messages|length - 1) - loop.index0 %}"
+        "{%- if ns.more and m.role == 'user' and m.content is string and not m.content.startswith('<') %}"
+        "{%- set ns.more = false %}{%- set ns.last = index %}{%- endif %}{%- endfor %}"
+        "{%- for m in messages %}{{ '<|' + m.role + '|>' + m['content'] | trim + eos_token }}{%- endfor %}"
+        "{%- if add_generation_prompt %}{{ date }} {{ ns.last }}{{ ns.more }}{%- endif %}"
+    )
+    tokenizer = Tokenizer.build(data | {"template": template})
+    assert tokenizer.decode(tokenizer.chat(" the "), special=True) == "<|user|>the<|end|>26 Jul 0False"
+
+
 def test_without_a_template_the_text_is_continued(data):
     tokenizer = Tokenizer.build(data | {"template": ""})
     assert tokenizer.chat("the") == tokenizer.encode("the")
