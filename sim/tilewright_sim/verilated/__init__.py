@@ -6,6 +6,7 @@ from .compiling import plain_paths, plain_scratch, run_group
 from .device import SimulatedDevice
 from .dma import DmaSimulator, requests_for
 from .memory_model import MemoryModel
+from .soc import SocRun, SocSimulator
 from .tile import TileResult, TileSimulator
 from .trace import trace_json, write_trace
 
@@ -15,6 +16,8 @@ __all__ = [
     "DmaSimulator",
     "MemoryModel",
     "SimulatedDevice",
+    "SocRun",
+    "SocSimulator",
     "TileResult",
     "TileSimulator",
     "cached_verilog",
