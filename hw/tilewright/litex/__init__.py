@@ -1,16 +1,24 @@
-"""The accelerator in LiteX SoCs; an optional part, which needs LiteX, LiteDRAM and migen."""
+"""The accelerator in LiteX SoCs; an optional part, which needs LiteX, LiteDRAM, litex-boards and migen."""
 
+from .bitstream import SocBitstream, build_soc_bitstream, find_board_tools
+from .boards import SOC_BOARDS, SocBoard
 from .connect import add_accelerator
 from .module import LiteXAccelerator
-from .outputs import firmware_headers, firmware_includes, quiet_litex, rom_words, verilog_files
+from .outputs import firmware_headers, firmware_includes, gateware_files, quiet_litex, rom_words, verilog_files
 from .simulated import SimulatedSoC
 
 __all__ = [
+    "SOC_BOARDS",
     "LiteXAccelerator",
     "SimulatedSoC",
+    "SocBitstream",
+    "SocBoard",
     "add_accelerator",
+    "build_soc_bitstream",
+    "find_board_tools",
     "firmware_headers",
     "firmware_includes",
+    "gateware_files",
     "quiet_litex",
     "rom_words",
     "verilog_files",

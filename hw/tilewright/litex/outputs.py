@@ -2,6 +2,7 @@
 
 import logging
 import re
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from litedram.init import get_sdram_phy_c_header
 from litex.soc.integration import export
 from litex.soc.integration.soc import SoC
 
-__all__ = ["firmware_headers", "firmware_includes", "quiet_litex", "rom_words", "verilog_files"]
+__all__ = ["firmware_headers", "firmware_includes", "gateware_files", "quiet_litex", "rom_words", "verilog_files"]
 
 
 @contextmanager
@@ -59,6 +60,23 @@ def verilog_files(soc: SoC, name: str) -> dict[str, str]:
     """
     output = soc.platform.get_verilog(soc, name=name)
     return {f"{name}.v": _undated(output.main_source), **output.data_files}
+
+
+def gateware_files(soc: SoC, name: str) -> dict[str, str]:
+    """Return what is synthesized of a SoC: all Verilog, the files of its memories, and constraints, by name.
+
+    Parameters
+    ----------
+    soc : SoC
+        Finalized, for a board, with the firmware in its ROM.
+    name : str
+        Of the top module and its file.
+    """
+    sources = [Path(path) for path, *_ in soc.platform.sources]
+    with tempfile.TemporaryDirectory(prefix="tilewright-") as folder:
+        soc.platform.build(soc, build_dir=folder, build_name=name, run=False)
+        made = [path for path in sorted(Path(folder).iterdir()) if path.suffix in (".v", ".init", ".lpf")]
+        return {path.name: _undated(path.read_text(encoding="utf-8")) for path in (*sources, *made)}
 
 
 def _undated(text: str) -> str:

@@ -84,6 +84,9 @@ COMMANDS = {
         "tilewright_sim.cli.report", "report", "Report area by module, timing, cycles and power.", "report"
     ),
     "scale": Command("tilewright_sim.cli.scale", "scale", "Predict transformers on chips with many accelerators."),
+    "soc": Command(
+        "tilewright_sim.cli.soc", "soc", "Simulate a LiteX SoC with an accelerator, or build it for a board.", "soc"
+    ),
     "verify": Command(
         "tilewright_sim.cli.verify", "verify", "Run the regression of a core on one configuration.", "verify"
     ),

@@ -1,7 +1,8 @@
 """SoCs with an accelerator and firmware: built with LiteX, and run in Verilator."""
 
+from .board import build_for_board
 from .firmware import COMPILER, Firmware, build_firmware, find_compiler
-from .job import job_header
+from .job import check_job, job_header
 from .simulate import ProductLine, SimulatedRun, simulate
 
 __all__ = [
@@ -10,6 +11,8 @@ __all__ = [
     "ProductLine",
     "SimulatedRun",
     "build_firmware",
+    "build_for_board",
+    "check_job",
     "find_compiler",
     "job_header",
     "simulate",

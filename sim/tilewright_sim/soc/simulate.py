@@ -14,10 +14,11 @@ from tilewright_sim.verilated import SocRun, SocSimulator
 from .firmware import Firmware, build_firmware, find_compiler
 from .job import check_job, job_header
 
-__all__ = ["ProductLine", "SimulatedRun", "simulate"]
+__all__ = ["TOP", "ProductLine", "SimulatedRun", "simulate", "write_firmware"]
 
 _PRODUCT = re.compile(r"(\d+)x(\d+)x(\d+): right")
-_TOP = "soc"
+TOP = "soc"
+"""Name of the top module, and of its Verilog file."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,14 @@ class ProductLine:
         What was seen on the accelerator's memory bus.
     estimated : int
         Cycles by `estimate`, at the latency and the bandwidth that were measured.
+    utilisation : float
+        Average share of the multipliers that worked, from 0 to 1.
     """
 
     shape: tuple[int, int, int]
     run: SocRun
     estimated: int
+    utilisation: float
 
 
 @dataclass
@@ -75,7 +79,6 @@ def simulate(
     images: int,
     progress: Callable[[str], None],
     printed: Callable[[str], None],
-    limit: int,
 ) -> SimulatedRun:
     """Build a `SimulatedSoC` with its firmware in ``folder``, and run it in Verilator until the firmware ends.
 
@@ -90,8 +93,6 @@ def simulate(
         Number of digits to read, 0 to 450.
     progress, printed : callable
         Receive what is done next, and each line that the firmware prints.
-    limit : int
-        Cycles after which the firmware counts as stuck.
 
     Raises
     ------
@@ -110,13 +111,13 @@ def simulate(
     firmware = write_firmware(soc, config, folder, shape, images)
     with quiet_litex():
         soc.init_rom("rom", rom_words(firmware.image))
-        made = write_files(folder, verilog_files(soc, _TOP))
+        made = write_files(folder, verilog_files(soc, TOP))
     progress("compiling the SoC with Verilator: a minute or two the first time")
     sources = [made[0], *(Path(source) for source, *_ in soc.platform.sources)]
     result = SimulatedRun(firmware)
-    with SocSimulator(sources, _TOP, folder) as simulator:
+    with SocSimulator(sources, TOP, folder) as simulator:
         progress("the SoC runs")
-        for line in simulator.lines(limit):
+        for line in simulator.lines(_limit(config, shape)):
             result.lines.append(line)
             printed(line)
             if line == "done" or line.startswith("failed"):
@@ -125,6 +126,13 @@ def simulate(
         result.cycles = simulator.cycles
     _measure(config, result, runs)
     return result
+
+
+def _limit(config: AcceleratorConfig, shape: tuple[int, int, int]) -> int:
+    """Cycles after which the firmware counts as stuck: many times what it needs to fill, to multiply and to check."""
+    m, n, k = shape
+    slow = estimate(config, [Gemm(m=m, n=n, k=k, requant=False)], Bus(latency=100, bandwidth=0.1, shared=True))
+    return 20_000_000 + slow.cycles + 200 * (m * n + n * k + m * k)
 
 
 def write_firmware(soc, config: AcceleratorConfig, folder: Path, shape: tuple[int, int, int], images: int) -> Firmware:
@@ -145,4 +153,5 @@ def _measure(config: AcceleratorConfig, result: SimulatedRun, runs: list[SocRun]
     bus = Bus(latency=round(result.latency), bandwidth=result.bandwidth, shared=True)
     for (m, n, k), run in zip(shapes, runs, strict=False):
         guess = estimate(config, [Gemm(m=m, n=n, k=k, requant=False)], bus)
-        result.products.append(ProductLine((m, n, k), run, guess.cycles))
+        busy = guess.multiplier_cycles / run.cycles
+        result.products.append(ProductLine((m, n, k), run, guess.cycles, busy))
