@@ -18,13 +18,13 @@ ORDER = {
         "errors", "base", "formats", "bus storage arithmetic tools", "tile dma memory", "dma.single_beat memory.sdram",
         "accelerator.contract", "accelerator.registers accelerator.load accelerator.execute accelerator.epilogue",
         "accelerator.frontend accelerator.store accelerator.compact accelerator.driver", "accelerator", "link",
-        "boards", "cores", "verilog packaging", "flows", "flows.fpga flows.asic",
+        "boards", "cores", "verilog packaging", "flows", "flows.fpga flows.asic", "litex",
     ],
     tilewright_sim: [
         "packing closing console cache", "models workers", "models.cycles", "verilated", "testbench host",
         "testbench.cocotb testbench.runner host.serial benches.jobs", "nn nn.graph benches",
         "nn.importers benches.beside",
-        "verify", "nn.digits nn.llm nn.networks", "cost scaling", "explore benchmarks", "cli",
+        "verify", "nn.digits nn.llm nn.networks", "cost scaling", "explore benchmarks soc", "cli",
     ],
 }  # fmt: skip
 RANK = {

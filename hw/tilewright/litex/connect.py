@@ -65,7 +65,9 @@ def add_accelerator(
     accelerator = LiteXAccelerator(soc.platform, config, folder, family)
     soc.add_module(name=name, module=accelerator)
     soc.bus.add_slave(
-        name=name, slave=accelerator.registers, region=SoCRegion(origin=None, size=1 << REGISTER_ADDRESS_BITS, cached=False)
+        name=name,
+        slave=accelerator.registers,
+        region=SoCRegion(origin=None, size=1 << REGISTER_ADDRESS_BITS, cached=False),
     )
     if dram is not None:
         # Deep enough that LiteDRAM's latency, some 20 cycles, does not limit the bandwidth.

@@ -13,9 +13,15 @@ from tilewright.base import ConfigError, Family
 from tilewright.cores import CORES
 from tilewright.verilog import generate
 
-__all__ = ["LiteXAccelerator", "Level"]
+__all__ = ["Level", "LiteXAccelerator"]
 
-_AXI_LITE = {"aw": ("addr", "prot"), "w": ("data", "strb"), "b": ("resp",), "ar": ("addr", "prot"), "r": ("data", "resp")}
+_AXI_LITE = {
+    "aw": ("addr", "prot"),
+    "w": ("data", "strb"),
+    "b": ("resp",),
+    "ar": ("addr", "prot"),
+    "r": ("data", "resp"),
+}
 _ADDRESS = ("id", "addr", "len", "size", "burst", "lock", "cache", "prot", "qos")
 _AXI = {
     "aw": _ADDRESS,

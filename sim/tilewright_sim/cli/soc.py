@@ -5,55 +5,57 @@ from pathlib import Path
 import click
 
 from tilewright.accelerator.contract import AcceleratorConfig
-from tilewright.base import load_config
+from tilewright.base import check_folder, load_config
+from tilewright.boards import BOARDS
 from tilewright_sim.console import FigureTable, Printer, console
 
-from .options import SHAPE, given, only_with, output_option, preset_option, seeds_option, set_option, toml_option
+from .options import SHAPE, only_with, output_option, preset_option, seeds_option, set_option, toml_option
 
 __all__ = ["SOC_BOARD_NAMES", "soc"]
 
 SOC_BOARD_NAMES = ["ulx3s-85f"]
-"""The names of `tilewright.litex.SOC_BOARDS`, for which LiteX need not be imported."""
+"""Those of `tilewright.litex.SOC_BOARDS`, known without LiteX."""
 
 
 @click.command()
+@click.argument("shape", metavar="[MxNxK]", type=SHAPE, default="256x256x256")
 @click.option("--sim", "simulated", is_flag=True, help="Simulate the SoC in Verilator.")
-@click.option("--board", "-b", type=click.Choice(SOC_BOARD_NAMES), help="Build it for this board.")
+@click.option("--board", "-b", type=click.Choice(list(BOARDS)), help="Name of the board.")
 @preset_option(default="nano", show_default=True)
 @toml_option
 @set_option
-@click.option(
-    "--shape", type=SHAPE, metavar="MxNxK", default="256x256x256", show_default=True, help="GEMM of the firmware."
-)
-@click.option(
-    "--images", type=click.IntRange(0, 100), default=20, show_default=True, help="Number of digits that it reads."
-)
+@click.option("--images", default=20, show_default=True, type=click.IntRange(1, 450), help="Test images to run.")
 @output_option(default=Path("build/soc"), show_default=True)
 @seeds_option(default=3)
-@click.option("--no-build", is_flag=True, help="With --board: write Verilog, constraints and firmware, but no bitstream.")
+@click.option(
+    "--no-build", is_flag=True, help="With --board: write Verilog, constraints and firmware, but no bitstream."
+)
 def soc(
-    simulated: bool, board: str | None, preset: str, path: Path | None, settings: tuple[str, ...],
-    shape: tuple[int, int, int], images: int, output: Path, seeds: int, no_build: bool,
+    shape: tuple[int, int, int], simulated: bool, board: str | None, preset: str, path: Path | None,
+    settings: tuple[str, ...], images: int, output: Path, seeds: int, no_build: bool,
 ) -> int:  # fmt: skip
     """Build a LiteX SoC with VexRiscv, LiteDRAM and an accelerator, and firmware that uses it.
 
-    The firmware multiplies matrices and reads handwritten digits through the generated C driver, checks all results and
-    prints them. With --sim, the cycles of the products stand beside what `tilewright estimate` says at the latency and
-    the bandwidth that the memory had; exit status 1 if the firmware finds a mistake. With --board, Yosys and nextpnr
-    make a bitstream.
+    The firmware multiplies matrices, C[M, N] = A[M, K] · B[N, K]ᵀ, and reads handwritten digits through the generated C
+    driver, checks all results and prints them. With --sim, the cycles of the products stand beside the estimate for the
+    latency and the bandwidth that the memory had; exit status 1 if the firmware finds a mistake. With --board, Yosys
+    and nextpnr make a bitstream.
 
     \b
     Needs riscv64-unknown-elf-gcc: apt-get install gcc-riscv64-unknown-elf
     Examples:
       tilewright soc --sim
-      tilewright soc --sim --preset small --shape 64x512x512
+      tilewright soc 64x512x512 --sim --preset small
       tilewright soc --board ulx3s-85f -o build/
     """
     if simulated == (board is not None):
         raise click.UsageError("give either --sim or --board BOARD")
+    if board not in (None, *SOC_BOARD_NAMES):
+        raise click.UsageError(f"--board {board}: there is a SoC for {', '.join(SOC_BOARD_NAMES)} alone")
     only_with("seeds no_build", "with --board", board is not None)
     only_with("seeds", "without --no-build", not no_build)
     config = load_config(AcceleratorConfig, preset, path, settings)
+    check_folder(output)
     if board is None:
         return _simulate(config, output, shape, images)
     _build(board, config, output, shape, images, [] if no_build else list(range(1, seeds + 1)))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tilewright.accelerator.contract import AcceleratorConfig
-from tilewright.base import check_folder, write_files
+from tilewright.base import write_files
 from tilewright.litex import (
     SocBitstream,
     SocBoard,
@@ -56,7 +56,6 @@ def build_for_board(
     TilewrightError
         If no seed meets timing. There is no bitstream then.
     """
-    check_folder(folder)
     check_job(config, shape)
     find_compiler()
     if seeds:

@@ -1,6 +1,5 @@
 """What the firmware does: the sizes of its product, and the digits with their network, as a C header."""
 
-import numpy as np
 from numpy.typing import NDArray
 
 from tilewright.accelerator.contract import AcceleratorConfig
@@ -20,48 +19,46 @@ def check_job(config: AcceleratorConfig, shape: tuple[int, int, int]) -> None:
     Raises
     ------
     ConfigError
-        If the elements are not int8, or the product needs more than one descriptor or more than `RAM_BYTES`.
+        If the product needs more than one descriptor or more than `RAM_BYTES`.
     """
-    for name in ("activation_bits", "weight_bits"):
-        if getattr(config.tile, name) != 8:
-            raise ConfigError(name, getattr(config.tile, name), "the firmware multiplies int8", 8)
     m, n, k = shape
     for name, size, limit in (("M", m, config.size_limit), ("N", n, config.size_limit), ("K", k, config.k_limit)):
         if size > limit:
             raise ConfigError(name, size, "the product must fit into one descriptor", limit)
     needed = (m + n) * _row(k) + m * _row(4 * n)
     if needed > RAM_BYTES:
-        raise ConfigError("shape", f"{m}x{n}x{k}", f"the matrices take {needed:,} bytes, of {RAM_BYTES:,}", "256x256x256")
+        raise ConfigError(
+            "shape", f"{m}x{n}x{k}", f"the matrices take {needed:,} bytes, of {RAM_BYTES:,}", "256x256x256"
+        )
 
 
 def job_header(config: AcceleratorConfig, shape: tuple[int, int, int], images: int) -> str:
-    """Return ``job.h``: a product of ``shape``, M, N and K, and the first ``images`` test digits, 0 for none.
+    """Return ``job.h``: a product of ``shape``, M, N and K, and the first ``images`` test digits.
 
     The logits are those of the golden model, with which the firmware compares its own.
     """
     lines = [f"#define JOB_{name} {size}u" for name, size in zip("MNK", shape, strict=True)]
-    lines.append(f"#define DIGITS_IMAGES {images}u")
-    if images:
-        network = digits.Network.load()
-        pixels, labels = digits.test_set()
-        rounding = config.roundings[0]
-        requant = on_accelerator.requantization(network, rounding)
-        flags = "TILEWRIGHT_FLAG_REQUANT" + (" | TILEWRIGHT_FLAG_DOUBLE_ROUNDING" if rounding == "double" else "")
-        lines += [
-            f"#define DIGITS_PIXELS {digits.PIXELS}u",
-            f"#define DIGITS_HIDDEN {digits.HIDDEN}u",
-            f"#define DIGITS_CLASSES {digits.CLASSES}u",
-            f"#define DIGITS_FLAGS ({flags})",
-            f"#define DIGITS_MULTIPLIER {requant.multiplier}",
-            f"#define DIGITS_SHIFT {requant.shift}",
-            _array("int8_t", "images", pixels[:images]),
-            _array("uint8_t", "labels", labels[:images]),
-            _array("int32_t", "logits", on_accelerator.expected(network, pixels[:images], rounding)),
-            _array("int8_t", "first", network.w1),
-            _array("int32_t", "first_bias", network.b1),
-            _array("int8_t", "second", network.w2),
-            _array("int32_t", "second_bias", network.b2),
-        ]
+    network = digits.Network.load()
+    pixels, labels = digits.test_set()
+    rounding = config.roundings[0]
+    multipliers, shifts = on_accelerator.requantization(network, rounding).channels(digits.HIDDEN)
+    flags = "TILEWRIGHT_FLAG_REQUANT" + (" | TILEWRIGHT_FLAG_DOUBLE_ROUNDING" if rounding == "double" else "")
+    lines += [
+        f"#define DIGITS_IMAGES {images}u",
+        f"#define DIGITS_PIXELS {digits.PIXELS}u",
+        f"#define DIGITS_HIDDEN {digits.HIDDEN}u",
+        f"#define DIGITS_CLASSES {digits.CLASSES}u",
+        f"#define DIGITS_FLAGS ({flags})",
+        f"#define DIGITS_MULTIPLIER {multipliers[0]}",
+        f"#define DIGITS_SHIFT {shifts[0]}",
+        _array("int8_t", "images", pixels[:images]),
+        _array("uint8_t", "labels", labels[:images]),
+        _array("int32_t", "logits", on_accelerator.expected(network, pixels[:images], rounding)),
+        _array("int8_t", "first", network.w1),
+        _array("int32_t", "first_bias", network.b1),
+        _array("int8_t", "second", network.w2),
+        _array("int32_t", "second_bias", network.b2),
+    ]
     return "\n".join(["/* Written by tilewright soc. */", "#include <stdint.h>", *lines]) + "\n"
 
 
@@ -71,8 +68,8 @@ def _row(size: int) -> int:
 
 def _array(kind: str, name: str, values: NDArray) -> str:
     sizes = "".join(f"[{size}]" for size in values.shape)
-    return f"static const {kind} digits_{name}{sizes} = {_braces(np.asarray(values))};"
+    return f"static const {kind} digits_{name}{sizes} = {_braces(values.tolist())};"
 
 
-def _braces(values: NDArray) -> str:
-    return "{" + ",".join(_braces(row) if row.ndim else str(int(row)) for row in values) + "}"
+def _braces(values: list) -> str:
+    return "{" + ",".join(_braces(row) if isinstance(row, list) else str(row) for row in values) + "}"

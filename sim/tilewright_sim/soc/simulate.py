@@ -90,7 +90,7 @@ def simulate(
     shape : tuple
         M, N and K of the product.
     images : int
-        Number of digits to read, 0 to 450.
+        Number of digits to read, 1 to 450.
     progress, printed : callable
         Receive what is done next, and each line that the firmware prints.
 
@@ -139,7 +139,9 @@ def write_firmware(soc, config: AcceleratorConfig, folder: Path, shape: tuple[in
     """Write the headers of a finalized SoC and compile its firmware into ``folder``/firmware; see `build_firmware`."""
     place = folder / "firmware"
     write_files(place, {**firmware_headers(soc), "job.h": job_header(config, shape, images)})
-    memories = {name: (soc.mem_regions[name].origin, soc.mem_regions[name].size) for name in ("rom", "sram", "main_ram")}
+    memories = {
+        name: (soc.mem_regions[name].origin, soc.mem_regions[name].size) for name in ("rom", "sram", "main_ram")
+    }
     return build_firmware(place, folder / "driver", memories, soc.cpu.gcc_flags, firmware_includes(soc))
 
 

@@ -93,7 +93,6 @@ static int multiply(uint32_t m, uint32_t n, uint32_t k) {
     return 0;
 }
 
-#if DIGITS_IMAGES
 static int8_t images[DIGITS_IMAGES][DIGITS_PIXELS] IN_MAIN_RAM;
 static int8_t first[DIGITS_HIDDEN][DIGITS_PIXELS] IN_MAIN_RAM;
 static int8_t second[DIGITS_CLASSES][ROW(DIGITS_HIDDEN)] IN_MAIN_RAM;
@@ -168,9 +167,6 @@ static int read_digits(void) {
     print(" cycles\n");
     return 0;
 }
-#else
-static int read_digits(void) { return 0; }
-#endif
 
 int main(void) {
     const int result = board_init(&chip);

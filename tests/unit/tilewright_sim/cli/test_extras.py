@@ -15,7 +15,7 @@ import pytest
 from tilewright_sim.cli.main import COMMANDS
 
 PYPROJECT = Path(__file__).parents[4] / "pyproject.toml"
-EXTRAS = ("sim", "llm", "networks", "verify", "area", "timing", "report", "explore", "board")
+EXTRAS = ("sim", "llm", "networks", "verify", "area", "timing", "report", "explore", "board", "soc")
 # Hides packages as if they were not installed: nobody finds them, and nothing is raised but what Python raises then.
 HIDE = """
 import os, sys
@@ -93,6 +93,8 @@ OTHERS = [
     ["estimate", "--network", "damaged.tflite"],
     ["model", "run", "damaged.onnx"],
     ["estimate", "--network", "damaged.onnx"],
+    ["soc", "1x1x9999999", "--sim"],
+    ["soc", "1x1x9999999", "--board", "ulx3s-85f"],
 ]
 """Some fail for another reason than a missing package, which is as good."""
 WORKS = {
@@ -109,6 +111,7 @@ WORKS = {
         ["bitstream", "--board", "icebreaker", "--set", "clock_hz=1"],
         ["program", "--board", "icebreaker"],
     ],
+    "soc": OTHERS[22:24],
 }
 """By extra, commands that must not lack a package then."""
 

@@ -81,6 +81,7 @@ WORK = [
     ("tilewright_sim.cli.bench", ["board_demo", "digits_demo"]),
     ("tilewright_sim.cli.explore", ["_run"]),
     ("tilewright_sim.cli.llm", ["Simulator", "load_model", "fetch"]),
+    ("tilewright_sim.soc", ["simulate", "build_for_board"]),
 ]
 """What is replaced, so that nothing is simulated or synthesized."""
 
@@ -94,6 +95,7 @@ BASES = {
     "explore": ["explore", "tile", "--sweep", "dot=1,2"], "llm": ["llm", "hello", "--model", "ok.npy"],
     "perplexity": ["model", "perplexity", "--model", "ok.npy"], "fetch": ["model", "fetch"],
     "board-sim": ["board-sim", "--board", "icebreaker"], "demo": ["demo"], "bench": ["bench"],
+    "soc": ["soc", "--sim"], "soc board": ["soc", "--board", "ulx3s-85f"],
 }  # fmt: skip
 
 
@@ -170,6 +172,9 @@ CONTRADICTIONS = [
     ["estimate", "1x1x1", "--bandwidth", "1e-320"], ["explore", "tile", "--sweep", "dot=1", "--seeds", "3"],
     ["explore", "tile"], ["explore", "dma-reader"], ["scale", "--gemm", "4x4x4", "--core-report", "nested.json"],
     ["demo", "--board-sim", "--preset", "small"], ["generate", "nothing"], ["nothing"], [LONG], ["\x1b[31m"],
+    ["soc"], ["soc", "--sim", "--board", "ulx3s-85f"], ["soc", "--board", "icebreaker"], ["soc", "--sim", "--seeds", "2"],
+    ["soc", "--sim", "--no-build"], ["soc", "--board", "ulx3s-85f", "--no-build", "--seeds", "2"],
+    ["soc", "--sim", "-o", "ok.npy"],
     ["gemm", "--trace", "folder"], ["generate", "tile", "-o", "ok.npy"], ["generate", "tile", "-o", "ok.npy/deeper"],
 ]  # fmt: skip
 

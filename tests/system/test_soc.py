@@ -1,0 +1,19 @@
+"""A LiteX SoC in Verilator: VexRiscv multiplies and reads digits on the accelerator through the C driver."""
+
+import re
+
+import pytest
+from unit.tilewright_sim.cli.test_main import tilewright
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("preset", ["nano", "small"])
+def test_the_firmware_finds_everything_right_and_takes_the_cycles_of_the_estimate(preset, tmp_path):
+    done = tilewright("soc", "--sim", "--preset", preset, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "20 of 20 digits read right, all outputs as the golden model" in done.stdout
+    (measured,) = re.findall(r"256x256x256 .* ([+-]\d+\.\d)%", done.stdout)
+    assert abs(float(measured)) < 3
+    (size,) = re.findall(r"driver: ([\d,]+) bytes", done.stdout)
+    assert int(size.replace(",", "")) <= 4096
