@@ -36,7 +36,7 @@ _PINS = [
 
 
 class SimulatedSoC(SoCCore):
-    """VexRiscv with firmware in ROM, an SDRAM of 32 bits at the SoC's clock, and an accelerator.
+    """VexRiscv with firmware in ROM, an accelerator, and an SDRAM as wide as its bus, at the SoC's clock.
 
     The top module's ports are ``sys_clk``; ``serial_…``, bytes with valid and ready instead of a serial line; and
     ``probe_…``: one cycle for a write of TAIL (``doorbell``), the interrupt (``irq``), and one cycle for a transfer in
@@ -64,7 +64,7 @@ class SimulatedSoC(SoCCore):
             integrated_rom_size=rom_bytes, integrated_sram_size=0x2000, ident="Tilewright", ident_version=False,
         )  # fmt: skip
         module = MT48LC16M16(CLOCK_HZ, "1:1")
-        self.sdrphy = SDRAMPHYModel(module, data_width=32, clk_freq=CLOCK_HZ)
+        self.sdrphy = SDRAMPHYModel(module, data_width=config.data_bits, clk_freq=CLOCK_HZ)
         self.add_sdram("sdram", phy=self.sdrphy, module=module, l2_cache_size=0)
         accelerator = add_accelerator(self, config, folder)
         probe = platform.request("probe")

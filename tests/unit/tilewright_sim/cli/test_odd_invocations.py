@@ -172,8 +172,9 @@ CONTRADICTIONS = [
     ["estimate", "1x1x1", "--bandwidth", "1e-320"], ["explore", "tile", "--sweep", "dot=1", "--seeds", "3"],
     ["explore", "tile"], ["explore", "dma-reader"], ["scale", "--gemm", "4x4x4", "--core-report", "nested.json"],
     ["demo", "--board-sim", "--preset", "small"], ["generate", "nothing"], ["nothing"], [LONG], ["\x1b[31m"],
-    ["soc"], ["soc", "--sim", "--board", "ulx3s-85f"], ["soc", "--board", "icebreaker"], ["soc", "--sim", "--seeds", "2"],
-    ["soc", "--sim", "--no-build"], ["soc", "--board", "ulx3s-85f", "--no-build", "--seeds", "2"],
+    ["soc"], ["soc", "--sim", "--board", "ulx3s-85f"], ["soc", "--board", "icebreaker"],
+    ["soc", "--sim", "--seeds", "2"], ["soc", "--sim", "--no-build"],
+    ["soc", "--board", "ulx3s-85f", "--no-build", "--seeds", "2"],
     ["soc", "--sim", "-o", "ok.npy"],
     ["gemm", "--trace", "folder"], ["generate", "tile", "-o", "ok.npy"], ["generate", "tile", "-o", "ok.npy/deeper"],
 ]  # fmt: skip
