@@ -1,5 +1,6 @@
 """The generated Verilog of an accelerator as a LiteX module with LiteX's interfaces."""
 
+import textwrap
 from pathlib import Path
 
 from litex.gen import LiteXModule
@@ -102,7 +103,9 @@ class LiteXAccelerator(LiteXModule, AutoDoc):
         )
         self.irq = Signal()
         self.ev = Level(self.irq)
-        self.register_page = ModuleDoc(register_page(config), "Tilewright accelerator: registers", format="md")
+        # LiteX's documentation is reStructuredText, which shows the tables in Markdown as they are.
+        page = "\n::\n\n" + textwrap.indent(register_page(config), "    ")
+        self.register_page = ModuleDoc(page, "Tilewright accelerator: registers")
 
         ports = {
             "i_clk": ClockSignal(),

@@ -106,6 +106,6 @@ def _build(
     for kind, used in built.used.items():
         table.add_row(kind, f"{used:,}", f"{built.available[kind]:,}")
     Printer().print(table)
-    for clock, (wanted, achieved) in built.clocks.items():
-        click.echo(f"clock {clock}: {wanted:g} MHz asked for, {achieved:.1f} MHz possible")
+    for wanted, achieved in built.clocks.values():
+        click.echo(f"the clock of {wanted:g} MHz could have {achieved:.1f} MHz")
     click.echo(f"{output / f'{name}.bit'}: load it with openFPGALoader")
