@@ -18,10 +18,10 @@ def stand_in(core, config, folder, family="generic"):
     return write_files(folder, files | {name: make(config) for name, make in DRIVER_FILES.items()})
 
 
-def simulated_soc(folder: Path, config: AcceleratorConfig = NANO) -> SimulatedSoC:
+def simulated_soc(folder: Path, sdram: bool = True) -> SimulatedSoC:
     """Return a finalized SoC."""
     with pytest.MonkeyPatch.context() as patch, quiet_litex():
         patch.setattr(module, "generate", stand_in)
-        soc = SimulatedSoC(config, folder)
+        soc = SimulatedSoC(NANO, folder, sdram)
         soc.finalize()
     return soc

@@ -3,7 +3,10 @@
 import re
 
 import pytest
+from support.litex_soc import NANO
 from unit.tilewright_sim.cli.test_main import tilewright
+
+from tilewright_sim.soc import simulate
 
 
 @pytest.mark.long
@@ -17,3 +20,11 @@ def test_the_firmware_finds_everything_right_and_takes_the_cycles_of_the_estimat
     assert abs(float(measured)) < 3
     (size,) = re.findall(r"driver: ([\d,]+) bytes", done.stdout)
     assert int(size.replace(",", "")) <= 4096
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+def test_without_litedram_results_are_right_too(tmp_path):
+    run = simulate(NANO, tmp_path, (64, 64, 64), 20, print, print, sdram=False)
+    assert run.passed
+    assert [product.shape for product in run.products] == [(1, 64, 64), (64, 64, 64)]

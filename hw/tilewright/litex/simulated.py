@@ -18,6 +18,8 @@ __all__ = ["SimulatedSoC"]
 
 CLOCK_HZ = 100_000_000
 """Clock of the SoC and of its SDRAM, whose timing depends on it."""
+_ROM_BYTES = 0x20000
+_RAM_BYTES = 0x100000
 _TAIL = next(register.offset for register in REGISTERS if register.name == "TAIL")
 _HANDSHAKES = ("ar", "r", "aw", "w", "b")
 _PINS = [
@@ -36,7 +38,7 @@ _PINS = [
 
 
 class SimulatedSoC(SoCCore):
-    """VexRiscv with firmware in ROM, an accelerator, and an SDRAM as wide as its bus, at the SoC's clock.
+    """VexRiscv with firmware in ROM, an accelerator, and an SDRAM as wide as its bus or a RAM.
 
     The top module's ports are ``sys_clk``; ``serial_…``, bytes with valid and ready instead of a serial line; and
     ``probe_…``: one cycle for a write of TAIL (``doorbell``), the interrupt (``irq``), and one cycle for a transfer in
@@ -47,8 +49,8 @@ class SimulatedSoC(SoCCore):
     config : AcceleratorConfig
     folder : Path
         Receives the files of the accelerator.
-    rom_bytes : int
-        Size of the ROM.
+    sdram : bool
+        Whether the main memory is SDRAM behind LiteDRAM, at the SoC's clock; otherwise it is 1 MiB on the SoC's bus.
 
     Raises
     ------
@@ -56,16 +58,18 @@ class SimulatedSoC(SoCCore):
         If the accelerator does not fit the SoC; see `add_accelerator`.
     """
 
-    def __init__(self, config: AcceleratorConfig, folder: Path, rom_bytes: int = 0x20000):
+    def __init__(self, config: AcceleratorConfig, folder: Path, sdram: bool = True):
         platform = SimPlatform("SIM", list(_PINS))
         self.crg = CRG(platform.request("sys_clk"))
         super().__init__(
             platform, clk_freq=CLOCK_HZ, cpu_type="vexriscv", cpu_variant="standard", uart_name="sim",
-            integrated_rom_size=rom_bytes, integrated_sram_size=0x2000, ident="Tilewright", ident_version=False,
+            integrated_rom_size=_ROM_BYTES, integrated_sram_size=0x2000,
+            integrated_main_ram_size=0 if sdram else _RAM_BYTES, ident="Tilewright", ident_version=False,
         )  # fmt: skip
-        module = MT48LC16M16(CLOCK_HZ, "1:1")
-        self.sdrphy = SDRAMPHYModel(module, data_width=config.data_bits, clk_freq=CLOCK_HZ)
-        self.add_sdram("sdram", phy=self.sdrphy, module=module, l2_cache_size=0)
+        if sdram:
+            module = MT48LC16M16(CLOCK_HZ, "1:1")
+            self.sdrphy = SDRAMPHYModel(module, data_width=config.data_bits, clk_freq=CLOCK_HZ)
+            self.add_sdram("sdram", phy=self.sdrphy, module=module, l2_cache_size=0)
         accelerator = add_accelerator(self, config, folder)
         probe = platform.request("probe")
         registers, memory = accelerator.registers, accelerator.memory

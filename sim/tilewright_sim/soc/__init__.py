@@ -3,7 +3,7 @@
 from .board import build_for_board
 from .firmware import COMPILER, Firmware, build_firmware, find_compiler
 from .job import check_job, job_header
-from .simulate import ProductLine, SimulatedRun, simulate
+from .simulation import ProductLine, SimulatedRun, simulate
 
 __all__ = [
     "COMPILER",

@@ -17,7 +17,7 @@ from tilewright.litex import (
 
 from .firmware import Firmware, find_compiler
 from .job import check_job
-from .simulate import TOP, write_firmware
+from .simulation import TOP, write_firmware
 
 __all__ = ["build_for_board"]
 

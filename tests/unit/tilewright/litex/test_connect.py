@@ -3,10 +3,6 @@
 from types import SimpleNamespace
 
 import pytest
-from litex.build.generic_platform import Pins
-from litex.build.io import CRG
-from litex.build.sim import SimPlatform
-from litex.soc.integration.soc_core import SoCCore
 from support.litex_soc import NANO, simulated_soc, stand_in
 
 from tilewright.base import ConfigError
@@ -39,19 +35,10 @@ def test_the_verilog_of_a_soc_can_be_cached(soc):
     assert {"soc_rom.init", "soc_sram.init"} <= set(files)
 
 
-def test_without_litedram_memory_is_on_the_bus_of_the_soc(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "generate", stand_in)
-    with quiet_litex():
-        platform = SimPlatform("SIM", [("sys_clk", 0, Pins(1))])
-        plain = SoCCore(
-            platform, 100_000_000, cpu_type="vexriscv", uart_name="crossover", integrated_rom_size=0x1000,
-            integrated_main_ram_size=0x10000,
-        )  # fmt: skip
-        plain.crg = CRG(platform.request("sys_clk"))
-        add_accelerator(plain, NANO, tmp_path, name="gemm")
-        plain.finalize()
-    assert "gemm" in plain.bus.masters
-    assert "#define GEMM_INTERRUPT" in firmware_headers(plain)["generated/soc.h"]
+def test_without_litedram_memory_is_on_the_bus_of_the_soc(tmp_path):
+    soc = simulated_soc(tmp_path, sdram=False)
+    assert list(soc.bus.masters) == ["cpu_bus0", "cpu_bus1", "tilewright"]
+    assert not hasattr(soc, "sdram")
 
 
 def memories(width: int):

@@ -7,7 +7,7 @@ from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import ConfigError, ToolError
 from tilewright_sim.models.cycles import Bus, Gemm, estimate
 from tilewright_sim.soc import SimulatedRun, check_job, find_compiler, firmware, job_header
-from tilewright_sim.soc.simulate import _measure, write_firmware
+from tilewright_sim.soc.simulation import _measure, write_firmware
 from tilewright_sim.verilated import SocRun
 
 

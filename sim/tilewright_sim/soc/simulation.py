@@ -79,6 +79,7 @@ def simulate(
     images: int,
     progress: Callable[[str], None],
     printed: Callable[[str], None],
+    sdram: bool = True,
 ) -> SimulatedRun:
     """Build a `SimulatedSoC` with its firmware in ``folder``, and run it in Verilator until the firmware ends.
 
@@ -93,6 +94,8 @@ def simulate(
         Number of digits to read, 1 to 450.
     progress, printed : callable
         Receive what is done next, and each line that the firmware prints.
+    sdram : bool
+        See `SimulatedSoC`.
 
     Raises
     ------
@@ -105,7 +108,7 @@ def simulate(
     find_compiler()
     progress("generating the accelerator and the SoC")
     with quiet_litex():
-        soc = SimulatedSoC(config, folder)
+        soc = SimulatedSoC(config, folder, sdram)
         soc.finalize()
     progress("compiling the firmware")
     firmware = write_firmware(soc, config, folder, shape, images)
