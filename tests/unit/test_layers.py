@@ -15,7 +15,8 @@ import tilewright_sim
 # A room may import the rooms of earlier rows, by their faces. Rooms of the same row do not know each other.
 ORDER = {
     tilewright: [
-        "errors", "base", "formats", "bus storage arithmetic tools", "tile dma memory", "dma.single_beat memory.sdram",
+        "errors", "base", "formats", "bus storage arithmetic tools", "tile dma memory",
+        "block_tile dma.single_beat memory.sdram",
         "accelerator.contract", "accelerator.registers accelerator.load accelerator.execute accelerator.epilogue",
         "accelerator.frontend accelerator.store accelerator.compact accelerator.driver", "accelerator", "link",
         "boards", "cores", "verilog packaging", "flows", "flows.fpga flows.asic", "litex",

@@ -1,7 +1,6 @@
 """The tile with block scales: products of block formats, added up along K."""
 
 from .config import BlockTileConfig, accumulator_shape
-from .ports import block_tile_ports
 from .tile import BlockTile, a_word, b_word, block_word
 
-__all__ = ["BlockTile", "BlockTileConfig", "a_word", "accumulator_shape", "b_word", "block_tile_ports", "block_word"]
+__all__ = ["BlockTile", "BlockTileConfig", "a_word", "accumulator_shape", "b_word", "block_word"]

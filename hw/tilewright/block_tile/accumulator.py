@@ -27,8 +27,8 @@ def peak_shape(config: BlockTileConfig) -> data.StructLayout:
 class BlockAccumulator(SharedComponent):
     """Add the terms of a block to the accumulator of one element of C.
 
-    As `tilewright_sim.models.block_gemm` defines it. The exponents run ahead of the integers; both have a memory, read and
-    written for all columns by `BlockTile`. Throughput is a block a cycle; nothing is reset::
+    As `tilewright_sim.models.block_gemm` defines it. The exponents run ahead of the integers; both have a memory, read
+    and written for all columns by `BlockSums`. Throughput is a block a cycle; nothing is reset::
 
         cycle      0           1            2           3           4         5          6
         peak       old ─► max ─│new│──► distances ─│ │

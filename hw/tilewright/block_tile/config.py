@@ -50,8 +50,8 @@ class BlockTileConfig(Config):
     multiplier: Annotated[
         Literal["infer", "dsp", "lut"],
         Field(
-            description="What multiplies, as in a tile. With `dsp` on ECP5, two weights of up to 15 in magnitude share a "
-            "DSP block, and so do two factors of scales and sums up to 18 bits."
+            description="What multiplies, as in a tile. With `dsp` on ECP5, two weights of up to 15 in magnitude share "
+            "a DSP block, and a sum and its scales are multiplied in one if they have up to 18 bits."
         ),
     ] = "infer"
 

@@ -26,10 +26,10 @@ def packed_weights(config: BlockTileConfig, weights: Value, before: Value) -> Va
 class PackedColumns(SharedComponent):
     """Multiply words of activations by two columns of weights: ``rows`` multipliers of 18 bits for both.
 
-    For an activation a and the weights v and w of two columns, ``a * (v * 2**13 + w)`` holds both products: ``a * w`` in
-    its lower 13 bits, and above them ``a * v``, less 1 if ``a * w`` is negative. With weights of up to 15 in magnitude
-    and 8-bit activations, the products of two rows can still be added in one adder. What is borrowed is given back by
-    carries of the adders of the upper half::
+    For an activation a and the weights v and w of two columns, ``a * (v * 2**13 + w)`` holds both products: ``a * w``
+    in its lower 13 bits, and above them ``a * v``, less 1 if ``a * w`` is negative. With weights of up to 15 in
+    magnitude and 8-bit activations, the products of two rows can still be added in one adder. What is borrowed is given
+    back by carries of the adders of the upper half::
 
         weights ──► load? ─│shadow│─► swap? ─│ │─┐                         ┌─► lower halves ─► tree ─► totals.0
                                                  ├─► × ─│ │─│ │─► + pairs ─┤
@@ -168,7 +168,8 @@ class PackedBlock(SharedComponent):
     activations : In(unsigned(rows * activation_bits))
         A word of signed activations in each cycle, for all columns.
     weights : In(unsigned(2 * rows * weight_bits))
-        A word of signed weights, and above it the same as `packed_weights`; sampled by the column that ``load`` selects.
+        A word of signed weights, and above it the same as `packed_weights`; sampled by the column that ``load``
+        selects.
     swap : In(1)
         The weights loaded by now multiply from here on.
     load : In(unsigned(columns))

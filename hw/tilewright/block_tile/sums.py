@@ -23,8 +23,8 @@ def sums_shape(config: BlockTileConfig) -> data.ArrayLayout:
 class BlockSums(SharedComponent):
     """Add blocks to up to `acc_rows` rows of accumulators, and hand out those that are complete.
 
-    A packet is a block of each row of A, in order. Its rows are added to those that the packet before left, or begin new
-    sums if it is the first. Rows are 5 cycles from the same row of the packet before, or more::
+    A packet is a block of each row of A, in order. Its rows are added to those that the packet before left, or begin
+    new sums if it is the first. Rows are 5 cycles from the same row of the packet before, or more::
 
         cycle     -1         0              1              2         3                    6
         coming ─► row ─────► old peak ────► new peak       row ────► old value            new value, o

@@ -42,9 +42,9 @@ def b_word(config: BlockTileConfig) -> data.StructLayout:
 class BlockTile(SharedComponent):
     """Multiply packets of blocks of A by tiles of blocks of B, and add up what belongs together.
 
-    The k-th packet of activations, a block of up to `acc_rows` rows of A, meets the k-th tile of weights, the same block
-    of `cols` rows of B. Packets from one with `first` to one with `final` add to the same sums, row by row, along K; then
-    the sums come out. `tilewright_sim.models.block_gemm` defines them. ::
+    The k-th packet of activations, a block of up to `acc_rows` rows of A, meets the k-th tile of weights, the same
+    block of `cols` rows of B. Packets from one with `first` to one with `final` add to the same sums, row by row, along
+    K; then the sums come out. `tilewright_sim.models.block_gemm` defines them. ::
 
                     ┌────────┐  ┌───────────────────────┐  ┌────────────┐  ┌───────────┐
         i ─ decode ►│ Tile   ├─►│ columns: sum, products ├─►│ BlockTerms ├─►│ BlockSums ├─► o
@@ -55,8 +55,8 @@ class BlockTile(SharedComponent):
                     └────────┘
 
     - Latency: `latency` cycles from the acceptance of a word to its sums.
-    - Throughput: one block of A and one of B a cycle. A tile of weights has ``cols`` words, and is used for a packet of m
-      words in ``max(m, cols)`` cycles.
+    - Throughput: one block of A and one of B a cycle. A tile of weights has ``cols`` words, and is used for a packet of
+      m words in ``max(m, cols)`` cycles.
     - All packets of the same sums have as many words, at most `acc_rows`.
     - The first word of a packet waits until its tile is loaded; weights wait while the tile after the running one is
       complete. Results cannot be stalled. ``ready`` never depends on ``valid``.

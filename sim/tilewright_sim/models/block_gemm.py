@@ -6,8 +6,8 @@ integers, and scales ``mantissa * 2**(exponent - mantissa_bits)``, a block contr
     S * mantissa_A * mantissa_B    at the exponent  exponent_A + exponent_B
     T * mantissa_A * mantissa_M    at the exponent  exponent_A + exponent_M     M: the minimum of the block of B
 
-An accumulator is an integer ``v`` of 48 bits and an exponent ``x``, the least multiple of 4 that none of its terms so far
-exceeds; it stands for
+An accumulator is an integer ``v`` of 48 bits and an exponent ``x``, the least multiple of 4 that none of its terms so
+far exceeds; it stands for
 ``v * 2**(x - guard)`` times a power of two that the elements fix, where ``guard`` depends on the formats alone; see
 `tilewright.formats.guard_bits`. Before a block is added, ``x`` rises to that of its terms, and ``v`` is
 shifted right by as much, rounded down; each term is shifted right by its distance from ``x``, rounded to nearest with
