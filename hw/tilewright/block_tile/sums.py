@@ -72,7 +72,8 @@ class BlockSums(SharedComponent):
             with m.If(self.last):
                 m.d.sync += row.eq(0)
         # Stage n is n cycles after `coming`.
-        coming, complete = (Signal(self.LATENCY, name=name) for name in ("coming_stages", "complete_stages"))
+        coming = Signal(self.LATENCY, name="coming_stages")
+        complete = Signal(self.LATENCY, name="complete_stages")
         last = Signal(self.LATENCY, reset_less=True, name="last_stages")
         first = Signal(reset_less=True, name="first_stage")
         m.d.sync += [

@@ -94,6 +94,11 @@ class MatmulTile(SharedComponent):
         """Cycles from the acceptance of an activation word to its result word."""
         return self.latency_of(self.config)
 
+    @property
+    def blocks(self) -> int:
+        """Blocks of up to `BLOCK_COLUMNS` columns."""
+        return -(-self.config.cols // BLOCK_COLUMNS)
+
     def elaborate(self, platform):
         m = Module()
         config = self.config
