@@ -121,7 +121,8 @@ class BlockSums(SharedComponent):
         word = Cat(words)
         memory = Memory(shape=len(word), depth=self.config.acc_rows, init=[], attrs={"no_rw_check": 1})
         m.submodules[name] = memory
-        write_port, read_port = memory.write_port(), memory.read_port()
+        write_port = memory.write_port()
+        read_port = memory.read_port()
         m.d.comb += [
             write_port.addr.eq(write_row),
             write_port.data.eq(word),
