@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tilewright.base import TilewrightError
-from tilewright.flows.fpga import SYNTHESIS
+from tilewright.flows.fpga import SYNTHESIS, pack_routed, place_and_route
 from tilewright.tools import NEXTPNR, PACKERS, YOSYS
 
 from .boards import SocBoard
@@ -76,9 +76,9 @@ def build_soc_bitstream(
     Raises
     ------
     ToolError
-        If a tool is missing or fails, for example because the design does not fit.
+        If a tool is missing or fails.
     TilewrightError
-        If no seed meets timing.
+        If the design does not fit, or no seed meets timing.
     """
     start = time.monotonic()
     find_board_tools(board)
@@ -95,12 +95,7 @@ def build_soc_bitstream(
         best: dict[str, tuple[float, float]] = {}
         for seed in seeds:
             progress(f"placing and routing with nextpnr, seed {seed} of up to {len(seeds)}: some minutes")
-            arguments = [
-                "-q", f"--{device.name}", "--package", device.package, "--speed", str(device.speed_grade),
-                "--json", "netlist.json", "--lpf", pins, "--textcfg", "routed", "--report", "report.json",
-                "--timing-allow-fail", "--seed", str(seed),
-            ]  # fmt: skip
-            NEXTPNR[device.family].run(arguments, folder)
+            place_and_route(device, folder, seed, pins=pins)
             report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
             clocks = {name: (clock["constraint"], clock["achieved"]) for name, clock in report["fmax"].items()}
             if all(achieved >= wanted for wanted, achieved in clocks.values()):
@@ -113,10 +108,10 @@ def build_soc_bitstream(
             )
             raise TilewrightError(f"{board.name} misses timing in {len(seeds)} tries: {missed}; try more --seeds")
         progress("packing the bitstream")
-        PACKERS[device.family].run(["--compress", "--input", "routed", "--bit", "packed"], folder)
+        packed = pack_routed(device.family, folder)
         cells = {name: row for name, row in report["utilization"].items() if row["used"]}
         return SocBitstream(
-            bitstream=(folder / "packed").read_bytes(),
+            bitstream=packed.read_bytes(),
             clocks=clocks,
             seed=seed,
             used={name: row["used"] for name, row in cells.items()},

@@ -2,7 +2,7 @@
 
 from .area import LUT4_EQUIVALENTS, Area, DoesNotFitError, ModuleAreas
 from .bitstream import BitstreamReport, build_bitstream
-from .flow import GOALS_MHZ, SYNTHESIS, FpgaFlow
+from .flow import GOALS_MHZ, SYNTHESIS, FpgaFlow, pack_routed, place_and_route
 from .placement import Placement
 from .programmer import loader_command, program
 
@@ -18,5 +18,7 @@ __all__ = [
     "Placement",
     "build_bitstream",
     "loader_command",
+    "pack_routed",
+    "place_and_route",
     "program",
 ]

@@ -18,7 +18,7 @@ from .area import DoesNotFitError, ModuleAreas, areas_by_module, check_fits
 from .placement import Placement, read_placement, timing_of
 from .surroundings import Surroundings, alone, out_of_context
 
-__all__ = ["GOALS_MHZ", "SYNTHESIS", "FpgaFlow"]
+__all__ = ["GOALS_MHZ", "SYNTHESIS", "FpgaFlow", "pack_routed", "place_and_route"]
 
 # Never `synth_ice40 -dsp`: Yosys 0.70 takes each SB_MAC16 for one 16-bit multiplier of its own making, and sets its
 # parameters anew. A `MultiplierPair` then computes something else, and no message says so.
@@ -192,24 +192,10 @@ class FpgaFlow:
         ToolError
             If nextpnr is missing or fails.
         """
-        device, arguments = self.device, ["-q", f"--{self.device.name}", "--package", self.device.package]
-        if device.speed_grade is not None:
-            arguments += ["--speed", str(device.speed_grade)]
-        arguments += [*around.options, "--freq", str(mhz), "--timing-allow-fail", "--seed", str(seed)]
-        arguments += ["--json", "netlist.json", "--report", "report.json"]
         if around.pins:
             shutil.copy(around.pins, folder / "pins")
-            arguments += (
-                ["--lpf", "pins", "--textcfg", "routed"]
-                if self.family == "ecp5"
-                else ["--pcf", "pins", "--asc", "routed"]
-            )
-        try:
-            NEXTPNR[self.family].run(arguments, folder)
-        except ToolError as error:
-            if _MISFIT.search(str(error)):
-                raise DoesNotFitError(f"the design does not fit {device.target} ({device.about}): {error}") from None
-            raise
+        options = [*around.options, "--freq", str(mhz)]
+        place_and_route(self.device, folder, seed, options, "pins" if around.pins else None)
         hierarchy = read_hierarchy(folder / f"{self.core.module}.v", self.core.module)
         return read_placement(folder / "report.json", seed, hierarchy, around.instance)
 
@@ -221,6 +207,55 @@ class FpgaFlow:
         ToolError
             If the packer is missing or fails.
         """
-        ecp5 = ["--compress", "--input", "routed", "--bit", "packed"]
-        PACKERS[self.family].run(ecp5 if self.family == "ecp5" else ["routed", "packed"], folder)
-        return folder / "packed"
+        return pack_routed(self.family, folder)
+
+
+def place_and_route(
+    device: Device, folder: Path, seed: int, options: Sequence[str] = (), pins: str | None = None
+) -> None:
+    """Place and route ``netlist.json`` of a folder; write ``report.json``, and with pins ``routed``.
+
+    Parameters
+    ----------
+    device : Device
+    folder : Path
+    seed : int
+    options : sequence of str
+        Further options of nextpnr.
+    pins : str or None
+        The folder's file of pins and clocks.
+
+    Raises
+    ------
+    DoesNotFitError
+        If nextpnr cannot place the design.
+    ToolError
+        If nextpnr is missing or fails.
+    """
+    arguments = ["-q", f"--{device.name}", "--package", device.package]
+    if device.speed_grade is not None:
+        arguments += ["--speed", str(device.speed_grade)]
+    arguments += [*options, "--timing-allow-fail", "--seed", str(seed)]
+    arguments += ["--json", "netlist.json", "--report", "report.json"]
+    if pins:
+        ecp5 = device.family == "ecp5"
+        arguments += ["--lpf", pins, "--textcfg", "routed"] if ecp5 else ["--pcf", pins, "--asc", "routed"]
+    try:
+        NEXTPNR[device.family].run(arguments, folder)
+    except ToolError as error:
+        if _MISFIT.search(str(error)):
+            raise DoesNotFitError(f"the design does not fit {device.target} ({device.about}): {error}") from None
+        raise
+
+
+def pack_routed(family: Family, folder: Path) -> Path:
+    """Pack what `place_and_route` routed last in a folder; return the file of the bitstream.
+
+    Raises
+    ------
+    ToolError
+        If the packer is missing or fails.
+    """
+    ecp5 = ["--compress", "--input", "routed", "--bit", "packed"]
+    PACKERS[family].run(ecp5 if family == "ecp5" else ["routed", "packed"], folder)
+    return folder / "packed"

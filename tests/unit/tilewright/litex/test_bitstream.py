@@ -6,6 +6,7 @@ import pytest
 from support.litex_soc import NANO, stand_in
 
 from tilewright.base import TilewrightError, ToolError
+from tilewright.flows.fpga import DoesNotFitError
 from tilewright.litex import SOC_BOARDS, build_soc_bitstream, gateware_files, module, quiet_litex, rom_words
 from tilewright.tools import WheelTool
 from tilewright_sim.cli.soc import SOC_BOARD_NAMES
@@ -48,6 +49,16 @@ def test_missed_timing_names_the_clock_and_packs_nothing(tools):
     with pytest.raises(TilewrightError, match=r"misses timing in 1 tries: sys 48.0 MHz of 50; try more --seeds"):
         build_soc_bitstream(BOARD, FILES, "soc", [1])
     assert "ecppack" not in [name for name, _ in tools]
+
+
+def test_a_design_that_does_not_fit_is_told_with_its_chip(monkeypatch):
+    def run(tool, arguments, folder):
+        if tool.name == "nextpnr":
+            raise ToolError("nextpnr failed: ERROR: Unable to place cell 'x', no BELs remaining")
+
+    monkeypatch.setattr(WheelTool, "run", run)
+    with pytest.raises(DoesNotFitError, match=r"the design does not fit ecp5-85k .*no BELs remaining"):
+        build_soc_bitstream(BOARD, FILES, "soc", [1])
 
 
 def test_a_missing_tool_is_told_first(monkeypatch):
