@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from tilewright.arithmetic import AdderTree
 from tilewright.base import SharedComponent, place
 from tilewright.formats import BlockFormat
-from tilewright.storage import DelayLine
+from tilewright.storage import delayed
 from tilewright.tile import ColumnBlock, MatmulTile, TileConfig, TileFeeder, place_columns
 
 from .config import BlockTileConfig
@@ -54,7 +54,7 @@ class BlockTile(SharedComponent):
                     │        ├─ scale of A, sum of its block ──────┘
                     └────────┘
 
-    - Latency: `latency` cycles from the acceptance of a word to its sums.
+    - Latency: `latency_of` cycles from the acceptance of a word to its sums.
     - Throughput: one block of A and one of B a cycle. A tile of weights has ``cols`` words, and is used for a packet of
       m words in ``max(m, cols)`` cycles.
     - All packets of the same sums have as many words, at most `acc_rows`.
@@ -89,11 +89,6 @@ class BlockTile(SharedComponent):
         """Cycles from the acceptance of a block of A to its sums."""
         return MatmulTile.latency_of(config.tile) + BlockSums.LATENCY
 
-    @property
-    def latency(self) -> int:
-        """Cycles from the acceptance of a block of A to its sums."""
-        return self.latency_of(self.config)
-
     def elaborate(self, platform):
         m = Module()
         config, tile = self.config, self.config.tile
@@ -113,12 +108,12 @@ class BlockTile(SharedComponent):
         totals = place_columns(m, tile, platform, activations, words, feeder.swap, feeder.load, self._block)
 
         # The scales of A, and the sum of its block, to the cycle before the sums of products.
-        late_tag = self._delay(m, "a_tag", a_tag, latency - 2, platform)
+        late_tag = delayed(m, "a_tag", a_tag, latency - 2, platform)
         a_scale = Signal(scale_shape(config.a.scale))
         self._unpack(m, a_scale, config.a, late_tag[: config.a.scale.bits])
         b_scales = Signal(scales_shape(config))
         self._unpack(m, b_scales.scale, config.b, b_tag[:scale_bits])
-        swap_sums = self._delay(m, "swap_sums", feeder.swap, latency - 3, platform)
+        swap_sums = delayed(m, "swap_sums", feeder.swap, latency - 3, platform)
         scaled_total = None
         if config.b.minimum:
             self._unpack(m, b_scales.minimum, config.b, b_tag[scale_bits:])
@@ -142,9 +137,8 @@ class BlockTile(SharedComponent):
                 m.d.comb += terms.scaled_total.eq(scaled_total)
         coming = Signal(latency - 1)  # with a reset, as the tags have none
         m.d.sync += coming.eq(Cat(feeder.valid, coming))
-        flags = self._delay(
-            m, "flags", Cat(late_tag[-2:], self._delay(m, "last", feeder.last, latency - 2, platform)), 1, platform
-        )
+        late_last = delayed(m, "last", feeder.last, latency - 2, platform)
+        flags = delayed(m, "flags", Cat(late_tag[-2:], late_last), 1, platform)
         m.d.comb += [
             sums.coming.eq(coming[-1]),
             Cat(sums.first, sums.final, sums.last).eq(flags),
@@ -157,8 +151,7 @@ class BlockTile(SharedComponent):
     def _connect_inputs(self, m: Module, feeder: TileFeeder):
         """Decode the elements of both streams; scales and flags travel as tags."""
         config, a, b = self.config, self.i.payload, self.i_weights.payload
-        connect_valid = ((self.i, feeder.i), (self.i_weights, feeder.i_weights))
-        for outer, inner in connect_valid:
+        for outer, inner in ((self.i, feeder.i), (self.i_weights, feeder.i_weights)):
             m.d.comb += [
                 inner.valid.eq(outer.valid),
                 outer.ready.eq(inner.ready),
@@ -198,18 +191,13 @@ class BlockTile(SharedComponent):
         bits = config.tile.activation_bits
         wide = (activations.word_select(n, bits) for n in range(config.rows))
         m.d.comb += tree.products.eq(Cat(Cat(word, word[-1]) for word in wide))
-        total = self._delay(m, "late_total", tree.total, latency - 2 - tree.latency, platform)
+        total = delayed(m, "late_total", tree.total, latency - 2 - tree.latency, platform)
         scaled = Signal(scaled_total_shape(config), reset_less=True)
         m.d.sync += scaled.eq(total.as_signed() * a_scale.mantissa)
         return scaled
 
     def _block(self, tile: TileConfig, columns: int) -> ColumnBlock | PackedBlock:
         return PackedBlock(self.config, columns) if self.config.packed else ColumnBlock(tile, columns)
-
-    def _delay(self, m: Module, name: str, word: Value, cycles: int, platform) -> Value:
-        line = place(m, name, DelayLine(len(word), cycles), platform)
-        m.d.comb += line.i.eq(word)
-        return line.o
 
 
 def _cut(word: Value, bits: int) -> tuple[Value, Value]:

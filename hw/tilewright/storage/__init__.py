@@ -2,7 +2,7 @@
 
 from .block_fifo import BlockFifo
 from .block_memory import BlockMemory
-from .delay import DelayLine, Skew, skew_cycles
+from .delay import DelayLine, Skew, delayed, skew_cycles
 from .secded import Secded, SecdedLocator, SecdedSyndrome, WordCode
 from .small_fifo import SmallFifo
 
@@ -16,5 +16,6 @@ __all__ = [
     "Skew",
     "SmallFifo",
     "WordCode",
+    "delayed",
     "skew_cycles",
 ]

@@ -1,9 +1,9 @@
 """Registers in a row: the same delay for a whole word, or one more cycle for each group of it."""
 
-from amaranth.hdl import Cat, Module, Signal, unsigned
+from amaranth.hdl import Cat, Module, Signal, Value, unsigned
 from amaranth.lib.wiring import In, Out
 
-from tilewright.base import SharedComponent
+from tilewright.base import SharedComponent, place
 
 
 class DelayLine(SharedComponent):
@@ -37,6 +37,15 @@ class DelayLine(SharedComponent):
             word = stage
         m.d.comb += self.o.eq(word)
         return m
+
+
+def delayed(m: Module, name: str, word: Value, cycles: int, platform: object) -> Value:
+    """The word of ``cycles`` cycles before, by a `DelayLine` with this name; the word itself for 0."""
+    if not cycles:
+        return word
+    line = place(m, name, DelayLine(len(word), cycles), platform)
+    m.d.comb += line.i.eq(word)
+    return line.o
 
 
 class Skew(SharedComponent):

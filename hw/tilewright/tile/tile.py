@@ -1,6 +1,7 @@
 """The matrix-multiply tile."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Signal, Value, unsigned
@@ -9,7 +10,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from tilewright.arithmetic import TIMING
 from tilewright.base import SharedComponent, place
-from tilewright.storage import DelayLine, Skew, skew_cycles
+from tilewright.storage import Skew, delayed, skew_cycles
 
 from .column import ColumnBlock
 from .config import TileConfig
@@ -137,17 +138,9 @@ def place_columns(
 
     The words are those of the feeder, skewed. ``block_of`` makes a block of so many columns; see `ColumnBlock`.
     """
-
-    def delay(name: str, word: Value, cycles: int) -> Value:
-        if not cycles:
-            return word
-        line = place(m, name, DelayLine(len(word), cycles), platform)
-        m.d.comb += line.i.eq(word)
-        return line.o
-
+    delay = partial(delayed, m, platform=platform)
     weight_lead, _ = TIMING[config.multiplier]
-    if weight_lead:
-        activations = delay("lead", activations, weight_lead)
+    activations = delay("lead", activations, weight_lead)
     totals = []
     blocks = -(-config.cols // BLOCK_COLUMNS)
     for index in range(blocks):

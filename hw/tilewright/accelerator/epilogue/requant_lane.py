@@ -1,12 +1,14 @@
 """One lane of the epilogue: a sum and its addend, raw or requantized."""
 
+from functools import partial
+
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib.wiring import In, Out
 
 from tilewright.accelerator.contract import MAGNITUDE, SHIFT_BITS
 from tilewright.arithmetic import CarryAdder, FlipAdder, RegisteredProduct
 from tilewright.base import SharedComponent, place
-from tilewright.storage import DelayLine
+from tilewright.storage import delayed
 
 from .rounding import right_shift, wrap
 
@@ -96,10 +98,7 @@ class RequantLane(SharedComponent):
         double = self.rounding != "single"
         chosen = self.double if self.rounding == "both" else Const(1)
 
-        def delay(name: str, value: Value, cycles: int) -> Value:
-            line = place(m, name, DelayLine(len(value), cycles), platform)
-            m.d.comb += line.i.eq(value)
-            return line.o
+        delay = partial(delayed, m, platform=platform)
 
         def register(name: str, value: Value) -> Signal:
             stage = Signal(value.shape(), name=name, reset_less=True)
