@@ -23,7 +23,7 @@ from tilewright.errors import ConfigError, TilewrightError
 
 from .documents import parse_value, read_toml
 
-__all__ = ["Config", "ConfigField", "closest_name", "load_config", "load_values"]
+__all__ = ["Config", "ConfigField", "closest_name", "load_config", "load_values", "round_log2"]
 
 
 @dataclass(frozen=True)
@@ -287,3 +287,9 @@ def _nearest(cls: type[Config], values: Mapping[str, Any], field: str) -> int | 
             cls(**{**values, field: candidate})
             return candidate
     return None
+
+
+def round_log2(value: int) -> int:
+    """The exponent of the power of two closest to ``value``."""
+    low = value.bit_length() - 1
+    return low if value - (1 << low) <= (2 << low) - value else low + 1

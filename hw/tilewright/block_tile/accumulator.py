@@ -101,9 +101,7 @@ class BlockAccumulator(SharedComponent):
     def _aligned(self, integer: Value) -> Value:
         """The term from the accumulator's lowest bit on, and one bit below that, for rounding."""
         left = self.config.left_bits + 1
-        if left >= 0:
-            return Cat(Const(0, left), integer).as_signed() if left else integer
-        return integer[-left:].as_signed()
+        return integer << left if left >= 0 else integer >> -left
 
     def _distance(self, m: Module, name: str, peak: Value, exponent: Value) -> Signal:
         """How far an exponent is below the peak, in the next cycle."""

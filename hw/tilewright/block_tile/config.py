@@ -6,13 +6,14 @@ from amaranth.hdl import Shape, signed
 from amaranth.lib import data
 from pydantic import Field, model_validator
 
-from tilewright.base import Config, ConfigError
+from tilewright.base import Config, ConfigError, round_log2
 from tilewright.formats import (
     ACCUMULATOR_BITS,
     EXPONENT_STEP,
     FORMATS,
     BlockFormat,
     guard_bits,
+    shared_block,
     signed_bits,
 )
 from tilewright.tile import TileConfig
@@ -66,7 +67,7 @@ class BlockTileConfig(Config):
             nearest = next(name for name, form in FORMATS.items() if form.block == a.block)
             raise ConfigError("b_format", b.name, reason, nearest)
         if self.acc_rows & self.acc_rows - 1:
-            raise ConfigError("acc_rows", self.acc_rows, "must be a power of two", 1 << self.acc_rows.bit_length())
+            raise ConfigError("acc_rows", self.acc_rows, "must be a power of two", 1 << round_log2(self.acc_rows))
         return self
 
     @property
@@ -82,7 +83,7 @@ class BlockTileConfig(Config):
     @property
     def rows(self) -> int:
         """Elements of a block, which are all in a word."""
-        return next(form.block for form in (self.a, self.b) if form.scale.bits)
+        return shared_block(self.a, self.b)
 
     @property
     def tile(self) -> TileConfig:
@@ -96,7 +97,7 @@ class BlockTileConfig(Config):
     def packed(self) -> bool:
         """Two weights may share a multiplier of 18 bits: see `PackedColumns`."""
         small = max(abs(value) for value in self.b.element.values) < 16
-        return self.multiplier == "dsp" and small and self.a.element.shape.width <= 8 and self.rows > 1
+        return self.multiplier == "dsp" and small and self.a.element.shape.width <= 8
 
     @property
     def sum_range(self) -> tuple[int, int]:

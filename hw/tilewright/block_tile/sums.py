@@ -1,6 +1,6 @@
 """The accumulators of all columns, with their memories."""
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import data
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -87,12 +87,10 @@ class BlockSums(SharedComponent):
             rows.append(Signal.like(row, name=f"row_{stage}", reset_less=True))
             m.d.sync += rows[stage].eq(rows[stage - 1])
         columns = [place(m, f"column_{n}", BlockAccumulator(config), platform) for n in range(config.cols)]
-        old_peaks = self._memory(
-            m, "peaks", [column.new_peak.as_value() for column in columns], rows[0], rows[2], coming[1]
-        )
-        old_values = self._memory(m, "values", [column.new_value for column in columns], rows[3], rows[7], coming[6])
         peaks = [column.new_peak.as_value() for column in columns]
-        late_peaks = Cat(peaks)
+        old_peaks = self._memory(m, "peaks", peaks, rows[0], rows[2], coming[1])
+        old_values = self._memory(m, "values", [column.new_value for column in columns], rows[3], rows[7], coming[6])
+        late_peaks: Value = Cat(peaks)
         for stage in range(2, self.LATENCY):
             later = Signal(len(late_peaks), name=f"peaks_{stage}", reset_less=True)
             m.d.sync += later.eq(late_peaks)

@@ -1,6 +1,6 @@
 """Number formats."""
 
-from .accumulator import ACCUMULATOR_BITS, EXPONENT_STEP, LONGEST_K, guard_bits
+from .accumulator import ACCUMULATOR_BITS, EXPONENT_STEP, LONGEST_K, guard_bits, shared_block
 from .block import FORMATS, BlockFormat
 from .element import E2M1, E2M3, ELEMENTS, INT4, INT8, UINT4, ElementFormat, minifloat
 from .integer import product_sum_bits, signed_bits
@@ -29,5 +29,6 @@ __all__ = [
     "guard_bits",
     "minifloat",
     "product_sum_bits",
+    "shared_block",
     "signed_bits",
 ]

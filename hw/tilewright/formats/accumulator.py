@@ -2,7 +2,7 @@
 
 from .block import BlockFormat
 
-__all__ = ["ACCUMULATOR_BITS", "EXPONENT_STEP", "LONGEST_K", "guard_bits"]
+__all__ = ["ACCUMULATOR_BITS", "EXPONENT_STEP", "LONGEST_K", "guard_bits", "shared_block"]
 
 ACCUMULATOR_BITS = 48
 """Bits of an accumulator, with its sign."""
@@ -12,13 +12,18 @@ LONGEST_K = 65_535
 """Elements along K that an accumulator can take."""
 
 
+def shared_block(a: BlockFormat, b: BlockFormat) -> int:
+    """Elements along K with one scale in both; a format without scales sets no limit, and one of them has some."""
+    return min(form.block for form in (a, b) if form.scale.bits)
+
+
 def guard_bits(a: BlockFormat, b: BlockFormat) -> int:
     """Bits of an accumulator below the product of two scales whose mantissas are 1: as many as fit.
 
     Above them are the largest sum of a block, that of its activations if B has minimums, mantissas of almost 2 where
     the scales have any, and as many blocks as `LONGEST_K` takes.
     """
-    block = min(form.block for form in (a, b) if form.scale.bits)
+    block = shared_block(a, b)
     largest = [max(abs(value) for value in form.element.values) for form in (a, b)]
     of_block = block * largest[0] * (largest[1] + b.minimum)
     mantissas = sum(form.scale.mantissa_bits > 0 for form in (a, b))

@@ -21,7 +21,7 @@ the last place of the result.
 import numpy as np
 from numpy.typing import NDArray
 
-from tilewright.formats import EXPONENT_STEP, guard_bits
+from tilewright.formats import EXPONENT_STEP, guard_bits, shared_block
 
 from .blocks import Blocks, Scales
 
@@ -83,7 +83,7 @@ def block_sums(a: Blocks, b: Blocks) -> BlockSums:
     """
     if a.minimum is not None:
         raise ValueError(f"{a.form.name}: activations have no minimum")
-    block = min(x.form.block for x in (a, b) if x.form.scale.bits)
+    block = shared_block(a.form, b.form)
     a_integers, b_integers = (x.integers.reshape(len(x.integers), -1) for x in (a, b))
     if a_integers.shape[1] < b_integers.shape[1]:  # the other is padded further
         a_integers = np.pad(a_integers, ((0, 0), (0, b_integers.shape[1] - a_integers.shape[1])))

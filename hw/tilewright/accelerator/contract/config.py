@@ -4,7 +4,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from tilewright.base import Config, ConfigError
+from tilewright.base import Config, ConfigError, round_log2
 from tilewright.dma import DmaConfig
 from tilewright.formats import ELEMENTS, ElementFormat
 from tilewright.storage import WordCode
@@ -373,9 +373,3 @@ class AcceleratorConfig(Config):
     def stride_limit(self) -> int:
         """Greatest distance between rows in bytes."""
         return (1 << self.stride_bits) - 1
-
-
-def round_log2(value: int) -> int:
-    """The exponent of the power of two closest to ``value``."""
-    low = value.bit_length() - 1
-    return low if value - (1 << low) <= (2 << low) - value else low + 1

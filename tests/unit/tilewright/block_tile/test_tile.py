@@ -107,7 +107,7 @@ def test_sums_equal_the_golden_model(name, kind, m, stall):
 
 
 def test_latency_is_stated():
-    assert BlockTile(BlockTileConfig.preset("q4_1")).latency == 16
+    assert BlockTile.latency_of(BlockTileConfig.preset("q4_1")) == 16
 
 
 def test_formats_that_do_not_go_together_are_refused_with_those_that_do():
@@ -116,5 +116,6 @@ def test_formats_that_do_not_go_together_are_refused_with_those_that_do():
     assert error.value.nearest == "q8_0"
     with pytest.raises(ConfigError, match="blocks of 16 must be as long as those of 32"):
         BlockTileConfig(a_format="q8_0", b_format="nvfp4")
-    with pytest.raises(ConfigError, match="must be a power of two"):
-        BlockTileConfig(acc_rows=24)
+    with pytest.raises(ConfigError, match="must be a power of two") as error:
+        BlockTileConfig(acc_rows=33)
+    assert error.value.nearest == 32
