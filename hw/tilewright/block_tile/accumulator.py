@@ -46,13 +46,13 @@ class BlockAccumulator(SharedComponent):
     terms : In(terms_shape(config))
         The terms of the block: exponents and `invalid` in cycle 0, integers in cycle 1.
     old_peak : In(peak_shape(config))
-        In cycle 0.
+        The peak after the block before, in cycle 0.
     new_peak : Out(peak_shape(config))
-        In cycle 1.
+        The peak after this block, in cycle 1.
     old_value : In(signed(ACCUMULATOR_BITS))
-        In cycle 3.
+        The value after the block before, in cycle 3.
     new_value : Out(signed(ACCUMULATOR_BITS))
-        In cycle 6.
+        The value after this block, in cycle 6.
     """
 
     def __init__(self, config: BlockTileConfig):
