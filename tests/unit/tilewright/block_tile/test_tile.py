@@ -22,7 +22,8 @@ def draw(form, rows, config, rng):
     low, high = sorted(rng.integers(0, len(legal), 2))
     scales, minimums = legal[rng.integers(low, high + 1, (2, rows, BLOCKS_ALONG_K))]
     if form.scale.bits:
-        scales[rng.integers(rows), rng.integers(BLOCKS_ALONG_K)] = (1 << form.scale.bits) - 1
+        for part in (scales, minimums):
+            part[rng.integers(rows), rng.integers(BLOCKS_ALONG_K)] = (1 << form.scale.bits) - 1
     return codes, scales, minimums
 
 
@@ -92,18 +93,31 @@ def simulate(config, a, tiles, stall, rng):
 @pytest.mark.parametrize(("m", "stall"), [(1, 0.3), (5, 0.0), (16, 0.1)])
 def test_sums_equal_the_golden_model(name, kind, m, stall):
     config = BlockTileConfig.preset(name, multiplier=kind, acc_rows=16)
-    rng = np.random.default_rng([m, len(name)])
+    compare(config, m, stall, np.random.default_rng([m, len(name)]))
+
+
+def test_exponents_may_be_further_apart_than_an_accumulator_is_wide():
+    config = BlockTileConfig.preset("mxfp4", acc_rows=8)
+    sums = compare(config, 3, 0.0, np.random.default_rng(2))
+    exponents = np.sort(np.concatenate([part.exponent.ravel() for part in sums]))
+    assert exponents[-1] - exponents[0] > 64
+
+
+def compare(config, m, stall, rng):
+    """Random blocks through the tile; return what the golden model makes of them."""
     a = draw(config.a, m, config, rng)
     tiles = [draw(config.b, config.cols, config, rng) for _ in range(2)]
     rows = simulate(config, a, tiles, stall, rng)
+    golden = [block_sums(blocks_of(config.a, *a), blocks_of(config.b, *tile)) for tile in tiles]
     for number, (found, last) in enumerate(rows):
         tile, row = divmod(number, m)
-        sums = block_sums(blocks_of(config.a, *a), blocks_of(config.b, *tiles[tile]))
+        sums = golden[tile]
         assert last == (row == m - 1)
         for column, (value, exponent, invalid) in enumerate(found):
             assert invalid == sums.invalid[row, column]
             if not invalid:
                 assert (value, 4 * exponent) == (sums.value[row, column], sums.exponent[row, column])
+    return golden
 
 
 def test_latency_is_stated():
