@@ -2,6 +2,7 @@
 
 import logging
 import random
+from collections.abc import Awaitable, Callable
 
 import cocotb
 import numpy as np
@@ -155,18 +156,25 @@ class Chip:
 
     async def interrupt(self) -> dict[str, int]:
         """Wait for the interrupt; return IRQ_STATUS, and clear it."""
+
+        async def raised() -> bool:
+            return self.dut.irq.value == 1
+
+        await self._wait(raised, pause=4)
+        status = await self.fields("IRQ_STATUS")
+        await self.set("IRQ_STATUS", *(name for name, value in status.items() if value))
+        return status
+
+    async def _wait(self, done: Callable[[], Awaitable[bool]], pause: int) -> None:
+        """Wait, looking every so many cycles; it is a hang if the memory moves no word for `HANG_CYCLES`."""
         moved, since = -1, cycle()
-        while cycle() < since + HANG_CYCLES:
-            if self.dut.irq.value == 1:
-                status = await self.fields("IRQ_STATUS")
-                await self.set("IRQ_STATUS", *(name for name, value in status.items() if value))
-                return status
+        while not await done():
             if moved != (now := self.memory.read_words + self.memory.written_words):
                 moved, since = now, cycle()
-            await cycles(self.dut, 4)
-        raise AssertionError(
-            f"the accelerator hangs; engines: {await self.fields('ENGINES')}, head {await self.read('HEAD')}"
-        )
+            if cycle() >= since + HANG_CYCLES:
+                engines, head = await self.fields("ENGINES"), await self.read("HEAD")
+                raise AssertionError(f"the accelerator hangs; engines: {engines}, head {head}")
+            await cycles(self.dut, pause)
 
     async def finish(self, jobs: list[Job]) -> None:
         """Wait for the last job; then compare the memory and check the counters."""
@@ -200,12 +208,11 @@ class Chip:
 
     async def settle(self) -> None:
         """Wait until the accelerator is idle, and clear the interrupts."""
-        for _ in range(20_000 if self.config.compact else 2000):
-            if not (await self.fields("STATUS"))["busy"]:
-                break
-            await cycles(self.dut, 20)
-        else:
-            raise AssertionError(f"the accelerator hangs; engines: {await self.fields('ENGINES')}")
+
+        async def idle() -> bool:
+            return not (await self.fields("STATUS"))["busy"]
+
+        await self._wait(idle, pause=20)
         await self.set("IRQ_STATUS", "done", "error", "empty")
 
     async def check_counters(self) -> dict[str, int]:
