@@ -22,7 +22,7 @@ COMPACT = AcceleratorConfig.preset(
 @pytest.mark.parametrize("config", [TINY, COMPACT], ids=["fast", "compact"])
 def test_single_flips_are_corrected_and_double_ones_fail_their_descriptor(config):
     with FlipHost(config, 1) as host:
-        assert sum(host.trials(6000)) == host.flips >= 6000
+        assert sum(host.trials(40_000)) == host.flips >= 40_000
     found = host.coverage
     assert found["corrected reads"] > 100
     assert found["trial: single flips"] > 3
