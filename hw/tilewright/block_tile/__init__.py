@@ -1,6 +1,7 @@
 """The tile with block scales: products of block formats, added up along K."""
 
 from .config import BlockTileConfig, accumulator_shape
+from .float32 import Float32Lane
 from .tile import BlockTile, a_word, b_word, block_word
 
-__all__ = ["BlockTile", "BlockTileConfig", "a_word", "accumulator_shape", "b_word", "block_word"]
+__all__ = ["BlockTile", "BlockTileConfig", "Float32Lane", "a_word", "accumulator_shape", "b_word", "block_word"]

@@ -117,10 +117,15 @@ class BlockTileConfig(Config):
         return signed(signed_bits(*self.sum_range))
 
     @property
-    def exponent_shape(self) -> Shape:
-        """The shape of an exponent of a term, and of an accumulator, in units of `EXPONENT_STEP`."""
+    def exponent_range(self) -> tuple[int, int]:
+        """The least and the largest exponent of a term, and of an accumulator, in units of `EXPONENT_STEP`."""
         a, b = self.a.scale.exponents, self.b.scale.exponents
-        return signed(signed_bits(*(-(-e // EXPONENT_STEP) for e in (a.start + b.start, a.stop + b.stop - 2))))
+        return -(-(a.start + b.start) // EXPONENT_STEP), -(-(a.stop + b.stop - 2) // EXPONENT_STEP)
+
+    @property
+    def exponent_shape(self) -> Shape:
+        """The shape of an exponent."""
+        return signed(signed_bits(*self.exponent_range))
 
     @property
     def left_bits(self) -> int:

@@ -15,7 +15,7 @@ import tilewright
 from tilewright.accelerator import Accelerator
 from tilewright.accelerator.contract import AcceleratorConfig, signatures
 from tilewright.base import SharedComponent, Target
-from tilewright.block_tile import BlockTile, BlockTileConfig
+from tilewright.block_tile import BlockTile, BlockTileConfig, Float32Lane
 from tilewright.boards import BoardConfig, BoardSystem
 from tilewright.bus import Axi4, Axi4Read, Axi4Write, AxiLite
 from tilewright.memory import BlockRam
@@ -38,6 +38,7 @@ DESIGNS = {
     "images": (lambda: Accelerator(AcceleratorConfig.preset("nano", convolution=True)), "generic"),
     "tile": (lambda: MatmulTile(TileConfig(rows=4, cols=2, dot=1, multiplier="lut")), "generic"),
     "block tile": (lambda: BlockTile(BlockTileConfig.preset("q4_1")), "ecp5"),
+    "lane of floats": (lambda: Float32Lane(BlockTileConfig.preset("mxfp4")), "generic"),
     "block RAM": (lambda: BlockRam(**BUS, id_bits=1, size_bytes=4096), "generic"),
 }
 
