@@ -30,10 +30,10 @@ class Float32Lane(SharedComponent):
     `invalid`. The number 0 is +0; one that is rounded to 0 keeps its sign. Throughput is 1 per cycle, latency
     `LATENCY` cycles; not reset::
 
-        cycle     0                   1                  2              3                     4
-        value ────┬──────────────│ │─► by 16s ─────│ │─► by 8, 4 ─│ │─► by 2, 1, invert ─│ │─► round, add ─│o│
-                  └─► equal bits │ │                │ │       └────│ │─► ┐                │ │     ▲
-        exponent ───► room ──────│ │─► − 16s ──────│ │─────────────│ │─► − ──────────────│ │─────┘
+        cycle     0                   1               2                3                    4
+        value ────┬───────────── │ │─► by 16s ─ │ │─► by 8, 4 ─ │ │─► by 2, 1, invert ─ │ │─► round ─► add ─ │o│
+                  └► equal bits ─│ │    ▼       │ │      ▼      │ │       ▼             │ │             ▲
+        exponent ───► room ───── │ │─► minus ── │ │─► minus ─── │ │─► minus ─────────── │ │─────────────┘
 
     The value is shifted left until its highest bit differs from its sign. Its *room* is how far it may be shifted
     until the result's lowest bit is that of subnormal numbers; negative, it must be shifted right. What is left of the
@@ -78,37 +78,38 @@ class Float32Lane(SharedComponent):
             return stage
 
         tight = self.rooms[0] < _WIDTH  # a result may be subnormal
-        room = self._room()
-        coarse = register("coarse", self._coarse(room, tight))
-        room = register("room_1", room)
         value = register("value", self.i.value)
+        equal = [register(f"equal_{bits}", _equals_sign(self.i.value, bits)) for bits in (16, 32)]
+        room = register("room_1", self._room())
         invalid = register("invalid_1", self.i.invalid)
 
-        # A shift by less multiples of 16 than there is room for is limited by the value: not by the rest of the room.
-        limit = room[:_FINE] | ((room >> _FINE) != coarse).replicate(_FINE) if tight else Const(15)
-        limit = register("limit_2", limit) if tight else limit
+        coarse = Cat(equal[0] & ~equal[1], equal[1])
+        limit: Value = Const(15)
+        if tight:
+            most, wanted = room >> _FINE, Mux(equal[1], 2, equal[0])
+            coarse = Mux(most < wanted, most, wanted)[:3].as_signed()
+            # Where the value and not the room has limited the first shift, the value limits the second one, too.
+            limit = register("limit_2", room[:_FINE] | (most > wanted).replicate(_FINE))
         word = register("word_2", _shifted(value, coarse, tight))
+        room = register("room_2", (room - (coarse << _FINE))[: self.rooms[1].bit_length()])
         negative = register("negative_2", value[-1])
         invalid = register("invalid_2", invalid)
-        room = register("room_2", (room - (coarse << _FINE))[: self.rooms[1].bit_length()])
 
         word, by_8, limit = _step(word, 8, negative, limit)
         word, by_4, limit = _step(word, 4, negative, limit)
         word = register("word_3", word)
         limit = register("limit_3", limit) if tight else limit
-        taken = register("taken", Cat(by_4, by_8))
+        room = register("room_3", (room - (Cat(by_4, by_8) << 2))[: len(room)])
         negative = register("negative_3", negative)
         invalid = register("invalid_3", invalid)
-        room = register("room_3", room)
 
         word, by_2, limit = _step(word, 2, negative, limit)
         word, by_1, limit = _step(word, 1, negative, limit)
-        digits_now = word[1:] ^ negative.replicate(_DIGITS + 1)
-        digits = register("digits", digits_now)
-        sticky = register("sticky", word[0])
+        digits = word[1:] ^ negative.replicate(_DIGITS + 1)
         # A number without a hidden one is subnormal, with no room left, or 0, of which something may be left.
-        field = (room - Cat(by_1, by_2, taken))[: len(room)]
-        field = register("field", Mux(digits_now[-1] | negative, field, 0))
+        field = register("field", Mux(digits[-1] | negative, (room - Cat(by_1, by_2))[: len(room)], 0))
+        digits = register("digits", digits)
+        sticky = register("sticky", word[0])
         negative = register("negative_4", negative)
         invalid = register("invalid_4", invalid)
 
@@ -128,18 +129,14 @@ class Float32Lane(SharedComponent):
         low, high = self.rooms
         room = (self.i.exponent << exact_log2(EXPONENT_STEP)) + (low - EXPONENT_STEP * self.config.exponent_range[0])
         if low < _EMPTY:
-            room = Mux(room < _EMPTY, _EMPTY, room)
+            least = self.config.exponent_range[0] - (low - _EMPTY) // EXPONENT_STEP
+            room = Mux(self.i.exponent < least, _EMPTY, room)
         return room[: high.bit_length()] if low >= 0 else room[: high.bit_length() + 1].as_signed()
 
-    def _coarse(self, room: Value, tight: bool) -> Value:
-        """How many 16s the value is shifted left by; negative: right."""
-        value = self.i.value
-        by_16, by_32 = (~(value[-bits - 1 : -1] ^ value[-1].replicate(bits)).any() for bits in (16, 32))
-        if not tight:
-            return Cat(by_16 & ~by_32, by_32)
-        most = room >> _FINE
-        wanted = Mux(by_32, 2, by_16)
-        return Mux(most < wanted, most, wanted)[:3].as_signed()
+
+def _equals_sign(value: Value, bits: int) -> Value:
+    """So many bits below the sign are equal to it."""
+    return ~(value[-bits - 1 : -1] ^ value[-1].replicate(bits)).any()
 
 
 def _shifted(value: Value, coarse: Value, tight: bool) -> Value:
