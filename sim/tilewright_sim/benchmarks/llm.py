@@ -10,7 +10,7 @@ from typing import Any
 
 from tilewright.base import ToolError
 from tilewright_sim.nn.importers import fetch
-from tilewright_sim.nn.llm import FORMATS, TEXTS, compare, load_model, open_source, public_text
+from tilewright_sim.nn.llm import EMULATIONS, TEXTS, compare, load_model, open_source, public_text
 
 from .results import Measurement
 
@@ -81,7 +81,7 @@ def _answer() -> dict[str, Any]:
 
 def _accuracy(path: Path) -> Iterator[Measurement]:
     model, source = load_model(path), open_source(path)
-    networks = {"int8": FORMATS["int8"].prepare(source, model)}
+    networks = {"int8": EMULATIONS["int8"](source, lambda: model, False, False).networks}
     kind = next(iter(source.kinds()))  # of most elements
     for name, (_, about) in TEXTS.items():
         found = compare(source, networks, model.tokenizer.encode(public_text(name)))["int8"]

@@ -14,11 +14,11 @@ from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import TilewrightError, check_output, load_config, read_text
 from tilewright_sim.console import Printer, console
 from tilewright_sim.host import Simulator
-from tilewright_sim.nn.importers import PUBLISHED, describe_kinds, fetch, model_path
+from tilewright_sim.nn.importers import PUBLISHED, describe_kinds, fetch, model_path, read_tokenizer
 from tilewright_sim.nn.llm import (
     BATCH,
+    EMULATIONS,
     EVENTS,
-    FORMATS,
     TEXTS,
     Conversation,
     Int8Model,
@@ -162,35 +162,50 @@ def fetch_command(name: str) -> None:
     help="Length in tokens of the parts of the text that are read independently.",
 )
 @click.option(
-    "--format", "formats", multiple=True, default=("int8",), show_default=True, type=click.Choice(list(FORMATS)),
-    help="Number format of the products; can be repeated.",
+    "--format", "formats", multiple=True, default=("int8",), show_default=True, type=click.Choice(list(EMULATIONS)),
+    help="Number format of the weights; can be repeated.",
 )  # fmt: skip
+@click.option("--every-matrix", is_flag=True,
+              help="Quantize every matrix to the format, also blocks of the file that an accelerator for it can hold.")
+@click.option("--exact", is_flag=True,
+              help="Compute products of block formats in the accelerator's integers, bit for bit: many times slower.")
 @click.option("--text", type=FILE,
               help="A UTF-8 text to use instead of the two texts of the project.")  # fmt: skip
 @json_option
 def perplexity(
-    name: str, max_tokens: int, window: int, formats: tuple[str, ...], text: Path | None, as_json: bool
-) -> None:
+    name: str, max_tokens: int, window: int, formats: tuple[str, ...], every_matrix: bool, exact: bool,
+    text: Path | None, as_json: bool,
+) -> None:  # fmt: skip
     """Compare a model in float arithmetic with its network in a number format, both in numpy.
 
     Prints the perplexities, the Kullback-Leibler divergence of the predictions from the float predictions, and the
     share of positions with the same likeliest token, each with its standard error, over one text that models have
     memorised and one that no model has read. The float model has the weights of the file: a file with 4-bit blocks is
     compared with these blocks, dequantized, not with the model before they were made.
+
+    With a block format, blocks of the file that an accelerator for it can hold stay as they are, byte for byte; other
+    matrices are quantized. The last lines tell which are held how.
+
+    \b
+    Examples:
+      tilewright model perplexity --format int8 --format q4_1 --format nvfp4 --tokens 1025
+      tilewright model perplexity --format q4_1 --every-matrix --json
     """
+    if set(formats) == {"int8"} and (every_matrix or exact):
+        option = "--every-matrix" if every_matrix else "--exact"
+        raise TilewrightError(f"{option}: int8 is always so; the option is for block formats, such as --format q4_1")
     file = model_path(name)
-    loaded = _load(file)
-    if window > loaded.config.longest:
-        raise TilewrightError(
-            f"--window {window} is more than the model's {loaded.config.limit} of {loaded.config.longest}"
-        )
-    tokenizer = loaded.tokenizer
+    source = open_source(file)
+    config, tokenizer = source.config, read_tokenizer(source)
+    if window > config.longest:
+        raise TilewrightError(f"--window {window} is more than the model's {config.limit} of {config.longest}")
     texts = {key: public_text(key) for key in TEXTS} if text is None else {str(text): read_text(text, "text")}
     tokens = {key: tokenizer.encode(content)[:max_tokens] for key, content in texts.items()}
     if min(map(len, tokens.values())) < 2:
         raise TilewrightError("the text is too short: it must have 2 tokens or more")
-    source = open_source(file)
-    networks = {key: FORMATS[key].prepare(source, loaded) for key in formats}
+    with console.status("quantizing the model"):
+        emulations = {key: EMULATIONS[key](source, lambda: _load(file), every_matrix, exact) for key in formats}
+    networks = {key: one.networks for key, one in emulations.items()}
     begin = tokenizer.begin if tokenizer.add_begin else None
     found = {}
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -205,11 +220,12 @@ def perplexity(
     if as_json:
         measured = {key: {one: asdict(by) for one, by in compared.items()} for key, compared in found.items()}
         weights = {kind: asdict(one) for kind, one in kinds.items()}
-        click.echo(json.dumps({"weights": weights, "texts": measured}))
+        facts = {key: one.facts for key, one in emulations.items()}
+        click.echo(json.dumps({"weights": weights, "formats": facts, "texts": measured}))
         return
     Printer(highlight=False).print(accuracy_table(found))
-    for key in networks:
-        click.echo(f"{key}: {FORMATS[key].about}")
+    for key, one in emulations.items():
+        click.echo("\n  ".join([f"{key}: {one.about}", *one.weights]))
     for key in found:
         if key in TEXTS:
             click.echo(f"{key}: {TEXTS[key][1]}")

@@ -3,6 +3,7 @@
 from .axi_rules import AxiRules
 from .dma import Request, failure, read_words, word_count, write_bytes
 from .geometry import Convolution, ConvolutionLayout, same_padding
+from .records import Records
 from .splitting import Part, split_product
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "Convolution",
     "ConvolutionLayout",
     "Part",
+    "Records",
     "Request",
     "failure",
     "read_words",

@@ -6,7 +6,7 @@ from .onnx import read_onnx
 from .safetensors import SafetensorsModel
 from .source import Source, describe_kinds, layer_tensors
 from .tflite import read_tflite
-from .tokenizer import TextStream, Tokenizer
+from .tokenizer import TextStream, Tokenizer, read_tokenizer
 
 __all__ = [
     "PUBLISHED",
@@ -21,4 +21,5 @@ __all__ = [
     "model_path",
     "read_onnx",
     "read_tflite",
+    "read_tokenizer",
 ]

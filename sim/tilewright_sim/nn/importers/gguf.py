@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilewright.base import TilewrightError, missing_package
+from tilewright.formats import FORMATS
+from tilewright_sim.models import Records
 from tilewright_sim.nn import LlamaConfig, number
 
 from .byte_pairs import LIKE_LLAMA3
@@ -102,6 +104,29 @@ class GgufModel:
         values = finite(self.path, name, np.asarray(dequantized, dtype=np.float32).reshape(_shape(tensor)))
         # Files with the architecture llama have pairs already.
         return values if self.architecture == "llama" else halves_to_pairs(name, values, self.config.head_width)
+
+    def records(self, name: str) -> Records | None:
+        """Return a matrix of a type that is a block format, byte for byte; None if it is of another type.
+
+        Raises
+        ------
+        TilewrightError
+            If an element is not a finite number.
+        """
+        tensor, shape = self._tensors[name], _shape(self._tensors[name])
+        form = FORMATS.get(self.kind(name).lower())
+        if form is None or not form.scale.bits or len(shape) != 2:
+            return None
+        rows = np.asarray(tensor.data, dtype=np.uint8).reshape(shape[0], -1)
+        if self.architecture != "llama":
+            rows = halves_to_pairs(name, rows, self.config.head_width)
+        found = Records(form, shape[1], rows)
+        finite(self.path, name, found.dequantize())
+        return found
+
+    def kind(self, name: str) -> str:
+        """Return the type of a tensor."""
+        return self._tensors[name].tensor_type.name
 
     def rope_factors(self) -> NDArray[np.float32] | None:
         """Return the divisors of the rotary frequencies, or None: those of Llama 3, a linear scaling, or their product.

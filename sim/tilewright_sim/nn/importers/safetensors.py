@@ -110,6 +110,13 @@ class SafetensorsModel:
             values = np.asarray(raw, dtype=np.float32)
         return halves_to_pairs(name, finite(entry["file"], name, values), self.config.head_width)
 
+    def records(self, _: str) -> None:
+        """Return None: there are no blocks in such a file."""
+
+    def kind(self, name: str) -> str:
+        """Return the type of a tensor."""
+        return self._tensors[name]["dtype"]
+
     def rope_factors(self) -> NDArray[np.float32] | None:
         """Return the divisors of the rotary frequencies, or None; see `rope.rope_divisors`."""
         file, config = self.folder / "config.json", self.config

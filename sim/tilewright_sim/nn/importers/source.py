@@ -3,12 +3,13 @@
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tilewright.base import TilewrightError
+from tilewright_sim.models import Records
 from tilewright_sim.nn import LlamaConfig
 
 __all__ = [
@@ -44,6 +45,7 @@ class Family:
 
 FAMILIES = {"llama": Family(qkv_bias=None), "qwen2": Family(qkv_bias=True), "qwen3": Family(qk_norm=True)}
 """Supported architectures by their names in GGUF."""
+ItemT = TypeVar("ItemT", bound=np.generic)
 _ROTATED = ("attn_q", "attn_k", "attn_q_norm", "attn_k_norm")
 
 
@@ -71,8 +73,17 @@ class Source(Protocol):
     def tensor(self, name: str) -> NDArray[np.float32]:
         """Return a tensor by its name."""
 
+    def records(self, name: str) -> Records | None:
+        """Return a matrix in the blocks that the file has, byte for byte; None if it has others or none.
+
+        Rows are in the order of `tensor`.
+        """
+
     def names(self) -> list[str]:
         """Return the names of all tensors in the file."""
+
+    def kind(self, name: str) -> str:
+        """Return the type of a tensor, such as ``Q4_1`` or ``F32``."""
 
     def kinds(self) -> dict[str, Kind]:
         """Return what the file has of each type of tensors, such as ``Q4_1`` or ``F32``."""
@@ -118,7 +129,7 @@ def finite(file: object, name: str, values: NDArray[np.float32]) -> NDArray[np.f
     return values
 
 
-def halves_to_pairs(name: str, values: NDArray[np.float32], head_width: int) -> NDArray[np.float32]:
+def halves_to_pairs(name: str, values: NDArray[ItemT], head_width: int) -> NDArray[ItemT]:
     """Return a tensor, the elements of each head of queries and keys reordered along its first axis.
 
     Published models rotate the elements i and i + head_width / 2 of a head together; in the result they are the

@@ -8,8 +8,9 @@ from tilewright.base import TilewrightError, missing_package
 
 from .byte_pairs import BytePairs
 from .sentencepiece import SentencePiece
+from .source import Source
 
-__all__ = ["TextStream", "Tokenizer"]
+__all__ = ["TextStream", "Tokenizer", "read_tokenizer"]
 
 _MOST_HELD = 4  # bytes of a character, each of which may be a token
 _UNFINISHED = "\N{REPLACEMENT CHARACTER}"
@@ -153,6 +154,23 @@ class Tokenizer:
             return template.render(messages=messages, add_generation_prompt=True, **names)
         except (jinja2.TemplateError, TypeError, ValueError) as error:
             raise TilewrightError(f"the model's chat template cannot be used: {error}") from None
+
+
+def read_tokenizer(source: Source) -> Tokenizer:
+    """Return the tokenizer of a model.
+
+    Raises
+    ------
+    TilewrightError
+        If it cannot be used, or has more tokens than the model.
+    """
+    tokenizer = Tokenizer.build(source.tokenizer())
+    if tokenizer.size > source.config.vocab:
+        raise TilewrightError(
+            f"the model's tokenizer has {tokenizer.size:,} tokens, the model only "
+            f"{source.config.vocab:,}: they do not belong together"
+        )
+    return tokenizer
 
 
 class TextStream:

@@ -2,14 +2,15 @@
 
 Read the files in the order in which a model passes them: `smooth` and `quantize` (to int8), `golden_model` (the int8
 network in numpy), `chip_model` (the same on the accelerator), `check` (compares the two), `conversation` (a question
-and its answer). `perplexity` measures the accuracy of the number formats in `emulation`. The files of models are read
-by `tilewright_sim.nn.importers`.
+and its answer). In block formats, `block_model` has the weights, `block_network` is the network, and `block_products`
+computes its products. `perplexity` measures the accuracy of the number formats in `emulation`. The files of models are
+read by `tilewright_sim.nn.importers`.
 """
 
 from .answer_report import accuracy_table, live_line, report, summary, table, where_the_cycles_went
 from .clocks import clock_of
 from .conversation import Conversation
-from .emulation import FORMATS
+from .emulation import EMULATIONS
 from .generate import check_length
 from .live import LiveAnswer
 from .perplexity import BATCH, TEXTS, compare, public_text
@@ -18,8 +19,8 @@ from .trace import EVENTS
 
 __all__ = [
     "BATCH",
+    "EMULATIONS",
     "EVENTS",
-    "FORMATS",
     "TEXTS",
     "Conversation",
     "Int8Model",

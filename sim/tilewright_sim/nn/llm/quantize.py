@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tilewright.base import TilewrightError, cache_folder
 from tilewright_sim.cache import scratch
 from tilewright_sim.nn import LlamaConfig
-from tilewright_sim.nn.importers import GgufModel, SafetensorsModel, Source, Tokenizer
+from tilewright_sim.nn.importers import GgufModel, SafetensorsModel, Source, Tokenizer, read_tokenizer
 
 from .float_model import FloatModel
 from .host_ops import HostOps, Rotation, quantize_rows
@@ -125,12 +125,7 @@ def quantize_model(source: Source, progress: Progress | None = None) -> Int8Mode
     The float model reads `smooth.calibration_text`, and each layer is smoothed for the activations of that text.
     """
     config = source.config
-    tokenizer = Tokenizer.build(source.tokenizer())
-    if tokenizer.size > config.vocab:
-        raise TilewrightError(
-            f"the model's tokenizer has {tokenizer.size:,} tokens, the model only "
-            f"{config.vocab:,}: they do not belong together"
-        )
+    tokenizer = read_tokenizer(source)
     floats, embeddings = FloatModel(source), source.tensor("token_embd.weight")
     x = embeddings[tokenizer.encode(calibration_text())[: min(MAX_TOKENS, config.longest)]]
     embedding = Linear.of(embeddings)

@@ -1,0 +1,132 @@
+"""The network of a `BlockModel`: every product in block formats, everything between the products in float32.
+
+All that the host quantizes is in one block format, ``activations``:
+
+* the inputs of a linear layer, the queries and the keys, each a row of a token, in blocks along the row (that of a head,
+  for queries and keys);
+* the probabilities, a row for each head and token, in blocks along positions, from position 0;
+* the values of a head, transposed, a row for each element of the head, in blocks along positions. When tokens are read,
+  the last record, if it is not full, is quantized again together with the new positions, from floats; full records
+  never change. Positions that have not been read count as zeros.
+
+So the scale of a block of values may depend on the tokens that are read together. No factor is moved from one operand to
+another: scores are multiplied by ``head_width**-0.5`` in float32, after the product.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tilewright.base import TilewrightError
+from tilewright_sim.models import Records
+
+from .block_model import BlockLayer, BlockModel
+from .block_products import Products
+
+__all__ = ["BlockNetwork"]
+
+Floats = NDArray[np.float32]
+
+
+class BlockNetwork:
+    """A model with the keys and values of the tokens that it has read.
+
+    Parameters
+    ----------
+    model : BlockModel
+    context : int
+        Maximum number of tokens in all.
+    products : Products
+        Computes every product of matrices.
+    """
+
+    def __init__(self, model: BlockModel, context: int, products: Products):
+        config, form = model.config, model.activations
+        self.model = model
+        self.context = context
+        self.products = products
+        self.length = 0
+        self._ops = model.host_ops()
+        heads = (config.layers, config.kv_heads)
+        self._keys = np.zeros((*heads, context, form.row_bytes(config.head_width)), dtype=np.uint8)
+        self._values = np.zeros((*heads, config.head_width, form.row_bytes(context)), dtype=np.uint8)
+        self._last_values = np.zeros((*heads, config.head_width, form.record), dtype=np.float32)
+
+    def forward(self, tokens: list[int], *, logits: str = "last") -> Floats:
+        """Read tokens and return logits [rows, vocab]: of the ``last`` token, of ``all``, or of ``none``.
+
+        Raises
+        ------
+        TilewrightError
+            If the sequence becomes longer than the context, or a value has become too large for the format.
+        """
+        if self.length + len(tokens) > self.context:
+            raise TilewrightError(f"{self.length + len(tokens)} tokens are more than the context of {self.context}")
+        model, ops = self.model, self._ops
+        positions = np.arange(self.length, self.length + len(tokens))
+        x = model.embed(tokens)
+        for number, layer in enumerate(model.layers):
+            normed = ops.norm(x, layer.vectors["attn_norm"])
+            (output,) = self._linear(self._attention(number, normed, positions), layer, "attn_output")
+            x = ops.add(x, output)
+            gate, up = self._linear(ops.norm(x, layer.vectors["ffn_norm"]), layer, "ffn_gate", "ffn_up")
+            (down,) = self._linear(ops.gate(gate, up), layer, "ffn_down")
+            x = ops.add(x, down)
+        self.length += len(tokens)
+        if logits == "none":
+            return np.empty((0, model.config.vocab), dtype=np.float32)
+        x = ops.norm(x if logits == "all" else x[-1:], model.output_norm)
+        return self.products.matmul(self._quantize(x), model.output)
+
+    def _quantize(self, x: Floats) -> Records:
+        return Records.of(x, self.model.activations)
+
+    def _linear(self, x: Floats, layer: BlockLayer, *names: str) -> list[Floats]:
+        """Return the results of linear layers with the same input."""
+        rows = self._quantize(x)
+        return [self.products.matmul(rows, layer.matrices[name]) for name in names]
+
+    def _attention(self, number: int, x: Floats, positions: NDArray[np.int64]) -> Floats:
+        config, ops, layer = self.model.config, self._ops, self.model.layers[number]
+        names = ("attn_q", "attn_k", "attn_v")
+        found = self._linear(x, layer, *names)
+        q, k, v = (self._heads(part, layer, name) for part, name in zip(found, names, strict=True))
+        q = ops.rotate(q, positions)
+        self._keep(number, ops.rotate(k, positions), v)
+
+        # One product for all heads of queries that share a head of keys.
+        end, group, form = self.length + len(x), config.group, self.model.activations
+        scores = np.empty((config.heads, len(x), end), dtype=np.float32)
+        mixed = np.empty((config.heads, len(x), config.head_width), dtype=np.float32)
+        for head in range(config.kv_heads):
+            part = slice(head * group, (head + 1) * group)
+            queries = self._quantize(q[:, part].swapaxes(0, 1).reshape(-1, config.head_width))
+            keys = Records(form, config.head_width, self._keys[number, head, :end])
+            scores[part] = self.products.matmul(queries, keys).reshape(group, len(x), end)
+        shares = ops.softmax(scores * np.float32(config.head_width**-0.5), positions)
+        for head in range(config.kv_heads):
+            part = slice(head * group, (head + 1) * group)
+            values = Records(form, end, self._values[number, head, :, : form.row_bytes(end)])
+            rows = self._quantize(shares[part].reshape(-1, end))
+            mixed[part] = self.products.matmul(rows, values).reshape(group, len(x), -1)
+        return mixed.swapaxes(0, 1).reshape(len(x), config.q_width)
+
+    def _heads(self, x: Floats, layer: BlockLayer, name: str) -> Floats:
+        """Return queries, keys or values [tokens, heads, head_width], with their bias and normed, if so."""
+        bias, norm = layer.vectors.get(f"{name}.bias"), layer.vectors.get(f"{name}_norm")
+        x = (x if bias is None else self._ops.add(x, bias)).reshape(len(x), -1, self.model.config.head_width)
+        return x if norm is None else self._ops.norm(x, norm)
+
+    def _keep(self, number: int, keys: Floats, values: Floats) -> None:
+        """Add keys and values [tokens, kv_heads, head_width] to those of a layer."""
+        form, width = self.model.activations, self.model.config.head_width
+        start, end = self.length, self.length + len(keys)
+        rows = self._quantize(keys.swapaxes(0, 1).reshape(-1, width)).rows
+        self._keys[number, :, start:end] = rows.reshape(-1, len(keys), rows.shape[1])
+
+        old = self._last_values[number, :, :, : start % form.record]
+        pending = np.concatenate([old, values.transpose(1, 2, 0)], axis=2)
+        rows = self._quantize(pending.reshape(-1, pending.shape[2])).rows
+        first = start // form.record * form.record_bytes
+        self._values[number, :, :, first : first + rows.shape[1]] = rows.reshape(-1, width, rows.shape[1])
+        rest = pending.shape[2] % form.record
+        self._last_values[number, :, :, :rest] = pending[:, :, pending.shape[2] - rest :]

@@ -1,0 +1,50 @@
+"""Products of matrices in block formats: exactly as the accelerator computes them, or fast."""
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tilewright_sim.models import Records, block_gemm
+
+__all__ = ["ExactProducts", "FastProducts", "Products"]
+
+_COLUMNS = 1024  # rows of B whose accumulators are in memory at once
+
+
+class Products(Protocol):
+    """Multiplies matrices in block formats; hardware implements this method."""
+
+    about: str
+    """How, for a reader."""
+
+    def matmul(self, a: Records, b: Records) -> NDArray[np.float32]:
+        """Return ``A[M, K] · B[N, K]ᵀ``, float32 [M, N]."""
+
+
+class FastProducts:
+    """Floating-point products of the dequantized blocks.
+
+    Every element is rounded to float32, which only formats with a minimum need, and the sums are rounded as BLAS adds
+    them. The accelerator's error has the bound in `models.block_gemm`, which is less than that of these sums. The
+    values of every matrix that is multiplied twice stay in memory.
+    """
+
+    about = "float32 sums of the dequantized blocks"
+
+    def matmul(self, a: Records, b: Records) -> NDArray[np.float32]:
+        return a.values @ b.values.T
+
+
+class ExactProducts:
+    """The accelerator's results bit for bit, by the golden model `models.block_gemm`."""
+
+    about = "the accelerator's integer sums, bit for bit"
+
+    def matmul(self, a: Records, b: Records) -> NDArray[np.float32]:
+        left = a.blocks()
+        parts = [
+            block_gemm.block_gemm(left, b.take(slice(first, first + _COLUMNS)).blocks())
+            for first in range(0, len(b.rows), _COLUMNS)
+        ]
+        return np.concatenate(parts, axis=1)
