@@ -10,7 +10,7 @@ from tilewright.accelerator.compact import (
     CompactStore,
 )
 from tilewright.accelerator.contract import AcceleratorConfig
-from tilewright.accelerator.execute import Accumulators, CheckedAccumulators, Execute, Panel, Ring
+from tilewright.accelerator.execute import Accumulators, CheckedAccumulators, CompleteSums, Execute, Panel, Ring
 from tilewright.accelerator.frontend import FlippedBitsLog, Frontend
 from tilewright.accelerator.load import LoadA, LoadB, ReadArbiter
 from tilewright.accelerator.registers import REGISTER_ADDRESS_BITS
@@ -198,7 +198,9 @@ class Accelerator(SharedComponent):
         connect_channels(m, writer.m_axi, self.m_axi)
 
 
-def _accumulators(config: AcceleratorConfig) -> Accumulators:
+def _accumulators(config: AcceleratorConfig) -> Accumulators | CompleteSums:
+    if config.scaled:
+        return CompleteSums(config)
     if config.ecc:
         return CompactCheckedAccumulators(config) if config.compact else CheckedAccumulators(config)
     return CompactAccumulators(config) if config.compact else Accumulators(config)

@@ -1,7 +1,16 @@
 """The tile with block scales: products of block formats, added up along K."""
 
-from .config import BlockTileConfig, accumulator_shape
+from .config import A_FORMATS, BlockTileConfig, accumulator_shape
 from .float32 import Float32Lane
 from .tile import BlockTile, a_word, b_word, block_word
 
-__all__ = ["BlockTile", "BlockTileConfig", "Float32Lane", "a_word", "accumulator_shape", "b_word", "block_word"]
+__all__ = [
+    "A_FORMATS",
+    "BlockTile",
+    "BlockTileConfig",
+    "Float32Lane",
+    "a_word",
+    "accumulator_shape",
+    "b_word",
+    "block_word",
+]

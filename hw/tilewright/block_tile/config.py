@@ -18,9 +18,10 @@ from tilewright.formats import (
 )
 from tilewright.tile import TileConfig
 
-__all__ = ["BlockTileConfig", "accumulator_shape"]
+__all__ = ["A_FORMATS", "BlockTileConfig", "accumulator_shape"]
 
-_A_FORMATS = tuple(name for name, form in FORMATS.items() if not form.minimum)
+A_FORMATS = tuple(name for name, form in FORMATS.items() if not form.minimum)
+"""Block formats that activations can have."""
 
 
 class BlockTileConfig(Config):
@@ -38,7 +39,7 @@ class BlockTileConfig(Config):
         int, Field(ge=8, le=64, description="Columns along N: block words in a tile, accumulators in a result word.")
     ] = 8
     a_format: Annotated[
-        Literal[*_A_FORMATS],  # type: ignore[valid-type]
+        Literal[*A_FORMATS],  # type: ignore[valid-type]
         Field(description="Block format of the activations; `int8` has no scale."),
     ] = "q8_e5m3"
     b_format: Annotated[

@@ -2,7 +2,7 @@
 
 from .accumulator import ACCUMULATOR_BITS, EXPONENT_STEP, LONGEST_K, guard_bits, shared_block
 from .block import FORMATS, BlockFormat
-from .element import E2M1, E2M3, ELEMENTS, INT4, INT8, UINT4, ElementFormat, minifloat
+from .element import E2M1, E2M3, INT4, INT8, UINT4, ElementFormat, minifloat
 from .integer import product_sum_bits, signed_bits
 from .scale import E4M3, E8M0, FP16, ONE, UE5M3, ScaleFormat, ScaleParts
 
@@ -12,7 +12,6 @@ __all__ = [
     "E2M3",
     "E4M3",
     "E8M0",
-    "ELEMENTS",
     "EXPONENT_STEP",
     "FORMATS",
     "FP16",

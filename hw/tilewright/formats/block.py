@@ -1,10 +1,13 @@
 """Block formats: how a row of a matrix lies in memory as records of elements with their scales."""
 
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
 
 from amaranth.hdl import Cat, Value
+from amaranth.utils import exact_log2
 
-from .element import E2M1, E2M3, INT4, INT8, UINT4, ElementFormat
+from .element import E2M1, E2M3, INT4, INT8, UINT4, CountT, ElementFormat
 from .scale import E4M3, E8M0, FP16, ONE, UE5M3, ScaleFormat, ScaleParts
 
 __all__ = ["FORMATS", "BlockFormat"]
@@ -70,9 +73,15 @@ class BlockFormat:
         """Bits that an element takes in memory, with its part of scales and minimums."""
         return 8 * self.record_bytes / self.record
 
-    def row_bytes(self, k: int) -> int:
-        """Bytes of a row of ``k`` elements: of whole records."""
-        return -(-k // self.record) * self.record_bytes
+    def row_bytes(self, k: CountT) -> CountT:
+        """Bytes of a row of ``k`` elements, of whole records; in Python or, for 2**n elements a record, in hardware."""
+        if self.record == 1:
+            return self.element.bytes_of(k)
+        if isinstance(k, int):
+            return -(-k // self.record) * self.record_bytes
+        records = (k + self.record - 1) >> exact_log2(self.record)
+        places = (place for place in range(self.record_bytes.bit_length()) if self.record_bytes >> place & 1)
+        return reduce(add, (records << place for place in places))
 
     def code_place(self, number: int) -> int:
         """The lowest bit, in a record, of the code of an element of the record."""
@@ -114,4 +123,6 @@ FORMATS = {
         BlockFormat("nvfp4", E2M1, E4M3, block=16, record=64, halves=True),
     )
 }
-"""The block formats by name. `q8_0`, `q4_0`, `q4_1`, `mxfp4` and `nvfp4` lie in memory as blocks of a GGUF file do."""
+"""The block formats by name. `q8_0`, `q4_0`, `q4_1`, `mxfp4` and `nvfp4` lie in memory as blocks of a GGUF file do.
+
+Hardware reports a format by its place in the table: new rows go to the end."""

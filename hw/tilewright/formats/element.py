@@ -8,7 +8,7 @@ from amaranth.hdl import Cat, Const, Shape, Value, signed
 
 from .integer import signed_bits
 
-__all__ = ["E2M1", "E2M3", "ELEMENTS", "INT4", "INT8", "UINT4", "ElementFormat", "minifloat"]
+__all__ = ["E2M1", "E2M3", "INT4", "INT8", "UINT4", "ElementFormat", "minifloat"]
 
 CountT = TypeVar("CountT", int, Value)
 
@@ -86,6 +86,3 @@ INT4 = ElementFormat("int4", 4)
 UINT4 = ElementFormat("uint4", 4, tuple(range(16)))
 E2M1 = minifloat("E2M1", 2, 1)
 E2M3 = minifloat("E2M3", 2, 3)
-
-ELEMENTS = {element.bits: element for element in (INT8,)}
-"""What matrices in memory can consist of, by the width of the integers that are multiplied."""

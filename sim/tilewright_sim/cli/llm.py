@@ -165,10 +165,16 @@ def fetch_command(name: str) -> None:
     "--format", "formats", multiple=True, default=("int8",), show_default=True, type=click.Choice(list(EMULATIONS)),
     help="Number format of the weights; can be repeated.",
 )  # fmt: skip
-@click.option("--every-matrix", is_flag=True,
-              help="Quantize every matrix to the format, also blocks of the file that an accelerator for it can hold.")
-@click.option("--exact", is_flag=True,
-              help="Compute products of block formats in the accelerator's integers, bit for bit: many times slower.")
+@click.option(
+    "--every-matrix",
+    is_flag=True,
+    help="Quantize every matrix to the format, also blocks of the file that an accelerator for it can hold.",
+)
+@click.option(
+    "--exact",
+    is_flag=True,
+    help="Compute products of block formats in the accelerator's integers, bit for bit: many times slower.",
+)
 @click.option("--text", type=FILE,
               help="A UTF-8 text to use instead of the two texts of the project.")  # fmt: skip
 @json_option

@@ -9,12 +9,13 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from tilewright.accelerator.contract import PARAMETER_PITCH_BYTES, STRIDE_BITS
 from tilewright.base import TilewrightError
 from tilewright_sim.closing import Closing
+from tilewright_sim.models import Records
 from tilewright_sim.models import gemm as golden
 
 from .allocator import Allocator
 from .device import Device
 
-__all__ = ["DeviceArray", "DeviceView", "Parameters", "check_bias", "check_matrix"]
+__all__ = ["DeviceArray", "DeviceRecords", "DeviceView", "Parameters", "check_bias", "check_matrix"]
 
 
 class _Region(Closing):
@@ -47,7 +48,7 @@ class DeviceArray(_Region):
     device : Device
     allocator : Allocator
     shape : (int, int)
-    dtype : int8 or int32
+    dtype : int8, int32, uint8 or float32
     word_bytes : int
         Bytes of a bus word: rows begin at multiples of this.
     stride_limit : int
@@ -95,6 +96,25 @@ class DeviceArray(_Region):
         if copy is False:
             raise ValueError("the values are in the device's memory: they can only be copied")
         return self.numpy().astype(dtype or self.dtype, copy=False)
+
+
+class DeviceRecords(DeviceArray):
+    """A matrix of a block format in the device's memory, each row a whole number of bus words apart.
+
+    Parameters
+    ----------
+    device : Device
+    allocator : Allocator
+    records : Records
+    word_bytes : int
+    stride_limit : int
+        As in `DeviceArray`.
+    """
+
+    def __init__(self, device: Device, allocator: Allocator, records: Records, word_bytes: int, stride_limit: int):
+        self.form, self.k = records.form, records.k
+        super().__init__(device, allocator, records.rows.shape, np.uint8, word_bytes, stride_limit)
+        self.write(records.rows)
 
 
 class Parameters(_Region):
@@ -145,12 +165,12 @@ class Parameters(_Region):
 
 
 def _dtype(dtype: DTypeLike) -> np.dtype:
-    """Return the type int8 or int32, little-endian."""
+    """Return the type, little-endian."""
     kind = None
     with contextlib.suppress(TypeError, ValueError):
         kind = np.dtype(dtype)
-    if kind is None or kind.name not in ("int8", "int32"):
-        raise TilewrightError(f"an array of {dtype}: it must be int8 or int32")
+    if kind is None or kind.name not in ("int8", "int32", "uint8", "float32"):
+        raise TilewrightError(f"an array of {dtype}: it must be int8 or int32, or float32 for results")
     return kind.newbyteorder("<")
 
 

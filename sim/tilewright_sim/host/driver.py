@@ -15,6 +15,7 @@ from tilewright.accelerator.registers import (
     REGISTERS,
 )
 from tilewright.base import TilewrightError
+from tilewright.formats import FORMATS
 
 from .allocator import Allocator
 from .descriptor import Descriptor
@@ -56,6 +57,8 @@ class Capabilities:
     size_bits: int
     stride_bits: int
     ecc: bool
+    a_format: str = "int8"
+    b_format: str = "int8"
 
     @classmethod
     def of(cls, config: AcceleratorConfig) -> "Capabilities":
@@ -66,6 +69,7 @@ class Capabilities:
             config.outstanding, config.unaligned, "single" in config.roundings, "double" in config.roundings,
             config.convolution, config.half_words, config.ring_words, config.acc_rows, config.chunk_words,
             config.long_chunk_words, config.k_limit, config.compact, config.size_bits, config.stride_bits, config.ecc,
+            config.a_format, config.b_format,
         )  # fmt: skip
 
 
@@ -277,6 +281,9 @@ class Driver:
         values: dict[str, Any] = {"k_limit": self.read("K_LIMIT")}
         for name in ("CAP_TILE", "CAP_BUS", "CAP_BUFFERS"):
             values |= self.read_fields(name)
+        if values.pop("formats"):
+            names = dict(enumerate(FORMATS))
+            values |= {name: names.get(number, str(number)) for name, number in self.read_fields("CAP_FORMATS").items()}
         for name in ("half_words", "ring_words", "acc_rows", "chunk_words", "long_chunk_words"):
             values[name] = 1 << values[name]
         for name in ("unaligned", "single_rounding", "double_rounding", "convolution", "compact", "ecc"):

@@ -13,13 +13,14 @@ from numpy.typing import ArrayLike, NDArray
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.accelerator.registers import FLAGS
 from tilewright.base import TilewrightError
-from tilewright_sim.models import Convolution, ConvolutionLayout
+from tilewright_sim.models import Convolution, ConvolutionLayout, Records
 from tilewright_sim.models import convolution as images
 from tilewright_sim.models import gemm as golden
 from tilewright_sim.models.cycles import Bus, Gemm, estimate
 
 from .allocator import Allocator
 from .arrays import check_bias, check_matrix
+from .block_product import block_operand, plan_block_product
 from .convolution import check_image, plan_convolution
 from .descriptor import Descriptor
 from .device import Device
@@ -63,7 +64,7 @@ class RunResult:
 
 @dataclass(frozen=True)
 class GemmResult(RunResult):
-    """The result ``c`` of one product, int32 or int8 of shape [M, N], and its `RunResult`."""
+    """The result ``c`` of one product, int32, int8 or float32 of shape [M, N], and its `RunResult`."""
 
     c: NDArray
 
@@ -135,6 +136,8 @@ class Runtime(Workspace):
         TilewrightError
             If arguments do not fit together, or the hardware fails; the hardware is then reset.
         """
+        if self.config.scaled:
+            raise TilewrightError(f"A is {self.config.a.name} and B {self.config.b.name} here: use `block_gemm`")
         a, b = check_matrix(a, "A"), check_matrix(b, "B")
         if a.shape[1] != b.shape[1]:
             raise TilewrightError(f"A is {list(a.shape)} and B {list(b.shape)}: they must be [M, K] and [N, K]")
@@ -160,6 +163,35 @@ class Runtime(Workspace):
             c = requant.apply(c).astype(np.int8)
         busy = m * n * k / self._capacity(run.cycles)
         return GemmResult(run.cycles, run.counters, busy, run.descriptors, run.seconds, c)
+
+    def block_gemm(
+        self, a: ArrayLike | Records, b: ArrayLike | Records, *, progress: Progress | None = None
+    ) -> GemmResult:
+        """Return ``a @ b.T`` as float32, in the block formats of the hardware, as `models.block_gemm` defines it.
+
+        Parameters
+        ----------
+        a : Records or float array of shape [M, K]
+        b : Records or float array of shape [N, K]
+            Floats are quantized to the format of A or B; records must be of it. int8 arrays where that is the format.
+        progress : callable, optional
+
+        Raises
+        ------
+        TilewrightError
+            If the configuration has no block formats, K is above `AcceleratorConfig.k_limit`, a value cannot be held,
+            or the hardware fails.
+        """
+        if not self.config.scaled:
+            raise TilewrightError("this configuration multiplies int8: use `gemm`, or set a_format and b_format")
+        left, right = block_operand(a, self.config.a, "A"), block_operand(b, self.config.b, "B")
+        with self._turn, ExitStack() as stack:
+            descriptors, results = plan_block_product(self, stack, left, right)
+            run = self.submit(descriptors, progress)
+            c = np.empty((results[-1][0].stop, results[-1][1].stop), dtype=np.float32)
+            for rows, columns, array in results:
+                c[rows, columns] = array.numpy()
+        return GemmResult(run.cycles, run.counters, run.utilisation, run.descriptors, run.seconds, c)
 
     def convolution(
         self,

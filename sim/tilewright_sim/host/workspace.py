@@ -7,11 +7,12 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import TilewrightError
+from tilewright.formats import BlockFormat
+from tilewright_sim.models import Records, split_product
 from tilewright_sim.models import gemm as golden
-from tilewright_sim.models import split_product
 
 from .allocator import Allocator
-from .arrays import DeviceArray, DeviceView, Parameters
+from .arrays import DeviceArray, DeviceRecords, DeviceView, Parameters
 from .descriptor import Descriptor, flag_bits
 from .device import Device
 
@@ -50,6 +51,10 @@ class Workspace:
         stride_limit = self.config.stride_limit
         return DeviceArray(self.device, self.allocator, shape, dtype, self.config.word_bytes, stride_limit)  # type: ignore[arg-type]  # checked there
 
+    def records(self, records: Records) -> DeviceRecords:
+        """Copy a matrix of a block format into the device's memory."""
+        return DeviceRecords(self.device, self.allocator, records, self.config.word_bytes, self.config.stride_limit)
+
     def parameters(
         self, n: int, bias: ArrayLike | None = None, requant: golden.Requant | None = None, geometry: bytes = b""
     ) -> Parameters:
@@ -72,7 +77,8 @@ class Workspace:
         Parameters
         ----------
         a, b, c : DeviceArray
-            int8 [m, k], int8 [n, k], and int32 or int8 [m, n].
+            int8 [m, k], int8 [n, k], and int32 or int8 [m, n]. With block formats, `DeviceRecords` for those, and
+            float32 [m, n].
         parameters : Parameters, optional
             The bias, and the multipliers and shifts of an int8 result.
         accumulate : bool
@@ -82,13 +88,16 @@ class Workspace:
         interrupt : bool
             Raise the interrupt on completion.
         """
-        (m, k), n = a.shape, b.shape[0]
-        if b.shape[1] != k or c.shape != (m, n):
-            raise TilewrightError(f"A {list(a.shape)}, B {list(b.shape)}, C {list(c.shape)}: not [m,k], [n,k], [m,n]")
-        if a.dtype != np.int8 or b.dtype != np.int8:
-            raise TilewrightError(f"A is {a.dtype} and B {b.dtype}: both must be int8")
+        (m, k), (n, k_of_b) = self._sizes(a, "A", self.config.a), self._sizes(b, "B", self.config.b)
+        if k_of_b != k or c.shape != (m, n):
+            raise TilewrightError(f"A {[m, k]}, B {[n, k_of_b]}, C {list(c.shape)}: not [m,k], [n,k], [m,n]")
         requant = parameters.requant if parameters else None
-        if (c.dtype == np.int8) != (requant is not None):
+        if self.config.scaled:
+            if c.dtype != np.float32:
+                raise TilewrightError(f"C is {c.dtype}: must be float32 with these formats")
+            if parameters or accumulate:
+                raise TilewrightError("C is float32 with these formats: nothing is requantized or added")
+        elif c.dtype not in (np.int8, np.int32) or (c.dtype == np.int8) != (requant is not None):
             raise TilewrightError(f"C is {c.dtype}: must be int8 if the parameters have a Requant, else int32")
         if parameters and parameters.n != n:
             raise TilewrightError(f"the parameters are for {parameters.n} columns, C has {n}")
@@ -105,6 +114,14 @@ class Workspace:
             a_stride=a.stride, b_stride=b.stride, c_stride=c.stride,
             **limits,
         )  # fmt: skip
+
+    def _sizes(self, array: DeviceArray, name: str, form: BlockFormat) -> tuple[int, int]:
+        """Return rows and elements of a row of an operand, which must have the hardware's format."""
+        is_records = isinstance(array, DeviceRecords)
+        held = array.form.name if isinstance(array, DeviceRecords) else array.dtype.name
+        if held != form.name or (form.name == "int8" and is_records):
+            raise TilewrightError(f"{name} is {held}: must be {form.name}")
+        return array.shape[0], array.k if isinstance(array, DeviceRecords) else array.shape[1]
 
     def choices(self, requant: golden.Requant | None, biased: bool, fences: str) -> tuple[list[str], dict[str, int]]:
         """Return what a descriptor says of its epilogue and its fences: the names of flags, and fields by name.

@@ -4,13 +4,15 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from tilewright.base import Config, ConfigError, round_log2
+from tilewright.base import Config
+from tilewright.block_tile import A_FORMATS, BlockTileConfig, accumulator_shape, block_word
 from tilewright.dma import DmaConfig
-from tilewright.formats import ELEMENTS, ElementFormat
+from tilewright.formats import FORMATS, BlockFormat
 from tilewright.storage import WordCode
 from tilewright.tile import TileConfig
 
-from .constants import ADDEND_BITS, DESCRIPTOR_BYTES, RESULT, SIZE_BITS, STRIDE_BITS
+from .constants import ADDEND_BITS, DESCRIPTOR_BYTES, SIZE_BITS, STRIDE_BITS
+from .rules import check
 
 __all__ = ["AcceleratorConfig", "Rounding"]
 
@@ -22,7 +24,7 @@ class AcceleratorConfig(Config):
 
     TABLE = "accelerator"
     PARTS: ClassVar = {"tile": TileConfig}
-    UNSAID = frozenset({"size_bits", "stride_bits", "variant", "convolution", "ecc"})
+    UNSAID = frozenset({"size_bits", "stride_bits", "variant", "convolution", "ecc", "a_format", "b_format"})
     PRESETS: ClassVar = {
         "nano": {"rows": 4, "cols": 4, "dot": 4, "data_bits": 32, "panel_words": 1024, "ring_words": 256,
                  "acc_rows": 32, "requant_lanes": 1, "outstanding": 4, "max_burst": 8, "long_chunk_words": 8,
@@ -130,86 +132,26 @@ class AcceleratorConfig(Config):
         ),
     ] = False
 
+    a_format: Annotated[
+        Literal[*A_FORMATS],  # type: ignore[valid-type]
+        Field(
+            description="Format of A. If this or `b_format` has scales, C is float32, `rows` and `dot` are the "
+            "elements of a block, and there is no `variant` = compact, no `ecc` and no `convolution`."
+        ),
+    ] = "int8"
+    b_format: Annotated[
+        Literal[*FORMATS],  # type: ignore[valid-type]
+        Field(description="Format of B."),
+    ] = "int8"
+
     def __init__(self, /, **values: Any):  # for type checkers: the fields of the tile are not among those declared here
         super().__init__(**values)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        for field in ("activation_bits", "weight_bits"):
-            bits = getattr(self.tile, field)
-            if bits not in ELEMENTS:
-                names = " or ".join(element.name for element in ELEMENTS.values())
-                nearest = min(ELEMENTS, key=lambda known: abs(known - bits))
-                raise ConfigError(field, bits, f"the accelerator takes {names} from memory", nearest)
-        powers = ("data_bits", "panel_words", "ring_words", "acc_rows", "chunk_words", "long_chunk_words",
-                  "requant_lanes", "max_burst")  # fmt: skip
-        sizes = {"rows": self.tile.rows, "cols": self.tile.cols} | {field: getattr(self, field) for field in powers}
-        for field, value in sizes.items():
-            if value & value - 1:
-                raise ConfigError(field, value, "must be a power of two", 1 << round_log2(value))
-        self._check_widths()
-        self._check_buffers()
-        self._check_variant()
+        check(self)
         _ = self.dma  # its own rules
-        if self.convolution and self.ecc:
-            reason = "not with ecc: a word that begins within another has no check bits of its own"
-            raise ConfigError("convolution", True, reason, False)
         return self
-
-    def _check_widths(self) -> None:
-        rows, cols = self.tile.rows, self.tile.cols
-        if rows < 4:
-            raise ConfigError("rows", rows, "must be at least 4: the bus has 32 bits or more", 4)
-        if cols < 4:
-            raise ConfigError("cols", cols, "must be at least 4: an accumulator takes so long to add", 4)
-        most = min(self.a_word_bits, self.b_word_bits)
-        if self.data_bits > most:
-            reason = f"must be at most the {most} bits of a word of rows = {rows}"
-            raise ConfigError("data_bits", self.data_bits, reason, most)
-        if self.word_bytes > RESULT.bytes_of(cols) and not self.unaligned:
-            reason = f"a row of a C tile, cols = {cols} bytes, must fill a bus word unless `unaligned`"
-            raise ConfigError("data_bits", self.data_bits, reason, RESULT.bits * cols)
-        channels = self.data_bits // ADDEND_BITS
-        low, high = channels, min(self.data_bits // RESULT.bits, cols)
-        if not low <= self.requant_lanes <= high:
-            reason = f"must be {low} to {high} with data_bits = {self.data_bits} and cols = {cols}"
-            raise ConfigError("requant_lanes", self.requant_lanes, reason, min(max(self.requant_lanes, low), high))
-
-        least = self.size_bits + 3
-        if self.stride_bits < least:
-            reason = f"must be at least 3 more than size_bits = {self.size_bits}: arrays of parameters are so far apart"
-            raise ConfigError("stride_bits", self.stride_bits, reason, least)
-        if self.addr_bits < self.stride_bits:
-            reason = f"must be at least stride_bits = {self.stride_bits}"
-            raise ConfigError("addr_bits", self.addr_bits, reason, self.stride_bits)
-
-    def _check_variant(self) -> None:
-        if not self.compact:
-            return
-        for field, value in (("data_bits", 32), ("requant_lanes", 1), ("max_burst", 1), ("outstanding", 1),
-                             ("unaligned", False), ("convolution", False)):  # fmt: skip
-            if getattr(self, field) != value:
-                raise ConfigError(field, getattr(self, field), f"must be {value} with variant = compact", value)
-
-    def _check_buffers(self) -> None:
-        cols = self.tile.cols
-        if self.long_chunk_words < self.chunk_words:
-            reason = f"must be at least chunk_words = {self.chunk_words}"
-            raise ConfigError("long_chunk_words", self.long_chunk_words, reason, self.chunk_words)
-        least = 2 * cols * self.long_chunk_words
-        if self.ring_words < least:
-            reason = f"must hold two chunks of long_chunk_words * cols, {least} words"
-            raise ConfigError("ring_words", self.ring_words, reason, least)
-        least = 2 * max(self.long_chunk_words, self.chunk_words * cols)
-        if self.panel_words < least:
-            reason = f"each half must hold a chunk of `cols` rows, and a long chunk: {least} words"
-            raise ConfigError("panel_words", self.panel_words, reason, least)
-        if self.acc_rows < cols:
-            reason = f"fewer rows than cols = {cols} would keep multipliers waiting for weights"
-            raise ConfigError("acc_rows", self.acc_rows, reason, cols)
-        if self.acc_rows > self.size_limit:
-            reason = f"more than M has, at most {self.size_limit} with size_bits = {self.size_bits}"
-            raise ConfigError("acc_rows", self.acc_rows, reason, 1 << self.size_bits - 1)
 
     @property
     def compact(self) -> bool:
@@ -242,28 +184,48 @@ class AcceleratorConfig(Config):
         return ("single", "double") if self.rounding == "both" else (self.rounding,)
 
     @property
-    def a_format(self) -> ElementFormat:
-        """What A consists of in memory and in the panel."""
-        return ELEMENTS[self.tile.activation_bits]
+    def a(self) -> BlockFormat:
+        """How rows of A lie in memory, and their words in the panel."""
+        return FORMATS[self.a_format]
 
     @property
-    def b_format(self) -> ElementFormat:
-        """What B consists of in memory and in the ring."""
-        return ELEMENTS[self.tile.weight_bits]
+    def b(self) -> BlockFormat:
+        """How rows of B lie in memory, and their words in the ring."""
+        return FORMATS[self.b_format]
+
+    @property
+    def scaled(self) -> bool:
+        """A or B has scales, and C is float32."""
+        return bool(self.a.scale.bits or self.b.scale.bits)
+
+    @property
+    def block_tile(self) -> BlockTileConfig:
+        """The tile that multiplies, if the formats are `scaled`."""
+        return BlockTileConfig(
+            cols=self.tile.cols, a_format=self.a_format, b_format=self.b_format, acc_rows=self.acc_rows,
+            multiplier=self.tile.multiplier,
+        )  # fmt: skip
 
     @property
     def a_word_bits(self) -> int:
-        """Bits of ``rows`` activations."""
-        return self.tile.rows * self.a_format.bits
+        """Bits of ``rows`` activations, and of their scale."""
+        return block_word(self.a, self.tile.rows).size
 
     @property
     def b_word_bits(self) -> int:
-        """Bits of ``rows`` weights."""
-        return self.tile.rows * self.b_format.bits
+        """Bits of ``rows`` weights, and of their scale and minimum."""
+        return block_word(self.b, self.tile.rows).size
+
+    @property
+    def results_bits(self) -> int:
+        """Bits of a row of results; `scaled`, of a row of accumulators."""
+        return self.tile.cols * (accumulator_shape(self.block_tile).size if self.scaled else self.tile.result_bits)
 
     @property
     def results_lead(self) -> int:
         """Cycles by which a row of results is announced to the accumulators."""
+        if self.scaled:
+            return 0
         return 3 if self.ecc and not self.compact else 2
 
     @property
@@ -307,6 +269,8 @@ class AcceleratorConfig(Config):
     @property
     def drained_bits(self) -> int:
         """Bits of the sums that drain together, as they are stored."""
+        if self.scaled:
+            return self.results_bits // self.tile.cols * self.requant_lanes
         return self.drained_code.code_bits if self.ecc else self.requant_lanes * ADDEND_BITS
 
     @property
@@ -332,8 +296,8 @@ class AcceleratorConfig(Config):
     @property
     def dma(self) -> DmaConfig:
         """The configuration of the DMA engines."""
-        word_bits = max(self.a_word_bits, self.b_word_bits)
-        chunk, sums = self.long_chunk_words * word_bits // 8, self.tile.cols * ADDEND_BITS // 8
+        chunk = max(form.row_bytes(self.long_chunk_words * self.tile.rows) for form in (self.a, self.b))
+        sums = self.tile.cols * ADDEND_BITS // 8
         image = self.half_words * self.a_word_bits // 8 if self.convolution else 0  # all rows of an image at once
         longest_row = max(chunk, sums, DESCRIPTOR_BYTES, image)
         rows = max(self.acc_rows, self.tile.cols, self.half_words if self.convolution else 0)

@@ -10,6 +10,7 @@ __all__ = [
     "CORRUPT",
     "DESCRIPTOR_BYTES",
     "INDEX_BITS",
+    "INTEGER_BITS",
     "NUMBER_BITS",
     "PARAMETER_PITCH_BYTES",
     "RESULT",
@@ -33,6 +34,10 @@ STRIDE_BITS = 24
 
 INDEX_BITS = 16
 """Width of the number of a descriptor, counted from reset; the ring has at most half as many entries."""
+
+
+INTEGER_BITS = INT8.bits
+"""Width of the integers that are multiplied, unless the formats say otherwise."""
 
 
 ADDEND_BITS = 32

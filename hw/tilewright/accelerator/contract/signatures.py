@@ -42,7 +42,7 @@ class PanelWriter(wiring.Signature):
     write_row : Out(range(panel_words))
         The highest bit is the half.
     data : Out(unsigned(a_word_bits))
-        ``rows`` activations, the first lowest.
+        ``rows`` activations, the first lowest; a block's scale above them.
     chunk_loaded : Out(1)
         A further chunk is complete, and may be read from the next cycle on.
     """
@@ -112,7 +112,7 @@ class RingWriter(wiring.Signature):
     write_row : Out(range(ring_words))
         The row's address in the ring.
     data : Out(unsigned(b_word_bits))
-        ``rows`` weights of one column, the first lowest.
+        ``rows`` weights of one column, the first lowest; a block's scale and minimum above them.
     chunk_loaded : Out(1)
         A further chunk is complete, and may be read from the next cycle on.
     """
@@ -176,15 +176,15 @@ class ResultsPort(wiring.Signature):
     take_bank : Out(1)
         Take it, in a cycle in which `has_bank` is 1, at least 3 cycles before the first result of its tile of sums.
     coming : Out(1)
-        There will be a row of results 2 cycles later; with `ecc` in the variant ``fast``, 3.
+        There will be a row of results 2 cycles later; with `ecc` in the variant ``fast``, 3; with scales, now.
     last : Out(1)
         With `coming`: the row ends its packet.
     first : Out(1)
         With `coming`: the row is of the first packet of its tile of sums.
     final : Out(1)
         With `coming`: the row is of the last packet of its tile of sums.
-    results : Out(unsigned(cols * result_bits))
-        A row of results, column 0 lowest: see `MatmulTile`.
+    results : Out(unsigned(results_bits))
+        A row of results, column 0 lowest: see `MatmulTile`. With scales, a row of complete sums: see `BlockTile`.
     index : Out(unsigned(NUMBER_BITS))
         With `coming`: low bits of the number of the row's descriptor. Only with `ecc`.
     """
@@ -199,7 +199,7 @@ class ResultsPort(wiring.Signature):
             "last": Out(1),
             "first": Out(1),
             "final": Out(1),
-            "results": Out(unsigned(config.tile.cols * config.tile.result_bits)),
+            "results": Out(unsigned(config.results_bits)),
         })
 
 
@@ -220,8 +220,8 @@ class SumsPort(wiring.Signature):
     group : Out(range(cols // requant_lanes))
         Which ``requant_lanes`` columns of that row.
     sums : In(unsigned(drained_bits))
-        Their sums, a cycle after `group`; 32 bits each, with `ecc` as `drained_code` stores them. In the variant
-        ``compact``: in the cycle of `group`, a cycle after `fetch`.
+        Their sums, a cycle after `group`; 32 bits each, with `ecc` as `drained_code` stores them, with scales an
+        accumulator each. In the variant ``compact``: in the cycle of `group`, a cycle after `fetch`.
     release : Out(1)
         The tile of sums is not read any more; in the cycle of its last `fetch` at the earliest. `ready` then describes
         the next tile, and `fetch` reads that.

@@ -8,6 +8,8 @@ from tilewright.accelerator.contract import ADDEND_BITS, AcceleratorConfig, Resu
 from tilewright.base import SharedComponent, place
 from tilewright.storage import BlockMemory
 
+from .banks import count_banks
+
 __all__ = ["Accumulators"]
 
 
@@ -112,7 +114,7 @@ class Accumulators(SharedComponent):
             drain.read_row.eq(Cat(port.row, drained)),
         ]
         self._hand_out(m, self._group(drain.q))
-        self._count_banks(m)
+        count_banks(m, results, port)
         return m
 
     def _add(self, m: Module, first: Signal, old: Value, sums: Signal, platform):
@@ -148,13 +150,3 @@ class Accumulators(SharedComponent):
         late = Signal.like(self.sums.sums, reset_less=True, name="group")
         m.d.sync += late.eq(group)
         m.d.comb += self.sums.sums.eq(late)
-
-    def _count_banks(self, m: Module):
-        take, release = self.results.take_bank, self.sums.release
-        banks = Signal(range(3), init=2)
-        has_bank = Signal(init=1)
-        m.d.sync += [
-            banks.eq(banks + release - take),
-            has_bank.eq(Mux(take, banks[1], banks.any())),
-        ]
-        m.d.comb += self.results.has_bank.eq(has_bank)

@@ -15,6 +15,7 @@ from tilewright.accelerator.contract import (
     job_shape,
 )
 from tilewright.base import SharedComponent, place
+from tilewright.block_tile import BlockTile
 from tilewright.storage import DelayLine
 from tilewright.tile import MatmulTile
 
@@ -32,8 +33,8 @@ class Execute(SharedComponent):
     ``max(m, cols)`` cycles. Both feeders go at their own pace and meet in the tile::
 
         Panel ──► ActivationFeeder ──► ┌────────────┐
-                                       │ MatmulTile ├──► Accumulators
-        Ring  ──► WeightFeeder     ──► └────────────┘
+                                       │ MatmulTile ├──► Accumulators        with scales: BlockTile,
+        Ring  ──► WeightFeeder     ──► └────────────┘                        CompleteSums
 
     Parameters
     ----------
@@ -73,29 +74,15 @@ class Execute(SharedComponent):
         config, results = self.config, self.results
         activations = place(m, "activations", ActivationFeeder(config), platform)
         weights = place(m, "weights", WeightFeeder(config), platform)
-        tile = place(m, "tile", MatmulTile(config.tile), platform)
         fork_job(m, config, self.job, [activations.job, weights.job])
         connect(m, activations.panel, flipped(self.panel))
         connect(m, weights.ring, flipped(self.ring))
-        tag_values, valid = [activations.first, activations.final], activations.o.valid
-        if config.ecc:
-            tag_values, valid = self._check_words(m, activations, weights, tile, platform)
-        else:
-            connect(m, activations.o, tile.i)
-            connect(m, weights.o, tile.i_weights)
-
-        # The tile's latency is fixed: what belongs to a result travels beside it.
-        lead = tile.latency - config.results_lead
         accepted = Signal()
-        m.d.comb += accepted.eq(valid & tile.i.ready)
-        coming = Signal(lead)
-        m.d.sync += coming.eq(Cat(accepted, coming))
-        tags = place(m, "tags", DelayLine(1 + len(Cat(tag_values)), lead), platform)
+        if config.scaled:
+            valid = self._place_block_tile(m, activations, weights, accepted, platform)
+        else:
+            valid = self._place_tile(m, activations, weights, accepted, platform)
         m.d.comb += [
-            tags.i.eq(Cat(tile.i.payload.last if config.ecc else activations.o.payload.last, tag_values)),
-            results.coming.eq(coming[-1]),
-            Cat(results.last, results.first, results.final, results.index if config.ecc else ()).eq(tags.o),
-            results.results.eq(tile.o.payload.data),
             results.take_bank.eq(activations.take_bank),
             activations.has_bank.eq(results.has_bank),
         ]
@@ -106,6 +93,55 @@ class Execute(SharedComponent):
             reason = Mux(activations.wants_bank, Activity.SPACE, Activity.DEPENDENCY)
             m.d.comb += self.activity.eq(Mux(starved, Activity.MEMORY, reason))
         return m
+
+    def _place_tile(
+        self, m: Module, activations: ActivationFeeder, weights: WeightFeeder, accepted: Signal, platform
+    ) -> Value:
+        """Multiply integers; what belongs to a result travels beside the tile, whose latency is fixed."""
+        config, results = self.config, self.results
+        tile = place(m, "tile", MatmulTile(config.tile), platform)
+        tag_values, valid = [activations.first, activations.final], activations.o.valid
+        if config.ecc:
+            tag_values, valid = self._check_words(m, activations, weights, tile, platform)
+        else:
+            connect(m, activations.o, tile.i)
+            connect(m, weights.o, tile.i_weights)
+        lead = tile.latency - config.results_lead
+        m.d.comb += accepted.eq(valid & tile.i.ready)
+        coming = Signal(lead)
+        m.d.sync += coming.eq(Cat(accepted, coming))
+        tags = place(m, "tags", DelayLine(1 + len(Cat(tag_values)), lead), platform)
+        m.d.comb += [
+            tags.i.eq(Cat(tile.i.payload.last if config.ecc else activations.o.payload.last, tag_values)),
+            results.coming.eq(coming[-1]),
+            Cat(results.last, results.first, results.final, results.index if config.ecc else ()).eq(tags.o),
+            results.results.eq(tile.o.payload.data),
+        ]
+        return valid
+
+    def _place_block_tile(
+        self, m: Module, activations: ActivationFeeder, weights: WeightFeeder, accepted: Signal, platform
+    ) -> Value:
+        """Multiply blocks, and add them up along K: the results are complete sums."""
+        results, left, right = self.results, activations.o, weights.o
+        tile = place(m, "tile", BlockTile(self.config.block_tile), platform)
+        m.d.comb += [
+            accepted.eq(left.valid & left.ready),
+            tile.i.valid.eq(left.valid),
+            left.ready.eq(tile.i.ready),
+            tile.i.payload.block.eq(left.payload.data),
+            tile.i.payload.first.eq(activations.first),
+            tile.i.payload.final.eq(activations.final),
+            tile.i.payload.last.eq(left.payload.last),
+            tile.i_weights.valid.eq(right.valid),
+            right.ready.eq(tile.i_weights.ready),
+            tile.i_weights.payload.eq(right.payload.data),
+            results.coming.eq(tile.o.valid),
+            results.last.eq(tile.o.payload.last),
+            Cat(results.first, results.final).eq(0b11),
+            results.results.eq(tile.o.payload.data),
+        ]
+        return left.valid
 
     def _check_words(
         self, m: Module, activations: ActivationFeeder, weights: WeightFeeder, tile: MatmulTile, platform

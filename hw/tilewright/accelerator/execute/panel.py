@@ -81,7 +81,7 @@ class Panel(ChunkBuffer, SharedComponent):
 
 def shifted(config: AcceleratorConfig, rows: Value, start: Value) -> Value:
     """``rows`` activations from element ``start`` on."""
-    bits = config.a_format.bits
+    bits = config.a.element.bits
     for bit in reversed(range(len(start))):
         kept = len(rows) - (bits << bit)
         rows = Mux(start[bit], rows[bits << bit :], rows[:kept])

@@ -205,14 +205,14 @@ class DescriptorDecoder(SharedComponent):
         flags = flags_of(raw)
         k, n, rows = (raw[name][: self.config.size_bits] for name in "knm")
         four_n = Cat(Const(0, 2), n)
-        a_rows, a_bytes = rows, self.config.a_format.bytes_of(k)
+        a_rows, a_bytes = rows, self.config.a.row_bytes(k)
         if self.config.convolution:
             window = self.planner.window
             a_rows = Mux(flags["CONVOLUTION"], window.height, rows)
             a_bytes = Mux(flags["CONVOLUTION"], window.row_bytes, a_bytes)
         shapes = {
             "a": (a_rows, raw.a_stride, a_bytes),
-            "b": (n, raw.b_stride, self.config.b_format.bytes_of(k)),
+            "b": (n, raw.b_stride, self.config.b.row_bytes(k)),
             "c": (rows, raw.c_stride, Mux(flags["REQUANT"], RESULT.bytes_of(n), four_n)),
             # Multipliers and shifts follow the biases, each a row.
             "parameter": (Mux(flags["REQUANT"], 3, 1), self.job.parameter_pitch, four_n),
@@ -265,6 +265,8 @@ class DescriptorDecoder(SharedComponent):
         unknown = raw.flags[flag_count(config) :].any() | raw.reserved.any() | raw.reserved_2.any()
         if config.convolution:
             unknown |= geometry & self.unknown_geometry
+        if config.scaled:
+            unknown |= flags["ACCUMULATE"] | used
         m.d.sync += contradiction.eq(unknown | flags["ACCUMULATE"] & used | self._other_rounding(flags))
 
         beyond = Signal()  # of the ring's last entry

@@ -54,7 +54,7 @@ def check_in_turn(
 
     The fields of a range rotate once around while it is checked: all are as before at the end.
     """
-    assert {config.a_format, config.b_format, RESULT} == {INT8}, "a row has as many bytes as elements"
+    assert {config.a.element, config.b.element, RESULT} == {INT8}, "a row has as many bytes as elements"
     turn = Signal(2)
     at_a, at_b, at_c, at_parameters = (turn == number for number in range(4))
     ends = Signal()

@@ -18,8 +18,8 @@ from tilewright.accelerator.contract import (
 from tilewright.base import SharedComponent, place
 
 from .due import count_due
-from .upsizer import Upsizer
 from .window_writer import WindowWriter
+from .word_maker import word_maker
 
 __all__ = ["LoadA"]
 
@@ -88,13 +88,13 @@ class LoadA(SharedComponent):
         m.d.sync += fenced.eq(job.fence_a & (self.head != job.index))
 
         chunk = chunk_words(config, job.long, config.tile.rows)  # elements
-        chunk_bytes = config.a_format.bytes_of(chunk)
+        chunk_bytes = config.a.row_bytes(chunk)
         last_chunk = Signal()
         m.d.comb += last_chunk.eq(k_remaining <= chunk)
         request = self.requests.payload
         m.d.comb += [
             request.transfer.request.address.eq(address),
-            request.transfer.request.bytes.eq(Mux(last_chunk, config.a_format.bytes_of(k_remaining), chunk_bytes)),
+            request.transfer.request.bytes.eq(Mux(last_chunk, config.a.row_bytes(k_remaining), chunk_bytes)),
             request.transfer.request.rows.eq(rows),
             request.transfer.request.stride.eq(job.a_stride),
             request.transfer.index.eq(job.index),
@@ -218,7 +218,7 @@ class LoadA(SharedComponent):
 
     def _store_words(self, m: Module, writer: WindowWriter | None, of_window: Value | None, platform):
         config = self.config
-        upsizer = place(m, "upsizer", Upsizer(config, config.a_word_bits), platform)
+        upsizer = place(m, "upsizer", word_maker(config, config.a, config.a_word_bits), platform)
         connect(m, flipped(self.words), upsizer.i)
         word = upsizer.o.payload
         half = Signal()

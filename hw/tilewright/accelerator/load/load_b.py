@@ -18,7 +18,7 @@ from tilewright.accelerator.contract import (
 from tilewright.base import SharedComponent, place
 
 from .due import count_due
-from .upsizer import Upsizer
+from .word_maker import word_maker
 
 __all__ = ["LoadB"]
 
@@ -90,7 +90,7 @@ class LoadB(SharedComponent):
         ]
 
         chunk = chunk_words(config, job.long, config.tile.rows)  # elements
-        chunk_bytes = config.b_format.bytes_of(chunk)
+        chunk_bytes = config.b.row_bytes(chunk)
         last_chunk = Signal()
         last_tile = Signal()
         m.d.comb += [
@@ -100,7 +100,7 @@ class LoadB(SharedComponent):
         request = self.requests.payload
         m.d.comb += [
             request.transfer.request.address.eq(address),
-            request.transfer.request.bytes.eq(Mux(last_chunk, config.b_format.bytes_of(k_remaining), chunk_bytes)),
+            request.transfer.request.bytes.eq(Mux(last_chunk, config.b.row_bytes(k_remaining), chunk_bytes)),
             request.transfer.request.rows.eq(Mux(last_tile, n_remaining, config.tile.cols)),
             request.transfer.request.stride.eq(job.b_stride),
             request.transfer.index.eq(job.index),
@@ -170,7 +170,7 @@ class LoadB(SharedComponent):
 
     def _store_words(self, m: Module, platform):
         config = self.config
-        upsizer = place(m, "upsizer", Upsizer(config, config.b_word_bits), platform)
+        upsizer = place(m, "upsizer", word_maker(config, config.b, config.b_word_bits), platform)
         connect(m, flipped(self.words), upsizer.i)
         word = upsizer.o.payload
         chunk_start = Signal(range(config.ring_words))

@@ -52,7 +52,7 @@ class WindowWriter(SharedComponent):
     """
 
     def __init__(self, config: AcceleratorConfig):
-        assert config.a_format == INT8, "a row has as many bytes as elements"
+        assert config.a.element == INT8, "a row has as many bytes as elements"
         self.config = config
         rows = range(config.half_words + 1)
         super().__init__({

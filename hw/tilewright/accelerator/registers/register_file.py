@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from tilewright.accelerator.contract import INDEX_BITS, SIZE_BITS, STRIDE_BITS, AcceleratorConfig
 from tilewright.base import SharedComponent, place
 from tilewright.bus import AxiLite
+from tilewright.formats import FORMATS
 
 from .register_port import RegisterPort
 from .table import (
@@ -244,6 +245,8 @@ class RegisterFile(SharedComponent):
 
 def constants(config: AcceleratorConfig) -> dict[str, int]:
     """The values of the registers that never change."""
+    numbers = {name: number for number, name in enumerate(FORMATS)}
+    formats = {"a_format": numbers[config.a_format], "b_format": numbers[config.b_format]}
     return {
         "ID": IDENTIFIER,
         "VERSION": _pack("VERSION", descriptor=DESCRIPTOR_VERSION, registers=REGISTER_MAP_VERSION),
@@ -261,7 +264,9 @@ def constants(config: AcceleratorConfig) -> dict[str, int]:
             double_rounding="double" in config.roundings,
             ecc=config.ecc,
             convolution=config.convolution,
+            formats=config.scaled,
         ),
+        **({"CAP_FORMATS": _pack("CAP_FORMATS", **formats)} if config.scaled else {}),
         "CAP_BUFFERS": _pack(
             "CAP_BUFFERS",
             half_words=int(log2(config.half_words)),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tilewright.accelerator.contract import DESCRIPTOR_BYTES, AcceleratorConfig, Activity, Unit
+from tilewright.formats import FORMATS
 
 __all__ = [
     "COUNTERS",
@@ -86,7 +87,10 @@ class DescriptorField:
 FLAGS = {
     "REQUANT": (0, "the result is int8, through the epilogue; needs the parameter array"),
     "BIAS": (1, "add a bias to each column of an int32 result; needs the parameter array. REQUANT implies it"),
-    "ACCUMULATE": (2, "add the int32 matrix that is at C; not together with REQUANT or BIAS"),
+    "ACCUMULATE": (
+        2,
+        "add the int32 matrix that is at C; not together with REQUANT or BIAS. With CAP_BUS.formats, none of the three",
+    ),
     "FENCE_A": (3, "load A only when all earlier descriptors are complete"),
     "FENCE_B": (4, "load B only when all earlier descriptors are complete"),
     "FENCE_C": (5, "load parameters, and C to accumulate on, only when all earlier descriptors are complete"),
@@ -103,9 +107,9 @@ DESCRIPTOR = (
     DescriptorField("m", 4, 32, "rows of A and C, at least 1"),
     DescriptorField("n", 8, 32, "rows of B, columns of C, at least 1"),
     DescriptorField("k", 12, 32, "columns of A and B, at least 1"),
-    DescriptorField("a_address", 16, 64, "of A: int8 [m, k], row-major"),
-    DescriptorField("b_address", 24, 64, "of B: int8 [n, k], row-major"),
-    DescriptorField("c_address", 32, 64, "of C: int8 or int32 [m, n], row-major"),
+    DescriptorField("a_address", 16, 64, "of A: int8 [m, k], row-major; with CAP_BUS.formats as CAP_FORMATS says"),
+    DescriptorField("b_address", 24, 64, "of B: int8 [n, k], row-major; likewise"),
+    DescriptorField("c_address", 32, 64, "of C: int8, int32 or float32 [m, n], row-major"),
     DescriptorField(
         "parameter_address",
         40,
@@ -211,6 +215,9 @@ COUNTERS = (
 COUNTER_BASE = 0x100
 DESCRIPTOR_BASE = 0x080
 ECC_BASE = 0x064
+FORMATS_BASE = 0x018
+
+_FORMATS = ", ".join(f"{number} {name}" for number, name in enumerate(FORMATS))
 
 
 def _registers() -> tuple[Register, ...]:
@@ -239,7 +246,8 @@ def _registers() -> tuple[Register, ...]:
             Field("compact", 26, 1, "one descriptor and one word at a time; of the counters, COUNT_CYCLES alone"),
             Field("double_rounding", 27, 1, "the epilogue can round twice: DOUBLE_ROUNDING"),
             Field("ecc", 28, 1, "stored words have check bits; there are ECC_CORRECTED and ECC_CORRUPT"),
-            Field("convolution", 29, 1, "A can be an image: CONVOLUTION"))),
+            Field("convolution", 29, 1, "A can be an image: CONVOLUTION"),
+            Field("formats", 30, 1, "A or B has scales, and C is float32: see CAP_FORMATS"))),
         Register("CAP_BUFFERS", 0x10, "ro", "logarithms to base 2 of the buffers' sizes", (
             Field("half_words", 0, 5, "words in a half of the A panel"),
             Field("ring_words", 5, 5, "words in the B ring"),
@@ -248,6 +256,8 @@ def _registers() -> tuple[Register, ...]:
             Field("long_chunk_words", 18, 3, "words in a chunk where M < cols"),
             Field("size_bits_less", 21, 4, "by how many bits m and n are narrower than 16"),
             Field("stride_bits_less", 25, 4, "by how many bits strides are narrower than 24"))),
+        Register("CAP_FORMATS", FORMATS_BASE, "ro", f"formats of the matrices: {_FORMATS}", (
+            Field("a_format", 0, 8, "of A"), Field("b_format", 8, 8, "of B"))),
         Register("K_LIMIT", 0x14, "ro", "largest k of a descriptor; CAP_BUFFERS tells the limits of m, n and strides"),
         Register("CONTROL", 0x20, "rw", "", (
             Field("enable", 0, 1, "fetch descriptors from the ring while head and tail differ"),)),
@@ -327,6 +337,7 @@ def registers_of(config: AcceleratorConfig) -> tuple[Register, ...]:
         for r in REGISTERS
         if (config.has_counters or r.offset <= COUNTER_BASE)  # COUNT_CYCLES is the first
         and (config.ecc or r.offset not in range(ECC_BASE, DESCRIPTOR_BASE))
+        and (config.scaled or r.offset != FORMATS_BASE)
     )
 
 

@@ -12,6 +12,7 @@ from tilewright.accelerator.contract import (
 )
 from tilewright.accelerator.epilogue import ParameterBuffer, Requantizer
 from tilewright.base import SharedComponent, place
+from tilewright.block_tile import Float32Lane
 from tilewright.storage import DelayLine
 
 from .drain import StoreDrain
@@ -31,6 +32,7 @@ class Store(SharedComponent):
         job ──► TileIterator ──► requests      words ──► ParameterBuffer ──┐
                     │ tiles                                               ▼
                     ├──► StoreDrain ──► sums         sums.sums ─────► Requantizer ──► StorePacker ──► write_words
+                    │                                                 with scales: Float32Lane
                     └──► StoreWrites ──► write_requests        write_status ──► completed, failure
 
     Requantized, `requant_lanes` sums are taken in a cycle; raw, a bus word is made in a cycle. Between tiles, and
@@ -81,23 +83,21 @@ class Store(SharedComponent):
     @property
     def latency(self) -> int:
         """Cycles from the fetch of a word's last sums to its offer."""
-        return self.config.fetch_cycles + Requantizer.latency_of(self.config.rounding) + 2
+        config = self.config
+        epilogue = Float32Lane.LATENCY if config.scaled else Requantizer.latency_of(config.rounding)
+        return config.fetch_cycles + epilogue + 2
 
     def elaborate(self, platform):
         m = Module()
         config = self.config
         iterator = place(m, "iterator", TileIterator(config), platform)
-        parameters = place(m, "parameters", ParameterBuffer(config), platform)
         drain = place(m, "drain", StoreDrain(config), platform)
-        requantizer = place(m, "requantizer", Requantizer(config.requant_lanes, config.rounding, config.ecc), platform)
         packer = place(m, "packer", StorePacker(config), platform)
         writes = place(m, "writes", StoreWrites(config), platform)
 
         connect(m, flipped(self.job), iterator.job)
         connect(m, iterator.parameter_requests, flipped(self.parameter_requests))
         connect(m, iterator.c_requests, flipped(self.c_requests))
-        connect(m, flipped(self.parameter_words), parameters.parameter_words)
-        connect(m, flipped(self.c_words), parameters.c_words)
         connect(m, packer.o, flipped(self.write_words))
         connect(m, writes.requests, flipped(self.write_requests))
         connect(m, flipped(self.write_status), writes.status)
@@ -105,8 +105,6 @@ class Store(SharedComponent):
         m.d.comb += iterator.head.eq(self.head)
         m.d.comb += writes.head.eq(self.head)
         m.d.comb += self.completed.eq(writes.completed)
-        m.d.comb += parameters.bank.eq(iterator.bank)
-        m.d.comb += iterator.arrived.eq(parameters.arrived)
 
         # Both take a tile at once.
         tiles = iterator.tiles
@@ -119,29 +117,18 @@ class Store(SharedComponent):
         ]
 
         connect(m, drain.sums, flipped(self.sums))
-        m.d.comb += parameters.fetch.eq(drain.fetch)
-        m.d.comb += parameters.row.eq(drain.row)
-        m.d.comb += [
-            requantizer.sums.eq(
-                self._check(m, requantizer, drain, parameters, platform) if config.ecc else self.sums.sums
-            ),
-            requantizer.addends.eq(parameters.addends),
-            requantizer.multipliers.eq(parameters.multipliers),
-            requantizer.shifts.eq(parameters.shifts),
-            requantizer.add.eq(drain.add),
-            requantizer.format.eq(drain.format),
-        ]
+        results = (self._convert if config.scaled else self._requantize)(m, iterator, drain, platform)
         m.d.comb += packer.claim.eq(drain.claim)
         m.d.comb += drain.room.eq(packer.room)
 
-        cycles = config.fetch_cycles + requantizer.latency
+        cycles = self.latency - 2
         ends = Signal(cycles)
         m.d.sync += ends.eq(ends << 1 | drain.claim)
         late_place = place(m, "place", DelayLine(len(drain.place.as_value()), cycles), platform)
         m.d.comb += late_place.i.eq(drain.place)
         m.d.comb += packer.place.eq(late_place.o)
         m.d.comb += packer.ends.eq(ends[-1])
-        m.d.comb += packer.results.eq(requantizer.o)
+        m.d.comb += packer.results.eq(results)
 
         stalled = Signal()
         m.d.comb += stalled.eq(self.write_words.valid & ~self.write_words.ready)
@@ -160,6 +147,39 @@ class Store(SharedComponent):
             m.d.sync += activity.eq(Activity.IDLE)
         m.d.comb += self.activity.eq(activity)
         return m
+
+    def _convert(self, m: Module, iterator: TileIterator, drain: StoreDrain, platform) -> Value:
+        """Make the sums float32; there are no parameters."""
+        config = self.config
+        results = []
+        for lane in range(config.requant_lanes):
+            convert = place(m, f"lane_{lane}", Float32Lane(config.block_tile), platform)
+            m.d.comb += convert.i.eq(self.sums.sums.word_select(lane, len(convert.i.as_value())))
+            results.append(convert.o)
+        return Cat(results)
+
+    def _requantize(self, m: Module, iterator: TileIterator, drain: StoreDrain, platform) -> Value:
+        """Send the sums through the epilogue, with their parameters."""
+        config = self.config
+        parameters = place(m, "parameters", ParameterBuffer(config), platform)
+        requantizer = place(m, "requantizer", Requantizer(config.requant_lanes, config.rounding, config.ecc), platform)
+        connect(m, flipped(self.parameter_words), parameters.parameter_words)
+        connect(m, flipped(self.c_words), parameters.c_words)
+        m.d.comb += [
+            parameters.bank.eq(iterator.bank),
+            iterator.arrived.eq(parameters.arrived),
+            parameters.fetch.eq(drain.fetch),
+            parameters.row.eq(drain.row),
+            requantizer.sums.eq(
+                self._check(m, requantizer, drain, parameters, platform) if config.ecc else self.sums.sums
+            ),
+            requantizer.addends.eq(parameters.addends),
+            requantizer.multipliers.eq(parameters.multipliers),
+            requantizer.shifts.eq(parameters.shifts),
+            requantizer.add.eq(drain.add),
+            requantizer.format.eq(drain.format),
+        ]
+        return requantizer.o
 
     def _delay_source(self, m: Module, drain: StoreDrain, platform) -> tuple[Value, Value, data.View]:
         """Whether sums are in the epilogue, which bus words of their operands count, and where they come from."""

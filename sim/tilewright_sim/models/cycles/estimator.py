@@ -84,6 +84,8 @@ def _check(config: AcceleratorConfig, gemm: Gemm) -> None:
     for name, limit in (("m", config.size_limit), ("n", config.size_limit), ("k", config.k_limit)):
         if not isinstance(getattr(gemm, name), int) or not 1 <= getattr(gemm, name) <= limit:
             raise TilewrightError(f"{name.upper()} = {getattr(gemm, name)}: must be 1 to {limit} with one descriptor")
+    if config.scaled and (gemm.requant or gemm.bias or gemm.accumulate):
+        raise TilewrightError("C is float32 with these formats: nothing is requantized or added")
 
 
 def _queue_cycles(config: AcceleratorConfig, queue: list[Gemm], bus: Bus) -> int:
@@ -143,15 +145,14 @@ def _lengthened(config: AcceleratorConfig, queue: list[Gemm], place: int, bus: B
 
 def _read_beats(config: AcceleratorConfig, gemm: Gemm) -> int:
     shape, word = Shape(config, gemm), config.word_bytes
-    row = math.ceil(gemm.k / word)
-    a_beats = gemm.m * row
+    a_beats = gemm.m * shape.a.stride
     if shape.layout is not None:
         rows = sum(shape.image_rows(block) for block in range(len(shape.blocks)))
         a_beats = rows * math.ceil(shape.image_row_bytes / word) + DESCRIPTOR_BYTES // word
     parameters = gemm.parameter_rows * math.ceil(4 * gemm.n / word)
     old = gemm.m * math.ceil(4 * gemm.n / word) if gemm.accumulate else 0
     blocks = len(shape.blocks)
-    return a_beats + blocks * (gemm.n * row + parameters) + old + DESCRIPTOR_BYTES // word
+    return a_beats + blocks * (gemm.n * shape.b.stride + parameters) + old + DESCRIPTOR_BYTES // word
 
 
 def _write_beats(config: AcceleratorConfig, gemm: Gemm) -> int:

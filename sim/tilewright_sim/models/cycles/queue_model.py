@@ -8,6 +8,7 @@ import math
 from collections import deque
 
 from tilewright.accelerator.contract import DESCRIPTOR_BYTES, AcceleratorConfig
+from tilewright.block_tile import BlockTile
 from tilewright.tile import MatmulTile
 from tilewright_sim.models import ConvolutionLayout
 
@@ -98,7 +99,10 @@ class QueueModel:
     def __init__(self, config: AcceleratorConfig, bus: Bus, queue: list[Gemm]):
         self.config = config
         self.word = config.word_bytes
-        self.tile_latency = MatmulTile.latency_of(config.tile) + (CHECKED if config.ecc else 0)
+        if config.scaled:
+            self.tile_latency = BlockTile.latency_of(config.block_tile)
+        else:
+            self.tile_latency = MatmulTile.latency_of(config.tile) + (CHECKED if config.ecc else 0)
         self.reads = _Bursts(config, bus, SLOT)
         self.writes = _Bursts(config, bus, ANSWER)
         if bus.shared:
@@ -225,9 +229,8 @@ class QueueModel:
             block.panel.append(self._load_window(block, shape.layout, free))
             self.a_next = (place + 1, 0)
             return True
-        start = block.row * shape.stride + chunk * shape.chunk * self.config.tile.rows // self.word
-        beats = math.ceil(shape.chunk_bytes[chunk] / self.word)
-        block.panel.append(self._read(start, block.m, beats, shape.stride, free))
+        start = block.row * shape.a.stride + shape.a.starts[chunk]
+        block.panel.append(self._read(start, block.m, shape.a.beats[chunk], shape.a.stride, free))
         self.a_next = (place, chunk + 1) if chunk + 1 < block.chunks else (place + 1, 0)
         return True
 
@@ -267,9 +270,8 @@ class QueueModel:
         shape = block.shape
         self.b_next += 1
         self.ring_free -= self.config.tile.cols * shape.chunk
-        start = tile * self.config.tile.cols * shape.stride + chunk * shape.chunk * self.config.tile.rows // self.word
-        beats = math.ceil(shape.chunk_bytes[chunk] / self.word)
-        self.loaded.append(self._read(start, shape.tiles[tile], beats, shape.stride, ready))
+        start = tile * self.config.tile.cols * shape.b.stride + shape.b.starts[chunk]
+        self.loaded.append(self._read(start, shape.tiles[tile], shape.b.beats[chunk], shape.b.stride, ready))
         while len(block.panel) <= min(chunk, block.chunks - 1) and self._load_a(NEVER):
             pass
 

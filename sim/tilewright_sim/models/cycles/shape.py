@@ -8,6 +8,7 @@ from typing import Self
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import TilewrightError
+from tilewright.formats import BlockFormat
 from tilewright_sim.models import Convolution, ConvolutionLayout, split_product
 
 __all__ = ["Bus", "Gemm", "Shape", "split_gemm"]
@@ -15,7 +16,7 @@ __all__ = ["Bus", "Gemm", "Shape", "split_gemm"]
 
 @dataclass(frozen=True, kw_only=True)
 class Gemm:
-    """One product ``C[m, n] = A[m, k] · B[n, k]ᵀ``: its sizes, and whether C is int8 (`requant`) or int32.
+    """One product ``C[m, n] = A[m, k] · B[n, k]ᵀ``: its sizes, and whether C is int8 (`requant`), or int32 or float32.
 
     With `fenced`, it reads A only when all earlier products are complete (the flag FENCE_A). With an `image`, A is
     that: m are its output pixels and k the columns of B, see `convolution`.
@@ -89,6 +90,32 @@ class Bus:
             raise TilewrightError(f"bandwidth = {self.bandwidth!r}: must be 1e-08 to 1024 beats per cycle")
 
 
+@dataclass(frozen=True)
+class Rows:
+    """How rows of A or B are read, in words of the bus.
+
+    Parameters
+    ----------
+    stride : int
+        From a row to the next.
+    starts, beats : list of int
+        Of each chunk of a row: its first word, and how many.
+    """
+
+    stride: int
+    starts: list[int]
+    beats: list[int]
+
+    @classmethod
+    def of(cls, config: AcceleratorConfig, form: BlockFormat, k: int, chunk: int) -> Self:
+        """Return them for rows of ``k`` elements in chunks of ``chunk`` words of the tile."""
+        elements = chunk * config.tile.rows
+        starts = [form.row_bytes(first) // config.word_bytes for first in range(0, k, elements)]
+        parts = (min(elements, k - first) for first in range(0, k, elements))
+        beats = [math.ceil(form.row_bytes(part) / config.word_bytes) for part in parts]
+        return cls(math.ceil(form.row_bytes(k) / config.word_bytes), starts, beats)
+
+
 class Shape:
     """The loop nest of the hardware for a product: blocks, tiles and chunks; see `job_shape`."""
 
@@ -104,9 +131,7 @@ class Shape:
         self.blocks = list(_cut(gemm.m, self.block_rows))
         self.tiles = list(_cut(gemm.n, config.tile.cols))
         self.chunk_words = list(_cut(self.k_words, self.chunk))
-        self.chunk_bytes = [words * config.tile.rows for words in self.chunk_words]
-        self.chunk_bytes[-1] -= self.k_words * config.tile.rows - gemm.k
-        self.stride = math.ceil(gemm.k / config.word_bytes)
+        self.a, self.b = (Rows.of(config, form, gemm.k, self.chunk) for form in (config.a, config.b))
 
     def image_rows(self, block: int) -> int:
         """Rows of the image that the M-block of this number loads."""

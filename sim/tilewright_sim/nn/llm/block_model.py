@@ -137,7 +137,9 @@ def load_block_model(
         if found is None or found.form.name not in kept:
             found, unchanged = _quantized(source, name, form), False
         if found.k > LONGEST_K:
-            raise TilewrightError(f"{name} has rows of {found.k:,} elements: an accumulator takes {LONGEST_K:,} at most")
+            raise TilewrightError(
+                f"{name} has rows of {found.k:,} elements: an accumulator takes {LONGEST_K:,} at most"
+            )
         held.setdefault((source.kind(name), found.form.name, unchanged), []).append(found)
         return found
 
@@ -160,9 +162,7 @@ def load_block_model(
     ]
     counted.sort(key=lambda one: -one.elements)
     norm = source.tensor("output_norm.weight")
-    return BlockModel(
-        config, activation_format(form), embedding, layers, norm, output, source.rope_factors(), counted
-    )
+    return BlockModel(config, activation_format(form), embedding, layers, norm, output, source.rope_factors(), counted)
 
 
 def _quantized(source: Source, name: str, form: BlockFormat) -> Records:

@@ -1,0 +1,128 @@
+"""Which configurations of the accelerator can work."""
+
+from typing import TYPE_CHECKING
+
+from tilewright.base import ConfigError, round_log2
+from tilewright.formats import LONGEST_K
+
+from .constants import ADDEND_BITS, INTEGER_BITS, RESULT
+
+if TYPE_CHECKING:
+    from .config import AcceleratorConfig
+
+__all__ = ["check"]
+
+
+def check(config: "AcceleratorConfig") -> None:
+    """Raise `ConfigError` for the first field that does not go together with the others."""
+    for field in ("activation_bits", "weight_bits"):
+        bits = getattr(config.tile, field)
+        if bits != INTEGER_BITS:
+            raise ConfigError(field, bits, "the accelerator takes int8 from memory, or a_format and b_format",
+                              INTEGER_BITS)  # fmt: skip
+    powers = ("data_bits", "panel_words", "ring_words", "acc_rows", "chunk_words", "long_chunk_words",
+              "requant_lanes", "max_burst")  # fmt: skip
+    sizes = {"rows": config.tile.rows, "cols": config.tile.cols} | {field: getattr(config, field) for field in powers}
+    for field, value in sizes.items():
+        if value & value - 1:
+            raise ConfigError(field, value, "must be a power of two", 1 << round_log2(value))
+    if config.scaled:
+        _check_formats(config)
+    _check_widths(config)
+    _check_sizes(config)
+    _check_buffers(config)
+    if config.compact:
+        _check_compact(config)
+    if config.convolution and config.ecc:
+        reason = "not with ecc: a word that begins within another has no check bits of its own"
+        raise ConfigError("convolution", True, reason, False)
+
+
+def _check_formats(config: "AcceleratorConfig") -> None:
+    tile = config.block_tile  # its own rules
+    for form in (config.a, config.b):
+        if form.blocks > 1:
+            name, reason = ("a_format", "b_format")[form is config.b], "a record must be one block"
+            raise ConfigError(name, form.name, reason, "q8_e5m3" if name == "a_format" else "q4_1")
+    for field in ("rows", "dot"):
+        if getattr(config.tile, field) != tile.rows:
+            reason = f"must be a block of {config.b.name if config.b.scale.bits else config.a.name}"
+            raise ConfigError(field, getattr(config.tile, field), reason, tile.rows)
+    for field, value in (("variant", "fast"), ("ecc", False), ("convolution", False)):
+        if getattr(config, field) != value:
+            reason = "must be so with block formats in a_format or b_format"
+            raise ConfigError(field, getattr(config, field), reason, value)
+    for form in (config.a, config.b):
+        chunk = form.row_bytes(config.tile.rows * config.chunk_words)
+        if chunk % config.word_bytes and not config.unaligned:
+            each = form.row_bytes(config.tile.rows)
+            words = next(n for n in (1 << bit for bit in range(8)) if n * each % config.word_bytes == 0)
+            reason = (
+                f"{config.chunk_words} blocks of {each} bytes ({form.name}) must fill words of data_bits = "
+                f"{config.data_bits}, unless `unaligned`"
+            )
+            raise ConfigError("chunk_words", config.chunk_words, reason, words)
+    if config.half_words * config.tile.rows > LONGEST_K + 1:
+        most = (LONGEST_K + 1) // config.tile.rows * 2
+        raise ConfigError("panel_words", config.panel_words, f"sums take K of up to {LONGEST_K}", most)
+
+
+def _check_widths(config: "AcceleratorConfig") -> None:
+    rows, cols = config.tile.rows, config.tile.cols
+    if rows < 4:
+        raise ConfigError("rows", rows, "must be at least 4: the bus has 32 bits or more", 4)
+    if cols < 4:
+        raise ConfigError("cols", cols, "must be at least 4: an accumulator takes so long to add", 4)
+    least = min((config.a, config.b), key=lambda form: form.row_bytes(rows))
+    most = 8 * least.row_bytes(rows)
+    if config.data_bits > most:
+        what = f"a block of {least.name}" if least.scale.bits else f"a word of rows = {rows}"
+        reason = f"must be at most the {most} bits of {what}"
+        raise ConfigError("data_bits", config.data_bits, reason, 1 << most.bit_length() - 1)
+    result_bytes = ADDEND_BITS // 8 if config.scaled else RESULT.bytes_of(1)
+    if config.word_bytes > result_bytes * cols and not config.unaligned:
+        reason = f"a row of a C tile, cols = {cols * result_bytes} bytes, must fill a bus word unless `unaligned`"
+        raise ConfigError("data_bits", config.data_bits, reason, 8 * result_bytes * cols)
+    channels = config.data_bits // ADDEND_BITS
+    low, high = channels, min(config.data_bits // RESULT.bits, cols)
+    if not low <= config.requant_lanes <= high:
+        reason = f"must be {low} to {high} with data_bits = {config.data_bits} and cols = {cols}"
+        raise ConfigError("requant_lanes", config.requant_lanes, reason, min(max(config.requant_lanes, low), high))
+
+
+def _check_sizes(config: "AcceleratorConfig") -> None:
+    least = config.size_bits + 3
+    if config.stride_bits < least:
+        reason = f"must be at least 3 more than size_bits = {config.size_bits}: arrays of parameters are so far apart"
+        raise ConfigError("stride_bits", config.stride_bits, reason, least)
+    if config.addr_bits < config.stride_bits:
+        reason = f"must be at least stride_bits = {config.stride_bits}"
+        raise ConfigError("addr_bits", config.addr_bits, reason, config.stride_bits)
+
+
+def _check_compact(config: "AcceleratorConfig") -> None:
+    for field, value in (("data_bits", 32), ("requant_lanes", 1), ("max_burst", 1), ("outstanding", 1),
+                         ("unaligned", False), ("convolution", False)):  # fmt: skip
+        if getattr(config, field) != value:
+            raise ConfigError(field, getattr(config, field), f"must be {value} with variant = compact", value)
+
+
+def _check_buffers(config: "AcceleratorConfig") -> None:
+    cols = config.tile.cols
+    if config.long_chunk_words < config.chunk_words:
+        reason = f"must be at least chunk_words = {config.chunk_words}"
+        raise ConfigError("long_chunk_words", config.long_chunk_words, reason, config.chunk_words)
+    least = 2 * cols * config.long_chunk_words
+    if config.ring_words < least:
+        reason = f"must hold two chunks of long_chunk_words * cols, {least} words"
+        raise ConfigError("ring_words", config.ring_words, reason, least)
+    least = 2 * max(config.long_chunk_words, config.chunk_words * cols)
+    if config.panel_words < least:
+        reason = f"each half must hold a chunk of `cols` rows, and a long chunk: {least} words"
+        raise ConfigError("panel_words", config.panel_words, reason, least)
+    if config.acc_rows < cols:
+        reason = f"fewer rows than cols = {cols} would keep multipliers waiting for weights"
+        raise ConfigError("acc_rows", config.acc_rows, reason, cols)
+    if config.acc_rows > config.size_limit:
+        reason = f"more than M has, at most {config.size_limit} with size_bits = {config.size_bits}"
+        raise ConfigError("acc_rows", config.acc_rows, reason, 1 << config.size_bits - 1)

@@ -1,0 +1,89 @@
+"""Products of block formats on an accelerator: from floats or records on the host to float32."""
+
+from contextlib import ExitStack
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tilewright.base import TilewrightError
+from tilewright.formats import BlockFormat
+from tilewright_sim.models import Records
+from tilewright_sim.models.splitting import split_product
+
+from .arrays import DeviceArray, check_matrix
+from .descriptor import Descriptor
+from .workspace import Workspace
+
+__all__ = ["BlockOperand", "block_operand", "plan_block_product"]
+
+BlockOperand = Records | NDArray[np.int8]
+"""Rows of A or B in the format that the hardware takes: int8 has no records."""
+
+
+def block_operand(values: ArrayLike | Records, form: BlockFormat, name: str) -> BlockOperand:
+    """Return a matrix in a block format: records as they are, floats quantized by `models.blocks.quantize`.
+
+    Parameters
+    ----------
+    values : Records, or float array of shape [rows, K], or int8 if that is the format
+    form : BlockFormat
+    name : str
+        Of the matrix, for messages.
+
+    Raises
+    ------
+    TilewrightError
+        If it is something else, or a value cannot be held.
+    """
+    if form.name == "int8":
+        return check_matrix(values, name)  # type: ignore[arg-type]  # refused there
+    if isinstance(values, Records):
+        if values.form != form:
+            raise TilewrightError(f"{name} is {values.form.name}: this hardware takes {form.name}")
+        return values
+    array = np.asarray(values)
+    if array.ndim != 2 or not array.size or array.dtype.kind != "f":
+        raise TilewrightError(f"{name} is {array.dtype} {list(array.shape)}: it must be a matrix of floats, or Records")
+    return Records.of(array.astype(np.float32), form)
+
+
+def elements(operand: BlockOperand) -> int:
+    """Return K."""
+    return operand.k if isinstance(operand, Records) else operand.shape[1]
+
+
+def plan_block_product(
+    workspace: Workspace, stack: ExitStack, a: BlockOperand, b: BlockOperand
+) -> tuple[list[Descriptor], list[tuple[slice, slice, DeviceArray]]]:
+    """Copy the operands of ``a @ b.T`` into the device's memory, cut along M and N if they are too large.
+
+    Returns
+    -------
+    descriptors : list of Descriptor
+    results : list of (slice, slice, DeviceArray)
+        Rows and columns of C, and the array with these.
+
+    Raises
+    ------
+    TilewrightError
+        If K is too long: sums of parts cannot be added to each other without another rounding.
+    """
+    config, k = workspace.config, elements(a)
+    m, n = (len(x.rows) if isinstance(x, Records) else len(x) for x in (a, b))
+    if elements(b) != k:
+        raise TilewrightError(f"A is {[m, k]} and B {[n, elements(b)]}: they must be [M, K] and [N, K]")
+    if k > config.k_limit:
+        raise TilewrightError(f"K = {k}: must be at most {config.k_limit} with panel_words = {config.panel_words}")
+    descriptors, results = [], []
+    for part in split_product(config, m, n, k):
+        left, right = (_upload(workspace, stack, x, y) for x, y in ((a, part.rows), (b, part.columns)))
+        c = stack.enter_context(workspace.empty(part.sizes[:2], np.float32))
+        descriptors.append(workspace.descriptor(left, right, c))
+        results.append((part.rows, part.columns, c))
+    return descriptors, results
+
+
+def _upload(workspace: Workspace, stack: ExitStack, operand: BlockOperand, rows: slice) -> DeviceArray:
+    if not isinstance(operand, Records):
+        return stack.enter_context(workspace.array(operand[rows]))
+    return stack.enter_context(workspace.records(Records(operand.form, operand.k, operand.rows[rows])))
