@@ -19,7 +19,7 @@ _INFINITE = 254
 """An exponent field, less the hidden one, from which on the number is infinite."""
 _FINE = 4  # bits of a shift after the first, which is by a multiple of 16
 _WIDTH = ACCUMULATOR_BITS - 1  # of a value without its sign
-_EMPTY = -48  # a room, a multiple of 16, that leaves nothing of a value
+_EMPTY = -32  # a room with which every value is rounded to 0: below -25, and a multiple of 16
 _KEPT = _DIGITS + (1 << _FINE)  # bits that a fine shift can move into the result, or just below it
 
 
@@ -106,8 +106,8 @@ class Float32Lane(SharedComponent):
         word, by_2, limit = _step(word, 2, negative, limit)
         word, by_1, limit = _step(word, 1, negative, limit)
         digits = word[1:] ^ negative.replicate(_DIGITS + 1)
-        # A number without a hidden one is subnormal, with no room left, or 0, of which something may be left.
-        field = register("field", Mux(digits[-1] | negative, (room - Cat(by_1, by_2))[: len(room)], 0))
+        # A number without a hidden one is subnormal, and no room is left, or it is 0, and some may be left.
+        field = register("field", Mux(digits[-1], (room - Cat(by_1, by_2))[: len(room)], 0))
         digits = register("digits", digits)
         sticky = register("sticky", word[0])
         negative = register("negative_4", negative)
@@ -144,8 +144,7 @@ def _shifted(value: Value, coarse: Value, tight: bool) -> Value:
     word = Mux(coarse[0], _moved(value, 16), _moved(value, 0))
     word = Mux(coarse[1], _moved(value, 32), word)
     if tight:
-        right = Mux(coarse[0], Mux(coarse[1], _moved(value, -16), _moved(value, -48)), _moved(value, -32))
-        word = Mux(coarse[2], right, word)
+        word = Mux(coarse[2], Mux(coarse[0], _moved(value, -16), _moved(value, -32)), word)
     return word
 
 

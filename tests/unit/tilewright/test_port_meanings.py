@@ -14,10 +14,12 @@ from amaranth.lib import wiring
 import tilewright
 from tilewright.accelerator import Accelerator
 from tilewright.accelerator.contract import AcceleratorConfig, signatures
+from tilewright.accelerator.load import RecordGearbox
 from tilewright.base import SharedComponent, Target
 from tilewright.block_tile import BlockTile, BlockTileConfig, Float32Lane
 from tilewright.boards import BoardConfig, BoardSystem
 from tilewright.bus import Axi4, Axi4Read, Axi4Write, AxiLite
+from tilewright.formats import FORMATS
 from tilewright.memory import BlockRam
 from tilewright.memory.sdram import SdramConfig, sdram_pins
 from tilewright.tile import MatmulTile, TileConfig
@@ -39,6 +41,7 @@ DESIGNS = {
     "tile": (lambda: MatmulTile(TileConfig(rows=4, cols=2, dot=1, multiplier="lut")), "generic"),
     "block tile": (lambda: BlockTile(BlockTileConfig.preset("q4_1")), "ecp5"),
     "lane of floats": (lambda: Float32Lane(BlockTileConfig.preset("mxfp4")), "generic"),
+    "records": (lambda: RecordGearbox(AcceleratorConfig.preset("nano"), FORMATS["q4_1"]), "generic"),
     "block RAM": (lambda: BlockRam(**BUS, id_bits=1, size_bytes=4096), "generic"),
 }
 
