@@ -4,7 +4,7 @@ from tilewright.errors import ConfigError, TilewrightError, ToolError, missing_p
 
 from .amaranth_doors import FSM, PortDirection, mark_used
 from .component import FAMILIES, Family, SharedComponent, Target, place
-from .config import Config, ConfigField, closest_name, load_config, load_values, round_log2
+from .config import Config, ConfigField, as_tuple, closest_name, load_config, load_values, round_log2
 from .devices import DEFAULT_DEVICES, DEVICES, Device
 from .documents import parse_json, parse_value, read_json, read_text, read_toml
 from .files import check_folder, check_output, write_files
@@ -27,6 +27,7 @@ __all__ = [
     "Target",
     "TilewrightError",
     "ToolError",
+    "as_tuple",
     "cache_folder",
     "check_folder",
     "check_output",

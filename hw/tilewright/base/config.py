@@ -23,7 +23,7 @@ from tilewright.errors import ConfigError, TilewrightError
 
 from .documents import parse_value, read_toml
 
-__all__ = ["Config", "ConfigField", "closest_name", "load_config", "load_values", "round_log2"]
+__all__ = ["Config", "ConfigField", "as_tuple", "closest_name", "load_config", "load_values", "round_log2"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,8 @@ class ConfigField:
         The values of a whole number; empty for others.
     about : str
         Its meaning, in Markdown.
+    several : bool
+        It is a list of such values.
     """
 
     name: str
@@ -47,6 +49,7 @@ class ConfigField:
     choices: tuple[str, ...]
     limits: range
     about: str
+    several: bool = False
 
     def values(self, mark: str = "") -> str:
         """Return the values that it may have as a text: ``lut, dsp`` or ``1 to 64``; ``mark`` encloses each choice."""
@@ -246,6 +249,7 @@ def _explain(cls: type[Config], values: Mapping[str, Any], error: ValidationErro
         case "int_type" | "int_from_float":
             return ConfigError(field, value, "must be a whole number", _nearest(cls, values, field))
         case "literal_error":
+            field = str(first["loc"][0])
             choices = context["expected"].replace("'", "").replace(" or ", ", ").split(", ")
             nearest = closest_name(str(value), choices) or choices[0]
             return ConfigError(field, value, f"must be one of {', '.join(choices)}", nearest)
@@ -257,6 +261,10 @@ def _explain(cls: type[Config], values: Mapping[str, Any], error: ValidationErro
 
 def _field(name: str, schema: Mapping[str, Any]) -> ConfigField:
     """A field by its JSON schema."""
+    if schema["type"] == "array":
+        return ConfigField(
+            name, schema["default"], tuple(schema["items"]["enum"]), range(0), schema["description"], True
+        )
     boolean = schema["type"] == "boolean"
     choices = ("true", "false") if boolean else tuple(map(str, schema.get("enum", ())))
     limits = range(0) if choices else range(schema["minimum"], schema["maximum"] + 1)
@@ -287,6 +295,11 @@ def _nearest(cls: type[Config], values: Mapping[str, Any], field: str) -> int | 
             cls(**{**values, field: candidate})
             return candidate
     return None
+
+
+def as_tuple(value: Any) -> Any:
+    """Return a list as TOML and JSON have it, or one name, as the tuple that a field holds."""
+    return tuple(value) if isinstance(value, list) else (value,) if isinstance(value, str) else value
 
 
 def round_log2(value: int) -> int:

@@ -2,7 +2,7 @@
 
 from .config import A_FORMATS, BlockTileConfig, accumulator_shape
 from .float32 import Float32Lane
-from .tile import BlockTile, a_word, b_word, block_word
+from .tile import BlockTile, a_word, b_word, block_word, chosen
 
 __all__ = [
     "A_FORMATS",
@@ -13,4 +13,5 @@ __all__ = [
     "accumulator_shape",
     "b_word",
     "block_word",
+    "chosen",
 ]

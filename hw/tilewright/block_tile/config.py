@@ -4,9 +4,9 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from amaranth.hdl import Shape, signed
 from amaranth.lib import data
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from tilewright.base import Config, ConfigError, round_log2
+from tilewright.base import Config, ConfigError, as_tuple, round_log2
 from tilewright.formats import (
     ACCUMULATOR_BITS,
     EXPONENT_STEP,
@@ -29,10 +29,10 @@ class BlockTileConfig(Config):
 
     TABLE = "block-tile"
     PRESETS: ClassVar = {
-        "q4_1": {"cols": 8, "a_format": "q8_e5m3", "b_format": "q4_1", "multiplier": "dsp"},
-        "q8_0": {"cols": 8, "a_format": "q8_e5m3", "b_format": "q8_0", "multiplier": "dsp"},
-        "mxfp4": {"cols": 8, "a_format": "mxint8", "b_format": "mxfp4", "multiplier": "dsp"},
-        "nvfp4": {"cols": 8, "a_format": "nvfp4", "b_format": "nvfp4", "multiplier": "dsp"},
+        "q4_1": {"cols": 8, "a_format": "q8_e5m3", "b_formats": ("q4_1",), "multiplier": "dsp"},
+        "q8_0": {"cols": 8, "a_format": "q8_e5m3", "b_formats": ("q8_0",), "multiplier": "dsp"},
+        "mxfp4": {"cols": 8, "a_format": "mxint8", "b_formats": ("mxfp4",), "multiplier": "dsp"},
+        "nvfp4": {"cols": 8, "a_format": "nvfp4", "b_formats": ("nvfp4",), "multiplier": "dsp"},
     }
 
     cols: Annotated[
@@ -42,10 +42,11 @@ class BlockTileConfig(Config):
         Literal[*A_FORMATS],  # type: ignore[valid-type]
         Field(description="Block format of the activations; `int8` has no scale."),
     ] = "q8_e5m3"
-    b_format: Annotated[
-        Literal[*FORMATS],  # type: ignore[valid-type]
-        Field(description="Block format of the weights; `int8` has no scale."),
-    ] = "q4_1"
+    b_formats: Annotated[
+        tuple[Literal[*FORMATS], ...],  # type: ignore[valid-type]
+        Field(description="Block formats of the weights, one of which each word has; `int8` has no scale."),
+        BeforeValidator(as_tuple),
+    ] = ("q4_1",)
     acc_rows: Annotated[
         int, Field(ge=8, le=512, description="Words in a packet of activations, at most; a power of two.")
     ] = 64
@@ -59,14 +60,24 @@ class BlockTileConfig(Config):
 
     @model_validator(mode="after")
     def _formats_go_together(self) -> Self:
-        a, b = self.a, self.b
-        scaled = [form for form in (a, b) if form.scale.bits]
-        if not scaled:
-            raise ConfigError("b_format", b.name, "neither has scales: that is what the core `tile` is for", "q8_0")
-        if len({form.block for form in scaled}) > 1:
-            reason = f"its blocks of {b.block} must be as long as those of {a.block} of a_format = {a.name}"
-            nearest = next(name for name, form in FORMATS.items() if form.block == a.block)
-            raise ConfigError("b_format", b.name, reason, nearest)
+        a = self.a
+        if not self.b_formats:
+            raise ConfigError("b_formats", [], "there must be one", "q4_1")
+        if not a.scale.bits and not self.b.scale.bits:
+            raise ConfigError(
+                "b_formats", self.b.name, "neither has scales: that is what the core `tile` is for", "q8_0"
+            )
+        for number, form in enumerate(self.b_all):
+            if form in self.b_all[:number]:
+                raise ConfigError("b_formats", form.name, "there twice")
+            if a.scale.bits and form.scale.bits and form.block != a.block:
+                reason = f"its blocks of {form.block} must be as long as those of {a.block} of a_format = {a.name}"
+                nearest = next(name for name, known in FORMATS.items() if known.block == a.block)
+                raise ConfigError("b_formats", form.name, reason, nearest)
+            if (form.scale, form.element.fraction_bits) != (self.b.scale, self.b.element.fraction_bits):
+                raise ConfigError("b_formats", form.name, f"its scales and units must be those of {self.b.name}",
+                                  next(name for name, known in FORMATS.items() if known.scale == self.b.scale
+                                       and name not in self.b_formats))  # fmt: skip
         if self.acc_rows & self.acc_rows - 1:
             raise ConfigError("acc_rows", self.acc_rows, "must be a power of two", 1 << round_log2(self.acc_rows))
         return self
@@ -77,9 +88,24 @@ class BlockTileConfig(Config):
         return FORMATS[self.a_format]
 
     @property
+    def b_all(self) -> tuple[BlockFormat, ...]:
+        """The block formats of the weights."""
+        return tuple(FORMATS[name] for name in self.b_formats)
+
+    @property
     def b(self) -> BlockFormat:
-        """The block format of the weights."""
-        return FORMATS[self.b_format]
+        """The first of them; scales and the units of the elements are those of all."""
+        return self.b_all[0]
+
+    @property
+    def minimum(self) -> bool:
+        """Some weights have minimums; those of the others are 0."""
+        return any(form.minimum for form in self.b_all)
+
+    @property
+    def weight_bits(self) -> int:
+        """Width of the integers that weights are decoded to."""
+        return max(form.element.shape.width for form in self.b_all)
 
     @property
     def rows(self) -> int:
@@ -91,20 +117,24 @@ class BlockTileConfig(Config):
         """The tile that multiplies the integers."""
         return TileConfig(
             rows=self.rows, cols=self.cols, dot=self.rows, activation_bits=self.a.element.shape.width,
-            weight_bits=5 if self.packed else self.b.element.shape.width, multiplier=self.multiplier,
+            weight_bits=5 if self.packed else self.weight_bits, multiplier=self.multiplier,
         )  # fmt: skip
 
     @property
     def packed(self) -> bool:
         """Two weights may share a multiplier of 18 bits: see `PackedColumns`."""
-        small = max(abs(value) for value in self.b.element.values) < 16
+        small = max(abs(value) for value in self._b_range) < 16
         return self.multiplier == "dsp" and small and self.a.element.shape.width <= 8
 
     @property
     def sum_range(self) -> tuple[int, int]:
         """The least and the largest sum of the products of a block."""
-        return _times((min(self.a.element.values), max(self.a.element.values)),
-                      (min(self.b.element.values), max(self.b.element.values)), self.rows)  # fmt: skip
+        return _times((min(self.a.element.values), max(self.a.element.values)), self._b_range, self.rows)
+
+    @property
+    def _b_range(self) -> tuple[int, int]:
+        values = [value for form in self.b_all for value in form.element.values]
+        return min(values), max(values)
 
     @property
     def total_range(self) -> tuple[int, int]:

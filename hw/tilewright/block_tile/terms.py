@@ -22,7 +22,7 @@ def scale_shape(form: ScaleFormat) -> data.StructLayout:
 def scales_shape(config: BlockTileConfig) -> data.StructLayout:
     """The scale of a block of B, and its minimum if the format has one."""
     parts = {"scale": scale_shape(config.b.scale)}
-    return data.StructLayout(parts | ({"minimum": scale_shape(config.b.scale)} if config.b.minimum else {}))
+    return data.StructLayout(parts | ({"minimum": scale_shape(config.b.scale)} if config.minimum else {}))
 
 
 def _product_shape(*factors: Shape) -> Shape:
@@ -40,7 +40,7 @@ def term_shape(config: BlockTileConfig) -> data.StructLayout:
 
 def terms_shape(config: BlockTileConfig) -> data.StructLayout:
     """The terms of a block: one, or two if B has minimums; `invalid` if a scale is not a finite number."""
-    count = 1 + config.b.minimum
+    count = 1 + config.minimum
     return data.StructLayout({"terms": data.ArrayLayout(term_shape(config), count), "invalid": 1})
 
 
@@ -74,7 +74,7 @@ class BlockTerms(SharedComponent):
 
     def __init__(self, config: BlockTileConfig):
         self.config = config
-        total = {"scaled_total": In(scaled_total_shape(config))} if config.b.minimum else {}
+        total = {"scaled_total": In(scaled_total_shape(config))} if config.minimum else {}
         super().__init__({
             **total,
             "a_scale": In(scale_shape(config.a.scale)),
@@ -95,7 +95,7 @@ class BlockTerms(SharedComponent):
             shifted = self.sum << fine[0], factor << Cat(Const(0, 1), fine[1])
         m.d.comb += self.o.terms[0].integer.eq(self._product(m, "product", *shifted, platform))
         invalid = a.invalid | b.scale.invalid
-        if config.b.minimum:
+        if config.minimum:
             minimum = Signal.like(b.minimum.mantissa, reset_less=True)
             m.d.sync += minimum.eq(b.minimum.mantissa)
             fine = self._exponent(m, 1, a.exponent + b.minimum.exponent)

@@ -1,6 +1,8 @@
 """The tile with block scales."""
 
-from amaranth.hdl import Cat, Module, Signal, Value
+from collections.abc import Sequence
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
@@ -16,7 +18,7 @@ from .scales import StationaryScales
 from .sums import BlockSums, sums_shape
 from .terms import BlockTerms, scale_shape, scaled_total_shape, scales_shape
 
-__all__ = ["BlockTile", "a_word", "b_word", "block_word"]
+__all__ = ["BlockTile", "a_word", "b_word", "block_word", "chosen"]
 
 
 def block_word(form: BlockFormat, rows: int) -> data.StructLayout:
@@ -35,8 +37,9 @@ def a_word(config: BlockTileConfig) -> data.StructLayout:
 
 
 def b_word(config: BlockTileConfig) -> data.StructLayout:
-    """A block of a row of B."""
-    return block_word(config.b, config.rows)
+    """A block of a row of B: a `block_word` of the format of that number, in the lowest bits."""
+    bits = max(block_word(form, config.rows).size for form in config.b_all)
+    return data.StructLayout({"block": bits, "format": (len(config.b_all) - 1).bit_length()})
 
 
 class BlockTile(SharedComponent):
@@ -93,7 +96,7 @@ class BlockTile(SharedComponent):
         m = Module()
         config, tile = self.config, self.config.tile
         latency = MatmulTile.latency_of(tile)
-        scale_bits, minimum_bits = config.b.scale.bits, config.b.scale.bits * config.b.minimum
+        scale_bits, minimum_bits = config.b.scale.bits, config.b.scale.bits * config.minimum
         feeder = TileFeeder(tile, config.a.scale.bits + 2, scale_bits + minimum_bits)
         place(m, "feeder", feeder, platform)
         self._connect_inputs(m, feeder)
@@ -115,7 +118,7 @@ class BlockTile(SharedComponent):
         self._unpack(m, b_scales.scale, config.b, b_tag[:scale_bits])
         swap_sums = delayed(m, "swap_sums", feeder.swap, latency - 3, platform)
         scaled_total = None
-        if config.b.minimum:
+        if config.minimum:
             self._unpack(m, b_scales.minimum, config.b, b_tag[scale_bits:])
             scaled_total = self._scaled_total(m, activations, a_scale, latency, platform)
 
@@ -157,14 +160,17 @@ class BlockTile(SharedComponent):
                 outer.ready.eq(inner.ready),
             ]
         tile = config.tile
+        parts = []
+        for form in config.b_all:
+            block = data.View(block_word(form, config.rows), b.block[: block_word(form, config.rows).size])
+            minimum = block.minimum if form.minimum else Const(0, form.scale.bits * config.minimum)
+            parts.append(Cat(self._decoded(form, block.codes, tile.weight_bits), block.scale, minimum))
         m.d.comb += [
             feeder.i.payload.data.eq(
                 Cat(self._decoded(config.a, a.block.codes, tile.activation_bits), a.block.scale, a.first, a.final)
             ),
             feeder.i.payload.last.eq(a.last),
-            feeder.i_weights.payload.data.eq(
-                Cat(self._decoded(config.b, b.codes, tile.weight_bits), b.scale, b.minimum)
-            ),
+            feeder.i_weights.payload.data.eq(chosen(parts, b.format)),
             feeder.i_weights.payload.last.eq(0),
         ]
 
@@ -198,6 +204,14 @@ class BlockTile(SharedComponent):
 
     def _block(self, tile: TileConfig, columns: int) -> ColumnBlock | PackedBlock:
         return PackedBlock(self.config, columns) if self.config.packed else ColumnBlock(tile, columns)
+
+
+def chosen(values: Sequence[Value], number: Value) -> Value:
+    """One of several values; the last for numbers beyond."""
+    found = values[-1]
+    for other in reversed(range(len(values) - 1)):
+        found = Mux(number == other, values[other], found)
+    return found
 
 
 def _cut(word: Value, bits: int) -> tuple[Value, Value]:

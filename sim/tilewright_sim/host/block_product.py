@@ -1,5 +1,6 @@
 """Products of block formats on an accelerator: from floats or records on the host to float32."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 
 import numpy as np
@@ -7,8 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tilewright.base import TilewrightError
 from tilewright.formats import BlockFormat
-from tilewright_sim.models import Records
-from tilewright_sim.models.splitting import split_product
+from tilewright_sim.models import Records, split_product
 
 from .arrays import DeviceArray, check_matrix
 from .descriptor import Descriptor
@@ -20,13 +20,14 @@ BlockOperand = Records | NDArray[np.int8]
 """Rows of A or B in the format that the hardware takes: int8 has no records."""
 
 
-def block_operand(values: ArrayLike | Records, form: BlockFormat, name: str) -> BlockOperand:
+def block_operand(values: ArrayLike | Records, forms: Sequence[BlockFormat], name: str) -> BlockOperand:
     """Return a matrix in a block format: records as they are, floats quantized by `models.blocks.quantize`.
 
     Parameters
     ----------
     values : Records, or float array of shape [rows, K], or int8 if that is the format
-    form : BlockFormat
+    forms : sequence of BlockFormat
+        What the hardware takes; floats are quantized to the first.
     name : str
         Of the matrix, for messages.
 
@@ -35,16 +36,17 @@ def block_operand(values: ArrayLike | Records, form: BlockFormat, name: str) -> 
     TilewrightError
         If it is something else, or a value cannot be held.
     """
-    if form.name == "int8":
+    if forms[0].name == "int8":
         return check_matrix(values, name)  # type: ignore[arg-type]  # refused there
     if isinstance(values, Records):
-        if values.form != form:
-            raise TilewrightError(f"{name} is {values.form.name}: this hardware takes {form.name}")
+        if values.form not in forms:
+            names = " or ".join(form.name for form in forms)
+            raise TilewrightError(f"{name} is {values.form.name}: this hardware takes {names}")
         return values
     array = np.asarray(values)
     if array.ndim != 2 or not array.size or array.dtype.kind != "f":
         raise TilewrightError(f"{name} is {array.dtype} {list(array.shape)}: it must be a matrix of floats, or Records")
-    return Records.of(array.astype(np.float32), form)
+    return Records.of(array.astype(np.float32), forms[0])
 
 
 def elements(operand: BlockOperand) -> int:

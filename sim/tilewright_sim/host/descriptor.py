@@ -35,7 +35,7 @@ class Descriptor:
     minimum: int = -128
     maximum: int = 127
     version: int = DESCRIPTOR_VERSION
-    reserved: int = 0
+    b_format: int = 0
     reserved_2: int = 0
 
     def pack(self) -> bytes:

@@ -4,7 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tilewright.accelerator.contract import DESCRIPTOR_BYTES, SIZE_BITS, STRIDE_BITS, AcceleratorConfig, Activity
+from tilewright.accelerator.contract import (
+    DESCRIPTOR_BYTES,
+    MOST_FORMATS,
+    SIZE_BITS,
+    STRIDE_BITS,
+    AcceleratorConfig,
+    Activity,
+)
 from tilewright.accelerator.registers import (
     COUNTERS,
     DESCRIPTOR_VERSION,
@@ -58,7 +65,7 @@ class Capabilities:
     stride_bits: int
     ecc: bool
     a_format: str = "int8"
-    b_format: str = "int8"
+    b_formats: tuple[str, ...] = ("int8",)
 
     @classmethod
     def of(cls, config: AcceleratorConfig) -> "Capabilities":
@@ -69,7 +76,7 @@ class Capabilities:
             config.outstanding, config.unaligned, "single" in config.roundings, "double" in config.roundings,
             config.convolution, config.half_words, config.ring_words, config.acc_rows, config.chunk_words,
             config.long_chunk_words, config.k_limit, config.compact, config.size_bits, config.stride_bits, config.ecc,
-            config.a_format, config.b_format,
+            config.a_format, config.b_formats,
         )  # fmt: skip
 
 
@@ -282,8 +289,10 @@ class Driver:
         for name in ("CAP_TILE", "CAP_BUS", "CAP_BUFFERS"):
             values |= self.read_fields(name)
         if values.pop("formats"):
-            names = dict(enumerate(FORMATS))
-            values |= {name: names.get(number, str(number)) for name, number in self.read_fields("CAP_FORMATS").items()}
+            names, numbers = dict(enumerate(FORMATS)), self.read_fields("CAP_FORMATS")
+            known = {field: names.get(number, str(number)) for field, number in numbers.items()}
+            values["a_format"] = known["a_format"]
+            values["b_formats"] = tuple(known[f"b_format_{n}"] for n in range(min(numbers["b_count"], MOST_FORMATS)))
         for name in ("half_words", "ring_words", "acc_rows", "chunk_words", "long_chunk_words"):
             values[name] = 1 << values[name]
         for name in ("unaligned", "single_rounding", "double_rounding", "convolution", "compact", "ecc"):

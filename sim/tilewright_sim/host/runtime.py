@@ -173,7 +173,8 @@ class Runtime(Workspace):
         ----------
         a : Records or float array of shape [M, K]
         b : Records or float array of shape [N, K]
-            Floats are quantized to the format of A or B; records must be of it. int8 arrays where that is the format.
+            Floats are quantized to the format of A, or the first of B; records must be of a format that the hardware
+            has. int8 arrays where that is the format.
         progress : callable, optional
 
         Raises
@@ -183,8 +184,8 @@ class Runtime(Workspace):
             or the hardware fails.
         """
         if not self.config.scaled:
-            raise TilewrightError("this configuration multiplies int8: use `gemm`, or set a_format and b_format")
-        left, right = block_operand(a, self.config.a, "A"), block_operand(b, self.config.b, "B")
+            raise TilewrightError("this configuration multiplies int8: use `gemm`, or set a_format and b_formats")
+        left, right = block_operand(a, (self.config.a,), "A"), block_operand(b, self.config.b_all, "B")
         with self._turn, ExitStack() as stack:
             descriptors, results = plan_block_product(self, stack, left, right)
             run = self.submit(descriptors, progress)
@@ -314,7 +315,7 @@ class Runtime(Workspace):
 
     def _limit(self, descriptor: Descriptor) -> int:
         """Return the cycles after which this descriptor must be complete, cached by shape."""
-        shape = (descriptor.m, descriptor.n, descriptor.k, descriptor.flags)
+        shape = (descriptor.m, descriptor.n, descriptor.k, descriptor.flags, descriptor.b_format)
         if shape not in self._limits:
             self._limits[shape] = self._estimated_limit(descriptor)
         return self._limits[shape]
@@ -323,7 +324,7 @@ class Runtime(Workspace):
         flags = {name: bool(descriptor.flags >> bit & 1) for name, (bit, _) in FLAGS.items()}
         try:
             gemm = Gemm(
-                m=descriptor.m, n=descriptor.n, k=descriptor.k,
+                m=descriptor.m, n=descriptor.n, k=descriptor.k, b_format=descriptor.b_format,
                 requant=flags["REQUANT"], bias=flags["BIAS"], accumulate=flags["ACCUMULATE"],
             )  # fmt: skip
             cycles = estimate(self.config, [gemm], self.bus).cycles

@@ -1,6 +1,6 @@
 """Matrices and parameters in the device's memory, and descriptors of products of these."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -88,7 +88,7 @@ class Workspace:
         interrupt : bool
             Raise the interrupt on completion.
         """
-        (m, k), (n, k_of_b) = self._sizes(a, "A", self.config.a), self._sizes(b, "B", self.config.b)
+        (m, k), (n, k_of_b) = self._sizes(a, "A", (self.config.a,)), self._sizes(b, "B", self.config.b_all)
         if k_of_b != k or c.shape != (m, n):
             raise TilewrightError(f"A {[m, k]}, B {[n, k_of_b]}, C {list(c.shape)}: not [m,k], [n,k], [m,n]")
         requant = parameters.requant if parameters else None
@@ -108,6 +108,7 @@ class Workspace:
         flags += ["INTERRUPT"] if interrupt else []
         return Descriptor(
             flags=flag_bits(*flags),
+            b_format=self.config.b_all.index(b.form) if isinstance(b, DeviceRecords) else 0,
             m=m, n=n, k=k,
             a_address=a.address, b_address=b.address, c_address=c.address,
             parameter_address=parameters.address if parameters else 0,
@@ -115,12 +116,11 @@ class Workspace:
             **limits,
         )  # fmt: skip
 
-    def _sizes(self, array: DeviceArray, name: str, form: BlockFormat) -> tuple[int, int]:
-        """Return rows and elements of a row of an operand, which must have the hardware's format."""
-        is_records = isinstance(array, DeviceRecords)
+    def _sizes(self, array: DeviceArray, name: str, forms: Sequence[BlockFormat]) -> tuple[int, int]:
+        """Return rows and elements of a row of an operand, which must have a format of the hardware."""
         held = array.form.name if isinstance(array, DeviceRecords) else array.dtype.name
-        if held != form.name or (form.name == "int8" and is_records):
-            raise TilewrightError(f"{name} is {held}: must be {form.name}")
+        if held not in [form.name for form in forms]:
+            raise TilewrightError(f"{name} is {held}: must be {' or '.join(form.name for form in forms)}")
         return array.shape[0], array.k if isinstance(array, DeviceRecords) else array.shape[1]
 
     def choices(self, requant: golden.Requant | None, biased: bool, fences: str) -> tuple[list[str], dict[str, int]]:

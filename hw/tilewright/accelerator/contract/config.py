@@ -2,9 +2,9 @@
 
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from tilewright.base import Config
+from tilewright.base import Config, as_tuple
 from tilewright.block_tile import A_FORMATS, BlockTileConfig, accumulator_shape, block_word
 from tilewright.dma import DmaConfig
 from tilewright.formats import FORMATS, BlockFormat
@@ -24,7 +24,7 @@ class AcceleratorConfig(Config):
 
     TABLE = "accelerator"
     PARTS: ClassVar = {"tile": TileConfig}
-    UNSAID = frozenset({"size_bits", "stride_bits", "variant", "convolution", "ecc", "a_format", "b_format"})
+    UNSAID = frozenset({"size_bits", "stride_bits", "variant", "convolution", "ecc", "a_format", "b_formats"})
     PRESETS: ClassVar = {
         "nano": {"rows": 4, "cols": 4, "dot": 4, "data_bits": 32, "panel_words": 1024, "ring_words": 256,
                  "acc_rows": 32, "requant_lanes": 1, "outstanding": 4, "max_burst": 8, "long_chunk_words": 8,
@@ -135,14 +135,15 @@ class AcceleratorConfig(Config):
     a_format: Annotated[
         Literal[*A_FORMATS],  # type: ignore[valid-type]
         Field(
-            description="Format of A. If this or `b_format` has scales, C is float32, `rows` and `dot` are the "
+            description="Format of A. If this or `b_formats` have scales, C is float32, `rows` and `dot` are the "
             "elements of a block, and there is no `variant` = compact, no `ecc` and no `convolution`."
         ),
     ] = "int8"
-    b_format: Annotated[
-        Literal[*FORMATS],  # type: ignore[valid-type]
-        Field(description="Format of B."),
-    ] = "int8"
+    b_formats: Annotated[
+        tuple[Literal[*FORMATS], ...],  # type: ignore[valid-type]
+        Field(description="Formats of B, of which each descriptor chooses one; they have the same scales."),
+        BeforeValidator(as_tuple),
+    ] = ("int8",)
 
     def __init__(self, /, **values: Any):  # for type checkers: the fields of the tile are not among those declared here
         super().__init__(**values)
@@ -189,9 +190,19 @@ class AcceleratorConfig(Config):
         return FORMATS[self.a_format]
 
     @property
+    def b_all(self) -> tuple[BlockFormat, ...]:
+        """How rows of B can lie in memory, and their words in the ring."""
+        return tuple(FORMATS[name] for name in self.b_formats)
+
+    @property
     def b(self) -> BlockFormat:
-        """How rows of B lie in memory, and their words in the ring."""
-        return FORMATS[self.b_format]
+        """The first of them."""
+        return self.b_all[0]
+
+    @property
+    def b_format_bits(self) -> int:
+        """Bits of the number of a format of B."""
+        return (len(self.b_formats) - 1).bit_length()
 
     @property
     def scaled(self) -> bool:
@@ -202,7 +213,7 @@ class AcceleratorConfig(Config):
     def block_tile(self) -> BlockTileConfig:
         """The tile that multiplies, if the formats are `scaled`."""
         return BlockTileConfig(
-            cols=self.tile.cols, a_format=self.a_format, b_format=self.b_format, acc_rows=self.acc_rows,
+            cols=self.tile.cols, a_format=self.a_format, b_formats=self.b_formats, acc_rows=self.acc_rows,
             multiplier=self.tile.multiplier,
         )  # fmt: skip
 
@@ -213,8 +224,8 @@ class AcceleratorConfig(Config):
 
     @property
     def b_word_bits(self) -> int:
-        """Bits of ``rows`` weights, and of their scale and minimum."""
-        return block_word(self.b, self.tile.rows).size
+        """Bits of ``rows`` weights, and of their scale and minimum, in the format that has most."""
+        return max(block_word(form, self.tile.rows).size for form in self.b_all)
 
     @property
     def results_bits(self) -> int:
@@ -296,7 +307,7 @@ class AcceleratorConfig(Config):
     @property
     def dma(self) -> DmaConfig:
         """The configuration of the DMA engines."""
-        chunk = max(form.row_bytes(self.long_chunk_words * self.tile.rows) for form in (self.a, self.b))
+        chunk = max(form.row_bytes(self.long_chunk_words * self.tile.rows) for form in (self.a, *self.b_all))
         sums = self.tile.cols * ADDEND_BITS // 8
         image = self.half_words * self.a_word_bits // 8 if self.convolution else 0  # all rows of an image at once
         longest_row = max(chunk, sums, DESCRIPTOR_BYTES, image)

@@ -11,6 +11,7 @@ __all__ = [
     "DESCRIPTOR_BYTES",
     "INDEX_BITS",
     "INTEGER_BITS",
+    "MOST_FORMATS",
     "NUMBER_BITS",
     "PARAMETER_PITCH_BYTES",
     "RESULT",
@@ -30,6 +31,10 @@ SIZE_BITS = 16
 
 STRIDE_BITS = 24
 """Greatest width of the distance between rows in bytes: see `AcceleratorConfig.stride_bits`."""
+
+
+MOST_FORMATS = 4
+"""Formats that B can have in a configuration, at most."""
 
 
 INDEX_BITS = 16

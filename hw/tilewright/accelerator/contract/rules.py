@@ -1,24 +1,21 @@
 """Which configurations of the accelerator can work."""
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 from tilewright.base import ConfigError, round_log2
 from tilewright.formats import LONGEST_K
 
-from .constants import ADDEND_BITS, INTEGER_BITS, RESULT
-
-if TYPE_CHECKING:
-    from .config import AcceleratorConfig
+from .constants import ADDEND_BITS, INTEGER_BITS, MOST_FORMATS, RESULT
 
 __all__ = ["check"]
 
 
-def check(config: "AcceleratorConfig") -> None:
-    """Raise `ConfigError` for the first field that does not go together with the others."""
+def check(config: Any) -> None:
+    """Raise `ConfigError` for the first field of an `AcceleratorConfig` that does not go together with the others."""
     for field in ("activation_bits", "weight_bits"):
         bits = getattr(config.tile, field)
         if bits != INTEGER_BITS:
-            raise ConfigError(field, bits, "the accelerator takes int8 from memory, or a_format and b_format",
+            raise ConfigError(field, bits, "the accelerator takes int8 from memory, or a_format and b_formats",
                               INTEGER_BITS)  # fmt: skip
     powers = ("data_bits", "panel_words", "ring_words", "acc_rows", "chunk_words", "long_chunk_words",
               "requant_lanes", "max_burst")  # fmt: skip
@@ -26,8 +23,12 @@ def check(config: "AcceleratorConfig") -> None:
     for field, value in sizes.items():
         if value & value - 1:
             raise ConfigError(field, value, "must be a power of two", 1 << round_log2(value))
+    if not 1 <= len(config.b_formats) <= MOST_FORMATS:
+        raise ConfigError("b_formats", ", ".join(config.b_formats), f"must be 1 to {MOST_FORMATS} formats", "int8")
     if config.scaled:
         _check_formats(config)
+    elif len(config.b_formats) > 1:
+        raise ConfigError("b_formats", ", ".join(config.b_formats), "int8 is alone", "int8")
     _check_widths(config)
     _check_sizes(config)
     _check_buffers(config)
@@ -38,21 +39,22 @@ def check(config: "AcceleratorConfig") -> None:
         raise ConfigError("convolution", True, reason, False)
 
 
-def _check_formats(config: "AcceleratorConfig") -> None:
+def _check_formats(config: Any) -> None:
     tile = config.block_tile  # its own rules
-    for form in (config.a, config.b):
+    forms = (config.a, *config.b_all)
+    for number, form in enumerate(forms):
         if form.blocks > 1:
-            name, reason = ("a_format", "b_format")[form is config.b], "a record must be one block"
-            raise ConfigError(name, form.name, reason, "q8_e5m3" if name == "a_format" else "q4_1")
+            field, nearest = ("b_formats", "q4_1") if number else ("a_format", "q8_e5m3")
+            raise ConfigError(field, form.name, "a record must be one block", nearest)
     for field in ("rows", "dot"):
         if getattr(config.tile, field) != tile.rows:
             reason = f"must be a block of {config.b.name if config.b.scale.bits else config.a.name}"
             raise ConfigError(field, getattr(config.tile, field), reason, tile.rows)
     for field, value in (("variant", "fast"), ("ecc", False), ("convolution", False)):
         if getattr(config, field) != value:
-            reason = "must be so with block formats in a_format or b_format"
+            reason = "must be so with block formats in a_format or b_formats"
             raise ConfigError(field, getattr(config, field), reason, value)
-    for form in (config.a, config.b):
+    for form in forms:
         chunk = form.row_bytes(config.tile.rows * config.chunk_words)
         if chunk % config.word_bytes and not config.unaligned:
             each = form.row_bytes(config.tile.rows)
@@ -67,13 +69,13 @@ def _check_formats(config: "AcceleratorConfig") -> None:
         raise ConfigError("panel_words", config.panel_words, f"sums take K of up to {LONGEST_K}", most)
 
 
-def _check_widths(config: "AcceleratorConfig") -> None:
+def _check_widths(config: Any) -> None:
     rows, cols = config.tile.rows, config.tile.cols
     if rows < 4:
         raise ConfigError("rows", rows, "must be at least 4: the bus has 32 bits or more", 4)
     if cols < 4:
         raise ConfigError("cols", cols, "must be at least 4: an accumulator takes so long to add", 4)
-    least = min((config.a, config.b), key=lambda form: form.row_bytes(rows))
+    least = min((config.a, *config.b_all), key=lambda form: form.row_bytes(rows))
     most = 8 * least.row_bytes(rows)
     if config.data_bits > most:
         what = f"a block of {least.name}" if least.scale.bits else f"a word of rows = {rows}"
@@ -90,7 +92,7 @@ def _check_widths(config: "AcceleratorConfig") -> None:
         raise ConfigError("requant_lanes", config.requant_lanes, reason, min(max(config.requant_lanes, low), high))
 
 
-def _check_sizes(config: "AcceleratorConfig") -> None:
+def _check_sizes(config: Any) -> None:
     least = config.size_bits + 3
     if config.stride_bits < least:
         reason = f"must be at least 3 more than size_bits = {config.size_bits}: arrays of parameters are so far apart"
@@ -100,14 +102,14 @@ def _check_sizes(config: "AcceleratorConfig") -> None:
         raise ConfigError("addr_bits", config.addr_bits, reason, config.stride_bits)
 
 
-def _check_compact(config: "AcceleratorConfig") -> None:
+def _check_compact(config: Any) -> None:
     for field, value in (("data_bits", 32), ("requant_lanes", 1), ("max_burst", 1), ("outstanding", 1),
                          ("unaligned", False), ("convolution", False)):  # fmt: skip
         if getattr(config, field) != value:
             raise ConfigError(field, getattr(config, field), f"must be {value} with variant = compact", value)
 
 
-def _check_buffers(config: "AcceleratorConfig") -> None:
+def _check_buffers(config: Any) -> None:
     cols = config.tile.cols
     if config.long_chunk_words < config.chunk_words:
         reason = f"must be at least chunk_words = {config.chunk_words}"

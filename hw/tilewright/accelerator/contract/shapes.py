@@ -36,7 +36,7 @@ def job_shape(config: AcceleratorConfig) -> data.StructLayout:
     ``chunk`` is `long_chunk_words` if `long` (M < cols), else `chunk_words`, and ``chunks = ceil(k_words /
     chunk)``. ``a_block_bytes`` and ``c_block_bytes`` are ``block_rows`` times the stride. `parameter_pitch` is
     ``4 * n`` rounded up to `PARAMETER_PITCH_BYTES`. `double`, to round twice, has no bits
-    unless `rounding` is ``both``.
+    unless `rounding` is ``both``; ``b_format``, the number of B's format, none if there is only one.
     """
     address, stride, size = unsigned(config.addr_bits), unsigned(config.stride_bits), unsigned(config.size_bits)
     return data.StructLayout({
@@ -51,6 +51,7 @@ def job_shape(config: AcceleratorConfig) -> data.StructLayout:
         "a_stride": stride, "b_stride": stride, "c_stride": stride, "parameter_pitch": stride,
         "a_block_bytes": address, "c_block_bytes": address,
         "double": unsigned(int(config.rounding == "both")),
+        "b_format": unsigned(config.b_format_bits),
         **_LIMITS,
         **({"convolution": 1, "window": window_shape(config)} if config.convolution else {}),
     })  # fmt: skip
@@ -105,8 +106,13 @@ def source_shape() -> data.StructLayout:
 
 
 def load_shape(config: AcceleratorConfig) -> data.StructLayout:
-    """A request for a chunk: `block_last` marks the last of its M-block, `long` selects its layout."""
-    return data.StructLayout({"transfer": transfer_shape(config), "block_last": 1, "long": 1})
+    """A request for a chunk: `block_last` marks the last of its M-block, `long` and `b_format` select its layout."""
+    return data.StructLayout({
+        "transfer": transfer_shape(config),
+        "block_last": 1,
+        "long": 1,
+        "b_format": unsigned(config.b_format_bits),
+    })
 
 
 def chunk_words(config: AcceleratorConfig, long, scale: int = 1):
@@ -155,8 +161,8 @@ def tile_shape(config: AcceleratorConfig) -> data.StructLayout:
 
 
 def arriving_shape(config: AcceleratorConfig) -> data.StructLayout:
-    """A bus word of a load: `row_last` and `last` as in `DmaReader`, `block_last` and `long` as in its request."""
-    return loaded_shape(config.data_bits)
+    """A bus word of a load: `row_last` and `last` as in `DmaReader`, the others as in its request."""
+    return data.StructLayout(loaded_shape(config.data_bits).members | {"b_format": unsigned(config.b_format_bits)})
 
 
 def loaded_shape(word_bits: int) -> data.StructLayout:

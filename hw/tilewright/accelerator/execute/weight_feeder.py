@@ -45,6 +45,8 @@ class WeightFeeder(SharedComponent):
         Where the word on `o` comes from, and for which job; only with `ecc`. Valid with `o`.
     used : Out(1)
         It is of a column that N has; only with `ecc`. Valid with `o`.
+    b_format : Out(b_format_bits)
+        The number of its format; only with several. Valid with `o`.
     wants_chunk : Out(1)
         The next word is the first of a chunk that has not been loaded.
     """
@@ -52,8 +54,10 @@ class WeightFeeder(SharedComponent):
     def __init__(self, config: AcceleratorConfig):
         self.config = config
         source = {"source": Out(source_shape()), "used": Out(1)} if config.ecc else {}
+        form = {"b_format": Out(config.b_format_bits)} if config.b_format_bits else {}
         super().__init__({
             **source,
+            **form,
             "job": In(stream.Signature(job_shape(config))),
             "ring": Out(RingReader(config)),
             "o": Out(stream.Signature(stored_word(config.ring_bits))),
@@ -178,13 +182,16 @@ class WeightFeeder(SharedComponent):
         if config.ecc:
             last_used = (job.n - 1)[: len(column)]
             used = ~last_tile | (column <= last_used)
-            self._send_source(m, Cat(used, job.index[:NUMBER_BITS], place), refill, advance)
+            source = self._send(m, "source", Cat(used, job.index[:NUMBER_BITS], place), refill, advance)
+            m.d.comb += Cat(self.used, self.source).eq(source)
+        if config.b_format_bits:
+            m.d.comb += self.b_format.eq(self._send(m, "format", job.b_format, refill, advance))
         return m
 
-    def _send_source(self, m: Module, issued: Value, refill: Value, advance: Value):
-        """Send along with the word where it comes from."""
-        fetched = Signal(len(issued), reset_less=True, name="fetched_source")
-        o = Signal(len(issued), reset_less=True, name="o_source")
+    def _send(self, m: Module, name: str, issued: Value, refill: Value, advance: Value) -> Value:
+        """Send something along with the word."""
+        fetched = Signal(len(issued), reset_less=True, name=f"fetched_{name}")
+        o = Signal(len(issued), reset_less=True, name=f"o_{name}")
         if self.config.buffer_registers:
             with m.If(refill):
                 m.d.sync += fetched.eq(issued)
@@ -192,4 +199,4 @@ class WeightFeeder(SharedComponent):
             m.d.comb += fetched.eq(issued)
         with m.If(advance):
             m.d.sync += o.eq(fetched)
-        m.d.comb += Cat(self.used, self.source).eq(o)
+        return o

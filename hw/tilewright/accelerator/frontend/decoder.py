@@ -16,6 +16,7 @@ from tilewright.accelerator.contract import (
 )
 from tilewright.accelerator.registers import DESCRIPTOR_VERSION, ERRORS, FLAGS, flag_count
 from tilewright.base import SharedComponent, place
+from tilewright.block_tile import chosen
 
 from .fields import Source, gather_narrow, gather_whole
 from .geometry_planner import GEOMETRY_SHAPE, GeometryPlanner
@@ -212,7 +213,7 @@ class DescriptorDecoder(SharedComponent):
             a_bytes = Mux(flags["CONVOLUTION"], window.row_bytes, a_bytes)
         shapes = {
             "a": (a_rows, raw.a_stride, a_bytes),
-            "b": (n, raw.b_stride, self.config.b.row_bytes(k)),
+            "b": (n, raw.b_stride, chosen([form.row_bytes(k) for form in self.config.b_all], raw.b_format)),
             "c": (rows, raw.c_stride, Mux(flags["REQUANT"], RESULT.bytes_of(n), four_n)),
             # Multipliers and shifts follow the biases, each a row.
             "parameter": (Mux(flags["REQUANT"], 3, 1), self.job.parameter_pitch, four_n),
@@ -262,7 +263,8 @@ class DescriptorDecoder(SharedComponent):
         version = Signal()
         contradiction = Signal()
         m.d.sync += version.eq(raw.version != DESCRIPTOR_VERSION)
-        unknown = raw.flags[flag_count(config) :].any() | raw.reserved.any() | raw.reserved_2.any()
+        unknown_format = raw.b_format >= len(config.b_formats) if config.b_format_bits else raw.b_format.any()
+        unknown = raw.flags[flag_count(config) :].any() | unknown_format | raw.reserved_2.any()
         if config.convolution:
             unknown |= geometry & self.unknown_geometry
         if config.scaled:
@@ -307,6 +309,7 @@ class DescriptorDecoder(SharedComponent):
         for name in ("REQUANT", "ACCUMULATE", "FENCE_A", "FENCE_B", "FENCE_C"):
             m.d.comb += job[name.lower()].eq(flags[name])
         m.d.comb += job.double.eq(flags["DOUBLE_ROUNDING"])
+        m.d.comb += job.b_format.eq(raw.b_format)
         bias = Signal(reset_less=True)  # a register keeps `job` free of logic from itself to itself in Verilog
         m.d.sync += bias.eq(flags["BIAS"] | flags["REQUANT"])
         m.d.comb += job.bias.eq(bias)

@@ -218,7 +218,7 @@ class LoadA(SharedComponent):
 
     def _store_words(self, m: Module, writer: WindowWriter | None, of_window: Value | None, platform):
         config = self.config
-        upsizer = place(m, "upsizer", word_maker(config, config.a, config.a_word_bits), platform)
+        upsizer = place(m, "upsizer", word_maker(config, (config.a,), config.a_word_bits), platform)
         connect(m, flipped(self.words), upsizer.i)
         word = upsizer.o.payload
         half = Signal()

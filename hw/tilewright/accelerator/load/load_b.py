@@ -16,6 +16,7 @@ from tilewright.accelerator.contract import (
     load_shape,
 )
 from tilewright.base import SharedComponent, place
+from tilewright.block_tile import chosen
 
 from .due import count_due
 from .word_maker import word_maker
@@ -90,7 +91,8 @@ class LoadB(SharedComponent):
         ]
 
         chunk = chunk_words(config, job.long, config.tile.rows)  # elements
-        chunk_bytes = config.b.row_bytes(chunk)
+        chunk_bytes = chosen([form.row_bytes(chunk) for form in config.b_all], job.b_format)
+        rest_bytes = chosen([form.row_bytes(k_remaining) for form in config.b_all], job.b_format)
         last_chunk = Signal()
         last_tile = Signal()
         m.d.comb += [
@@ -100,11 +102,12 @@ class LoadB(SharedComponent):
         request = self.requests.payload
         m.d.comb += [
             request.transfer.request.address.eq(address),
-            request.transfer.request.bytes.eq(Mux(last_chunk, config.b.row_bytes(k_remaining), chunk_bytes)),
+            request.transfer.request.bytes.eq(Mux(last_chunk, rest_bytes, chunk_bytes)),
             request.transfer.request.rows.eq(Mux(last_tile, n_remaining, config.tile.cols)),
             request.transfer.request.stride.eq(job.b_stride),
             request.transfer.index.eq(job.index),
             request.long.eq(job.long),
+            request.b_format.eq(job.b_format),
             self.first_tile.eq(first_tile),
         ]
         restart = Signal()  # at the first N-tile
@@ -170,7 +173,7 @@ class LoadB(SharedComponent):
 
     def _store_words(self, m: Module, platform):
         config = self.config
-        upsizer = place(m, "upsizer", word_maker(config, config.b, config.b_word_bits), platform)
+        upsizer = place(m, "upsizer", word_maker(config, config.b_all, config.b_word_bits), platform)
         connect(m, flipped(self.words), upsizer.i)
         word = upsizer.o.payload
         chunk_start = Signal(range(config.ring_words))

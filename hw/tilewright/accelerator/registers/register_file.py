@@ -6,7 +6,7 @@ from math import log2
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from tilewright.accelerator.contract import INDEX_BITS, SIZE_BITS, STRIDE_BITS, AcceleratorConfig
+from tilewright.accelerator.contract import INDEX_BITS, MOST_FORMATS, SIZE_BITS, STRIDE_BITS, AcceleratorConfig
 from tilewright.base import SharedComponent, place
 from tilewright.bus import AxiLite
 from tilewright.formats import FORMATS
@@ -246,7 +246,9 @@ class RegisterFile(SharedComponent):
 def constants(config: AcceleratorConfig) -> dict[str, int]:
     """The values of the registers that never change."""
     numbers = {name: number for number, name in enumerate(FORMATS)}
-    formats = {"a_format": numbers[config.a_format], "b_format": numbers[config.b_format]}
+    formats = {"a_format": numbers[config.a_format], "b_count": len(config.b_formats)} | {
+        f"b_format_{n}": numbers[dict(enumerate(config.b_formats)).get(n, "int8")] for n in range(MOST_FORMATS)
+    }
     return {
         "ID": IDENTIFIER,
         "VERSION": _pack("VERSION", descriptor=DESCRIPTOR_VERSION, registers=REGISTER_MAP_VERSION),

@@ -6,7 +6,7 @@ The hardware, the C header, the Markdown page and the driver are all made from i
 from dataclasses import dataclass
 from typing import Literal
 
-from tilewright.accelerator.contract import DESCRIPTOR_BYTES, AcceleratorConfig, Activity, Unit
+from tilewright.accelerator.contract import DESCRIPTOR_BYTES, MOST_FORMATS, AcceleratorConfig, Activity, Unit
 from tilewright.formats import FORMATS
 
 __all__ = [
@@ -102,7 +102,7 @@ FLAGS = {
 
 DESCRIPTOR = (
     DescriptorField("version", 0, 8, f"format of the descriptor: {DESCRIPTOR_VERSION}"),
-    DescriptorField("reserved", 1, 8, "0"),
+    DescriptorField("b_format", 1, 8, "number of B's format among those of CAP_FORMATS; 0 if there is only one"),
     DescriptorField("flags", 2, 16, "as in the table of flags; the other bits are 0"),
     DescriptorField("m", 4, 32, "rows of A and C, at least 1"),
     DescriptorField("n", 8, 32, "rows of B, columns of C, at least 1"),
@@ -257,7 +257,8 @@ def _registers() -> tuple[Register, ...]:
             Field("size_bits_less", 21, 4, "by how many bits m and n are narrower than 16"),
             Field("stride_bits_less", 25, 4, "by how many bits strides are narrower than 24"))),
         Register("CAP_FORMATS", FORMATS_BASE, "ro", f"formats of the matrices: {_FORMATS}", (
-            Field("a_format", 0, 8, "of A"), Field("b_format", 8, 8, "of B"))),
+            Field("a_format", 0, 4, "of A"), Field("b_count", 4, 4, "how many formats B can have"),
+            *(Field(f"b_format_{n}", 8 + 6 * n, 6, f"of B, number {n}") for n in range(MOST_FORMATS)))),
         Register("K_LIMIT", 0x14, "ro", "largest k of a descriptor; CAP_BUFFERS tells the limits of m, n and strides"),
         Register("CONTROL", 0x20, "rw", "", (
             Field("enable", 0, 1, "fetch descriptors from the ring while head and tail differ"),)),

@@ -14,10 +14,10 @@ def faults(job: Job) -> list[tuple[str, str, dict[str, int]]]:
     top, word = 1 << config.addr_bits, config.word_bytes
     found = [
         ("VERSION", "DESCRIPTOR", {"version": 0}),
-        ("VERSION", "DESCRIPTOR", {"version": 2, "reserved": 1, "m": 0}),
+        ("VERSION", "DESCRIPTOR", {"version": 2, "b_format": 1, "m": 0}),
         ("FLAGS", "DESCRIPTOR", {"flags": 1 << len(FLAGS)}),
         ("FLAGS", "DESCRIPTOR", {"flags": 1 << 15, "k": 0}),
-        ("FLAGS", "DESCRIPTOR", {"reserved": 128}),
+        ("FLAGS", "DESCRIPTOR", {"b_format": 128}),
         ("FLAGS", "DESCRIPTOR", {"reserved_2": 1}),
         ("FLAGS", "DESCRIPTOR", {"flags": flag["ACCUMULATE"] | flag["REQUANT"]}),
         ("FLAGS", "DESCRIPTOR", {"flags": flag["ACCUMULATE"] | flag["BIAS"]}),

@@ -84,6 +84,8 @@ def _check(config: AcceleratorConfig, gemm: Gemm) -> None:
     for name, limit in (("m", config.size_limit), ("n", config.size_limit), ("k", config.k_limit)):
         if not isinstance(getattr(gemm, name), int) or not 1 <= getattr(gemm, name) <= limit:
             raise TilewrightError(f"{name.upper()} = {getattr(gemm, name)}: must be 1 to {limit} with one descriptor")
+    if gemm.b_format >= len(config.b_formats):
+        raise TilewrightError(f"b_format = {gemm.b_format}: this configuration has {len(config.b_formats)}")
     if config.scaled and (gemm.requant or gemm.bias or gemm.accumulate):
         raise TilewrightError("C is float32 with these formats: nothing is requantized or added")
 

@@ -19,7 +19,7 @@ class Gemm:
     """One product ``C[m, n] = A[m, k] · B[n, k]ᵀ``: its sizes, and whether C is int8 (`requant`), or int32 or float32.
 
     With `fenced`, it reads A only when all earlier products are complete (the flag FENCE_A). With an `image`, A is
-    that: m are its output pixels and k the columns of B, see `convolution`.
+    that: m are its output pixels and k the columns of B, see `convolution`. `b_format` is the number of B's format.
     """
 
     m: int
@@ -30,6 +30,7 @@ class Gemm:
     accumulate: bool = False
     fenced: bool = False
     image: Convolution | None = None
+    b_format: int = 0
 
     @classmethod
     def convolution(cls, config: AcceleratorConfig, image: Convolution, n: int, **values: bool) -> Self:
@@ -52,6 +53,10 @@ class Gemm:
         if not config.convolution or not layout.fits:
             raise TilewrightError("the convolution does not fit into one descriptor of this configuration")
         return cls(m=image.out_height * image.out_width, n=n, k=layout.k, image=image, **values)
+
+    def form(self, config: AcceleratorConfig) -> BlockFormat:
+        """Return the format of B."""
+        return config.b_all[self.b_format]
 
     @property
     def macs(self) -> int:
@@ -131,7 +136,7 @@ class Shape:
         self.blocks = list(_cut(gemm.m, self.block_rows))
         self.tiles = list(_cut(gemm.n, config.tile.cols))
         self.chunk_words = list(_cut(self.k_words, self.chunk))
-        self.a, self.b = (Rows.of(config, form, gemm.k, self.chunk) for form in (config.a, config.b))
+        self.a, self.b = (Rows.of(config, form, gemm.k, self.chunk) for form in (config.a, gemm.form(config)))
 
     def image_rows(self, block: int) -> int:
         """Rows of the image that the M-block of this number loads."""
@@ -165,7 +170,7 @@ def split_gemm(config: AcceleratorConfig, gemm: Gemm) -> list[Gemm]:
     return [
         Gemm(
             m=m, n=n, k=k, requant=gemm.requant and whole, bias=gemm.bias and not part.accumulates,
-            accumulate=gemm.accumulate or part.accumulates, fenced=gemm.fenced,
+            accumulate=gemm.accumulate or part.accumulates, fenced=gemm.fenced, b_format=gemm.b_format,
         )
         for part in parts
         for m, n, k in [part.sizes]

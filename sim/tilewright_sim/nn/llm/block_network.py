@@ -2,15 +2,15 @@
 
 All that the host quantizes is in one block format, ``activations``:
 
-* the inputs of a linear layer, the queries and the keys, each a row of a token, in blocks along the row (that of a head,
-  for queries and keys);
+* the inputs of a linear layer, the queries and the keys, each a row of a token, in blocks along the row (that of a
+  head, for queries and keys);
 * the probabilities, a row for each head and token, in blocks along positions, from position 0;
 * the values of a head, transposed, a row for each element of the head, in blocks along positions. When tokens are read,
   the last record, if it is not full, is quantized again together with the new positions, from floats; full records
   never change. Positions that have not been read count as zeros.
 
-So the scale of a block of values may depend on the tokens that are read together. No factor is moved from one operand to
-another: scores are multiplied by ``head_width**-0.5`` in float32, after the product.
+So the scale of a block of values may depend on the tokens that are read together. No factor is moved from one operand
+to another: scores are multiplied by ``head_width**-0.5`` in float32, after the product.
 """
 
 import numpy as np

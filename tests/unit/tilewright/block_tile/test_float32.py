@@ -85,7 +85,7 @@ def floats_of(config, values, exponents, invalid):
 
 @pytest.mark.parametrize(("a", "b"), REACHED)
 def test_floats_equal_the_golden_model_bit_by_bit(a, b):
-    config = BlockTileConfig(a_format=a, b_format=b)
+    config = BlockTileConfig(a_format=a, b_formats=[b])
     drawn = draw(config, 70, len(a) + len(b))
     want, got = golden(config, *drawn), floats_of(config, *drawn)
     wrong = np.flatnonzero(want != got)
@@ -97,7 +97,7 @@ def test_floats_equal_the_golden_model_bit_by_bit(a, b):
 
 def test_known_accumulators():
     """Zero is +0 with any exponent, ties go to even, what is too small keeps its sign, and invalid ones are NaN."""
-    config = BlockTileConfig(a_format="mxint8", b_format="mxfp4")
+    config = BlockTileConfig(a_format="mxint8", b_formats=["mxfp4"])
     unit = guard_bits(config.a, config.b) + config.a.element.fraction_bits + config.b.element.fraction_bits
     assert unit % EXPONENT_STEP == 3  # so that 8 in the value is 1 with the exponent unit // 4
     one = unit // EXPONENT_STEP
@@ -114,7 +114,7 @@ def test_known_accumulators():
 
 @pytest.mark.parametrize(("a", "b"), [("q8_e5m3", "q4_1"), ("mxint8", "mxfp4")])
 def test_an_invalid_accumulator_is_nan_whatever_else_it_holds(a, b):
-    config = BlockTileConfig(a_format=a, b_format=b)
+    config = BlockTileConfig(a_format=a, b_formats=[b])
     rng = np.random.default_rng(1)
     values = rng.integers(-LARGEST - 1, LARGEST + 1, 40)
     half = 1 << config.exponent_shape.width - 1

@@ -70,9 +70,9 @@ def simulate(config, a, tiles, stall, rng):
         ] for k, row in packets))  # fmt: skip
 
     async def send_b(ctx):
-        payload = dut.i_weights.payload.as_value()
-        words = ([(payload, word_of(config.b, *(part[n, k] for part in tile)))]
-                 for tile in tiles for k in range(BLOCKS_ALONG_K) for n in range(config.cols))  # fmt: skip
+        payload = dut.i_weights.payload
+        words = ([(payload.block, word_of(config.b_all[form], *(part[n, k] for part in tile))), (payload.format, form)]
+                 for form, *tile in tiles for k in range(BLOCKS_ALONG_K) for n in range(config.cols))  # fmt: skip
         await send(ctx, dut.i_weights, words)
 
     async def receive(ctx):
@@ -96,6 +96,14 @@ def test_sums_equal_the_golden_model(name, kind, m, stall):
     compare(config, m, stall, np.random.default_rng([m, len(name)]))
 
 
+@pytest.mark.parametrize("names", [("q4_1", "q8_0"), pytest.param(("q8_0", "q4_1", "q4_0"), marks=pytest.mark.long)])
+def test_each_word_may_have_another_format(names):
+    """A zero minimum of a format that has none leaves the sums of those that have one as they are."""
+    config = BlockTileConfig(a_format="q8_e5m3", b_formats=names, acc_rows=16)
+    for seed in range(2):
+        compare(config, 5, 0.1, np.random.default_rng(seed))
+
+
 def test_exponents_may_be_further_apart_than_an_accumulator_is_wide():
     config = BlockTileConfig.preset("mxfp4", acc_rows=8)
     sums = compare(config, 3, 0.0, np.random.default_rng(2))
@@ -106,9 +114,11 @@ def test_exponents_may_be_further_apart_than_an_accumulator_is_wide():
 def compare(config, m, stall, rng):
     """Random blocks through the tile; return what the golden model makes of them."""
     a = draw(config.a, m, config, rng)
-    tiles = [draw(config.b, config.cols, config, rng) for _ in range(2)]
+    numbers = rng.permutation(max(2, len(config.b_all))) % len(config.b_all)
+    tiles = [(number, *draw(config.b_all[number], config.cols, config, rng)) for number in numbers]
     rows = simulate(config, a, tiles, stall, rng)
-    golden = [block_sums(blocks_of(config.a, *a), blocks_of(config.b, *tile)) for tile in tiles]
+    left = blocks_of(config.a, *a)
+    golden = [block_sums(left, blocks_of(config.b_all[form], *tile)) for form, *tile in tiles]
     for number, (found, last) in enumerate(rows):
         tile, row = divmod(number, m)
         sums = golden[tile]
@@ -126,10 +136,10 @@ def test_latency_is_stated():
 
 def test_formats_that_do_not_go_together_are_refused_with_those_that_do():
     with pytest.raises(ConfigError, match="neither has scales") as error:
-        BlockTileConfig(a_format="int8", b_format="int8")
+        BlockTileConfig(a_format="int8", b_formats=["int8"])
     assert error.value.nearest == "q8_0"
     with pytest.raises(ConfigError, match="blocks of 16 must be as long as those of 32"):
-        BlockTileConfig(a_format="q8_0", b_format="nvfp4")
+        BlockTileConfig(a_format="q8_0", b_formats=["nvfp4"])
     with pytest.raises(ConfigError, match="must be a power of two") as error:
         BlockTileConfig(acc_rows=33)
     assert error.value.nearest == 32

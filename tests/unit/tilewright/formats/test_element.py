@@ -6,17 +6,12 @@ import pytest
 from amaranth.hdl import Module, Signal, signed
 from amaranth.sim import Simulator
 
-from tilewright.formats import E2M1, E2M3, ELEMENTS, INT4, INT8, UINT4, ElementFormat, minifloat, signed_bits
+from tilewright.formats import E2M1, E2M3, INT4, INT8, UINT4, ElementFormat, minifloat, signed_bits
 
 EVERY = [INT8, INT4, UINT4, E2M1, E2M3]
 SHAPES = {"int8": 8, "int4": 4, "uint4": 5, "E2M1": 5, "E2M3": 7}
 TYPES = {"int8": np.int8, "int4": ml_dtypes.int4, "uint4": ml_dtypes.uint4, "E2M1": ml_dtypes.float4_e2m1fn,
          "E2M3": ml_dtypes.float6_e2m3fn}  # fmt: skip
-
-
-def test_elements_are_found_by_their_width():
-    assert ELEMENTS == {8: INT8}
-    assert (INT8.name, INT8.bits, INT8.shape) == ("int8", 8, signed(8))
 
 
 @pytest.mark.parametrize("element", EVERY, ids=lambda element: element.name)

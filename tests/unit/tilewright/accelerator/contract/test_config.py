@@ -2,9 +2,8 @@
 
 import pytest
 
-from tilewright.accelerator.contract import AcceleratorConfig, transfer_shape
+from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import ConfigError
-from tilewright.formats import ELEMENTS, ElementFormat
 from tilewright.tile import TileConfig, tile_of
 
 SMALL = AcceleratorConfig.preset("small")
@@ -57,14 +56,35 @@ def test_the_tile_is_given_by_its_fields_alone():
         AcceleratorConfig(tile=TileConfig())
 
 
-def test_widths_follow_the_formats(monkeypatch):
-    assert (SMALL.a_format.name, SMALL.b_format.name) == ("int8", "int8")
+BLOCKS = {"rows": 32, "cols": 8, "dot": 32, "data_bits": 128, "requant_lanes": 4, "chunk_words": 16,
+          "ring_words": 512, "a_format": "q8_e5m3", "b_formats": ("q4_1",)}  # fmt: skip
+
+
+def test_widths_follow_the_formats():
     assert (SMALL.a_word_bits, SMALL.b_word_bits) == (64, 64)
-    monkeypatch.setitem(ELEMENTS, 4, ElementFormat("int4", 4))
-    config = SMALL.replace(weight_bits=4, data_bits=32)
-    assert (config.a_word_bits, config.b_word_bits) == (64, 32)
-    assert transfer_shape(config) == transfer_shape(SMALL.replace(data_bits=32))  # a chunk of A is as long as it was
-    with pytest.raises(ConfigError, match="must be at most the 32 bits of a word of rows = 8"):
+    config = AcceleratorConfig(**BLOCKS)
+    assert (config.a_word_bits, config.b_word_bits) == (32 * 8 + 8, 32 * 4 + 2 * 16)
+    assert config.dma.length_bits == (16 * 33).bit_length()  # a chunk of A is the longest row
+    with pytest.raises(ConfigError, match="the accelerator takes int8 from memory"):
         SMALL.replace(weight_bits=4)
-    with pytest.raises(ConfigError, match=r"takes int8 or int4 from memory; nearest that works: 4$"):
-        SMALL.replace(weight_bits=3)
+
+
+@pytest.mark.parametrize(("values", "message"), [
+    ({"rows": 16, "dot": 16}, "rows = 16: must be a block of q4_1; nearest that works: 32"),
+    ({"dot": 16}, "dot = 16: must be a block of q4_1; nearest that works: 32"),
+    ({"chunk_words": 8}, "chunk_words = 8: 8 blocks of 33 bytes (q8_e5m3) must fill words of data_bits = 128, unless "
+                         "`unaligned`; nearest that works: 16"),
+    ({"data_bits": 256, "requant_lanes": 8}, "data_bits = 256: must be at most the 160 bits of a block of q4_1; nearest "
+                                             "that works: 128"),
+    ({"ecc": True}, "ecc = True: must be so with block formats in a_format or b_formats; nearest that works: False"),
+    ({"panel_words": 8192}, "panel_words = 8192: sums take K of up to 65535; nearest that works: 4096"),
+    ({"b_formats": ("nvfp4",)}, "b_formats = nvfp4: its blocks of 16 must be as long as those of 32 of a_format = "
+                                "q8_e5m3; nearest that works: q8_0"),
+    ({"b_formats": ("q4_1", "q8_e5m3")}, "b_formats = q8_e5m3: its scales and units must be those of q4_1; "
+                                         "nearest that works: q8_0"),
+    ({"b_formats": ("q4_1", "q4_1")}, "b_formats = q4_1: there twice"),
+])  # fmt: skip
+def test_formats_that_cannot_work_are_refused(values, message):
+    with pytest.raises(ConfigError) as failure:
+        AcceleratorConfig(**BLOCKS | values)
+    assert str(failure.value) == message

@@ -11,7 +11,6 @@ from amaranth.lib.wiring import connect
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.accelerator.execute import Accumulators, CheckedAccumulators, Execute, Panel, Ring
 from tilewright.accelerator.load import LoadA, LoadB, ReadArbiter
-from tilewright.formats import ELEMENTS, ElementFormat
 from tilewright_sim import packing
 from tilewright_sim.models import gemm as golden
 from tilewright_sim.testbench import pysim
@@ -79,7 +78,7 @@ class Bench:
         word = config.word_bytes
         for index, (m, n, k) in enumerate(shapes):
             matrices, places = [], []
-            for size, element in ((m, config.a_format), (n, config.b_format)):
+            for size, element in ((m, config.a.element), (n, config.b.element)):
                 stride = (-(-element.bytes_of(k) // word) + self.random.randrange(3)) * word
                 places.append((len(self.memory), stride))
                 most = 1 << element.bits - 1
@@ -131,7 +130,7 @@ class Bench:
         for job in self.jobs:
             for block in range(0, job["m"], job["block_rows"]):
                 rows = {"a": min(job["block_rows"], job["m"] - block), "b": job["n"]}
-                for name, element in (("a", self.config.a_format), ("b", self.config.b_format)):
+                for name, element in (("a", self.config.a.element), ("b", self.config.b.element)):
                     yield {
                         "address": job[f"{name}_address"], "bytes": element.bytes_of(job["k"]), "rows": rows[name],
                         "stride": job[f"{name}_stride"],
@@ -205,12 +204,6 @@ def test_multiplies_jobs_of_the_maximum_sizes():
     config = AcceleratorConfig(**TINY.model_dump() | {"size_bits": 8, "stride_bits": 12, "addr_bits": 16})
     most = config.size_limit
     Bench(config, [(most, 1, 1), (1, most, 1), (1, 1, config.k_limit)]).run()
-
-
-def test_weights_of_four_bits_need_no_more_than_their_format(monkeypatch):
-    """Codes of 4 bits, two in a byte: half the bus words, half the ring. Behind the last, activations are 0."""
-    monkeypatch.setitem(ELEMENTS, 4, ElementFormat("int4", 4))
-    Bench(HALF_BUS.replace(weight_bits=4), [(5, 3, 7), (3, 9, 70), (2, 2, 33)], stall=0.3).run()
 
 
 @pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 12))])

@@ -453,7 +453,7 @@ BAD = [
     ({"flags": 1 << 15}, "FLAGS", "DESCRIPTOR"),
     ({"flags": 0b101}, "FLAGS", "DESCRIPTOR"),
     ({"flags": 0b110}, "FLAGS", "DESCRIPTOR"),
-    ({"reserved": 1}, "FLAGS", "DESCRIPTOR"),
+    ({"b_format": 1}, "FLAGS", "DESCRIPTOR"),
     ({"reserved_2": 128, "k": 0}, "FLAGS", "DESCRIPTOR"),
     ({"m": 0}, "SIZE", "LOAD_A"),
     ({"m": 1 << SIZE_BITS}, "SIZE", "LOAD_A"),
