@@ -15,7 +15,7 @@ def check(config: Any) -> None:
     for field in ("activation_bits", "weight_bits"):
         bits = getattr(config.tile, field)
         if bits != INTEGER_BITS:
-            raise ConfigError(field, bits, "the accelerator takes int8 from memory, or a_format and b_formats",
+            raise ConfigError(field, bits, "the accelerator takes int8 from memory",
                               INTEGER_BITS)  # fmt: skip
     powers = ("data_bits", "panel_words", "ring_words", "acc_rows", "chunk_words", "long_chunk_words",
               "requant_lanes", "max_burst")  # fmt: skip

@@ -256,10 +256,10 @@ def _registers() -> tuple[Register, ...]:
             Field("long_chunk_words", 18, 3, "words in a chunk where M < cols"),
             Field("size_bits_less", 21, 4, "by how many bits m and n are narrower than 16"),
             Field("stride_bits_less", 25, 4, "by how many bits strides are narrower than 24"))),
+        Register("K_LIMIT", 0x14, "ro", "largest k of a descriptor; CAP_BUFFERS tells the limits of m, n and strides"),
         Register("CAP_FORMATS", FORMATS_BASE, "ro", f"formats of the matrices: {_FORMATS}", (
             Field("a_format", 0, 4, "of A"), Field("b_count", 4, 4, "how many formats B can have"),
             *(Field(f"b_format_{n}", 8 + 6 * n, 6, f"of B, number {n}") for n in range(MOST_FORMATS)))),
-        Register("K_LIMIT", 0x14, "ro", "largest k of a descriptor; CAP_BUFFERS tells the limits of m, n and strides"),
         Register("CONTROL", 0x20, "rw", "", (
             Field("enable", 0, 1, "fetch descriptors from the ring while head and tail differ"),)),
         Register("COMMAND", 0x24, "w1", "commands, each carried out immediately", (

@@ -202,7 +202,8 @@ def test_descriptors_that_make_no_sense_are_refused(chip):
         ((a, b, small), "C is int8"),
         ((a, b, small, parameters), "C is int8"),
         ((a, b, b), r"B \[4, 8\], C \[4, 8\]"),
-        ((c, b, c), r"A \[2, 4\]"),
+        ((c, b, c), "A is int32: must be int8"),
+        ((b, a, c), r"A \[4, 8\], B \[2, 8\], C \[2, 4\]"),
     ]:
         with pytest.raises(TilewrightError, match=says):
             chip.descriptor(*arguments)

@@ -74,15 +74,17 @@ def test_widths_follow_the_formats():
     ({"dot": 16}, "dot = 16: must be a block of q4_1; nearest that works: 32"),
     ({"chunk_words": 8}, "chunk_words = 8: 8 blocks of 33 bytes (q8_e5m3) must fill words of data_bits = 128, unless "
                          "`unaligned`; nearest that works: 16"),
-    ({"data_bits": 256, "requant_lanes": 8}, "data_bits = 256: must be at most the 160 bits of a block of q4_1; nearest "
-                                             "that works: 128"),
+    (
+        {"data_bits": 256, "requant_lanes": 8, "chunk_words": 32, "long_chunk_words": 32},
+        "data_bits = 256: must be at most the 160 bits of a block of q4_1; nearest that works: 128",
+    ),
     ({"ecc": True}, "ecc = True: must be so with block formats in a_format or b_formats; nearest that works: False"),
     ({"panel_words": 8192}, "panel_words = 8192: sums take K of up to 65535; nearest that works: 4096"),
-    ({"b_formats": ("nvfp4",)}, "b_formats = nvfp4: its blocks of 16 must be as long as those of 32 of a_format = "
+    ({"b_formats": ("nvfp4",)}, "b_formats = 'nvfp4': its blocks of 16 must be as long as those of 32 of a_format = "
                                 "q8_e5m3; nearest that works: q8_0"),
-    ({"b_formats": ("q4_1", "q8_e5m3")}, "b_formats = q8_e5m3: its scales and units must be those of q4_1; "
+    ({"b_formats": ("q4_1", "q8_e5m3")}, "b_formats = 'q8_e5m3': its scales and units must be those of q4_1; "
                                          "nearest that works: q8_0"),
-    ({"b_formats": ("q4_1", "q4_1")}, "b_formats = q4_1: there twice"),
+    ({"b_formats": ("q4_1", "q4_1")}, "b_formats = 'q4_1': there twice"),
 ])  # fmt: skip
 def test_formats_that_cannot_work_are_refused(values, message):
     with pytest.raises(ConfigError) as failure:

@@ -23,6 +23,8 @@ from tilewright_sim.testbench import pysim
 from tilewright_sim.testbench.axi_lite_host import BusError, LiteHost
 
 SMALL = AcceleratorConfig(**AcceleratorConfig.PRESETS["small"])
+BLOCKS = AcceleratorConfig(rows=32, cols=8, dot=32, data_bits=64, chunk_words=8, ring_words=256,
+                           a_format="q8_e5m3", b_formats=["q4_1", "q8_0"])  # fmt: skip
 ECC = AcceleratorConfig(**AcceleratorConfig.PRESETS["small"], ecc=True)  # has every register
 
 PROGRAM = """
@@ -96,8 +98,10 @@ def test_page_and_header_list_the_registers_that_answer_and_no_others(name):
 
 
 def test_header_has_every_number():
-    defines = dict(re.findall(r"#define (TILEWRIGHT_\w+) (0x[0-9A-F]+|\d+)u", c_header(ECC)))
-    defines = {name: int(value, 0) for name, value in defines.items()}
+    defines = {}
+    for config in (BLOCKS, ECC):
+        found = re.findall(r"#define (TILEWRIGHT_\w+) (0x[0-9A-F]+|\d+)u", c_header(config))
+        defines |= {name: int(value, 0) for name, value in found}
     for register in REGISTERS:
         assert defines[f"TILEWRIGHT_{register.name}"] == register.offset
         for field in register.fields:
@@ -113,7 +117,7 @@ def test_header_has_every_number():
 
 
 def test_page_lists_every_register_field_and_flag():
-    page = register_page(ECC)
+    page = register_page(BLOCKS) + register_page(ECC)
     for register in REGISTERS:
         assert f"| 0x{register.offset:03X} | `{register.name}` | {register.access} |" in page
         for field in register.fields:
