@@ -11,6 +11,7 @@ from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.accelerator.driver import DRIVER_FILES
 from tilewright.accelerator.registers import register_page, system_rdl
 from tilewright.base import Config, Port, mark_used
+from tilewright.block_tile import BlockTile, BlockTileConfig, block_tile_ports
 from tilewright.boards import BoardConfig, BoardSystem, board_ports
 from tilewright.dma import DmaConfig, DmaReader, DmaWriter, reader_ports, writer_ports
 from tilewright.memory.sdram import Sdram, SdramConfig, sdram_ports
@@ -89,6 +90,14 @@ CORES = {
     core.name: core
     for core in [
         Core("tile", "the matrix-multiply tile", TileConfig, MatmulTile, tile_ports, _MULTIPLIES),
+        Core(
+            "block-tile",
+            "the matrix-multiply tile for block formats",
+            BlockTileConfig,
+            BlockTile,
+            block_tile_ports,
+            _MULTIPLIES,
+        ),
         Core("dma-reader", "the DMA engine from AXI4 memory to a stream", DmaConfig, DmaReader, reader_ports, _MOVES),
         Core("dma-writer", "the DMA engine from a stream to AXI4 memory", DmaConfig, DmaWriter, writer_ports, _MOVES),
         Core("sdram", "the SDRAM controller behind AXI4", SdramConfig, Sdram, sdram_ports),

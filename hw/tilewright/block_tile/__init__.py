@@ -2,6 +2,7 @@
 
 from .config import A_FORMATS, BlockTileConfig, accumulator_shape
 from .float32 import Float32Lane
+from .ports import block_tile_ports
 from .tile import BlockTile, a_word, b_word, block_word, chosen
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "a_word",
     "accumulator_shape",
     "b_word",
+    "block_tile_ports",
     "block_word",
     "chosen",
 ]

@@ -4,6 +4,7 @@ __all__ = ["BENCHES", "CONFIG_FILE", "COVERAGE_FILE", "EFFORT", "EFFORTS", "LONG
 
 BENCHES = {
     "tile": "tilewright_sim.benches.tile",
+    "block-tile": "tilewright_sim.benches.block_tile",
     "dma-reader": "tilewright_sim.benches.dma_reader",
     "dma-writer": "tilewright_sim.benches.dma_writer",
     "accelerator": "tilewright_sim.benches.accelerator",

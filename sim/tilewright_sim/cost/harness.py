@@ -11,11 +11,13 @@ import numpy as np
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import TilewrightError
+from tilewright.block_tile import BlockTile, BlockTileConfig
 from tilewright.dma import DmaConfig
 from tilewright.tile import MatmulTile, TileConfig, tile_of
 from tilewright_sim.host import Simulator
+from tilewright_sim.models import blocks
 from tilewright_sim.models.cycles import Bus, Gemm, estimate
-from tilewright_sim.verilated import DmaSimulator, TileSimulator, requests_for
+from tilewright_sim.verilated import BlockTileSimulator, DmaSimulator, TileSimulator, requests_for
 
 from .recording import Recording, read_recording
 from .workloads import Matrices
@@ -87,7 +89,7 @@ class Harness(ABC):
         TilewrightError
             If the core does not multiply.
         """
-        raise TilewrightError("a shape requires a core that multiplies: choose the tile or the accelerator")
+        raise TilewrightError("a shape requires a core that multiplies: choose a tile or the accelerator")
 
     @abstractmethod
     def record(self, config: Any, top: str, signals: set[str], matrices: Matrices, bus: Bus) -> Run:
@@ -136,6 +138,38 @@ class TileHarness(MatmulHarness):
             waveform = Path(folder) / "run.fst"
             with TileSimulator(config, waveform=waveform) as tile:
                 tile.matmul(*matrices)
+            recording = read_recording(waveform, top, signals)
+        return Run(recording, range(_RESET, recording.cycles), _macs(matrices))
+
+
+class BlockTileHarness(Harness):
+    """Multiplies A[M, K] by B[N, K]ᵀ on the tile with block scales, each in its block format."""
+
+    def default_shape(self, config: BlockTileConfig) -> Shape:
+        """Return a shape with 4 tiles of columns, each used for packets of as many rows as there are accumulators."""
+        return min(config.acc_rows, 64), 4 * config.cols, 4 * _whole_words(config)
+
+    def busy_cycles(self, config: BlockTileConfig, shape: Shape) -> int:
+        m, n, k = shape
+        whole, rest = divmod(m, config.acc_rows)
+        of_block = whole * max(config.acc_rows, config.cols) + (max(rest, config.cols) if rest else 0)
+        return math.ceil(n / config.cols) * math.ceil(k / config.rows) * of_block
+
+    def cycles(self, config: BlockTileConfig, shape: Shape, bus: Bus) -> dict[str, Any]:
+        cycles = config.cols + self.busy_cycles(config, shape) + BlockTile.latency_of(config)
+        share = math.prod(shape) / cycles / config.tile.multipliers
+        return {"cycles": cycles, "utilisation": share, "source": "max(M, cols) for each block of cols columns"}
+
+    def record(self, config: BlockTileConfig, top: str, signals: set[str], matrices: Matrices, bus: Bus) -> Run:
+        padding = [(0, 0), (0, -matrices[0].shape[1] % _whole_words(config))]
+        a, b = (
+            blocks.quantize(np.pad(matrix, padding).astype(np.float32), form)
+            for matrix, form in zip(matrices, (config.a, config.b), strict=True)
+        )
+        with tempfile.TemporaryDirectory(prefix="tilewright-") as folder:
+            waveform = Path(folder) / "run.fst"
+            with BlockTileSimulator(config, waveform=waveform) as tile:
+                tile.matmul(a, b)
             recording = read_recording(waveform, top, signals)
         return Run(recording, range(_RESET, recording.cycles), _macs(matrices))
 
@@ -196,11 +230,17 @@ class DmaHarness(Harness):
 
 HARNESSES: dict[str, Harness] = {
     "tile": TileHarness(),
+    "block-tile": BlockTileHarness(),
     "accelerator": AcceleratorHarness(),
     "dma-reader": DmaHarness("dma-reader"),
     "dma-writer": DmaHarness("dma-writer"),
 }
 """Harnesses by name of the core, one for every core that has `Work`."""
+
+
+def _whole_words(config: BlockTileConfig) -> int:
+    """Elements along K that are whole records of both formats, and whole words."""
+    return math.lcm(config.rows, config.a.record, config.b.record)
 
 
 def _macs(matrices: Matrices) -> int:

@@ -126,7 +126,7 @@ def measure(
         raise TilewrightError(f"power needs --target asic and its Liberty files: {place.name} has no power model")
     if energy and not harness:
         raise TilewrightError(
-            f"power of {chosen.name} cannot be measured: choose the tile, the accelerator or a DMA engine"
+            f"power of {chosen.name} cannot be measured: choose a tile, the accelerator or a DMA engine"
         )
     YOSYS.find("report")
     if seeds:
@@ -182,5 +182,5 @@ def _cycles(harness: Harness | None, config: Config, shape: Shape, bus: Bus) -> 
     if min(shape) < 1:
         raise TilewrightError(f"shape {m}x{n}x{k}: M, N and K must be at least 1")
     if not harness:
-        raise TilewrightError("a shape requires a core that multiplies: choose the tile or the accelerator")
+        raise TilewrightError("a shape requires a core that multiplies: choose a tile or the accelerator")
     return {"m": m, "n": n, "k": k, **harness.cycles(config, shape, bus)}

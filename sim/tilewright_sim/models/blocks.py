@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tilewright.base import TilewrightError
 from tilewright.formats import BlockFormat, ScaleFormat
 
-__all__ = ["Blocks", "Scales", "pack", "quantize", "unpack"]
+__all__ = ["Blocks", "Scales", "codes_of", "pack", "quantize", "unpack"]
 
 _CHUNK = 1 << 22  # elements that are quantized at once
 
@@ -77,8 +77,11 @@ class Blocks:
         return found.reshape(len(found), -1)
 
 
-def unpack(rows: NDArray[np.uint8], form: BlockFormat) -> Blocks:
-    """The blocks of rows of records, ``rows`` [rows, bytes].
+def codes_of(rows: NDArray[np.uint8], form: BlockFormat) -> tuple[NDArray, NDArray, NDArray | None]:
+    """The codes of rows of records, ``rows`` [rows, bytes].
+
+    They are those of the elements [rows, blocks, block], the scales and, for a format with minimums, the minimums
+    [rows, blocks].
 
     Raises
     ------
@@ -92,13 +95,26 @@ def unpack(rows: NDArray[np.uint8], form: BlockFormat) -> Blocks:
     codes = np.zeros((count, records.shape[1], form.record), dtype=np.int64)
     for number in range(form.record):
         codes[..., number] = _field(records, form.code_place(number), form.element.bits)
-    integers = np.array(form.element.values)[codes ^ form.inverted].reshape(count, -1, form.block)
+    codes = (codes ^ form.inverted).reshape(count, -1, form.block)
 
-    def scales(first: int) -> Scales:
+    def scales(first: int) -> NDArray[np.int64]:
         fields = [_field(records, 8 * form.scale.bytes * (first + n), form.scale.bits) for n in range(form.blocks)]
-        return Scales.of(np.stack(fields, axis=-1).reshape(count, -1), form.scale)
+        return np.stack(fields, axis=-1).reshape(count, -1)
 
-    return Blocks(form, integers, scales(0), scales(form.blocks) if form.minimum else None)
+    return codes, scales(0), scales(form.blocks) if form.minimum else None
+
+
+def unpack(rows: NDArray[np.uint8], form: BlockFormat) -> Blocks:
+    """The blocks of rows of records, ``rows`` [rows, bytes].
+
+    Raises
+    ------
+    ValueError
+        If a row does not consist of whole records.
+    """
+    codes, scales, minimums = codes_of(rows, form)
+    minimum = None if minimums is None else Scales.of(minimums, form.scale)
+    return Blocks(form, np.array(form.element.values)[codes], Scales.of(scales, form.scale), minimum)
 
 
 def _field(records: NDArray[np.uint8], place: int, bits: int) -> NDArray[np.int64]:

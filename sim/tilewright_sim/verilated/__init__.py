@@ -1,5 +1,6 @@
 """Simulators of the generated Verilog, compiled by Verilator into libraries."""
 
+from .block_tile import BlockTileResult, BlockTileSimulator
 from .board import LINK_CYCLES, BoardSimulator, simulated_board_config
 from .build import cached_verilog, make_design, verilator_environment
 from .compiling import plain_paths, plain_scratch, run_group
@@ -12,6 +13,8 @@ from .trace import trace_json, write_trace
 
 __all__ = [
     "LINK_CYCLES",
+    "BlockTileResult",
+    "BlockTileSimulator",
     "BoardSimulator",
     "DmaSimulator",
     "MemoryModel",

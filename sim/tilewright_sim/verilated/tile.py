@@ -1,8 +1,5 @@
 """The generated tile in Verilator, with data from numpy; no Python runs per cycle."""
 
-import ctypes
-import os
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,18 +7,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tilewright.base import Family, TilewrightError, cache_folder
-from tilewright.cores import CORES
+from tilewright.base import Family, TilewrightError
 from tilewright.tile import TileConfig
-from tilewright.verilog import generate
 from tilewright_sim import packing
-from tilewright_sim.closing import Closing
 
-from .build import build_library
+from .streams import StreamSimulator, Words
 
 __all__ = ["TileResult", "TileSimulator"]
-
-DRIVER = Path(__file__).parent / "cpp" / "tile.cpp"
 
 
 @dataclass(frozen=True)
@@ -46,7 +38,7 @@ class TileResult:
     seconds: float
 
 
-class TileSimulator(Closing):
+class TileSimulator(StreamSimulator):
     """Run packets of activations through the Verilog of a tile.
 
     The Verilog is generated and compiled when the object is created (some seconds, later from the user's cache).
@@ -67,22 +59,8 @@ class TileSimulator(Closing):
     """
 
     def __init__(self, config: TileConfig, family: Family = "generic", waveform: Path | None = None):
+        super().__init__("tile", config, family, waveform)
         self.config = config
-        folder = cache_folder() / "verilog" / f"{config.model_dump_json()}-{family}".translate(_PLAIN)
-        files = generate(CORES["tile"], config, folder, family)
-        sources = [file for file in files if file.suffix == ".v"]
-        self._library = ctypes.CDLL(str(build_library(sources, DRIVER, "tile", trace=waveform is not None)))
-        self._library.tile_new.restype = ctypes.c_void_p
-        self._library.tile_run.restype = ctypes.c_uint64
-        self._tile: ctypes.c_void_p | None = ctypes.c_void_p(
-            self._library.tile_new(os.fsencode(waveform) if waveform else None)
-        )
-
-    def close(self) -> None:
-        """End the simulation and finish the waveform."""
-        if self._tile is not None:
-            self._library.tile_delete(self._tile)
-            self._tile = None
 
     def run(self, packets: Sequence[ArrayLike], tiles: Sequence[ArrayLike]) -> TileResult:
         """Send packets of activations, of shape [m, rows], each with its weight tile, of shape [n, rows].
@@ -101,28 +79,15 @@ class TileSimulator(Closing):
         columns = [self._check(tile, config.cols, config.weight_bits, "a weight tile") for tile in tiles]
         if len(arrays) != len(columns):
             raise ValueError(f"{len(arrays)} packets need {len(arrays)} weight tiles, not {len(columns)}")
-        activations = packing.pack(np.concatenate(arrays), config.activation_bits)
-        weights = packing.pack(np.concatenate(columns), config.weight_bits)
-        words, activation_lasts, weight_lasts = len(activations), _lasts(arrays), _lasts(columns)
-        results = np.zeros((words, -(-config.cols * config.result_bits // 32)), dtype=np.uint32)
-        result_lasts = np.zeros(words, dtype=np.uint8)
-        counts = (ctypes.c_uint64 * 4)()
-        limit = 1000 + 2 * (words + len(weights) + config.cols * len(arrays))
-        start = time.perf_counter()
-        cycles = self._library.tile_run(
-            self._tile,
-            *_words(activations, activation_lasts),
-            *_words(weights, weight_lasts),
-            *_words(results, result_lasts),
-            ctypes.c_uint64(words), ctypes.c_uint64(len(weights)), ctypes.c_uint64(limit), counts,
-        )  # fmt: skip
-        seconds = time.perf_counter() - start
-        if not cycles or not np.array_equal(result_lasts, activation_lasts):
-            raise TilewrightError(
-                f"the tile did not finish in {limit} cycles: it accepted {counts[0]} of {words} activation words and "
-                f"{counts[1]} of {len(weights)} weight words, and returned {counts[2]} results"
-            )
-        return TileResult(packing.unpack(results, config.cols, config.result_bits), cycles, cycles - counts[3], seconds)
+        activations = Words(packing.pack(np.concatenate(arrays), config.activation_bits), _lasts(arrays))
+        weights = Words(packing.pack(np.concatenate(columns), config.weight_bits), _lasts(columns))
+        words = len(activations.data)
+        limit = 1000 + 2 * (words + len(weights.data) + config.cols * len(arrays))
+        found = self.stream(activations, weights, words, config.cols * config.result_bits, limit)
+        if not np.array_equal(found.results.flags, activations.flags):
+            raise TilewrightError("the tile did not end its packets of results where those of activations ended")
+        sums = packing.unpack(found.results.data, config.cols, config.result_bits)
+        return TileResult(sums, found.cycles, found.result_cycles, found.seconds)
 
     def matmul(self, a: ArrayLike, b: ArrayLike) -> NDArray[np.int64]:
         """Return ``a @ b.T`` for integers of shape [M, K] and [N, K], every product computed by the tile.
@@ -155,16 +120,8 @@ def _padded(matrix: NDArray[np.int64], height: int, width: int) -> NDArray[np.in
     return np.pad(matrix, [(0, -matrix.shape[0] % height), (0, -matrix.shape[1] % width)])
 
 
-_PLAIN = str.maketrans(dict.fromkeys('{}":,', "_"))
-
-
 def _lasts(arrays: list[NDArray[np.int64]]) -> NDArray[np.uint8]:
     """Return 1 for the last word of each array, else 0."""
     lasts = np.zeros(sum(map(len, arrays)), dtype=np.uint8)
     lasts[np.cumsum([len(array) for array in arrays]) - 1] = 1
     return lasts
-
-
-def _words(words: NDArray[np.uint32], lasts: NDArray[np.uint8]) -> tuple[ctypes.c_void_p, ctypes.c_void_p, int]:
-    """Return the arguments for the library; the arrays must outlive the call."""
-    return ctypes.c_void_p(words.ctypes.data), ctypes.c_void_p(lasts.ctypes.data), words.shape[1]

@@ -197,7 +197,7 @@ def map_verilog(folder: Path, top: str, library: Library, flop: Flop, adders: di
         [
             f"read_verilog {top}.v", f"hierarchy -check -top {top}", "proc", "flatten", "opt", "opt_dff", "wreduce",
             "opt_clean", "peepopt", "opt", multiply, "alumacc", "maccmap", "share", "opt", "memory -nomap", "opt_clean",
-            "opt -fast -full", f"setparam -unset INIT t:{MEMORY}", f"chtype -set {_BOX} t:{MEMORY}", *adds,
+            "opt -fast -full", f"chtype -set {_BOX} t:{MEMORY}", f"setparam -unset INIT t:{_BOX}", *adds,
             "opt -fast -full", "dfflegalize -cell $_DFF_P_ x", "opt_clean", "write_json coarse.json",
         ],
         folder,

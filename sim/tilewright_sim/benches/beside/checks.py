@@ -6,6 +6,7 @@ from pathlib import Path
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.accelerator.registers import DESCRIPTOR_VERSION, REGISTER_ADDRESS_BITS, flag_count, registers_of
 from tilewright.base import Config
+from tilewright.block_tile import BlockTile, BlockTileConfig, a_word, accumulator_shape, b_word
 from tilewright.cores import Core
 from tilewright.dma import DmaConfig
 from tilewright.memory.sdram import SdramConfig
@@ -28,6 +29,12 @@ def checks_parameters(core: Core, config: Config) -> dict[str, int] | None:
             return {
                 "ACT_BITS": config.rows * config.activation_bits, "WGT_BITS": config.rows * config.weight_bits,
                 "RESULT_BITS": config.result_bits, "COLS": config.cols, "LATENCY": MatmulTile.latency_of(config),
+            }  # fmt: skip
+        case BlockTileConfig():
+            return {
+                "ACT_BITS": a_word(config)["block"].width, "WGT_BITS": b_word(config).size,
+                "RESULT_BITS": accumulator_shape(config).size, "COLS": config.cols,
+                "LATENCY": BlockTile.latency_of(config),
             }  # fmt: skip
         case DmaConfig():
             widths = {

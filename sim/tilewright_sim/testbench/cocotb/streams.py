@@ -108,7 +108,8 @@ class Beat:
 class Source:
     """Offer words on an AXI-Stream input, in order, and hold each until it is accepted.
 
-    Checks in every cycle out of reset that ``tready`` is 0 or 1. Between words ``tdata`` and ``tlast`` are random.
+    Checks in every cycle out of reset that ``tready`` is 0 or 1. Between words ``tdata``, ``tlast`` and ``tuser`` are
+    random.
 
     Parameters
     ----------
@@ -128,17 +129,18 @@ class Source:
     def __init__(self, dut, prefix: str, stall: Stall = never):
         self._dut = dut
         self._name = prefix
-        self._valid, self._ready, self._data, self._last = (
-            getattr(dut, f"{prefix}_{part}") for part in ("tvalid", "tready", "tdata", "tlast")
-        )
+        self._valid, self._ready = (getattr(dut, f"{prefix}_{part}") for part in ("tvalid", "tready"))
+        # A stream may lack what follows the data.
+        parts = (f"{prefix}_{part}" for part in ("tdata", "tlast", "tuser"))
+        self._payload = [getattr(dut, part) for part in parts if hasattr(dut, part)]
         self._stall = stall
-        self._queue: deque[tuple[int, bool]] = deque()
+        self._queue: deque[Sequence[int]] = deque()
         self.accepted: list[int] = []
         self._offers = False
         self._task = cocotb.start_soon(self._run())
 
-    def send(self, words: Iterable[tuple[int, bool]]) -> None:
-        """Queue pairs of ``tdata`` and ``tlast``."""
+    def send(self, words: Iterable[Sequence[int]]) -> None:
+        """Queue words of ``tdata``, ``tlast`` and ``tuser``, as far as the stream has them."""
         self._queue.extend(words)
 
     def stop(self) -> None:
@@ -147,17 +149,17 @@ class Source:
         self._valid.value = 0
 
     async def _run(self) -> None:
-        bits = len(self._data)
         while True:
             if not self._offers:
+                word: Sequence[int]
                 if self._queue and not self._stall():
-                    data, last = self._queue.popleft()
+                    word = self._queue.popleft()
                     self._offers = True
                 else:
-                    data, last = random.getrandbits(bits), random.random() < 0.5
+                    word = [random.getrandbits(len(port)) for port in self._payload]
                 self._valid.value = int(self._offers)
-                self._data.value = data
-                self._last.value = int(last)
+                for port, value in zip(self._payload, word, strict=True):
+                    port.value = int(value)
             await RisingEdge(self._dut.clk)
             ready = self._ready.value
             assert ready.is_resolvable, f"{self._name}_tready is {ready} in cycle {cycle()}"

@@ -1,4 +1,4 @@
-// Drives one verilated matrix-multiply tile: feeds both streams as fast as they are taken, and collects results.
+// Drives one verilated tile: feeds both streams as fast as they are taken, and collects results.
 #include <cstdint>
 #include <memory>
 #include <type_traits>
@@ -30,6 +30,17 @@ template <typename Port> void get(const Port& port, uint32_t* word) {
     }
 }
 
+// The flags of a word: bit 0 is tlast, the bits above it tuser; a core may lack either port.
+template <typename Top> auto put_weight_flags(Top* top, uint8_t flags) -> decltype(void(top->s_axis_wgt_tlast)) {
+    top->s_axis_wgt_tlast = flags & 1;
+}
+void put_weight_flags(...) {}
+
+template <typename Top> auto put_user(Top* top, uint8_t user) -> decltype(void(top->s_axis_act_tuser)) {
+    top->s_axis_act_tuser = user;
+}
+void put_user(...) {}
+
 struct Tile : ClockedTop<Vtop> {
     explicit Tile(const char* waveform) : ClockedTop(waveform) {
         top->s_axis_act_tvalid = 0;
@@ -46,26 +57,27 @@ void* tile_new(const char* waveform) { return new Tile(waveform); }
 
 void tile_delete(void* tile) { delete static_cast<Tile*>(tile); }
 
-// Feeds `activations` and `weights` words (`lasts` marks the ends of packets and of tiles) and collects one result
-// word for each activation word. Returns the cycles it took, or 0 if it did not finish within `limit` cycles.
-// `counts` receives how many words of activations, weights and results were moved, and the cycle of the first result.
-uint64_t tile_run(void* handle, const uint32_t* activations, const uint8_t* activation_lasts, int activation_parts,
-                  const uint32_t* weights, const uint8_t* weight_lasts, int weight_parts, uint32_t* results,
-                  uint8_t* result_lasts, int result_parts, uint64_t words, uint64_t weight_words, uint64_t limit,
-                  uint64_t* counts) {
+// Feeds words of activations and of weights, with their flags, and collects `wanted` result words. Returns the cycles
+// it took, or 0 if it did not finish within `limit` cycles. `counts` receives how many words of activations, weights and
+// results were moved, and the cycle of the first result.
+uint64_t tile_run(void* handle, const uint32_t* activations, const uint8_t* activation_flags, int activation_parts,
+                  uint64_t words, const uint32_t* weights, const uint8_t* weight_flags, int weight_parts,
+                  uint64_t weight_words, uint32_t* results, uint8_t* result_flags, int result_parts, uint64_t wanted,
+                  uint64_t limit, uint64_t* counts) {
     Tile& tile = *static_cast<Tile*>(handle);
     Vtop& top = *tile.top;
     uint64_t sent = 0, loaded = 0, received = 0, cycle = 0;
-    for (; received < words && cycle < limit; ++cycle) {
+    for (; received < wanted && cycle < limit; ++cycle) {
         top.s_axis_act_tvalid = sent < words;
         if (sent < words) {
             put(top.s_axis_act_tdata, activations + sent * activation_parts);
-            top.s_axis_act_tlast = activation_lasts[sent];
+            top.s_axis_act_tlast = activation_flags[sent] & 1;
+            put_user(&top, activation_flags[sent] >> 1);
         }
         top.s_axis_wgt_tvalid = loaded < weight_words;
         if (loaded < weight_words) {
             put(top.s_axis_wgt_tdata, weights + loaded * weight_parts);
-            top.s_axis_wgt_tlast = weight_lasts[loaded];
+            put_weight_flags(&top, weight_flags[loaded]);
         }
         tile.step(0);
         sent += top.s_axis_act_tvalid && top.s_axis_act_tready;
@@ -73,13 +85,13 @@ uint64_t tile_run(void* handle, const uint32_t* activations, const uint8_t* acti
         if (top.m_axis_res_tvalid) {
             if (!received) counts[3] = cycle;
             get(top.m_axis_res_tdata, results + received * result_parts);
-            result_lasts[received++] = top.m_axis_res_tlast;
+            result_flags[received++] = top.m_axis_res_tlast;
         }
         tile.step(1);
     }
     counts[0] = sent;
     counts[1] = loaded;
     counts[2] = received;
-    return received == words ? cycle : 0;
+    return received == wanted ? cycle : 0;
 }
 }

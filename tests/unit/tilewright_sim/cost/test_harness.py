@@ -14,7 +14,7 @@ def test_every_core_that_does_work_is_put_to_work():
 
 @pytest.mark.parametrize("name", HARNESSES)
 def test_the_default_work_can_be_recorded_and_a_thousand_times_as_much_cannot(name):
-    config, harness = CORES[name].config.preset("small"), HARNESSES[name]
+    config, harness = CORES[name].config(), HARNESSES[name]
     m, n, k = harness.default_shape(config)
     harness.check_length(config, (m, n, k))
     with pytest.raises(TilewrightError, match="more than 200,000 cycles"):
@@ -29,6 +29,14 @@ def test_a_gemm_takes_the_tile_as_long_as_its_weight_tiles():
     assert found["utilisation"] == 5 * 4 * 8 / found["cycles"] / 8
 
 
+def test_a_gemm_takes_the_block_tile_as_long_as_its_packets():
+    core, harness = CORES["block-tile"], HARNESSES["block-tile"]
+    config = core.config.preset("q4_1", acc_rows=16)
+    found = harness.cycles(config, (37, 9, 65), Bus())
+    assert found["cycles"] == 2 * 3 * (16 + 16 + 8) + 8 + core.component.latency_of(config)
+    assert found["utilisation"] == 37 * 9 * 65 / found["cycles"] / 256
+
+
 def test_a_dma_engine_does_not_multiply():
-    with pytest.raises(TilewrightError, match="choose the tile or the accelerator"):
+    with pytest.raises(TilewrightError, match="choose a tile or the accelerator"):
         HARNESSES["dma-reader"].cycles(CORES["dma-reader"].config(), (1, 1, 1), Bus())

@@ -39,9 +39,9 @@ def test_targets_that_are_none_are_refused(target, liberty, words):
     [
         ("tile", "xc7", {"seeds": (1,)}, "nextpnr, which does not support the target xc7"),
         ("tile", "ecp5", {"energy": True}, "needs --target asic"),
-        ("sdram", "asic", {"energy": True}, "choose the tile, the accelerator or a DMA engine"),
+        ("sdram", "asic", {"energy": True}, "choose a tile, the accelerator or a DMA engine"),
         ("tile", "ecp5", {"freq": 0.0}, "more than 0"),
-        ("dma-reader", "ecp5", {"shapes": [(1, 1, 1)]}, "choose the tile or the accelerator"),
+        ("dma-reader", "ecp5", {"shapes": [(1, 1, 1)]}, "choose a tile or the accelerator"),
         ("tile", "ecp5", {"shapes": [(1, 0, 1)]}, "at least 1"),
     ],
 )

@@ -12,6 +12,7 @@ from support.traffic import reported
 from unit.tilewright_sim.benches.beside.traffic import CASES, PARAMETERS
 
 from tilewright.accelerator.contract import AcceleratorConfig
+from tilewright.block_tile import BlockTileConfig
 from tilewright.cores import CORES
 from tilewright.dma import DmaConfig
 from tilewright.memory.sdram import SdramConfig
@@ -22,6 +23,7 @@ from tilewright_sim.verilated import verilator_environment
 DMA = DmaConfig(data_bits=32, addr_bits=16, length_bits=8, rows_bits=4, stride_bits=8, counter_bits=8)
 SHAPES = {  # those of PARAMETERS
     "accelerator": AcceleratorConfig.preset("nano", data_bits=128, rows=16, cols=16, dot=16, requant_lanes=4),
+    "block-tile": BlockTileConfig(a_format="nvfp4", b_formats=["nvfp4"]),
     "dma-reader": DMA,
     "dma-writer": DMA,
     "sdram": SdramConfig(data_bits=32, addr_bits=23, dq_bits=16, row_bits=11, bank_bits=2),
@@ -85,6 +87,7 @@ def test_each_rule_of_each_core_is_broken_by_some_traffic(outcomes):
     [
         ("accelerator", {"ADDR_BITS": 18, "DATA_BITS": 32, "MAX_BURST": 1, "OUTSTANDING": 1, "SIZE_BITS": 10}),
         ("accelerator", {"ADDR_BITS": 64, "DATA_BITS": 512, "ID_BITS": 1, "MAX_BURST": 256, "OUTSTANDING": 64}),
+        ("block-tile", {"ACT_BITS": 264, "WGT_BITS": 288, "RESULT_BITS": 57, "COLS": 64, "LATENCY": 14}),
         ("dma-reader", {"ADDR_BITS": 64, "DATA_BITS": 512, "ROWS_BITS": 32, "LENGTH_BITS": 32, "STRIDE_BITS": 64}),
         ("dma-writer", {"ADDR_BITS": 14, "DATA_BITS": 32, "ROWS_BITS": 1, "LENGTH_BITS": 4, "STRIDE_BITS": 4}),
         ("dma-writer", {"ADDR_BITS": 64, "DATA_BITS": 512, "ROWS_BITS": 32, "LENGTH_BITS": 32, "STRIDE_BITS": 64}),

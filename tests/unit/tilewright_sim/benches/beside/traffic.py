@@ -23,6 +23,7 @@ DMA = {
 }  # fmt: skip
 PARAMETERS = {
     "accelerator": ACCELERATOR,
+    "block-tile": {"ACT_BITS": 72, "WGT_BITS": 72, "RESULT_BITS": 53, "COLS": 8, "LATENCY": 6},
     "dma-reader": DMA,
     "dma-writer": DMA | {"UNALIGNED": 0},
     "sdram": {"ADDR_BITS": 23, "DATA_BITS": 32, "ID_BITS": 4, "DQ_BITS": 16, "ROW_BITS": 11, "BANK_BITS": 2},
@@ -398,12 +399,44 @@ TILE = [
 ]
 
 
+def block_tile():
+    t = Traffic(40, s_axis_act_tready=1, s_axis_wgt_tready=1, s_axis_act_tuser=1)
+    t.over(2, 9, s_axis_wgt_tvalid=1)
+    t.over(10, 11, s_axis_act_tvalid=1)
+    t.at(10, s_axis_act_tready=0)
+    t.over(12, 20, s_axis_wgt_tvalid=1)
+    t.at(12, s_axis_wgt_tready=0)
+    t.at(13, s_axis_act_tvalid=1, s_axis_act_tlast=1)
+    t.at(21, s_axis_act_tvalid=1, s_axis_act_tuser=2)
+    t.at(23, s_axis_act_tvalid=1, s_axis_act_tuser=2, s_axis_act_tlast=1)
+    t.at(27, m_axis_res_tvalid=1)
+    t.at(29, m_axis_res_tvalid=1, m_axis_res_tlast=1)
+    return t
+
+
+BLOCK_TILE = [
+    ("withdrawn", [one(11, s_axis_act_tvalid=0)]),
+    ("changed", [one(11, s_axis_act_tdata=1)]),
+    ("changed", [one(11, s_axis_act_tuser=3)]),
+    ("changed", [one(13, s_axis_wgt_tdata=1)]),
+    ("before its weights", [one(16, s_axis_act_tvalid=1)]),
+    ("not the first of its sums", [(10, 11, {"s_axis_act_tuser": 0})]),
+    ("too far ahead", [(22, 38, {"s_axis_wgt_tvalid": 1}), one(21, s_axis_act_tvalid=0), one(23, s_axis_act_tvalid=0),
+                       (14, 38, {"s_axis_wgt_tvalid": 1})]),
+    ("not one result", [one(27, m_axis_res_tvalid=0)]),
+    ("not one result", [one(17, m_axis_res_tvalid=1)]),
+    ("tlast of a result", [one(27, m_axis_res_tlast=1)]),
+    ("X in a sum", [one(29, m_axis_res_tdata="x")]),
+]  # fmt: skip
+
+
 def with_changes(traffic, table):
     return [(text, changed(traffic, *changes)) for text, changes in table]
 
 
 CASES = {
     "accelerator": [("", accelerator()), *ACC["bus"], *ACC["registers"], *ACC["descriptors"]],
+    "block-tile": [("", block_tile()), *with_changes(block_tile, BLOCK_TILE)],
     "dma-reader": [("", dma_reader()), ("", aborted(dma_reader)), *with_changes(dma_reader, COMMON + READER)],
     "dma-writer": [("", dma_writer()), ("", aborted(dma_writer)), ("", changed(dma_writer, stride=18)),
                    *with_changes(dma_writer, COMMON + WRITER)],
