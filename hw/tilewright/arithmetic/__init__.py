@@ -1,7 +1,7 @@
 """Multipliers and adders, portable and made of FPGA primitives."""
 
 from .adder_tree import AdderTree
-from .carry_adder import CarryAdder
+from .carry_adder import CarryAdder, ChoosingAdder
 from .flip_adder import FlipAdder
 from .multiplier import TIMING, Multiplier
 from .multiplier_pair import MultiplierPair
@@ -12,6 +12,7 @@ __all__ = [
     "TIMING",
     "AdderTree",
     "CarryAdder",
+    "ChoosingAdder",
     "FlipAdder",
     "Multiplier",
     "MultiplierPair",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from amaranth.hdl import Cat, Const, Instance, Module, Signal, Value, unsigned
+from amaranth.hdl import Cat, Const, Instance, Module, Mux, Signal, Value, unsigned
 from amaranth.lib.wiring import In, Out
 
 from tilewright.base import SharedComponent, Target
@@ -14,6 +14,8 @@ ADD = 0x7888
 ADD_INVERTED = 0x8777
 # With (A·B) ^ (C+D) too.
 ADD_EITHER = 0x7778
+# With A ^ (B ? D : C) too: where nothing propagates, A equals what B chooses, and C = D = 0 leaves A.
+ADD_CHOSEN = 0x569A
 
 
 class CarryAdder(SharedComponent):
@@ -74,6 +76,44 @@ class CarryAdder(SharedComponent):
 
     def _function(self, bit: int) -> int:
         return ADD_EITHER if self.either else ADD if bit < self.inverted_from else ADD_INVERTED
+
+
+class ChoosingAdder(SharedComponent):
+    """Add ``a`` and one of two operands, modulo ``2**width``.
+
+    On ECP5 it is one chain of ``ceil(width / 2)`` CCU2C cells and no other logic; elsewhere an adder behind a
+    multiplexer. Combinational.
+
+    Parameters
+    ----------
+    width : int
+        Bits of ``a`` and of both operands.
+
+    Members
+    -------
+    a : In(unsigned(width))
+        Is always added.
+    c, d : In(unsigned(width))
+        Of these one is added.
+    second : In(1)
+        It is ``d``.
+    total : Out(unsigned(width))
+        The sum modulo ``2**width``, in the same cycle.
+    """
+
+    def __init__(self, width: int):
+        self.width = width
+        operand = In(unsigned(width))
+        super().__init__({"a": operand, "c": operand, "d": operand, "second": In(1), "total": Out(unsigned(width))})
+
+    def elaborate(self, platform):
+        m = Module()
+        if isinstance(platform, Target) and platform.family == "ecp5":
+            operands = {"A": self.a, "B": self.second.replicate(self.width), "C": self.c, "D": self.d}
+            chain_ccu2c(m, operands, lambda _: ADD_CHOSEN, self.total)
+        else:
+            m.d.comb += self.total.eq(self.a + Mux(self.second, self.d, self.c))
+        return m
 
 
 def chain_ccu2c(m: Module, inputs: dict[str, Value], function: Callable[[int], int], total: Value) -> None:

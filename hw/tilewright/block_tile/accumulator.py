@@ -5,7 +5,8 @@ from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
-from tilewright.base import SharedComponent
+from tilewright.arithmetic import ChoosingAdder
+from tilewright.base import SharedComponent, place
 from tilewright.formats import ACCUMULATOR_BITS, EXPONENT_STEP
 
 from .config import BlockTileConfig
@@ -16,7 +17,8 @@ __all__ = ["BlockAccumulator", "peak_shape"]
 DISTANCE_BITS = 4
 """Of a distance of exponents in their units; a larger one counts as the largest."""
 _STEP = exact_log2(EXPONENT_STEP)
-_FINE = 2  # bits of a distance that the second stage shifts by
+_FINE = 2  # bits of a distance that are left after the first stage
+_NO = Const(0, 1)
 
 
 def peak_shape(config: BlockTileConfig) -> data.StructLayout:
@@ -93,9 +95,8 @@ class BlockAccumulator(SharedComponent):
             moved.append(self._shift(m, f"term_{number}", self._aligned(integer), distance))
         value_late = Signal.like(value_distance, name="value_distance_late", reset_less=True)
         m.d.sync += value_late.eq(value_distance)
-        before = Mux(late_first[2], 0, self.old_value)
-        kept = self._shift(m, "value", before, value_late)
-        self._add(m, kept, moved)
+        kept = self._shift(m, "value", self.old_value, value_late, none=late_first[2])
+        self._add(m, platform, kept, moved)
         return m
 
     def _aligned(self, integer: Value) -> Value:
@@ -111,26 +112,54 @@ class BlockAccumulator(SharedComponent):
         m.d.sync += distance.eq(Mux(exact[DISTANCE_BITS:].any(), -1, exact[:DISTANCE_BITS]))
         return distance
 
-    def _shift(self, m: Module, name: str, value: Value, distance: Signal) -> Signal:
-        """The value shifted right, with copies of its sign, 2 cycles later."""
+    def _shift(self, m: Module, name: str, value: Value, distance: Signal, none: Value = _NO) -> tuple[Value, Value]:
+        """The value shifted right, with copies of its sign, 2 cycles later, but for the last step of 1; and this step.
+
+        With `none`, the value is 0.
+        """
         coarse = Signal(signed(len(value)), name=f"{name}_coarse", reset_less=True)
-        fine = Signal(signed(len(value)), name=f"{name}_fine", reset_less=True)
         left = Signal(_FINE, name=f"{name}_left", reset_less=True)
         m.d.sync += coarse.eq(value.as_signed() >> Cat(Const(0, _STEP + _FINE), distance[_FINE:]))
+        with m.If(none):
+            m.d.sync += coarse.eq(0)
         m.d.sync += left.eq(distance[:_FINE])
-        m.d.sync += fine.eq(coarse >> Cat(Const(0, _STEP), left))
-        return fine
+        fine = Signal(signed(len(value)), name=f"{name}_fine", reset_less=True)
+        step = Signal(name=f"{name}_step", reset_less=True)
+        m.d.sync += fine.eq(coarse >> Cat(Const(0, _STEP + 1), left[1]))
+        m.d.sync += step.eq(left[0])
+        return fine, step
 
-    def _add(self, m: Module, kept: Signal, moved: list[Signal]):
-        """Add the terms, each with its rounding bit, and then the value; an adder takes one such bit as its carry."""
-        total = Signal(signed(max(len(term) for term in moved)), name="total", reset_less=True)
+    def _add(self, m: Module, platform, kept: tuple[Value, Value], moved: list[tuple[Value, Value]]):
+        """Add the terms, each with its rounding bit, and then the value; an adder takes one such bit as its carry.
+
+        The last step of a shift is in the adder, where it takes no logic of its own, but for the first term.
+        """
+        (fine, step), *others = moved
+        first = Signal.like(fine, name="first_term")
+        m.d.comb += first.eq(Mux(step, fine >> EXPONENT_STEP, fine))
+        wide = first[1:].as_signed()
+        total = Signal(signed(len(fine)), name="total", reset_less=True)
         rounding = Signal(reset_less=True)
-        wide = [term[1:].as_signed() for term in moved]
-        if len(moved) == 2:
-            m.d.sync += total.eq((Cat(1, wide[0]).as_signed() + Cat(moved[0][0], wide[1]).as_signed()) >> 1)
+        if others:
+            ((fine, step),) = others
+            m.d.sync += total.eq(
+                self._sum(m, "terms", platform, wide, fine[1:].as_signed(), step, first[0], len(total))
+            )
+            m.d.sync += rounding.eq(Mux(step, fine[EXPONENT_STEP], fine[0]))
         else:
-            m.d.sync += total.eq(wide[0])
-        m.d.sync += rounding.eq(moved[-1][0])
+            m.d.sync += total.eq(wide)
+            m.d.sync += rounding.eq(first[0])
         value = Signal.like(self.new_value, name="value", reset_less=True)
-        m.d.sync += value.eq((Cat(1, kept).as_signed() + Cat(rounding, total).as_signed()) >> 1)
+        m.d.sync += value.eq(self._sum(m, "sum", platform, total, *kept, rounding, len(value)))
         m.d.comb += self.new_value.eq(value)
+
+    def _sum(self, m: Module, name: str, platform, a: Value, b: Value, step: Value, carry: Value, bits: int) -> Value:
+        """``a + (b >> EXPONENT_STEP * step) + carry``."""
+        adder = place(m, name, ChoosingAdder(bits + 1), platform)
+        m.d.comb += [
+            adder.a.eq(Cat(1, a).as_signed()),
+            adder.c.eq(Cat(carry, b).as_signed()),
+            adder.d.eq(Cat(carry, b >> EXPONENT_STEP).as_signed()),
+            adder.second.eq(step),
+        ]
+        return adder.total[1:].as_signed()

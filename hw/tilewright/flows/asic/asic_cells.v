@@ -45,8 +45,12 @@ module tilewright_add #(
     output [Y_WIDTH-1:0] X, output [Y_WIDTH-1:0] Y, output [Y_WIDTH-1:0] CO
 );
     wire [Y_WIDTH-1:0] a, b, c;
-    \$pos #(.A_SIGNED(A_SIGNED), .A_WIDTH(A_WIDTH), .Y_WIDTH(Y_WIDTH)) extend_a (.A(A), .Y(a));
-    \$pos #(.A_SIGNED(B_SIGNED), .A_WIDTH(B_WIDTH), .Y_WIDTH(Y_WIDTH)) extend_b (.A(B), .Y(b));
+    generate  // an operand of no bits is 0
+        if (A_WIDTH == 0) assign a = 0;
+        else \$pos #(.A_SIGNED(A_SIGNED), .A_WIDTH(A_WIDTH), .Y_WIDTH(Y_WIDTH)) extend_a (.A(A), .Y(a));
+        if (B_WIDTH == 0) assign b = 0;
+        else \$pos #(.A_SIGNED(B_SIGNED), .A_WIDTH(B_WIDTH), .Y_WIDTH(Y_WIDTH)) extend_b (.A(B), .Y(b));
+    endgenerate
     assign c = b ^ {Y_WIDTH{BI}};
     wire [Y_WIDTH:0] carry;
     assign carry[0] = CI;

@@ -6,7 +6,7 @@ import random
 import pytest
 from amaranth.hdl import Cat, Const, Elaboratable, Fragment, Module, Mux, Value
 
-from tilewright.arithmetic import CarryAdder, FlipAdder, carry_adder
+from tilewright.arithmetic import CarryAdder, ChoosingAdder, FlipAdder, carry_adder
 from tilewright.base import Target
 from tilewright_sim.testbench import pysim
 
@@ -107,6 +107,20 @@ def test_either_adds_where_one_of_the_other_operands_is_set(form):
                 ctx.set(port, value)
             await ctx.delay(1e-9)
             assert ctx.get(dut.total) == (a & b) + (c | d) & (1 << width) - 1
+
+    pysim.run(form(dut), bench)
+
+
+def test_a_choosing_adder_adds_one_of_two_operands(form):
+    width = 3
+    dut = ChoosingAdder(width)
+
+    async def bench(ctx):
+        for a, c, d, second in itertools.product(*[range(1 << width)] * 3, range(2)):
+            for port, value in ((dut.a, a), (dut.c, c), (dut.d, d), (dut.second, second)):
+                ctx.set(port, value)
+            await ctx.delay(1e-9)
+            assert ctx.get(dut.total) == a + (d if second else c) & (1 << width) - 1
 
     pysim.run(form(dut), bench)
 
