@@ -149,7 +149,7 @@ def pack(form: BlockFormat, codes: NDArray, scales: NDArray, minimums: NDArray |
     return records.reshape(count, -1)
 
 
-def quantize(x: NDArray[np.float32], form: BlockFormat) -> NDArray[np.uint8]:
+def quantize(x: NDArray[np.floating], form: BlockFormat) -> NDArray[np.uint8]:
     """The records of rows of floats, [rows, bytes] of [rows, K]; K is padded with zeros to whole records.
 
     The scale of a block maps its largest magnitude (with a minimum, its range) to the largest element, rounded up for

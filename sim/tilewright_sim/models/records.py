@@ -13,6 +13,7 @@ from . import blocks
 __all__ = ["Records"]
 
 _CHUNK = 1 << 22  # elements that are dequantized at once
+_NARROW = 16  # exponents of scales that are too few for the range of a network's values
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +27,9 @@ class Records:
         Elements of a row; its last record may be filled up.
     rows : uint8 array [rows, bytes]
         The records of each row, as they lie in memory.
+    exponents : int64 array [rows] or None
+        A row is ``2**exponent`` times what its records say. The accelerator does not know of it: the host multiplies
+        the results of a product.
 
     Raises
     ------
@@ -36,6 +40,7 @@ class Records:
     form: BlockFormat
     k: int
     rows: NDArray[np.uint8]
+    exponents: NDArray[np.int64] | None = None
 
     def __post_init__(self):
         if self.rows.shape[1] != self.form.row_bytes(self.k):
@@ -43,9 +48,27 @@ class Records:
             raise ValueError(f"{self.rows.shape[1]} bytes: {self.k} elements of {self.form.name} take {wanted}")
 
     @classmethod
-    def of(cls, x: NDArray[np.float32], form: BlockFormat) -> "Records":
+    def of(cls, x: NDArray[np.floating], form: BlockFormat) -> "Records":
         """Quantize rows of floats: see `blocks.quantize`, also for what it raises."""
         return cls(form, x.shape[1], blocks.quantize(x, form))
+
+    @classmethod
+    def normalized(cls, x: NDArray[np.float32], form: BlockFormat) -> "Records":
+        """Quantize rows of floats, in a format with a narrow range of scales each divided by a power of two.
+
+        That is NVFP4, which has a second factor by its definition, there for a whole tensor. The row's largest
+        magnitude then takes one of the largest scales. In other formats this is `of`.
+        """
+        if len(form.scale.exponents) >= _NARROW:
+            return cls.of(x, form)
+        largest = np.abs(x).max(axis=1, initial=0).astype(np.float64)
+        _, exponents = np.frexp(largest)  # largest < 2**exponents
+        scales = blocks.Scales.of(np.arange(1 << form.scale.bits), form.scale).values(form.scale)
+        most = np.nanmax(scales) * max(form.element.values) * 2.0**-form.element.fraction_bits
+        top = int(np.frexp(most)[1]) - 1
+        exponents = np.where((largest > 0) & np.isfinite(largest), exponents.astype(np.int64) - top, 0)
+        found = cls.of(np.ldexp(x.astype(np.float64), -exponents[:, None]), form)
+        return cls(form, x.shape[1], found.rows, exponents)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -54,10 +77,10 @@ class Records:
 
     def take(self, rows: slice | list[int]) -> "Records":
         """Return some of the rows."""
-        return Records(self.form, self.k, self.rows[rows])
+        return Records(self.form, self.k, self.rows[rows], None if self.exponents is None else self.exponents[rows])
 
     def blocks(self) -> blocks.Blocks:
-        """Return the integers and scales."""
+        """Return the integers and scales, without `exponents`."""
         return blocks.unpack(self.rows, self.form)
 
     @cached_property
@@ -72,5 +95,8 @@ class Records:
         for first in range(0, len(found), step):
             part = slice(first, first + step)
             with np.errstate(over="ignore"):
-                found[part] = blocks.unpack(self.rows[part], self.form).values()[:, : self.k]
+                values = blocks.unpack(self.rows[part], self.form).values()[:, : self.k]
+                if self.exponents is not None:
+                    values = np.ldexp(values, self.exponents[part, None])
+                found[part] = values
         return found

@@ -121,7 +121,7 @@ def load_block_model(
 
     A matrix that is in this format in the file stays as it is, byte for byte. So does one that is in another that an
     accelerator for ``form`` can hold, unless ``every_matrix``: Q4_0 and Q8_0 beside `q4_1`, Q8_0 beside `q4_0`. All
-    others are dequantized and quantized: see `blocks.quantize`.
+    others are dequantized and quantized: see `blocks.quantize` and `Records.normalized`.
 
     Raises
     ------
@@ -168,6 +168,6 @@ def load_block_model(
 def _quantized(source: Source, name: str, form: BlockFormat) -> Records:
     values = source.tensor(name)
     try:
-        return Records.of(values, form)
+        return Records.normalized(values, form)
     except TilewrightError as error:
         raise TilewrightError(f"{name}: {error}") from None

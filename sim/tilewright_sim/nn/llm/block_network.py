@@ -2,15 +2,16 @@
 
 All that the host quantizes is in one block format, ``activations``:
 
-* the inputs of a linear layer, the queries and the keys, each a row of a token, in blocks along the row (that of a
-  head, for queries and keys);
+* the inputs of a linear layer, a row for each token, in blocks along the row;
+* queries and keys, a row for each head and token, in blocks along the row;
 * the probabilities, a row for each head and token, in blocks along positions, from position 0;
 * the values of a head, transposed, a row for each element of the head, in blocks along positions. When tokens are read,
   the last record, if it is not full, is quantized again together with the new positions, from floats; full records
   never change. Positions that have not been read count as zeros.
 
 So the scale of a block of values may depend on the tokens that are read together. No factor is moved from one operand
-to another: scores are multiplied by ``head_width**-0.5`` in float32, after the product.
+to another: scores are multiplied by ``head_width**-0.5`` in float32, after the product. In formats with a narrow range
+of scales, which is `nvfp4`, rows of A and of weights are divided by a power of two: see `Records.normalized`.
 """
 
 import numpy as np
@@ -78,7 +79,7 @@ class BlockNetwork:
         return self.products.matmul(self._quantize(x), model.output)
 
     def _quantize(self, x: Floats) -> Records:
-        return Records.of(x, self.model.activations)
+        return Records.normalized(x, self.model.activations)
 
     def _linear(self, x: Floats, layer: BlockLayer, *names: str) -> list[Floats]:
         """Return the results of linear layers with the same input."""
@@ -120,12 +121,12 @@ class BlockNetwork:
         """Add keys and values [tokens, kv_heads, head_width] to those of a layer."""
         form, width = self.model.activations, self.model.config.head_width
         start, end = self.length, self.length + len(keys)
-        rows = self._quantize(keys.swapaxes(0, 1).reshape(-1, width)).rows
+        rows = Records.of(keys.swapaxes(0, 1).reshape(-1, width), form).rows
         self._keys[number, :, start:end] = rows.reshape(-1, len(keys), rows.shape[1])
 
         old = self._last_values[number, :, :, : start % form.record]
         pending = np.concatenate([old, values.transpose(1, 2, 0)], axis=2)
-        rows = self._quantize(pending.reshape(-1, pending.shape[2])).rows
+        rows = Records.of(pending.reshape(-1, pending.shape[2]), form).rows
         first = start // form.record * form.record_bytes
         self._values[number, :, :, first : first + rows.shape[1]] = rows.reshape(-1, width, rows.shape[1])
         rest = pending.shape[2] % form.record

@@ -37,7 +37,10 @@ class FastProducts:
 
 
 class ExactProducts:
-    """The accelerator's results bit for bit, by the golden model `models.block_gemm`."""
+    """The accelerator's results bit for bit, by the golden model `models.block_gemm`.
+
+    The host multiplies them by the powers of two of `Records.exponents`.
+    """
 
     about = "the accelerator's integer sums, bit for bit"
 
@@ -47,4 +50,7 @@ class ExactProducts:
             block_gemm.block_gemm(left, b.take(slice(first, first + _COLUMNS)).blocks())
             for first in range(0, len(b.rows), _COLUMNS)
         ]
-        return np.concatenate(parts, axis=1)
+        found = np.concatenate(parts, axis=1)
+        for exponents in (None if a.exponents is None else a.exponents[:, None], b.exponents):
+            found = found if exponents is None else np.ldexp(found, exponents)
+        return found

@@ -6,8 +6,10 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from support import tiny_llama
 from unit.tilewright_sim.cli.test_main import TILEWRIGHT, tilewright
@@ -17,10 +19,10 @@ from tilewright.base import load_config
 from tilewright_sim.cli.llm import perplexity
 from tilewright_sim.cli.main import main
 from tilewright_sim.host import RunResult
-from tilewright_sim.nn.llm import FORMATS, clock_of, live_line, report, table, where_the_cycles_went
+from tilewright_sim.nn.llm import EMULATIONS, clock_of, live_line, report, table, where_the_cycles_went
 from tilewright_sim.nn.llm.cycle_accounting import KINDS, Account, Tally
-from tilewright_sim.nn.llm.emulation import Emulation
 
+TINY = ["model", "perplexity", "--window", "8", "--tokens", "20"]
 LLM = ["llm", "in the other", "--model", "tiny.gguf", "--preset", "small", "--latency", "3"]
 
 
@@ -33,6 +35,9 @@ def folder(tmp_path_factory):
     tiny_llama.write_gguf(folder / "yarn.gguf", llama__rope__scaling__type="yarn")
     spm = tiny_llama.pieces() | {"tokenizer.ggml.model": "llama", "tokenizer.ggml.eos_token_id": 2}
     tiny_llama.write_gguf(folder / "spm.gguf", **spm, tokenizer__chat_template=None)
+    for name, value in (("nan", np.nan), ("large", 1e7)):
+        up = {f"blk.{layer}.ffn_up.weight": np.full((160, 64), value, np.float32) for layer in range(2)}
+        tiny_llama.write_gguf(folder / f"{name}.gguf", kinds={}, tensors=tiny_llama.weights() | up)
     (folder / "text.gguf").write_text("text")
     (folder / "half.gguf").write_bytes((folder / "tiny.gguf").read_bytes()[:3000])
     (folder / "empty").mkdir()
@@ -65,7 +70,11 @@ def folder(tmp_path_factory):
         ([*LLM, "--freq", "0"], "0.0 is not in the range"),
         ([*LLM, "--trace", "nowhere/t.json"], "there is no folder nowhere"),
         ([*LLM, "--preset", "smal"], "nearest that works: small"),
-        (["model", "perplexity", "--format", "int7"], "'int7' is not 'int8'"),
+        (["model", "perplexity", "--format", "int7"], "'int7' is not one of 'int8', 'q8_0'"),
+        (["model", "perplexity", "--exact"], "--exact: int8 is always so"),
+        (["model", "perplexity", "--format", "int8", "--every-matrix"], "--every-matrix: int8 is always so"),
+        ([*TINY, "--format", "q4_1", "--model", "nan.gguf"], "blk.0.ffn_up.weight has elements that are not finite"),
+        ([*TINY, "--format", "q8_0", "--model", "large.gguf"], "blk.0.ffn_up.weight: a block needs the scale"),
         (["model", "fetch", "gpt5"], "'gpt5' is not 'smollm2'"),
         (["model", "perplexity", "--model", "missing.gguf"], "there is no file missing.gguf"),
         (["model", "perplexity", "--model", "tiny.gguf", "--window", "65"], "more than the model's context of 64"),
@@ -174,9 +183,13 @@ def test_perplexities_are_compared(folder):
 
 def test_each_format_has_a_row_and_the_weights_are_named(folder, monkeypatch, capsys):
     """A format that is added to the table is accepted and measured."""
-    monkeypatch.setitem(FORMATS, "twice", Emulation("the same again", FORMATS["int8"].prepare))
+
+    def twice(*arguments):
+        return replace(EMULATIONS["int8"](*arguments), about="the same again")
+
+    monkeypatch.setitem(EMULATIONS, "twice", twice)
     option = next(one for one in perplexity.params if one.name == "formats")
-    monkeypatch.setattr(option.type, "choices", list(FORMATS))
+    monkeypatch.setattr(option.type, "choices", list(EMULATIONS))
     monkeypatch.setattr(sys, "argv", ["tilewright", *PERPLEXITY, "--format", "int8", "--format", "twice"])
     monkeypatch.chdir(folder)
     with pytest.raises(SystemExit) as exit_:
@@ -277,3 +290,29 @@ def test_a_clock_says_where_it_comes_from():
     assert not clock_of(odd).measured
     assert "assumed" in str(clock_of(odd))
     assert clock_of(small, 42.0).mhz == 42
+
+
+def test_block_formats_are_measured_without_an_int8_network(folder, tmp_path):
+    """How matrices are held, and how products are computed, is in the output and in JSON."""
+    command = [*PERPLEXITY, "--format", "q4_1", "--format", "nvfp4"]
+    done = tilewright(*command, folder=folder, TILEWRIGHT_CACHE=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    for said in (
+        "q4_1: weights q4_1, 6.53 bits each; activations, queries, keys, values and probabilities q8_e5m3",
+        "float32 sums of the dequantized blocks",
+        "5 matrices of 45,568 weights in q8_0, as in the file",
+        "2 matrices of 20,480 weights in q4_1, quantized from Q5_0",
+        "nvfp4: weights nvfp4, 4.68 bits each; activations, queries, keys, values and probabilities nvfp4",
+    ):
+        assert said in done.stdout
+    done = tilewright(*command, "--every-matrix", "--exact", "--json", folder=folder, TILEWRIGHT_CACHE=str(tmp_path))
+    figures = json.loads(done.stdout, parse_constant=pytest.fail)
+    assert list(figures["formats"]) == ["q4_1", "nvfp4"]
+    assert figures["formats"]["q4_1"]["products"] == "exact"
+    assert figures["formats"]["q4_1"]["activations"] == "q8_e5m3"
+    held = figures["formats"]["q4_1"]["held"]
+    assert {one["form"] for one in held} == {"q4_1"}
+    assert {one["kind"] for one in held if one["unchanged"]} == {"Q4_1"}
+    for formats in figures["texts"].values():
+        assert 0 < formats["q4_1"]["divergence"]["value"] < formats["nvfp4"]["divergence"]["value"]
+    assert list(tmp_path.iterdir()) == []

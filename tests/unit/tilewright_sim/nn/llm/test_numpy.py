@@ -12,7 +12,7 @@ from tilewright.base import TilewrightError
 from tilewright_sim.models import gemm as golden
 from tilewright_sim.nn.importers import GgufModel, describe_kinds
 from tilewright_sim.nn.importers.source import Kind, count_kinds
-from tilewright_sim.nn.llm.emulation import FORMATS
+from tilewright_sim.nn.llm.emulation import EMULATIONS
 from tilewright_sim.nn.llm.float_model import FloatModel
 from tilewright_sim.nn.llm.generate import check_length, generate
 from tilewright_sim.nn.llm.golden_model import GoldenModel, exact_product
@@ -262,7 +262,10 @@ def test_networks_are_compared_with_float_token_by_token(source, model):
             assert logits == "all"
             return next(iter(floats.forward([tokens])))
 
-    networks = {"int8": FORMATS["int8"].prepare(source, model), "float": lambda context: Itself()}
+    networks = {
+        "int8": EMULATIONS["int8"](source, lambda: model, False, False).networks,
+        "float": lambda context: Itself(),
+    }
     found = compare(source, networks, TOKENS, 5, progress=lambda *what: told.append(what))
     parts = (TOKENS[:5], TOKENS[5:])
     surprise, divergence, equal = [], [], []
