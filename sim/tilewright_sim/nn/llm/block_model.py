@@ -80,20 +80,20 @@ class BlockModel:
     config : LlamaConfig
     activations : BlockFormat
         Of everything that the host quantizes: inputs of linear layers, queries, keys, values and probabilities.
-    embedding : Records
-        [vocab, hidden], a row for each token.
+    embedding : Records or float32 array
+        [vocab, hidden], a row for each token, as the file has it: the host reads rows of it, and nothing is multiplied.
     layers : list of BlockLayer
     output_norm : float32 array [hidden]
     output : Records
-        The output layer; the same object as ``embedding`` if they are tied.
+        The output layer. If it is tied to the embedding, it is held by itself all the same.
     rope_factors : float32 array [head_width / 2] or None
     held : list of Held
-        How the matrices are held, most weights first.
+        How the matrices that are multiplied are held, most weights first.
     """
 
     config: LlamaConfig
     activations: BlockFormat
-    embedding: Records
+    embedding: Records | NDArray[np.float32]
     layers: list[BlockLayer]
     output_norm: NDArray[np.float32]
     output: Records
@@ -107,7 +107,9 @@ class BlockModel:
 
     def embed(self, tokens: list[int]) -> NDArray[np.float32]:
         """Return the embeddings of tokens, [tokens, hidden]."""
-        return self.embedding.take(tokens).dequantize()
+        if isinstance(self.embedding, Records):
+            return self.embedding.take(tokens).dequantize()
+        return self.embedding[tokens]
 
     def host_ops(self) -> HostOps:
         """Return the host's operations for this model."""
@@ -143,7 +145,6 @@ def load_block_model(
         held.setdefault((source.kind(name), found.form.name, unchanged), []).append(found)
         return found
 
-    embedding = matrix("token_embd.weight")
     layers = []
     for number in range(config.layers):
         parts = {name: f"blk.{number}.{name}" for name in layer_tensors(config)}
@@ -155,14 +156,18 @@ def load_block_model(
         ))  # fmt: skip
         if progress:
             progress(number + 1, config.layers)
-    output = embedding if config.tied else matrix("output.weight")
+    output = matrix("token_embd.weight" if config.tied else "output.weight")
+    embedding = source.records("token_embd.weight")
     counted = [
         Held(*key, len(found), sum(len(one.rows) * one.k for one in found), sum(one.rows.size for one in found))
         for key, found in held.items()
     ]
     counted.sort(key=lambda one: -one.elements)
     norm = source.tensor("output_norm.weight")
-    return BlockModel(config, activation_format(form), embedding, layers, norm, output, source.rope_factors(), counted)
+    return BlockModel(
+        config, activation_format(form), source.tensor("token_embd.weight") if embedding is None else embedding,
+        layers, norm, output, source.rope_factors(), counted,
+    )  # fmt: skip
 
 
 def _quantized(source: Source, name: str, form: BlockFormat) -> Records:

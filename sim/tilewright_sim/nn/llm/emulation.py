@@ -63,7 +63,7 @@ def _blocks(
     products = ExactProducts() if exact else FastProducts()
     about = (
         f"weights {form.name}, {model.bits_per_weight:.2f} bits each; activations, queries, keys, values and "
-        f"probabilities {model.activations.name}; products: {products.about}"
+        f"probabilities {model.activations.name}; products: {products.about}; embeddings as in the file"
     )
     facts = {
         "bits_per_weight": model.bits_per_weight,

@@ -47,7 +47,7 @@ def test_blocks_that_can_be_held_stay_as_they_are(source, name, every_matrix, ke
     model = load_block_model(source, FORMATS[name], every_matrix=every_matrix)
     original = tiny_llama.weights()
     matrices = {
-        "token_embd": model.embedding,
+        "token_embd": model.output,
         **{f"blk.1.{part}": one for part, one in model.layers[1].matrices.items()},
     }
     for part, found in matrices.items():
@@ -62,7 +62,7 @@ def test_blocks_that_can_be_held_stay_as_they_are(source, name, every_matrix, ke
     assert all(one.form == (one.kind.lower() if one.unchanged else name) for one in model.held)
     assert sum(one.matrices for one in model.held) == 1 + 2 * 7
     assert sum(one.elements for one in model.held) == sum(w.size for w in original.values() if w.ndim == 2)
-    assert model.output is model.embedding
+    assert np.array_equal(model.embed([5, 99, 5]), source.tensor("token_embd.weight")[[5, 99, 5]])
 
 
 def test_it_is_said_how_matrices_are_held(source):
@@ -106,7 +106,7 @@ def definition(source, model, tokens):
         complex_ = (pairs[..., 0] + 1j * pairs[..., 1]) * angles
         return np.stack([complex_.real, complex_.imag], axis=-1).reshape(x.shape)
 
-    x = model.embedding.values[tokens].astype(np.float64)
+    x = source.tensor("token_embd.weight")[tokens].astype(np.float64)
     for layer in model.layers:
         weights = {name: one.values.astype(np.float64) for name, one in layer.matrices.items()}
         vectors = layer.vectors
@@ -253,10 +253,14 @@ def test_an_activation_that_cannot_be_held_is_refused(tmp_path):
         network.forward([1, 2])
 
 
-def test_sizes_of_untied_models_are_counted(tmp_path):
-    config = replace(tiny_llama.CONFIG, tied=False)
-    source = GgufModel(tiny_llama.write_gguf(tmp_path / "tiny.gguf", config, kinds={}))
-    model = load_block_model(source, FORMATS["q4_1"])
-    assert model.output is not model.embedding
-    assert [(one.kind, one.matrices) for one in model.held] == [("F32", 16)]
-    assert model.bits_per_weight == 5
+def test_a_table_of_embeddings_is_not_among_the_matrices(tmp_path):
+    """But the output layer is, also where it is the same tensor; floats stay floats in the table."""
+    for tied in (True, False):
+        config = replace(tiny_llama.CONFIG, tied=tied)
+        source = GgufModel(tiny_llama.write_gguf(tmp_path / "tiny.gguf", config, kinds={}))
+        model = load_block_model(source, FORMATS["q4_1"])
+        assert [(one.kind, one.matrices) for one in model.held] == [("F32", 15)]
+        assert model.bits_per_weight == 5
+        assert np.array_equal(model.embed([7]), tiny_llama.weights(config)["token_embd.weight"][[7]])
+        output = tiny_llama.weights(config)["token_embd.weight" if tied else "output.weight"]
+        assert model.output.rows.tobytes() == blocks.quantize(output, FORMATS["q4_1"]).tobytes()
