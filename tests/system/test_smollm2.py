@@ -5,7 +5,7 @@ import pytest
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright_sim.host import Simulator
 from tilewright_sim.nn.importers import describe_kinds, fetch
-from tilewright_sim.nn.llm import FORMATS, Conversation, compare, load_model, open_source, public_text
+from tilewright_sim.nn.llm import EMULATIONS, Conversation, compare, load_model, open_source, public_text
 from tilewright_sim.nn.llm.float_model import FloatModel
 from tilewright_sim.nn.llm.generate import generate
 from tilewright_sim.nn.llm.golden_model import GoldenModel
@@ -45,16 +45,20 @@ def test_the_float_model_and_the_int8_network_name_paris(path, model):
     assert "Paris" in model.tokenizer.decode(answer)
 
 
-@pytest.mark.parametrize(("name", "most"), [("memorised", 0.10), ("unseen", 0.03)])
-def test_int8_costs_little_accuracy(path, model, name, most):
+@pytest.mark.parametrize(
+    ("name", "cost", "divergence"),
+    [("memorised", 0.10, {"int8": 0.10, "q4_1": 0.02}), ("unseen", 0.03, {"int8": 0.03, "q4_1": 0.006})],
+)
+def test_int8_costs_little_accuracy_and_block_formats_less(path, model, name, cost, divergence):
     tokens = model.tokenizer.encode(public_text(name))[:1025]
     source = open_source(path)
-    measured = compare(source, {"int8": FORMATS["int8"].prepare(source, model)}, tokens)["int8"]
-    assert measured.tokens == 1025 - 3
-    assert 5 < measured.of_float.value < 60
-    assert -0.01 < measured.cost.value <= most
-    assert measured.divergence.value < most
-    assert measured.equal_top.value > 0.85
+    networks = {form: EMULATIONS[form](source, lambda: model, False, False).networks for form in divergence}
+    for form, measured in compare(source, networks, tokens).items():
+        assert measured.tokens == 1025 - 3
+        assert 5 < measured.of_float.value < 60
+        assert -0.01 < measured.cost.value <= cost
+        assert measured.divergence.value < divergence[form]
+        assert measured.equal_top.value > 0.85
 
 
 def test_the_file_has_blocks_of_four_bits(path):
