@@ -89,7 +89,8 @@ def _accuracy(path: Path) -> Iterator[Measurement]:
     for name, (_, about) in TEXTS.items():
         compared = compare(source, networks, model.tokenizer.encode(public_text(name)))
         for form, found in compared.items():
-            text = f"{found.tokens:,} tokens of {about}, {MEASURED[form]} against the file's own {kind} weights, both in numpy"
+            against = f"{MEASURED[form]} against the file's own {kind} weights, both in numpy"
+            text = f"{found.tokens:,} tokens of {about}, {against}"
             command = f"tilewright model perplexity --format {form}"
             yield Measurement(
                 f"perplexity, {text}",
