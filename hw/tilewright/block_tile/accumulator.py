@@ -143,14 +143,14 @@ class BlockAccumulator(SharedComponent):
         if others:
             ((fine, step),) = others
             m.d.sync += total.eq(
-                self._sum(m, "terms", platform, wide, fine[1:].as_signed(), step, first[0], len(total))
+                self._sum(m, "add_terms", platform, wide, fine[1:].as_signed(), step, first[0], len(total))
             )
             m.d.sync += rounding.eq(Mux(step, fine[EXPONENT_STEP], fine[0]))
         else:
             m.d.sync += total.eq(wide)
             m.d.sync += rounding.eq(first[0])
         value = Signal.like(self.new_value, name="value", reset_less=True)
-        m.d.sync += value.eq(self._sum(m, "sum", platform, total, *kept, rounding, len(value)))
+        m.d.sync += value.eq(self._sum(m, "add_value", platform, total, *kept, rounding, len(value)))
         m.d.comb += self.new_value.eq(value)
 
     def _sum(self, m: Module, name: str, platform, a: Value, b: Value, step: Value, carry: Value, bits: int) -> Value:

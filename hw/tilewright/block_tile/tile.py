@@ -193,7 +193,7 @@ class BlockTile(SharedComponent):
     def _scaled_total(self, m: Module, activations: Value, a_scale: data.View, latency: int, platform) -> Signal:
         """The sum of a block of A times the mantissa of its scale, with the sums of products."""
         config = self.config
-        tree = place(m, "total", AdderTree(config.tile.activation_bits, 1, config.rows), platform)
+        tree = place(m, "activations_total", AdderTree(config.tile.activation_bits, 1, config.rows), platform)
         bits = config.tile.activation_bits
         wide = (activations.word_select(n, bits) for n in range(config.rows))
         m.d.comb += tree.products.eq(Cat(Cat(word, word[-1]) for word in wide))

@@ -148,7 +148,7 @@ def _header(core: Core, config: Config, family: Family, table: list[Row], notes:
     ]
     comment = "\n".join(f"// {line}".rstrip() for line in lines)
     waivers = WAIVERS | (PRIMITIVE_WAIVERS if family in PRIMITIVES else {})
-    if core.name == "board" or any(name.startswith(("m_axi_", "s_axi_")) for _, _, name, _ in table):
+    if core.name in ("block-tile", "board") or any(name.startswith(("m_axi_", "s_axi_")) for _, _, name, _ in table):
         waivers |= BUS_WAIVERS
     if core.name in ("accelerator", "board", "sdram"):
         waivers |= CHOICE_WAIVERS
