@@ -22,7 +22,7 @@ SMALL = BlockTileConfig.preset("nvfp4", acc_rows=16, multiplier="infer")
             for name in BlockTileConfig.PRESETS
         ),
     ],
-    ids=lambda value: value if isinstance(value, str) else value.b_format,
+    ids=lambda value: value if isinstance(value, str) else value.b.name,
 )
 def test_verilog_is_clean(config, family, tmp_path):
     files = generate(CORE, config, tmp_path, family)
