@@ -3,7 +3,7 @@
 import pytest
 from amaranth.hdl import Cat, Signal
 from formal.dma.proofs import planner, reader, reader_rules, tiny, writer, writer_rules
-from support.formal.prove import prove
+from support.formal.prove import ABC, YICES, prove
 
 from tilewright.dma import DmaConfig, DmaReader, DmaWriter, read_aligner, write_aligner
 from tilewright.dma import reader as dma_reader
@@ -342,7 +342,7 @@ def test_finds_data_left_over_from_an_abort(engine, fields, cls, depth, tmp_path
 )
 def test_finds_a_hang_after_an_abort(engine, cls, tmp_path):
     proof, free = engine(tiny(), data=False, abort=True, fair=QUIET[engine], cls=cls)
-    fails(proof, free, tmp_path, 24, "moving")
+    fails(proof, free, tmp_path, 24, "moving", engine=ABC)
 
 
 class StaysFailing(RequestStatus):
@@ -377,7 +377,7 @@ def repeat_first(m, leaves, ready):
             m.d.comb += ready.eq(0)
 
 
-def fails(proof, free, folder, depth, rule):
+def fails(proof, free, folder, depth, rule, engine=YICES):
     """The solver finds a counterexample to the rule of this name, not merely no proof."""
     with pytest.raises(AssertionError, match=rf"Assert failed in top: \S*flatten_{rule}_"):
-        prove(proof, folder, free=free, depth=depth)
+        prove(proof, folder, free=free, depth=depth, engine=engine)

@@ -2,7 +2,7 @@
 
 import pytest
 from amaranth.hdl import Assert, Assume, Cat, ClockDomain, Const, Elaboratable, Module, Signal
-from support.formal.prove import prove
+from support.formal.prove import YICES, prove
 
 from tilewright.storage import Secded, WordCode
 
@@ -45,7 +45,7 @@ class Flips(Elaboratable):
 @pytest.mark.parametrize("bits", [12, 32])
 def test_one_flip_is_corrected_and_two_are_reported(bits, tmp_path):
     proof = Flips(bits)
-    prove(proof, tmp_path, free=proof.free, depth=1)
+    prove(proof, tmp_path, free=proof.free, depth=1, engine=YICES)
 
 
 def test_finds_a_code_without_the_check_bits_of_its_letters(tmp_path, monkeypatch):
@@ -58,4 +58,4 @@ def test_finds_a_code_without_the_check_bits_of_its_letters(tmp_path, monkeypatc
     monkeypatch.setattr(Secded, "checks", positions_only)
     proof = Flips(12)
     with pytest.raises(AssertionError, match="Assert failed in top"):
-        prove(proof, tmp_path, free=proof.free, depth=1)
+        prove(proof, tmp_path, free=proof.free, depth=1, engine=YICES)

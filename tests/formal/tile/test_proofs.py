@@ -3,7 +3,7 @@
 import pytest
 from formal.dma.test_proofs import fails
 from formal.tile.proofs import dot_products
-from support.formal.prove import prove
+from support.formal.prove import ABC, prove
 
 from tilewright.tile import TileConfig, tile
 from tilewright.tile.feeder import TileFeeder
@@ -50,4 +50,4 @@ class Swaps(TileFeeder):
 def test_finds_weights_that_come_with_the_wrong_word(tmp_path, monkeypatch):
     monkeypatch.setattr(tile, "TileFeeder", Swaps)
     proof, free = dot_products(BY_DEFAULT)
-    fails(proof, free, tmp_path, 12, "rules")
+    fails(proof, free, tmp_path, 12, "rules", engine=ABC)
