@@ -1,7 +1,8 @@
 """The one table of registers and descriptor fields, the hardware behind it, and its documentation."""
 
+from .constants import constants
 from .docs import c_header, register_page
-from .register_file import RegisterFile, constants
+from .register_file import RegisterFile
 from .systemrdl import system_rdl
 from .table import (
     COUNTERS,

@@ -12,7 +12,7 @@ from tilewright.accelerator.contract import (
     Unit,
 )
 
-from .register_file import constants
+from .constants import constants
 from .table import (
     DESCRIPTOR,
     DESCRIPTOR_VERSION,

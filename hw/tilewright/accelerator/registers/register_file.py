@@ -1,30 +1,26 @@
 """The accelerator's registers behind AXI4-Lite."""
 
 from collections.abc import Iterable
-from math import log2
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from tilewright.accelerator.contract import INDEX_BITS, MOST_FORMATS, SIZE_BITS, STRIDE_BITS, AcceleratorConfig
+from tilewright.accelerator.contract import INDEX_BITS, AcceleratorConfig
 from tilewright.base import SharedComponent, place
 from tilewright.bus import AxiLite
-from tilewright.formats import FORMATS
 
+from .constants import constants
 from .register_port import RegisterPort
 from .table import (
     COUNTER_BASE,
     DESCRIPTOR_BASE,
-    DESCRIPTOR_VERSION,
-    IDENTIFIER,
     REGISTER_ADDRESS_BITS,
-    REGISTER_MAP_VERSION,
     REGISTERS,
     Register,
     registers_of,
 )
 
-__all__ = ["RegisterFile", "constants"]
+__all__ = ["RegisterFile"]
 
 REGISTER = {register.name: register for register in REGISTERS}
 
@@ -241,54 +237,6 @@ class RegisterFile(SharedComponent):
             for name, number in constants(self.config).items():
                 with m.Case(REGISTER[name].offset // 4):
                     m.d.comb += port.read_data.eq(number)
-
-
-def constants(config: AcceleratorConfig) -> dict[str, int]:
-    """The values of the registers that never change."""
-    numbers = {name: number for number, name in enumerate(FORMATS)}
-    formats = {"a_format": numbers[config.a_format], "b_count": len(config.b_formats)} | {
-        f"b_format_{n}": numbers[dict(enumerate(config.b_formats)).get(n, "int8")] for n in range(MOST_FORMATS)
-    }
-    return {
-        "ID": IDENTIFIER,
-        "VERSION": _pack("VERSION", descriptor=DESCRIPTOR_VERSION, registers=REGISTER_MAP_VERSION),
-        "CAP_TILE": _pack(
-            "CAP_TILE", rows=config.tile.rows, cols=config.tile.cols, dot=config.tile.dot, lanes=config.requant_lanes
-        ),
-        "CAP_BUS": _pack(
-            "CAP_BUS",
-            data_bytes=config.word_bytes,
-            addr_bits=config.addr_bits,
-            outstanding=config.outstanding,
-            unaligned=config.unaligned,
-            single_rounding="single" in config.roundings,
-            compact=config.compact,
-            double_rounding="double" in config.roundings,
-            ecc=config.ecc,
-            convolution=config.convolution,
-            formats=config.scaled,
-        ),
-        **({"CAP_FORMATS": _pack("CAP_FORMATS", **formats)} if config.scaled else {}),
-        "CAP_BUFFERS": _pack(
-            "CAP_BUFFERS",
-            half_words=int(log2(config.half_words)),
-            ring_words=int(log2(config.ring_words)),
-            acc_rows=int(log2(config.acc_rows)),
-            chunk_words=int(log2(config.chunk_words)),
-            long_chunk_words=int(log2(config.long_chunk_words)),
-            size_bits_less=SIZE_BITS - config.size_bits,
-            stride_bits_less=STRIDE_BITS - config.stride_bits,
-        ),
-        "K_LIMIT": config.k_limit,
-    }
-
-
-def _pack(name: str, **values: int) -> int:
-    """A register's value from those of all its fields."""
-    fields = {field.name: field for field in REGISTER[name].fields}
-    assert set(fields) == set(values)
-    assert all(value < 1 << fields[key].bits for key, value in values.items())
-    return sum(value << fields[key].low for key, value in values.items())
 
 
 def _any_word(word: Value, registers: Iterable[Register]) -> Value:

@@ -2,7 +2,7 @@
 
 from tilewright.accelerator.contract import AcceleratorConfig
 
-from .register_file import constants
+from .constants import constants
 from .table import registers_of, reset_value
 
 __all__ = ["system_rdl"]

@@ -5,7 +5,7 @@ import pytest
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.accelerator.registers import REGISTERS
-from tilewright.accelerator.registers.register_file import constants
+from tilewright.accelerator.registers.constants import constants
 from tilewright.base import ConfigError, TilewrightError
 from tilewright.boards import BoardConfig
 from tilewright_sim.host import Capabilities, DeviceArray

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tilewright.accelerator.contract import SIZE_BITS, AcceleratorConfig, Activity, Unit, job_shape, transfer_shape
 from tilewright.accelerator.frontend import Frontend
 from tilewright.accelerator.registers import COUNTERS, ENGINES, ERRORS, registers_of
-from tilewright.accelerator.registers.register_file import constants
+from tilewright.accelerator.registers.constants import constants
 from tilewright.dma import Cause
 from tilewright_sim.host.descriptor import Descriptor, flag_bits
 from tilewright_sim.testbench import pysim

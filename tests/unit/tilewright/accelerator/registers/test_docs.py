@@ -17,7 +17,8 @@ from tilewright.accelerator.registers import (
     c_header,
     register_page,
 )
-from tilewright.accelerator.registers.register_file import RegisterFile, constants
+from tilewright.accelerator.registers.constants import constants
+from tilewright.accelerator.registers.register_file import RegisterFile
 from tilewright_sim.host.descriptor import Descriptor, flag_bits
 from tilewright_sim.testbench import pysim
 from tilewright_sim.testbench.axi_lite_host import BusError, LiteHost

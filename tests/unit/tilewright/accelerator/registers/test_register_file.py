@@ -6,7 +6,8 @@ import pytest
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.accelerator.registers import COUNTERS, REGISTER_ADDRESS_BITS, REGISTERS, registers_of
-from tilewright.accelerator.registers.register_file import RegisterFile, constants
+from tilewright.accelerator.registers.constants import constants
+from tilewright.accelerator.registers.register_file import RegisterFile
 from tilewright.accelerator.registers.register_port import RegisterPort
 from tilewright_sim.testbench import pysim
 from tilewright_sim.testbench.axi_lite_host import BusError, LiteHost, offset_of
