@@ -183,12 +183,11 @@ class CompactStore(SharedComponent):
                 m.d.sync += row_of_word.eq(0)
                 m.d.sync += last_came.eq(1)
         row_of_operand = Signal(range(config.acc_rows))
+        data = config.addend_code.encode(m, "checks", word.data, platform) if config.ecc else word.data
         m.d.comb += [
             operands.write.eq(came),
             operands.write_row.eq(Cat(place_of_word, row_of_word)),
-            operands.data.eq(
-                self.config.addend_code.encode(m, "checks", word.data, platform) if config.ecc else word.data
-            ),
+            operands.data.eq(data),
             operands.read_row.eq(Cat(position.column, row_of_operand)),
         ]
         return last_came, row_of_operand
@@ -208,13 +207,12 @@ class CompactStore(SharedComponent):
                 requests.payload.request.stride.eq(stride),
             ]
         request = self.write_requests.payload
+        row_bytes = Mux(job.requant, RESULT.bytes_of(position.tile_columns), position.tile_columns << 2)
         m.d.comb += [
             self.write_requests.valid.eq(position.writing),
             request.index.eq(job.index),
             request.request.address.eq(position.address),
-            request.request.bytes.eq(
-                Mux(job.requant, RESULT.bytes_of(position.tile_columns), position.tile_columns << 2)
-            ),
+            request.request.bytes.eq(row_bytes),
             request.request.rows.eq(position.tile_rows),
             request.request.stride.eq(job.c_stride),
         ]
@@ -239,9 +237,8 @@ class CompactStore(SharedComponent):
             with m.Elif(first | ~job.fence_c):
                 m.next = "Ask"
         with m.State("Ask"):
-            accumulates = job.accumulate
-            m.d.comb += self.c_requests.valid.eq(accumulates)
-            m.d.comb += self.parameter_requests.valid.eq(~accumulates)
+            m.d.comb += self.c_requests.valid.eq(job.accumulate)
+            m.d.comb += self.parameter_requests.valid.eq(~job.accumulate)
             with m.If(self.c_requests.ready | self.parameter_requests.ready):
                 m.next = "Failed"
                 with m.If(last_came):
@@ -268,10 +265,9 @@ class CompactStore(SharedComponent):
                     m.d.sync += position.row.eq(0)
                     m.next = "Status"
         with m.State("Status"), m.If(self.write_status.valid & ~self.failure.valid):
+            tile_bytes = Mux(job.requant, RESULT.bytes_of(config.tile.cols), 4 * config.tile.cols)
             m.d.sync += [
-                position.address.eq(
-                    position.address + Mux(job.requant, RESULT.bytes_of(config.tile.cols), 4 * config.tile.cols)
-                ),
+                position.address.eq(position.address + tile_bytes),
                 position.parameters.eq(position.parameters + 4 * config.tile.cols),
                 position.columns_remaining.eq(position.columns_remaining - config.tile.cols),
             ]
