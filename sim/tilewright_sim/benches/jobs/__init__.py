@@ -3,8 +3,9 @@
 For the cocotb bench and for campaigns on the fast simulator; without cocotb.
 """
 
+from .author import Author, Owner, Space
 from .faults import faults, somewhere
 from .images import draw_image
-from .jobs import Author, Job, Owner, Space, matrix, spoiled
+from .jobs import Job, matrix, spoiled
 
 __all__ = ["Author", "Job", "Owner", "Space", "draw_image", "faults", "matrix", "somewhere", "spoiled"]

@@ -2,7 +2,8 @@
 
 from tilewright.accelerator.registers import FLAGS
 
-from .jobs import Job, Owner
+from .author import Owner
+from .jobs import Job
 
 __all__ = ["faults", "somewhere"]
 
