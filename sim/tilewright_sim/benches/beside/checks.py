@@ -61,7 +61,8 @@ def checks_parameters(core: Core, config: Config) -> dict[str, int] | None:
 
 def checks_text(core: Core) -> str:
     """Return the SystemVerilog of the rules of a core, with the module ``<core>_checks``, bound to nothing."""
-    names = ["rules.sv", *(["descriptor_rules.sv"] if core.name == "accelerator" else []), f"{core.module}_checks.sv"]
+    more = ("register_rules.sv", "descriptor.sv", "descriptor_rules.sv") if core.name == "accelerator" else ()
+    names = ("rules.sv", *more, f"{core.module}_checks.sv")
     text = "\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in names)
     return f"{_LINT}\n{text}"
 

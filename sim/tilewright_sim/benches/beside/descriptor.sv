@@ -1,0 +1,54 @@
+// What is legal of a descriptor, and which memory it may touch. Ends are exclusive. The geometry of a convolution is not
+// looked at: its image may be all that follows its first pixel.
+module tilewright_descriptor #(
+    parameter ADDR_BITS = 32, WORD_BYTES = 4, SIZE_BITS = 16, STRIDE_BITS = 24, UNALIGNED = 0,
+    parameter [31:0] SIZE_LIMIT = 65535, K_LIMIT = 2048, parameter FLAGS = 8, VERSION = 1,
+    parameter [1:0] ROUNDINGS = 3, parameter CONVOLUTION = 0
+) (
+    input [511:0] raw,
+    output [3:0] code,
+    output interrupt,
+    output [4*ADDR_BITS-1:0] firsts,  // of A, B, parameters, C, from the lowest bits on
+    output [4*ADDR_BITS+3:0] ends,
+    output [3:0] reads,  // which of these it reads
+    output [2*SIZE_BITS+1:0] total  // bytes of C
+);
+  localparam WIDE = ADDR_BITS + SIZE_BITS + STRIDE_BITS + 2, LOW = $clog2(WORD_BYTES);
+  wire [31:0] m = raw[63:32], n = raw[95:64], k = raw[127:96];
+  wire convolution = CONVOLUTION != 0 && raw[24];
+  wire requant = raw[16], bias = raw[17], accumulate = raw[18], used = requant || bias;
+  assign interrupt = raw[22];
+  assign reads = {accumulate, used || convolution, 2'b11};
+  wire [SIZE_BITS+1:0] row_bytes = requant ? n : 4 * n;
+  wire [31:0] pitch = (4 * n + 63) >> 6 << 6;
+  assign total = m[SIZE_BITS-1:0] * row_bytes;
+  wire [3:0] address_over, stride_over, misaligned, wrapped;
+  genvar i;
+  generate
+    for (i = 0; i < 4; i = i + 1) begin : ranges
+      wire [63:0] address = raw[(i==2?320:i==3?256:128+64*i)+:64];
+      wire [31:0] stride = i == 2 ? pitch : raw[(i==3?448:384+32*i)+:32];
+      wire [SIZE_BITS-1:0] last_row = (i == 2 ? (requant ? 3 : 1) : i == 1 ? n : m) - 1;
+      wire [SIZE_BITS+1:0] bytes = i == 2 ? 4 * n : i == 3 ? row_bytes : k;
+      wire [31:0] step = i == 2 ? stride : stride[STRIDE_BITS-1:0];
+      wire [WIDE-1:0] past = address[ADDR_BITS-1:0] + last_row * step + bytes;
+      wire image = convolution && i == 0, geometry = convolution && i == 2;
+      assign firsts[ADDR_BITS*i+:ADDR_BITS] = address - (geometry ? 64 : 0);
+      assign ends[(ADDR_BITS+1)*i+:ADDR_BITS+1] =
+          image ? 1'b1 << ADDR_BITS : geometry && !used ? address[ADDR_BITS-1:0] : past;
+      wire counts = i != 2 || used || convolution;
+      assign address_over[i] = counts && address >> ADDR_BITS != 0;
+      assign stride_over[i] = i != 2 && stride >> STRIDE_BITS != 0;
+      assign misaligned[i] = geometry && address[5:0] != 0 ||
+          counts && !UNALIGNED && (address[LOW-1:0] != 0 || i != 2 && stride[LOW-1:0] != 0);
+      assign wrapped[i] = !image && (i != 2 || used) && (past - 1'b1) >> ADDR_BITS != 0;
+    end
+  endgenerate
+  wire sizes = m == 0 || m > SIZE_LIMIT || n == 0 || n > SIZE_LIMIT || k == 0 || k > K_LIMIT ||
+      convolution && raw[383:326] == 0;
+  wire twice = raw[23];
+  wire rounding = requant && !ROUNDINGS[twice] || twice && !requant;  // one that is not there, or of nothing
+  wire flags = raw[31:16] >> FLAGS != 0 || raw[15:8] != 0 || raw[511:504] != 0 || accumulate && used || rounding;
+  assign code = raw[7:0] != VERSION ? 1 : flags ? 2 : sizes || address_over != 0 || stride_over != 0 ? 3 :
+      misaligned != 0 ? 4 : wrapped != 0 ? 7 : 0;
+endmodule
