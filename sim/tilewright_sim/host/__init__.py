@@ -1,7 +1,7 @@
 """Drive an accelerator in a simulator or on a board: driver, runtime, and arrays in its memory."""
 
 from .allocator import ALIGNMENT, Allocator
-from .arrays import DeviceArray, DeviceView, Parameters, check_bias, check_matrix
+from .arrays import DeviceArray, DeviceView, Parameters, check_bias, check_matrix, overflows
 from .c_platform import CPlatform
 from .check import check_result
 from .convolution import plan_convolution, split_convolution
@@ -9,7 +9,7 @@ from .descriptor import Descriptor, flag_bits, geometry_bytes
 from .driver import Capabilities, Driver
 from .errors import HardwareError
 from .matrix_file import load_matrix, write_matrix
-from .runtime import GemmResult, RunResult, Runtime, overflows
+from .runtime import GemmResult, RunResult, Runtime
 from .scratch import Scratch
 from .simulator import Simulator
 from .workspace import Workspace

@@ -15,7 +15,16 @@ from tilewright_sim.models import gemm as golden
 from .allocator import Allocator
 from .device import Device
 
-__all__ = ["DeviceArray", "DeviceRecords", "DeviceView", "Parameters", "check_bias", "check_matrix"]
+__all__ = [
+    "DeviceArray",
+    "DeviceRecords",
+    "DeviceView",
+    "Parameters",
+    "check_addend",
+    "check_bias",
+    "check_matrix",
+    "overflows",
+]
 
 
 class _Region(Closing):
@@ -243,3 +252,27 @@ class DeviceView(DeviceArray):
             )
         for row, part in enumerate(np.ascontiguousarray(values, dtype=self.dtype).view(np.uint8)):
             self.device.write_memory(self.address + row * self.stride, part)
+
+
+def check_addend(values: ArrayLike | None, shape: tuple[int, int], more: bool) -> NDArray[np.int32] | None:
+    """Return what is added to a result of a shape, or raise; nothing may be if there is ``more`` to add."""
+    if values is None:
+        return None
+    if more:
+        raise TilewrightError("accumulate cannot be combined with bias or requant")
+    array = np.asarray(values)
+    if array.dtype != np.int32 or array.shape != shape:
+        raise TilewrightError(f"accumulate is {array.dtype} {list(array.shape)}: it must be int32 {list(shape)}")
+    return array
+
+
+def overflows(a: NDArray, b: NDArray, bias: NDArray | None = None, addend: NDArray | None = None) -> int:
+    """Return the number of elements of ``a @ b.T + bias + addend``, with int8 a and b, that do not fit into int32."""
+    extra = sum(int(np.abs(values, dtype=np.float64).max()) for values in (bias, addend) if values is not None)
+    if a.shape[1] * 128 * 128 + extra < 1 << 31:
+        return 0
+    sums = a.astype(np.float64) @ b.astype(np.float64).T  # exact up to 2**53
+    for values in (bias, addend):
+        if values is not None:
+            sums += values
+    return int(np.count_nonzero((sums < -(1 << 31)) | (sums >= 1 << 31)))

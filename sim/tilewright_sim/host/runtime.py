@@ -19,7 +19,7 @@ from tilewright_sim.models import gemm as golden
 from tilewright_sim.models.cycles import Bus, Gemm, estimate
 
 from .allocator import Allocator
-from .arrays import check_bias, check_matrix
+from .arrays import check_addend, check_bias, check_matrix, overflows
 from .block_product import block_operand, plan_block_product
 from .convolution import check_image, plan_convolution
 from .descriptor import Descriptor
@@ -151,7 +151,7 @@ class Runtime(Workspace):
         if overflow not in ("wrap", "raise"):
             raise TilewrightError(f"overflow = {overflow!r}: must be 'wrap' or 'raise'")
         on_host = requant is not None and k > self.config.k_limit
-        old = _addend(accumulate, (m, n), bias is not None or requant is not None)
+        old = check_addend(accumulate, (m, n), bias is not None or requant is not None)
         if overflow == "raise" and (count := overflows(a, b, bias, old)):
             raise TilewrightError(f"{count:,} of {m * n:,} sums do not fit into int32: split K, or make values smaller")
         with self._turn, ExitStack() as stack:
@@ -331,26 +331,3 @@ class Runtime(Workspace):
         except TilewrightError:  # the hardware will report the error
             cycles = 0
         return _LIMIT_FACTOR * cycles + _LIMIT_CYCLES
-
-
-def overflows(a: NDArray, b: NDArray, bias: NDArray | None = None, addend: NDArray | None = None) -> int:
-    """Return the number of elements of ``a @ b.T + bias + addend``, with int8 a and b, that do not fit into int32."""
-    extra = sum(int(np.abs(values, dtype=np.float64).max()) for values in (bias, addend) if values is not None)
-    if a.shape[1] * 128 * 128 + extra < 1 << 31:
-        return 0
-    sums = a.astype(np.float64) @ b.astype(np.float64).T  # exact up to 2**53
-    for values in (bias, addend):
-        if values is not None:
-            sums += values
-    return int(np.count_nonzero((sums < -(1 << 31)) | (sums >= 1 << 31)))
-
-
-def _addend(values: ArrayLike | None, shape: tuple[int, int], more: bool) -> NDArray[np.int32] | None:
-    if values is None:
-        return None
-    if more:
-        raise TilewrightError("accumulate cannot be combined with bias or requant")
-    array = np.asarray(values)
-    if array.dtype != np.int32 or array.shape != shape:
-        raise TilewrightError(f"accumulate is {array.dtype} {list(array.shape)}: it must be int32 {list(shape)}")
-    return array
