@@ -12,6 +12,7 @@ from tilewright.block_tile import BlockTile
 from tilewright.tile import MatmulTile
 from tilewright_sim.models import ConvolutionLayout
 
+from .bursts import NEVER, Bursts
 from .shape import Bus, Gemm, Shape
 
 __all__ = ["QueueModel"]
@@ -28,50 +29,12 @@ GEOMETRY = 20  # from a descriptor's check to its geometry's address, and from i
 WINDOW = 6  # from a free half of the panel to the request for rows of an image
 HAND = 11  # between a tile's parameters and its first sums leaving
 LEAVE = 17  # from sums to a word on the bus
-SINGLE = 2  # between bursts of one beat that are written
 ANSWER = 3  # from a write's response until another burst may be in flight
 FINISH = 5  # from the last response to the interrupt
 AHEAD = 1  # from handing over a tile to the request for parameters of the next
 BETWEEN = 2  # between two tiles of sums
 QUEUE = 16  # words between the epilogue and the writer
 FENCE = 8  # from the last response of the products before to the first request for A behind a fence
-
-NEVER = math.inf
-
-
-class _Bursts:
-    """One direction of the bus: addresses, beats, and a limited number of bursts in flight."""
-
-    def __init__(self, config: AcceleratorConfig, bus: Bus, slot: float):
-        self.max_burst = min(config.max_burst, 4096 // config.word_bytes)
-        self.latency = bus.latency
-        self.beat = 1 / bus.bandwidth
-        self.slot = slot
-        self.address = 0.0
-        self.data = 0.0
-        self.flights = deque([-NEVER] * config.outstanding)
-
-    def row(self, start: int, beats: int, ready: float) -> float:
-        """Read a row that begins at this word; return the cycle of its last beat."""
-        while beats:
-            size = min(beats, self.max_burst - start % self.max_burst)
-            self.address = max(self.address + 1, ready, self.flights.popleft() + self.slot)
-            self.data = max(self.address + 1 + self.latency, self.data + self.beat) + (size - 1) * self.beat
-            self.flights.append(self.data)
-            start += size
-            beats -= size
-        return self.data
-
-    def write(self, start: int, beats: int, ready: float) -> float:
-        """Write a row whose last word is available; return the cycle of its last beat."""
-        while beats:
-            size = min(beats, self.max_burst - start % self.max_burst)
-            self.address = max(self.address + (1 if size > 1 else SINGLE), ready, self.flights.popleft() + self.slot)
-            self.data = max(self.address, self.data + self.beat) + (size - 1) * self.beat
-            self.flights.append(self.data + 1 + self.latency)
-            start += size
-            beats -= size
-        return self.data
 
 
 class _Block:
@@ -103,8 +66,8 @@ class QueueModel:
             self.tile_latency = BlockTile.latency_of(config.block_tile)
         else:
             self.tile_latency = MatmulTile.latency_of(config.tile) + (CHECKED if config.ecc else 0)
-        self.reads = _Bursts(config, bus, SLOT)
-        self.writes = _Bursts(config, bus, ANSWER)
+        self.reads = Bursts(config, bus, SLOT)
+        self.writes = Bursts(config, bus, ANSWER)
         if bus.shared:
             self.writes.beat *= 2
         self.blocks = []
