@@ -17,9 +17,10 @@ from tilewright.base import TilewrightError
 from tilewright.cores import CORES
 
 from .build import build_library, cached_verilog
+from .memory_cells import CellsStruct, MemoryCells
 from .memory_model import CHANNELS, MemoryModel
 
-__all__ = ["EVENT", "MemoryCells", "SimulatedDevice", "SimulatorStatus"]
+__all__ = ["EVENT", "SimulatedDevice", "SimulatorStatus"]
 
 DRIVER = Path(__file__).parent / "cpp" / "accelerator.cpp"
 EVENT = np.dtype([("start", "<u8"), ("end", "<u8"), ("lane", "<u4"), ("state", "<u4")])
@@ -56,38 +57,6 @@ class _Status(ctypes.Structure):
                                                "dropped_events")),
         ("beats", ctypes.c_uint64 * len(CHANNELS)),
     )  # fmt: skip
-
-
-class _Cells(ctypes.Structure):
-    _fields_ = (
-        ("path", ctypes.c_char * 256),
-        ("rows", ctypes.c_void_p),
-        *((name, ctypes.c_uint64) for name in ("count", "bits", "row_bytes")),
-    )
-
-
-class MemoryCells:
-    """A memory of the simulated hardware, whose bits can be read and flipped between two cycles.
-
-    Attributes
-    ----------
-    rows, bits : int
-        Number of rows, and of bits in a row.
-    """
-
-    def __init__(self, cells: _Cells):
-        self.rows, self.bits = cells.count, cells.bits
-        size = cells.count * cells.row_bytes
-        buffer = (ctypes.c_uint8 * size).from_address(cells.rows)
-        self._bytes = np.frombuffer(buffer, dtype=np.uint8).reshape(cells.count, cells.row_bytes)
-
-    def read(self) -> NDArray[np.uint8]:
-        """Return all rows as bits, the lowest first."""
-        return np.unpackbits(self._bytes, axis=1, count=self.bits, bitorder="little")
-
-    def flip(self, rows: NDArray[np.int64], bits: NDArray[np.int64]) -> None:
-        """Flip a bit in each of these rows; a row may come again with another bit."""
-        np.bitwise_xor.at(self._bytes, (rows, bits // 8), (1 << bits % 8).astype(np.uint8))
 
 
 class SimulatedDevice:
@@ -215,10 +184,10 @@ class SimulatedDevice:
         """Remove all memory errors."""
         self._library.accelerator_clear_faults(self._open)
 
-    def memories(self) -> dict[str, "MemoryCells"]:
+    def memories(self) -> dict[str, MemoryCells]:
         """Return the memories of the hardware by their paths, if the device was made with ``memories``."""
         room = 256
-        cells = (_Cells * room)()
+        cells = (CellsStruct * room)()
         with self._lock:
             count = self._library.accelerator_memories(self._open, cells, ctypes.c_uint64(room))
         return {one.path.decode().removeprefix("TOP.accelerator.component."): MemoryCells(one) for one in cells[:count]}

@@ -1,15 +1,13 @@
 // Runs one verilated accelerator: its clock, the memory behind its AXI4 port, and single accesses to its registers.
 #include <cstdint>
-#include <cstdio>
-#include <map>
 #include <memory>
 #include <string>
 
 #include "Vtop.h"
 #include "accelerator_lanes.hpp"
 #include "axi_memory.hpp"
+#include "memory_cells.hpp"
 #include "verilated.h"
-#include "verilated_syms.h"
 #if VM_TRACE_FST
 #include "verilated_fst_c.h"
 #endif
@@ -28,13 +26,6 @@ struct Settings {
     uint64_t base, size, read_latency, write_latency, numerator, denominator, shared, capacity, seed;
     uint64_t stall[axi::CHANNELS];
     uint64_t engines_register, most_events, dump_from, dump_to;
-};
-
-// A memory of the design, if it was compiled so that they can be reached.
-struct Cells {
-    char path[256];
-    void* rows;
-    uint64_t count, bits, row_bytes;
 };
 
 struct Status {
@@ -281,28 +272,7 @@ void accelerator_status(void* handle, Status* status) {
 
 // Fills in the memories of the design, in the order of their paths, and returns how many there are.
 uint64_t accelerator_memories(void* handle, Cells* found, uint64_t room) {
-    std::map<std::string, Cells> memories;
-    const VerilatedScopeNameMap* scopes = of(handle).context->scopeNameMap();
-    if (!scopes) return 0;
-    for (const auto& scope : *scopes) {
-        if (!scope.second->varsp()) continue;
-        for (const auto& entry : *scope.second->varsp()) {
-            const VerilatedVar& var = entry.second;
-            if (var.udims() != 1) continue;
-            Cells cells = {};
-            const std::string path = std::string(scope.first) + "." + entry.first;
-            std::snprintf(cells.path, sizeof cells.path, "%s", path.c_str());
-            cells.rows = var.datap();
-            cells.count = var.elements(1);
-            cells.bits = var.entBits();
-            cells.row_bytes = var.totalSize() / cells.count;
-            memories[path] = cells;
-        }
-    }
-    uint64_t number = 0;
-    for (const auto& memory : memories)
-        if (number++ < room) found[number - 1] = memory.second;
-    return memories.size();
+    return find_memories(*of(handle).context, found, room);
 }
 
 // Closes the lanes and returns how many events there are; they are forgotten at the next call.
