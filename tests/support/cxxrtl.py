@@ -53,7 +53,7 @@ class CxxRtl:
         run_yosys([*read, "write_cxxrtl -O6 -g3 design.cc"], verilog.parent)
         source = folder / "all.cc"
         source.write_text(f'#define CXXRTL_INCLUDE_CAPI_IMPL\n#include "{verilog.parent / "design.cc"}"\n')
-        flags = ["-std=c++14", "-O1", "-shared", "-fPIC", f"-I{RUNTIME}"]
+        flags = ["-std=c++14", "-O0", "-shared", "-fPIC", f"-I{RUNTIME}"]
         subprocess.run(["g++", *flags, source, "-o", folder / "design.so"], check=True, capture_output=True)
         self._library = ctypes.CDLL(str(folder / "design.so"))
         for name, result in (

@@ -93,19 +93,26 @@ def test_an_installed_wheel_verifies_a_configuration_in_an_empty_folder(wheel, t
     run(["make", "-C", "b", "SIM=icarus", f"PYTHON={python}", "COCOTB_TEST_FILTER=extreme"], folder)
 
 
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory):
+    """Every file of every preset, as this Python writes them."""
+    folder = tmp_path_factory.mktemp("generated")
+    run([sys.executable, "-c", GENERATE_ALL, folder], folder)
+    return files_of(folder)
+
+
+def files_of(folder: Path) -> dict[Path, bytes]:
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 @pytest.mark.parametrize("minor", [11, 12, 13, 14])
-def test_each_python_writes_the_same_bytes(minor, wheel, tmp_path):
+def test_each_python_writes_the_same_bytes(minor, wheel, generated, tmp_path):
     python = interpreter(minor)
     if python is None:
         pytest.skip(f"there is no Python 3.{minor}")
     commands = installed(python, wheel, "", tmp_path)
     run([commands / "python", "-c", GENERATE_ALL, tmp_path / "other"], tmp_path)
-    run([sys.executable, "-c", GENERATE_ALL, tmp_path / "mine"], tmp_path)
-    other, mine = (
-        {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-        for folder in (tmp_path / "other", tmp_path / "mine")
-    )
-    assert other == mine
+    assert files_of(tmp_path / "other") == generated
 
 
 def interpreter(minor: int) -> str | None:

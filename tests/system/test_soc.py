@@ -13,7 +13,7 @@ from tilewright_sim.soc import simulate
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("preset", ["nano", "small"])
 def test_the_firmware_finds_everything_right_and_takes_the_cycles_of_the_estimate(preset, tmp_path):
-    done = tilewright("soc", "--sim", "--preset", preset, folder=tmp_path)
+    done = tilewright("soc", "--sim", "--preset", preset, folder=tmp_path, seconds=1500)
     assert done.returncode == 0, done.stderr
     assert "20 of 20 digits read right, all outputs as the golden model" in done.stdout
     (measured,) = re.findall(r"256x256x256 .* ([+-]\d+\.\d)%", done.stdout)

@@ -18,7 +18,9 @@ from tilewright_sim.cli.main import COMMANDS
 TILEWRIGHT = Path(sys.executable).with_name("tilewright")
 
 
-def tilewright(*arguments: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def tilewright(
+    *arguments: str, folder: Path, seconds: float = 120, **environment: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [TILEWRIGHT, *arguments],
         cwd=folder,
@@ -26,7 +28,7 @@ def tilewright(*arguments: str, folder: Path, **environment: str) -> subprocess.
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=seconds,
     )
 
 
