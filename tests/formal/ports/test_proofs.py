@@ -2,7 +2,7 @@
 
 import pytest
 from formal.ports.proofs import SMALL, checked
-from support.formal.prove import prove_verilog
+from support.formal.prove import YICES, prove_verilog
 
 from tilewright.cores import CORES
 
@@ -39,4 +39,4 @@ def test_the_rules_at_the_ports_hold(name, depth, tmp_path):
 def test_finds_a_port_that_breaks_a_rule(name, depth, found, replacement, tmp_path):
     files = checked(CORES[name], SMALL[name], tmp_path, patch=(found, replacement))
     with pytest.raises(AssertionError, match="Assert failed in top"):
-        prove_verilog(files, tmp_path, depth=depth, timeout=600)
+        prove_verilog(files, tmp_path, depth=depth, engine=YICES, timeout=600)
