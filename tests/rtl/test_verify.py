@@ -13,6 +13,7 @@ from cocotb_tools.check_results import get_results
 from support.command_lines import parse
 
 from tilewright.accelerator.contract import AcceleratorConfig
+from tilewright.block_tile import BlockTileConfig
 from tilewright.cores import CORES
 from tilewright.dma import DmaConfig
 from tilewright.memory.sdram import SdramConfig
@@ -80,6 +81,8 @@ def test_the_makefile_runs_the_bench_without_the_command(tmp_path, monkeypatch):
 # Corners of what each core accepts, where a bench may ask for what there is not.
 ODD = {
     "tile": [TileConfig(rows=1, cols=5, dot=1, activation_bits=2, weight_bits=16)],
+    # The shortest packets.
+    "block": [BlockTileConfig.preset("nvfp4", acc_rows=8, multiplier="lut")],
     "dma": [
         DmaConfig(data_bits=512, addr_bits=14, length_bits=4, rows_bits=1, stride_bits=4, counter_bits=8),
         DmaConfig(data_bits=32, addr_bits=64, length_bits=32, stride_bits=64, unaligned=True),
