@@ -84,7 +84,7 @@ class BlockAccumulator(SharedComponent):
         late_first = Signal(3, reset_less=True)
         m.d.sync += late_old.eq(old.exponent)
         m.d.sync += late_first.eq(Cat(first, late_first))
-        value_distance = self._distance(m, "value", peak.exponent, late_old)
+        value_distance = self._distance(m, "value", peak.exponent, late_old, late_first[0])
         moved = []
         for number, (term, exponent) in enumerate(zip(self.terms.terms, exponents, strict=True)):
             late = Signal.like(exponent, name=f"late_exponent_{number}", reset_less=True)
@@ -104,12 +104,15 @@ class BlockAccumulator(SharedComponent):
         left = self.config.left_bits + 1
         return integer << left if left >= 0 else integer >> -left
 
-    def _distance(self, m: Module, name: str, peak: Value, exponent: Value) -> Signal:
-        """How far an exponent is below the peak, in the next cycle."""
+    def _distance(self, m: Module, name: str, peak: Value, exponent: Value, none: Value = _NO) -> Signal:
+        """How far an exponent is below the peak, in the next cycle.
+
+        With `none` there is no exponent, and the distance is not that of what the memory held: it may be unknown.
+        """
         distance = Signal(DISTANCE_BITS, name=f"{name}_distance", reset_less=True)
         exact = Signal(unsigned(len(peak) + 1), name=f"{name}_exact")
         m.d.comb += exact.eq(peak - exponent)
-        m.d.sync += distance.eq(Mux(exact[DISTANCE_BITS:].any(), -1, exact[:DISTANCE_BITS]))
+        m.d.sync += distance.eq(Mux(none | exact[DISTANCE_BITS:].any(), -1, exact[:DISTANCE_BITS]))
         return distance
 
     def _shift(self, m: Module, name: str, value: Value, distance: Signal, none: Value = _NO) -> tuple[Value, Value]:

@@ -71,7 +71,8 @@ def simulate(config, a, tiles, stall, rng):
 
     async def send_b(ctx):
         payload = dut.i_weights.payload
-        words = ([(payload.block, word_of(config.b_all[form], *(part[n, k] for part in tile))), (payload.format, form)]
+        words = ([(payload.block, word_of(config.b_all[form], *(part[n, k] for part in tile))),
+                  (payload.format, int(form))]
                  for form, *tile in tiles for k in range(BLOCKS_ALONG_K) for n in range(config.cols))  # fmt: skip
         await send(ctx, dut.i_weights, words)
 
