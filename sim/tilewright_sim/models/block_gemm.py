@@ -85,12 +85,13 @@ def block_sums(a: Blocks, b: Blocks) -> BlockSums:
         raise ValueError(f"{a.form.name}: activations have no minimum")
     block = shared_block(a.form, b.form)
     a_integers, b_integers = (x.integers.reshape(len(x.integers), -1) for x in (a, b))
-    if a_integers.shape[1] < b_integers.shape[1]:  # the other is padded further
-        a_integers = np.pad(a_integers, ((0, 0), (0, b_integers.shape[1] - a_integers.shape[1])))
+    longer = max(a_integers.shape[1], b_integers.shape[1])
+    padded = -(-longer // block) * block  # rows without scales end with their last element
+    a_integers, b_integers = (np.pad(x, ((0, 0), (0, padded - x.shape[1]))) for x in (a_integers, b_integers))
     sums = BlockSums(len(a_integers), len(b_integers), guard_bits(a.form, b.form))
     mantissa_bits = a.form.scale.mantissa_bits + b.form.scale.mantissa_bits
     scales = [*((x, x.scale) for x in (a, b)), *([(b, b.minimum)] if b.minimum is not None else [])]
-    for number in range(b_integers.shape[1] // block):
+    for number in range(padded // block):
         k = slice(number * block, (number + 1) * block)
         part = a_integers[:, k].astype(np.float64)  # its products are exact, and a library multiplies floats
         products = (part @ b_integers[:, k].T.astype(np.float64)).astype(np.int64)

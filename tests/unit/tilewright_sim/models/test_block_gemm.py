@@ -158,3 +158,17 @@ def test_a_row_of_the_table_is_all_that_a_format_needs():
     signed = BlockFormat("int4_fp16", INT4, FP16, halves=True)
     x = draw(9, 64)
     assert np.corrcoef(blocks.unpack(blocks.quantize(x, signed), signed).values().ravel(), x.ravel())[0, 1] > 0.98
+
+
+@pytest.mark.parametrize(("a", "b"), [("int8", "q4_1"), ("q8_0", "int8")])
+def test_rows_without_scales_may_end_within_a_block(a, b):
+    rng = np.random.default_rng(4)
+    left, right = (random_blocks(FORMATS[name], 3, 70 if name == "int8" else 3, rng) for name in (a, b))
+    found = block_gemm(left, right)
+
+    def filled(x):
+        rows = x.integers.reshape(3, -1)
+        return blocks.Blocks(x.form, np.pad(rows, ((0, 0), (0, 96 - rows.shape[1])))[..., None], x.scale, x.minimum)
+
+    wanted = block_gemm(*(filled(x) if x.form.name == "int8" else x for x in (left, right)))
+    assert np.array_equal(found.view(np.uint32), wanted.view(np.uint32))
