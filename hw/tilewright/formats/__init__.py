@@ -1,6 +1,6 @@
 """Number formats."""
 
-from .accumulator import ACCUMULATOR_BITS, EXPONENT_STEP, LONGEST_K, guard_bits, shared_block
+from .accumulator import ACCUMULATOR_BITS, EXPONENT_STEP, LARGEST_WEIGHT, LONGEST_K, guard_bits, shared_block
 from .block import FORMATS, BlockFormat
 from .element import E2M1, E2M3, INT4, INT8, UINT4, ElementFormat, minifloat
 from .integer import product_sum_bits, signed_bits
@@ -17,6 +17,7 @@ __all__ = [
     "FP16",
     "INT4",
     "INT8",
+    "LARGEST_WEIGHT",
     "LONGEST_K",
     "ONE",
     "UE5M3",

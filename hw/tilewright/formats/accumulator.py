@@ -2,14 +2,15 @@
 
 from .block import BlockFormat
 
-__all__ = ["ACCUMULATOR_BITS", "EXPONENT_STEP", "LONGEST_K", "guard_bits", "shared_block"]
+__all__ = ["ACCUMULATOR_BITS", "EXPONENT_STEP", "LARGEST_WEIGHT", "LONGEST_K", "guard_bits", "shared_block"]
 
 ACCUMULATOR_BITS = 48
 """Bits of an accumulator, with its sign."""
 EXPONENT_STEP = 4
 """The exponent of an accumulator is a multiple of this, so that most shifts are by multiples of it."""
 LARGEST_WEIGHT = 128
-LONGEST_K = 65_535
+"""Magnitude of weights that sums have room for, also in formats of fewer bits."""
+LONGEST_K = 16_383
 """Elements along K that an accumulator can take."""
 
 

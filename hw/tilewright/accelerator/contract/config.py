@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from tilewright.base import Config, as_tuple
 from tilewright.block_tile import A_FORMATS, BlockTileConfig, accumulator_shape, block_word
 from tilewright.dma import DmaConfig
-from tilewright.formats import FORMATS, BlockFormat
+from tilewright.formats import FORMATS, LONGEST_K, BlockFormat
 from tilewright.storage import WordCode
 from tilewright.tile import TileConfig
 
@@ -336,8 +336,8 @@ class AcceleratorConfig(Config):
 
     @property
     def k_limit(self) -> int:
-        """Largest K of one descriptor; longer ones are split and accumulated."""
-        return min(self.half_words * self.tile.rows, self.size_limit)
+        """Largest K of one descriptor; longer ones are split and accumulated, but not with scales."""
+        return min(self.half_words * self.tile.rows, self.size_limit, *([LONGEST_K] if self.scaled else []))
 
     @property
     def size_limit(self) -> int:

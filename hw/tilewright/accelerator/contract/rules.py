@@ -3,7 +3,6 @@
 from typing import Any
 
 from tilewright.base import ConfigError, round_log2
-from tilewright.formats import LONGEST_K
 
 from .constants import ADDEND_BITS, INTEGER_BITS, MOST_FORMATS, RESULT
 
@@ -64,9 +63,6 @@ def _check_formats(config: Any) -> None:
                 f"{config.data_bits}, unless `unaligned`"
             )
             raise ConfigError("chunk_words", config.chunk_words, reason, words)
-    if config.half_words * config.tile.rows > LONGEST_K + 1:
-        most = (LONGEST_K + 1) // config.tile.rows * 2
-        raise ConfigError("panel_words", config.panel_words, f"sums take K of up to {LONGEST_K}", most)
 
 
 def _check_widths(config: Any) -> None:

@@ -99,11 +99,11 @@ def test_known_accumulators():
     """Zero is +0 with any exponent, ties go to even, what is too small keeps its sign, and invalid ones are NaN."""
     config = BlockTileConfig(a_format="mxint8", b_formats=["mxfp4"])
     unit = guard_bits(config.a, config.b) + config.a.element.fraction_bits + config.b.element.fraction_bits
-    assert unit % EXPONENT_STEP == 0  # so that 1 in the value is 1 with the exponent unit // 4
+    assert unit % EXPONENT_STEP == 2  # so that 4 in the value is 1 with the exponent unit // 4
     one = unit // EXPONENT_STEP
     cases = [
-        (0, -63, 0, 0), (0, 64, 0, 0), (1, one, 0, 0x3F800000), (-1, one, 0, 0xBF800000), (-1, one - 1, 0, 0xBD800000),
-        ((1 << 24) + 1, one - 6, 0, 0x3F800000), ((1 << 24) + 3, one - 6, 0, 0x3F800002), (1, 64, 0, 0x7F800000),
+        (0, -63, 0, 0), (0, 64, 0, 0), (4, one, 0, 0x3F800000), (-4, one, 0, 0xBF800000), (-1, one, 0, 0xBE800000),
+        ((1 << 24) + 1, one - 6, 0, 0x3E800000), ((1 << 24) + 3, one - 6, 0, 0x3E800002), (1, 64, 0, 0x7F800000),
         (-1, 64, 0, 0xFF800000), (LARGEST, -63, 0, 0), (-LARGEST, -63, 0, 1 << 31), (8, one, 1, NAN),
         (-8, 64, 1, NAN), (0, -63, 1, NAN),
     ]  # fmt: skip

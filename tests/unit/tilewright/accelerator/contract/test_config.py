@@ -63,6 +63,7 @@ BLOCKS = {"rows": 32, "cols": 8, "dot": 32, "data_bits": 128, "requant_lanes": 4
 def test_widths_follow_the_formats():
     assert (SMALL.a_word_bits, SMALL.b_word_bits) == (64, 64)
     config = AcceleratorConfig(**BLOCKS)
+    assert (config.replace(panel_words=512).k_limit, config.replace(panel_words=8192).k_limit) == (256 * 32, 16_383)
     assert (config.a_word_bits, config.b_word_bits) == (32 * 8 + 8, 32 * 4 + 2 * 16)
     assert config.dma.length_bits == (16 * 33).bit_length()  # a chunk of A is the longest row
     with pytest.raises(ConfigError, match="the accelerator takes int8 from memory"):
@@ -79,7 +80,6 @@ def test_widths_follow_the_formats():
         "data_bits = 256: must be at most the 160 bits of a block of q4_1; nearest that works: 128",
     ),
     ({"ecc": True}, "ecc = True: must be so with block formats in a_format or b_formats; nearest that works: False"),
-    ({"panel_words": 8192}, "panel_words = 8192: sums take K of up to 65535; nearest that works: 4096"),
     ({"b_formats": ("nvfp4",)}, "b_formats = 'nvfp4': its blocks of 16 must be as long as those of 32 of a_format = "
                                 "q8_e5m3; nearest that works: q8_0"),
     ({"b_formats": ("q4_1", "q8_e5m3")}, "b_formats = 'q8_e5m3': its scales and units must be those of q4_1; "
