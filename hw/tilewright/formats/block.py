@@ -79,7 +79,7 @@ class BlockFormat:
             return self.element.bytes_of(k)
         if isinstance(k, int):
             return -(-k // self.record) * self.record_bytes
-        records = (k + self.record - 1) >> exact_log2(self.record)
+        records = (k + (self.record - 1)) >> exact_log2(self.record)
         places = (place for place in range(self.record_bytes.bit_length()) if self.record_bytes >> place & 1)
         return reduce(add, (records << place for place in places))
 

@@ -36,6 +36,8 @@ ODD = [
     # The last bits of a stride are of no use where `cols` rows of it pass the last address.
     {"panel_words": 128, "ring_words": 256, "requant_lanes": 4, "addr_bits": 16, "size_bits": 8, "stride_bits": 12},
     {"rows": 4, "cols": 4, "dot": 4, "data_bits": 32, "requant_lanes": 1, "convolution": True},
+    {"rows": 32, "cols": 8, "dot": 32, "unaligned": True, "ring_words": 256, "a_format": "q8_e5m3",
+     "b_formats": ["q4_1", "q8_0"], "multiplier": "dsp"},
 ]  # fmt: skip
 
 
@@ -47,7 +49,7 @@ def test_verilog_of_presets_is_clean_and_well_formed(preset, family, tmp_path):
 
 @pytest.mark.long
 @pytest.mark.parametrize("family", ["generic", "ecp5"])
-@pytest.mark.parametrize("fields", ODD, ids=["unaligned", "least", "compact", "narrow", "images"])
+@pytest.mark.parametrize("fields", ODD, ids=["unaligned", "least", "compact", "narrow", "images", "block formats"])
 def test_verilog_of_odd_shapes_is_clean_and_well_formed(fields, family, tmp_path):
     check(AcceleratorConfig(**fields), family, tmp_path)
 

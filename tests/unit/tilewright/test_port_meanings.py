@@ -14,12 +14,10 @@ from amaranth.lib import wiring
 import tilewright
 from tilewright.accelerator import Accelerator
 from tilewright.accelerator.contract import AcceleratorConfig, signatures
-from tilewright.accelerator.load import RecordGearbox
 from tilewright.base import SharedComponent, Target
-from tilewright.block_tile import BlockTile, BlockTileConfig, Float32Lane
+from tilewright.block_tile import BlockTile, BlockTileConfig
 from tilewright.boards import BoardConfig, BoardSystem
 from tilewright.bus import Axi4, Axi4Read, Axi4Write, AxiLite
-from tilewright.formats import FORMATS
 from tilewright.memory import BlockRam
 from tilewright.memory.sdram import SdramConfig, sdram_pins
 from tilewright.tile import MatmulTile, TileConfig
@@ -27,6 +25,8 @@ from tilewright.tile import MatmulTile, TileConfig
 PACKAGE = Path(tilewright.__file__).parent
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 BUS = {"data_bits": 32, "addr_bits": 16}
+FORMATTED = {"rows": 32, "cols": 8, "dot": 32, "unaligned": True, "ring_words": 256, "a_format": "q8_e5m3",
+             "b_formats": ["q4_1", "q8_0"]}  # fmt: skip
 # Together these contain every component of the package.
 DESIGNS = {
     "board": (lambda: BoardSystem(BoardConfig.preset("icebreaker")), "ice40"),
@@ -39,9 +39,8 @@ DESIGNS = {
     ),
     "images": (lambda: Accelerator(AcceleratorConfig.preset("nano", convolution=True)), "generic"),
     "tile": (lambda: MatmulTile(TileConfig(rows=4, cols=2, dot=1, multiplier="lut")), "generic"),
+    "block formats": (lambda: Accelerator(AcceleratorConfig(**FORMATTED)), "generic"),
     "block tile": (lambda: BlockTile(BlockTileConfig.preset("q4_1")), "ecp5"),
-    "lane of floats": (lambda: Float32Lane(BlockTileConfig.preset("mxfp4")), "generic"),
-    "records": (lambda: RecordGearbox(AcceleratorConfig.preset("nano"), FORMATS["q4_1"]), "generic"),
     "block RAM": (lambda: BlockRam(**BUS, id_bits=1, size_bytes=4096), "generic"),
 }
 

@@ -116,7 +116,7 @@ def gather_narrow(m: Module, config: AcceleratorConfig, source: Source) -> tuple
         name: clamps.word_select(n, RESULT.bits).as_signed()
         for n, name in enumerate(("zero_point", "minimum", "maximum"))
     }
-    fields |= {"flags": Cat(values[0], excess[0]), "reserved": Const(0, 1), "reserved_2": excess[WORDS - 1]}
+    fields |= {"flags": Cat(values[0], excess[0]), "b_format": Const(0, 1), "reserved_2": excess[WORDS - 1]}
     fields["version"] = Mux(known, DESCRIPTOR_VERSION, 0)
     fields["rotate"] = rotate
     return Fields(**fields), writes & (place == WORDS - 1)

@@ -59,8 +59,9 @@ class RecordGearbox(SharedComponent):
         start = Signal(range(bits // unit))  # the record's, in its first bus word
         words = Signal(range(parts + 1))  # that have come of the record, with that one
 
+        can_be_late = end_bits > unit
         late = start > (bits - end_bits) // unit  # the end extends into a further bus word
-        ends = self.i.valid & (words == Mux(late, parts, parts - 1))
+        ends = self.i.valid & (words == (Mux(late, parts, parts - 1) if can_be_late else parts - 1))
         next_start = Mux(word.row_last, 0, start + end_bits // unit)[: len(start)]
         with m.If(ends):
             m.d.sync += [
@@ -82,7 +83,7 @@ class RecordGearbox(SharedComponent):
             record.append(part)
         end = Signal(end_bits, reset_less=True)
         at_end = window[bits:]
-        if end_bits > unit:  # so that it may be late
+        if can_be_late:
             at_end = Mux(late, window[:end_bits], at_end)
         m.d.sync += end.eq(at_end)
 
