@@ -92,11 +92,11 @@ class ChoosingAdder(SharedComponent):
     Members
     -------
     a : In(unsigned(width))
-        Is always added.
+        The operand that is always added.
     c, d : In(unsigned(width))
-        Of these one is added.
+        The two operands of which one is added.
     second : In(1)
-        It is ``d``.
+        Add ``d``; otherwise ``c``.
     total : Out(unsigned(width))
         The sum modulo ``2**width``, in the same cycle.
     """
