@@ -72,7 +72,7 @@ def test_a_token_on_the_rtl_equals_the_golden_model_in_all_tensors(model, preset
     """All 30 layers and the output layer."""
     config = model.config
     with Simulator(AcceleratorConfig.preset(preset), latency=64) as chip:
-        talk = Conversation(chip, model, model.tokenizer.encode("Hello"), 1, check=True)
+        talk = Conversation(chip, model, model.tokenizer, model.tokenizer.encode("Hello"), 1, check=True)
         assert len("".join(talk)) > 0
     linear = 2 * config.hidden + config.q_width + 2 * config.kv_width + 2 * config.ffn
     attention = config.heads * (1 + config.head_width)

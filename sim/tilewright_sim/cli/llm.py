@@ -10,25 +10,23 @@ from typing import Any
 import click
 from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tilewright.accelerator.contract import AcceleratorConfig
-from tilewright.base import TilewrightError, check_output, load_config, read_text
+from tilewright.base import TilewrightError, check_output, read_text
 from tilewright_sim.console import Printer, console
 from tilewright_sim.host import Simulator
 from tilewright_sim.nn.importers import PUBLISHED, describe_kinds, fetch, model_path, read_tokenizer
 from tilewright_sim.nn.llm import (
     BATCH,
+    CHIP_FORMATS,
     EMULATIONS,
     EVENTS,
     TEXTS,
     Conversation,
-    Int8Model,
     LiveAnswer,
     accuracy_table,
     check_length,
     clock_of,
     compare,
     live_line,
-    load_model,
     open_source,
     public_text,
     report,
@@ -37,6 +35,7 @@ from tilewright_sim.nn.llm import (
     where_the_cycles_went,
 )
 
+from .llm_model import load_int8, prepare
 from .network import run_network
 from .options import COMPILING, FILE, accelerator_options, freq_option, json_option, trace_option
 from .status import INTERRUPTED
@@ -54,6 +53,8 @@ _MODEL = click.option(
 @click.argument("prompt")
 @_MODEL
 @accelerator_options("base", 64)
+@click.option("--format", "form", type=click.Choice(CHIP_FORMATS),
+              help="Number format of the weights; by default the one that the accelerator has.")  # fmt: skip
 @click.option(
     "--max-tokens",
     default=64,
@@ -70,13 +71,15 @@ _MODEL = click.option(
 @json_option
 def llm(
     prompt: str, name: str, preset: str, path: Path | None, settings: tuple[str, ...], latency: int, bandwidth: float,
-    max_tokens: int, memory: int, raw: bool, check: bool, freq: float | None, trace: Path | None,
+    form: str | None, max_tokens: int, memory: int, raw: bool, check: bool, freq: float | None, trace: Path | None,
     as_json: bool,
 ) -> int:  # fmt: skip
     """Let a language model answer PROMPT on the Verilog of an accelerator.
 
-    The generated hardware computes every matrix multiplication in the simulator, with int8 weights and activations.
-    Decoding is greedy: each token is the likeliest one. Download a model first: `tilewright model fetch smollm2`.
+    The generated hardware computes every matrix multiplication in the simulator, with int8 weights and activations, or
+    in block formats: with --format q4_1, a file's own 4-bit and 8-bit blocks stay as they are. Without --preset and
+    --config, the accelerator then has 256 multipliers and the formats that the model needs. Decoding is greedy: each
+    token is the likeliest one. Download a model first: `tilewright model fetch smollm2`.
 
     Times are for the clock of --freq, or the Fmax that place and route reached for this preset. --trace records the
     first decoded token, with full detail only at its beginning.
@@ -87,14 +90,14 @@ def llm(
     Examples:
       tilewright llm "What is the capital of France?"
       tilewright llm "What is the capital of France?" --check --max-tokens 3
+      tilewright llm "What is the capital of France?" --format q4_1 --max-tokens 2
       tilewright llm "Once upon a time" --raw --model my.gguf --preset small --memory 2048
     """
     start = time.monotonic()
-    config = load_config(AcceleratorConfig, preset, path, settings)
     if trace:
         check_output(trace)
-    loaded = _load(model_path(name))
-    tokens = loaded.tokenizer.encode(prompt) if raw else loaded.tokenizer.chat(prompt)
+    config, loaded, tokenizer = prepare(model_path(name), form, preset, path, settings)
+    tokens = tokenizer.encode(prompt) if raw else tokenizer.chat(prompt)
     check_length(loaded.config, tokens, max_tokens)
     clock = clock_of(config, freq)
     with console.status(COMPILING):
@@ -103,7 +106,7 @@ def llm(
         )
     with chip:
         with console.status("copying the model into the device's memory"):
-            talk = Conversation(chip, loaded, tokens, max_tokens, check, trace is not None)
+            talk = Conversation(chip, loaded, tokenizer, tokens, max_tokens, check, trace is not None)
         interrupted = False
 
         def line() -> str:
@@ -210,7 +213,7 @@ def perplexity(
     if min(map(len, tokens.values())) < 2:
         raise TilewrightError("the text is too short: it must have 2 tokens or more")
     with console.status("quantizing the model"):
-        emulations = {key: EMULATIONS[key](source, lambda: _load(file), every_matrix, exact) for key in formats}
+        emulations = {key: EMULATIONS[key](source, lambda: load_int8(file), every_matrix, exact) for key in formats}
     networks = {key: one.networks for key, one in emulations.items()}
     begin = tokenizer.begin if tokenizer.add_begin else None
     found = {}
@@ -236,13 +239,6 @@ def perplexity(
         if key in TEXTS:
             click.echo(f"{key}: {TEXTS[key][1]}")
     click.echo(f"{describe_kinds(kinds)}\n± is the standard error, from the means of {BATCH} tokens each")
-
-
-def _load(path: Path) -> Int8Model:
-    columns = (TextColumn("quantizing the model, once"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=None, visible=False)
-        return load_model(path, lambda done, total: bar.update(task, completed=done, total=total, visible=True))
 
 
 def _print(figures: dict[str, Any], as_json: bool) -> None:

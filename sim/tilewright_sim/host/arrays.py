@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from tilewright.accelerator.contract import PARAMETER_PITCH_BYTES, STRIDE_BITS
 from tilewright.base import TilewrightError
+from tilewright.formats import BlockFormat
 from tilewright_sim.closing import Closing
 from tilewright_sim.models import Records
 from tilewright_sim.models import gemm as golden
@@ -62,7 +63,16 @@ class DeviceArray(_Region):
         Bytes of a bus word: rows begin at multiples of this.
     stride_limit : int
         Maximum distance between rows in bytes.
+
+    Attributes
+    ----------
+    form : BlockFormat or None
+        Of `DeviceRecords` and of views of these.
+    k : int
+        Elements of a row.
     """
+
+    form: BlockFormat | None = None
 
     def __init__(
         self,
@@ -79,6 +89,7 @@ class DeviceArray(_Region):
         self.dtype = _dtype(dtype)
         if len(shape) != 2 or not all(isinstance(size, int | np.integer) and size >= 1 for size in shape):
             raise TilewrightError(f"an array has the shape {list(shape)}: it must be a matrix of one element or more")
+        self.k = shape[1]
         self.stride = -(-shape[1] * self.dtype.itemsize // word_bytes) * word_bytes
         if self.stride > stride_limit:
             raise TilewrightError(f"a row of {self.stride:,} bytes is too long: strides are below {stride_limit + 1:,}")
@@ -121,8 +132,8 @@ class DeviceRecords(DeviceArray):
     """
 
     def __init__(self, device: Device, allocator: Allocator, records: Records, word_bytes: int, stride_limit: int):
-        self.form, self.k = records.form, records.k
         super().__init__(device, allocator, records.rows.shape, np.uint8, word_bytes, stride_limit)
+        self.form, self.k = records.form, records.k
         self.write(records.rows)
 
 
@@ -230,16 +241,20 @@ class DeviceView(DeviceArray):
         self.device = device
         self._address = address
         self.shape = shape
+        self.k = shape[1]
         self.dtype = np.dtype(dtype).newbyteorder("<")
         self.stride = stride
 
     @classmethod
     def of(cls, array: DeviceArray, rows: slice, columns: slice = slice(None)) -> Self:
-        """Return some rows and columns of an array."""
+        """Return some rows and columns of an array; of records, whole rows."""
         first, end, _ = rows.indices(array.shape[0])
         left, right, _ = columns.indices(array.shape[1])
         address = array.address + first * array.stride + left * array.dtype.itemsize
-        return cls(array.device, address, (end - first, right - left), array.dtype, array.stride)
+        view = cls(array.device, address, (end - first, right - left), array.dtype, array.stride)
+        if array.form:
+            view.form, view.k = array.form, array.k
+        return view
 
     def close(self) -> None:
         """Do nothing."""

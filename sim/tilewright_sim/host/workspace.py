@@ -108,7 +108,7 @@ class Workspace:
         flags += ["INTERRUPT"] if interrupt else []
         return Descriptor(
             flags=flag_bits(*flags),
-            b_format=self.config.b_all.index(b.form) if isinstance(b, DeviceRecords) else 0,
+            b_format=self.config.b_all.index(b.form) if b.form else 0,
             m=m, n=n, k=k,
             a_address=a.address, b_address=b.address, c_address=c.address,
             parameter_address=parameters.address if parameters else 0,
@@ -118,10 +118,10 @@ class Workspace:
 
     def _sizes(self, array: DeviceArray, name: str, forms: Sequence[BlockFormat]) -> tuple[int, int]:
         """Return rows and elements of a row of an operand, which must have a format of the hardware."""
-        held = array.form.name if isinstance(array, DeviceRecords) else array.dtype.name
+        held = array.form.name if array.form else array.dtype.name
         if held not in [form.name for form in forms]:
             raise TilewrightError(f"{name} is {held}: must be {' or '.join(form.name for form in forms)}")
-        return array.shape[0], array.k if isinstance(array, DeviceRecords) else array.shape[1]
+        return array.shape[0], array.k
 
     def choices(self, requant: golden.Requant | None, biased: bool, fences: str) -> tuple[list[str], dict[str, int]]:
         """Return what a descriptor says of its epilogue and its fences: the names of flags, and fields by name.
@@ -139,11 +139,15 @@ class Workspace:
         return flags, {name: getattr(requant, name) for name in ("zero_point", "minimum", "maximum")} if requant else {}
 
     def descriptors(self, a: DeviceArray, b: DeviceArray, c: DeviceArray) -> Iterator[Descriptor]:
-        """Yield the descriptors of an int32 product of any size, in the order in which they must run."""
-        for part in split_product(self.config, *a.shape[:1], *b.shape):
+        """Yield the descriptors of an int32 product of any size, in the order in which they must run.
+
+        With block formats the product is float32, and K at most `AcceleratorConfig.k_limit`.
+        """
+        for part in split_product(self.config, a.shape[0], b.shape[0], b.k):
+            depth = slice(None) if self.config.scaled else part.depth
             yield self.descriptor(
-                DeviceView.of(a, part.rows, part.depth),
-                DeviceView.of(b, part.columns, part.depth),
+                DeviceView.of(a, part.rows, depth),
+                DeviceView.of(b, part.columns, depth),
                 DeviceView.of(c, part.rows, part.columns),
                 accumulate=part.accumulates,
                 fences="c" if part.accumulates else "",

@@ -2,12 +2,14 @@
 
 Read the files in the order in which a model passes them: `smooth` and `quantize` (to int8), `golden_model` (the int8
 network in numpy), `chip_model` (the same on the accelerator), `check` (compares the two), `conversation` (a question
-and its answer). In block formats, `block_model` has the weights, `block_network` is the network, and `block_products`
-computes its products. `perplexity` measures the accuracy of the number formats in `emulation`. The files of models are
-read by `tilewright_sim.nn.importers`.
+and its answer). In block formats, `block_model` has the weights, `block_network` is the network, `block_products`
+computes its products in numpy, and `block_chip` on an accelerator, which `block_config` chooses. `perplexity` measures
+the accuracy of the number formats in `emulation`. The files of models are read by `tilewright_sim.nn.importers`.
 """
 
 from .answer_report import accuracy_table, live_line, report, summary, table, where_the_cycles_went
+from .block_config import CHIP_FORMATS, check_formats, default_values, formats_of_b
+from .block_model import BlockModel, activation_format, load_block_model
 from .clocks import clock_of
 from .conversation import Conversation
 from .emulation import EMULATIONS
@@ -19,17 +21,24 @@ from .trace import EVENTS
 
 __all__ = [
     "BATCH",
+    "CHIP_FORMATS",
     "EMULATIONS",
     "EVENTS",
     "TEXTS",
+    "BlockModel",
     "Conversation",
     "Int8Model",
     "LiveAnswer",
     "accuracy_table",
+    "activation_format",
+    "check_formats",
     "check_length",
     "clock_of",
     "compare",
+    "default_values",
+    "formats_of_b",
     "live_line",
+    "load_block_model",
     "load_model",
     "open_source",
     "public_text",

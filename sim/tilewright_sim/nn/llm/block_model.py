@@ -1,20 +1,20 @@
 """The weights of a model in block formats: a file's own blocks as they are, others quantized."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tilewright.base import TilewrightError
-from tilewright.formats import E8M0, FORMATS, LONGEST_K, BlockFormat
+from tilewright.formats import E8M0, FORMATS, FP16, LONGEST_K, BlockFormat
 from tilewright_sim.models import Records
 from tilewright_sim.nn import LlamaConfig
 from tilewright_sim.nn.importers import Source, layer_tensors
 
 from .host_ops import HostOps, Rotation
 
-__all__ = ["BlockLayer", "BlockModel", "Held", "activation_format", "load_block_model"]
+__all__ = ["BlockLayer", "BlockModel", "Held", "activation_format", "kept_format", "load_block_model"]
 
 Progress = Callable[[int, int], None]
 """Called with the number of layers done and the number of all layers."""
@@ -24,13 +24,22 @@ _ALSO_HELD = {"q4_1": ("q4_0", "q8_0"), "q4_0": ("q8_0",)}
 
 
 def activation_format(weights: BlockFormat) -> BlockFormat:
-    """Return the block format of everything that the host quantizes, by that of the weights.
+    """Return the block format of activations, queries and probabilities, by that of the weights.
 
     These are int8 in blocks of 32, with one byte of scale as the weights have it: a power of two, or a small float. A
     format with blocks of another length is also that of the activations, since both must have the same blocks.
     """
     activations = FORMATS["mxint8" if weights.scale is E8M0 else "q8_e5m3"]
     return activations if activations.block == weights.block else weights
+
+
+def kept_format(weights: BlockFormat) -> BlockFormat:
+    """Return the block format of keys and values, by that of the weights.
+
+    They are the second operand of a product, as weights are, and all formats of that operand have the same scales in an
+    accelerator. So this is int8 in blocks with fp16 scales if weights have these, else the format of activations.
+    """
+    return FORMATS["q8_0"] if weights.scale is FP16 else activation_format(weights)
 
 
 @dataclass(frozen=True)
@@ -79,7 +88,9 @@ class BlockModel:
     ----------
     config : LlamaConfig
     activations : BlockFormat
-        Of everything that the host quantizes: inputs of linear layers, queries, keys, values and probabilities.
+        Of inputs of linear layers, queries and probabilities, which the host quantizes.
+    kept : BlockFormat
+        Of keys and values, which the host quantizes too.
     embedding : Records or float32 array
         [vocab, hidden], a row for each token, as the file has it: the host reads rows of it, and nothing is multiplied.
     layers : list of BlockLayer
@@ -93,6 +104,7 @@ class BlockModel:
 
     config: LlamaConfig
     activations: BlockFormat
+    kept: BlockFormat
     embedding: Records | NDArray[np.float32]
     layers: list[BlockLayer]
     output_norm: NDArray[np.float32]
@@ -104,6 +116,12 @@ class BlockModel:
     def bits_per_weight(self) -> float:
         """Bits of a weight of the matrices, with its part of scales and minimums."""
         return 8 * sum(one.bytes for one in self.held) / sum(one.elements for one in self.held)
+
+    def matrices(self) -> Iterator[Records]:
+        """Yield every matrix that is multiplied, the output layer last."""
+        for layer in self.layers:
+            yield from layer.matrices.values()
+        yield self.output
 
     def embed(self, tokens: list[int]) -> NDArray[np.float32]:
         """Return the embeddings of tokens, [tokens, hidden]."""
@@ -165,8 +183,9 @@ def load_block_model(
     counted.sort(key=lambda one: -one.elements)
     norm = source.tensor("output_norm.weight")
     return BlockModel(
-        config, activation_format(form), source.tensor("token_embd.weight") if embedding is None else embedding,
-        layers, norm, output, source.rope_factors(), counted,
+        config, activation_format(form), kept_format(form),
+        source.tensor("token_embd.weight") if embedding is None else embedding, layers, norm, output,
+        source.rope_factors(), counted,
     )  # fmt: skip
 
 

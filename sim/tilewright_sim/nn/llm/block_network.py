@@ -1,10 +1,14 @@
 """The network of a `BlockModel`: every product in block formats, everything between the products in float32.
 
-All that the host quantizes is in one block format, ``activations``:
+The host quantizes to two block formats. In the one of ``activations`` are
 
 * the inputs of a linear layer, a row for each token, in blocks along the row;
-* queries and keys, a row for each head and token, in blocks along the row;
-* the probabilities, a row for each head and token, in blocks along positions, from position 0;
+* queries, a row for each head and token, in blocks along the row;
+* the probabilities, a row for each head and token, in blocks along positions, from position 0.
+
+In ``kept`` is what is multiplied with these in place of weights:
+
+* keys, a row for each head and token, in blocks along the row;
 * the values of a head, transposed, a row for each element of the head, in blocks along positions. When tokens are read,
   the last record, if it is not full, is quantized again together with the new positions, from floats; full records
   never change. Positions that have not been read count as zeros.
@@ -41,7 +45,7 @@ class BlockNetwork:
     """
 
     def __init__(self, model: BlockModel, context: int, products: Products):
-        config, form = model.config, model.activations
+        config, form = model.config, model.kept
         self.model = model
         self.context = context
         self.products = products
@@ -67,49 +71,50 @@ class BlockNetwork:
         x = model.embed(tokens)
         for number, layer in enumerate(model.layers):
             normed = ops.norm(x, layer.vectors["attn_norm"])
-            (output,) = self._linear(self._attention(number, normed, positions), layer, "attn_output")
+            (output,) = self._linear("output", number, self._attention(number, normed, positions), "attn_output")
             x = ops.add(x, output)
-            gate, up = self._linear(ops.norm(x, layer.vectors["ffn_norm"]), layer, "ffn_gate", "ffn_up")
-            (down,) = self._linear(ops.gate(gate, up), layer, "ffn_down")
+            normed = ops.norm(x, layer.vectors["ffn_norm"])
+            gate, up = self._linear("gate_up", number, normed, "ffn_gate", "ffn_up")
+            (down,) = self._linear("down", number, ops.gate(gate, up), "ffn_down")
             x = ops.add(x, down)
         self.length += len(tokens)
         if logits == "none":
             return np.empty((0, model.config.vocab), dtype=np.float32)
         x = ops.norm(x if logits == "all" else x[-1:], model.output_norm)
-        return self.products.matmul(self._quantize(x), model.output)
+        (found,) = self.products.multiply(len(model.layers), "logits", [(self._quantize(x), model.output)])
+        return found
 
     def _quantize(self, x: Floats) -> Records:
         return Records.normalized(x, self.model.activations)
 
-    def _linear(self, x: Floats, layer: BlockLayer, *names: str) -> list[Floats]:
+    def _linear(self, kind: str, number: int, x: Floats, *names: str) -> list[Floats]:
         """Return the results of linear layers with the same input."""
-        rows = self._quantize(x)
-        return [self.products.matmul(rows, layer.matrices[name]) for name in names]
+        rows, matrices = self._quantize(x), self.model.layers[number].matrices
+        return self.products.multiply(number, kind, [(rows, matrices[name]) for name in names])
 
     def _attention(self, number: int, x: Floats, positions: NDArray[np.int64]) -> Floats:
         config, ops, layer = self.model.config, self._ops, self.model.layers[number]
         names = ("attn_q", "attn_k", "attn_v")
-        found = self._linear(x, layer, *names)
+        found = self._linear("qkv", number, x, *names)
         q, k, v = (self._heads(part, layer, name) for part, name in zip(found, names, strict=True))
         q = ops.rotate(q, positions)
         self._keep(number, ops.rotate(k, positions), v)
 
         # One product for all heads of queries that share a head of keys.
-        end, group, form = self.length + len(x), config.group, self.model.activations
-        scores = np.empty((config.heads, len(x), end), dtype=np.float32)
-        mixed = np.empty((config.heads, len(x), config.head_width), dtype=np.float32)
-        for head in range(config.kv_heads):
-            part = slice(head * group, (head + 1) * group)
-            queries = self._quantize(q[:, part].swapaxes(0, 1).reshape(-1, config.head_width))
-            keys = Records(form, config.head_width, self._keys[number, head, :end])
-            scores[part] = self.products.matmul(queries, keys).reshape(group, len(x), end)
-        shares = ops.softmax(scores * np.float32(config.head_width**-0.5), positions)
-        for head in range(config.kv_heads):
-            part = slice(head * group, (head + 1) * group)
-            values = Records(form, end, self._values[number, head, :, : form.row_bytes(end)])
-            rows = self._quantize(shares[part].reshape(-1, end))
-            mixed[part] = self.products.matmul(rows, values).reshape(group, len(x), -1)
+        end, form = self.length + len(x), self.model.kept
+        queries = self._by_head(q.swapaxes(0, 1))
+        keys = [Records(form, config.head_width, rows) for rows in self._keys[number, :, :end]]
+        found = self.products.multiply(number, "scores", list(zip(queries, keys, strict=True)))
+        scores = np.concatenate(found).reshape(config.heads, len(x), end)
+        shares = self._by_head(ops.softmax(scores * np.float32(config.head_width**-0.5), positions))
+        values = [Records(form, end, rows) for rows in self._values[number, :, :, : form.row_bytes(end)]]
+        found = self.products.multiply(number, "mixed", list(zip(shares, values, strict=True)))
+        mixed = np.concatenate(found).reshape(config.heads, len(x), config.head_width)
         return mixed.swapaxes(0, 1).reshape(len(x), config.q_width)
+
+    def _by_head(self, x: Floats) -> list[Records]:
+        """Quantize rows [heads, tokens, …], in one matrix for each head of keys."""
+        return [self._quantize(part) for part in x.reshape(self.model.config.kv_heads, -1, x.shape[2])]
 
     def _heads(self, x: Floats, layer: BlockLayer, name: str) -> Floats:
         """Return queries, keys or values [tokens, heads, head_width], with their bias and normed, if so."""
@@ -119,7 +124,7 @@ class BlockNetwork:
 
     def _keep(self, number: int, keys: Floats, values: Floats) -> None:
         """Add keys and values [tokens, kv_heads, head_width] to those of a layer."""
-        form, width = self.model.activations, self.model.config.head_width
+        form, width = self.model.kept, self.model.config.head_width
         start, end = self.length, self.length + len(keys)
         rows = Records.of(keys.swapaxes(0, 1).reshape(-1, width), form).rows
         self._keys[number, :, start:end] = rows.reshape(-1, len(keys), rows.shape[1])

@@ -1,5 +1,6 @@
 """Products of matrices in block formats: exactly as the accelerator computes them, or fast."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -7,9 +8,11 @@ from numpy.typing import NDArray
 
 from tilewright_sim.models import Records, block_gemm
 
-__all__ = ["ExactProducts", "FastProducts", "Products"]
+__all__ = ["ExactProducts", "FastProducts", "Pair", "Products", "rescaled"]
 
 _COLUMNS = 1024  # rows of B whose accumulators are in memory at once
+Pair = tuple[Records, Records]
+"""The operands of ``A[M, K] · B[N, K]ᵀ``."""
 
 
 class Products(Protocol):
@@ -18,8 +21,12 @@ class Products(Protocol):
     about: str
     """How, for a reader."""
 
-    def matmul(self, a: Records, b: Records) -> NDArray[np.float32]:
-        """Return ``A[M, K] · B[N, K]ᵀ``, float32 [M, N]."""
+    def multiply(self, layer: int, kind: str, pairs: Sequence[Pair]) -> list[NDArray[np.float32]]:
+        """Return the products of pairs, float32 [M, N] each, which do not depend on each other.
+
+        ``layer`` (the number of layers, for the output layer) and ``kind`` (of `cycle_accounting.KINDS`) say which
+        products of the network they are.
+        """
 
 
 class FastProducts:
@@ -32,8 +39,8 @@ class FastProducts:
 
     about = "float32 sums of the dequantized blocks"
 
-    def matmul(self, a: Records, b: Records) -> NDArray[np.float32]:
-        return a.values @ b.values.T
+    def multiply(self, layer: int, kind: str, pairs: Sequence[Pair]) -> list[NDArray[np.float32]]:
+        return [a.values @ b.values.T for a, b in pairs]
 
 
 class ExactProducts:
@@ -44,13 +51,21 @@ class ExactProducts:
 
     about = "the accelerator's integer sums, bit for bit"
 
-    def matmul(self, a: Records, b: Records) -> NDArray[np.float32]:
-        left = a.blocks()
-        parts = [
-            block_gemm.block_gemm(left, b.take(slice(first, first + _COLUMNS)).blocks())
-            for first in range(0, len(b.rows), _COLUMNS)
-        ]
-        found = np.concatenate(parts, axis=1)
-        for exponents in (None if a.exponents is None else a.exponents[:, None], b.exponents):
-            found = found if exponents is None else np.ldexp(found, exponents)
-        return found
+    def multiply(self, layer: int, kind: str, pairs: Sequence[Pair]) -> list[NDArray[np.float32]]:
+        return [_exact(a, b) for a, b in pairs]
+
+
+def _exact(a: Records, b: Records) -> NDArray[np.float32]:
+    left = a.blocks()
+    parts = [
+        block_gemm.block_gemm(left, b.take(slice(first, first + _COLUMNS)).blocks())
+        for first in range(0, len(b.rows), _COLUMNS)
+    ]
+    return rescaled(np.concatenate(parts, axis=1), a, b)
+
+
+def rescaled(c: NDArray[np.float32], a: Records, b: Records) -> NDArray[np.float32]:
+    """Return the product ``c`` of the records of A and B, multiplied by the powers of two of their rows."""
+    for exponents in (None if a.exponents is None else a.exponents[:, None], b.exponents):
+        c = c if exponents is None else np.ldexp(c, exponents)
+    return c

@@ -17,7 +17,7 @@ from tilewright_sim.host import (
 )
 from tilewright_sim.nn import LlamaConfig
 
-from .cycle_accounting import Account
+from .cycle_accounting import Account, Product
 from .golden_model import Observe
 from .host_ops import VectorOps, scaled
 from .prompt_blocks import MAX_BLOCK
@@ -244,7 +244,7 @@ class ChipModel:
     def _run(self, kind: str, number: int, products: Sequence[_Trio]) -> None:
         descriptors = [descriptor for a, b, c in products for descriptor in self.chip.descriptors(a, b, c)]
         run = self.chip.submit(descriptors, self.progress)
-        self.account.add(self._phase, kind, [(*a.shape[:1], *b.shape) for a, b, _ in products], run)
+        self.account.add(self._phase, kind, [Product.of(a, b) for a, b, _ in products], run)
         if self.ran:
             self.ran(kind, number, run)
 

@@ -6,12 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilewright_sim.host import RunResult, Simulator
-from tilewright_sim.nn.importers import TextStream
+from tilewright_sim.nn.importers import TextStream, Tokenizer
 
+from .block_chip import BlockChipModel, CheckedProducts
+from .block_model import BlockModel
 from .check import CheckedModel
 from .chip_model import ChipModel
-from .cycle_accounting import Account
-from .generate import generate
+from .generate import Forward, generate
 from .prompt_blocks import plan_blocks
 from .quantize import Int8Model
 from .trace import TokenTrace
@@ -25,12 +26,13 @@ class Conversation:
     Parameters
     ----------
     chip : Simulator
-    model : Int8Model
+    model : Int8Model or BlockModel
+    tokenizer : Tokenizer
     prompt : list of int
     max_tokens : int
         Maximum number of tokens of the answer.
     check : bool
-        Compare every tensor with the golden model.
+        Compare every sum with the golden model.
     trace : bool
         Collect a `TokenTrace`; the chip must keep events.
 
@@ -44,6 +46,8 @@ class Conversation:
         The current step.
     running : int
         Cycles so far of the current submission.
+    account : Account
+        The accounting of the chip's cycles.
 
     Raises
     ------
@@ -54,7 +58,8 @@ class Conversation:
     def __init__(
         self,
         chip: Simulator,
-        model: Int8Model,
+        model: Int8Model | BlockModel,
+        tokenizer: Tokenizer,
         prompt: list[int],
         max_tokens: int,
         check: bool = False,
@@ -65,12 +70,22 @@ class Conversation:
         self.running = 0
         self.trace = TokenTrace(chip) if trace else None
         self._prompt = plan_blocks(chip.config, model.config, prompt)
-        longest = max(map(len, self._prompt))
-        self._chip_model = ChipModel(chip, model, len(prompt) + max_tokens, longest, ran=self._ran)
-        self._chip_model.progress = self._progress
-        self._checked = CheckedModel(self._chip_model) if check else None
-        self._max_tokens, self._ends = max_tokens, model.tokenizer.ends
-        self._stream = TextStream(model.tokenizer)
+        self._layers = model.config.layers
+        context, longest = len(prompt) + max_tokens, max(map(len, self._prompt))
+        self._checked: CheckedModel | CheckedProducts | None
+        if isinstance(model, BlockModel):
+            in_blocks = BlockChipModel(chip, model, context, longest, check, self._ran)
+            in_blocks.products.progress = self._progress
+            self._model: Forward = in_blocks
+            self._checked, self.account = in_blocks.checked, in_blocks.account
+        else:
+            in_int8 = ChipModel(chip, model, context, longest, ran=self._ran)
+            in_int8.progress = self._progress
+            checked = CheckedModel(in_int8) if check else None
+            self._model = checked or in_int8
+            self._checked, self.account = checked, in_int8.account
+        self._max_tokens, self._ends = max_tokens, tokenizer.ends
+        self._stream = TextStream(tokenizer)
 
     def __iter__(self) -> Iterator[str]:
         for token in generate(self, self._prompt, self._max_tokens, self._ends):
@@ -80,15 +95,10 @@ class Conversation:
 
     def forward(self, tokens: list[int], *, logits: str = "last") -> NDArray[np.float32]:
         """Let the chip read tokens; see `ChipModel.forward`."""
-        result = (self._checked or self._chip_model).forward(tokens, logits=logits)
+        result = self._model.forward(tokens, logits=logits)
         if self.trace:
             self.trace.end_of_step(decoding=len(tokens) == 1)
         return result
-
-    @property
-    def account(self) -> Account:
-        """The accounting of the chip's cycles."""
-        return self._chip_model.account
 
     @property
     def compared(self) -> int | None:
@@ -106,7 +116,6 @@ class Conversation:
     def _ran(self, kind: str, layer: int, run: RunResult) -> None:
         self.running = 0
         what = "answering" if self.answer else "reading the prompt"
-        layers = self._chip_model.model.config.layers
-        self.doing = f"{what}, layer {min(layer + 1, layers)} of {layers}" if kind != "logits" else what
+        self.doing = f"{what}, layer {layer + 1} of {self._layers}" if kind != "logits" else what
         if self.trace:
             self.trace.ran(kind, layer, run)

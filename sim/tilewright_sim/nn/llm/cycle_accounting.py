@@ -3,9 +3,10 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from tilewright.accelerator.contract import DESCRIPTOR_BYTES, AcceleratorConfig
-from tilewright_sim.host import RunResult
+from tilewright_sim.host import DeviceArray, RunResult
 
 __all__ = ["KINDS", "LINEAR", "Account", "Product", "Tally"]
 
@@ -21,8 +22,21 @@ KINDS = {
 """Kinds of submissions, and their titles."""
 LINEAR = ("qkv", "output", "gate_up", "down")
 """The linear layers, which multiply weights with all tokens."""
-Product = tuple[int, int, int]
-"""M, N and K."""
+
+
+class Product(NamedTuple):
+    """A product of a submission: its sizes, and the bytes of a row of A and of B."""
+
+    m: int
+    n: int
+    k: int
+    a_bytes: int
+    b_bytes: int
+
+    @classmethod
+    def of(cls, a: DeviceArray, b: DeviceArray) -> "Product":
+        """Return that of two matrices in the device's memory."""
+        return cls(a.shape[0], b.shape[0], a.k, *(x.shape[1] * x.dtype.itemsize for x in (a, b)))
 
 
 @dataclass
@@ -87,12 +101,13 @@ class Account:
         word = self.config.word_bytes
         tally = Tally(
             run.cycles,
-            sum((m + n) * math.ceil(k / word) + math.ceil(DESCRIPTOR_BYTES / word) for m, n, k in products),
-            sum(m * n * k for m, n, k in products),
+            sum(one.m * math.ceil(one.a_bytes / word) + one.n * math.ceil(one.b_bytes / word)
+                + math.ceil(DESCRIPTOR_BYTES / word) for one in products),
+            sum(one.m * one.n * one.k for one in products),
             1,
             run.descriptors,
             run.seconds,
-        )
+        )  # fmt: skip
         self.tallies[phase, kind] = self.tallies.get((phase, kind), Tally()) + tally
         self._unfinished.append(((phase, kind), tally))
 

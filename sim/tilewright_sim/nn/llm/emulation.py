@@ -62,12 +62,14 @@ def _blocks(
     model = load_block_model(source, form, every_matrix=every_matrix)
     products = ExactProducts() if exact else FastProducts()
     about = (
-        f"weights {form.name}, {model.bits_per_weight:.2f} bits each; activations, queries, keys, values and "
-        f"probabilities {model.activations.name}; products: {products.about}; embeddings as in the file"
+        f"weights {form.name}, {model.bits_per_weight:.2f} bits each; activations, queries and probabilities "
+        f"{model.activations.name}; keys and values {model.kept.name}; products: {products.about}; embeddings as in "
+        "the file"
     )
     facts = {
         "bits_per_weight": model.bits_per_weight,
         "activations": model.activations.name,
+        "kept": model.kept.name,
         "products": "exact" if exact else "float32",
         "held": [asdict(one) for one in model.held],
     }

@@ -44,7 +44,7 @@ def block_cycles(config: AcceleratorConfig, model: LlamaConfig, tokens: int) -> 
         (2 * model.ffn, model.hidden),
         (model.hidden, model.ffn),
     ]
-    bring = config.tile.cols * config.tile.rows / config.word_bytes
+    bring = config.tile.cols * config.b.row_bytes(config.tile.rows) / config.word_bytes
     total = 0.0
     for n, k in layers:
         for part in split_gemm(config, Gemm(m=tokens, n=n, k=k, requant=False)):

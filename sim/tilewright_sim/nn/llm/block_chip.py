@@ -1,0 +1,217 @@
+"""The network of a `BlockModel` on the accelerator: every product runs there, on the model's own records."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tilewright.base import TilewrightError
+from tilewright_sim.host import ALIGNMENT, DeviceArray, Runtime
+from tilewright_sim.models import Records
+
+from .block_config import check_formats
+from .block_model import BlockModel
+from .block_network import BlockNetwork
+from .block_products import ExactProducts, Pair, Products, rescaled
+from .check import MismatchError
+from .chip_model import Ran
+from .cycle_accounting import Account, Product
+from .prompt_blocks import MAX_BLOCK
+
+__all__ = ["BlockChipModel", "CheckedProducts", "ChipProducts"]
+
+_MARGIN = 1 << 17  # for the ring
+
+
+class ChipProducts:
+    """`Products` that an accelerator computes.
+
+    The matrices of the model are copied into the device's memory once. All other operands, keys and values too, are
+    copied for each product. The products of a call are one submission.
+
+    Parameters
+    ----------
+    chip : Runtime
+    model : BlockModel
+    context : int
+        Maximum number of tokens in all.
+    block : int
+        Maximum number of tokens that are read together.
+    ran : callable or None
+        Called after every submission.
+
+    Attributes
+    ----------
+    phase : str
+        The phase, of `Account`, to which products belong.
+    progress : callable or None
+        See `Runtime.submit`.
+
+    Raises
+    ------
+    TilewrightError
+        If the accelerator lacks a format of the model, or its memory is too small for it.
+    """
+
+    about = "computed by the accelerator"
+
+    def __init__(self, chip: Runtime, model: BlockModel, context: int, block: int, ran: Ran | None = None):
+        check_formats(chip.config, model)
+        needed, there = device_bytes(model, context, block, chip.config.word_bytes), len(chip.device.memory)
+        if needed > there:
+            raise TilewrightError(
+                f"the model and {context} tokens of context need {needed:,} bytes on the device, whose memory has "
+                f"{there:,}: give it more memory, or use a smaller model or fewer tokens"
+            )
+        self.chip, self.ran = chip, ran
+        self.account = Account(chip.config)
+        self.phase = "prefill"
+        self.progress: Callable[[int, int], None] | None = None
+        chip.empty((1, model.config.vocab), np.float32).close()  # the longest row of results fits
+        self._weights = {matrix: chip.records(matrix) for matrix in model.matrices()}
+
+    def multiply(self, layer: int, kind: str, pairs: Sequence[Pair]) -> list[NDArray[np.float32]]:
+        """Return the products of pairs; see `Products.multiply`.
+
+        Raises
+        ------
+        HardwareError
+            If the hardware fails.
+        """
+        with ExitStack() as stack:
+            there: dict[Records, DeviceArray] = dict(self._weights)
+            for matrix in (matrix for pair in pairs for matrix in pair):
+                if matrix not in there:
+                    there[matrix] = stack.enter_context(self.chip.records(matrix))
+            trios = [
+                (there[a], there[b], stack.enter_context(self.chip.empty((len(a.rows), len(b.rows)), np.float32)))
+                for a, b in pairs
+            ]
+            descriptors = [descriptor for trio in trios for descriptor in self.chip.descriptors(*trio)]
+            run = self.chip.submit(descriptors, self.progress)
+            self.account.add(self.phase, kind, [Product.of(a, b) for a, b, _ in trios], run)
+            found = [c.numpy() for _, _, c in trios]
+        if self.ran:
+            self.ran(kind, layer, run)
+        return [rescaled(c, a, b) for c, (a, b) in zip(found, pairs, strict=True)]
+
+
+class CheckedProducts:
+    """Products that are compared with `ExactProducts`, bit for bit.
+
+    Parameters
+    ----------
+    products : Products
+
+    Attributes
+    ----------
+    compared : int
+        Number of sums that were compared and were equal.
+    """
+
+    def __init__(self, products: Products):
+        self.products = products
+        self.about = products.about
+        self.compared = 0
+        self._exact = ExactProducts()
+
+    def multiply(self, layer: int, kind: str, pairs: Sequence[Pair]) -> list[NDArray[np.float32]]:
+        """Return the products of pairs; see `Products.multiply`.
+
+        Raises
+        ------
+        MismatchError
+            If one differs: with the layer, the kind, the position and the values.
+        """
+        found = self.products.multiply(layer, kind, pairs)
+        wanted = self._exact.multiply(layer, kind, pairs)
+        for number, (sums, golden) in enumerate(zip(found, wanted, strict=True)):
+            wrong = np.argwhere(sums.view(np.uint32) != golden.view(np.uint32))
+            if len(wrong):
+                place = tuple(map(int, wrong[0]))
+                raise MismatchError(
+                    f"layer {layer}, {kind}, product {number}, position {list(place)}: the hardware gave "
+                    f"{sums[place]}, the golden model {golden[place]}; {len(wrong):,} of {sums.size:,} differ"
+                )
+            self.compared += sums.size
+        return found
+
+
+class BlockChipModel:
+    """A `BlockNetwork` on the chip. Each layer takes six submissions.
+
+    Parameters
+    ----------
+    chip, model, context, block, ran
+        See `ChipProducts`.
+    check : bool
+        Compare every product with `ExactProducts`.
+
+    Attributes
+    ----------
+    products : ChipProducts
+    checked : CheckedProducts or None
+
+    Raises
+    ------
+    TilewrightError
+        If the accelerator lacks a format of the model, or its memory is too small for it.
+    """
+
+    def __init__(
+        self,
+        chip: Runtime,
+        model: BlockModel,
+        context: int,
+        block: int = MAX_BLOCK,
+        check: bool = False,
+        ran: Ran | None = None,
+    ):
+        self.model = model
+        self.products = ChipProducts(chip, model, context, min(block, context), ran)
+        self.checked = CheckedProducts(self.products) if check else None
+        self._network = BlockNetwork(model, context, self.checked or self.products)
+
+    @property
+    def account(self) -> Account:
+        """The accounting of the chip's cycles."""
+        return self.products.account
+
+    def forward(self, tokens: list[int], *, logits: str = "last") -> NDArray[np.float32]:
+        """Read tokens; see `BlockNetwork.forward`."""
+        phase = "decode" if len(tokens) == 1 and self._network.length else "prefill"
+        self.products.phase = phase
+        start = time.perf_counter()
+        result = self._network.forward(tokens, logits=logits)
+        self.account.read(phase, len(tokens), time.perf_counter() - start)
+        return result
+
+
+def device_bytes(model: BlockModel, context: int, block: int, word_bytes: int = 64) -> int:
+    """Return the maximum number of bytes that a model with this context takes of the device's memory."""
+
+    def size(rows: int, row_bytes: int) -> int:
+        return rows * -(-row_bytes // word_bytes) * word_bytes + ALIGNMENT
+
+    weights = sum(size(*matrix.rows.shape) for matrix in model.matrices())
+    return weights + max(sum(size(*one) for one in batch) for batch in _operands(model, context, block)) + _MARGIN
+
+
+def _operands(model: BlockModel, context: int, block: int) -> Iterator[list[tuple[int, int]]]:
+    """Yield rows and bytes of a row of everything that a submission copies or computes, for each kind."""
+    config, (a, b) = model.config, (model.activations.row_bytes, model.kept.row_bytes)
+    group = config.group * block
+    linear = [
+        (config.hidden, [config.q_width, config.kv_width, config.kv_width]),
+        (config.q_width, [config.hidden]),
+        (config.hidden, [config.ffn, config.ffn]),
+        (config.ffn, [config.hidden]),
+    ]
+    for k, outputs in linear:
+        yield [(block, a(k)), *((block, 4 * n) for n in outputs)]
+    yield [(1, a(config.hidden)), (1, 4 * config.vocab)]
+    width = config.head_width
+    yield config.kv_heads * [(group, a(width)), (context, b(width)), (group, 4 * context)]
+    yield config.kv_heads * [(group, a(context)), (width, b(context)), (group, 4 * width)]
