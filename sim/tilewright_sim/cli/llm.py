@@ -47,6 +47,11 @@ _MODEL = click.option(
     "--model", "name", default="smollm2", show_default=True,
     help="Llama, Mistral or Qwen model: the name of a fetched model, a GGUF file, or a folder with safetensors.",
 )  # fmt: skip
+_EVERY_MATRIX = click.option(
+    "--every-matrix",
+    is_flag=True,
+    help="Quantize every matrix to the format, also blocks of the file that an accelerator for it can hold.",
+)
 
 
 @click.command()
@@ -55,6 +60,7 @@ _MODEL = click.option(
 @accelerator_options("base", 64)
 @click.option("--format", "form", type=click.Choice(CHIP_FORMATS),
               help="Number format of the weights; by default the one that the accelerator has.")  # fmt: skip
+@_EVERY_MATRIX
 @click.option(
     "--max-tokens",
     default=64,
@@ -71,8 +77,8 @@ _MODEL = click.option(
 @json_option
 def llm(
     prompt: str, name: str, preset: str, path: Path | None, settings: tuple[str, ...], latency: int, bandwidth: float,
-    form: str | None, max_tokens: int, memory: int, raw: bool, check: bool, freq: float | None, trace: Path | None,
-    as_json: bool,
+    form: str | None, every_matrix: bool, max_tokens: int, memory: int, raw: bool, check: bool, freq: float | None,
+    trace: Path | None, as_json: bool,
 ) -> int:  # fmt: skip
     """Let a language model answer PROMPT on the Verilog of an accelerator.
 
@@ -96,7 +102,7 @@ def llm(
     start = time.monotonic()
     if trace:
         check_output(trace)
-    config, loaded, tokenizer = prepare(model_path(name), form, preset, path, settings)
+    config, loaded, tokenizer = prepare(model_path(name), form, every_matrix, preset, path, settings)
     tokens = tokenizer.encode(prompt) if raw else tokenizer.chat(prompt)
     check_length(loaded.config, tokens, max_tokens)
     clock = clock_of(config, freq)
@@ -168,11 +174,7 @@ def fetch_command(name: str) -> None:
     "--format", "formats", multiple=True, default=("int8",), show_default=True, type=click.Choice(list(EMULATIONS)),
     help="Number format of the weights; can be repeated.",
 )  # fmt: skip
-@click.option(
-    "--every-matrix",
-    is_flag=True,
-    help="Quantize every matrix to the format, also blocks of the file that an accelerator for it can hold.",
-)
+@_EVERY_MATRIX
 @click.option(
     "--exact",
     is_flag=True,

@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tilewright.accelerator.contract import AcceleratorConfig
-from tilewright.base import ConfigError, load_config, load_values
+from tilewright.base import ConfigError, TilewrightError, load_config, load_values
 from tilewright.formats import FORMATS
 from tilewright_sim.console import console
 from tilewright_sim.nn.importers import Tokenizer, read_tokenizer
@@ -35,7 +35,7 @@ def load_int8(path: Path) -> Int8Model:
 
 
 def prepare(
-    file: Path, form: str | None, preset: str, path: Path | None, settings: tuple[str, ...]
+    file: Path, form: str | None, every_matrix: bool, preset: str, path: Path | None, settings: tuple[str, ...]
 ) -> tuple[AcceleratorConfig, Int8Model | BlockModel, Tokenizer]:
     """Return the accelerator, the model and its tokenizer for the options of the command.
 
@@ -61,11 +61,13 @@ def prepare(
     if weights.name == "int8":
         if config.scaled:
             raise ConfigError("b_formats", ", ".join(config.b_formats), "must be int8 for weights in int8", "int8")
+        if every_matrix:
+            raise TilewrightError("--every-matrix: int8 is always so; the option is for block formats")
         loaded = load_int8(file)
         return config, loaded, loaded.tokenizer
     source = open_source(file)
     with console.status("quantizing the model"):
-        model = load_block_model(source, weights)
+        model = load_block_model(source, weights, every_matrix=every_matrix)
     if not chosen and "b_formats" not in values:
         config = config.replace(b_formats=formats_of_b(model))
     check_formats(config, model)

@@ -20,10 +20,11 @@ from tilewright_sim.cli.llm import perplexity
 from tilewright_sim.cli.main import main
 from tilewright_sim.host import RunResult
 from tilewright_sim.nn.llm import EMULATIONS, clock_of, live_line, report, table, where_the_cycles_went
-from tilewright_sim.nn.llm.cycle_accounting import KINDS, Account, Tally
+from tilewright_sim.nn.llm.cycle_accounting import KINDS, Account, Product, Tally
 
 TINY = ["model", "perplexity", "--window", "8", "--tokens", "20"]
 LLM = ["llm", "in the other", "--model", "tiny.gguf", "--preset", "small", "--latency", "3"]
+BLOCKS = ["llm", "in the other", "--model", "tiny.gguf", "--format", "q4_1"]
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +32,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
     tiny_llama.write_gguf(folder / "tiny.gguf")
     tiny_llama.write_gguf(folder / "mamba.gguf", general__architecture="mamba")
+    tiny_llama.write_gguf(folder / "context.gguf", llama__context_length=8192)
     tiny_llama.write_gguf(folder / "window.gguf", llama__attention__sliding_window=24)
     tiny_llama.write_gguf(folder / "yarn.gguf", llama__rope__scaling__type="yarn")
     spm = tiny_llama.pieces() | {"tokenizer.ggml.model": "llama", "tokenizer.ggml.eos_token_id": 2}
@@ -70,6 +72,21 @@ def folder(tmp_path_factory):
         ([*LLM, "--freq", "0"], "0.0 is not in the range"),
         ([*LLM, "--trace", "nowhere/t.json"], "there is no folder nowhere"),
         ([*LLM, "--preset", "smal"], "nearest that works: small"),
+        ([*LLM, "--format", "mxfp4"], "'mxfp4' is not one of 'int8', 'q8_0'"),
+        ([*LLM, "--format", "q4_1"], "a_format = 'int8': must be q8_e5m3 for weights in q4_1"),
+        ([*BLOCKS, "--set", "a_format=q8_0"], "a_format = 'q8_0': must be q8_e5m3 for weights in q4_1"),
+        (
+            [*BLOCKS, "--set", "b_formats=q4_1"],
+            "b_formats = 'q4_1': must have all formats of the model's matrices, keys "
+            "and values, which are q8_0, q4_1, q4_0; nearest that works: q4_1, q8_0, q4_0",
+        ),
+        ([*BLOCKS, "--set", "chunk_words=3"], "chunk_words = 3: "),
+        (
+            [*BLOCKS, "--memory", "1", "--max-tokens", "6000", "--model", "context.gguf"],
+            "memory has 1,048,576: give it more",
+        ),
+        ([*LLM, "--every-matrix"], "--every-matrix: int8 is always so"),
+        ([*BLOCKS, "--model", "large.gguf"], "blk.0.ffn_up.weight: a block needs the scale"),
         (["model", "perplexity", "--format", "int7"], "'int7' is not one of 'int8', 'q8_0'"),
         (["model", "perplexity", "--exact"], "--exact: int8 is always so"),
         (["model", "perplexity", "--format", "int8", "--every-matrix"], "--every-matrix: int8 is always so"),
@@ -253,8 +270,8 @@ def test_partial_json_is_printed_after_any_signal_that_ends_it(name, folder):
 def account():
     made = Account(AcceleratorConfig.preset("nano"))
     run = RunResult(cycles=100, counters={}, utilisation=0, descriptors=1, seconds=0.5)
-    made.add("prefill", "qkv", [(4, 8, 10)], run)
-    made.add("prefill", "scores", [(1, 1, 3), (1, 1, 4)], run)
+    made.add("prefill", "qkv", [Product(4, 8, 10, 10, 10)], run)
+    made.add("prefill", "scores", [Product(1, 1, 3, 3, 3), Product(1, 1, 4, 4, 4)], run)
     made.read("prefill", 5, 2.0)
     return made, run
 
@@ -268,10 +285,17 @@ def test_counted_words_are_those_that_must_be_read():
     assert made.busy(made.total()) == (320 + 7) / (16 * 200)
 
 
+def test_words_of_block_formats_hold_their_scales():
+    """By hand, on a bus of 4 bytes: 2 rows of 66 bytes, 3 rows of 40, and a descriptor of 16 words."""
+    made, run = account()
+    made.add("decode", "down", [Product(2, 3, 64, 66, 40)], run)
+    assert made.total("decode").words == 2 * 17 + 3 * 10 + 16
+
+
 def test_a_token_that_was_not_finished_is_not_counted():
     made, run = account()
     before = made.total()
-    made.add("decode", "qkv", [(1, 8, 10)], run)
+    made.add("decode", "qkv", [Product(1, 8, 10, 10, 10)], run)
     assert made.total() != before
     made.drop_unfinished()
     assert made.total() == before
@@ -298,18 +322,18 @@ def test_block_formats_are_measured_without_an_int8_network(folder, tmp_path):
     done = tilewright(*command, folder=folder, TILEWRIGHT_CACHE=str(tmp_path))
     assert done.returncode == 0, done.stderr
     for said in (
-        "q4_1: weights q4_1, 6.53 bits each; activations, queries, keys, values and probabilities q8_e5m3",
+        "q4_1: weights q4_1, 6.53 bits each; activations, queries and probabilities q8_e5m3; keys and values q8_0",
         "float32 sums of the dequantized blocks",
         "5 matrices of 45,568 weights in q8_0, as in the file",
         "2 matrices of 20,480 weights in q4_1, quantized from Q5_0",
-        "nvfp4: weights nvfp4, 4.68 bits each; activations, queries, keys, values and probabilities nvfp4",
+        "nvfp4: weights nvfp4, 4.68 bits each; activations, queries and probabilities nvfp4; keys and values nvfp4",
     ):
         assert said in done.stdout
     done = tilewright(*command, "--every-matrix", "--exact", "--json", folder=folder, TILEWRIGHT_CACHE=str(tmp_path))
     figures = json.loads(done.stdout, parse_constant=pytest.fail)
     assert list(figures["formats"]) == ["q4_1", "nvfp4"]
     assert figures["formats"]["q4_1"]["products"] == "exact"
-    assert figures["formats"]["q4_1"]["activations"] == "q8_e5m3"
+    assert (figures["formats"]["q4_1"]["activations"], figures["formats"]["q4_1"]["kept"]) == ("q8_e5m3", "q8_0")
     held = figures["formats"]["q4_1"]["held"]
     assert {one["form"] for one in held} == {"q4_1"}
     assert {one["kind"] for one in held if one["unchanged"]} == {"Q4_1"}

@@ -13,7 +13,7 @@ from tilewright.formats import FORMATS
 from tilewright_sim.models import Records, block_gemm, blocks
 from tilewright_sim.nn.importers import GgufModel
 from tilewright_sim.nn.llm import block_model, block_products
-from tilewright_sim.nn.llm.block_model import activation_format, load_block_model
+from tilewright_sim.nn.llm.block_model import activation_format, kept_format, load_block_model
 from tilewright_sim.nn.llm.block_network import BlockNetwork
 from tilewright_sim.nn.llm.block_products import ExactProducts, FastProducts
 from tilewright_sim.nn.llm.emulation import EMULATIONS
@@ -80,11 +80,12 @@ def test_it_is_said_how_matrices_are_held(source):
 
 @pytest.mark.parametrize("name", BLOCKS)
 def test_an_accelerator_can_multiply_what_the_host_quantizes(name):
-    """The pairs of formats have the same blocks; activations have no minimum, and multiply each other too."""
-    activations = activation_format(FORMATS[name])
-    assert activations.block == FORMATS[name].block
+    """The formats have the same blocks; activations have no minimum, keys and values the scales of the weights."""
+    activations, kept = activation_format(FORMATS[name]), kept_format(FORMATS[name])
+    assert activations.block == kept.block == FORMATS[name].block
     assert not activations.minimum
-    assert activation_format(activations) is activations
+    assert activation_format(activations) is activation_format(kept) is activations
+    assert kept.scale is FORMATS[name].scale
 
 
 def definition(source, model, tokens):
@@ -93,7 +94,8 @@ def definition(source, model, tokens):
 
     def near(x, b=False):
         x = np.asarray(x, np.float32)
-        return (Records.of if b else Records.normalized)(x, model.activations).dequantize().astype(np.float64)
+        found = Records.of(x, model.kept) if b else Records.normalized(x, model.activations)
+        return found.dequantize().astype(np.float64)
 
     def norm(x, weight):
         return x / np.sqrt((x**2).mean(axis=-1, keepdims=True) + config.epsilon) * weight
@@ -151,7 +153,7 @@ def test_a_product_is_the_accelerators_within_its_bound(name):
     left, right = a.blocks(), b.blocks()
     real = left.values() @ right.values().T
     size = np.abs(left.values()) @ (np.abs(right.values()) + (0 if right.minimum is None else 1)).T
-    fast, exact = FastProducts().matmul(a, b), ExactProducts().matmul(a, b)
+    (fast,), (exact,) = (one.multiply(0, "down", [(a, b)]) for one in (FastProducts(), ExactProducts()))
     assert np.array_equal(exact, block_gemm.block_gemm(left, right))
 
     sums, terms = block_gemm.block_sums(left, right), 1 + form.minimum
@@ -166,9 +168,9 @@ def test_a_product_is_the_accelerators_within_its_bound(name):
 
 def test_exact_products_do_not_depend_on_how_many_columns_are_in_memory(monkeypatch):
     a, b = Records.of(draw(3, 96, 1), FORMATS["q8_e5m3"]), Records.of(draw(10, 96, 2), FORMATS["q4_1"])
-    whole = ExactProducts().matmul(a, b)
+    (whole,) = ExactProducts().multiply(0, "down", [(a, b)])
     monkeypatch.setattr(block_products, "_COLUMNS", 4)
-    assert np.array_equal(ExactProducts().matmul(a, b), whole)
+    assert np.array_equal(ExactProducts().multiply(0, "down", [(a, b)])[0], whole)
 
 
 @pytest.mark.parametrize("name", ["q4_1", "nvfp4"])
@@ -211,7 +213,7 @@ def test_the_network_hardly_depends_on_how_a_text_is_cut(source, name):
 def test_values_are_quantized_again_in_their_last_record_only(name, source):
     """From floats, in the layer in which they do not depend on other tokens."""
     model = load_block_model(source, FORMATS[name])
-    form, config, ops = model.activations, model.config, model.host_ops()
+    form, config, ops = model.kept, model.config, model.host_ops()
     tokens = (TOKENS * 2)[: form.record + 3]
     network = BlockNetwork(model, len(tokens), FastProducts())
     network.forward(tokens[:-6], logits="none")
@@ -221,7 +223,7 @@ def test_values_are_quantized_again_in_their_last_record_only(name, source):
         assert np.array_equal(network._values[0][:, :, :full], before[:, :, :full])
         assert not np.array_equal(network._values[0][:, :, full:], before[:, :, full:])
     assert full > 0
-    inputs = Records.normalized(ops.norm(model.embed(tokens), model.layers[0].vectors["attn_norm"]), form)
+    inputs = Records.normalized(ops.norm(model.embed(tokens), model.layers[0].vectors["attn_norm"]), model.activations)
     values = inputs.values @ model.layers[0].matrices["attn_v"].values.T
     want = blocks.quantize(values.T, form).reshape(config.kv_heads, config.head_width, -1)
     assert np.mean(network._values[0] == want) > 0.99  # a last bit may tip a rounding
