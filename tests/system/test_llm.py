@@ -5,11 +5,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from support import tiny_llama
+from system.test_block_formats import CONFIGS as BLOCK_CONFIGS
 from system.test_gemm import CONFIGS
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import TilewrightError
+from tilewright.formats import FORMATS
 from tilewright_sim.host import DeviceView, Scratch, Simulator
+from tilewright_sim.models import Records
+from tilewright_sim.nn.llm.block_chip import BlockChipModel, ChipProducts, device_bytes
+from tilewright_sim.nn.llm.block_model import load_block_model
+from tilewright_sim.nn.llm.block_network import BlockNetwork
+from tilewright_sim.nn.llm.block_products import ExactProducts
 from tilewright_sim.nn.llm.check import CheckedModel, MismatchError
 from tilewright_sim.nn.llm.chip_model import ChipModel
 from tilewright_sim.nn.llm.generate import generate
@@ -141,3 +148,58 @@ def test_the_context_cannot_be_exceeded(chip_model):
     chip_model.forward([1] * 16, logits="none")
     with pytest.raises(TilewrightError, match="cannot read 1 tokens: at most 16 at once, and 16 in all"):
         chip_model.forward([1])
+
+
+@pytest.fixture(scope="module")
+def in_blocks(tmp_path_factory):
+    """A model whose file has blocks of both formats."""
+    path = tmp_path_factory.mktemp("model") / "blocks.gguf"
+    tiny_llama.write_gguf(path, kinds=tiny_llama.KINDS | {"attn_v": "Q4_1"})
+    return load_block_model(open_source(path), FORMATS["q4_1"])
+
+
+def test_a_small_model_answers_in_block_formats(in_blocks, monkeypatch):
+    """Every product is the golden model's, bit for bit; its operands take no more memory than was said."""
+    parts, sizes, used = [[5, 200, 31, 31, 7, 90, 6]] * 4, in_blocks.config, []
+    with Simulator(AcceleratorConfig(**BLOCK_CONFIGS["two formats"]), size=SIZE, latency=9, ring_log2=3) as chip:
+        empty, submit = chip.allocator.free_bytes, chip.submit
+        monkeypatch.setattr(chip, "submit", lambda *job: used.append(empty - chip.allocator.free_bytes) or submit(*job))
+        reader = BlockChipModel(chip, in_blocks, 40, 7, check=True)
+        answer = list(generate(reader, parts, 7, ()))
+        assert empty - chip.allocator.free_bytes < min(used)
+    assert answer == list(generate(BlockNetwork(in_blocks, 40, ExactProducts()), parts, 7, ()))
+
+    counts = [len(part) for part in parts] + [1] * 6
+    linear = 2 * sizes.hidden + sizes.q_width + 2 * sizes.kv_width + 2 * sizes.ffn
+    attention = [
+        count * sizes.heads * (end + sizes.head_width) for count, end in zip(counts, np.cumsum(counts), strict=True)
+    ]
+    assert reader.checked.compared == sizes.layers * (sum(counts) * linear + sum(attention)) + 7 * sizes.vocab
+    needed = device_bytes(in_blocks, 40, 7, chip.config.word_bytes)
+    assert needed / 2 < max(used) + (1 << 17) <= needed
+    totals = reader.account.total("decode")
+    assert totals.submissions == 6 * (6 * sizes.layers + 1)
+    assert 0.5 < reader.account.bus_share(totals) < 1
+
+
+def test_a_flipped_bit_of_a_block_is_found(in_blocks):
+    with Simulator(AcceleratorConfig(**BLOCK_CONFIGS["two formats"]), size=SIZE) as chip:
+        reader = BlockChipModel(chip, in_blocks, 16, 3, check=True)
+        matrix = reader.products._weights[in_blocks.layers[1].matrices["ffn_up"]]
+        data = matrix.numpy()
+        data[9, 20] ^= 1
+        matrix.write(data)
+        with pytest.raises(MismatchError, match=r"layer 1, gate_up, product 1, position \[0, 9\]: the hardware gave"):
+            reader.forward([1, 2, 3])
+
+
+def test_the_host_multiplies_results_by_the_powers_of_two_of_rows(in_blocks):
+    """The hardware does not know of them."""
+    rows = Records.of(np.random.default_rng(1).standard_normal((3, 64)).astype(np.float32), in_blocks.activations)
+    a = Records(rows.form, 64, rows.rows, np.array([5, -3, 0]))
+    with Simulator(AcceleratorConfig(**BLOCK_CONFIGS["two formats"]), size=SIZE) as chip:
+        (found,) = ChipProducts(chip, in_blocks, 16, 3).multiply(2, "logits", [(a, in_blocks.output)])
+    (wanted,) = ExactProducts().multiply(2, "logits", [(a, in_blocks.output)])
+    assert np.array_equal(found, wanted)
+    assert np.array_equal(found[2], ExactProducts().multiply(2, "logits", [(rows, in_blocks.output)])[0][2])
+    assert not np.array_equal(found[0], ExactProducts().multiply(2, "logits", [(rows, in_blocks.output)])[0][0])

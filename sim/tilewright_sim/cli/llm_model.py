@@ -40,7 +40,7 @@ def prepare(
     """Return the accelerator, the model and its tokenizer for the options of the command.
 
     Without a format, the accelerator's first format of B is taken. With a block format, and neither a preset nor a
-    file, the accelerator has the formats that the model needs.
+    file, the accelerator has this format and all others that the model needs.
 
     Raises
     ------
@@ -69,6 +69,6 @@ def prepare(
     with console.status("quantizing the model"):
         model = load_block_model(source, weights, every_matrix=every_matrix)
     if not chosen and "b_formats" not in values:
-        config = config.replace(b_formats=formats_of_b(model))
+        config = config.replace(b_formats=tuple(dict.fromkeys([weights.name, *formats_of_b(model)])))
     check_formats(config, model)
     return config, model, read_tokenizer(source)

@@ -32,7 +32,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
     tiny_llama.write_gguf(folder / "tiny.gguf")
     tiny_llama.write_gguf(folder / "mamba.gguf", general__architecture="mamba")
-    tiny_llama.write_gguf(folder / "context.gguf", llama__context_length=8192)
+    tiny_llama.write_gguf(folder / "blocks.gguf", kinds=tiny_llama.KINDS | {"attn_v": "Q4_1"})
     tiny_llama.write_gguf(folder / "window.gguf", llama__attention__sliding_window=24)
     tiny_llama.write_gguf(folder / "yarn.gguf", llama__rope__scaling__type="yarn")
     spm = tiny_llama.pieces() | {"tokenizer.ggml.model": "llama", "tokenizer.ggml.eos_token_id": 2}
@@ -81,10 +81,6 @@ def folder(tmp_path_factory):
             "and values, which are q8_0, q4_1, q4_0; nearest that works: q4_1, q8_0, q4_0",
         ),
         ([*BLOCKS, "--set", "chunk_words=3"], "chunk_words = 3: "),
-        (
-            [*BLOCKS, "--memory", "1", "--max-tokens", "6000", "--model", "context.gguf"],
-            "memory has 1,048,576: give it more",
-        ),
         ([*LLM, "--every-matrix"], "--every-matrix: int8 is always so"),
         ([*BLOCKS, "--model", "large.gguf"], "blk.0.ffn_up.weight: a block needs the scale"),
         (["model", "perplexity", "--format", "int7"], "'int7' is not one of 'int8', 'q8_0'"),
@@ -159,6 +155,27 @@ def test_a_model_with_pieces_of_sentencepiece_answers(folder):
     figures = json.loads(done.stdout)
     assert figures["prompt_tokens"] == len(["<s>", "▁", "i", "n", "▁the", "▁", "o", "t", "he", "r"])
     assert figures["compared"] > 0
+
+
+def test_an_answer_in_block_formats_is_checked_and_counted(folder):
+    """The accelerator is the default one, made small; with it given, the format may be left out."""
+    small = ("panel_words=512", "ring_words=256", "acc_rows=16", "multiplier=infer")
+    command = ["llm", "in the other", "--model", "blocks.gguf", "--max-tokens", "2", "--check"]
+    chosen = ["--format", "q4_1", *(f"--set={one}" for one in small)]
+    done = tilewright(*command, *chosen, "--json", folder=folder)
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)
+    config = AcceleratorConfig(**figures["config"])
+    assert (config.a_format, set(config.b_formats)) == ("q8_e5m3", {"q4_1", "q8_0"})
+    assert figures["compared"] > 10_000
+    assert figures["phases"]["decode"]["submissions"] == 6 * tiny_llama.CONFIG.layers + 1
+    (folder / "blocks.toml").write_text("[accelerator]\n" + "\n".join(
+        f"{name} = {json.dumps(value)}" for name, value in figures["config"].items()
+    ))  # fmt: skip
+    again = tilewright(*command, "--config", "blocks.toml", folder=folder)
+    assert again.returncode == 0, again.stderr
+    assert f"all {figures['compared']:,} sums of the hardware" in again.stdout
+    assert f"{figures['cycles']:,} cycles from doorbells" in again.stdout
 
 
 def test_json_and_trace_hold_all_figures(folder):
