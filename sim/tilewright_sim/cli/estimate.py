@@ -10,7 +10,16 @@ from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import load_config, missing_package
 from tilewright_sim.models.cycles import Bus, Gemm, estimate
 
-from .options import FILE, SHAPE, accelerator_options, json_option, only_with, result_option
+from .options import (
+    FILE,
+    SHAPE,
+    accelerator_options,
+    b_format_option,
+    b_format_place,
+    json_option,
+    only_with,
+    result_option,
+)
 
 __all__ = ["estimate_command"]
 
@@ -22,11 +31,12 @@ __all__ = ["estimate_command"]
 @click.option(
     "--queue", default=1, show_default=True, type=click.IntRange(1, 10_000), help="Number of identical GEMMs to queue."
 )
+@b_format_option
 @accelerator_options("small", 0)
 @json_option
 def estimate_command(
-    shape: tuple[int, int, int] | None, network: Path | None, result: str, queue: int, preset: str,
-    path: Path | None, settings: tuple[str, ...], latency: int, bandwidth: float, as_json: bool,
+    shape: tuple[int, int, int] | None, network: Path | None, result: str, queue: int, b_format: str | None,
+    preset: str, path: Path | None, settings: tuple[str, ...], latency: int, bandwidth: float, as_json: bool,
 ) -> None:  # fmt: skip
     """Predict the cycles of C[M, N] = A[M, K] · B[N, K]ᵀ on one accelerator, from doorbell to interrupt.
 
@@ -37,18 +47,21 @@ def estimate_command(
     Examples:
       tilewright estimate 512x512x512 --preset base --latency 64
       tilewright estimate 64x4096x4096 --result int8 --queue 4 --set requant_lanes=2
+      tilewright estimate 1x576x1536 --config q4_1.toml --b-format q8_0
       tilewright estimate --network network.tflite --latency 16
     """
     if (shape is None) == (network is None):
         raise click.UsageError("give either a shape, MxNxK, or --network")
-    only_with("result queue", "with a shape, not with --network", network is None)
+    only_with("result queue b_format", "with a shape, not with --network", network is None)
     config = load_config(AcceleratorConfig, preset, path, settings)
     bus = Bus(latency=latency, bandwidth=bandwidth)
     if shape is None:
         _estimate_network(network, config, bus, as_json)
         return
+    only_with("result", "where operands are int8: with block formats C is float32", not config.scaled)
     m, n, k = shape
-    guess = estimate(config, [Gemm(m=m, n=n, k=k, requant=result == "int8")] * queue, bus)
+    gemm = Gemm(m=m, n=n, k=k, requant=result == "int8", b_format=b_format_place(config, b_format))
+    guess = estimate(config, [gemm] * queue, bus)
     if as_json:
         click.echo(json.dumps({**asdict(guess), "bound": guess.bound}))
         return

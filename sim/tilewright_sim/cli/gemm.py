@@ -12,19 +12,22 @@ from numpy.typing import NDArray
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tilewright.accelerator.contract import AcceleratorConfig
-from tilewright.base import TilewrightError, check_output, load_config
+from tilewright.base import ConfigError, TilewrightError, check_output, load_config
+from tilewright.formats import BlockFormat
 from tilewright.link import BAUD
 from tilewright_sim.console import Printer, console
 from tilewright_sim.host import (
     GemmResult,
     Simulator,
+    block_operand,
     check_bias,
-    check_matrix,
+    check_block_result,
     check_result,
     load_matrix,
     overflows,
     write_matrix,
 )
+from tilewright_sim.models import Records
 from tilewright_sim.models import gemm as golden
 from tilewright_sim.models.cycles import Bus, Estimate, Gemm, estimate
 from tilewright_sim.verilated import write_trace
@@ -37,6 +40,8 @@ from .options import (
     SHAPE,
     Number,
     accelerator_options,
+    b_format_option,
+    b_format_place,
     distinct_files,
     json_option,
     only_with,
@@ -71,6 +76,7 @@ _EVENTS = 200_000
     "--zero-point", default=0, show_default=True, type=click.IntRange(-128, 127), help="Zero point of the int8 result."
 )
 @click.option("--bias", "bias_file", type=FILE, metavar="BIAS.npy", help="int32 [N], added to each row of C.")
+@b_format_option
 @seed_option(default=0)
 @accelerator_options("small", 0)
 @click.option(
@@ -95,7 +101,8 @@ _EVENTS = 200_000
 def gemm(
     a_file: Path | None, b_file: Path | None, save: Path | None, shape: tuple[int, int, int] | None,
     result: str | None, scale: str | None,
-    zero_point: int, bias_file: Path | None, seed: int, preset: str, path: Path | None, settings: tuple[str, ...],
+    zero_point: int, bias_file: Path | None, b_format: str | None, seed: int, preset: str, path: Path | None,
+    settings: tuple[str, ...],
     latency: int, bandwidth: float, stall: float, trace: Path | None, waveform: Path | None, window: str,
     port: str | None, baud: int, as_json: bool,
 ) -> None:  # fmt: skip
@@ -105,16 +112,20 @@ def gemm(
     time went. Results are int32, or int8 with --scale or with --result int8, which scales them so that they fit. The
     first run of a configuration compiles it, which takes some tens of seconds.
 
+    With block formats (`a_format`, `b_formats`) matrices are float, are quantized to them, and C is float32, which is
+    checked against the golden model.
+
     \b
     Examples:
       tilewright gemm --random 512x512x512 --preset base --latency 64 --result int8
       tilewright gemm A.npy B.npy --save C.npy --bias bias.npy --scale 0.002
+      tilewright gemm --random 64x64x512 --config q4_1.toml --b-format q8_0
       tilewright gemm A.npy B.npy --port /dev/ttyUSB0
     """
     only_with("window", "with --waveform", waveform is not None)
     only_with("baud", "with --port", port is not None)
     only_with(
-        "trace waveform preset path settings latency bandwidth stall",
+        "trace waveform b_format preset path settings latency bandwidth stall",
         "in the simulator, not with --port",
         port is None,
     )
@@ -124,12 +135,17 @@ def gemm(
         {"A.npy": a_file, "B.npy": b_file, "--bias": bias_file, "--config": path},
     )
     config = load_config(AcceleratorConfig, preset, path, settings)
+    int8_only = "where operands are int8: with block formats C is float32"
+    only_with("result scale zero_point bias_file", int8_only, not config.scaled)
+    forms = config.a, config.b_all[b_format_place(config, b_format)]
     for file in filter(None, (save, trace, waveform)):
         check_output(file)
     rng = np.random.default_rng(seed)
-    a, b = _operands(a_file, b_file, shape, rng)
-    bias = check_bias(load_matrix(bias_file), len(b)) if bias_file else None
-    requant = _requant(a, scale, result, zero_point)
+    a, b = _operands(forms, a_file, b_file, shape, rng)
+    if config.scaled and a.shape[1] > config.k_limit:
+        raise ConfigError("K", a.shape[1], "block formats need one descriptor", config.k_limit)
+    bias = check_bias(load_matrix(bias_file), b.shape[0]) if bias_file else None
+    requant = _requant(a.shape[1], scale, result, zero_point)
     cycles = _window(window)
     if port is not None:
         gemm_on_board(port, baud, a, b, bias, requant, save, as_json)
@@ -137,7 +153,11 @@ def gemm(
     if requant:
         requant = replace(requant, rounding=config.roundings[0])
     memory: dict[str, Any] = {"latency": latency, "bandwidth": bandwidth, "stall": stall, "seed": seed}
-    guess = _guess(config, a, b, bias, requant, Bus(latency=latency, bandwidth=bandwidth * (1 - stall)))
+    product = Gemm(
+        m=a.shape[0], n=b.shape[0], k=a.shape[1], requant=requant is not None, bias=bias is not None,
+        b_format=config.b_all.index(forms[1]),
+    )  # fmt: skip
+    guess = _guess(config, product, Bus(latency=latency, bandwidth=bandwidth * (1 - stall)))
     with console.status(COMPILING):
         chip = Simulator(config, waveform=waveform, window=cycles, events=_EVENTS if trace else 0, **memory)
     with chip:
@@ -147,16 +167,22 @@ def gemm(
             write_trace(trace, chip.simulated.take_events(), chip.simulated.doorbells[0])
             if dropped:
                 console.print(f"the trace ends after {_EVENTS:,} events; {dropped:,} more are omitted", highlight=False)
-    check_result(done.c, a, b, bias, requant)
+    if config.scaled:
+        check_block_result(done.c, a, b)
+    else:
+        check_result(done.c, a, b, bias, requant)
     if waveform and not waveform.exists():
         raise TilewrightError(f"cannot write {waveform}: the simulator left no waveform; is the disk full?")
     if save:
         write_matrix(save, done.c)
-    figures = report(config, done, a.shape[1], guess) | {"wrapped_sums": overflows(a, b, bias)}
+    wrapped = 0 if config.scaled else overflows(a, b, bias)
+    formats = {"a_format": forms[0].name, "b_format": forms[1].name} if config.scaled else {}
+    figures = report(config, done, a.shape[1], guess) | {"wrapped_sums": wrapped, **formats}
     if as_json:
         click.echo(json.dumps(figures))
         return
-    click.echo(f"{summary(figures)}\nall {done.c.size:,} results equal numpy's")
+    equal = f"equal the golden model's of {forms[0].name} and {forms[1].name}" if formats else "equal numpy's"
+    click.echo(f"{summary(figures)}\nall {done.c.size:,} results {equal}")
     if figures["wrapped_sums"]:
         console.print(
             f"{figures['wrapped_sums']:,} sums do not fit into int32 and wrapped modulo 2**32", highlight=False
@@ -167,43 +193,59 @@ def gemm(
 
 
 def _run(
-    chip: Simulator, a: NDArray, b: NDArray, bias: NDArray | None, requant: golden.Requant | None,
+    chip: Simulator, a: Any, b: Any, bias: NDArray | None, requant: golden.Requant | None,
     guess: Estimate | None,
 ) -> GemmResult:  # fmt: skip
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("cycles", total=guess.cycles if guess else None)
-        return chip.gemm(
-            a, b, bias=bias, requant=requant, progress=lambda _, cycles: bar.update(task, completed=cycles)
-        )
+
+        def progress(_: int, cycles: int) -> None:
+            bar.update(task, completed=cycles)
+
+        if chip.config.scaled:
+            return chip.block_gemm(a, b, progress=progress)
+        return chip.gemm(a, b, bias=bias, requant=requant, progress=progress)
 
 
 def _operands(
-    a_file: Path | None, b_file: Path | None, shape: tuple[int, int, int] | None, rng: np.random.Generator
-) -> tuple[NDArray, NDArray]:
+    forms: tuple[BlockFormat, BlockFormat], a_file: Path | None, b_file: Path | None,
+    shape: tuple[int, int, int] | None, rng: np.random.Generator,
+) -> tuple[Any, Any]:  # fmt: skip
+    """Return A and B: `Records` where they have scales, else int8 arrays."""
     if a_file is not None:
         if b_file is None:
             raise click.UsageError("two matrices are needed: tilewright gemm A.npy B.npy")
         if shape is not None:
             raise click.UsageError("either files or --random, not both")
-        a, b = check_matrix(load_matrix(a_file), str(a_file)), check_matrix(load_matrix(b_file), str(b_file))
+        a, b = (
+            block_operand(load_matrix(file), (form,), str(file))
+            for file, form in zip((a_file, b_file), forms, strict=True)
+        )
         if a.shape[1] != b.shape[1]:
             raise TilewrightError(f"{a_file} is {list(a.shape)} and {b_file} {list(b.shape)}: not [M, K] and [N, K]")
         return a, b
     m, n, k = shape or DEFAULT_SHAPE
     if max(m * k, n * k, m * n) > 1 << 28:
         raise TilewrightError(f"--random {m}x{n}x{k}: each matrix must have 1 to {1 << 28:,} elements")
-    return rng.integers(-128, 128, (m, k), dtype=np.int8), rng.integers(-128, 128, (n, k), dtype=np.int8)
+    a, b = (_random(form, (rows, k), rng) for form, rows in zip(forms, (m, n), strict=True))
+    return a, b
 
 
-def _requant(a: NDArray, scale: str | None, result: str | None, zero_point: int) -> golden.Requant | None:
+def _random(form: BlockFormat, shape: tuple[int, int], rng: np.random.Generator) -> Any:
+    if form.scale.bits:
+        return Records.of(rng.standard_normal(shape, np.float32), form)
+    return rng.integers(-128, 128, shape, dtype=np.int8)
+
+
+def _requant(k: int, scale: str | None, result: str | None, zero_point: int) -> golden.Requant | None:
     if scale is not None and result == "int32":
         raise click.UsageError("--scale makes int8 results: leave out --result int32")
     if scale is None:
         if zero_point and result != "int8":
             raise click.UsageError("--zero-point needs an int8 result: give --result int8 or --scale")
         # Sums of K products of uniformly random int8 have a standard deviation of 74 * 74 * sqrt(K): few are clamped.
-        return golden.Requant.from_scale(40 / (5500 * a.shape[1] ** 0.5), zero_point) if result == "int8" else None
+        return golden.Requant.from_scale(40 / (5500 * k**0.5), zero_point) if result == "int8" else None
     try:
         return golden.Requant.from_scale(float(scale), zero_point)
     except ValueError:
@@ -220,12 +262,9 @@ def _window(text: str) -> range:
     return window
 
 
-def _guess(
-    config: AcceleratorConfig, a: NDArray, b: NDArray, bias: NDArray | None, requant: golden.Requant | None, bus: Bus
-) -> Estimate | None:
+def _guess(config: AcceleratorConfig, product: Gemm, bus: Bus) -> Estimate | None:
     """Return the estimate, or None if one descriptor is not enough."""
     try:
-        (m, k), (n, _) = a.shape, b.shape
-        return estimate(config, [Gemm(m=m, n=n, k=k, requant=requant is not None, bias=bias is not None)], bus)
+        return estimate(config, [product], bus)
     except TilewrightError:
         return None

@@ -14,6 +14,7 @@ from tilewright.packaging import Vlnv, default_vlnv, package_files
 from tilewright.verilog import generate as generate_verilog
 from tilewright_sim.benches.beside import bound_checks, makefile
 from tilewright_sim.console import FigureTable, Printer, console
+from tilewright_sim.models import check_int8
 
 from .options import (
     chosen,
@@ -66,6 +67,8 @@ def generate(
     """
     only_with("vlnv", "with --package", package)
     chosen_core, config = chosen(core, preset, path, settings)
+    if testbench:
+        check_int8(config, "the regression of --testbench")
     name = Vlnv.parse(vlnv) if vlnv is not None else default_vlnv(chosen_core)
     with console.status("generating Verilog"):
         files = generate_verilog(chosen_core, config, output, family_of(target))

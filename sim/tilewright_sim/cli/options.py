@@ -11,18 +11,18 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from tilewright.base import FAMILIES, Config, load_config
+from tilewright.accelerator.contract import AcceleratorConfig
+from tilewright.base import FAMILIES, Config, ConfigError, load_config
 from tilewright.boards import BOARDS
 from tilewright.cores import BOARD, CORES, Core
 from tilewright.flows import TARGETS
 
 __all__ = [
-    "COMPILING", "FILE", "MHZ", "SHAPE", "Number", "accelerator_options", "board_option", "chosen", "config_options",
-    "configuration_words",
-    "distinct_files", "freq_option", "given", "html_option", "jobs_option", "json_option", "latency_option",
-    "liberty_option", "memory_area_option", "only_with", "output_option", "preset_option", "result_option",
-    "scheduler_option", "seed_option", "seeds_option", "set_option", "shape_option", "target_option", "toml_option",
-    "trace_option",
+    "COMPILING", "FILE", "MHZ", "SHAPE", "Number", "accelerator_options", "b_format_option", "b_format_place",
+    "board_option", "chosen", "config_options", "configuration_words", "distinct_files", "freq_option", "given",
+    "html_option", "jobs_option", "json_option", "latency_option", "liberty_option", "memory_area_option",
+    "only_with", "output_option", "preset_option", "result_option", "scheduler_option", "seed_option",
+    "seeds_option", "set_option", "shape_option", "target_option", "toml_option", "trace_option",
 ]  # fmt: skip
 
 
@@ -75,6 +75,9 @@ def _complete_field(ctx: click.Context, param: click.Parameter, incomplete: str)
 
 
 # Name, type and help are the same in all commands; only defaults differ.
+b_format_option = click.option(
+    "--b-format", metavar="NAME", help="Format of B, one of the field `b_formats`; the first of them by default."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 liberty_option = click.option(
     "--liberty", multiple=True, type=FILE, help="Liberty file, plain or .gz, for --target asic. Repeatable."
@@ -156,6 +159,22 @@ def only_with(names: str, needed: str, holds: bool) -> None:
     for name in names.split():
         if given(name) and not holds:
             raise click.UsageError(f"{options[name]} has an effect only {needed}")
+
+
+def b_format_place(config: AcceleratorConfig, name: str | None) -> int:
+    """Return the place in `b_formats` of a format that --b-format names, 0 if there is none.
+
+    Raises
+    ------
+    ConfigError
+        If the configuration does not have it.
+    """
+    if name is None:
+        return 0
+    if name not in config.b_formats:
+        known = ", ".join(config.b_formats)
+        raise ConfigError("b_format", name, f"b_formats of this configuration are {known}", config.b_formats[0])
+    return config.b_formats.index(name)
 
 
 def distinct_files(outputs: Mapping[str, Path | None], inputs: Mapping[str, Path | None]) -> None:

@@ -179,7 +179,7 @@ class AcceleratorHarness(MatmulHarness):
 
     def cycles(self, config: AcceleratorConfig, shape: Shape, bus: Bus) -> dict[str, Any]:
         m, n, k = shape
-        guess = estimate(config, [Gemm(m=m, n=n, k=k, requant=True)], bus)
+        guess = estimate(config, [Gemm(m=m, n=n, k=k, requant=not config.scaled)], bus)
         source = "cycle model, doorbell to interrupt"
         return {"cycles": guess.cycles, "utilisation": guess.utilisation, "source": source}
 

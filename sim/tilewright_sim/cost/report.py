@@ -13,6 +13,7 @@ from tilewright.flows.asic import AsicFlow
 from tilewright.flows.fpga import FpgaFlow
 from tilewright.tools import NEXTPNR, YOSYS
 from tilewright.verilog import CLOCK_MHZ, generate
+from tilewright_sim.models import check_int8
 from tilewright_sim.models.cycles import Bus
 
 from .harness import HARNESSES, Harness, Shape
@@ -128,6 +129,8 @@ def measure(
         raise TilewrightError(
             f"power of {chosen.name} cannot be measured: choose a tile, the accelerator or a DMA engine"
         )
+    if energy:
+        check_int8(config, "the power measurement")
     YOSYS.find("report")
     if seeds:
         NEXTPNR[place.family].find()

@@ -73,8 +73,8 @@ class Use:
 def use(config: TileConfig | AcceleratorConfig, shape: Workload, bus: Bus) -> Use:
     """Return a product's cycles on a tile, or on an accelerator with a memory like ``bus``.
 
-    The accelerator computes an int8 result. A product that is too large for one descriptor is cut as the runtime cuts
-    it; with K cut, the result is int32.
+    The accelerator computes an int8 result, or float32 with block formats, with B in the first of them. A product that
+    is too large for one descriptor is cut as the runtime cuts it; with K cut, the result is int32.
     """
     if isinstance(config, AcceleratorConfig):
         return _accelerator(config, shape, bus)
@@ -91,7 +91,7 @@ def use(config: TileConfig | AcceleratorConfig, shape: Workload, bus: Bus) -> Us
 
 def _accelerator(config: AcceleratorConfig, shape: Workload, bus: Bus) -> Use:
     m, n, k = shape
-    queue = split_gemm(config, Gemm(m=m, n=n, k=k))
+    queue = split_gemm(config, Gemm(m=m, n=n, k=k, requant=not config.scaled))
     found = estimate(config, queue, bus)
     multiplier = weights = lanes = 0
     for gemm in queue:
@@ -99,7 +99,7 @@ def _accelerator(config: AcceleratorConfig, shape: Workload, bus: Bus) -> Use:
         words, tiles = loops.k_words, len(loops.tiles)
         multiplier += words * tiles * gemm.m
         weights += words * tiles * config.tile.cols * len(loops.blocks)
-        lanes += tiles * gemm.m * math.ceil(config.tile.cols / config.requant_lanes) * gemm.requant
+        lanes += tiles * gemm.m * math.ceil(config.tile.cols / config.requant_lanes) * (gemm.requant or config.scaled)
     peak = config.word_bytes * bus.bandwidth
     return Use(
         m=m, n=n, k=k, cycles=found.cycles, multiplier_cycles=multiplier, weight_cycles=weights,

@@ -2,8 +2,9 @@
 
 from .allocator import ALIGNMENT, Allocator
 from .arrays import DeviceArray, DeviceView, Parameters, check_bias, check_matrix, overflows
+from .block_product import BlockOperand, block_operand
 from .c_platform import CPlatform
-from .check import check_result
+from .check import check_block_result, check_result
 from .convolution import plan_convolution, split_convolution
 from .descriptor import Descriptor, flag_bits, geometry_bytes
 from .driver import Capabilities, Driver
@@ -17,6 +18,7 @@ from .workspace import Workspace
 __all__ = [
     "ALIGNMENT",
     "Allocator",
+    "BlockOperand",
     "CPlatform",
     "Capabilities",
     "Descriptor",
@@ -31,7 +33,9 @@ __all__ = [
     "Scratch",
     "Simulator",
     "Workspace",
+    "block_operand",
     "check_bias",
+    "check_block_result",
     "check_matrix",
     "check_result",
     "flag_bits",

@@ -4,9 +4,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilewright.base import TilewrightError
+from tilewright.formats import FORMATS
+from tilewright_sim.models import Records, blocks
 from tilewright_sim.models import gemm as golden
+from tilewright_sim.models.block_gemm import block_gemm
 
-__all__ = ["check_result"]
+from .block_product import BlockOperand
+
+__all__ = ["check_block_result", "check_result"]
+
+_CHUNK = 1 << 20  # results that are compared at once
 
 
 def check_result(
@@ -18,10 +25,33 @@ def check_result(
     want = golden.wrap32(want if bias is None else want + bias)
     if requant is not None:
         want = requant.apply(want)
-    wrong = np.argwhere(c != want)
+    _compare(c, want, c != want, "numpy's")
+
+
+def check_block_result(c: NDArray[np.float32], a: BlockOperand, b: BlockOperand) -> None:
+    """Raise `TilewrightError` unless C equals the golden model's product of block formats, bit for bit."""
+    right = _blocks(b)
+    rows = max(1, _CHUNK // c.shape[1])
+    for first in range(0, len(c), rows):
+        part = slice(first, first + rows)
+        left = _blocks(Records(a.form, a.k, a.rows[part]) if isinstance(a, Records) else a[part])
+        got, want = c[part], block_gemm(left, right)
+        different = (got.view(np.uint32) != want.view(np.uint32)) & ~(np.isnan(got) & np.isnan(want))
+        _compare(got, want, different, "the golden model's", first)
+
+
+def _blocks(operand: BlockOperand) -> blocks.Blocks:
+    if isinstance(operand, Records):
+        return operand.blocks()
+    return blocks.unpack(np.ascontiguousarray(operand).view(np.uint8), FORMATS["int8"])
+
+
+def _compare(c: NDArray, want: NDArray, different: NDArray[np.bool_], whose: str, first: int = 0) -> None:
+    """Raise if anything is different; ``first`` is the number of the first row."""
+    wrong = np.argwhere(different)
     if len(wrong):
         row, column = wrong[0]
         raise TilewrightError(
-            f"{len(wrong)} of {c.size} results differ from numpy's, the first at [{row}, {column}]: "
+            f"{len(wrong)} of {c.size} results differ from {whose}, the first at [{first + row}, {column}]: "
             f"{c[row, column]} instead of {want[row, column]}"
         )

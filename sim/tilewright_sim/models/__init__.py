@@ -3,6 +3,7 @@
 from .axi_rules import AxiRules
 from .dma import Request, failure, read_words, word_count, write_bytes
 from .geometry import Convolution, ConvolutionLayout, same_padding
+from .operands import check_int8
 from .records import Records
 from .splitting import Part, split_product
 
@@ -13,6 +14,7 @@ __all__ = [
     "Part",
     "Records",
     "Request",
+    "check_int8",
     "failure",
     "read_words",
     "same_padding",

@@ -7,6 +7,7 @@ from typing import Any
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import TilewrightError, read_json
+from tilewright_sim.models import check_int8
 
 __all__ = ["CoreCost", "Machine", "read_report", "split_chips"]
 
@@ -58,6 +59,7 @@ class Machine:
     memory_pj_per_byte: float | None = None
 
     def __post_init__(self):
+        check_int8(self.config, "the model of many cores")
         for name, limit in (("cores", 1 << 20), ("tensor_parallel", 4096), ("pipeline_parallel", 4096)):
             if not 1 <= getattr(self, name) <= limit:
                 raise TilewrightError(f"{name.replace('_', '-')} {getattr(self, name)}: must be 1 to {limit}")

@@ -4,6 +4,7 @@ from numpy.typing import NDArray
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import ConfigError
+from tilewright_sim.models import check_int8
 from tilewright_sim.nn import digits
 from tilewright_sim.nn.digits import on_accelerator
 
@@ -19,8 +20,9 @@ def check_job(config: AcceleratorConfig, shape: tuple[int, int, int]) -> None:
     Raises
     ------
     ConfigError
-        If the product needs more than one descriptor or more than `RAM_BYTES`.
+        If the configuration has block formats, or the product needs more than one descriptor or more than `RAM_BYTES`.
     """
+    check_int8(config, "the firmware")
     m, n, k = shape
     for name, size, limit in (("M", m, config.size_limit), ("N", n, config.size_limit), ("K", k, config.k_limit)):
         if size > limit:

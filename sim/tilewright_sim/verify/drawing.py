@@ -7,11 +7,14 @@ from typing import Any
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import ConfigError, ConfigField, TilewrightError
+from tilewright_sim.models import check_int8
 
 __all__ = ["draw"]
 
 AFFORDABLE = 128
 """Arrays of more multipliers are drawn more rarely, so that all sizes together take about the same time to compile."""
+FORMATS = ("a_format", "b_formats")
+"""Fields that keep int8, which is what the random products are of."""
 _TRIES = 300
 _REPAIRS = 60
 
@@ -19,9 +22,9 @@ _REPAIRS = 60
 def draw(chance: random.Random, held: Mapping[str, Any]) -> AcceleratorConfig:
     """Return a random configuration.
 
-    Each field is drawn from all its values, numbers on a logarithmic scale. What does not fit together is mended with
-    the nearest value that works, as the error names it. An array of more than `AFFORDABLE` multipliers is kept with the
-    probability ``AFFORDABLE / multipliers``.
+    Each field but `FORMATS` is drawn from all its values, numbers on a logarithmic scale. What does not fit together is
+    mended with the nearest value that works, as the error names it. An array of more than `AFFORDABLE` multipliers is
+    kept with the probability ``AFFORDABLE / multipliers``.
 
     Parameters
     ----------
@@ -32,9 +35,9 @@ def draw(chance: random.Random, held: Mapping[str, Any]) -> AcceleratorConfig:
     Raises
     ------
     TilewrightError
-        If nothing is found that has these values.
+        If nothing is found that has these values, or they have block formats.
     """
-    fields = AcceleratorConfig.field_table()
+    fields = [field for field in AcceleratorConfig.field_table() if field.name not in FORMATS]
     rare = not {"rows", "cols"} <= held.keys()
     said = None
     for _ in range(_TRIES):
@@ -45,6 +48,7 @@ def draw(chance: random.Random, held: Mapping[str, Any]) -> AcceleratorConfig:
                 raise
             said = error
             continue
+        check_int8(config, "random verification")
         if not rare or chance.random() * config.tile.multipliers < AFFORDABLE:
             return config
     told = ", ".join(f"{name} = {value}" for name, value in held.items())

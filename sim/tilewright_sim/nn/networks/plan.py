@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from tilewright.accelerator.contract import AcceleratorConfig
+from tilewright_sim.models import check_int8
 from tilewright_sim.nn.graph import Graph, Node, Product
 
 from .convolution import blocks, image_of
@@ -47,7 +48,13 @@ def plan(graph: Graph, config: AcceleratorConfig) -> list[Stage]:
 
     A product waits for no host where its activations are, as they stand in memory, the result of a product of the same
     submission. An operator of the host that reads a result ends the submission.
+
+    Raises
+    ------
+    ConfigError
+        If the configuration has block formats.
     """
+    check_int8(config, "a quantized network")
     stages = [Stage()]
     made: dict[int, _Matrix | None] = {}  # results of the last stage; None: not as a matrix that a product can read
 

@@ -2,11 +2,17 @@
 
 import json
 
+import click
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from unit.tilewright_sim.cli.test_main import tilewright
 
 from tilewright.accelerator.contract import AcceleratorConfig
+from tilewright.base import TilewrightError
+from tilewright_sim.cli import main
+from tilewright_sim.host import GemmResult
+from tilewright_sim.models.block_gemm import block_gemm
 from tilewright_sim.models.cycles import Bus, Gemm, estimate
 
 
@@ -61,6 +67,90 @@ def test_a_mistake_is_one_line_and_status_2(arguments, says, tmp_path):
     assert len(done.stderr.splitlines()) == 1
     assert done.stderr.startswith("tilewright: ")
     assert says in done.stderr
+
+
+BLOCKS = ["--preset", "base", *(word for setting in (
+    "rows=32", "cols=8", "dot=32", "a_format=q8_e5m3", 'b_formats=["q4_1","q8_0"]', "chunk_words=16",
+) for word in ("--set", setting))]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["gemm", "--bias", "bias.npy"], "--bias has an effect only where operands are int8"),
+        (["gemm", "--scale", "0.1"], "--scale has an effect only where operands are int8"),
+        (["gemm", "--result", "int8"], "--result has an effect only where operands are int8"),
+        (["gemm", "--b-format", "q4_0"], "b_format = 'q4_0': b_formats of this configuration are q4_1, q8_0"),
+        (["gemm", "--random", "4x4x65536"], "K = 65536: block formats need one descriptor; nearest that works: 65535"),
+        (["gemm", "int8.npy", "int8.npy"], "int8.npy is int8 [4, 32]: it must be a matrix of floats"),
+        (["gemm", "nan.npy", "nan.npy"], "values that are not finite: q8_e5m3 cannot hold them"),
+        (["gemm", "narrow.npy", "wide.npy"], "narrow.npy is [4, 32] and wide.npy [4, 33]"),
+        (["estimate", "4x4x64", "--result", "int8"], "--result has an effect only where operands are int8"),
+        (["estimate", "4x4x64", "--b-format", "q8"], "b_format = 'q8': b_formats of this configuration are"),
+        (["generate", "accelerator", "--testbench"], "a_format = 'q8_e5m3': the regression of --testbench takes int8"),
+        (["verify", "accelerator"], "a_format = 'q8_e5m3': the regression takes int8 alone; nearest that works: int8"),
+        (["verify", "accelerator", "--random", "9"], "a_format = 'q8_e5m3': random verification takes int8 alone"),
+        (["scale", "--gemm", "4x4x4"], "a_format = 'q8_e5m3': the model of many cores takes int8 alone"),
+    ],
+)
+def test_what_block_formats_cannot_do_is_refused_before_anything_is_written(arguments, says, tmp_path, monkeypatch):
+    np.save(tmp_path / "int8.npy", np.zeros((4, 32), np.int8))
+    np.save(tmp_path / "nan.npy", np.full((4, 32), np.nan))
+    np.save(tmp_path / "narrow.npy", np.zeros((4, 32)))
+    np.save(tmp_path / "wide.npy", np.zeros((4, 33)))
+    before = sorted(tmp_path.iterdir())
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(main.cli, [*arguments, *BLOCKS], standalone_mode=False)
+    assert isinstance(done.exception, TilewrightError | click.UsageError)
+    message = getattr(done.exception, "message", str(done.exception))
+    assert says in message
+    assert "\n" not in message
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_estimate_takes_the_format_of_b(tmp_path):
+    config = AcceleratorConfig.preset("base").replace(
+        rows=32, cols=8, dot=32, a_format="q8_e5m3", b_formats=("q4_1", "q8_0"), chunk_words=16
+    )
+    for number, more in enumerate(([], ["--b-format", "q8_0"])):
+        done = CliRunner().invoke(main.cli, ["estimate", "1x64x1024", *BLOCKS, *more, "--json"])
+        want = estimate(config, [Gemm(m=1, n=64, k=1024, requant=False, b_format=number)])
+        assert json.loads(done.stdout)["cycles"] == want.cycles
+
+
+class Golden:
+    """A simulator whose products are the golden model's, with some bits of the first result flipped."""
+
+    flipped = 0
+
+    def __init__(self, config, **memory):
+        self.config = config
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *reason):
+        pass
+
+    def block_gemm(self, a, b, progress):
+        c = block_gemm(a.blocks(), b.blocks())
+        c.view(np.uint32)[0, 0] ^= self.flipped
+        return GemmResult(100, {"cycles": 100}, 0.5, 1, 0.1, c)
+
+
+def test_gemm_multiplies_floats_in_block_formats_and_compares_every_bit(tmp_path, monkeypatch):
+    monkeypatch.setattr("tilewright_sim.cli.gemm.Simulator", Golden)
+    a, b = (np.random.default_rng(1).standard_normal((rows, 40)) for rows in (3, 5))
+    files = [str(tmp_path / f"{name}.npy") for name in "ABC"]
+    np.save(files[0], a)
+    np.save(files[1], b)
+    arguments = ["gemm", *files[:2], "--save", files[2], "--b-format", "q8_0", *BLOCKS, "--json"]
+    figures = json.loads(CliRunner().invoke(main.cli, arguments, standalone_mode=False).stdout)
+    assert (figures["a_format"], figures["b_format"], figures["result"]) == ("q8_e5m3", "q8_0", "float32")
+    assert np.abs(np.load(files[2]) - a @ b.T).max() < 0.2
+    monkeypatch.setattr(Golden, "flipped", 1)
+    done = CliRunner().invoke(main.cli, ["gemm", "--random", "2x3x40", *BLOCKS], standalone_mode=False)
+    assert "1 of 6 results differ from the golden model's" in str(done.exception)
 
 
 def test_a_missing_compiler_is_named(tmp_path):

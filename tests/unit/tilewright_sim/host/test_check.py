@@ -1,0 +1,40 @@
+"""The comparison of block products with the golden model sees one wrong bit, and takes NaN for NaN."""
+
+import numpy as np
+import pytest
+
+from tilewright.base import TilewrightError
+from tilewright.formats import FORMATS
+from tilewright_sim.host import check_block_result
+from tilewright_sim.models import Records, blocks
+from tilewright_sim.models.block_gemm import block_gemm
+
+
+def operand(name, rows, k, seed):
+    rng = np.random.default_rng(seed)
+    if name == "int8":
+        return rng.integers(-128, 128, (rows, k), dtype=np.int8)
+    return Records.of(rng.standard_normal((rows, k), np.float32), FORMATS[name])
+
+
+@pytest.mark.parametrize("a_format", ["q8_e5m3", "int8"])
+def test_one_wrong_bit_is_told_with_its_place(a_format, monkeypatch):
+    monkeypatch.setattr("tilewright_sim.host.check._CHUNK", 12)  # three rows at a time
+    a, b = operand(a_format, 7, 64, 1), operand("q4_1", 4, 64, 2)
+    left = a.blocks() if isinstance(a, Records) else blocks.unpack(a.view(np.uint8), FORMATS["int8"])
+    c = block_gemm(left, b.blocks())
+    check_block_result(c, a, b)
+    c.view(np.uint32)[5, 2] ^= 1
+    with pytest.raises(TilewrightError, match=r"1 of 12 results differ from the golden model's, the first at \[5, 2\]"):
+        check_block_result(c, a, b)
+
+
+def test_nan_equals_nan_alone():
+    a, b = operand("q8_e5m3", 2, 32, 1), operand("q8_0", 2, 32, 2)
+    b.rows[1, :2] = 0x7C00 & 255, 0x7C00 >> 8
+    c = block_gemm(a.blocks(), b.blocks())
+    assert np.isnan(c[:, 1]).all()
+    check_block_result(c, a, b)
+    c[0, 1] = 0
+    with pytest.raises(TilewrightError, match="0.0 instead of nan"):
+        check_block_result(c, a, b)
