@@ -106,20 +106,22 @@ static uint32_t aligned(const struct tilewright *chip, uint32_t bytes) {
     return (bytes + mask) & ~mask;
 }
 
-void tilewright_prepare(const struct tilewright *chip, struct tilewright_descriptor *product, uint32_t m, uint32_t n,
-                        uint32_t k) {
+int tilewright_prepare(const struct tilewright *chip, struct tilewright_descriptor *product, uint32_t m, uint32_t n,
+                       uint32_t k) {
     unsigned char *byte = (unsigned char *)product;
     size_t left = sizeof *product;
     while (left--) byte[left] = 0;
     product->version = TILEWRIGHT_DESCRIPTOR_VERSION;
     product->m = m;
     product->n = n;
-    product->k = k;
-    product->a_stride = aligned(chip, k);
-    product->b_stride = aligned(chip, k);
     product->c_stride = aligned(chip, 4 * n);
     product->minimum = -128;
     product->maximum = 127;
+    if (tilewright_read(chip, TILEWRIGHT_CAP_BUS) & TILEWRIGHT_CAP_BUS_FORMATS_MASK) return TILEWRIGHT_E_FORMATS;
+    product->k = k;
+    product->a_stride = aligned(chip, k);
+    product->b_stride = aligned(chip, k);
+    return TILEWRIGHT_OK;
 }
 
 /* Whether the accelerator is as `tilewright_reset` left it: a reset of the hardware clears this bit. Read after HEAD, it

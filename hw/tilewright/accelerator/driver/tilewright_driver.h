@@ -45,7 +45,8 @@ extern "C" {
     X(TILEWRIGHT_E_BUSY, -7, "not complete yet")                                                        \
     X(TILEWRIGHT_E_FAILED, -8, "a descriptor failed, see tilewright_failure")                           \
     X(TILEWRIGHT_E_RESET, -9, "a reset has dropped the descriptor, or tilewright_reset must be called") \
-    X(TILEWRIGHT_E_TIMEOUT, -10, "the accelerator makes no progress")
+    X(TILEWRIGHT_E_TIMEOUT, -10, "the accelerator makes no progress")                                   \
+    X(TILEWRIGHT_E_FORMATS, -11, "the accelerator takes block formats, not int8")
 
 /** What the functions return. */
 enum tilewright_result {
@@ -131,9 +132,12 @@ int tilewright_init(struct tilewright *chip, const struct tilewright_platform *p
  *
  * The strides are the shortest that the alignment allows, those of C for int32. All other fields are 0, except for the
  * version and for the clamp limits -128 and 127. The caller sets the addresses, and whatever else is wanted.
+ *
+ * @return `TILEWRIGHT_OK`; `TILEWRIGHT_E_FORMATS` if the accelerator takes block formats (CAP_BUS.formats). `k` and the
+ *         strides of A and B are then 0, and the caller must set them: with `k` = 0 the descriptor fails with SIZE.
  */
-void tilewright_prepare(const struct tilewright *chip, struct tilewright_descriptor *product, uint32_t m, uint32_t n,
-                        uint32_t k);
+int tilewright_prepare(const struct tilewright *chip, struct tilewright_descriptor *product, uint32_t m, uint32_t n,
+                       uint32_t k);
 
 /** @brief The number of descriptors that can be submitted now. */
 size_t tilewright_free(const struct tilewright *chip);

@@ -38,7 +38,8 @@ int tilewright_example(const struct tilewright_platform *platform, void *memory,
 
     for (n = 0; n < B_OFFSET - A_OFFSET; n++) a[n] = (int8_t)((int)(n * 37 % 256) - 128);
     for (n = 0; n < C_OFFSET - B_OFFSET; n++) b[n] = (int8_t)((int)(n * 91 % 256) - 128);
-    tilewright_prepare(&chip, &product, M, N, K);
+    result = tilewright_prepare(&chip, &product, M, N, K);
+    if (result) return result;
     product.a_address = address + A_OFFSET;
     product.b_address = address + B_OFFSET;
     product.c_address = address + C_OFFSET;

@@ -193,7 +193,7 @@ def test_texts_and_names_are_those_of_the_tables(library, tmp_path):
     assert library.tilewright_error_name(15) == b"unknown error"
     header = (write_driver(TINY, tmp_path) / "tilewright_driver.h").read_text()
     results = dict(re.findall(r"^ +X\(TILEWRIGHT_\w+, (-?\d+), \"([^\"]+)\"\)", header, re.M))
-    assert list(map(int, results)) == [-number for number in range(11)]
+    assert list(map(int, results)) == [-number for number in range(12)]
     for number, text in results.items():
         assert library.tilewright_result_text(int(number)).decode() == text
 
@@ -205,6 +205,16 @@ def test_a_prepared_descriptor_has_the_shortest_aligned_strides(library, device)
     wanted = {"m": 3, "n": 5, "k": 6, "a_stride": 8, "b_stride": 8, "c_stride": 20}
     addresses = {"a_address": 0, "b_address": 0, "c_address": 0}
     assert Descriptor.unpack(product.raw) == Descriptor(**wanted, **addresses)
+
+
+def test_block_formats_are_not_prepared_as_int8(library, device):
+    _, chip = init(library, device)
+    device.registers[OFFSET["CAP_BUS"]] |= bits("CAP_BUS", formats=1)
+    product = ctypes.create_string_buffer(64)
+    assert library.tilewright_prepare(ctypes.byref(chip), product, 3, 5, 64) == -11
+    found = Descriptor.unpack(product.raw)
+    assert (found.m, found.n, found.k, found.a_stride, found.b_stride, found.c_stride) == (3, 5, 0, 0, 0, 20)
+    assert library.tilewright_result_text(-11) == b"the accelerator takes block formats, not int8"
 
 
 PROGRAM = """
