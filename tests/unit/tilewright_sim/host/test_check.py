@@ -36,5 +36,5 @@ def test_nan_equals_nan_alone():
     assert np.isnan(c[:, 1]).all()
     check_block_result(c, a, b)
     c[0, 1] = 0
-    with pytest.raises(TilewrightError, match="0.0 instead of nan"):
+    with pytest.raises(TilewrightError, match="instead of nan"):
         check_block_result(c, a, b)
