@@ -121,7 +121,8 @@ def ports(_: str) -> str:
     """The Verilog ports of every core, in one of its presets."""
     parts = []
     for core in ALL_CORES.values():
-        preset = "colorlight-i5" if core is BOARD else "small" if "small" in core.config.PRESETS else "ulx3s"
+        presets = core.config.PRESETS
+        preset = "colorlight-i5" if core is BOARD else "small" if "small" in presets else next(iter(presets))
         rows = (
             (f"`{port.name}`", port.direction, str(len(port.value)), escaped(port.about))
             for port in core.ports(core.component(core.config.preset(preset)))
