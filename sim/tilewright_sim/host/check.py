@@ -1,13 +1,12 @@
-"""Compare a result with numpy."""
+"""Compare a result with numpy, or with the golden model."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tilewright.base import TilewrightError
 from tilewright.formats import FORMATS
-from tilewright_sim.models import Records, blocks
+from tilewright_sim.models import Records, block_gemm, blocks
 from tilewright_sim.models import gemm as golden
-from tilewright_sim.models.block_gemm import block_gemm
 
 from .block_product import BlockOperand
 
@@ -35,7 +34,7 @@ def check_block_result(c: NDArray[np.float32], a: BlockOperand, b: BlockOperand)
     for first in range(0, len(c), rows):
         part = slice(first, first + rows)
         left = _blocks(Records(a.form, a.k, a.rows[part]) if isinstance(a, Records) else a[part])
-        got, want = c[part], block_gemm(left, right)
+        got, want = c[part], block_gemm.block_gemm(left, right)
         different = (got.view(np.uint32) != want.view(np.uint32)) & ~(np.isnan(got) & np.isnan(want))
         _compare(got, want, different, "the golden model's", first)
 
