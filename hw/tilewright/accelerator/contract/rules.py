@@ -51,7 +51,7 @@ def _check_formats(config: Any) -> None:
             raise ConfigError(field, getattr(config.tile, field), reason, tile.rows)
     for field, value in (("variant", "fast"), ("ecc", False), ("convolution", False)):
         if getattr(config, field) != value:
-            reason = "must be so with block formats in a_format or b_formats"
+            reason = f"must be {str(value).lower()} with block formats in a_format or b_formats"
             raise ConfigError(field, getattr(config, field), reason, value)
     for form in forms:
         chunk = form.row_bytes(config.tile.rows * config.chunk_words)

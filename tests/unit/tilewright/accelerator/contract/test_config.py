@@ -79,7 +79,7 @@ def test_widths_follow_the_formats():
         {"data_bits": 256, "requant_lanes": 8, "chunk_words": 32, "long_chunk_words": 32},
         "data_bits = 256: must be at most the 160 bits of a block of q4_1; nearest that works: 128",
     ),
-    ({"ecc": True}, "ecc = True: must be so with block formats in a_format or b_formats; nearest that works: False"),
+    ({"ecc": True}, "ecc = True: must be false with block formats in a_format or b_formats; nearest that works: False"),
     ({"b_formats": ("nvfp4",)}, "b_formats = 'nvfp4': its blocks of 16 must be as long as those of 32 of a_format = "
                                 "q8_e5m3; nearest that works: q8_0"),
     ({"b_formats": ("q4_1", "q8_e5m3")}, "b_formats = 'q8_e5m3': its scales and units must be those of q4_1; "
