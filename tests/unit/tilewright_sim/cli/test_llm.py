@@ -157,6 +157,7 @@ def test_a_model_with_pieces_of_sentencepiece_answers(folder):
     assert figures["compared"] > 0
 
 
+@pytest.mark.long
 def test_an_answer_in_block_formats_is_checked_and_counted(folder):
     """The accelerator is the default one, made small; with it given, the format may be left out."""
     small = ("panel_words=512", "ring_words=256", "acc_rows=16", "multiplier=infer")
