@@ -176,7 +176,7 @@ def fetch_command(name: str) -> None:
 )  # fmt: skip
 @_EVERY_MATRIX
 @click.option(
-    "--exact",
+    "--integers",
     is_flag=True,
     help="Compute products of block formats in the accelerator's integers, bit for bit: many times slower.",
 )
@@ -184,7 +184,7 @@ def fetch_command(name: str) -> None:
               help="A UTF-8 text to use instead of the two texts of the project.")  # fmt: skip
 @json_option
 def perplexity(
-    name: str, max_tokens: int, window: int, formats: tuple[str, ...], every_matrix: bool, exact: bool,
+    name: str, max_tokens: int, window: int, formats: tuple[str, ...], every_matrix: bool, integers: bool,
     text: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Compare a model in float arithmetic with its network in a number format, both in numpy.
@@ -202,8 +202,8 @@ def perplexity(
       tilewright model perplexity --format int8 --format q4_1 --format nvfp4 --tokens 1025
       tilewright model perplexity --format q4_1 --every-matrix --json
     """
-    if set(formats) == {"int8"} and (every_matrix or exact):
-        option = "--every-matrix" if every_matrix else "--exact"
+    if set(formats) == {"int8"} and (every_matrix or integers):
+        option = "--every-matrix" if every_matrix else "--integers"
         raise TilewrightError(f"{option}: int8 is always so; the option is for block formats, such as --format q4_1")
     file = model_path(name)
     source = open_source(file)
@@ -215,7 +215,7 @@ def perplexity(
     if min(map(len, tokens.values())) < 2:
         raise TilewrightError("the text is too short: it must have 2 tokens or more")
     with console.status("quantizing the model"):
-        emulations = {key: EMULATIONS[key](source, lambda: load_int8(file), every_matrix, exact) for key in formats}
+        emulations = {key: EMULATIONS[key](source, lambda: load_int8(file), every_matrix, integers) for key in formats}
     networks = {key: one.networks for key, one in emulations.items()}
     begin = tokenizer.begin if tokenizer.add_begin else None
     found = {}

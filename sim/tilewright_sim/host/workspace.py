@@ -1,5 +1,6 @@
 """Matrices and parameters in the device's memory, and descriptors of products of these."""
 
+import contextlib
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -48,6 +49,9 @@ class Workspace:
 
     def empty(self, shape: tuple[int, ...], dtype: DTypeLike = np.int32) -> DeviceArray:
         """Allocate an int8 or int32 matrix in the device's memory; its values are undefined."""
+        with contextlib.suppress(TypeError, ValueError):
+            if np.dtype(dtype).kind == "f" and not self.config.scaled:
+                raise TilewrightError(f"an array of {dtype}: it must be int8 or int32")
         stride_limit = self.config.stride_limit
         return DeviceArray(self.device, self.allocator, shape, dtype, self.config.word_bytes, stride_limit)  # type: ignore[arg-type]  # checked there
 

@@ -84,7 +84,7 @@ def folder(tmp_path_factory):
         ([*LLM, "--every-matrix"], "--every-matrix: int8 is always so"),
         ([*BLOCKS, "--model", "large.gguf"], "blk.0.ffn_up.weight: a block needs the scale"),
         (["model", "perplexity", "--format", "int7"], "'int7' is not one of 'int8', 'q8_0'"),
-        (["model", "perplexity", "--exact"], "--exact: int8 is always so"),
+        (["model", "perplexity", "--integers"], "--integers: int8 is always so"),
         (["model", "perplexity", "--format", "int8", "--every-matrix"], "--every-matrix: int8 is always so"),
         ([*TINY, "--format", "q4_1", "--model", "nan.gguf"], "blk.0.ffn_up.weight has elements that are not finite"),
         ([*TINY, "--format", "q8_0", "--model", "large.gguf"], "blk.0.ffn_up.weight: a block needs the scale"),
@@ -347,7 +347,7 @@ def test_block_formats_are_measured_without_an_int8_network(folder, tmp_path):
         "nvfp4: weights nvfp4, 4.68 bits each; activations, queries and probabilities nvfp4; keys and values nvfp4",
     ):
         assert said in done.stdout
-    done = tilewright(*command, "--every-matrix", "--exact", "--json", folder=folder, TILEWRIGHT_CACHE=str(tmp_path))
+    done = tilewright(*command, "--every-matrix", "--integers", "--json", folder=folder, TILEWRIGHT_CACHE=str(tmp_path))
     figures = json.loads(done.stdout, parse_constant=pytest.fail)
     assert list(figures["formats"]) == ["q4_1", "nvfp4"]
     assert figures["formats"]["q4_1"]["products"] == "exact"

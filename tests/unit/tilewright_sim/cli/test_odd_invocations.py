@@ -80,7 +80,8 @@ WORK = [
     ("tilewright_sim.cli.board", ["BoardSimulator"]),
     ("tilewright_sim.cli.bench", ["board_demo", "digits_demo"]),
     ("tilewright_sim.cli.explore", ["_run"]),
-    ("tilewright_sim.cli.llm", ["Simulator", "load_model", "fetch"]),
+    ("tilewright_sim.cli.llm", ["Simulator", "fetch"]),
+    ("tilewright_sim.cli.llm_model", ["load_model"]),
     ("tilewright_sim.soc", ["simulate", "build_for_board"]),
 ]
 """What is replaced, so that nothing is simulated or synthesized."""

@@ -35,6 +35,7 @@ def test_an_option_of_one_name_is_the_same_in_all_commands():
                 for name in option.opts:
                     found[name].setdefault((*said, tuple(option.opts)), []).append(" ".join(words))
     assert len(found.pop("--random")) == 2  # the shape of `gemm`, the number of `verify`
+    assert len(found.pop("--format")) == 2  # that of `llm`, those that `model perplexity` compares
     assert len(found.pop("--sim")) == 2  # what `soc` does, the simulator of `verify`
     assert {name: ways for name, ways in found.items() if len(ways) > 1} == {}
 

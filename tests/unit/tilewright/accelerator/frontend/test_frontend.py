@@ -426,7 +426,9 @@ def within(config, d, highest):
     return d
 
 
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.long) if name in ("wide", "giant") else name for name in CONFIGS]
+)
 @settings(max_examples=3, deadline=None)
 @given(data=st.data())
 def test_plans_follow_the_formulas(name, data):
