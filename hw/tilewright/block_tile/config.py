@@ -12,6 +12,7 @@ from tilewright.formats import (
     EXPONENT_STEP,
     FORMATS,
     BlockFormat,
+    ScaleFormat,
     guard_bits,
     shared_block,
     signed_bits,
@@ -74,10 +75,12 @@ class BlockTileConfig(Config):
                 reason = f"its blocks of {form.block} must be as long as those of {a.block} of a_format = {a.name}"
                 nearest = next(name for name, known in FORMATS.items() if known.block == a.block)
                 raise ConfigError("b_formats", form.name, reason, nearest)
-            if (form.scale, form.element.fraction_bits) != (self.b.scale, self.b.element.fraction_bits):
-                raise ConfigError("b_formats", form.name, f"its scales and units must be those of {self.b.name}",
-                                  next(name for name, known in FORMATS.items() if known.scale == self.b.scale
-                                       and name not in self.b_formats))  # fmt: skip
+            if _units(form) != _units(self.b):
+                like = (name for name, known in FORMATS.items() if _units(known) == _units(self.b))
+                nearest = next((name for name in like if name not in self.b_formats), None)
+                raise ConfigError(
+                    "b_formats", form.name, f"its scales and units must be those of {self.b.name}", nearest
+                )
         if self.acc_rows & self.acc_rows - 1:
             raise ConfigError("acc_rows", self.acc_rows, "must be a power of two", 1 << round_log2(self.acc_rows))
         return self
@@ -162,6 +165,11 @@ class BlockTileConfig(Config):
     def left_bits(self) -> int:
         """Bits by which a term is left of the lowest bit of an accumulator of its exponent; negative: right."""
         return guard_bits(self.a, self.b) - self.a.scale.mantissa_bits - self.b.scale.mantissa_bits - EXPONENT_STEP + 1
+
+
+def _units(form: BlockFormat) -> tuple[ScaleFormat, int]:
+    """What formats of B have in common: their scales, and what an integer of an element stands for."""
+    return form.scale, form.element.fraction_bits
 
 
 def _times(a: tuple[int, int], b: tuple[int, int], count: int) -> tuple[int, int]:
