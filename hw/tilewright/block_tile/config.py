@@ -1,6 +1,6 @@
 """The configuration of the tile with block scales."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from amaranth.hdl import Shape, signed
 from amaranth.lib import data
@@ -19,13 +19,37 @@ from tilewright.formats import (
 )
 from tilewright.tile import TileConfig
 
-__all__ = ["A_FORMATS", "BlockTileConfig", "accumulator_shape"]
+__all__ = ["A_FORMATS", "BlockTileConfig", "OperandFormats", "accumulator_shape"]
 
 A_FORMATS = tuple(name for name, form in FORMATS.items() if not form.minimum)
 """Block formats that activations can have."""
 
 
-class BlockTileConfig(Config):
+class OperandFormats:
+    """What a configuration with the fields `a_format` and `b_formats` says of its operands."""
+
+    @property
+    def a(self: Any) -> BlockFormat:
+        """The format of A, the activations."""
+        return FORMATS[self.a_format]
+
+    @property
+    def b_all(self: Any) -> tuple[BlockFormat, ...]:
+        """The formats of B, the weights."""
+        return tuple(FORMATS[name] for name in self.b_formats)
+
+    @property
+    def b(self) -> BlockFormat:
+        """The first of them; scales and the units of the elements are those of all."""
+        return self.b_all[0]
+
+    @property
+    def scaled(self) -> bool:
+        """A or B has scales."""
+        return bool(self.a.scale.bits or self.b.scale.bits)
+
+
+class BlockTileConfig(OperandFormats, Config):
     """Size, block formats and multipliers of one tile with block scales."""
 
     TABLE = "block-tile"
@@ -64,7 +88,7 @@ class BlockTileConfig(Config):
         a = self.a
         if not self.b_formats:
             raise ConfigError("b_formats", [], "there must be one", "q4_1")
-        if not a.scale.bits and not self.b.scale.bits:
+        if not self.scaled:
             raise ConfigError(
                 "b_formats", self.b.name, "neither has scales: that is what the core `tile` is for", "q8_0"
             )
@@ -77,28 +101,12 @@ class BlockTileConfig(Config):
                 raise ConfigError("b_formats", form.name, reason, nearest)
             if _units(form) != _units(self.b):
                 like = (name for name, known in FORMATS.items() if _units(known) == _units(self.b))
-                nearest = next((name for name in like if name not in self.b_formats), None)
-                raise ConfigError(
-                    "b_formats", form.name, f"its scales and units must be those of {self.b.name}", nearest
-                )
+                reason = f"its scales and units must be those of {self.b.name}"
+                other = next((name for name in like if name not in self.b_formats), None)
+                raise ConfigError("b_formats", form.name, reason, other)
         if self.acc_rows & self.acc_rows - 1:
             raise ConfigError("acc_rows", self.acc_rows, "must be a power of two", 1 << round_log2(self.acc_rows))
         return self
-
-    @property
-    def a(self) -> BlockFormat:
-        """The block format of the activations."""
-        return FORMATS[self.a_format]
-
-    @property
-    def b_all(self) -> tuple[BlockFormat, ...]:
-        """The block formats of the weights."""
-        return tuple(FORMATS[name] for name in self.b_formats)
-
-    @property
-    def b(self) -> BlockFormat:
-        """The first of them; scales and the units of the elements are those of all."""
-        return self.b_all[0]
 
     @property
     def minimum(self) -> bool:

@@ -5,9 +5,9 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from tilewright.base import Config, as_tuple
-from tilewright.block_tile import A_FORMATS, BlockTileConfig, accumulator_shape, block_word
+from tilewright.block_tile import A_FORMATS, BlockTileConfig, OperandFormats, accumulator_shape, block_word
 from tilewright.dma import DmaConfig
-from tilewright.formats import FORMATS, LONGEST_K, BlockFormat
+from tilewright.formats import FORMATS, LONGEST_K
 from tilewright.storage import WordCode
 from tilewright.tile import TileConfig
 
@@ -19,7 +19,7 @@ __all__ = ["AcceleratorConfig", "Rounding"]
 Rounding = Literal["single", "double"]
 
 
-class AcceleratorConfig(Config):
+class AcceleratorConfig(OperandFormats, Config):
     """The tile, the buffers around it, the bus and the epilogue of an `Accelerator`."""
 
     TABLE = "accelerator"
@@ -185,29 +185,9 @@ class AcceleratorConfig(Config):
         return ("single", "double") if self.rounding == "both" else (self.rounding,)
 
     @property
-    def a(self) -> BlockFormat:
-        """How rows of A lie in memory, and their words in the panel."""
-        return FORMATS[self.a_format]
-
-    @property
-    def b_all(self) -> tuple[BlockFormat, ...]:
-        """How rows of B can lie in memory, and their words in the ring."""
-        return tuple(FORMATS[name] for name in self.b_formats)
-
-    @property
-    def b(self) -> BlockFormat:
-        """The first of them."""
-        return self.b_all[0]
-
-    @property
     def b_format_bits(self) -> int:
         """Bits of the number of a format of B."""
         return (len(self.b_formats) - 1).bit_length()
-
-    @property
-    def scaled(self) -> bool:
-        """A or B has scales, and C is float32."""
-        return bool(self.a.scale.bits or self.b.scale.bits)
 
     @property
     def block_tile(self) -> BlockTileConfig:

@@ -8,7 +8,7 @@ from tilewright.accelerator.contract import ADDEND_BITS, AcceleratorConfig, Resu
 from tilewright.base import SharedComponent, place
 from tilewright.storage import BlockMemory
 
-from .banks import count_banks
+from .banks import count_banks, drain_banks
 
 __all__ = ["Accumulators"]
 
@@ -102,17 +102,7 @@ class Accumulators(SharedComponent):
             drain.data.eq(stored),
         ]
 
-        # A tile of sums can be read from when row 0 of its last packet is stored.
-        complete = Signal(range(3))
-        m.d.sync += complete.eq(complete + (valid[last_stage] & ends[last_stage]) - port.release)
-        drained = Signal()  # the bank of the oldest tile of sums
-        m.d.sync += drained.eq(drained ^ port.release)
-        m.d.comb += [
-            port.ready.eq(complete.any()),
-            drain.fetch.eq(port.fetch),
-            drain.take.eq(port.take),
-            drain.read_row.eq(Cat(port.row, drained)),
-        ]
+        drain_banks(m, drain, port, valid[last_stage] & ends[last_stage])
         self._hand_out(m, self._group(drain.q))
         count_banks(m, results, port)
         return m

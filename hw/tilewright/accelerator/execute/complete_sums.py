@@ -7,7 +7,7 @@ from tilewright.accelerator.contract import AcceleratorConfig, ResultsPort, Sums
 from tilewright.base import SharedComponent, place
 from tilewright.storage import BlockMemory
 
-from .banks import count_banks
+from .banks import count_banks, drain_banks
 
 __all__ = ["CompleteSums"]
 
@@ -42,26 +42,17 @@ class CompleteSums(SharedComponent):
         memory = place(m, "memory", BlockMemory(config.results_bits, 2 * config.acc_rows), platform)
         bank = Signal()
         row = Signal(range(config.acc_rows))
-        complete = Signal(range(3))
-        drained = Signal()
         group = Signal.like(port.sums, reset_less=True)
         with m.If(results.coming):
             m.d.sync += row.eq(Mux(results.last, 0, row + 1))
             m.d.sync += bank.eq(bank ^ results.last)
-        m.d.sync += [
-            complete.eq(complete + (results.coming & (row == 0)) - port.release),
-            drained.eq(drained ^ port.release),
-            group.eq(memory.q.word_select(port.group, len(port.sums))),
-        ]
+        m.d.sync += group.eq(memory.q.word_select(port.group, len(port.sums)))
         m.d.comb += [
             memory.write.eq(results.coming),
             memory.write_row.eq(Cat(row, bank)),
             memory.data.eq(results.results),
-            memory.fetch.eq(port.fetch),
-            memory.read_row.eq(Cat(port.row, drained)),
-            memory.take.eq(port.take),
-            port.ready.eq(complete.any()),
             port.sums.eq(group),
         ]
+        drain_banks(m, memory, port, results.coming & (row == 0))
         count_banks(m, results, port)
         return m
