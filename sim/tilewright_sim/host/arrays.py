@@ -1,6 +1,7 @@
 """Arrays in the device's memory, in the layout that the accelerator requires."""
 
 import contextlib
+from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
@@ -23,6 +24,7 @@ __all__ = [
     "Parameters",
     "check_addend",
     "check_bias",
+    "check_dtype",
     "check_matrix",
     "overflows",
 ]
@@ -86,7 +88,7 @@ class DeviceArray(_Region):
         self.device = device
         self.allocator = allocator
         self.shape = shape
-        self.dtype = _dtype(dtype)
+        self.dtype = np.dtype(dtype).newbyteorder("<")
         if len(shape) != 2 or not all(isinstance(size, int | np.integer) and size >= 1 for size in shape):
             raise TilewrightError(f"an array has the shape {list(shape)}: it must be a matrix of one element or more")
         self.k = shape[1]
@@ -184,14 +186,14 @@ class Parameters(_Region):
         return super().address + self._front
 
 
-def _dtype(dtype: DTypeLike) -> np.dtype:
-    """Return the type, little-endian."""
+def check_dtype(dtype: DTypeLike, names: Sequence[str]) -> np.dtype:
+    """Return a type that has one of these names."""
     kind = None
     with contextlib.suppress(TypeError, ValueError):
         kind = np.dtype(dtype)
-    if kind is None or kind.name not in ("int8", "int32", "uint8", "float32"):
-        raise TilewrightError(f"an array of {dtype}: it must be int8 or int32, or float32 for results")
-    return kind.newbyteorder("<")
+    if kind is None or kind.name not in names:
+        raise TilewrightError(f"an array of {dtype}: it must be {' or '.join(names)}")
+    return kind
 
 
 def check_bias(bias: ArrayLike, n: int) -> NDArray[np.int32]:

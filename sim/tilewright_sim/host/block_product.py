@@ -11,10 +11,10 @@ from tilewright.formats import BlockFormat
 from tilewright_sim.models import Records, split_product
 
 from .arrays import DeviceArray, check_matrix
-from .descriptor import Descriptor
+from .product_plan import ProductPlan
 from .workspace import Workspace
 
-__all__ = ["BlockOperand", "block_operand", "plan_block_product"]
+__all__ = ["BlockOperand", "block_operand", "plan_block_product", "rows_of"]
 
 BlockOperand = Records | NDArray[np.int8]
 """Rows of A or B in the format that the hardware takes: int8 has no records."""
@@ -49,43 +49,34 @@ def block_operand(values: ArrayLike | Records, forms: Sequence[BlockFormat], nam
     return Records.of(array.astype(np.float32), forms[0])
 
 
-def elements(operand: BlockOperand) -> int:
-    """Return K."""
-    return operand.k if isinstance(operand, Records) else operand.shape[1]
+def rows_of(operand: BlockOperand, rows: slice) -> BlockOperand:
+    """Return some rows of an operand."""
+    return operand.take(rows) if isinstance(operand, Records) else operand[rows]
 
 
-def plan_block_product(
-    workspace: Workspace, stack: ExitStack, a: BlockOperand, b: BlockOperand
-) -> tuple[list[Descriptor], list[tuple[slice, slice, DeviceArray]]]:
+def plan_block_product(workspace: Workspace, stack: ExitStack, a: BlockOperand, b: BlockOperand) -> ProductPlan:
     """Copy the operands of ``a @ b.T`` into the device's memory, cut along M and N if they are too large.
-
-    Returns
-    -------
-    descriptors : list of Descriptor
-    results : list of (slice, slice, DeviceArray)
-        Rows and columns of C, and the array with these.
 
     Raises
     ------
     TilewrightError
         If K is too long: sums of parts cannot be added to each other without another rounding.
     """
-    config, k = workspace.config, elements(a)
-    m, n = (len(x.rows) if isinstance(x, Records) else len(x) for x in (a, b))
-    if elements(b) != k:
-        raise TilewrightError(f"A is {[m, k]} and B {[n, elements(b)]}: they must be [M, K] and [N, K]")
+    config, (m, k), (n, k_of_b) = workspace.config, a.shape, b.shape
+    if k_of_b != k:
+        raise TilewrightError(f"A is {[m, k]} and B {[n, k_of_b]}: they must be [M, K] and [N, K]")
     if k > config.k_limit:
         raise TilewrightError(f"K = {k}: must be at most {config.k_limit} with panel_words = {config.panel_words}")
-    descriptors, results = [], []
+    plan = ProductPlan()
     for part in split_product(config, m, n, k):
-        left, right = (_upload(workspace, stack, x, y) for x, y in ((a, part.rows), (b, part.columns)))
-        c = stack.enter_context(workspace.empty(part.sizes[:2], np.float32))
-        descriptors.append(workspace.descriptor(left, right, c))
-        results.append((part.rows, part.columns, c))
-    return descriptors, results
+        left, right = (_upload(workspace, rows_of(x, rows)) for x, rows in ((a, part.rows), (b, part.columns)))
+        c = workspace.empty(part.sizes[:2], np.float32)
+        for array in (left, right, c):
+            stack.enter_context(array)
+        plan.descriptors.append(workspace.descriptor(left, right, c))
+        plan.results.append((part.rows, part.columns, c))
+    return plan
 
 
-def _upload(workspace: Workspace, stack: ExitStack, operand: BlockOperand, rows: slice) -> DeviceArray:
-    if not isinstance(operand, Records):
-        return stack.enter_context(workspace.array(operand[rows]))
-    return stack.enter_context(workspace.records(Records(operand.form, operand.k, operand.rows[rows])))
+def _upload(workspace: Workspace, operand: BlockOperand) -> DeviceArray:
+    return workspace.records(operand) if isinstance(operand, Records) else workspace.array(operand)

@@ -8,7 +8,7 @@ from tilewright.formats import FORMATS
 from tilewright_sim.models import Records, block_gemm, blocks
 from tilewright_sim.models import gemm as golden
 
-from .block_product import BlockOperand
+from .block_product import BlockOperand, rows_of
 
 __all__ = ["check_block_result", "check_result"]
 
@@ -33,7 +33,7 @@ def check_block_result(c: NDArray[np.float32], a: BlockOperand, b: BlockOperand)
     rows = max(1, _CHUNK // c.shape[1])
     for first in range(0, len(c), rows):
         part = slice(first, first + rows)
-        left = _blocks(Records(a.form, a.k, a.rows[part]) if isinstance(a, Records) else a[part])
+        left = _blocks(rows_of(a, part))
         got, want = c[part], block_gemm.block_gemm(left, right)
         different = (got.view(np.uint32) != want.view(np.uint32)) & ~(np.isnan(got) & np.isnan(want))
         _compare(got, want, different, "the golden model's", first)

@@ -187,11 +187,10 @@ class Runtime(Workspace):
             raise TilewrightError("this configuration multiplies int8: use `gemm`, or set a_format and b_formats")
         left, right = block_operand(a, (self.config.a,), "A"), block_operand(b, self.config.b_all, "B")
         with self._turn, ExitStack() as stack:
-            descriptors, results = plan_block_product(self, stack, left, right)
-            run = self.submit(descriptors, progress)
-            c = np.empty((results[-1][0].stop, results[-1][1].stop), dtype=np.float32)
-            for rows, columns, array in results:
-                c[rows, columns] = array.numpy()
+            plan = plan_block_product(self, stack, left, right)
+            run = self.submit(plan.descriptors, progress)
+            c = np.empty((left.shape[0], right.shape[0]), dtype=np.float32)
+            plan.collect(c)
         return GemmResult(run.cycles, run.counters, run.utilisation, run.descriptors, run.seconds, c)
 
     def convolution(

@@ -1,6 +1,5 @@
 """Matrices and parameters in the device's memory, and descriptors of products of these."""
 
-import contextlib
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -13,7 +12,7 @@ from tilewright_sim.models import Records, split_product
 from tilewright_sim.models import gemm as golden
 
 from .allocator import Allocator
-from .arrays import DeviceArray, DeviceRecords, DeviceView, Parameters
+from .arrays import DeviceArray, DeviceRecords, DeviceView, Parameters, check_dtype
 from .descriptor import Descriptor, flag_bits
 from .device import Device
 
@@ -48,12 +47,13 @@ class Workspace:
         return array
 
     def empty(self, shape: tuple[int, ...], dtype: DTypeLike = np.int32) -> DeviceArray:
-        """Allocate an int8 or int32 matrix in the device's memory; its values are undefined."""
-        with contextlib.suppress(TypeError, ValueError):
-            if np.dtype(dtype).kind == "f" and not self.config.scaled:
-                raise TilewrightError(f"an array of {dtype}: it must be int8 or int32")
+        """Allocate an int8 or int32 matrix in the device's memory; its values are undefined.
+
+        With block formats in the configuration it may be float32, too.
+        """
+        kind = check_dtype(dtype, ("int8", "int32", *(["float32"] if self.config.scaled else [])))
         stride_limit = self.config.stride_limit
-        return DeviceArray(self.device, self.allocator, shape, dtype, self.config.word_bytes, stride_limit)  # type: ignore[arg-type]  # checked there
+        return DeviceArray(self.device, self.allocator, shape, kind, self.config.word_bytes, stride_limit)  # type: ignore[arg-type]  # checked there
 
     def records(self, records: Records) -> DeviceRecords:
         """Copy a matrix of a block format into the device's memory."""

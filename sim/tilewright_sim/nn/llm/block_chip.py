@@ -3,26 +3,24 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tilewright.base import TilewrightError
-from tilewright_sim.host import ALIGNMENT, DeviceArray, Runtime
+from tilewright_sim.host import DeviceArray, Runtime
 from tilewright_sim.models import Records
 
 from .block_config import check_formats
 from .block_model import BlockModel
 from .block_network import BlockNetwork
 from .block_products import ExactProducts, Pair, Products, rescaled
-from .check import MismatchError
-from .chip_model import Ran
+from .check import check_equal
+from .chip_model import MARGIN, Ran, check_memory, stored_bytes
 from .cycle_accounting import Account, Product
 from .prompt_blocks import MAX_BLOCK
 
 __all__ = ["BlockChipModel", "CheckedProducts", "ChipProducts"]
-
-_MARGIN = 1 << 17  # for the ring
 
 
 class ChipProducts:
@@ -59,12 +57,7 @@ class ChipProducts:
 
     def __init__(self, chip: Runtime, model: BlockModel, context: int, block: int, ran: Ran | None = None):
         check_formats(chip.config, model)
-        needed, there = device_bytes(model, context, block, chip.config.word_bytes), len(chip.device.memory)
-        if needed > there:
-            raise TilewrightError(
-                f"the model and {context} tokens of context need {needed:,} bytes on the device, whose memory has "
-                f"{there:,}: give it more memory, or use a smaller model or fewer tokens"
-            )
+        check_memory(chip, context, device_bytes(model, context, block, chip.config.word_bytes))
         self.chip, self.ran = chip, ran
         self.account = Account(chip.config)
         self.phase = "prefill"
@@ -128,13 +121,8 @@ class CheckedProducts:
         found = self.products.multiply(layer, kind, pairs)
         wanted = self._exact.multiply(layer, kind, pairs)
         for number, (sums, golden) in enumerate(zip(found, wanted, strict=True)):
-            wrong = np.argwhere(sums.view(np.uint32) != golden.view(np.uint32))
-            if len(wrong):
-                place = tuple(map(int, wrong[0]))
-                raise MismatchError(
-                    f"layer {layer}, {kind}, product {number}, position {list(place)}: the hardware gave "
-                    f"{sums[place]}, the golden model {golden[place]}; {len(wrong):,} of {sums.size:,} differ"
-                )
+            different = sums.view(np.uint32) != golden.view(np.uint32)
+            check_equal(f"layer {layer}, {kind}, product {number}", sums, golden, different)
             self.compared += sums.size
         return found
 
@@ -191,12 +179,9 @@ class BlockChipModel:
 
 def device_bytes(model: BlockModel, context: int, block: int, word_bytes: int = 64) -> int:
     """Return the maximum number of bytes that a model with this context takes of the device's memory."""
-
-    def size(rows: int, row_bytes: int) -> int:
-        return rows * -(-row_bytes // word_bytes) * word_bytes + ALIGNMENT
-
+    size = partial(stored_bytes, word_bytes)
     weights = sum(size(*matrix.rows.shape) for matrix in model.matrices())
-    return weights + max(sum(size(*one) for one in batch) for batch in _operands(model, context, block)) + _MARGIN
+    return weights + max(sum(size(*one) for one in batch) for batch in _operands(model, context, block)) + MARGIN
 
 
 def _operands(model: BlockModel, context: int, block: int) -> Iterator[list[tuple[int, int]]]:

@@ -8,7 +8,7 @@ from tilewright.base import TilewrightError
 from .chip_model import ChipModel
 from .golden_model import GoldenModel
 
-__all__ = ["CheckedModel", "MismatchError"]
+__all__ = ["CheckedModel", "MismatchError", "check_equal"]
 
 
 class MismatchError(TilewrightError):
@@ -59,11 +59,16 @@ class CheckedModel:
         wanted = self._wanted.pop((layer, name))
         if sums.shape != wanted.shape:
             raise MismatchError(f"layer {layer}, {name}: it is {list(sums.shape)}, it must be {list(wanted.shape)}")
-        wrong = np.argwhere(sums != wanted)
-        if len(wrong):
-            place = tuple(map(int, wrong[0]))
-            raise MismatchError(
-                f"layer {layer}, {name}, position {list(place)}: the hardware gave {sums[place]}, the golden model "
-                f"{wanted[place]}; {len(wrong):,} of {sums.size:,} differ"
-            )
+        check_equal(f"layer {layer}, {name}", sums, wanted, sums != wanted)
         self.compared += sums.size
+
+
+def check_equal(what: str, sums: NDArray, wanted: NDArray, different: NDArray[np.bool_]) -> None:
+    """Raise `MismatchError` with the first of those that are different; ``what`` says which sums they are."""
+    wrong = np.argwhere(different)
+    if len(wrong):
+        place = tuple(map(int, wrong[0]))
+        raise MismatchError(
+            f"{what}, position {list(place)}: the hardware gave {sums[place]}, the golden model {wanted[place]}; "
+            f"{len(wrong):,} of {sums.size:,} differ"
+        )

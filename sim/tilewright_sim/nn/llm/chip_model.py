@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +24,9 @@ from .host_ops import VectorOps, scaled
 from .prompt_blocks import MAX_BLOCK
 from .quantize import Int8Model
 
-__all__ = ["ChipModel", "device_bytes"]
+__all__ = ["MARGIN", "ChipModel", "check_memory", "device_bytes", "stored_bytes"]
 
-_MARGIN = 1 << 17  # for the ring
+MARGIN = 1 << 17  # for the ring
 Ran = Callable[[str, int, RunResult], None]
 """Called after every submission with its kind, the layer and the result."""
 _Trio = tuple[DeviceArray, DeviceArray, DeviceArray]
@@ -71,12 +72,7 @@ class ChipModel:
         ran: Ran | None = None,
     ):
         config, block = model.config, min(block, context)
-        needed, there = device_bytes(model, context, block, chip.config.word_bytes), len(chip.device.memory)
-        if needed > there:
-            raise TilewrightError(
-                f"the model and {context} tokens of context need {needed:,} bytes on the device, whose memory has "
-                f"{there:,}: give it more memory, or use a smaller model or fewer tokens"
-            )
+        check_memory(chip, context, device_bytes(model, context, block, chip.config.word_bytes))
         self.chip, self.model, self.context, self.block = chip, model, context, block
         self.observe, self.ran = observe, ran
         self.progress: Callable[[int, int], None] | None = None
@@ -253,17 +249,29 @@ class ChipModel:
             self.observe(layer, name, sums)
 
 
+def check_memory(chip: Runtime, context: int, needed: int) -> None:
+    """Raise `TilewrightError` if a model with this context needs more bytes than the device's memory has."""
+    there = len(chip.device.memory)
+    if needed > there:
+        raise TilewrightError(
+            f"the model and {context} tokens of context need {needed:,} bytes on the device, whose memory has "
+            f"{there:,}: give it more memory, or use a smaller model or fewer tokens"
+        )
+
+
+def stored_bytes(word_bytes: int, rows: int, row_bytes: int) -> int:
+    """Return the maximum number of bytes that a matrix takes of the device's memory."""
+    return rows * -(-row_bytes // word_bytes) * word_bytes + ALIGNMENT
+
+
 def device_bytes(model: Int8Model, context: int, block: int = MAX_BLOCK, word_bytes: int = 64) -> int:
     """Return the maximum number of bytes that a model with this context takes of the device's memory."""
     config, block = model.config, min(block, context)
-
-    def size(rows: int, row_bytes: int) -> int:
-        return rows * -(-row_bytes // word_bytes) * word_bytes + ALIGNMENT
-
+    size = partial(stored_bytes, word_bytes)
     weights = sum(size(*linear.weight.shape) for layer in model.layers for linear in layer.linears.values())
     kept = config.layers * (size(config.kv_heads * context, config.head_width) + size(config.kv_width, context))
     operands, (rows, columns) = _operand_shape(config, context, block), _result_shape(config, context, block)
-    return weights + kept + size(*model.output.weight.shape) + size(*operands) + size(rows, 4 * columns) + _MARGIN
+    return weights + kept + size(*model.output.weight.shape) + size(*operands) + size(rows, 4 * columns) + MARGIN
 
 
 def _operand_shape(config: LlamaConfig, context: int, block: int) -> tuple[int, int]:
