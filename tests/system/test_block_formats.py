@@ -96,6 +96,20 @@ def test_a_queue_of_several_formats_waits_at_its_fences():
             same(result.numpy(), wanted)
 
 
+def test_weights_of_the_next_format_wait_behind_those_that_the_tile_does_not_take_yet():
+    """With more rows than columns the tile is busy when the last weights of a product come, and the next one's too."""
+    config = AcceleratorConfig(**SMALL)
+    rng = np.random.default_rng(6)
+    with Simulator(config) as chip:
+        pairs = [(records(config.a, 16, 64, rng), records(form, 8, 64, rng)) for form in config.b_all * 6]
+        results = [chip.empty((16, 8), np.float32) for _ in pairs]
+        chip.submit(
+            chip.descriptor(chip.records(a), chip.records(b), c) for (a, b), c in zip(pairs, results, strict=True)
+        )
+        for (a, b), c in zip(pairs, results, strict=True):
+            same(c.numpy(), golden(a, b, config))
+
+
 def test_what_a_descriptor_cannot_ask_for_fails_it_alone():
     config = AcceleratorConfig(**SMALL)
     rng = np.random.default_rng(1)
