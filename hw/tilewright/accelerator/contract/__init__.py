@@ -42,6 +42,7 @@ from .signatures import (
     SumsPort,
 )
 from .store_ports import store_ports
+from .vector import TYPE_BYTES, ElementType, Operation, vector_job_shape, vector_ports
 
 __all__ = [
     "ADDEND_BITS",
@@ -56,10 +57,13 @@ __all__ = [
     "SHIFT_BITS",
     "SIZE_BITS",
     "STRIDE_BITS",
+    "TYPE_BYTES",
     "AcceleratorConfig",
     "Activity",
+    "ElementType",
     "FlippedBits",
     "JobSlot",
+    "Operation",
     "PanelReader",
     "PanelWriter",
     "ResultsPort",
@@ -81,5 +85,7 @@ __all__ = [
     "store_ports",
     "tile_shape",
     "transfer_shape",
+    "vector_job_shape",
+    "vector_ports",
     "window_shape",
 ]

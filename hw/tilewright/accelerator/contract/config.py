@@ -24,7 +24,9 @@ class AcceleratorConfig(OperandFormats, Config):
 
     TABLE = "accelerator"
     PARTS: ClassVar = {"tile": TileConfig}
-    UNSAID = frozenset({"size_bits", "stride_bits", "variant", "convolution", "ecc", "a_format", "b_formats"})
+    UNSAID = frozenset({
+        "size_bits", "stride_bits", "variant", "convolution", "ecc", "a_format", "b_formats", "vector_lanes",
+    })  # fmt: skip
     PRESETS: ClassVar = {
         "nano": {"rows": 4, "cols": 4, "dot": 4, "data_bits": 32, "panel_words": 1024, "ring_words": 256,
                  "acc_rows": 32, "requant_lanes": 1, "outstanding": 4, "max_burst": 8, "long_chunk_words": 8,
@@ -144,6 +146,15 @@ class AcceleratorConfig(OperandFormats, Config):
         Field(description="Formats of B, of which each descriptor chooses one; they have the same scales."),
         BeforeValidator(as_tuple),
     ] = ("int8",)
+    vector_lanes: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=16,
+            description="Lanes of the vector engine, which works on rows of float32: 0, for none, or a power of two, "
+            "at least one for each 32 bits of the bus. Not with `variant` = compact, and not with `ecc`.",
+        ),
+    ] = 0
 
     def __init__(self, /, **values: Any):  # for type checkers: the fields of the tile are not among those declared here
         super().__init__(**values)
@@ -290,7 +301,8 @@ class AcceleratorConfig(OperandFormats, Config):
         chunk = max(form.row_bytes(self.long_chunk_words * self.tile.rows) for form in (self.a, *self.b_all))
         sums = self.tile.cols * ADDEND_BITS // 8
         image = self.half_words * self.a_word_bits // 8 if self.convolution else 0  # all rows of an image at once
-        longest_row = max(chunk, sums, DESCRIPTOR_BYTES, image)
+        burst = self.max_burst * self.word_bytes if self.vector_lanes else 0  # the vector engine asks for so much
+        longest_row = max(chunk, sums, DESCRIPTOR_BYTES, image, burst)
         rows = max(self.acc_rows, self.tile.cols, self.half_words if self.convolution else 0)
         return DmaConfig(
             data_bits=self.data_bits,

@@ -75,6 +75,7 @@ class Unit(enum.Enum, shape=3):  # type: ignore[call-arg]  # Amaranth's keyword
     LOAD_C = 4
     STORE_C = 5
     SUMS = 6
+    VECTOR = 7
 
 
 class Activity(enum.Enum, shape=3):  # type: ignore[call-arg]  # Amaranth's keyword

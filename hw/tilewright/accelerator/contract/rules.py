@@ -36,6 +36,20 @@ def check(config: Any) -> None:
     if config.convolution and config.ecc:
         reason = "not with ecc: a word that begins within another has no check bits of its own"
         raise ConfigError("convolution", True, reason, False)
+    if config.vector_lanes:
+        _check_vector(config)
+
+
+def _check_vector(config: Any) -> None:
+    lanes = config.vector_lanes
+    if config.ecc:
+        raise ConfigError("vector_lanes", lanes, "must be 0 with ecc: the engine's rows have no check bits", 0)
+    least = config.data_bits // ADDEND_BITS
+    if lanes & lanes - 1:
+        raise ConfigError("vector_lanes", lanes, "must be a power of two", max(1 << round_log2(lanes), least))
+    if lanes < least:
+        reason = f"a bus word of data_bits = {config.data_bits} is {least} float32, which enter the lanes in a cycle"
+        raise ConfigError("vector_lanes", lanes, reason, least)
 
 
 def _check_formats(config: Any) -> None:
@@ -100,7 +114,7 @@ def _check_sizes(config: Any) -> None:
 
 def _check_compact(config: Any) -> None:
     for field, value in (("data_bits", 32), ("requant_lanes", 1), ("max_burst", 1), ("outstanding", 1),
-                         ("unaligned", False), ("convolution", False)):  # fmt: skip
+                         ("unaligned", False), ("convolution", False), ("vector_lanes", 0)):  # fmt: skip
         if getattr(config, field) != value:
             raise ConfigError(field, getattr(config, field), f"must be {value} with variant = compact", value)
 

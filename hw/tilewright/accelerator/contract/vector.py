@@ -1,0 +1,80 @@
+"""The job and the ports of the vector engine."""
+
+from amaranth.hdl import unsigned
+from amaranth.lib import data, enum, stream
+from amaranth.lib.wiring import In, Member, Out
+
+from .config import AcceleratorConfig
+from .constants import INDEX_BITS, Activity
+from .shapes import failure_shape, transfer_shape
+
+__all__ = ["TYPE_BYTES", "ElementType", "Operation", "vector_job_shape", "vector_ports"]
+
+
+class Operation(enum.Enum, shape=5):  # type: ignore[call-arg]  # Amaranth's keyword
+    """What a vector job computes of its rows."""
+
+    COPY = 0
+    ADD = 1
+    MULTIPLY = 2
+    SCALE = 3
+    RMS_NORM = 4
+    LAYER_NORM = 5
+    ROTATE_ADJACENT = 6
+    ROTATE_HALVES = 7
+    SOFTMAX = 8
+    SILU = 9
+    GELU = 10
+    RELU = 11
+    ARGMAX = 12
+
+
+class ElementType(enum.Enum, shape=2):  # type: ignore[call-arg]  # Amaranth's keyword
+    """How an element of a row lies in memory."""
+
+    FLOAT32 = 0
+    BF16 = 1
+    INT32 = 2
+
+
+TYPE_BYTES = {ElementType.FLOAT32: 4, ElementType.BF16: 2, ElementType.INT32: 4}
+"""Bytes of an element of each type."""
+
+
+def vector_job_shape(config: AcceleratorConfig) -> data.StructLayout:
+    """A descriptor of the vector engine that has been checked.
+
+    ``index`` is its number since reset. It has ``m`` rows of ``n`` elements; ``k`` is the limit of row 0 (SOFTMAX).
+    x is at A, y at B, the result at C; ``b_stride`` is 0 if one row of y serves all. The types are numbers of
+    `ElementType`. ``scalar`` and ``scalar2`` are bits of float32. ``fence_a`` is for x, ``fence_b`` for y.
+    """
+    address, stride, size = unsigned(config.addr_bits), unsigned(config.stride_bits), unsigned(config.size_bits)
+    return data.StructLayout({
+        "index": unsigned(INDEX_BITS),
+        "operation": Operation,
+        "m": size, "n": size, "k": size,
+        "a_address": address, "b_address": address, "c_address": address,
+        "a_stride": stride, "b_stride": stride, "c_stride": stride,
+        "x_type": unsigned(2), "y_type": unsigned(2), "c_type": unsigned(4),
+        "causal": 1, "window": unsigned(16),
+        "scalar": unsigned(32), "scalar2": unsigned(32),
+        "fence_a": 1, "fence_b": 1,
+    })  # fmt: skip
+
+
+def vector_ports(config: AcceleratorConfig) -> dict[str, Member]:
+    """Return the members of `VectorEngine`, whose docstring says what each does."""
+    transfers = stream.Signature(transfer_shape(config))
+    return {
+        "job": In(stream.Signature(vector_job_shape(config))),
+        "head": In(unsigned(INDEX_BITS)),
+        "requests": Out(transfers),
+        "words": In(stream.Signature(config.dma.word_shape, always_ready=True)),
+        "write_requests": Out(transfers),
+        "write_words": Out(stream.Signature(unsigned(config.result_word_bits))),
+        "write_status": In(stream.Signature(config.dma.status_shape, always_ready=True)),
+        "writes": Out(1),
+        "completed": Out(1),
+        "failure": Out(stream.Signature(failure_shape(config), always_ready=True)),
+        "activity": Out(Activity),
+    }
