@@ -1,0 +1,193 @@
+"""The instructions of the vector engine's programs, and how they are stored."""
+
+from dataclasses import dataclass, field, replace
+
+from amaranth.lib import data, enum
+
+from .lane_op import LaneOp
+
+__all__ = [
+    "CONDITIONS",
+    "CONSTANT_BITS",
+    "GROUP",
+    "HALVES",
+    "INSTRUCTION_SHAPE",
+    "REGISTER_ENTRIES",
+    "SCALAR_ROWS",
+    "VECTOR_REGISTERS",
+    "Extent",
+    "Instruction",
+    "Kind",
+    "Mode",
+    "Operand",
+    "Read",
+    "Source",
+]
+
+GROUP = 64
+"""Elements that a row is padded to a multiple of in the registers; the number of its partial sums."""
+REGISTER_ENTRIES = 64
+"""Entries of a vector register: an entry is an element in each lane, so a register is one group for each lane."""
+VECTOR_REGISTERS = 6
+CONSTANT_BITS = 6
+HALVES = 7
+"""The exchange of elements i and ``i ^ n/2``."""
+SCALAR_ROWS = 16
+"""Entries of a scalar register: a number for each row in the registers, the same in all lanes."""
+
+
+class Kind(enum.Enum, shape=2):  # type: ignore[call-arg]  # Amaranth's keyword
+    """What an instruction does."""
+
+    LOAD = 0
+    COMPUTE = 1
+    STORE = 2
+
+
+class Mode(enum.Enum, shape=2):  # type: ignore[call-arg]  # Amaranth's keyword
+    """Which entry of a register an instruction works on: that of each element, of each partial sum, or of each row."""
+
+    ELEMENTS = 0
+    PARTIALS = 1
+    ROWS = 2
+
+
+class Extent(enum.Enum, shape=2):  # type: ignore[call-arg]  # Amaranth's keyword
+    """What a COMPUTE goes through: all elements, the same in the order of partial sums, partial sums, or rows."""
+
+    ELEMENTS = 0
+    FOLD = 1
+    PARTIALS = 2
+    ROWS = 3
+
+
+class Operand(enum.Enum, shape=2):  # type: ignore[call-arg]  # Amaranth's keyword
+    """What a LOAD loads: x, y, or the second half of y's row."""
+
+    X = 0
+    Y = 1
+    Y_SECOND = 2
+
+
+class Source(enum.Enum, shape=2):  # type: ignore[call-arg]  # Amaranth's keyword
+    """Where an operand of a COMPUTE comes from: the first or the second register it reads, a constant, the index."""
+
+    FIRST = 0
+    SECOND = 1
+    CONSTANT = 2
+    INDEX = 3
+
+
+CONDITIONS = ("again", "int32", "bf16")
+"""An instruction may be left out: unless the row is longer than a register; x is int32; the result is bf16."""
+
+INSTRUCTION_SHAPE = data.StructLayout({
+    "kind": Kind,
+    "when": len(CONDITIONS),
+    "phase_last": 1, "program_last": 1, "strips": 1,
+    "op": LaneOp,
+    "negate_a": 1, "negate_c": 1, "absolute_a": 1, "absolute_c": 1,
+    "a": Source, "b": Source, "c": Source,
+    "first": 3, "first_mode": Mode,
+    "second": 3, "second_mode": Mode,
+    "write": 3, "write_mode": Mode,
+    "extent": Extent,
+    "exchange": 3,
+    "constant_a": CONSTANT_BITS, "constant_b": CONSTANT_BITS, "constant_c": CONSTANT_BITS,
+    "operand": Operand, "limited": 1,
+})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Read:
+    """A register that an instruction reads or writes, vector or scalar: the entries of ``mode``.
+
+    Reading, element i is that of ``i ^ 2**(exchange - 1)`` for an `exchange` of 1 to 6, of ``i ^ n/2`` for `HALVES`.
+    """
+
+    register: int
+    mode: Mode
+    exchange: int = 0
+
+
+Term = Read | float | str
+"""An operand: a register, a constant, or ``"index"``, ``"scalar"``, ``"scalar2"``."""
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """An instruction before it is encoded.
+
+    Parameters
+    ----------
+    kind : Kind
+    write : Read or None
+        What it writes.
+    a, b, c : Read, float or str
+        Operands of a COMPUTE: at most two different reads among them, one of them with an exchange. `a` of a STORE.
+    op : LaneOp
+    negate_a, negate_c, absolute_a, absolute_c : bool
+        Modifiers of a COMPUTE.
+    extent : Extent
+    operand : Operand
+        Of a LOAD.
+    limited : bool
+        A LOAD gives -infinity to elements outside the row's limits.
+    when : frozenset of str
+        Of `CONDITIONS`.
+    """
+
+    kind: Kind
+    write: Read | None = None
+    a: Term = 0.0
+    b: Term = 1.0
+    c: Term = -0.0
+    op: LaneOp = LaneOp.MADD
+    negate_a: bool = False
+    negate_c: bool = False
+    absolute_a: bool = False
+    absolute_c: bool = False
+    extent: Extent = Extent.ELEMENTS
+    operand: Operand = Operand.X
+    limited: bool = False
+    when: frozenset[str] = field(default_factory=frozenset)
+
+    def conditional(self, *names: str) -> "Instruction":
+        """The same, left out unless the conditions hold."""
+        return replace(self, when=self.when | set(names))
+
+    def encode(self, constants: list[float | str], phase_last: bool, program_last: bool, strips: bool) -> dict:
+        """The fields of `INSTRUCTION_SHAPE`; constants that are not in the list are added."""
+        terms = (self.a, self.b, self.c)
+        # The second register is the one whose elements may be exchanged.
+        reads = sorted({term for term in terms if isinstance(term, Read)}, key=lambda read: (read.exchange, terms.index(read)))
+        fields: dict = {}
+        for name, term in (("a", self.a), ("b", self.b), ("c", self.c)):
+            if isinstance(term, Read):
+                fields[name] = (Source.FIRST, Source.SECOND)[reads.index(term)]
+            elif term == "index":
+                fields[name] = Source.INDEX
+            else:
+                fields[name] = Source.CONSTANT
+                fields[f"constant_{name}"] = _number(constants, term)
+        for name, read in (*zip(("first", "second"), reads, strict=False), ("write", self.write)):
+            if read is not None:
+                fields |= {name: read.register, f"{name}_mode": read.mode}
+        return fields | {
+            "kind": self.kind, "op": self.op, "extent": self.extent,
+            "exchange": max((read.exchange for read in reads), default=0),
+            "when": sum(1 << CONDITIONS.index(name) for name in self.when),
+            "phase_last": phase_last, "program_last": program_last, "strips": strips,
+            "negate_a": self.negate_a, "negate_c": self.negate_c,
+            "absolute_a": self.absolute_a, "absolute_c": self.absolute_c,
+            "operand": self.operand, "limited": self.limited,
+        }  # fmt: skip
+
+
+def _number(constants: list[float | str], term: float | str) -> int:
+    """The place of a constant in the list; 0.0 and -0.0 differ."""
+    for number, known in enumerate(constants):
+        if type(known) is type(term) and (known, str(known)) == (term, str(term)):
+            return number
+    constants.append(term)
+    return len(constants) - 1

@@ -1,0 +1,128 @@
+"""Does the LOAD instructions: words of the bus into a vector register."""
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.lib import stream
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
+
+from tilewright.accelerator.contract import AcceleratorConfig, ElementType, vector_job_shape
+from tilewright.base import SharedComponent
+
+from .entries import entry_of, row_start
+from .instructions import GROUP, Mode, Operand
+from .shapes import ENTRIES, claimed_words, entry_log2, plan_shape, step_shape, strip_words
+
+__all__ = ["VectorLoad"]
+
+_BITS = 32
+_MINUS_INFINITY = 0xFF80_0000
+
+
+class VectorLoad(SharedComponent):
+    """Spread the rows of a LOAD over the lanes of a vector register, 32 bits of the bus to a lane in each cycle.
+
+    Element i of a row goes to lane ``i % vector_lanes``. What is behind the last element of a row is undefined.
+    An element of bf16 becomes the upper half of one of float32; int32 stays as it is.
+
+    An instruction takes 3 cycles, and one for each ``data_bits / 32`` elements of a row.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+
+    Members
+    -------
+    steps : In(stream.Signature(step_shape(config)))
+        LOAD instructions; accepted when the register is written.
+    job : In(vector_job_shape(config))
+        The job.
+    plan : In(plan_shape(config))
+        How its rows go into the registers.
+    words : In(stream.Signature(unsigned(data_bits)))
+        The words of the rows; each row begins in a new one.
+    write : Out(vector_lanes)
+        The lanes that write `data` to `write_entry`.
+    write_entry : Out(range(ENTRIES))
+        To `VectorRegisters`. Valid with `write`.
+    data : Out(unsigned(32 * vector_lanes))
+        The elements. Valid with `write`.
+    release : Out(1)
+        The words of an instruction have been taken.
+    released : Out(range(strip_words(config) + 1))
+        The number of words that was claimed for them.
+    """
+
+    def __init__(self, config: AcceleratorConfig):
+        self.config = config
+        super().__init__({
+            "steps": In(stream.Signature(step_shape(config))),
+            "job": In(vector_job_shape(config)),
+            "plan": In(plan_shape(config)),
+            "words": In(stream.Signature(unsigned(config.data_bits))),
+            "write": Out(config.vector_lanes),
+            "write_entry": Out(range(ENTRIES)),
+            "data": Out(unsigned(_BITS * config.vector_lanes)),
+            "release": Out(1),
+            "released": Out(range(strip_words(config) + 1)),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        config, step = self.config, self.steps.payload
+        lanes, width = config.vector_lanes, config.data_bits // _BITS
+        instruction = step.instruction
+        job = self.job
+        bits = config.size_bits + 2
+        high, low = Signal(signed(bits), reset_less=True), Signal(signed(bits), reset_less=True)  # limits of the row
+        windowed = job.window.any()
+        chunk = Signal(range(GROUP * lanes // width))
+        row = Signal(range(max(2, lanes)))
+        short = Mux(instruction.operand == Operand.X, self.job.x_type, self.job.y_type) == ElementType.BF16.value
+        offset = Cat(Const(0, exact_log2(width)), chunk)
+        last_chunk = (Cat(Const(0, exact_log2(width)), chunk + 1)) >= step.elements
+        last_row = row == step.rows - 1
+
+        word = self.words.payload
+        half = word.word_select(chunk[0], config.data_bits // 2)
+        spread = Cat(Cat(Const(0, 16), half.word_select(lane, 16)) for lane in range(width))
+        elements = Mux(short, spread, word)
+        m.d.comb += self.released.eq(claimed_words(config, step, self.plan, short))
+        goes = Signal()
+        m.d.sync += self.write.eq(Mux(goes, ((1 << width) - 1) << offset[: exact_log2(lanes)], 0))
+        place_ = row_start(row, self.plan, entry_log2(config)) | (offset >> exact_log2(lanes))
+        m.d.sync += self.write_entry.eq(entry_of(instruction.write, Mode.ELEMENTS, row, place_))
+        with m.FSM():
+            with m.State("IDLE"):
+                m.d.sync += chunk.eq(0)
+                m.d.sync += row.eq(0)
+                m.d.sync += high.eq(job.k + Mux(job.causal, step.row, 0))
+                with m.If(self.steps.valid):
+                    m.next = "LIMITS"
+            with m.State("LIMITS"):
+                m.d.sync += low.eq(Mux(windowed, high - job.window, 0))
+                m.next = "ROWS"
+            with m.State("ROWS"):
+                with m.If(self.words.valid):
+                    m.d.comb += goes.eq(1)
+                    m.d.comb += self.words.ready.eq(~short | chunk[0] | last_chunk)
+                    m.d.sync += chunk.eq(Mux(last_chunk, 0, chunk + 1))
+                    with m.If(last_chunk):
+                        m.d.sync += [
+                            row.eq(row + 1),
+                            high.eq(high + job.causal),
+                            low.eq(low + (job.causal & windowed)),
+                        ]
+                    with m.If(last_chunk & last_row):
+                        m.next = "WRITTEN"
+            with m.State("WRITTEN"):
+                m.d.comb += self.steps.ready.eq(1)
+                m.d.comb += self.release.eq(1)
+                m.next = "IDLE"
+        first = step.element + offset
+        limited = []
+        for lane in range(width):
+            outside = (first + lane >= high) | (first + lane < low)
+            element = elements.word_select(lane, _BITS)
+            limited.append(Mux(instruction.limited & outside, _MINUS_INFINITY, element))
+        m.d.sync += self.data.eq(Cat(limited * (lanes // width)))
+        return m

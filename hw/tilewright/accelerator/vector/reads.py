@@ -1,0 +1,119 @@
+"""Asks for the words of the LOAD instructions, ahead of their execution."""
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, unsigned
+from amaranth.lib import stream
+from amaranth.lib.wiring import In, Out
+
+from tilewright.accelerator.contract import AcceleratorConfig, ElementType, transfer_shape, vector_job_shape
+from tilewright.base import SharedComponent
+
+from .instructions import Kind, Operand
+from .shapes import claimed_words, plan_shape, step_shape, strip_words
+
+__all__ = ["VectorReads"]
+
+
+class VectorReads(SharedComponent):
+    """Request the rows of each LOAD, as soon as there is space for its words and no fence holds it up.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+
+    Members
+    -------
+    start : In(1)
+        A job begins.
+    job : In(vector_job_shape(config))
+        The job. It stays until the next `start`.
+    plan : In(plan_shape(config))
+        How its rows go into the registers.
+    first : In(1)
+        All earlier descriptors are complete.
+    steps : In(stream.Signature(step_shape(config)))
+        All instructions of the job, from a `ProgramCounter` of its own. Others than LOAD are dropped.
+    release : In(1)
+        So many words have left their buffer in the order of the requests:
+    released : In(range(strip_words(config) + 1))
+        The number that was claimed for them. Sampled with `release`.
+    requests : Out(stream.Signature(transfer_shape(config)))
+        The rows of a LOAD. A request stays until it is accepted.
+    fenced : Out(1)
+        A request waits for earlier descriptors.
+    """
+
+    def __init__(self, config: AcceleratorConfig):
+        self.config = config
+        super().__init__({
+            "start": In(1),
+            "job": In(vector_job_shape(config)),
+            "plan": In(plan_shape(config)),
+            "first": In(1),
+            "steps": In(stream.Signature(step_shape(config))),
+            "release": In(1),
+            "released": In(range(strip_words(config) + 1)),
+            "requests": Out(stream.Signature(transfer_shape(config))),
+            "fenced": Out(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        config, job, step = self.config, self.job, self.steps.payload
+        space = 2 * strip_words(config)
+        free = Signal(range(space + 1), init=space)
+        claim = Signal(range(strip_words(config) + 1))
+        claims = Signal()
+        m.d.sync += free.eq(free - Mux(claims, claim, 0) + Mux(self.release, self.released, 0))
+
+        row = Signal(config.size_bits)
+        bases = {}
+        for name in "ab":
+            bases[name] = base = Signal(config.addr_bits, name=f"{name}_base", reset_less=True)
+            with m.If(self.start):
+                m.d.sync += base.eq(job[f"{name}_address"])
+        operand = step.instruction.operand
+        of_x = operand == Operand.X
+        short = Mux(of_x, job.x_type, job.y_type) == ElementType.BF16.value
+        stride = Mux(of_x, job.a_stride, job.b_stride)
+        offset = Signal(config.size_bits + 4, reset_less=True)
+        request = Signal(transfer_shape(config), reset_less=True)
+        m.d.comb += self.requests.payload.eq(request)
+        m.d.comb += self.fenced.eq(Mux(of_x, job.fence_a, job.fence_b) & ~self.first)
+        with m.If(self.start):
+            m.d.sync += row.eq(0)
+        with m.FSM():
+            with m.State("DECODE"):
+                with m.If(self.steps.valid & (step.row != row)):
+                    m.d.sync += row.eq(step.row)
+                    m.d.sync += [
+                        base.eq(base + (job[f"{name}_stride"] << self.plan.rows_log2)) for name, base in bases.items()
+                    ]
+                with m.Elif(self.steps.valid & (step.instruction.kind == Kind.LOAD)):
+                    second = Mux(operand == Operand.Y_SECOND, job.n, 0)
+                    m.d.sync += offset.eq(_bytes_of(step.element + second, short))
+                    m.d.sync += claim.eq(claimed_words(config, step, self.plan, short))
+                    m.next = "CLAIM"
+                with m.Else():
+                    m.d.comb += self.steps.ready.eq(1)
+            with m.State("CLAIM"):
+                m.d.sync += [
+                    request.index.eq(job.index),
+                    request.request.address.eq(Mux(of_x, bases["a"], bases["b"]) + offset),
+                    request.request.bytes.eq(_bytes_of(step.elements, short)),
+                    request.request.rows.eq(step.rows),
+                    request.request.stride.eq(stride),
+                ]
+                with m.If((free >= claim) & ~self.fenced):
+                    m.d.comb += claims.eq(1)
+                    m.d.comb += self.steps.ready.eq(1)
+                    m.next = "REQUEST"
+            with m.State("REQUEST"):
+                m.d.comb += self.requests.valid.eq(1)
+                with m.If(self.requests.ready):
+                    m.next = "DECODE"
+        return m
+
+
+def _bytes_of(elements: Value, short: Value) -> Value:
+    """Bytes of so many elements."""
+    return Mux(short, elements << 1, elements << 2)
