@@ -1,17 +1,27 @@
 """One lane of the vector engine: a float32 operation in every cycle."""
 
-from amaranth.hdl import Module
+from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib.wiring import In, Out
 
-from tilewright.base import SharedComponent
+from tilewright.arithmetic import AdderOp, Float32Adder, Float32Multiplier
+from tilewright.base import SharedComponent, place
+from tilewright.storage import delayed
 
+from .bit_operations import BitOperations
 from .lane_op import LaneOp
 
 __all__ = ["VectorLane"]
 
 
 class VectorLane(SharedComponent):
-    """Compute one `LaneOp` in each cycle, `LATENCY` cycles long; nothing stalls.
+    """Compute one `LaneOp` of float32 operands in each cycle.
+
+    `LaneOp` says what the results are, to the bit. Latency is `LATENCY` cycles; nothing stalls; not reset::
+
+        cycle       0          1    2           3            4 … 8
+        a, b ──► signs ──► multiply ──────► multiply or bits ─│ │──► add, choose, or take ──► o
+                   │ └───► operations on bits ──┘             │ │       ▲
+        c ─────────┴───────────────────────────────────────── │ │───────┘
 
     Members
     -------
@@ -27,7 +37,7 @@ class VectorLane(SharedComponent):
         The bits of the result of `LATENCY` cycles before.
     """
 
-    LATENCY = 9
+    LATENCY = Float32Multiplier.LATENCY + Float32Adder.LATENCY
 
     def __init__(self):
         super().__init__({
@@ -44,4 +54,42 @@ class VectorLane(SharedComponent):
 
     def elaborate(self, platform):
         m = Module()
+
+        a = Cat(self.a[:-1], (self.a[-1] & ~self.absolute_a) ^ self.negate_a)
+        c = Cat(self.c[:-1], (self.c[-1] & ~self.absolute_c) ^ self.negate_c)
+
+        bits = place(m, "bits", BitOperations(), platform)
+        m.d.comb += bits.op.eq(self.op)
+        m.d.comb += bits.a.eq(a)
+        m.d.comb += bits.b.eq(self.b)
+        m.d.comb += bits.c.eq(c)
+
+        multiplier = place(m, "multiplier", Float32Multiplier(), platform)
+        bypass = self.op != LaneOp.MADD
+        m.d.comb += multiplier.a.eq(a)
+        m.d.comb += multiplier.b.eq(self.b)
+        m.d.comb += multiplier.other.eq(bits.o)
+        m.d.comb += multiplier.bypass.eq(delayed(m, "bypass", bypass, Float32Multiplier.OTHER, platform))
+
+        adder = place(m, "adder", Float32Adder(), platform)
+        m.d.comb += adder.op.eq(delayed(m, "adder_op", self._adder_op(m), Float32Multiplier.LATENCY, platform))
+        m.d.comb += adder.a.eq(multiplier.product)
+        m.d.comb += adder.b.eq(delayed(m, "addend", c, Float32Multiplier.LATENCY, platform))
+        m.d.comb += self.o.eq(adder.o)
         return m
+
+    def _adder_op(self, m: Module) -> Value:
+        """What the adder makes of the product, or of what bypasses it, and c."""
+        op = Signal(AdderOp)
+        with m.Switch(self.op):
+            with m.Case(LaneOp.MADD):
+                m.d.comb += op.eq(AdderOp.SUM)
+            with m.Case(LaneOp.MAX):
+                m.d.comb += op.eq(AdderOp.MAX)
+            with m.Case(LaneOp.MIN):
+                m.d.comb += op.eq(AdderOp.MIN)
+            with m.Case(LaneOp.SEED_RECIPROCAL, LaneOp.SEED_RSQRT):
+                m.d.comb += op.eq(AdderOp.BITS)
+            with m.Default():
+                m.d.comb += op.eq(AdderOp.FIRST)
+        return op.as_value()

@@ -1,0 +1,108 @@
+"""The operations of a lane that neither multiply nor add floats: on their bits."""
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.lib.wiring import In, Out
+
+from tilewright.base import SharedComponent
+
+from .lane_op import LaneOp
+
+__all__ = ["BitOperations"]
+
+_FRACTION = 23
+_RECIPROCAL = 0x7EF311C7
+_RSQRT = 0x5F375A86
+_HIGH = 0x4B40  # upper half of the float 12582912
+_LOW = 0x4B00  # of 8388608
+
+
+class BitOperations(SharedComponent):
+    """Compute the operations of a `VectorLane` that are one addition to an operand's bits, and EQUAL.
+
+    The result may be a subnormal number that stands for a zero, or a NaN of any kind, except that the bits of seeds
+    are exact. For MAX and MIN it is a. Latency is `LATENCY` cycles; nothing stalls; not reset::
+
+        cycle        0           1                                 2
+        a, b, c ──► │ │──► choose operands ──│base│──► add ──► limits ──│o│
+                                             │more│
+
+    Members
+    -------
+    op : In(LaneOp)
+        The operation of this cycle; undefined results for MADD.
+    a, b, c : In(32)
+        The operands of this cycle, bits of float32.
+    o : Out(32)
+        The bits of the result of `LATENCY` cycles before.
+    """
+
+    LATENCY = 3
+
+    def __init__(self):
+        super().__init__({"op": In(LaneOp), "a": In(32), "b": In(32), "c": In(32), "o": Out(32)})
+
+    def elaborate(self, platform):
+        m = Module()
+
+        def register(name: str, value: Value) -> Signal:
+            stage = Signal(value.shape(), name=name, reset_less=True)
+            m.d.sync += stage.eq(value)
+            return stage
+
+        a, b, c = register("a_1", self.a), register("b_1", self.b), register("c_1", self.c)
+        op = Signal(LaneOp, name="op_1", reset_less=True)
+        m.d.sync += op.eq(self.op)
+
+        field = a[_FRACTION:-1]
+        normal = field.any() & ~field.all()
+        more = Signal(32, reset_less=True)
+        base = Signal(32, reset_less=True)  # bit 31 is not a sign, but takes a carry
+        sign = Signal(reset_less=True)
+        m.d.sync += base.eq(a[:-1])
+        m.d.sync += more.eq(0)
+        m.d.sync += sign.eq(a[-1])
+        with m.Switch(op):
+            with m.Case(LaneOp.SEED_RECIPROCAL):
+                m.d.sync += base.eq(~a[:-1])
+                m.d.sync += more.eq(_RECIPROCAL + 1)
+            with m.Case(LaneOp.SEED_RSQRT):
+                m.d.sync += base.eq(Cat(~a[1:], Const(1, 1)))
+                m.d.sync += more.eq(_RSQRT + 1)
+            with m.Case(LaneOp.LDEXP):
+                m.d.sync += more[_FRACTION:-1].eq(c[:8] & normal.replicate(8))
+            with m.Case(LaneOp.HIGH):
+                m.d.sync += base.eq(Cat(a[16:], Mux(a[-1], _HIGH - 1, _HIGH)))
+                m.d.sync += sign.eq(0)
+            with m.Case(LaneOp.LOW):
+                m.d.sync += base.eq(Cat(a[:16], Const(_LOW, 16)))
+                m.d.sync += sign.eq(0)
+            with m.Case(LaneOp.BF16):
+                with m.If(~field.all()):  # a NaN may have nothing but lower bits
+                    m.d.sync += base[:16].eq(0)
+                m.d.sync += more[16].eq(normal & a[15] & (a[:15].any() | a[16]))
+            with m.Case(LaneOp.EQUAL):
+                m.d.sync += base.eq(b[:-1])
+                m.d.sync += sign.eq(b[-1])
+        scales = register("scales", (op == LaneOp.LDEXP) & normal)
+        down = register("down", c[8])
+        carries = register("carries", op == LaneOp.SEED_RSQRT)
+        differs = register("differs", (op == LaneOp.EQUAL) & ~_equal(a, c))
+
+        total = (base + more)[:32]
+        field, carry = total[_FRACTION:-1], total[-1]
+        flush = scales & down & ~(carry & field.any())
+        infinite = differs | (scales & ~down & (carry | field.all()))
+        o = Cat(
+            total[:_FRACTION] & (~infinite).replicate(_FRACTION),
+            (field & (~flush).replicate(8)) | infinite.replicate(8),
+            Mux(carries, carry, sign) & ~differs,
+        )
+        m.d.comb += self.o.eq(register("result", o))
+        return m
+
+
+def _equal(a: Value, c: Value) -> Value:
+    """Whether two floats are equal."""
+    field = a[_FRACTION:-1]
+    zeros = ~field.any() & ~c[_FRACTION:-1].any()
+    return zeros | ((a == c) & ~(field.all() & a[:_FRACTION].any()))

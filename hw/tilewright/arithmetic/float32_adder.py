@@ -1,0 +1,158 @@
+"""Add or compare numbers of IEEE 754 binary32, pipelined."""
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.lib import enum
+from amaranth.lib.wiring import In, Out
+
+from tilewright.base import SharedComponent, place
+
+from .flip_adder import FlipAdder
+
+__all__ = ["AdderOp", "Float32Adder"]
+
+_FRACTION = 23
+_DIGITS = 24  # of a significand, with the hidden bit
+_BELOW = 3  # bits below the significand that rounding sees: half, quarter, and whether there is anything below
+_SUM = _DIGITS + _BELOW + 1
+_EXPONENT = 10  # bits of an exponent that may be out of range, signed
+
+
+class AdderOp(enum.Enum, shape=3):
+    """Results of a `Float32Adder`: the sum, the larger, the smaller, a, or a's bits even if no float is like that."""
+
+    SUM = 0
+    MAX = 1
+    MIN = 2
+    FIRST = 3
+    BITS = 4
+
+
+class Float32Adder(SharedComponent):
+    """Add two floats in each cycle, to nearest, ties to even; or take one of the two.
+
+    Subnormal operands are zeros, and so is what is below 2**-126 (it is exact), with its sign. ``x + -x`` is +0. -0 is
+    less than +0. NaN is 0x7FC00000, in all operations but BITS, and results if an operand is NaN that the operation
+    has. Latency is `LATENCY` cycles; nothing stalls; not reset::
+
+        cycle     0             1            2           3                  4
+        a, b ──► compare, ──│ │──► align ──│ │──► add ──│ │──► normalize ──│ │──► round ──│o│
+                 exchange
+
+    The operand of the smaller magnitude is shifted right, or is 0 where one is taken. Bits that leave the word are
+    gathered in its lowest. Rounding, and what normalization takes from the exponent, is one carry chain.
+
+    Members
+    -------
+    op : In(AdderOp)
+        What to make of the operands of this cycle.
+    a, b : In(32)
+        The operands of this cycle, bits of float32.
+    o : Out(32)
+        The bits of the result of `LATENCY` cycles before.
+    """
+
+    LATENCY = 5
+
+    def __init__(self):
+        super().__init__({"op": In(AdderOp), "a": In(32), "b": In(32), "o": Out(32)})
+
+    def elaborate(self, platform):
+        m = Module()
+
+        def register(name: str, value: Value) -> Signal:
+            stage = Signal(value.shape(), name=name, reset_less=True)
+            m.d.sync += stage.eq(value)
+            return stage
+
+        compared = self._compare()
+        swap = compared["swap"]
+        small = Cat(Mux(swap, self.a[:_FRACTION], self.b[:_FRACTION]), Const(1, 1))
+        small = register("small", small & compared["keep"].replicate(_DIGITS))
+        large = register("large", Mux(swap, self.b[:-1], self.a[:-1]))
+        a, b = (port[_FRACTION:-1] for port in (self.a, self.b))
+        distance = register("distance", Mux(swap, (b - a)[:8], (a - b)[:8]))
+        flags = register("flags_1", Cat(compared[flag] for flag in ("sign", "subtract", "nan", "bits")))
+
+        aligned = register("aligned", _aligned(small, distance))
+        large = register("large_2", large)
+        flags = register("flags_2", flags)
+
+        subtract = flags[1]
+        adder = place(m, "sum", FlipAdder(1 + _SUM), platform)
+        m.d.comb += adder.a.eq(Cat(Const(0, 1), aligned))
+        m.d.comb += adder.f.eq(-1)
+        m.d.comb += adder.g.eq(subtract.replicate(1 + _SUM))
+        m.d.comb += adder.b.eq(Cat(subtract, Const(0, _BELOW), large[:_FRACTION], Const(1, 1)))
+        total = adder.total[1:]
+        by_16 = ~total[-16:].any()
+        by_8 = ~Mux(by_16, total[-24:-16], total[-8:]).any()
+        coarse = register("coarse", Cat(by_8, by_16))
+        total = register("total", total)
+        exponent = register("exponent_3", large[_FRACTION:] + Const(2, _EXPONENT - 1))
+        flags = register("flags_3", flags)
+
+        total = _moved(_moved(total, 16, coarse[1]), 8, coarse[0])
+        shifts = [coarse[1], coarse[0]]
+        for distance in (4, 2, 1):
+            shifts.append(~total[-distance:].any())
+            total = _moved(total, distance, shifts[-1])
+        shift = register("shift", Cat(reversed(shifts)))
+        total = register("total_4", total)
+        exponent = register("exponent_4", exponent)
+        sign, subtract, nan, bits = register("flags_4", flags)
+
+        # The exponent is that of the sum's second bit, plus 2; the bits of the shift inverted are -1 - shift.
+        fraction, half, below = total[_BELOW + 1 : -1], total[_BELOW], total[:_BELOW].any()
+        up = half & (below | fraction[0])
+        less = Cat(~shift, Const(-1, _EXPONENT - len(shift)))
+        rounded = (Cat(fraction, exponent, Const(0, 1)) + Cat(up, Const(0, _FRACTION - 1), less))[: _FRACTION + _EXPONENT]
+        field = rounded[_FRACTION:]
+        flush = ~bits & (field[-1] | ~field.any() | ~total[-1])
+        infinite = ~bits & (nan | (~field[-1] & (field[8] | field[:8].all())))
+        kept = (~(flush | infinite)).replicate(_FRACTION)
+        magnitude = Cat(rounded[:_FRACTION] & kept, (field[:8] & (~flush).replicate(8)) | infinite.replicate(8))
+        magnitude |= nan << _FRACTION - 1
+        sign &= ~nan & (~subtract | total[-1])
+        m.d.comb += self.o.eq(register("result", Cat(magnitude, sign)))
+        return m
+
+    def _compare(self) -> dict[str, Value]:
+        """What follows from the operands: whether b is the one to keep or that with the larger magnitude, and flags."""
+        a_negative, b_negative = self.a[-1], self.b[-1]
+        a_zero, b_zero = (port[_FRACTION:-1] == 0 for port in (self.a, self.b))
+        a_full, b_full = (port[_FRACTION:-1].all() for port in (self.a, self.b))
+        a_nan, b_nan = a_full & self.a[:_FRACTION].any(), b_full & self.b[:_FRACTION].any()
+        adds, bits = self.op == AdderOp.SUM, self.op == AdderOp.BITS
+        minimum = self.op == AdderOp.MIN
+        chooses = minimum | (self.op == AdderOp.MAX)
+        differ = a_negative ^ b_negative
+        below = self.a[:-1] < self.b[:-1]
+        # Of two numbers with the same sign the magnitude decides, also between subnormal ones, which are the same zero.
+        by_magnitude = adds | (chooses & ~differ)
+        inverted = chooses & (a_negative ^ minimum)
+        swap = (by_magnitude & (below ^ inverted)) | (chooses & differ & inverted)
+        subtract = adds & differ
+        opposite = subtract & a_full & b_full
+        return {
+            "swap": swap,
+            "keep": adds & ~Mux(swap, a_zero, b_zero) & ~a_full & ~b_full,
+            "sign": Mux(swap, b_negative, a_negative) & ~(subtract & a_zero & b_zero),
+            "subtract": subtract,
+            "nan": ~bits & (a_nan | ((adds | chooses) & b_nan) | opposite),
+            "bits": bits,
+        }
+
+
+def _aligned(small: Value, distance: Value) -> Value:
+    """The significand, and bits below, shifted right; the lowest says if any other was 1."""
+    word = Cat(Const(0, _BELOW), small)
+    for bit in reversed(range(5)):
+        step = 1 << bit
+        word = Mux(distance[bit], Cat(word[: step + 1].any(), word[step + 1 :]), word)
+    far = distance[5:].any()
+    return Cat(Mux(far, small[-1], word[0]), word[1:] & (~far).replicate(len(word) - 1))
+
+
+def _moved(word: Value, distance: int, condition: Value) -> Value:
+    """The word shifted left by a fixed distance, if."""
+    return Mux(condition, (word << distance)[: len(word)], word)
