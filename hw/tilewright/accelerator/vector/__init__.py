@@ -1,0 +1,5 @@
+"""Operations on rows of float32."""
+
+from . import coefficients
+
+__all__ = ["coefficients"]
