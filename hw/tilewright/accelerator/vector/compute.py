@@ -101,7 +101,7 @@ class VectorCompute(SharedComponent):
             if name == "write":
                 m.d.comb += self.write_entry.eq(delayed(m, "write_entry_line", number, self.DEPTH - 1, platform))
             else:
-                m.d.comb += self[f"{name}_entry"].eq(number)
+                m.d.comb += getattr(self, f"{name}_entry").eq(number)
         valid = Signal(lanes)
         m.d.sync += valid.eq(Mux(sequencer.valid, self._written(instruction, where), 0))
         writes = Signal(lanes * (self.DEPTH - 1))  # reset, unlike what goes with it
@@ -158,8 +158,8 @@ class VectorCompute(SharedComponent):
                     if source is not Source.INDEX or name == "b":
                         chosen = Mux(late[name] == source, value, chosen)
                 m.d.sync += operand.eq(chosen)
-                m.d.comb += lane[name].eq(operand)
-            m.d.comb += [lane[name].eq(signal) for name, signal in control.items()]
+                m.d.comb += getattr(lane, name).eq(operand)
+            m.d.comb += [getattr(lane, name).eq(signal) for name, signal in control.items()]
             results.append(lane.o)
         m.d.comb += self.data.eq(Cat(results))
 

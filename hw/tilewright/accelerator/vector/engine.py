@@ -99,7 +99,7 @@ class VectorEngine(SharedComponent):
             place(m, name, part, platform)
             for port, value in (("start", start), ("job", job), ("plan", plan), ("first", first)):
                 if port in part.signature.members:
-                    m.d.comb += part[port].eq(value)
+                    m.d.comb += getattr(part, port).eq(value)
         ahead, counter, reads, load, compute, store = parts.values()
         busy = self._run(m, job, plan, first, start, counter, store)
         self._count(m, job, (ahead, counter))

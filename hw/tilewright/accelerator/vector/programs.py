@@ -12,6 +12,8 @@ from .sequences import compute, exp, gelu, int32, reciprocal, rsqrt, sigmoid
 __all__ = ["Phase", "program_of"]
 
 INFINITY = float("inf")
+NO_INDEX = 16777215.0
+"""The index of the largest element of a row with a NaN, 2**22 - 1, as an index is: in the low bits of a float."""
 
 
 class Phase(NamedTuple):
@@ -169,7 +171,7 @@ def argmax() -> list[Phase]:
     return [
         clear(-INFINITY),
         Phase([*load_x(), fold(X, LaneOp.MAX)]),
-        Phase([*reduce(0, LaneOp.MAX), *clear(INFINITY).instructions], strips=False),
+        Phase([*reduce(0, LaneOp.MAX), *clear(NO_INDEX).instructions], strips=False),
         Phase([
             *again(load_x()),
             compute(found, x, "index", scalar(0), op=LaneOp.EQUAL),

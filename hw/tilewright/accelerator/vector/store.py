@@ -157,10 +157,7 @@ class VectorStore(SharedComponent):
         held = Signal(len(upper), reset_less=True)
         with m.If(~late[0]):
             m.d.sync += held.eq(upper)
-        element = chunk[:22].as_signed()
-        number = Signal(_BITS)
-        m.d.comb += number.eq(element)
-        whole = Cat(Mux(integer, number, chunk[:_BITS]), chunk[_BITS:])
+        whole = Cat(chunk[:22], Mux(integer, 0, chunk[22:_BITS]), chunk[_BITS:])
         queue = place(m, "queue", SmallFifo(self.config.data_bits, _WORDS), platform)
         m.d.comb += queue.i.valid.eq(completed[-1])
         m.d.comb += queue.i.payload.eq(Mux(short, Mux(late[0], Cat(held, upper), upper), whole))
