@@ -1,6 +1,6 @@
 """Hand one job after the other to all engines of its kind."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import data
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -100,7 +100,9 @@ class Dispatcher(SharedComponent):
             everyone = Mux(self.decoded_vector, 0b10000, 0b01111)
             valid = Signal.like(self.job_valid, name="waiting")
             taken = self.job_ready & self.job_valid
-            m.d.comb += self.job_valid.eq(valid & ~Cat(Const(0, STORE), self._vector_before(m)))
+            m.d.comb += self.job_valid.eq(valid)
+            with m.If(self._vector_before(m)):
+                m.d.comb += self.job_valid[STORE].eq(0)
             self._keep_vector_job(m)
         m.d.sync += valid.eq(valid & ~taken)
         if self.config.job_register:
