@@ -15,6 +15,7 @@ from tilewright.accelerator.frontend import FlippedBitsLog, Frontend
 from tilewright.accelerator.load import LoadA, LoadB, ReadArbiter
 from tilewright.accelerator.registers import REGISTER_ADDRESS_BITS
 from tilewright.accelerator.store import Store
+from tilewright.accelerator.vector import VectorEngine
 from tilewright.base import SharedComponent, place
 from tilewright.bus import Axi4, AxiLite, connect_channels
 from tilewright.dma import DmaReader, DmaWriter
@@ -83,6 +84,7 @@ class Accelerator(SharedComponent):
         execute = place(m, "execute", Execute(config), platform, reset=flush)
         accumulators = place(m, "accumulators", _accumulators(config), platform, reset=flush)
         store = place(m, "store", CompactStore(config) if compact else Store(config), platform, reset=flush)
+        vector = place(m, "vector", VectorEngine(config), platform, reset=flush) if config.vector_lanes else None
 
         connect(m, flipped(self.s_axil), command.s_axil)
         m.d.comb += [
@@ -96,6 +98,8 @@ class Accelerator(SharedComponent):
         connect(m, execute.results, accumulators.results)
         connect(m, store.sums, accumulators.sums)
         self._connect_jobs(m, command, (load_a, load_b, execute, store))
+        if vector:
+            self._connect_vector(m, command, read_arbiter, vector)
         m.d.comb += [
             load_a.head.eq(command.head),
             load_b.head.eq(command.head),
@@ -119,14 +123,17 @@ class Accelerator(SharedComponent):
         if config.ecc:
             log = place(m, "flipped_bits_log", FlippedBitsLog(config), platform, reset=flush)
             self._connect_flipped(m, log, command, (execute, accumulators, store, writer))
-        else:
+        elif not vector:
             connect(m, store.failure, command.write_failure)
         self._connect_reader(m, reader, read_arbiter)
-        self._connect_writer(m, writer, store)
+        if vector:
+            self._share_writer(m, command, writer, store, vector)
+        else:
+            self._connect_writer(m, writer, store)
         m.d.comb += [
             reader.abort.eq(command.abort),
             writer.abort.eq(command.abort),
-            command.completed.eq(store.completed),
+            command.completed.eq(store.completed | vector.completed if vector else store.completed),
             command.engines_busy.eq(reader.busy | writer.busy),
             command.read_word.eq(self.m_axi.rvalid & self.m_axi.rready),
             command.write_word.eq(self.m_axi.wvalid & self.m_axi.wready),
@@ -195,6 +202,45 @@ class Accelerator(SharedComponent):
         ]
         connect(m, store.write_words, writer.i)
         connect(m, writer.status, store.write_status)
+        connect_channels(m, writer.m_axi, self.m_axi)
+
+    def _connect_vector(self, m: Module, command: Frontend, read_arbiter: ReadArbiter, vector: VectorEngine):
+        connect(m, vector.requests, read_arbiter.vector_requests)
+        connect(m, read_arbiter.vector_words, vector.words)
+        m.d.comb += [
+            vector.job.valid.eq(command.job_valid[4]),
+            vector.job.payload.eq(command.vector_job),
+            command.job_ready[4].eq(vector.job.ready),
+            vector.head.eq(command.head),
+            command.activity_vector.eq(vector.activity),
+        ]
+
+    def _share_writer(self, m: Module, command: Frontend, writer: DmaWriter, store: Store, vector: VectorEngine):
+        """Connect the writer to the vector engine while that writes, otherwise to store.
+
+        Neither has words in the writer when the other's turn comes: store has no job from after an incomplete vector
+        job, and that writes when all before it is complete.
+        """
+        mine = {True: vector.writes, False: ~vector.writes}
+        for is_vector, engine in ((False, store), (True, vector)):
+            m.d.comb += [
+                engine.write_requests.ready.eq(writer.requests.ready & mine[is_vector]),
+                engine.write_words.ready.eq(writer.i.ready & mine[is_vector]),
+                engine.write_status.valid.eq(writer.status.valid & mine[is_vector]),
+                engine.write_status.payload.eq(writer.status.payload),
+            ]
+        requests, words, failure = (
+            (getattr(store, name), getattr(vector, name)) for name in ("write_requests", "write_words", "failure")
+        )
+        m.d.comb += [
+            writer.requests.valid.eq(Mux(vector.writes, requests[1].valid, requests[0].valid)),
+            writer.requests.payload.eq(Mux(vector.writes, requests[1].payload.request, requests[0].payload.request)),
+            writer.i.valid.eq(Mux(vector.writes, words[1].valid, words[0].valid)),
+            writer.i.payload.eq(Mux(vector.writes, words[1].payload, words[0].payload)),
+            writer.status.ready.eq(1),
+            command.write_failure.valid.eq(failure[0].valid | failure[1].valid),
+            command.write_failure.payload.eq(Mux(failure[1].valid, failure[1].payload, failure[0].payload)),
+        ]
         connect_channels(m, writer.m_axi, self.m_axi)
 
 

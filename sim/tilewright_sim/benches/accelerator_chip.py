@@ -11,7 +11,7 @@ from cocotb.triggers import RisingEdge, Timer
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiResp
 
 from tilewright.accelerator.contract import DESCRIPTOR_BYTES, AcceleratorConfig, Activity
-from tilewright.accelerator.registers import COUNTERS, ENGINES, REGISTERS
+from tilewright.accelerator.registers import REGISTERS, counters_of, engines_of
 from tilewright_sim.testbench import PERIOD_NS, Timing
 from tilewright_sim.testbench.cocotb import AxiMemory, cycle, cycles
 
@@ -220,8 +220,8 @@ class Chip:
         if self.config.compact:
             assert (await self.lite.read(_REGISTERS["COUNT_READ_WORDS"].offset, 4)).resp == AxiResp.SLVERR
             return {"cycles": await self.read("COUNT_CYCLES")}
-        counts = {name: await self.read(f"COUNT_{name.upper()}") for name, _ in COUNTERS}
-        for engine in ENGINES:
+        counts = {name: await self.read(f"COUNT_{name.upper()}") for name in counters_of(self.config)}
+        for engine in engines_of(self.config):
             causes = {cause: counts[f"{engine}_{cause.lower()}"] for cause in Activity.__members__}
             assert sum(causes.values()) == counts["cycles"], f"{engine}: {causes}, cycles {counts['cycles']}"
         return counts

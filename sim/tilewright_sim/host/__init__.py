@@ -6,7 +6,7 @@ from .block_product import BlockOperand, block_operand
 from .c_platform import CPlatform
 from .check import check_block_result, check_result
 from .convolution import plan_convolution, split_convolution
-from .descriptor import Descriptor, flag_bits, geometry_bytes
+from .descriptor import Descriptor, VectorDescriptor, flag_bits, geometry_bytes
 from .driver import Capabilities, Driver
 from .errors import HardwareError
 from .matrix_file import load_matrix, write_matrix
@@ -32,6 +32,7 @@ __all__ = [
     "Runtime",
     "Scratch",
     "Simulator",
+    "VectorDescriptor",
     "Workspace",
     "block_operand",
     "check_bias",

@@ -13,24 +13,27 @@ from tilewright.accelerator.contract import (
     Activity,
 )
 from tilewright.accelerator.registers import (
-    COUNTERS,
     DESCRIPTOR_VERSION,
     ENGINES,
     FLAGS,
     IDENTIFIER,
     REGISTER_MAP_VERSION,
     REGISTERS,
+    VECTOR_DESCRIPTOR_VERSION,
+    VECTOR_ENGINE,
+    counter_names,
 )
 from tilewright.base import TilewrightError
 from tilewright.formats import FORMATS
 
 from .allocator import Allocator
-from .descriptor import Descriptor
+from .descriptor import Descriptor, VectorDescriptor
 from .device import Device
 from .errors import HardwareError, StuckError, hardware_error
 
 __all__ = ["Capabilities", "Driver"]
 
+AnyDescriptor = Descriptor | VectorDescriptor
 INDICES = 1 << 16
 """HEAD, TAIL and ERROR_INDEX count modulo this."""
 _REGISTERS = {register.name: register for register in REGISTERS}
@@ -66,6 +69,7 @@ class Capabilities:
     ecc: bool
     a_format: str = "int8"
     b_formats: tuple[str, ...] = ("int8",)
+    vector_lanes: int = 0
 
     @classmethod
     def of(cls, config: AcceleratorConfig) -> "Capabilities":
@@ -76,7 +80,7 @@ class Capabilities:
             config.outstanding, config.unaligned, "single" in config.roundings, "double" in config.roundings,
             config.convolution, config.half_words, config.ring_words, config.acc_rows, config.chunk_words,
             config.long_chunk_words, config.k_limit, config.compact, config.size_bits, config.stride_bits, config.ecc,
-            config.a_format, config.b_formats,
+            config.a_format, config.b_formats, config.vector_lanes,
         )  # fmt: skip
 
 
@@ -119,7 +123,7 @@ class Driver:
         value = self.read(name)
         return {field.name: field.of(value) for field in _REGISTERS[name].fields}
 
-    def submit(self, descriptors: Sequence[Descriptor]) -> int:
+    def submit(self, descriptors: Sequence[AnyDescriptor]) -> int:
         """Put descriptors into the ring and ring the doorbell; return how many fitted in."""
         tail = self.read("TAIL")
         taken = descriptors[: self.entries - (tail - self.read("HEAD")) % INDICES]
@@ -132,7 +136,7 @@ class Driver:
 
     def run(
         self,
-        descriptors: Sequence[Descriptor],
+        descriptors: Sequence[AnyDescriptor],
         limit: int,
         progress: Callable[[int], None] | None = None,
         step: int = _SLICE_CYCLES,
@@ -142,7 +146,7 @@ class Driver:
 
         Parameters
         ----------
-        descriptors : sequence of Descriptor
+        descriptors : sequence of Descriptor or VectorDescriptor
         limit : int
             Clock cycles without a completed descriptor after which the accelerator counts as stuck.
         progress : callable or None
@@ -184,7 +188,7 @@ class Driver:
             if waited >= limit:
                 raise self._stuck(limit)
 
-    def _feed(self, descriptors: Sequence[Descriptor], marked: bool) -> int:
+    def _feed(self, descriptors: Sequence[AnyDescriptor], marked: bool) -> int:
         """Fill the ring; if descriptors remain, request an interrupt when half of the submitted ones are complete.
 
         ``marked``: descriptors have the flag INTERRUPT, so that its interrupts are enabled too.
@@ -240,7 +244,8 @@ class Driver:
 
     def raw_counters(self) -> dict[str, int]:
         """Return the current counters, each read in another cycle; only ``cycles`` for the variant `compact`."""
-        names = ["cycles"] if self.capabilities.compact else [name for name, _ in COUNTERS]
+        names = counter_names(vector=self.capabilities.vector_lanes > 0)
+        names = ["cycles"] if self.capabilities.compact else names
         return {name: self.read(f"COUNT_{name.upper()}") for name in names}
 
     def counters(self) -> dict[str, int]:
@@ -249,7 +254,7 @@ class Driver:
         Only the idle counters advance meanwhile, so they are computed: `cycles` minus the other counters.
         """
         counters = self.raw_counters()
-        for engine in [] if self.capabilities.compact else ENGINES:
+        for engine in [] if self.capabilities.compact else self._engines:
             causes = [f"{engine}_{cause.lower()}" for cause in Activity.__members__]
             counters[f"{engine}_idle"] -= sum(counters[cause] for cause in causes) - counters["cycles"]
         return counters
@@ -264,7 +269,12 @@ class Driver:
     def engines(self) -> dict[str, str]:
         """Return the current activity of each engine."""
         names = {activity.value: name for name, activity in Activity.__members__.items()}
-        return {engine: names.get(value, "?") for engine, value in self.read_fields("ENGINES").items()}
+        activities = self.read_fields("ENGINES")
+        return {engine: names.get(activities[engine], "?") for engine in self._engines}
+
+    @property
+    def _engines(self) -> tuple[str, ...]:
+        return (*ENGINES, VECTOR_ENGINE) if self.capabilities.vector_lanes else ENGINES
 
     def _stuck(self, limit: int) -> StuckError:
         engines = ", ".join(f"{engine} {activity}" for engine, activity in self.engines().items())
@@ -288,6 +298,14 @@ class Driver:
         values: dict[str, Any] = {"k_limit": self.read("K_LIMIT")}
         for name in ("CAP_TILE", "CAP_BUS", "CAP_BUFFERS"):
             values |= self.read_fields(name)
+        if values.pop("vector"):
+            vector = self.read_fields("CAP_VECTOR")
+            if vector["descriptor"] != VECTOR_DESCRIPTOR_VERSION:
+                raise TilewrightError(
+                    f"the accelerator has version {vector['descriptor']} of the vector descriptor; this driver supports"
+                    f" {VECTOR_DESCRIPTOR_VERSION}"
+                )
+            values["vector_lanes"] = vector["lanes"]
         if values.pop("formats"):
             names, numbers = dict(enumerate(FORMATS)), self.read_fields("CAP_FORMATS")
             known = {field: names.get(number, str(number)) for field, number in numbers.items()}

@@ -42,7 +42,7 @@ from .signatures import (
     SumsPort,
 )
 from .store_ports import store_ports
-from .vector import TYPE_BYTES, ElementType, Operation, vector_job_shape, vector_ports
+from .vector import PARTIALS, ROTATIONS, TYPE_BYTES, WITH_Y, ElementType, Operation, vector_job_shape, vector_ports
 
 __all__ = [
     "ADDEND_BITS",
@@ -53,11 +53,14 @@ __all__ = [
     "MOST_FORMATS",
     "NUMBER_BITS",
     "PARAMETER_PITCH_BYTES",
+    "PARTIALS",
     "RESULT",
+    "ROTATIONS",
     "SHIFT_BITS",
     "SIZE_BITS",
     "STRIDE_BITS",
     "TYPE_BYTES",
+    "WITH_Y",
     "AcceleratorConfig",
     "Activity",
     "ElementType",

@@ -301,9 +301,9 @@ class AcceleratorConfig(OperandFormats, Config):
         chunk = max(form.row_bytes(self.long_chunk_words * self.tile.rows) for form in (self.a, *self.b_all))
         sums = self.tile.cols * ADDEND_BITS // 8
         image = self.half_words * self.a_word_bits // 8 if self.convolution else 0  # all rows of an image at once
-        burst = self.max_burst * self.word_bytes if self.vector_lanes else 0  # the vector engine asks for so much
-        longest_row = max(chunk, sums, DESCRIPTOR_BYTES, image, burst)
-        rows = max(self.acc_rows, self.tile.cols, self.half_words if self.convolution else 0)
+        register = 4 * 64 * self.vector_lanes  # bytes of a vector register, a row of at most 64 elements for each lane
+        longest_row = max(chunk, sums, DESCRIPTOR_BYTES, image, register)
+        rows = max(self.acc_rows, self.tile.cols, self.half_words if self.convolution else 0, self.vector_lanes)
         return DmaConfig(
             data_bits=self.data_bits,
             addr_bits=self.addr_bits,

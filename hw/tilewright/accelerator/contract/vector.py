@@ -1,5 +1,7 @@
 """The job and the ports of the vector engine."""
 
+from typing import Any
+
 from amaranth.hdl import unsigned
 from amaranth.lib import data, enum, stream
 from amaranth.lib.wiring import In, Member, Out
@@ -8,7 +10,20 @@ from .config import AcceleratorConfig
 from .constants import INDEX_BITS, Activity
 from .shapes import failure_shape, transfer_shape
 
-__all__ = ["TYPE_BYTES", "ElementType", "Operation", "vector_job_shape", "vector_ports"]
+__all__ = [
+    "PARTIALS",
+    "ROTATIONS",
+    "TYPE_BYTES",
+    "WITH_Y",
+    "ElementType",
+    "Operation",
+    "vector_job_shape",
+    "vector_ports",
+]
+
+
+PARTIALS = 64
+"""Sums that a row is added to in turn; and elements of a rotated row for each lane, at most."""
 
 
 class Operation(enum.Enum, shape=5):  # type: ignore[call-arg]  # Amaranth's keyword
@@ -29,6 +44,15 @@ class Operation(enum.Enum, shape=5):  # type: ignore[call-arg]  # Amaranth's key
     ARGMAX = 12
 
 
+ROTATIONS: tuple[Any, ...] = (Operation.ROTATE_ADJACENT, Operation.ROTATE_HALVES)
+"""Their y has rows of ``2 * n`` elements."""
+WITH_Y: tuple[Any, ...] = (
+    Operation.ADD, Operation.MULTIPLY, Operation.RMS_NORM, Operation.LAYER_NORM, *ROTATIONS, Operation.SILU,
+    Operation.GELU, Operation.RELU,
+)  # fmt: skip
+"""The operations that have an operand y."""
+
+
 class ElementType(enum.Enum, shape=2):  # type: ignore[call-arg]  # Amaranth's keyword
     """How an element of a row lies in memory."""
 
@@ -37,7 +61,7 @@ class ElementType(enum.Enum, shape=2):  # type: ignore[call-arg]  # Amaranth's k
     INT32 = 2
 
 
-TYPE_BYTES = {ElementType.FLOAT32: 4, ElementType.BF16: 2, ElementType.INT32: 4}
+TYPE_BYTES: dict[Any, int] = {ElementType.FLOAT32: 4, ElementType.BF16: 2, ElementType.INT32: 4}
 """Bytes of an element of each type."""
 
 

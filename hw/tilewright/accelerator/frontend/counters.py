@@ -3,8 +3,8 @@
 from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
 from amaranth.lib.wiring import In, Out
 
-from tilewright.accelerator.contract import Activity
-from tilewright.accelerator.registers import COUNTERS, ENGINES
+from tilewright.accelerator.contract import AcceleratorConfig, Activity
+from tilewright.accelerator.registers import counters_of, engines_of
 from tilewright.base import SharedComponent, place
 from tilewright.storage import BlockMemory
 
@@ -14,7 +14,7 @@ TALLY_BITS = 5
 
 
 class ActivityCounters(SharedComponent):
-    """Count cycles, each cause of each engine, and words on the bus: 32 bits each, as `COUNTERS` lists them.
+    """Count cycles, each cause of each engine, and words on the bus: 32 bits each, as `counters_of` lists them.
 
     What happens in a cycle goes into small tallies, one for each counter. A round visits them one after the other,
     adds what each holds to its total in a memory, and starts it again, without missing a cycle::
@@ -24,22 +24,23 @@ class ActivityCounters(SharedComponent):
                                        ┌──►│memory│──►│q│──► 0 if cleared ──►│total│              │
                                        └──────────────────────────────────────────────────────────┘
 
-    A round takes as many cycles as there are counters, 23. A counter is given when the round next passes, `done` being
-    4 to 26 cycles after the request, and holds everything up to two cycles before the request. As all causes of a
-    engine and ``cycles`` are counted in the very same cycles, those with `counting`, they add up when read while
-    nothing is counted. A clear acts at once on all counters, in the midst of counting too.
+    A round takes as many cycles as there are counters, 23, or 28 with a vector engine. A counter is given when the
+    round next passes, `done` being 4 to 26 (31) cycles after the request, and holds everything up to two cycles before
+    the request. As all causes of an engine and ``cycles`` are counted in the very same cycles, those with `counting`,
+    they add up when read while nothing is counted. A clear acts at once on all counters, in the midst of counting too.
 
     A tally is a shift register with feedback (x⁵ + x³ + 1), which counts to 30 with no carry: it takes a third of the
     LUTs of a binary counter. A table turns its state into a number.
 
     Parameters
     ----------
-    None
+    config : AcceleratorConfig
+        Which counters there are.
 
     Members
     -------
-    activity_load_a, activity_load_b, activity_execute, activity_store : In(Activity)
-        What each engine does in this cycle.
+    activity_load_a, activity_load_b, activity_execute, activity_store, activity_vector : In(Activity)
+        What each engine does in this cycle; the last only with `vector_lanes`.
     counting : In(1)
         Count this cycle, and the engines' activities in it.
     read_word, write_word : In(1)
@@ -49,16 +50,19 @@ class ActivityCounters(SharedComponent):
     request : In(1)
         The counter `slot` is to be read; both stay until `done`, and `request` falls at most 20 cycles later.
     slot : In(range(32))
-        Index of the counter in `COUNTERS`.
+        Index of the counter in `counters_of`.
     done : Out(1)
         For one cycle: `value` is the counter.
     value : Out(unsigned(32))
         The counter, modulo ``2**32``; valid only while `done`.
     """
 
-    def __init__(self):
+    def __init__(self, config: AcceleratorConfig):
+        self.names = counters_of(config)
+        self.engines = engines_of(config)
+        assert len(self.names) < 1 << TALLY_BITS, "a round must be shorter than the range of a tally"
         super().__init__(
-            {f"activity_{engine}": In(Activity) for engine in ENGINES}
+            {f"activity_{engine}": In(Activity) for engine in self.engines}
             | {
                 "counting": In(1),
                 "read_word": In(1),
@@ -73,7 +77,7 @@ class ActivityCounters(SharedComponent):
 
     def elaborate(self, platform):
         m = Module()
-        slots = len(COUNTERS)
+        slots = len(self.names)
 
         # `visit` has one 1, at the counter that is visited; `slot` is its number.
         visit = Signal(slots, init=1)
@@ -133,16 +137,17 @@ class ActivityCounters(SharedComponent):
         """The events of the cycle before, one for each counter."""
         counted = Signal()
         m.d.sync += counted.eq(self.counting)
-        events = [counted]
-        for engine in ENGINES:
+        events = {"cycles": counted}
+        for engine in self.engines:
             activity = Signal(Activity, name=f"activity_{engine}_before")
             m.d.sync += activity.eq(getattr(self, f"activity_{engine}"))
-            events += [counted & (activity == cause) for cause in Activity.__members__.values()]
+            for name, cause in Activity.__members__.items():
+                events[f"{engine}_{name.lower()}"] = counted & (activity == cause)
         for word in ("read_word", "write_word"):
             moved = Signal(name=f"{word}_before")
             m.d.sync += moved.eq(getattr(self, word))
-            events.append(moved)
-        return events
+            events[f"{word}s"] = moved
+        return [events[name] for name in self.names]
 
 
 class CycleCounter(SharedComponent):
@@ -177,9 +182,3 @@ def tally_codes() -> list[int]:
         state = codes[-1]
         codes.append((state << 1 | (state >> 4 ^ state >> 2 ^ 1) & 1) & (1 << TALLY_BITS) - 1)
     return codes
-
-
-assert len(COUNTERS) < 1 << TALLY_BITS, "a round must be shorter than the range of a tally"
-assert [name for name, _ in COUNTERS][1:-2] == [
-    f"{engine}_{cause.lower()}" for engine in ENGINES for cause in Activity.__members__
-]

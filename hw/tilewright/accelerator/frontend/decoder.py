@@ -13,6 +13,7 @@ from tilewright.accelerator.contract import (
     AcceleratorConfig,
     Unit,
     job_shape,
+    vector_job_shape,
 )
 from tilewright.accelerator.registers import DESCRIPTOR_VERSION, ERRORS, FLAGS, flag_count
 from tilewright.base import SharedComponent, place
@@ -21,6 +22,7 @@ from tilewright.block_tile import chosen
 from .fields import Source, gather_narrow, gather_whole
 from .geometry_planner import GEOMETRY_SHAPE, GeometryPlanner
 from .range_checks import Ranges, check_in_turn, check_together, last_step
+from .vector_check import VectorCheck, over
 
 __all__ = ["DescriptorDecoder"]
 
@@ -44,8 +46,9 @@ class DescriptorDecoder(SharedComponent):
 
     An error is the first of VERSION, FLAGS, SIZE, ALIGNMENT, WRAPPED that is found; the unit is, for the last three,
     the first of A (with m and k), B (with n), C, parameters that has it. Parameters are not looked at unless they are
-    used. WRAPPED: ``address + (rows - 1) * stride + bytes of a row`` is more than ``2**addr_bits``; or the entry of
-    the ring is past the last address, and nothing else is looked at.
+    used. A vector descriptor's x is A (with all that a rotation asks of n), its y is B, which is not looked at if the
+    operation has none. WRAPPED: ``address + (rows - 1) * stride + bytes of a row`` is more than ``2**addr_bits``; or
+    the entry of the ring is past the last address, and nothing else is looked at.
 
     Parameters
     ----------
@@ -81,6 +84,10 @@ class DescriptorDecoder(SharedComponent):
         The transfer whose fields are wrong; DESCRIPTOR if it is none of them. Valid with `bad`.
     job : Out(job_shape(config))
         The job, except for its ``index``. Valid with `good`, and unchanged until the next descriptor begins to come.
+    vector : Out(1)
+        The job is one of the vector engine. Valid with `good`; only with `vector_lanes`, like the next.
+    vector_job : Out(vector_job_shape(config))
+        That job, except for its ``index``. Valid with `good`, and unchanged until the next descriptor begins to come.
     interrupt : Out(1)
         The descriptor's flag INTERRUPT. Valid with `good`.
     take : In(1)
@@ -111,6 +118,7 @@ class DescriptorDecoder(SharedComponent):
             "interrupt": Out(1),
             "take": In(1),
             **({"fetch_geometry": Out(1), "geometry_address": Out(config.addr_bits)} if config.convolution else {}),
+            **({"vector": Out(1), "vector_job": Out(vector_job_shape(config))} if config.vector_lanes else {}),
         })
 
     def elaborate(self, platform):
@@ -126,6 +134,7 @@ class DescriptorDecoder(SharedComponent):
         step = Signal(range(self.last_step + 1))  # n in the n-th cycle after `start`, or of this check
         decide = Signal()
         flags = flags_of(raw)
+        self.of_vector = VectorCheck(config, raw.as_value()) if config.vector_lanes else None
         known: Value = Const(1)  # the geometry, if it is needed
         begin: Value = start
         if config.convolution:
@@ -150,8 +159,12 @@ class DescriptorDecoder(SharedComponent):
             beyond = check_in_turn(m, config, raw, start, step, decide, platform)
         else:
             beyond = check_together(m, config, self._ranges(raw), begin, step, decide, platform)
-        self._check(m, raw, beyond & Cat(known, Const(0b11, 2), flags["REQUANT"] | flags["BIAS"]))
+        has_bc = Cat(self._has_b(), 1) if self.of_vector else Const(0b11, 2)
+        self._check(m, raw, beyond & Cat(known, has_bc, flags["REQUANT"] | flags["BIAS"]))
         self._plan(m, raw, Cat(step == number for number in range(1, self.top_bit + 2)))
+        if self.of_vector:
+            m.d.comb += self.vector.eq(self.of_vector.present)
+            self.of_vector.assign(m, self.vector_job, self.job)
         return m
 
     def _geometry(self, m: Module, raw, expecting: Signal, decide: Value, platform) -> Value:
@@ -201,6 +214,12 @@ class DescriptorDecoder(SharedComponent):
         ]
         return ~convolution | self.planned
 
+    def _has_b(self) -> Value:
+        """Whether there is a matrix at B: of a vector job only if its operation has two operands."""
+        vector = self.of_vector
+        assert vector
+        return ~vector.present | vector.with_y
+
     def _ranges(self, raw) -> Ranges:
         """Address, rows, stride and bytes of a row of each of `_RANGES`."""
         flags = flags_of(raw)
@@ -218,6 +237,10 @@ class DescriptorDecoder(SharedComponent):
             # Multipliers and shifts follow the biases, each a row.
             "parameter": (Mux(flags["REQUANT"], 3, 1), self.job.parameter_pitch, four_n),
         }
+        if vector := self.of_vector:
+            for name, row_bytes in vector.row_bytes.items():
+                rows_of, stride, bytes_of = shapes[name]
+                shapes[name] = Mux(vector.present, rows, rows_of), stride, Mux(vector.present, row_bytes, bytes_of)
         return {name: (raw[f"{name}_address"], *shapes[name]) for name in _RANGES}
 
     def _check(self, m: Module, raw, ranges: Value):
@@ -238,6 +261,9 @@ class DescriptorDecoder(SharedComponent):
             return raw[name][low].any()
 
         k_over = over(raw.k, config.k_limit)
+        vector = self.of_vector
+        if vector:
+            k_over = Mux(vector.present, vector.size, k_over)
         sizes = {
             Unit.LOAD_A: over(raw.m, config.size_limit) | k_over | address_over("a") | stride_over("a"),
             Unit.LOAD_B: over(raw.n, config.size_limit) | address_over("b") | stride_over("b"),
@@ -250,6 +276,10 @@ class DescriptorDecoder(SharedComponent):
             Unit.STORE_C: unaligned("c_address") | unaligned("c_stride"),
             Unit.PARAMETERS: used & unaligned("parameter_address"),
         }
+        if vector:
+            b_over = self._has_b() & (address_over("b") | stride_over("b"))
+            sizes[Unit.LOAD_B] = over(raw.n, config.size_limit) | b_over
+            alignments[Unit.LOAD_B] &= self._has_b()
         if config.convolution:
             geometry = convolution & self.planned
             sizes[Unit.LOAD_A] |= geometry & (self.planner.size | over(self.planner.window.height, config.size_limit))
@@ -262,14 +292,19 @@ class DescriptorDecoder(SharedComponent):
         m.d.sync += alignment.eq(Cat(alignments.values()))
         version = Signal()
         contradiction = Signal()
-        m.d.sync += version.eq(raw.version != DESCRIPTOR_VERSION)
+        unknown_version = raw.version != DESCRIPTOR_VERSION
         unknown_format = raw.b_format >= len(config.b_formats) if config.b_format_bits else raw.b_format.any()
         unknown = raw.flags[flag_count(config) :].any() | unknown_format | raw.reserved_2.any()
         if config.convolution:
             unknown |= geometry & self.unknown_geometry
         if config.scaled:
             unknown |= flags["ACCUMULATE"] | used
-        m.d.sync += contradiction.eq(unknown | flags["ACCUMULATE"] & used | self._other_rounding(flags))
+        contradicts = unknown | flags["ACCUMULATE"] & used | self._other_rounding(flags)
+        if vector:
+            unknown_version &= ~vector.present
+            contradicts = Mux(vector.present, vector.unknown, contradicts)
+        m.d.sync += version.eq(unknown_version)
+        m.d.sync += contradiction.eq(contradicts)
 
         beyond = Signal()  # of the ring's last entry
         with m.If(self.beyond | self.words.valid | self.direct):
@@ -376,14 +411,6 @@ class DescriptorDecoder(SharedComponent):
 def flags_of(raw) -> dict[str, Value]:
     """The flags of a descriptor by name."""
     return {name: raw.flags[bit] for name, (bit, _) in FLAGS.items() if bit < len(raw.flags)}
-
-
-def over(size: Value, limit: int) -> Value:
-    """Whether a size is 0 or above a limit, a power of two or one less."""
-    if limit & limit + 1 == 0:
-        return size[limit.bit_length() :].any() | ~size.any()
-    power = limit.bit_length() - 1
-    return size[power + 1 :].any() | (size[power] == size[:power].any())
 
 
 def rounded_up(size: Value, step: int) -> Value:

@@ -12,8 +12,9 @@ from tilewright.accelerator.contract import (
     failure_shape,
     job_shape,
     transfer_shape,
+    vector_job_shape,
 )
-from tilewright.accelerator.registers import ENGINES, REGISTER_ADDRESS_BITS, RegisterFile
+from tilewright.accelerator.registers import REGISTER_ADDRESS_BITS, RegisterFile, engines_of
 from tilewright.base import SharedComponent, place
 from tilewright.bus import AxiLite
 
@@ -74,9 +75,11 @@ class Frontend(SharedComponent):
         The descriptor's bytes. If the transfer fails, some words or all are 0 or do not come.
     job : Out(job_shape(config))
         A checked descriptor; it stays until all engines have taken it.
-    job_valid : Out(4)
-        It is offered to load A (bit 0), load B, execute, store, to each until it has taken it.
-    job_ready : In(4)
+    vector_job : Out(vector_job_shape(config))
+        The same for the vector engine; only with `vector_lanes`.
+    job_valid : Out(4), with `vector_lanes` Out(5)
+        It is offered to load A (bit 0), load B, execute, store, or the vector engine, to each until it has taken it.
+    job_ready : In, as wide
         That engine takes the job, if it is offered, at this clock edge. In the variant ``compact`` the last engine
         takes it not before `completed`.
     head : Out(16)
@@ -87,8 +90,8 @@ class Frontend(SharedComponent):
         A transfer of the descriptor ``index`` failed. It comes before `completed` for that descriptor, or in the same
         cycle; the failure of a `fetch`, at most `DescriptorDecoder.latency` - 2 cycles after its last word. The cause
         ABORTED is ignored.
-    activity_load_a, activity_load_b, activity_execute, activity_store : In(Activity)
-        What each engine does in this cycle.
+    activity_load_a, activity_load_b, activity_execute, activity_store, activity_vector : In(Activity)
+        What each engine does in this cycle; the last only with `vector_lanes`.
     ecc_corrected, ecc_corrupt : In(1)
         To be counted in the registers of the same name; only with `ecc`. Counted outside `flush` only.
     read_word, write_word : In(1)
@@ -104,6 +107,7 @@ class Frontend(SharedComponent):
     def __init__(self, config: AcceleratorConfig):
         self.config = config
         failures = stream.Signature(failure_shape(config), always_ready=True)
+        engines = engines_of(config)
         super().__init__(
             {
                 "s_axil": In(AxiLite(addr_bits=REGISTER_ADDRESS_BITS)),
@@ -111,8 +115,8 @@ class Frontend(SharedComponent):
                 "fetch": Out(stream.Signature(transfer_shape(config))),
                 "words": In(stream.Signature(config.dma.word_shape, always_ready=True)),
                 "job": Out(job_shape(config)),
-                "job_valid": Out(4),
-                "job_ready": In(4),
+                "job_valid": Out(len(engines)),
+                "job_ready": In(len(engines)),
                 "head": Out(INDEX_BITS),
                 "completed": In(1),
                 "read_failure": In(failures),
@@ -123,7 +127,8 @@ class Frontend(SharedComponent):
                 "abort": Out(1),
                 "flush": Out(1),
             }
-            | {f"activity_{engine}": In(Activity) for engine in ENGINES}
+            | {f"activity_{engine}": In(Activity) for engine in engines}
+            | ({"vector_job": Out(vector_job_shape(config))} if config.vector_lanes else {})
             | ({"ecc_corrected": In(1), "ecc_corrupt": In(1)} if config.ecc else {})
         )
 
@@ -137,7 +142,7 @@ class Frontend(SharedComponent):
         decoder = place(m, "decoder", DescriptorDecoder(config), platform, reset=flush)
         dispatcher = place(m, "dispatcher", Dispatcher(config), platform, reset=flush)
         interrupts = place(m, "interrupts", Interrupts(3), platform, reset=reset)
-        counters = place(m, "counters", ActivityCounters() if config.has_counters else CycleCounter(), platform)
+        counters = place(m, "counters", ActivityCounters(config) if config.has_counters else CycleCounter(), platform)
 
         connect(m, flipped(self.s_axil), registers.s_axil)
         self._connect_fetch(m, ring, decoder, flush)
@@ -174,6 +179,12 @@ class Frontend(SharedComponent):
             self.job.eq(dispatcher.job),
             self.job_valid.eq(dispatcher.job_valid),
         ]
+        if config.vector_lanes:
+            m.d.comb += [
+                dispatcher.decoded_vector.eq(decoder.vector),
+                dispatcher.decoded_vector_job.eq(decoder.vector_job),
+                self.vector_job.eq(dispatcher.vector_job),
+            ]
         self._connect_supervisor(m, supervisor, registers, ring, decoder)
         busy = Signal()
         direct_ready = Signal()
@@ -247,7 +258,7 @@ class Frontend(SharedComponent):
                 count = Signal(16, name=name)
                 m.d.sync += count.eq(Mux(clear, 0, count + getattr(self, name)))
                 m.d.comb += getattr(registers, name).eq(count)
-        for number, engine in enumerate(ENGINES):
+        for number, engine in enumerate(engines_of(self.config)):
             activity = getattr(self, f"activity_{engine}")
             if counts_all:
                 m.d.comb += getattr(counters, f"activity_{engine}").eq(activity)

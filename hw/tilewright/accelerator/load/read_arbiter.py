@@ -30,17 +30,11 @@ def read_arbiter_members(config: AcceleratorConfig) -> dict:
     """The ports of a read_arbiter, as `ReadArbiter` describes them."""
     dma = config.dma
     return {
-        **{
-            f"{name}_requests": In(stream.Signature(transfer_shape(config)))
-            for name in ("descriptor", "parameter", "c")
-        },
+        **{f"{name}_requests": In(stream.Signature(transfer_shape(config))) for name in _clients(config)},
         **{f"{name}_requests": In(stream.Signature(load_shape(config))) for name in "ab"},
         "b_first_tile": In(1),
         "parameters_urgent": In(1),
-        **{
-            f"{name}_words": Out(stream.Signature(dma.word_shape, always_ready=True))
-            for name in ("descriptor", "parameter", "c")
-        },
+        **{f"{name}_words": Out(stream.Signature(dma.word_shape, always_ready=True)) for name in _clients(config)},
         **{f"{name}_words": Out(stream.Signature(arriving_shape(config), always_ready=True)) for name in "ab"},
         "requests": Out(stream.Signature(dma.request_shape)),
         "words": In(stream.Signature(dma.word_shape, always_ready=True)),
@@ -50,17 +44,23 @@ def read_arbiter_members(config: AcceleratorConfig) -> dict:
     }
 
 
+def _clients(config: AcceleratorConfig) -> tuple[str, ...]:
+    """Those who ask for words that nothing is said about."""
+    return ("descriptor", "parameter", "c", *(["vector"] if config.vector_lanes else []))
+
+
 class ReadArbiter(SharedComponent):
     """Pass requests on to the reader, and its words back to those who asked.
 
-    Descriptors come first, then old C, and parameters that sums wait for. Then A or B: A where B has asked for a chunk
-    of the first N-tile of an M-block and A not yet for the one that goes with it; else B before A. So the first chunks
-    of B and A come by turns, B before A because weights take ``cols`` cycles to enter the tile, and the next panel is
-    loaded when the ring is full. Parameters that nobody waits for come before B, but after A. Words are never held up:
-    whoever asks has space for them. A request is passed on 2 cycles after it is offered, and one in 2 cycles; after one
-    of B the panel that has time waits for a cycle more, in which B says whether it has another::
+    Descriptors come first, then the vector engine, old C, and parameters that sums wait for. Then A or B: A where B has
+    asked for a chunk of the first N-tile of an M-block and A not yet for the one that goes with it; else B before A. So
+    the first chunks of B and A come by turns, B before A because weights take ``cols`` cycles to enter the tile, and
+    the next panel is loaded when the ring is full. Parameters that nobody waits for come before B, but after A. Words
+    are never held up: whoever asks has space for them. A request is passed on 2 cycles after it is offered, and one in
+    2 cycles; after one of B the panel that has time waits for a cycle more, in which B says whether it has another::
 
         descriptors ─┐
+        vectors     ─┤
         parameters  ─┤             ┌─► │whose│ ──────┐ words to each
         old C       ─┼─► choose ───┼──────────► reader ──► status ──► failure
         A, B        ─┘             └─► │whose, index│ ──┘
@@ -71,16 +71,16 @@ class ReadArbiter(SharedComponent):
 
     Members
     -------
-    descriptor_requests, parameter_requests, c_requests : In(stream.Signature(transfer_shape(config)))
+    descriptor_requests, parameter_requests, c_requests, vector_requests : In(stream.Signature(transfer_shape(config)))
         Transfers, each with the number of its descriptor. A request must stay until it is accepted, and its source
-        must have space for all of its words.
+        must have space for all of its words. The last only with `vector_lanes`.
     a_requests, b_requests : In(stream.Signature(load_shape(config)))
         Chunks of A and B, likewise.
     b_first_tile : In(1)
         B's request is for the first N-tile of its M-block. Valid with the request.
     parameters_urgent : In(1)
         A tile of sums waits for its parameters.
-    descriptor_words, parameter_words, c_words : Out(stream.Signature(config.dma.word_shape, always_ready=True))
+    descriptor_words, parameter_words, c_words, vector_words : Out(stream.Signature(word_shape, always_ready=True))
         The words of the requests of the same name, in order. They must be taken in the cycle in which they come.
     a_words, b_words : Out(stream.Signature(arriving_shape(config), always_ready=True))
         The same for chunks, with `block_last`, `long` and `b_format` of their request.
@@ -116,8 +116,10 @@ class ReadArbiter(SharedComponent):
             source.valid for source in (self.a_requests, self.b_requests, self.parameter_requests)
         )
         b_again = Signal()  # B asked in the cycle before, and says only in the next whether it has more
+        has_vector = self.config.vector_lanes > 0
         wants = {  # the first of these is next
             Unit.DESCRIPTOR: self.descriptor_requests.valid,
+            **({Unit.VECTOR: self.vector_requests.valid} if has_vector else {}),
             Unit.LOAD_C: self.c_requests.valid,
             Unit.PARAMETERS: parameters_want & (self.parameters_urgent | ~a_wants),
             Unit.LOAD_A: a_wants & (~b_wants & ~b_again | (lead < 0)),
@@ -125,6 +127,7 @@ class ReadArbiter(SharedComponent):
         }
         streams = {
             Unit.DESCRIPTOR: (self.descriptor_requests, self.descriptor_words),
+            **({Unit.VECTOR: (self.vector_requests, self.vector_words)} if has_vector else {}),
             Unit.LOAD_C: (self.c_requests, self.c_words),
             Unit.PARAMETERS: (self.parameter_requests, self.parameter_words),
             Unit.LOAD_A: (self.a_requests, self.a_words),

@@ -1,24 +1,34 @@
 """The one table of registers and descriptor fields, the hardware behind it, and its documentation."""
 
 from .constants import constants
-from .docs import c_header, register_page
+from .descriptors import (
+    DESCRIPTOR,
+    DESCRIPTOR_VERSION,
+    FLAGS,
+    GEOMETRY,
+    VECTOR_DESCRIPTOR,
+    VECTOR_DESCRIPTOR_VERSION,
+    VECTOR_FLAGS,
+    DescriptorField,
+)
+from .docs import register_page
+from .header import c_header
 from .register_file import RegisterFile
 from .systemrdl import system_rdl
 from .table import (
     COUNTERS,
-    DESCRIPTOR,
-    DESCRIPTOR_VERSION,
     ENGINES,
     ERRORS,
-    FLAGS,
-    GEOMETRY,
     IDENTIFIER,
     REGISTER_ADDRESS_BITS,
     REGISTER_MAP_VERSION,
     REGISTERS,
-    DescriptorField,
+    VECTOR_ENGINE,
     Field,
     Register,
+    counter_names,
+    counters_of,
+    engines_of,
     flag_count,
     registers_of,
     reset_value,
@@ -36,12 +46,19 @@ __all__ = [
     "REGISTERS",
     "REGISTER_ADDRESS_BITS",
     "REGISTER_MAP_VERSION",
+    "VECTOR_DESCRIPTOR",
+    "VECTOR_DESCRIPTOR_VERSION",
+    "VECTOR_ENGINE",
+    "VECTOR_FLAGS",
     "DescriptorField",
     "Field",
     "Register",
     "RegisterFile",
     "c_header",
     "constants",
+    "counter_names",
+    "counters_of",
+    "engines_of",
     "flag_count",
     "register_page",
     "registers_of",

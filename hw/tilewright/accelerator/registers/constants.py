@@ -5,7 +5,8 @@ from math import log2
 from tilewright.accelerator.contract import MOST_FORMATS, SIZE_BITS, STRIDE_BITS, AcceleratorConfig
 from tilewright.formats import FORMATS
 
-from .table import DESCRIPTOR_VERSION, IDENTIFIER, REGISTER_MAP_VERSION, REGISTERS
+from .descriptors import DESCRIPTOR_VERSION, VECTOR_DESCRIPTOR_VERSION
+from .table import IDENTIFIER, REGISTER_MAP_VERSION, REGISTERS
 
 __all__ = ["constants"]
 
@@ -18,6 +19,7 @@ def constants(config: AcceleratorConfig) -> dict[str, int]:
     formats = {"a_format": numbers[config.a_format], "b_count": len(config.b_formats)} | {
         f"b_format_{n}": numbers[dict(enumerate(config.b_formats)).get(n, "int8")] for n in range(MOST_FORMATS)
     }
+    vector = _pack("CAP_VECTOR", lanes=config.vector_lanes, descriptor=VECTOR_DESCRIPTOR_VERSION)
     return {
         "ID": IDENTIFIER,
         "VERSION": _pack("VERSION", descriptor=DESCRIPTOR_VERSION, registers=REGISTER_MAP_VERSION),
@@ -36,8 +38,10 @@ def constants(config: AcceleratorConfig) -> dict[str, int]:
             ecc=config.ecc,
             convolution=config.convolution,
             formats=config.scaled,
+            vector=config.vector_lanes > 0,
         ),
         **({"CAP_FORMATS": _pack("CAP_FORMATS", **formats)} if config.scaled else {}),
+        **({"CAP_VECTOR": vector} if config.vector_lanes else {}),
         "CAP_BUFFERS": _pack(
             "CAP_BUFFERS",
             half_words=int(log2(config.half_words)),

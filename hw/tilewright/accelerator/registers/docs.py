@@ -1,32 +1,23 @@
-"""The register map for people and for C, from the one table."""
+"""The register map for people, from the one table."""
 
 from collections.abc import Iterable
 
-from tilewright.accelerator.contract import (
-    DESCRIPTOR_BYTES,
-    INDEX_BITS,
-    SIZE_BITS,
-    STRIDE_BITS,
-    AcceleratorConfig,
-    Activity,
-    Unit,
-)
+from tilewright.accelerator.contract import DESCRIPTOR_BYTES, PARTIALS, AcceleratorConfig
 
 from .constants import constants
-from .table import (
+from .descriptors import (
     DESCRIPTOR,
     DESCRIPTOR_VERSION,
-    ERRORS,
     FLAGS,
     GEOMETRY,
-    REGISTER_ADDRESS_BITS,
+    VECTOR_DESCRIPTOR,
+    VECTOR_DESCRIPTOR_VERSION,
+    VECTOR_FLAGS,
     DescriptorField,
-    Field,
-    registers_of,
-    reset_value,
 )
+from .table import ERRORS, Field, registers_of, reset_value
 
-__all__ = ["c_header", "register_page"]
+__all__ = ["register_page"]
 
 _ACCESS = {
     "ro": "read only",
@@ -35,69 +26,6 @@ _ACCESS = {
     "w1c": "a 1 that is written clears the bit",
     "wo": "write only; reads as 0",
 }
-
-
-def c_header(config: AcceleratorConfig) -> str:
-    """Return the text of ``tilewright.h``: offsets, masks, numbers and the descriptor for C99 and C++11.
-
-    The values of constant registers are those of ``config``.
-    """
-    lines = [
-        "/* Registers and descriptor of the Tilewright accelerator. Generated: do not edit. */",
-        "#ifndef TILEWRIGHT_H",
-        "#define TILEWRIGHT_H",
-        "",
-        "#include <stddef.h>",
-        "#include <stdint.h>",
-        "",
-        "/* What this accelerator was generated with. */",
-        *_defines([
-            ("TILEWRIGHT_ROWS", config.tile.rows, ""),
-            ("TILEWRIGHT_COLS", config.tile.cols, ""),
-            ("TILEWRIGHT_WORD_BYTES", config.word_bytes, "of the memory bus"),
-            ("TILEWRIGHT_ADDR_BITS", config.addr_bits, ""),
-            ("TILEWRIGHT_UNALIGNED", int(config.unaligned), "any address and stride is taken"),
-            ("TILEWRIGHT_SIZE_MAX", config.size_limit, "largest m and n"),
-            ("TILEWRIGHT_STRIDE_MAX", config.stride_limit, ""),
-            ("TILEWRIGHT_INDEX_BITS", INDEX_BITS, "of HEAD and TAIL"),
-        ]),
-        "",
-        "/* What every accelerator has. */",
-        *_defines([
-            ("TILEWRIGHT_REGISTER_BYTES", 1 << REGISTER_ADDRESS_BITS, "of the address range of the registers"),
-            ("TILEWRIGHT_DESCRIPTOR_BYTES", DESCRIPTOR_BYTES, ""),
-            ("TILEWRIGHT_DESCRIPTOR_WORDS", DESCRIPTOR_BYTES // 4, "of 32 bits"),
-            ("TILEWRIGHT_SIZE_BITS_MAX", SIZE_BITS, "greatest width of m and n; see CAP_BUFFERS.size_bits_less"),
-            ("TILEWRIGHT_STRIDE_BITS_MAX", STRIDE_BITS, "of strides; see CAP_BUFFERS.stride_bits_less"),
-        ]),
-    ]
-    fixed = constants(config)
-    for register in registers_of(config):
-        name = f"TILEWRIGHT_{register.name}"
-        about = f"{register.about} ({register.access})" if register.about else f"({register.access})"
-        lines += ["", f"/* {about} */", *_defines([(name, register.offset, "")], digits=3)]
-        if register.name in fixed:
-            lines += _defines([(f"{name}_VALUE", fixed[register.name], "")], digits=8)
-        for field in register.fields:
-            part = f"{name}_{field.name.upper()}"
-            lines += _defines([(f"{part}_SHIFT", field.low, field.about)])
-            lines += _defines([(f"{part}_MASK", field.mask, "")], digits=8)
-    lines += ["", "/* Values of ERROR.code */"]
-    lines += _defines((f"TILEWRIGHT_ERROR_{name}", number, about) for name, (number, about) in ERRORS.items())
-    lines += ["", "/* Values of ERROR.unit */"]
-    lines += _defines((f"TILEWRIGHT_UNIT_{name}", unit.value, "") for name, unit in Unit.__members__.items())
-    lines += ["", "/* Values of the fields of ENGINES */"]
-    lines += _defines((f"TILEWRIGHT_ACTIVITY_{name}", a.value, "") for name, a in Activity.__members__.items())
-    lines += ["", "/* Bits of a descriptor's flags */"]
-    flags = ((f"TILEWRIGHT_FLAG_{name}", 1 << bit, about) for name, (bit, about) in FLAGS.items())
-    lines += _defines(flags, digits=4)
-    lines += ["", "/* X(name) for each register that never changes: its value is name_VALUE. */"]
-    lines += _list("TILEWRIGHT_CONSTANT_LIST", (f"TILEWRIGHT_{name}" for name in fixed))
-    lines += ["", "/* X(name, meaning) for each value of ERROR.code, X(name) for each value of ERROR.unit */"]
-    lines += _list("TILEWRIGHT_ERROR_LIST", (f'{name}, "{about}"' for name, (_, about) in ERRORS.items()))
-    lines += _list("TILEWRIGHT_UNIT_LIST", Unit.__members__)
-    lines += ["", *_structs(), "", "#endif", ""]
-    return "\n".join(lines)
 
 
 def register_page(config: AcceleratorConfig) -> str:
@@ -175,10 +103,7 @@ def register_page(config: AcceleratorConfig) -> str:
         if config.unaligned
         else f"Addresses and strides are multiples of {config.word_bytes}.",
         "",
-        *_table(
-            ("Offset", "Field", "Type", "Meaning"),
-            [(str(f.offset), f"`{f.name}`", _c_type(f.bits, f.signed).removesuffix("_t"), f.about) for f in DESCRIPTOR],
-        ),
+        *_field_table(DESCRIPTOR),
         "",
         "Flags:",
         "",
@@ -201,10 +126,22 @@ def register_page(config: AcceleratorConfig) -> str:
         f"half of the panel, {config.half_words} words, or none of them is in the image; or there are more columns",
         "than channels, depthwise.",
         "",
-        *_table(
-            ("Offset", "Field", "Type", "Meaning"),
-            [(str(f.offset), f"`{f.name}`", _c_type(f.bits, f.signed).removesuffix("_t"), f.about) for f in GEOMETRY],
-        ),
+        *_field_table(GEOMETRY),
+        "",
+        "## The vector descriptor",
+        "",
+        f"A descriptor of `version` {VECTOR_DESCRIPTOR_VERSION} is for the vector engine; it needs CAP_BUS.vector.",
+        "The engine works on m rows of n elements, x, some operations with a row of y for each or for all.",
+        "Errors are reported as if x was A and y was B. m and n are at most "
+        f"{config.size_limit}; a rotation's n is also at most",
+        f"{PARTIALS} for each lane, otherwise SIZE in LOAD_A. FLAGS: also a k, window, CAUSAL or FENCE_B that the",
+        "operation does not use.",
+        "",
+        *_field_table(VECTOR_DESCRIPTOR),
+        "",
+        "Flags:",
+        "",
+        *_table(("Bit", "Flag", "Meaning"), [(str(bit), f"`{n}`", about) for n, (bit, about) in VECTOR_FLAGS.items()]),
         "",
         "## Error codes",
         "",
@@ -214,62 +151,9 @@ def register_page(config: AcceleratorConfig) -> str:
     return "\n".join(lines)
 
 
-def _defines(rows: Iterable[tuple[str, int, str]], digits: int = 0) -> list[str]:
-    """Lines of C; numbers are hexadecimal with that many digits, or decimal."""
-    lines = []
-    for name, value, about in rows:
-        number = f"0x{value:0{digits}X}u" if digits else f"{value}u"
-        lines.append(f"#define {name} {number}" + (f" /* {about} */" if about else ""))
-    return lines
-
-
-def _list(name: str, rows: Iterable[str]) -> list[str]:
-    """Lines of a macro that applies its argument to each row."""
-    lines = [f"#define {name}(X)", *(f"    X({row})" for row in rows)]
-    return [f"{line} \\" for line in lines[:-1]] + lines[-1:]
-
-
-def _structs() -> list[str]:
-    check = "TILEWRIGHT_STATIC_ASSERT"
-    return [
-        "#ifdef __cplusplus",
-        f"#define {check}(condition, text) static_assert(condition, text)",
-        "#elif defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L",
-        f"#define {check}(condition, text) _Static_assert(condition, text)",
-        "#else",
-        f"#define {check}(condition, text) extern char tilewright_assertion[(condition) ? 1 : -1]",
-        "#endif",
-        "",
-        f"#define TILEWRIGHT_DESCRIPTOR_VERSION {DESCRIPTOR_VERSION}u",
-        "",
-        "/* A descriptor in memory, at a multiple of its size. The machine must be little-endian. */",
-        *_struct("descriptor", DESCRIPTOR),
-        "",
-        "/* The geometry of a convolution, right before the biases, at a multiple of its size. */",
-        *_struct("geometry", GEOMETRY),
-    ]
-
-
-def _struct(kind: str, table: tuple[DescriptorField, ...]) -> list[str]:
-    members = [f"    {_c_type(f.bits, f.signed)} {f.name}; /* {f.about} */" for f in table]
-    check = "TILEWRIGHT_STATIC_ASSERT"
-    name = f"struct tilewright_{kind}"
-    return [
-        "#if defined(__GNUC__)",
-        f"{name} {{",
-        *members,
-        "} __attribute__((packed, aligned(4)));",
-        "#else",
-        "#pragma pack(push, 1)",
-        f"{name} {{",
-        *members,
-        "};",
-        "#pragma pack(pop)",
-        "#endif",
-        "",
-        f'{check}(sizeof({name}) == {DESCRIPTOR_BYTES}, "size of a {kind}");',
-        *(f'{check}(offsetof({name}, {f.name}) == {f.offset}, "offset of {f.name}");' for f in table),
-    ]
+def _field_table(table: tuple[DescriptorField, ...]) -> list[str]:
+    rows = [(str(f.offset), f"`{f.name}`", f.c_type.removesuffix("_t"), f.about) for f in table]
+    return _table(("Offset", "Field", "Type", "Meaning"), rows)
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
@@ -280,7 +164,3 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
 
 def _bits(field: Field) -> str:
     return str(field.low) if field.bits == 1 else f"{field.low + field.bits - 1}:{field.low}"
-
-
-def _c_type(bits: int, signed: bool) -> str:
-    return f"{'' if signed else 'u'}int{bits}_t"

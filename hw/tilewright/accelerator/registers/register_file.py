@@ -17,6 +17,7 @@ from .table import (
     REGISTER_ADDRESS_BITS,
     REGISTERS,
     Register,
+    engines_of,
     registers_of,
 )
 
@@ -69,7 +70,7 @@ class RegisterFile(SharedComponent):
     counter_request : Out(1)
         The counter `counter_slot` is read; both stay until `counter_done`, see `ActivityCounters`.
     counter_slot : Out(5)
-        Index of the counter in `COUNTERS`.
+        Index of the counter in `counters_of`.
     counter_done : In(1)
         For one cycle: `counter_value` is the counter.
     counter_value : In(unsigned(32))
@@ -88,7 +89,7 @@ class RegisterFile(SharedComponent):
                 "failed": In(1),
                 "stopping": In(1),
                 "direct_ready": In(1),
-                "engines": In(16),
+                "engines": In(4 * len(engines_of(config))),
                 "irq_status": In(3),
                 "error": In(7),
                 "error_address": In(config.addr_bits),
@@ -210,7 +211,7 @@ class RegisterFile(SharedComponent):
         copied = Signal()
         copies.append(counter)
         listed = Signal()
-        counters = [register for register in REGISTERS if register.offset >= COUNTER_BASE]
+        counters = [register for register in registers_of(self.config) if register.offset >= COUNTER_BASE]
         is_counter = _any_word(word, counters)
         m.d.comb += self.counter_request.eq(port.read & is_counter)
         m.d.comb += self.counter_slot.eq(word[:5])

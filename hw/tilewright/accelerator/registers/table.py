@@ -1,28 +1,29 @@
-"""The registers and the descriptor of the accelerator, in one table.
+"""The registers of the accelerator, in one table, with the counters and the errors.
 
 The hardware, the C header, the Markdown page and the driver are all made from it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from tilewright.accelerator.contract import DESCRIPTOR_BYTES, MOST_FORMATS, AcceleratorConfig, Activity, Unit
 from tilewright.formats import FORMATS
 
+from .descriptors import FLAGS
+
 __all__ = [
     "COUNTERS",
-    "DESCRIPTOR",
-    "DESCRIPTOR_VERSION",
     "ENGINES",
     "ERRORS",
-    "FLAGS",
-    "GEOMETRY",
     "IDENTIFIER",
     "REGISTERS",
     "REGISTER_MAP_VERSION",
-    "DescriptorField",
+    "VECTOR_ENGINE",
     "Field",
     "Register",
+    "counter_names",
+    "counters_of",
+    "engines_of",
     "flag_count",
     "registers_of",
     "reset_value",
@@ -31,7 +32,6 @@ __all__ = [
 IDENTIFIER = 0x5457_4D4D
 """Value of the register ID: "TWMM" in ASCII."""
 REGISTER_MAP_VERSION = 1
-DESCRIPTOR_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -73,91 +73,13 @@ class Register:
         return self.fields or (Field("value", 0, 32, ""),)
 
 
-@dataclass(frozen=True)
-class DescriptorField:
-    """A little-endian field of the descriptor; ``bits`` is a multiple of 8."""
-
-    name: str
-    offset: int
-    bits: int
-    about: str
-    signed: bool = False
-
-
-FLAGS = {
-    "REQUANT": (0, "the result is int8, through the epilogue; needs the parameter array"),
-    "BIAS": (1, "add a bias to each column of an int32 result; needs the parameter array. REQUANT implies it"),
-    "ACCUMULATE": (
-        2,
-        "add the int32 matrix that is at C; not together with REQUANT or BIAS. With CAP_BUS.formats, none of the three",
-    ),
-    "FENCE_A": (3, "load A only when all earlier descriptors are complete"),
-    "FENCE_B": (4, "load B only when all earlier descriptors are complete"),
-    "FENCE_C": (5, "load parameters, and C to accumulate on, only when all earlier descriptors are complete"),
-    "INTERRUPT": (6, "set DONE in IRQ_STATUS on completion"),
-    "DOUBLE_ROUNDING": (7, "with REQUANT: round twice, as LiteRT's reference convolution; otherwise once"),
-    "CONVOLUTION": (8, "A is an image; its geometry is in the 64 bytes before the parameter array"),
-}
-"""Bit and meaning of each flag of a descriptor."""
-
-DESCRIPTOR = (
-    DescriptorField("version", 0, 8, f"format of the descriptor: {DESCRIPTOR_VERSION}"),
-    DescriptorField("b_format", 1, 8, "number of B's format among those of CAP_FORMATS; 0 if there is only one"),
-    DescriptorField("flags", 2, 16, "as in the table of flags; the other bits are 0"),
-    DescriptorField("m", 4, 32, "rows of A and C, at least 1"),
-    DescriptorField("n", 8, 32, "rows of B, columns of C, at least 1"),
-    DescriptorField("k", 12, 32, "columns of A and B, at least 1"),
-    DescriptorField("a_address", 16, 64, "of A: int8 [m, k], row-major; with CAP_BUS.formats as CAP_FORMATS says"),
-    DescriptorField("b_address", 24, 64, "of B: int8 [n, k], row-major; likewise"),
-    DescriptorField("c_address", 32, 64, "of C: int8, int32 or float32 [m, n], row-major"),
-    DescriptorField(
-        "parameter_address",
-        40,
-        64,
-        "of three int32 arrays of n: biases, multipliers, shifts, each 4 * n bytes rounded up to 64 after the one "
-        "before. Only with REQUANT or BIAS, which needs the first alone",
-    ),
-    DescriptorField("a_stride", 48, 32, "bytes from a row of A to the next"),
-    DescriptorField("b_stride", 52, 32, "bytes from a row of B to the next"),
-    DescriptorField("c_stride", 56, 32, "bytes from a row of C to the next"),
-    DescriptorField("zero_point", 60, 8, "added to the requantized result", signed=True),
-    DescriptorField("minimum", 61, 8, "smallest int8 result (activation clamp)", signed=True),
-    DescriptorField("maximum", 62, 8, "greatest int8 result", signed=True),
-    DescriptorField("reserved_2", 63, 8, "0"),
-)
-
-GEOMETRY = (
-    DescriptorField("height", 0, 16, "rows of the image, at least 1"),
-    DescriptorField("width", 2, 16, "pixels in a row, at least 1"),
-    DescriptorField("channels", 4, 16, "elements of a pixel, at least 1"),
-    DescriptorField("out_height", 6, 16, "rows of output pixels, at least 1; m is out_height * out_width"),
-    DescriptorField("out_width", 8, 16, "output pixels in a row, at least 1"),
-    DescriptorField("block_height", 10, 16, "output rows that are computed together, at least 1"),
-    DescriptorField("kernel_height", 12, 8, "rows of the kernel, at least 1"),
-    DescriptorField("kernel_width", 13, 8, "columns of the kernel, at least 1"),
-    DescriptorField("stride_y", 14, 8, "rows of the image from an output row to the next, at least 1"),
-    DescriptorField("stride_x", 15, 8, "pixels from an output pixel to the next, at least 1"),
-    DescriptorField("dilation_y", 16, 8, "rows of the image from a row of the kernel to the next, at least 1"),
-    DescriptorField("dilation_x", 17, 8, "pixels from a column of the kernel to the next, at least 1"),
-    DescriptorField("pad_top", 18, 8, "rows above the image that the first output row's kernel begins"),
-    DescriptorField(
-        "pad_left",
-        19,
-        8,
-        "pixels left of the image that the first output pixel's kernel begins; right if negative",
-        signed=True,
-    ),
-    DescriptorField("zero_point", 20, 8, "value of all pixels outside the image", signed=True),
-    DescriptorField("depthwise", 21, 8, "1: column n of C belongs to channel n alone; otherwise 0"),
-    DescriptorField("reserved", 22, 16, "0"),
-    *(DescriptorField(f"reserved_{n}", 24 + 8 * n, 64, "0") for n in range(5)),
-)
-"""What a descriptor with the flag CONVOLUTION says about its image; see `a_address` there, which is of pixel 0, 0."""
-
 ERRORS = {
     "NONE": (0, "no error"),
     "VERSION": (1, "the descriptor's version is not known"),
-    "FLAGS": (2, "unknown or contradicting flags, a rounding that is not there, or a reserved byte is not 0"),
+    "FLAGS": (
+        2,
+        "unknown or contradicting flags, no such rounding, operation or type, or a reserved byte that is not 0",
+    ),
     "SIZE": (3, "m, n or k is 0 or over its limit, or a stride or an address is"),
     "ALIGNMENT": (4, "an address or a stride is not a multiple of the bus word"),
     "SLVERR": (5, "the bus answered SLVERR"),
@@ -169,6 +91,9 @@ ERRORS = {
 """Number and meaning of each value of ERROR.code."""
 
 ENGINES = ("load_a", "load_b", "execute", "store")
+"""The engines of a product."""
+VECTOR_ENGINE = "vector"
+"""The fifth, with `vector_lanes`."""
 _CAUSES = {
     "load_a": {
         "BUSY": "a word of A arrives",
@@ -198,24 +123,39 @@ _CAUSES = {
         "DEPENDENCY": "no sums are complete",
         "IDLE": "no descriptor to work on",
     },
+    VECTOR_ENGINE: {
+        "BUSY": "elements enter the lanes",
+        "MEMORY": "words of x or y are due, the bus does not take more, or the last writes are not answered",
+        "SPACE": "the results before must leave the lanes first",
+        "DEPENDENCY": "earlier descriptors are not complete",
+        "IDLE": "no descriptor to work on",
+    },
 }
+
+
+def _causes(engine: str) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (f"{engine}_{cause.lower()}", f"{engine.replace('_', ' ')}: {_CAUSES[engine][cause]}")
+        for cause in Activity.__members__
+    )
+
 
 COUNTERS = (
     ("cycles", "cycles with STATUS.busy, since the counters were cleared"),
-    *(
-        (f"{engine}_{cause.lower()}", f"{engine.replace('_', ' ')}: {_CAUSES[engine][cause]}")
-        for engine in ENGINES
-        for cause in Activity.__members__
-    ),
+    *(counter for engine in ENGINES for counter in _causes(engine)),
     ("read_words", "words that the bus has delivered"),
     ("write_words", "words that the bus has taken"),
 )
 """Name and meaning of each counter, in the order of their registers. For each engine the five add up to `cycles`."""
 
+_VECTOR_COUNTERS = _causes(VECTOR_ENGINE)
+"""What follows them with `vector_lanes`."""
+
 COUNTER_BASE = 0x100
 DESCRIPTOR_BASE = 0x080
 ECC_BASE = 0x064
 FORMATS_BASE = 0x018
+VECTOR_BASE = 0x01C
 
 _FORMATS = ", ".join(f"{number} {name}" for number, name in enumerate(FORMATS))
 
@@ -228,7 +168,7 @@ def _registers() -> tuple[Register, ...]:
             3,
             "activity of this engine: " + ", ".join(f"{a.value} {name}" for name, a in Activity.__members__.items()),
         )
-        for place, engine in enumerate(ENGINES)
+        for place, engine in enumerate((*ENGINES, VECTOR_ENGINE))
     )
     units = ", ".join(f"{unit.value} {name}" for name, unit in Unit.__members__.items())
     errors = ", ".join(f"{number} {name}" for name, (number, _) in ERRORS.items())
@@ -247,7 +187,8 @@ def _registers() -> tuple[Register, ...]:
             Field("double_rounding", 27, 1, "the epilogue can round twice: DOUBLE_ROUNDING"),
             Field("ecc", 28, 1, "stored words have check bits; there are ECC_CORRECTED and ECC_CORRUPT"),
             Field("convolution", 29, 1, "A can be an image: CONVOLUTION"),
-            Field("formats", 30, 1, "A or B has scales, and C is float32: see CAP_FORMATS"))),
+            Field("formats", 30, 1, "A or B has scales, and C is float32: see CAP_FORMATS"),
+            Field("vector", 31, 1, "there is a vector engine: see CAP_VECTOR"))),
         Register("CAP_BUFFERS", 0x10, "ro", "logarithms to base 2 of the buffers' sizes", (
             Field("half_words", 0, 5, "words in a half of the A panel"),
             Field("ring_words", 5, 5, "words in the B ring"),
@@ -260,6 +201,9 @@ def _registers() -> tuple[Register, ...]:
         Register("CAP_FORMATS", FORMATS_BASE, "ro", f"formats of the matrices: {_FORMATS}", (
             Field("a_format", 0, 4, "of A"), Field("b_count", 4, 4, "how many formats B can have"),
             *(Field(f"b_format_{n}", 8 + 6 * n, 6, f"of B, number {n}") for n in range(MOST_FORMATS)))),
+        Register("CAP_VECTOR", VECTOR_BASE, "ro", "the vector engine", (
+            Field("lanes", 0, 8, "elements that it takes in a cycle"),
+            Field("descriptor", 8, 8, "version of its descriptor"))),
         Register("CONTROL", 0x20, "rw", "", (
             Field("enable", 0, 1, "fetch descriptors from the ring while head and tail differ"),)),
         Register("COMMAND", 0x24, "w1", "commands, each carried out immediately", (
@@ -317,7 +261,7 @@ def _registers() -> tuple[Register, ...]:
     )  # fmt: skip
     counters = tuple(
         Register(f"COUNT_{name.upper()}", COUNTER_BASE + 4 * place, "ro", about)
-        for place, (name, about) in enumerate(COUNTERS)
+        for place, (name, about) in enumerate(COUNTERS + _VECTOR_COUNTERS)
     )
     return fixed + direct + counters
 
@@ -331,14 +275,35 @@ REGISTERS = _registers()
 """Every register that there can be, in the order of their offsets."""
 
 
+def counter_names(*, vector: bool) -> list[str]:
+    """Names of the counters, in the order of their registers, with or without a vector engine; not in `compact`."""
+    return [name for name, _ in COUNTERS + (_VECTOR_COUNTERS if vector else ())]
+
+
+def counters_of(config: AcceleratorConfig) -> list[str]:
+    """Names of the counters that a configuration has, in the order of their registers."""
+    return counter_names(vector=config.vector_lanes > 0) if config.has_counters else ["cycles"]
+
+
+def engines_of(config: AcceleratorConfig) -> tuple[str, ...]:
+    """The engines of a configuration, in the order of the fields of the register ENGINES."""
+    return (*ENGINES, VECTOR_ENGINE) if config.vector_lanes else ENGINES
+
+
 def registers_of(config: AcceleratorConfig) -> tuple[Register, ...]:
-    """The registers that a configuration has; an access elsewhere is answered with SLVERR."""
-    return tuple(
+    """The registers that a configuration has, with the fields it has; an access elsewhere is answered with SLVERR."""
+    present = (
         r
         for r in REGISTERS
-        if (config.has_counters or r.offset <= COUNTER_BASE)  # COUNT_CYCLES is the first
+        if r.offset < COUNTER_BASE + 4 * len(counters_of(config))
         and (config.ecc or r.offset not in range(ECC_BASE, DESCRIPTOR_BASE))
         and (config.scaled or r.offset != FORMATS_BASE)
+        and (config.vector_lanes or r.offset != VECTOR_BASE)
+    )
+    engines = engines_of(config)
+    return tuple(
+        replace(r, fields=tuple(f for f in r.fields if f.name in engines)) if r.name == "ENGINES" else r
+        for r in present
     )
 
 

@@ -7,10 +7,10 @@
 
 #include "axi_channel.hpp"
 
-constexpr int ENGINES = 4;
+constexpr int ENGINES = 5;
 constexpr int LANES = ENGINES + axi::CHANNELS;
 
-// A lane was in a state from cycle `from` to before `to`. Lanes 0 to 3 are the engines, in the states of `Activity`
+// A lane was in a state from cycle `from` to before `to`. Lanes 0 to 4 are the engines, in the states of `Activity`
 // plus one; the others are the channels of the bus: 1 is a transfer in each cycle, 2 an offer that is not taken.
 struct Event {
     uint64_t from, to;

@@ -27,6 +27,7 @@ NARROW = AcceleratorConfig(**COMPACT, addr_bits=17, size_bits=11, stride_bits=14
             r"requant_lanes = 2: must be 1 with variant = compact; nearest that works",
         ),
         (COMPACT | {"unaligned": True}, r"unaligned = True: must be False with variant = compact"),
+        (COMPACT | {"vector_lanes": 1}, r"vector_lanes = 1: must be 0 with variant = compact; nearest that works: 0$"),
         (NANO | {"variant": "tiny"}, r"variant = 'tiny': must be one of fast, compact"),
         (NANO | {"stride_bits": 12}, r"stride_bits = 12: must be at least 3 more than size_bits = 16.*works: 19$"),
         (NANO | {"addr_bits": 20}, r"addr_bits = 20: must be at least stride_bits = 24; nearest that works: 24$"),
@@ -44,7 +45,7 @@ def test_invalid_configurations_are_refused_with_the_nearest_value(values, messa
 
 def test_unused_fields_are_left_out_of_the_text_of_a_configuration():
     said = AcceleratorConfig(**NANO).described()
-    unused = {"variant", "size_bits", "stride_bits", "convolution", "ecc", "a_format", "b_formats"}
+    unused = {"variant", "size_bits", "stride_bits", "convolution", "ecc", "a_format", "b_formats", "vector_lanes"}
     assert set(AcceleratorConfig.fields()) - set(said) == unused
     assert "variant" in NARROW.described()
     assert AcceleratorConfig.from_json(NARROW.to_json()) == NARROW

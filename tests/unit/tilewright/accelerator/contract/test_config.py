@@ -90,3 +90,26 @@ def test_formats_that_cannot_work_are_refused(values, message):
     with pytest.raises(ConfigError) as failure:
         AcceleratorConfig(**BLOCKS | values)
     assert str(failure.value) == message
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"vector_lanes": 1}, "vector_lanes = 1: a bus word of data_bits = 64 is 2 float32, which enter the lanes in a "
+                              "cycle; nearest that works: 2"),
+        ({"vector_lanes": 6}, "vector_lanes = 6: must be a power of two; nearest that works: 4"),
+        ({"vector_lanes": 32}, "vector_lanes = 32: must be 0 to 16; nearest that works: 16"),
+        ({"vector_lanes": 2, "ecc": True}, "vector_lanes = 2: must be 0 with ecc: the engine's rows have no check "
+                                           "bits; nearest that works: 0"),
+    ],
+)  # fmt: skip
+def test_a_vector_engine_that_cannot_work_is_refused(values, message):
+    with pytest.raises(ConfigError) as failure:
+        SMALL.replace(**values)
+    assert str(failure.value) == message
+
+
+def test_the_nearest_vector_engine_takes_a_bus_word():
+    with pytest.raises(ConfigError, match=r"vector_lanes = 3: must be a power of two; nearest that works: 16$"):
+        AcceleratorConfig.preset("giant", vector_lanes=3)
+    assert AcceleratorConfig.preset("giant", vector_lanes=16).vector_lanes == 16

@@ -47,6 +47,77 @@ def test_next_offer_waits_for_every_engine(late):
     pysim.run(dut, bench)
 
 
+def dispatch(bench):
+    """Run a bench with a dispatcher of five engines, and a function that hands it the next job."""
+    dut = Dispatcher(SMALL.replace(vector_lanes=2))
+
+    async def give(ctx, index, *, vector):
+        ctx.set(dut.decoded, 1)
+        ctx.set(dut.decoded_vector, vector)
+        ctx.set(dut.decoded_vector_job.scalar, 1000 + index)
+        ctx.set(dut.decoded_job.m, 10 + index)
+        ctx.set(dut.index, index)
+        while not ctx.get(dut.take):
+            await ctx.tick()
+        await ctx.tick()
+        ctx.set(dut.decoded, 0)
+
+    async def run(ctx):
+        await bench(ctx, dut, give)
+
+    pysim.run(dut, run)
+
+
+@pytest.mark.parametrize("first", [3, 6, 7, 0xFFFF])
+def test_a_vector_job_is_offered_to_its_engine_alone(first):
+    async def bench(ctx, dut, give):
+        ctx.set(dut.head, first)
+        await give(ctx, first, vector=1)
+        assert ctx.get(dut.job_valid) == 0b10000
+        ctx.set(dut.decoded_vector_job.scalar, 5)  # of the next descriptor
+        ctx.set(dut.job_ready, 0b01111)
+        await ctx.tick()
+        job = ctx.get(dut.vector_job)
+        assert (job.index, job.m, job.scalar) == (first, 10 + first & 0xFFFF, 1000 + first)
+        assert ctx.get(dut.job_valid) == 0b10000
+        ctx.set(dut.job_ready, 0b10000)
+        await ctx.tick()
+        assert ctx.get(dut.job_valid) == 0
+
+    dispatch(bench)
+
+
+@pytest.mark.parametrize("first", [3, 5, 6, 7])
+def test_store_is_offered_a_job_when_the_vector_jobs_before_it_are_complete(first):
+    """A product, two vector jobs, and a product, all taken at once by those who may."""
+
+    async def bench(ctx, dut, give):
+        ctx.set(dut.head, first)
+        ctx.set(dut.job_ready, 0b11111)
+        await give(ctx, first, vector=0)
+        assert ctx.get(dut.job_valid) == 0b01111
+        for ahead in (1, 2):
+            await give(ctx, first + ahead, vector=1)
+            assert ctx.get(dut.job_valid) == 0b10000
+        await give(ctx, first + 3, vector=0)
+        assert ctx.get(dut.job_valid) == 0b00111
+        for head in (first, first + 1, first + 2):
+            ctx.set(dut.head, head)
+            for _ in range(4):
+                await ctx.tick()
+                assert ctx.get(dut.job_valid) == 0, head
+        assert ctx.get(dut.job.index) == first + 3
+        ctx.set(dut.head, first + 3)
+        await ctx.tick()
+        assert ctx.get(dut.job_valid) == 0b01000
+        await ctx.tick()
+        assert ctx.get(dut.job_valid) == 0
+        await give(ctx, first + 4, vector=0)
+        assert ctx.get(dut.job_valid) == 0b01111
+
+    dispatch(bench)
+
+
 def test_an_event_in_the_cycle_of_its_clear_is_kept():
     dut = Interrupts(3)
 

@@ -10,7 +10,9 @@ from tilewright.accelerator.registers import Field, constants, registers_of, res
 SOFTWARE = {"ro": AccessType.r, "rw": AccessType.rw, "w1": AccessType.w, "w1c": AccessType.rw, "wo": AccessType.w}
 
 
-@pytest.mark.parametrize("changes", [{}, {"variant": "compact", "max_burst": 1, "outstanding": 1}, {"addr_bits": 40}])
+@pytest.mark.parametrize(
+    "changes", [{}, {"vector_lanes": 1}, {"variant": "compact", "max_burst": 1, "outstanding": 1}, {"addr_bits": 40}]
+)
 def test_the_compiler_finds_every_register_and_field(changes, tmp_path):
     config = AcceleratorConfig.preset("nano", **changes)
     source = tmp_path / "registers.rdl"

@@ -1,0 +1,112 @@
+"""What the decoder looks at in a vector descriptor, beside the fields that it shares with one of a product."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Const, Module, Mux, Value, signed, unsigned
+from amaranth.lib import data
+
+from tilewright.accelerator.contract import PARTIALS, ROTATIONS, WITH_Y, AcceleratorConfig, ElementType, Operation
+from tilewright.accelerator.registers import VECTOR_DESCRIPTOR, VECTOR_DESCRIPTOR_VERSION, VECTOR_FLAGS
+
+__all__ = ["VectorCheck", "over"]
+
+VECTOR_SHAPE = data.StructLayout({
+    field.name: signed(field.bits) if field.signed else unsigned(field.bits) for field in VECTOR_DESCRIPTOR
+})
+
+
+class VectorCheck:
+    """A descriptor taken as one of the vector engine.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+    text : Value
+        Its 64 bytes.
+
+    Attributes
+    ----------
+    present : Value
+        It is one, of the version `VECTOR_DESCRIPTOR_VERSION`. All others mean something only with it.
+    unknown : Value
+        A flag, an operation, a type or a field that does not go together with the operation, or a reserved byte.
+    size : Value
+        ``k``, or the ``n`` of a rotation, cannot be.
+    with_y : Value
+        There is an operand y.
+    """
+
+    def __init__(self, config: AcceleratorConfig, text: Value):
+        raw = self._raw = data.View(VECTOR_SHAPE, text)
+        self._config = config
+        self._x, self._y, self._c = raw.types[:2], raw.types[2:4], raw.types[4:]
+        self.present = raw.version == VECTOR_DESCRIPTOR_VERSION
+        softmax, argmax = self._is(Operation.SOFTMAX), self._is(Operation.ARGMAX)
+        self.with_y = self._is(*WITH_Y)
+        self._rotates = self._is(*ROTATIONS)
+
+        def flag(name: str) -> Value:
+            return raw.flags[VECTOR_FLAGS[name][0]]
+
+        known = sum(1 << bit for bit, _ in VECTOR_FLAGS.values())
+        integer = ElementType.INT32
+        self.unknown = Cat(
+            ~self._is(*Operation),
+            (raw.flags & ~Const(known, len(raw.flags))).any(),
+            flag("CAUSAL") & ~softmax,
+            flag("FENCE_B") & ~self.with_y,
+            self._x > integer,
+            self._y >= integer,
+            Mux(argmax, self._c != integer, self._c >= integer),
+            ~softmax & (raw.window.any() | raw.k.any()),
+            raw.reserved.any(),
+        ).any()
+        n = raw.n[: config.size_bits]
+        mixed = (n & (n - 1)[: len(n)]).any()  # not a power of two
+        long = n > PARTIALS * config.vector_lanes
+        self.size = Cat(
+            softmax & over(raw.k, config.size_limit),
+            self._rotates & (n[0] | long),
+            self._is(Operation.ROTATE_HALVES) & mixed,
+        ).any()
+
+    def _is(self, *operations: Any) -> Value:
+        return self._raw.operation.matches(*(operation.value for operation in operations))
+
+    @property
+    def row_bytes(self) -> dict[str, Value]:
+        """Bytes of a row of each operand and of the result, by the names of their addresses."""
+        n = self._raw.n[: self._config.size_bits]
+        index = Const(4, len(n) + 2)
+        return {
+            "a": self._bytes(n, self._x),
+            "b": self._bytes(Mux(self._rotates, n << 1, n), self._y),
+            "c": Mux(self._is(Operation.ARGMAX), index, self._bytes(n, self._c)),
+        }
+
+    @staticmethod
+    def _bytes(elements: Value, kind: Value) -> Value:
+        return Mux(kind == ElementType.BF16, elements << 1, elements << 2)
+
+    def assign(self, m: Module, job: data.View, shared: data.View) -> None:
+        """Make the job, except for its ``index``, and for the fields that ``shared``, that of a product, has too."""
+        raw = self._raw
+        values = {
+            "operation": raw.operation,
+            "x_type": self._x,
+            "y_type": self._y,
+            "c_type": self._c,
+            "causal": raw.flags[VECTOR_FLAGS["CAUSAL"][0]],
+        } | {name: raw[name] for name in ("window", "scalar", "scalar2")}
+        m.d.comb += [job[name].eq(value) for name, value in values.items()]
+        names = ["m", "n", "k", "fence_a", "fence_b"]
+        names += [f"{operand}_{kind}" for operand in "abc" for kind in ("address", "stride")]
+        m.d.comb += [job[name].eq(shared[name]) for name in names]
+
+
+def over(size: Value, limit: int) -> Value:
+    """Whether a size is 0 or above a limit, a power of two or one less."""
+    if limit & limit + 1 == 0:
+        return size[limit.bit_length() :].any() | ~size.any()
+    power = limit.bit_length() - 1
+    return size[power + 1 :].any() | (size[power] == size[:power].any())
