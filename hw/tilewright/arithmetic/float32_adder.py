@@ -84,7 +84,7 @@ class Float32Adder(SharedComponent):
         word = wire("word", Cat(Const(0, _BELOW), small))
         for bit in reversed(range(5)):
             word = wire(f"by_{1 << bit}", Mux(distance[bit], _dropped(word, 1 << bit), word))
-        aligned = register("aligned", Mux(distance[5:].any(), small[-1], word))  # a number far below is something
+        aligned = register("aligned", Mux(distance[5:].any(), 0, word))  # far below, it changes nothing
         large = register("large_2", large)
         flags = register("flags_2", flags)
 

@@ -74,8 +74,8 @@ class Float32Multiplier(SharedComponent):
         exponents = register("exponents", a[:8] + b[:8])
 
         upper, sticky = self._significand(m, platform)
-        upper = register("upper", upper)
-        sticky = register("sticky", sticky)
+        digits = register("digits", upper[-_DIGITS - 2 :])
+        rest = register("rest", upper[: -_DIGITS - 2].any() | sticky)
         exponent = register("exponent", (exponents - _BIAS)[:_EXPONENT])
         least = register("least", exponents == _BIAS)
         last = register("last", exponents == _BIAS + _LARGEST)
@@ -86,8 +86,7 @@ class Float32Multiplier(SharedComponent):
 
         # The product is in [1, 4); from 2 on, `top`, it is shifted right, and the exponent incremented. One that becomes
         # infinite only by rounding has the right bits.
-        digits, top = upper[-_DIGITS - 2 :], upper[-1]
-        half, rest = digits[0], upper[: -_DIGITS - 2].any() | sticky
+        half, top = digits[0], digits[-1]
         up = wire("up", Mux(top, digits[1] & (half | rest | digits[2]), half & (rest | digits[1])))
         rounded = place(m, "round", ChoosingAdder(_FRACTION + _EXPONENT), platform)
         m.d.comb += rounded.a.eq(Cat(up, Const(0, _FRACTION - 1), top))
