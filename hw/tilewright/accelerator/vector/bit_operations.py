@@ -95,7 +95,7 @@ class BitOperations(SharedComponent):
 
         total = wire("total", (base + more)[:32])
         field, carry = total[_FRACTION:-1], total[-1]
-        flush = wire("flush", scales & down & ~(carry & field.any()))
+        flush = wire("flush", scales & down & ~carry)
         infinite = wire("infinite", differs | (scales & ~down & (carry | field.all())))
         o = Cat(
             total[:_FRACTION] & (~infinite).replicate(_FRACTION),
