@@ -74,7 +74,7 @@ def silu(x: ArrayLike) -> Float32:
 def gelu(x: ArrayLike) -> Float32:
     """Return GELU in its tanh form, ``x * sigmoid(2 * sqrt(2 / pi) * (x + 0.044715 * x**3))``, in 24 operations.
 
-    From -1 up to 3.5 ulp; below, within ``abs(x) * 2**-24`` of it. -infinity gives NaN (as 0 * infinity).
+    From -1 up to 3.51 ulp; below, within ``abs(x) * 2**-24`` of it. -infinity gives NaN (as 0 * infinity).
     """
     z = mul(madd(mul(x, x), k.GELU_CUBIC, k.GELU_LINEAR), x)
     return mul(x, sigmoid(z))
