@@ -53,11 +53,11 @@ BOUNDS = [
     ("rsqrt", 1.0, 4.0, 1.47, 1.25),
     ("rsqrt", 2.0**-126, 2.0**-124, 1.47, 1.25),
     ("rsqrt", 2.0**120, 3.4028234e38, 1.47, 1.25),
-    ("sigmoid", 1e-3, 110, 2.5, 2.2),
-    ("sigmoid", -1e-3, -87.28, 2.99, 2.7),
-    ("silu", 1e-3, 3e38, 3.2, 2.4),
-    ("silu", -1e-3, -87.28, 3.4, 2.9),
-    ("gelu", 1e-3, 1e38, 3.25, 2.2),
+    ("sigmoid", 1e-3, 110, 2.49, 2.2),
+    ("sigmoid", -1e-3, -87.28, 3.39, 2.7),
+    ("silu", 1e-3, 3e38, 3.15, 2.4),
+    ("silu", -1e-3, -87.28, 3.66, 2.9),
+    ("gelu", 1e-3, 1e38, 3.21, 2.2),
     ("gelu", -1e-3, -1.0, 3.51, 2.9),
 ]
 
@@ -69,10 +69,18 @@ def test_errors_are_within_their_bounds_and_reach_them_nearly(name, low, high, b
 
 @pytest.mark.parametrize(
     ("name", "argument"),
-    [("exp", "0x1.4cd8d2p+2"), ("exp", "-0x1.b60144p+4"), ("reciprocal", "0x1.0c0f74p+0"), ("rsqrt", "0x1.0c2b62p+0")],
+    [
+        ("exp", "0x1.4cd8d2p+2"),
+        ("exp", "-0x1.b60144p+4"),
+        ("reciprocal", "0x1.0c0f74p+0"),
+        ("rsqrt", "0x1.0c2b62p+0"),
+        ("sigmoid", "-0x1.0a36d2p+4"),
+        ("silu", "-0x1.0b26e4p+4"),
+        ("gelu", "-0x1.5bd402p-2"),
+    ],
 )
 def test_the_worst_arguments_found_are_within_the_bounds(name, argument):
-    bound = next(bound for function, _, _, bound, _ in BOUNDS if function == name)
+    bound = max(bound for function, _, _, bound, _ in BOUNDS if function == name)
     assert bound - 0.03 < error(name, np.array([float.fromhex(argument)], np.float32)) <= bound
 
 
