@@ -17,7 +17,8 @@ ORDER = {
     tilewright: [
         "errors", "base", "formats", "bus storage arithmetic tools", "tile dma memory",
         "block_tile dma.single_beat memory.sdram",
-        "accelerator.contract", "accelerator.registers accelerator.load accelerator.execute accelerator.epilogue",
+        "accelerator.contract",
+        "accelerator.registers accelerator.load accelerator.execute accelerator.epilogue accelerator.vector",
         "accelerator.frontend accelerator.store accelerator.compact accelerator.driver", "accelerator", "link",
         "boards", "cores", "verilog packaging", "flows", "flows.fpga flows.asic", "litex",
     ],

@@ -1,6 +1,7 @@
-"""Operations on rows of float32: one lane, and what it computes."""
+"""Operations on rows of float32: one lane, what it computes, and the constants of functions made of that."""
 
+from . import coefficients
 from .lane import VectorLane
 from .lane_op import LaneOp
 
-__all__ = ["LaneOp", "VectorLane"]
+__all__ = ["LaneOp", "VectorLane", "coefficients"]

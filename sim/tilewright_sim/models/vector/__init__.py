@@ -1,0 +1,38 @@
+"""Golden model of the vector engine: float32, defined to the bit by operations of a lane."""
+
+from . import functions, lanes
+from .operations import (
+    NO_INDEX,
+    OPERATIONS,
+    argmax,
+    from_bf16,
+    from_int32,
+    layer_norm,
+    quantize_rows,
+    rms_norm,
+    rotate,
+    row_max,
+    row_sum,
+    run,
+    softmax,
+    to_bf16,
+)
+
+__all__ = [
+    "NO_INDEX",
+    "OPERATIONS",
+    "argmax",
+    "from_bf16",
+    "from_int32",
+    "functions",
+    "lanes",
+    "layer_norm",
+    "quantize_rows",
+    "rms_norm",
+    "rotate",
+    "row_max",
+    "row_sum",
+    "run",
+    "softmax",
+    "to_bf16",
+]
