@@ -1,5 +1,7 @@
 """Add or compare numbers of IEEE 754 binary32, pipelined."""
 
+from collections.abc import Callable
+
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import enum
 from amaranth.lib.wiring import In, Out
@@ -14,7 +16,8 @@ _FRACTION = 23
 _DIGITS = 24  # of a significand, with the hidden bit
 _BELOW = 3  # bits below the significand that rounding sees: half, quarter, and whether there is anything below
 _SUM = _DIGITS + _BELOW + 1
-_EXPONENT = 10  # bits of an exponent that may be out of range, signed
+_EXPONENT = 8
+_LARGEST = 254  # exponent field of a finite number
 
 
 class AdderOp(enum.Enum, shape=3):
@@ -64,7 +67,12 @@ class Float32Adder(SharedComponent):
             m.d.sync += stage.eq(value)
             return stage
 
-        compared = self._compare()
+        def wire(name: str, value: Value) -> Signal:
+            signal = Signal(value.shape(), name=name)
+            m.d.comb += signal.eq(value)
+            return signal
+
+        compared = self._compare(wire)
         swap = compared["swap"]
         small = Cat(Mux(swap, self.a[:_FRACTION], self.b[:_FRACTION]), Const(1, 1))
         small = register("small", small & compared["keep"].replicate(_DIGITS))
@@ -73,7 +81,10 @@ class Float32Adder(SharedComponent):
         distance = register("distance", Mux(swap, (b - a)[:8], (a - b)[:8]))
         flags = register("flags_1", Cat(compared[flag] for flag in ("sign", "subtract", "nan", "bits")))
 
-        aligned = register("aligned", _aligned(small, distance))
+        word = wire("word", Cat(Const(0, _BELOW), small))
+        for bit in reversed(range(5)):
+            word = wire(f"by_{1 << bit}", Mux(distance[bit], _dropped(word, 1 << bit), word))
+        aligned = register("aligned", Mux(distance[5:].any(), 0, word))  # far below, it changes nothing
         large = register("large_2", large)
         flags = register("flags_2", flags)
 
@@ -84,39 +95,45 @@ class Float32Adder(SharedComponent):
         m.d.comb += adder.g.eq(subtract.replicate(1 + _SUM))
         m.d.comb += adder.b.eq(Cat(subtract, Const(0, _BELOW), large[:_FRACTION], Const(1, 1)))
         total = adder.total[1:]
-        by_16 = ~total[-16:].any()
-        by_8 = ~Mux(by_16, total[-24:-16], total[-8:]).any()
-        coarse = register("coarse", Cat(by_8, by_16))
+        left_16 = wire("left_16", ~total[-16:].any())
+        coarse = register("coarse", Cat(~Mux(left_16, total[-24:-16], total[-8:]).any(), left_16))
         total = register("total", total)
-        exponent = register("exponent_3", large[_FRACTION:] + Const(2, _EXPONENT - 1))
+        exponent = register("exponent_3", large[_FRACTION:])
+        added = register("added_3", large[_FRACTION:] + Const(2, _EXPONENT - 1))
+        last = register("last_3", large[_FRACTION:] == _LARGEST)
         flags = register("flags_3", flags)
 
-        total = _moved(_moved(total, 16, coarse[1]), 8, coarse[0])
+        word = wire("coarsely", _moved(_moved(total, 16, coarse[1]), 8, coarse[0]))
         shifts = [coarse[1], coarse[0]]
-        for distance in (4, 2, 1):
-            shifts.append(~total[-distance:].any())
-            total = _moved(total, distance, shifts[-1])
+        for step in (4, 2, 1):
+            shifts.append(wire(f"left_{step}", ~word[-step:].any()))
+            word = wire(f"moved_{step}", _moved(word, step, shifts[-1]))
         shift = register("shift", Cat(reversed(shifts)))
-        total = register("total_4", total)
+        word = register("normal", word)
         exponent = register("exponent_4", exponent)
+        added = register("added_4", added)
+        last = register("last_4", last)
         sign, subtract, nan, bits = register("flags_4", flags)
 
-        # The exponent is that of the sum's second bit, plus 2; the bits of the shift inverted are -1 - shift.
-        fraction, half, below = total[_BELOW + 1 : -1], total[_BELOW], total[:_BELOW].any()
-        up = half & (below | fraction[0])
+        # The exponent is that of the sum's second bit; the bits of the shift inverted are -1 - shift. A number that
+        # becomes infinite only by rounding has the right bits.
+        fraction, half, below = word[_BELOW + 1 : -1], word[_BELOW], word[:_BELOW].any()
+        up = wire("up", half & (below | fraction[0]))
         less = Cat(~shift, Const(-1, _EXPONENT - len(shift)))
-        rounded = (Cat(fraction, exponent, Const(0, 1)) + Cat(up, Const(0, _FRACTION - 1), less))[: _FRACTION + _EXPONENT]
-        field = rounded[_FRACTION:]
-        flush = ~bits & (field[-1] | ~field.any() | ~total[-1])
-        infinite = ~bits & (nan | (~field[-1] & (field[8] | field[:8].all())))
-        kept = (~(flush | infinite)).replicate(_FRACTION)
-        magnitude = Cat(rounded[:_FRACTION] & kept, (field[:8] & (~flush).replicate(8)) | infinite.replicate(8))
-        magnitude |= nan << _FRACTION - 1
-        sign &= ~nan & (~subtract | total[-1])
-        m.d.comb += self.o.eq(register("result", Cat(magnitude, sign)))
+        rounded = wire("rounded", (Cat(fraction, added) + Cat(up, Const(0, _FRACTION - 1), less))[:31])
+        flush = wire("flush", ~bits & ((shift > exponent) | ~word[-1]))
+        infinite = wire("infinite", nan | (~bits & last & ~shift.any()))
+        kept = wire("kept", ~(flush | infinite))
+        result = Cat(
+            rounded[: _FRACTION - 1] & kept.replicate(_FRACTION - 1),
+            (rounded[_FRACTION - 1] & kept) | nan,
+            (rounded[_FRACTION:] & (~flush).replicate(8)) | infinite.replicate(8),
+            sign & ~nan & (~subtract | word[-1]),
+        )
+        m.d.comb += self.o.eq(register("result", result))
         return m
 
-    def _compare(self) -> dict[str, Value]:
+    def _compare(self, wire: Callable[[str, Value], Signal]) -> dict[str, Value]:
         """What follows from the operands: whether b is the one to keep or that with the larger magnitude, and flags."""
         a_negative, b_negative = self.a[-1], self.b[-1]
         a_zero, b_zero = (port[_FRACTION:-1] == 0 for port in (self.a, self.b))
@@ -130,12 +147,12 @@ class Float32Adder(SharedComponent):
         # Of two numbers with the same sign the magnitude decides, also between subnormal ones, which are the same zero.
         by_magnitude = adds | (chooses & ~differ)
         inverted = chooses & (a_negative ^ minimum)
-        swap = (by_magnitude & (below ^ inverted)) | (chooses & differ & inverted)
-        subtract = adds & differ
+        swap = wire("swap", (by_magnitude & (below ^ inverted)) | (chooses & differ & inverted))
+        subtract = wire("subtract", adds & differ)
         opposite = subtract & a_full & b_full
         return {
             "swap": swap,
-            "keep": adds & ~Mux(swap, a_zero, b_zero) & ~a_full & ~b_full,
+            "keep": wire("keep", adds & ~Mux(swap, a_zero, b_zero) & ~a_full & ~b_full),
             "sign": Mux(swap, b_negative, a_negative) & ~(subtract & a_zero & b_zero),
             "subtract": subtract,
             "nan": ~bits & (a_nan | ((adds | chooses) & b_nan) | opposite),
@@ -143,14 +160,9 @@ class Float32Adder(SharedComponent):
         }
 
 
-def _aligned(small: Value, distance: Value) -> Value:
-    """The significand, and bits below, shifted right; the lowest says if any other was 1."""
-    word = Cat(Const(0, _BELOW), small)
-    for bit in reversed(range(5)):
-        step = 1 << bit
-        word = Mux(distance[bit], Cat(word[: step + 1].any(), word[step + 1 :]), word)
-    far = distance[5:].any()
-    return Cat(Mux(far, small[-1], word[0]), word[1:] & (~far).replicate(len(word) - 1))
+def _dropped(word: Value, distance: int) -> Value:
+    """The word shifted right; its lowest bit says if any other was 1 that left it."""
+    return Cat(word[: distance + 1].any(), word[distance + 1 :], Const(0, distance))
 
 
 def _moved(word: Value, distance: int, condition: Value) -> Value:

@@ -15,6 +15,7 @@ _DIGITS = 24  # of a significand, with the hidden bit
 _LOW = 17  # of these, the lower ones, which are a factor of their own: the largest of an 18-bit signed multiplier
 _BIAS = 127
 _EXPONENT = 10  # bits of an exponent that may be out of range, signed
+_LARGEST = 254  # exponent field of a finite number
 
 
 class Float32Multiplier(SharedComponent):
@@ -56,6 +57,11 @@ class Float32Multiplier(SharedComponent):
             m.d.sync += stage.eq(value)
             return stage
 
+        def wire(name: str, value: Value) -> Signal:
+            signal = Signal(value.shape(), name=name)
+            m.d.comb += signal.eq(value)
+            return signal
+
         a, b = register("a_1", self.a[_FRACTION:]), register("b_1", self.b[_FRACTION:])
         a_fraction = register("a_fraction", self.a[:_FRACTION].any())
         b_fraction = register("b_fraction", self.b[:_FRACTION].any())
@@ -68,30 +74,34 @@ class Float32Multiplier(SharedComponent):
         exponents = register("exponents", a[:8] + b[:8])
 
         upper, sticky = self._significand(m, platform)
-        upper = register("upper", upper)
-        sticky = register("sticky", sticky)
+        digits = register("digits", upper[-_DIGITS - 2 :])
+        rest = register("rest", upper[: -_DIGITS - 2].any() | sticky)
         exponent = register("exponent", (exponents - _BIAS)[:_EXPONENT])
         least = register("least", exponents == _BIAS)
-        nan = register("nan_3", nan)
+        last = register("last", exponents == _BIAS + _LARGEST)
         zero = register("zero_3", zero)
-        infinite = register("infinite_3", infinite)
+        infinite = register("infinite_3", infinite | nan | (exponents > _BIAS + _LARGEST))
         sign = register("sign_3", sign & ~nan)
+        nan = register("nan_3", nan)
 
-        # The product is in [1, 4); from 2 on, `top`, it is shifted right, and the exponent incremented.
-        digits, top = upper[-_DIGITS - 2 :], upper[-1]
-        half, rest = digits[0], upper[: -_DIGITS - 2].any() | sticky
-        up = Mux(top, digits[1] & (half | rest | digits[2]), half & (rest | digits[1]))
+        # The product is in [1, 4); from 2 on, `top`, it is shifted right, and the exponent incremented. One that becomes
+        # infinite only by rounding has the right bits.
+        half, top = digits[0], digits[-1]
+        up = wire("up", Mux(top, digits[1] & (half | rest | digits[2]), half & (rest | digits[1])))
         rounded = place(m, "round", ChoosingAdder(_FRACTION + _EXPONENT), platform)
         m.d.comb += rounded.a.eq(Cat(up, Const(0, _FRACTION - 1), top))
         m.d.comb += rounded.c.eq(Cat(digits[1:_DIGITS], exponent))
         m.d.comb += rounded.d.eq(Cat(digits[2 : _DIGITS + 1], exponent))
         m.d.comb += rounded.second.eq(top)
-        fraction, field = rounded.total[:_FRACTION], rounded.total[_FRACTION:]
-        flush = zero | exponent[-1] | (least & ~top)
-        large = nan | infinite | (~field[-1] & (field[8] | field[:8].all()))
-        kept = (~(flush | large)).replicate(_FRACTION)
-        product = Cat(fraction & kept, (field[:8] & (~flush).replicate(8)) | large.replicate(8), sign)
-        product |= nan << _FRACTION - 1
+        flush = wire("flush", zero | exponent[-1] | (least & ~top))
+        large = wire("large", infinite | (last & top))
+        kept = wire("kept", ~(flush | large))
+        product = Cat(
+            rounded.total[: _FRACTION - 1] & kept.replicate(_FRACTION - 1),
+            (rounded.total[_FRACTION - 1] & kept) | nan,
+            (rounded.total[_FRACTION:31] & (~flush).replicate(8)) | large.replicate(8),
+            sign,
+        )
         m.d.comb += self.product.eq(register("result", Mux(self.bypass, self.other, product)))
         return m
 

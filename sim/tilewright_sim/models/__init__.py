@@ -1,4 +1,4 @@
-"""Golden models in integers, written from the specification, the rules of the bus, and how large products are cut."""
+"""Golden models, written from the specification, the rules of the bus, and how large products are cut."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -88,10 +88,15 @@ class BitOperations(SharedComponent):
         carries = register("carries", op == LaneOp.SEED_RSQRT)
         differs = register("differs", (op == LaneOp.EQUAL) & ~_equal(a, c))
 
-        total = (base + more)[:32]
+        def wire(name: str, value: Value) -> Signal:
+            signal = Signal(value.shape(), name=name)
+            m.d.comb += signal.eq(value)
+            return signal
+
+        total = wire("total", (base + more)[:32])
         field, carry = total[_FRACTION:-1], total[-1]
-        flush = scales & down & ~(carry & field.any())
-        infinite = differs | (scales & ~down & (carry | field.all()))
+        flush = wire("flush", scales & down & ~carry)
+        infinite = wire("infinite", differs | (scales & ~down & (carry | field.all())))
         o = Cat(
             total[:_FRACTION] & (~infinite).replicate(_FRACTION),
             (field & (~flush).replicate(8)) | infinite.replicate(8),

@@ -128,21 +128,22 @@ def _scale(a: ArrayLike, n: NDArray[np.int64]) -> Float32:
 def seed_reciprocal(a: ArrayLike) -> Float32:
     """Return about ``1 / a``: a's sign, and 0x7EF311C7 less the bits of a's magnitude, modulo 2**31."""
     bits = _bits(a)
-    seed = np.uint32(coefficients.RECIPROCAL_SEED) - (bits & ~_SIGN)
-    return (bits & _SIGN | seed & ~_SIGN).view(np.float32)
+    seed = coefficients.RECIPROCAL_SEED - (bits & ~_SIGN).astype(np.int64)
+    return (bits & _SIGN | (seed % 2**31).astype(np.uint32)).view(np.float32)
 
 
 def seed_rsqrt(a: ArrayLike) -> Float32:
     """Return about ``1 / sqrt(a)``: the bits 0x5F375A86 less half of a's bits, modulo 2**32."""
-    return (np.uint32(coefficients.RSQRT_SEED) - (_bits(a) >> 1)).view(np.float32)
+    seed = coefficients.RSQRT_SEED - (_bits(a) >> 1).astype(np.int64)
+    return (seed % 2**32).astype(np.uint32).view(np.float32)
 
 
 def high(a: ArrayLike) -> Float32:
     """Return 12582912 plus the upper 16 bits of a's bits, signed."""
-    upper = (_bits(a).view(np.int32) >> 16).view(np.uint32)
-    return (np.uint32(0x4B400000) + upper).view(np.float32)
+    upper = _bits(a).view(np.int32) >> 16
+    return (np.int32(0x4B400000) + upper).view(np.float32)
 
 
 def low(a: ArrayLike) -> Float32:
     """Return 8388608 plus the lower 16 bits of a's bits."""
-    return (np.uint32(0x4B000000) + (_bits(a) & np.uint32(0xFFFF))).view(np.float32)
+    return (np.uint32(0x4B000000) | _bits(a) & np.uint32(0xFFFF)).view(np.float32)

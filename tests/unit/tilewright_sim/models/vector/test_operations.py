@@ -1,0 +1,345 @@
+"""Operations on rows are their formulas in float64, nearly, and have the bits of the documented order, exactly."""
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from tilewright.base import TilewrightError
+from tilewright_sim.models import vector
+from tilewright_sim.models.vector import functions, lanes
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+F32 = np.float32
+
+
+def draw(*shape, seed=0, magnitudes=4.0):
+    rng = np.random.default_rng(seed)
+    return (rng.normal(size=shape) * np.exp2(rng.uniform(-magnitudes, magnitudes, shape))).astype(F32)
+
+
+def bits(values):
+    return np.asarray(values).view(np.uint32).tolist()
+
+
+# The order of sums
+
+
+def sum_in_order(row):
+    """The sum of a row with one float32 addition after another."""
+    partial = [F32(0)] * 64
+    for index, value in enumerate(row):
+        partial[index % 64] = partial[index % 64] + value
+    half = 32
+    while half:
+        for index in range(half):
+            partial[index] = partial[index] + partial[index + half]
+        half //= 2
+    return partial[0]
+
+
+@pytest.mark.parametrize("n", [1, 2, 63, 64, 65, 127, 128, 200, 1000])
+def test_sums_have_the_documented_order(n):
+    x = draw(8, n, seed=n)
+    assert bits(vector.row_sum(x)[:, 0]) == [bits(sum_in_order(row)) for row in x]
+
+
+def test_another_order_has_other_sums():
+    x = draw(20, 1000)
+    forward, backward = vector.row_sum(x), vector.row_sum(x[:, ::-1])
+    assert (forward != backward).sum() > 10
+    assert (forward[:, 0] != np.add.accumulate(x, axis=1)[:, -1]).sum() > 10
+
+
+def test_sums_begin_at_plus_zero_and_flush():
+    least = F32(2.0**-126)
+    assert bits(vector.row_sum(np.array([[-0.0]], F32))) == [[0]]
+    x = np.zeros((1, 65), F32)
+    x[0, 0], x[0, 64] = -1.5 * least, least  # in one partial sum: -2**-127, a zero
+    x[0, 1] = least
+    assert vector.row_sum(x)[0, 0] == least
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 7, 64, 101])
+def test_maximum_of_a_row(n):
+    x = draw(50, n, seed=n)
+    assert np.array_equal(vector.row_max(x)[:, 0], x.max(axis=1))
+    assert bits(vector.row_max(np.full((1, n), -np.inf, F32))) == [[0xFF800000]]
+    x[:, n // 2] = np.nan
+    assert bits(vector.row_max(x)) == [[0x7FC00000]] * 50
+    zeros = np.full((1, n), -0.0, F32)
+    assert bits(vector.row_max(zeros)) == [[1 << 31]]
+    zeros[0, n - 1] = 0.0
+    assert bits(vector.row_max(zeros)) == [[0]]
+
+
+# Formulas
+
+
+def float64(operation, x, y, scalar, scalar2):
+    """The formulas in float64."""
+    x, y = x.astype(float), None if y is None else y.astype(float)
+    n = x.shape[1]
+    if operation == "LAYER_NORM":
+        x = x - x.mean(axis=1, keepdims=True)
+    if operation in ("RMS_NORM", "LAYER_NORM"):
+        return x / np.sqrt((x * x).mean(axis=1, keepdims=True) + scalar) * y
+    if operation == "ROTATE_ADJACENT":
+        p = x.reshape(len(x), -1, 2)[:, :, ::-1].reshape(x.shape)
+        return x * y[:, :n] + p * y[:, n:]
+    if operation == "ROTATE_HALVES":
+        return x * y[:, :n] + np.concatenate([x[:, n // 2 :], x[:, : n // 2]], axis=1) * y[:, n:]
+    if operation == "SOFTMAX":
+        e = np.exp(x * scalar - (x * scalar).max(axis=1, keepdims=True))
+        return e / e.sum(axis=1, keepdims=True)
+    z = 2 * np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)
+    return {
+        "COPY": lambda: x,
+        "ADD": lambda: x + y,
+        "MULTIPLY": lambda: x * y,
+        "SCALE": lambda: x * F32(scalar),
+        "SILU": lambda: x / (1 + np.exp(-x)) * y,
+        "GELU": lambda: x / (1 + np.exp(-z)) * y,
+        "RELU": lambda: np.maximum(x, 0) * y,
+    }[operation]()
+
+
+# The largest differences, in 2**-24 of the largest magnitude that the terms of an element have.
+DIFFERENCES = {
+    "COPY": 0, "ADD": 1, "MULTIPLY": 1, "SCALE": 1, "RMS_NORM": 6, "LAYER_NORM": 8, "ROTATE_ADJACENT": 3,
+    "ROTATE_HALVES": 3, "SOFTMAX": 30, "SILU": 8, "GELU": 8, "RELU": 1,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("operation", DIFFERENCES)
+def test_operations_are_their_formulas(operation):
+    m, n = 30, 128
+    x = draw(m, n, magnitudes=2.0)
+    y = draw(m, 2 * n if "ROTATE" in operation else n, seed=1, magnitudes=2.0)
+    if operation in ("COPY", "SCALE", "SOFTMAX"):
+        y = None
+    scalar, scalar2 = (1e-5, 1 / n) if "NORM" in operation else (0.3, 0.0)
+    got = vector.run(operation, x, y, scalar, scalar2)
+    want = float64(operation, x, y, scalar, scalar2)
+    size = np.abs(want)
+    if operation == "ADD":
+        size = np.abs(x) + np.abs(y)
+    elif operation.startswith("ROTATE"):
+        size = float64(operation, np.abs(x), np.abs(y), scalar, scalar2)
+    elif operation == "LAYER_NORM":
+        size = size + np.abs(y)
+    elif operation == "RELU":
+        size = np.abs(x * y)
+    elif operation == "GELU":
+        size = np.where(x < -1, np.abs(x * y), size)
+    worst = (np.abs(got - want) / size).max() * 2**24
+    assert got.dtype == F32
+    assert DIFFERENCES[operation] / 6 <= worst <= DIFFERENCES[operation]
+
+
+@pytest.mark.parametrize("operation", ["ADD", "MULTIPLY", "RMS_NORM", "LAYER_NORM", "SILU", "GELU", "RELU"])
+def test_one_row_of_y_serves_all(operation):
+    x, y = draw(5, 40), draw(40, seed=1)
+    whole = vector.run(operation, x, np.tile(y, (5, 1)), 1e-5, 1 / 40)
+    assert bits(vector.run(operation, x, y, 1e-5, 1 / 40)) == bits(whole)
+    assert bits(vector.run(operation, x, y[None], 1e-5, 1 / 40)) == bits(whole)
+
+
+def test_norms_are_their_operations_in_their_order():
+    x, y = draw(6, 100), draw(100, seed=1)
+    epsilon, inverse = F32(1e-6), F32(1 / 100)
+    squares = [sum_in_order(row * row) for row in x]
+    factors = functions.rsqrt([square * inverse + epsilon for square in squares])[:, None]
+    assert bits(vector.run("RMS_NORM", x, y, 1e-6, 1 / 100)) == bits(x * factors * y)
+    d = x - np.array([sum_in_order(row) * inverse for row in x])[:, None]
+    factors = functions.rsqrt([sum_in_order(row * row) * inverse + epsilon for row in d])[:, None]
+    assert bits(vector.run("LAYER_NORM", x, y, 1e-6, 1 / 100)) == bits(d * factors * y)
+
+
+def test_a_row_of_zeros_has_a_norm_of_zeros():
+    zeros, ones = np.zeros((1, 8), F32), np.ones(8, F32)
+    for operation in ("RMS_NORM", "LAYER_NORM"):
+        for epsilon in (0.0, 1e-5):
+            assert not vector.run(operation, zeros, ones, epsilon, 1 / 8).any()
+
+
+def test_rotations_by_hand():
+    x = np.array([[1, 2, 3, 4]], F32)
+    y = np.array([10, 100, 1000, 10000, 0.5, 0.25, 2, 3], F32)
+    adjacent = [10 + 2 * 0.5, 200 + 1 * 0.25, 3000 + 4 * 2, 40000 + 3 * 3]
+    assert vector.run("ROTATE_ADJACENT", x, y).tolist() == [adjacent]
+    halves = [10 + 3 * 0.5, 200 + 4 * 0.25, 3000 + 1 * 2, 40000 + 2 * 3]
+    assert vector.run("ROTATE_HALVES", x, y).tolist() == [halves]
+
+
+# Softmax
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("window", [0, 1, 3, 100])
+@pytest.mark.parametrize("limit", [1, 5, 12, 20, None])
+def test_softmax_within_its_limit(limit, window, causal):
+    x = draw(8, 12, magnitudes=1.0)
+    got = vector.run("SOFTMAX", x, scalar=0.5, limit=limit, causal=causal, window=window)
+    for row, values in enumerate(got):
+        end = min((12 if limit is None else limit) + (row if causal else 0), 12)
+        start = max(end - window, 0) if window else 0
+        scaled = np.where((np.arange(12) >= start) & (np.arange(12) < end), x[row] * F32(0.5), F32(-np.inf))
+        e = functions.exp(scaled - scaled.max())
+        assert bits(values[start:end]) == bits(e * functions.reciprocal(sum_in_order(e)))[start:end]
+        assert bits(values[:start]) == [0] * start
+        assert bits(values[end:]) == [0] * (12 - end)
+
+
+def test_softmax_is_its_operations_in_their_order():
+    x = draw(6, 200)
+    scaled = x * F32(0.125)
+    e = functions.exp(scaled - scaled.max(axis=1, keepdims=True))
+    want = e * functions.reciprocal([sum_in_order(row) for row in e])[:, None]
+    assert bits(vector.run("SOFTMAX", x, scalar=0.125)) == bits(want)
+
+
+def test_softmax_does_not_look_beyond_the_limit():
+    x = np.array([[1, 2, np.nan, np.inf]], F32)
+    assert bits(vector.run("SOFTMAX", x, scalar=1.0, limit=2)[:, :2]) == bits(vector.run("SOFTMAX", x[:, :2], scalar=1))
+    assert not vector.run("SOFTMAX", x, scalar=1.0, limit=0).any()
+
+
+@pytest.mark.parametrize("special", [np.nan, np.inf])
+def test_softmax_of_what_has_none_is_nan(special):
+    x = np.array([[1, special, 2]], F32)
+    assert bits(vector.run("SOFTMAX", x, scalar=1.0)) == [[0x7FC00000] * 3]
+    assert bits(vector.run("SOFTMAX", np.full((1, 2), -np.inf, F32), scalar=1.0)) == [[0x7FC00000] * 2]
+
+
+def test_softmax_of_minus_infinity_is_zero_and_of_one_element_one():
+    assert vector.run("SOFTMAX", np.array([[-np.inf, 5.0, -np.inf]], F32), scalar=1.0).tolist() == [[0, 1, 0]]
+    assert vector.run("SOFTMAX", np.array([[-3e38]], F32), scalar=10.0)[0, 0] != 1  # -infinity after scaling
+
+
+# Largest elements
+
+
+def test_argmax_is_the_first_of_the_largest():
+    x = draw(40, 70)
+    assert np.array_equal(vector.run("ARGMAX", x), x.argmax(axis=1))
+    x = np.random.default_rng(0).integers(-3, 3, (100, 20)).astype(F32)
+    assert np.array_equal(vector.run("ARGMAX", x), x.argmax(axis=1))
+    assert vector.run("ARGMAX", x).dtype == np.int32
+
+
+@pytest.mark.parametrize(
+    ("row", "want"),
+    [
+        ([-0.0, 0.0], 0),
+        ([-1.0, -0.0, 0.0], 1),
+        ([-np.inf, -np.inf], 0),
+        ([1.0, np.inf, np.inf], 1),
+        ([1.0, np.nan], vector.NO_INDEX),
+        ([2.0**-130, 2.0**-128], 0),
+        ([7.0], 0),
+    ],
+)
+def test_argmax_of_special_rows(row, want):
+    assert vector.run("ARGMAX", np.array([row], F32)).tolist() == [want]
+
+
+# Types
+
+
+def test_integers_are_rounded_as_numpy_rounds_them():
+    rng = np.random.default_rng(0)
+    x = rng.integers(-(2**31), 2**31, 100_000) >> rng.integers(0, 32, 100_000)
+    x = np.concatenate([x, [0, 2**31 - 1, -(2**31), 2**24 + 1, 2**24 + 3, -(2**24) - 1]]).astype(np.int32)
+    assert bits(vector.from_int32(x)) == bits(x.astype(F32))
+
+
+def test_bf16_is_that_of_ml_dtypes():
+    pattern = np.random.default_rng(0).integers(0, 1 << 32, 100_000, dtype=np.uint32)
+    x = pattern.view(F32)
+    x = x[np.isfinite(x) & (np.abs(x) >= 2.0**-126)]
+    with np.errstate(over="ignore"):
+        want = x.astype(ml_dtypes.bfloat16)
+    assert np.array_equal(vector.to_bf16(x), want.view(np.uint16))
+    assert bits(vector.from_bf16(want.view(np.uint16))) == bits(want.astype(F32))
+
+
+def test_special_numbers_as_bf16():
+    x = np.array([np.nan, -np.inf, -(2.0**-127), -0.0], F32)
+    assert vector.to_bf16(x).tolist() == [0x7FC0, 0xFF80, 0x8000, 0x8000]
+
+
+def test_run_converts_types():
+    x, y = np.array([[1, -2, 3]], np.int32), np.array([0x3F80, 0x4000, 0xC000], np.uint16)
+    assert vector.run("ADD", x, y).tolist() == [[2, 0, 1]]
+    assert bits(vector.run("COPY", np.array([[2.0**-130, -np.nan]], F32))) == [[0, 0x7FC00000]]
+
+
+def test_codes_are_the_nearest_of_127_steps():
+    x = draw(50, 96)
+    codes, scales = vector.quantize_rows(x)
+    assert codes.dtype == np.int8
+    assert scales.shape == (50, 1)
+    step = np.abs(x).max(axis=1, keepdims=True).astype(float) / 127
+    assert np.abs(scales / step - 1).max() <= 2.0**-23
+    assert np.abs(codes - x / step).max() <= 0.5 + 127 * 2.0**-21
+    assert (np.abs(codes.astype(int)).max(axis=1) == 127).all()
+
+
+@pytest.mark.parametrize("exponent", [*range(-119, 126, 4), 125])
+def test_codes_of_the_largest_elements_are_127_at_every_scale(exponent):
+    x = np.exp2(np.random.default_rng(0).uniform(0, 1, (200, 1)) + min(exponent, 125)).astype(F32)
+    x = np.minimum(x, F32(8.07e37))
+    codes, _ = vector.quantize_rows(np.concatenate([x, -x, x / 2, 0 * x], axis=1))
+    assert (codes[:, :2] == [127, -127]).all()
+    assert ((codes[:, 2] == 63) | (codes[:, 2] == 64)).all()
+    assert not codes[:, 3].any()
+
+
+@pytest.mark.parametrize(("value", "scale"), [(0.0, 0.0), (-0.0, 0.0), (np.inf, np.inf), (np.nan, np.nan)])
+def test_codes_of_rows_without_a_magnitude_are_zero(value, scale):
+    codes, scales = vector.quantize_rows(np.array([[value, value]], F32))
+    assert codes.tolist() == [[0, 0]]
+    assert np.array_equal(scales, [[scale]], equal_nan=True)
+
+
+def test_small_rows_have_small_codes():
+    codes, _ = vector.quantize_rows(np.array([[2.0**-120, -(2.0**-126)]], F32))
+    assert codes.tolist() == [[64, -1]]
+
+
+# Requests that are refused
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("SQUARE", np.zeros((1, 2), F32)), "operation: 'SQUARE' is not one of COPY, ADD"),
+        (("COPY", np.zeros(2, F32)), r"x: the shape must be \[m, n\]"),
+        (("COPY", np.zeros((1, 0), F32)), "n from 1"),
+        (("COPY", np.zeros((1, 2))), "x: the type must be one of float32, uint16, int32, not float64"),
+        (("ADD", np.zeros((1, 2), F32)), "y: ADD needs it"),
+        (("COPY", np.zeros((1, 2), F32), np.zeros((1, 2), F32)), "y: COPY has none"),
+        (("ADD", np.zeros((2, 2), F32), np.zeros((2, 3), F32)), r"y: the shape must be \[2, 2\] or \[2\], not"),
+        (("ADD", np.zeros((2, 2), F32), np.zeros((2, 2), np.int32)), "y: the type"),
+        (("ROTATE_HALVES", np.zeros((1, 6), F32), np.zeros(12, F32)), "power of 2, not 6; the next is 8"),
+        (("ROTATE_ADJACENT", np.zeros((1, 3), F32), np.zeros(6, F32)), "3 is odd; the nearest is 4"),
+    ],
+)  # fmt: skip
+def test_refusals(arguments, message):
+    with pytest.raises(TilewrightError, match=message):
+        vector.run(*arguments)
+
+
+def test_specials_raise_no_warnings():
+    specials = np.array([[0, -0.0, np.inf, -np.inf, np.nan, 3e38, -3e38, 1e-40, 2.0**-126, 1e20]], F32)
+    x = np.tile(specials, (8, 1))
+    for operation in vector.OPERATIONS:
+        if operation == "ROTATE_HALVES":
+            continue
+        y = None if operation in ("COPY", "SCALE", "SOFTMAX", "ARGMAX") else x
+        y = np.concatenate([x, x], axis=1) if "ROTATE" in operation else y
+        result = vector.run(operation, x, y, 1.0, 0.1)
+        assert result.dtype == np.int32 or set(bits(result[np.isnan(result)])) <= {0x7FC00000}
+    vector.quantize_rows(x)
+    assert lanes.bf16(x).shape == x.shape
