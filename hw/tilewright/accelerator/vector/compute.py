@@ -149,7 +149,7 @@ class VectorCompute(SharedComponent):
             choices = {
                 Source.FIRST: self.first.word_select(number, _BITS),
                 Source.SECOND: second.word_select(number, _BITS),
-                Source.INDEX: Cat((numbers | number)[:22], Const(0x4B400000 >> 22, 10)),
+                Source.INDEX: Cat(Cat(numbers | number, Const(0, 22))[:22], Const(0x4B40_0000 >> 22, 10)),
             }
             for name in "abc":
                 operand = Signal(_BITS, name=f"lane_{number}_{name}_operand", reset_less=True)
