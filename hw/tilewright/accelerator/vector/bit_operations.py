@@ -5,13 +5,12 @@ from amaranth.lib.wiring import In, Out
 
 from tilewright.base import SharedComponent
 
+from .coefficients import RECIPROCAL_SEED, RSQRT_SEED
 from .lane_op import LaneOp
 
 __all__ = ["BitOperations"]
 
 _FRACTION = 23
-_RECIPROCAL = 0x7EF311C7
-_RSQRT = 0x5F375A86
 _HIGH = 0x4B40  # upper half of the float 12582912
 _LOW = 0x4B00  # of 8388608
 
@@ -64,10 +63,10 @@ class BitOperations(SharedComponent):
         with m.Switch(op):
             with m.Case(LaneOp.SEED_RECIPROCAL):
                 m.d.sync += base.eq(~a[:-1])
-                m.d.sync += more.eq(_RECIPROCAL + 1)
+                m.d.sync += more.eq(RECIPROCAL_SEED + 1)
             with m.Case(LaneOp.SEED_RSQRT):
                 m.d.sync += base.eq(Cat(~a[1:], Const(1, 1)))
-                m.d.sync += more.eq(_RSQRT + 1)
+                m.d.sync += more.eq(RSQRT_SEED + 1)
             with m.Case(LaneOp.LDEXP):
                 m.d.sync += more[_FRACTION:-1].eq(c[:8] & normal.replicate(8))
             with m.Case(LaneOp.HIGH):
