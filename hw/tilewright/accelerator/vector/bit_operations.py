@@ -82,24 +82,19 @@ class BitOperations(SharedComponent):
             with m.Case(LaneOp.EQUAL):
                 m.d.sync += base.eq(b[:-1])
                 m.d.sync += sign.eq(b[-1])
-        scales = register("scales", (op == LaneOp.LDEXP) & normal)
-        down = register("down", c[8])
+        scales = (op == LaneOp.LDEXP) & normal
+        scaled = field + c[:8]
+        flush = register("flush", scales & c[8] & ~scaled[8])
+        differs = (op == LaneOp.EQUAL) & ~_equal(a, c)
+        infinite = register("infinite", differs | (scales & ~c[8] & (scaled[8] | scaled[:8].all())))
+        differs = register("differs", differs)
         carries = register("carries", op == LaneOp.SEED_RSQRT)
-        differs = register("differs", (op == LaneOp.EQUAL) & ~_equal(a, c))
 
-        def wire(name: str, value: Value) -> Signal:
-            signal = Signal(value.shape(), name=name)
-            m.d.comb += signal.eq(value)
-            return signal
-
-        total = wire("total", (base + more)[:32])
-        field, carry = total[_FRACTION:-1], total[-1]
-        flush = wire("flush", scales & down & ~carry)
-        infinite = wire("infinite", differs | (scales & ~down & (carry | field.all())))
+        total = (base + more)[:32]
         o = Cat(
             total[:_FRACTION] & (~infinite).replicate(_FRACTION),
-            (field & (~flush).replicate(8)) | infinite.replicate(8),
-            Mux(carries, carry, sign) & ~differs,
+            (total[_FRACTION:-1] & (~flush).replicate(8)) | infinite.replicate(8),
+            Mux(carries, total[-1], sign) & ~differs,
         )
         m.d.comb += self.o.eq(register("result", o))
         return m
