@@ -3,8 +3,7 @@
 import numpy as np
 
 from tilewright.accelerator.vector import LaneOp
-
-from support import lane_reference as reference
+from tilewright_sim.models.vector import lanes
 
 EDGES = np.array(
     [0, 1, 0x00400000, 0x007FFFFF, 0x00800000, 0x00800001, 0x00FFFFFF, 0x3F7FFFFF, 0x3F800000, 0x3F800001, 0x4B000001,
@@ -27,9 +26,8 @@ def floats(rng, exponents):
     """Bits with these exponent fields (limited to those of finite numbers), some of them special."""
     count = len(exponents)
     field = np.clip(exponents, 0, 254)
-    bits = (rng.integers(0, 2, count) << 31 | field << 23 | fractions(rng, count)).astype(np.uint32)
-    edges = rng.choice(EDGES, count) | (rng.integers(0, 2, count) << 31).astype(np.uint32)
-    return np.where(rng.random(count) < 0.04, edges, bits)
+    bits = (field << 23 | fractions(rng, count)).astype(np.uint32)
+    return np.where(rng.random(count) < 0.04, rng.choice(EDGES, count), bits) | signs(rng, count)
 
 
 def mixed(rng, *choices):
@@ -37,12 +35,20 @@ def mixed(rng, *choices):
     return np.choose(rng.integers(0, len(choices), len(choices[0])), choices)
 
 
+def signs(rng, count):
+    return (rng.integers(0, 2, count) << 31).astype(np.uint32)
+
+
 def beside(rng, bits):
     """Numbers that differ by up to 3 units of the last place, and some in sign."""
     step = rng.integers(-3, 4, len(bits))
-    return ((bits.astype(np.int64) + step) & 0xFFFFFFFF).astype(np.uint32) ^ (
-        rng.integers(0, 2, len(bits)) << 31
-    ).astype(np.uint32)
+    return ((bits.astype(np.int64) + step) & 0xFFFFFFFF).astype(np.uint32) ^ signs(rng, len(bits))
+
+
+def completing(bits):
+    """Fractions such that the product of the significands is just below 2, and may be rounded to it."""
+    significand = (bits & 0x7FFFFF).astype(np.int64) | 1 << 23
+    return np.maximum(((1 << 47) - 1) // significand, 1 << 23) & 0x7FFFFF
 
 
 def draw(rng, operation, count):
@@ -55,11 +61,13 @@ def draw(rng, operation, count):
     match operation:
         case LaneOp.MADD:
             b = floats(rng, mixed(rng, ends + 127 - exponent, rng.integers(100, 155, count)))
-            with np.errstate(all="ignore"):
-                product = reference.mul(a, b)
+            b = mixed(rng, b, b, b, b & ~np.uint32(0x7FFFFF) | completing(a).astype(np.uint32))
+            product = lanes.mul(a.view(np.float32), b.view(np.float32)).view(np.uint32)
             around = (product >> 23 & 255).astype(np.int64)
-            c = floats(rng, mixed(rng, around + rng.integers(-2, 3, count), around + rng.integers(-28, 29, count), ends))
-            return a, b, mixed(rng, c, c, c, beside(rng, product))
+            c = floats(
+                rng, mixed(rng, around + rng.integers(-2, 3, count), around + rng.integers(-28, 29, count), ends)
+            )
+            return a, b, mixed(rng, c, c, c, c, beside(rng, product), signs(rng, count))
         case LaneOp.LDEXP:
             n = mixed(rng, ends - exponent, rng.integers(-256, 256, count))
             return a, wild, (wild & ~np.uint32(511)) | (n & 511).astype(np.uint32)

@@ -20,7 +20,7 @@ _EXPONENT = 8
 _LARGEST = 254  # exponent field of a finite number
 
 
-class AdderOp(enum.Enum, shape=3):
+class AdderOp(enum.Enum, shape=3):  # type: ignore[call-arg]  # Amaranth's keyword
     """Results of a `Float32Adder`: the sum, the larger, the smaller, a, or a's bits even if no float is like that."""
 
     SUM = 0

@@ -84,8 +84,8 @@ class Float32Multiplier(SharedComponent):
         sign = register("sign_3", sign & ~nan)
         nan = register("nan_3", nan)
 
-        # The product is in [1, 4); from 2 on, `top`, it is shifted right, and the exponent incremented. One that becomes
-        # infinite only by rounding has the right bits.
+        # The product is in [1, 4); from 2 on, `top`, it is shifted right, and the exponent incremented. A product that
+        # becomes infinite only by rounding has the right bits.
         half, top = digits[0], digits[-1]
         up = wire("up", Mux(top, digits[1] & (half | rest | digits[2]), half & (rest | digits[1])))
         rounded = place(m, "round", ChoosingAdder(_FRACTION + _EXPONENT), platform)

@@ -5,13 +5,12 @@ from amaranth.lib.wiring import In, Out
 
 from tilewright.base import SharedComponent
 
+from .coefficients import RECIPROCAL_SEED, RSQRT_SEED
 from .lane_op import LaneOp
 
 __all__ = ["BitOperations"]
 
 _FRACTION = 23
-_RECIPROCAL = 0x7EF311C7
-_RSQRT = 0x5F375A86
 _HIGH = 0x4B40  # upper half of the float 12582912
 _LOW = 0x4B00  # of 8388608
 
@@ -64,10 +63,10 @@ class BitOperations(SharedComponent):
         with m.Switch(op):
             with m.Case(LaneOp.SEED_RECIPROCAL):
                 m.d.sync += base.eq(~a[:-1])
-                m.d.sync += more.eq(_RECIPROCAL + 1)
+                m.d.sync += more.eq(RECIPROCAL_SEED + 1)
             with m.Case(LaneOp.SEED_RSQRT):
                 m.d.sync += base.eq(Cat(~a[1:], Const(1, 1)))
-                m.d.sync += more.eq(_RSQRT + 1)
+                m.d.sync += more.eq(RSQRT_SEED + 1)
             with m.Case(LaneOp.LDEXP):
                 m.d.sync += more[_FRACTION:-1].eq(c[:8] & normal.replicate(8))
             with m.Case(LaneOp.HIGH):
@@ -83,24 +82,19 @@ class BitOperations(SharedComponent):
             with m.Case(LaneOp.EQUAL):
                 m.d.sync += base.eq(b[:-1])
                 m.d.sync += sign.eq(b[-1])
-        scales = register("scales", (op == LaneOp.LDEXP) & normal)
-        down = register("down", c[8])
+        scales = (op == LaneOp.LDEXP) & normal
+        scaled = field + c[:8]
+        flush = register("flush", scales & c[8] & ~scaled[8])
+        differs = (op == LaneOp.EQUAL) & ~_equal(a, c)
+        infinite = register("infinite", differs | (scales & ~c[8] & (scaled[8] | scaled[:8].all())))
+        differs = register("differs", differs)
         carries = register("carries", op == LaneOp.SEED_RSQRT)
-        differs = register("differs", (op == LaneOp.EQUAL) & ~_equal(a, c))
 
-        def wire(name: str, value: Value) -> Signal:
-            signal = Signal(value.shape(), name=name)
-            m.d.comb += signal.eq(value)
-            return signal
-
-        total = wire("total", (base + more)[:32])
-        field, carry = total[_FRACTION:-1], total[-1]
-        flush = wire("flush", scales & down & ~carry)
-        infinite = wire("infinite", differs | (scales & ~down & (carry | field.all())))
+        total = (base + more)[:32]
         o = Cat(
             total[:_FRACTION] & (~infinite).replicate(_FRACTION),
-            (field & (~flush).replicate(8)) | infinite.replicate(8),
-            Mux(carries, carry, sign) & ~differs,
+            (total[_FRACTION:-1] & (~flush).replicate(8)) | infinite.replicate(8),
+            Mux(carries, total[-1], sign) & ~differs,
         )
         m.d.comb += self.o.eq(register("result", o))
         return m

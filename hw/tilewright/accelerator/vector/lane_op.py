@@ -5,7 +5,7 @@ from amaranth.lib import enum
 __all__ = ["LaneOp"]
 
 
-class LaneOp(enum.Enum, shape=4):
+class LaneOp(enum.Enum, shape=4):  # type: ignore[call-arg]  # Amaranth's keyword
     """Operations of a `VectorLane`, of the float32 operands a, b and c; exact to the bit.
 
     Every NaN that results is 0x7FC00000. Subnormal operands are zeros of their sign, except that the seeds, HIGH and
