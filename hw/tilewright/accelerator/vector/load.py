@@ -24,7 +24,7 @@ class VectorLoad(SharedComponent):
     Element i of a row goes to lane ``i % vector_lanes``. What is behind the last element of a row is undefined.
     An element of bf16 becomes the upper half of one of float32; int32 stays as it is.
 
-    An instruction takes 3 cycles, and one for each ``data_bits / 32`` elements of a row.
+    An instruction takes 4 cycles, and one for each ``data_bits / 32`` elements of a row.
 
     Parameters
     ----------
@@ -75,6 +75,7 @@ class VectorLoad(SharedComponent):
         bits = config.size_bits + 2
         high, low = Signal(signed(bits), reset_less=True), Signal(signed(bits), reset_less=True)  # limits of the row
         windowed = job.window.any()
+        grows = job.causal & (high != job.n)
         chunk = Signal(range(GROUP * lanes // width))
         row = Signal(range(max(2, lanes)))
         short = Mux(instruction.operand == Operand.X, self.job.x_type, self.job.y_type) == ElementType.BF16.value
@@ -97,8 +98,12 @@ class VectorLoad(SharedComponent):
                 m.d.sync += row.eq(0)
                 m.d.sync += high.eq(job.k + Mux(job.causal, step.row, 0))
                 with m.If(self.steps.valid):
-                    m.next = "LIMITS"
-            with m.State("LIMITS"):
+                    m.next = "HIGH"
+            with m.State("HIGH"):
+                with m.If(high > job.n):
+                    m.d.sync += high.eq(job.n)
+                m.next = "LOW"
+            with m.State("LOW"):
                 m.d.sync += low.eq(Mux(windowed, high - job.window, 0))
                 m.next = "ROWS"
             with m.State("ROWS"):
@@ -109,8 +114,8 @@ class VectorLoad(SharedComponent):
                     with m.If(last_chunk):
                         m.d.sync += [
                             row.eq(row + 1),
-                            high.eq(high + job.causal),
-                            low.eq(low + (job.causal & windowed)),
+                            high.eq(high + grows),
+                            low.eq(low + (grows & windowed)),
                         ]
                     with m.If(last_chunk & last_row):
                         m.next = "WRITTEN"

@@ -182,7 +182,7 @@ def argmax() -> list[Phase]:
 
 
 _PROGRAMS: dict[Operation, Callable[[], list[Phase]]] = {
-    Operation.COPY: elementwise,
+    Operation.COPY: lambda: elementwise(compute(_X, _X)),
     Operation.ADD: lambda: elementwise(compute(_X, _X, 1.0, vector(Y)), y=True),
     Operation.MULTIPLY: lambda: elementwise(compute(_X, _X, vector(Y)), y=True),
     Operation.SCALE: lambda: elementwise(compute(_X, _X, "scalar")),
