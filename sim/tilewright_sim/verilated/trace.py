@@ -23,8 +23,8 @@ def trace_json(events: NDArray, start: int = 0, layers: Iterable[tuple[str, int,
     """Return events of `SimulatedDevice.take_events` in Chrome's trace format; one microsecond is one cycle.
 
     Each engine has a lane, sampled from the register ENGINES every few cycles, and each channel of the bus has one. The
-    vector engine has one if it does something. Idle cycles are empty. Cycles count from ``start``. ``layers``, each a name and the cycles where it begins and ends,
-    have a lane of their own above all others.
+    vector engine has one if it does something. Idle cycles are empty. Cycles count from ``start``. ``layers``, each a
+    name and the cycles where it begins and ends, have a lane of their own above all others.
     """
     lanes = [*(engine.replace("_", " ") for engine in ALL_ENGINES), *(f"bus {channel}" for channel in CHANNELS)]
     content: list[dict[str, Any]] = []

@@ -39,7 +39,7 @@ class VectorEngine(SharedComponent):
     completed : Out(1)
         A job is complete: all its writes are answered, and none of it failed. For one cycle.
     failure : Out(stream.Signature(failure_shape(config), always_ready=True))
-        Writing rows has failed, with the unit VECTOR, in the cycle of its status. (Reads are reported by the arbiter.)
+        Writing rows has failed, with the unit VECTOR, in the cycle of its status; the arbiter reports failed reads.
     activity : Out(Activity)
         What the engine did in the cycle before, or waited for. From a register.
     """
