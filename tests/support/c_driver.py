@@ -21,7 +21,7 @@ OK, NO_DEVICE, REGISTER_VERSION, DESCRIPTOR_VERSION, CONFIGURATION, ARGUMENT, FU
 
 
 class Limits(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_uint32) for name in ("size", "k", "stride", "alignment", "addr_bits")]
+    _fields_ = [(name, ctypes.c_uint32) for name in ("size", "k", "stride", "alignment", "addr_bits", "vector_lanes")]
 
 
 class Chip(ctypes.Structure):

@@ -14,6 +14,7 @@ from tilewright.accelerator.registers import (
     IDENTIFIER,
     REGISTER_MAP_VERSION,
     REGISTERS,
+    VECTOR_DESCRIPTOR_VERSION,
 )
 from tilewright_sim.host.descriptor import geometry_values
 from tilewright_sim.models import Convolution, ConvolutionLayout, convolution
@@ -72,7 +73,9 @@ class FakeDevice:
                 double_rounding="double" in config.roundings,
                 convolution=config.convolution,
                 compact=config.compact,
+                vector=config.vector_lanes > 0,
             ),
+            OFFSET["CAP_VECTOR"]: bits("CAP_VECTOR", lanes=config.vector_lanes, descriptor=VECTOR_DESCRIPTOR_VERSION),
             OFFSET["CAP_BUFFERS"]: bits(
                 "CAP_BUFFERS", **logs, size_bits_less=16 - config.size_bits, stride_bits_less=24 - config.stride_bits
             ),

@@ -39,6 +39,9 @@ class Accelerator(SharedComponent):
                             DmaReader                                ▼
                   m_axi ◄──────────────────────────────────────── DmaWriter
 
+    With `vector_lanes` a fifth engine, `VectorEngine`, takes jobs of another kind, which work on rows: it reads through
+    `ReadArbiter`, and writes through the same `DmaWriter` as `Store`, when its job is the oldest.
+
     An M-block of m rows and an N-tile of ``cols`` columns take ``ceil(K / rows) * max(m, cols)`` cycles, if the bus
     brings ``cols`` rows of B (and, for the first N-tile of a block, m rows of A) meanwhile.
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tilewright.accelerator.contract import AcceleratorConfig, Activity
-from tilewright.accelerator.registers import ENGINES
+from tilewright.accelerator.registers import ALL_ENGINES, ENGINES
 from tilewright_sim.console import FigureTable
 from tilewright_sim.host import GemmResult
 from tilewright_sim.models.cycles import Estimate
@@ -51,7 +51,7 @@ def where_the_time_went(counters: dict[str, int]) -> FigureTable | str:
     table.add_column("")
     for activity in Activity.__members__:
         table.add_column(activity.lower(), justify="right")
-    for engine in ENGINES:
+    for engine in (name for name in ALL_ENGINES if f"{name}_idle" in counters):
         shares = [
             100 * counters[f"{engine}_{name.lower()}"] / max(counters["cycles"], 1) for name in Activity.__members__
         ]

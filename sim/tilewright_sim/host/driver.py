@@ -13,6 +13,7 @@ from tilewright.accelerator.contract import (
     Activity,
 )
 from tilewright.accelerator.registers import (
+    ALL_ENGINES,
     DESCRIPTOR_VERSION,
     ENGINES,
     FLAGS,
@@ -20,7 +21,6 @@ from tilewright.accelerator.registers import (
     REGISTER_MAP_VERSION,
     REGISTERS,
     VECTOR_DESCRIPTOR_VERSION,
-    VECTOR_ENGINE,
     counter_names,
 )
 from tilewright.base import TilewrightError
@@ -274,7 +274,7 @@ class Driver:
 
     @property
     def _engines(self) -> tuple[str, ...]:
-        return (*ENGINES, VECTOR_ENGINE) if self.capabilities.vector_lanes else ENGINES
+        return ALL_ENGINES if self.capabilities.vector_lanes else ENGINES
 
     def _stuck(self, limit: int) -> StuckError:
         engines = ", ".join(f"{engine} {activity}" for engine, activity in self.engines().items())

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from tilewright.accelerator.contract import AcceleratorConfig
-from tilewright.accelerator.registers import ENGINES, REGISTERS
+from tilewright.accelerator.registers import ALL_ENGINES, REGISTERS
 from tilewright_sim.closing import Closing
 from tilewright_sim.models.cycles import Bus
 from tilewright_sim.verilated import MemoryModel, SimulatedDevice
@@ -85,7 +85,7 @@ class Simulator(Runtime, Closing):
         cycles = self.simulated.status.interrupt_cycle - self.simulated.doorbells[0]
         counters = self.driver.counters()
         extra = counters["cycles"] - cycles
-        for name in ["cycles", *(f"{engine}_idle" for engine in ENGINES)]:
+        for name in ["cycles", *(f"{engine}_idle" for engine in ALL_ENGINES)]:
             if name in counters:
                 counters[name] -= min(extra, counters[name])
         return cycles, counters

@@ -64,6 +64,13 @@ static void read_limits(struct tilewright *chip) {
     chip->limits.alignment = TILEWRIGHT_GET(TILEWRIGHT_CAP_BUS_DATA_BYTES, bus);
     if (bus & TILEWRIGHT_CAP_BUS_UNALIGNED_MASK) chip->limits.alignment = 1;
     chip->limits.addr_bits = TILEWRIGHT_GET(TILEWRIGHT_CAP_BUS_ADDR_BITS, bus);
+    chip->limits.vector_lanes = 0;
+#ifdef TILEWRIGHT_CAP_VECTOR /* not known to the header of an accelerator without it */
+    if (bus & TILEWRIGHT_CAP_BUS_VECTOR_MASK) {
+        const uint32_t vector = tilewright_read(chip, TILEWRIGHT_CAP_VECTOR);
+        chip->limits.vector_lanes = TILEWRIGHT_GET(TILEWRIGHT_CAP_VECTOR_LANES, vector);
+    }
+#endif
 }
 
 int tilewright_init(struct tilewright *chip, const struct tilewright_platform *platform, void *ring,

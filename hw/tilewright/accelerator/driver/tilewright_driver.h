@@ -84,11 +84,12 @@ struct tilewright_platform {
 
 /** @brief What a descriptor may ask for; other values fail with the code SIZE or ALIGNMENT. */
 struct tilewright_limits {
-    uint32_t size;      /**< Greatest m and n. */
-    uint32_t k;         /**< Greatest k. */
-    uint32_t stride;    /**< Greatest stride, in bytes. */
-    uint32_t alignment; /**< Addresses and strides are multiples of so many bytes. */
-    uint32_t addr_bits; /**< Bits of an address. */
+    uint32_t size;         /**< Greatest m and n. */
+    uint32_t k;            /**< Greatest k. */
+    uint32_t stride;       /**< Greatest stride, in bytes. */
+    uint32_t alignment;    /**< Addresses and strides are multiples of so many bytes. */
+    uint32_t addr_bits;    /**< Bits of an address. */
+    uint32_t vector_lanes; /**< Lanes of the vector engine; 0: descriptors of version 2 fail. */
 };
 
 /** @brief The driver of one accelerator. Its members are set by the driver alone. */
@@ -146,7 +147,8 @@ size_t tilewright_free(const struct tilewright *chip);
  * @brief Submit descriptors: all of them or none. Their operands must be in memory, not only in a cache.
  *
  * @param chip The driver.
- * @param products Descriptors; they are copied into the ring.
+ * @param products Descriptors; they are copied into the ring. Those of the vector engine are among them as
+ *                 `union tilewright_entry`: an array of these is given as `&entries[0].product`.
  * @param count Number of them, at least 1.
  * @param ticket Receives the ticket of the last one; may be NULL.
  * @return `TILEWRIGHT_OK`, `_FULL`, `_ARGUMENT`, or `_RESET` if `tilewright_reset` must be called first.

@@ -16,14 +16,15 @@ STORE = 3
 
 
 class Dispatcher(SharedComponent):
-    """Keep a job until all four engines have taken it; remember which jobs are to interrupt.
+    """Keep a job until all engines of its kind have taken it; remember which jobs are to interrupt.
 
     ::
 
                         ┌─────┬──► load_a
         decoded ──►│job│├─────┼──► load_b
                         ├─────┼──► execute
-                        └─────┴──► store
+                        ├─────┴──► store
+                        └────────► vector, if the job is one of its kind
 
     A job decoded in cycle t is offered in t + 1. Between the last taking of a job and the next offer passes one
     cycle. At most 4 jobs are offered and not complete. A vector job is offered to the vector engine alone, and store is

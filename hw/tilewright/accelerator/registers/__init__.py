@@ -16,6 +16,7 @@ from .header import c_header
 from .register_file import RegisterFile
 from .systemrdl import system_rdl
 from .table import (
+    ALL_ENGINES,
     COUNTERS,
     ENGINES,
     ERRORS,
@@ -23,7 +24,6 @@ from .table import (
     REGISTER_ADDRESS_BITS,
     REGISTER_MAP_VERSION,
     REGISTERS,
-    VECTOR_ENGINE,
     Field,
     Register,
     counter_names,
@@ -35,6 +35,7 @@ from .table import (
 )
 
 __all__ = [
+    "ALL_ENGINES",
     "COUNTERS",
     "DESCRIPTOR",
     "DESCRIPTOR_VERSION",
@@ -48,7 +49,6 @@ __all__ = [
     "REGISTER_MAP_VERSION",
     "VECTOR_DESCRIPTOR",
     "VECTOR_DESCRIPTOR_VERSION",
-    "VECTOR_ENGINE",
     "VECTOR_FLAGS",
     "DescriptorField",
     "Field",

@@ -12,13 +12,13 @@ from tilewright.formats import FORMATS
 from .descriptors import FLAGS
 
 __all__ = [
+    "ALL_ENGINES",
     "COUNTERS",
     "ENGINES",
     "ERRORS",
     "IDENTIFIER",
     "REGISTERS",
     "REGISTER_MAP_VERSION",
-    "VECTOR_ENGINE",
     "Field",
     "Register",
     "counter_names",
@@ -92,8 +92,8 @@ ERRORS = {
 
 ENGINES = ("load_a", "load_b", "execute", "store")
 """The engines of a product."""
-VECTOR_ENGINE = "vector"
-"""The fifth, with `vector_lanes`."""
+ALL_ENGINES = (*ENGINES, "vector")
+"""And the vector engine, which is there with `vector_lanes`."""
 _CAUSES = {
     "load_a": {
         "BUSY": "a word of A arrives",
@@ -123,7 +123,7 @@ _CAUSES = {
         "DEPENDENCY": "no sums are complete",
         "IDLE": "no descriptor to work on",
     },
-    VECTOR_ENGINE: {
+    "vector": {
         "BUSY": "elements enter the lanes",
         "MEMORY": "words of x or y are due, the bus does not take more, or the last writes are not answered",
         "SPACE": "the results before must leave the lanes first",
@@ -148,7 +148,7 @@ COUNTERS = (
 )
 """Name and meaning of each counter, in the order of their registers. For each engine the five add up to `cycles`."""
 
-_VECTOR_COUNTERS = _causes(VECTOR_ENGINE)
+_VECTOR_COUNTERS = _causes("vector")
 """What follows them with `vector_lanes`."""
 
 COUNTER_BASE = 0x100
@@ -168,7 +168,7 @@ def _registers() -> tuple[Register, ...]:
             3,
             "activity of this engine: " + ", ".join(f"{a.value} {name}" for name, a in Activity.__members__.items()),
         )
-        for place, engine in enumerate((*ENGINES, VECTOR_ENGINE))
+        for place, engine in enumerate(ALL_ENGINES)
     )
     units = ", ".join(f"{unit.value} {name}" for name, unit in Unit.__members__.items())
     errors = ", ".join(f"{number} {name}" for name, (number, _) in ERRORS.items())
@@ -287,7 +287,7 @@ def counters_of(config: AcceleratorConfig) -> list[str]:
 
 def engines_of(config: AcceleratorConfig) -> tuple[str, ...]:
     """The engines of a configuration, in the order of the fields of the register ENGINES."""
-    return (*ENGINES, VECTOR_ENGINE) if config.vector_lanes else ENGINES
+    return ALL_ENGINES if config.vector_lanes else ENGINES
 
 
 def registers_of(config: AcceleratorConfig) -> tuple[Register, ...]:

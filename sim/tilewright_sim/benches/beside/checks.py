@@ -52,6 +52,7 @@ def checks_parameters(core: Core, config: Config) -> dict[str, int] | None:
                 "UNALIGNED": int(config.unaligned), "FLAGS": flag_count(config), "VERSION": DESCRIPTOR_VERSION,
                 "ROUNDINGS": ("single" in config.roundings) + 2 * ("double" in config.roundings),
                 "ECC": int(config.ecc), "CONVOLUTION": int(config.convolution),
+                "VECTOR_LANES": config.vector_lanes,
                 "SIZE_LIMIT": config.size_limit, "K_LIMIT": config.k_limit,
                 "READABLE": sum(1 << r.offset // 4 for r in registers),
                 "WRITABLE": sum(1 << r.offset // 4 for r in registers if r.access != "ro"),

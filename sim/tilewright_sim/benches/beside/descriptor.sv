@@ -1,9 +1,9 @@
 // What is legal of a descriptor, and which memory it may touch. Ends are exclusive. The geometry of a convolution is not
-// looked at: its image may be all that follows its first pixel.
+// looked at: its image may be all that follows its first pixel. A vector descriptor's x is A, its y is B.
 module tilewright_descriptor #(
     parameter ADDR_BITS = 32, WORD_BYTES = 4, SIZE_BITS = 16, STRIDE_BITS = 24, UNALIGNED = 0,
     parameter [31:0] SIZE_LIMIT = 65535, K_LIMIT = 2048, parameter FLAGS = 8, VERSION = 1,
-    parameter [1:0] ROUNDINGS = 3, parameter CONVOLUTION = 0
+    parameter [1:0] ROUNDINGS = 3, parameter CONVOLUTION = 0, VECTOR_LANES = 0
 ) (
     input [511:0] raw,
     output [3:0] code,
@@ -13,13 +13,22 @@ module tilewright_descriptor #(
     output [3:0] reads,  // which of these it reads
     output [2*SIZE_BITS+1:0] total  // bytes of C
 );
-  localparam WIDE = ADDR_BITS + SIZE_BITS + STRIDE_BITS + 2, LOW = $clog2(WORD_BYTES);
+  localparam WIDE = ADDR_BITS + SIZE_BITS + STRIDE_BITS + 3, LOW = $clog2(WORD_BYTES);
   wire [31:0] m = raw[63:32], n = raw[95:64], k = raw[127:96];
-  wire convolution = CONVOLUTION != 0 && raw[24];
-  wire requant = raw[16], bias = raw[17], accumulate = raw[18], used = requant || bias;
+  wire vector = VECTOR_LANES != 0 && raw[7:0] == 2;
+  wire convolution = CONVOLUTION != 0 && raw[24] && !vector;
+  wire requant = raw[16] && !vector, bias = raw[17] && !vector, accumulate = raw[18] && !vector;
+  wire used = requant || bias;
+  // Of the vector engine: ADD, MULTIPLY, norms, rotations and gates have a y.
+  wire [7:0] operation = raw[15:8];
+  wire rotates = operation == 6 || operation == 7, softmax = operation == 8, argmax = operation == 12;
+  wire with_y = operation == 1 || operation == 2 || operation >= 4 && operation <= 11 && !softmax;
+  wire [1:0] x_type = raw[481:480], y_type = raw[483:482];
+  wire [3:0] c_type = raw[487:484];
+  wire [SIZE_BITS+2:0] y_elements = rotates ? 2 * n : n;
   assign interrupt = raw[22];
-  assign reads = {accumulate, used || convolution, 2'b11};
-  wire [SIZE_BITS+1:0] row_bytes = requant ? n : 4 * n;
+  assign reads = {accumulate, used || convolution, !vector || with_y, 1'b1};
+  wire [SIZE_BITS+1:0] row_bytes = requant ? n : vector && argmax ? 4 : vector && c_type == 1 ? 2 * n : 4 * n;
   wire [31:0] pitch = (4 * n + 63) >> 6 << 6;
   assign total = m[SIZE_BITS-1:0] * row_bytes;
   wire [3:0] address_over, stride_over, misaligned, wrapped;
@@ -28,27 +37,33 @@ module tilewright_descriptor #(
     for (i = 0; i < 4; i = i + 1) begin : ranges
       wire [63:0] address = raw[(i==2?320:i==3?256:128+64*i)+:64];
       wire [31:0] stride = i == 2 ? pitch : raw[(i==3?448:384+32*i)+:32];
-      wire [SIZE_BITS-1:0] last_row = (i == 2 ? (requant ? 3 : 1) : i == 1 ? n : m) - 1;
-      wire [SIZE_BITS+1:0] bytes = i == 2 ? 4 * n : i == 3 ? row_bytes : k;
+      wire [SIZE_BITS-1:0] last_row = (i == 2 ? (requant ? 3 : 1) : i == 1 && !vector ? n : m) - 1;
+      wire [SIZE_BITS+2:0] operand = i == 0 ? n << (x_type == 1 ? 1 : 2) : y_elements << (y_type == 1 ? 1 : 2);
+      wire [SIZE_BITS+2:0] bytes = i == 2 ? 4 * n : i == 3 ? row_bytes : vector ? operand : k;
       wire [31:0] step = i == 2 ? stride : stride[STRIDE_BITS-1:0];
       wire [WIDE-1:0] past = address[ADDR_BITS-1:0] + last_row * step + bytes;
       wire image = convolution && i == 0, geometry = convolution && i == 2;
       assign firsts[ADDR_BITS*i+:ADDR_BITS] = address - (geometry ? 64 : 0);
       assign ends[(ADDR_BITS+1)*i+:ADDR_BITS+1] =
           image ? 1'b1 << ADDR_BITS : geometry && !used ? address[ADDR_BITS-1:0] : past;
-      wire counts = i != 2 || used || convolution;
+      wire counts = i == 2 ? used || convolution : i != 1 || reads[1];
       assign address_over[i] = counts && address >> ADDR_BITS != 0;
-      assign stride_over[i] = i != 2 && stride >> STRIDE_BITS != 0;
+      assign stride_over[i] = i != 2 && counts && stride >> STRIDE_BITS != 0;
       assign misaligned[i] = geometry && address[5:0] != 0 ||
           counts && !UNALIGNED && (address[LOW-1:0] != 0 || i != 2 && stride[LOW-1:0] != 0);
-      assign wrapped[i] = !image && (i != 2 || used) && (past - 1'b1) >> ADDR_BITS != 0;
+      assign wrapped[i] = !image && counts && (i != 2 || used) && (past - 1'b1) >> ADDR_BITS != 0;
     end
   endgenerate
-  wire sizes = m == 0 || m > SIZE_LIMIT || n == 0 || n > SIZE_LIMIT || k == 0 || k > K_LIMIT ||
-      convolution && raw[383:326] == 0;
+  wire k_over = k == 0 || k > (vector ? SIZE_LIMIT : K_LIMIT);
+  wire unrotatable = n[0] || n > 64 * VECTOR_LANES || operation == 7 && (n & (n - 1)) != 0;
+  wire sizes = m == 0 || m > SIZE_LIMIT || n == 0 || n > SIZE_LIMIT || (!vector || softmax) && k_over ||
+      vector && rotates && unrotatable || convolution && raw[383:326] == 0;
   wire twice = raw[23];
   wire rounding = requant && !ROUNDINGS[twice] || twice && !requant;  // one that is not there, or of nothing
   wire flags = raw[31:16] >> FLAGS != 0 || raw[15:8] != 0 || raw[511:504] != 0 || accumulate && used || rounding;
-  assign code = raw[7:0] != VERSION ? 1 : flags ? 2 : sizes || address_over != 0 || stride_over != 0 ? 3 :
+  wire vector_flags = operation > 12 || (raw[31:16] & ~16'h0258) != 0 || raw[25] && !softmax || raw[20] && !with_y ||
+      x_type == 3 || y_type[1] || (argmax ? c_type != 2 : c_type > 1) ||
+      !softmax && (k != 0 || raw[503:488] != 0) || raw[511:504] != 0;
+  assign code = raw[7:0] != VERSION && !vector ? 1 : (vector ? vector_flags : flags) ? 2 : sizes || address_over != 0 || stride_over != 0 ? 3 :
       misaligned != 0 ? 4 : wrapped != 0 ? 7 : 0;
 endmodule

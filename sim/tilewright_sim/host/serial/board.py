@@ -80,5 +80,6 @@ def configuration(capabilities: Capabilities) -> AcceleratorConfig:
         stride_bits=capabilities.stride_bits,
         variant="compact" if capabilities.compact else "fast",
         ecc=capabilities.ecc,
+        vector_lanes=capabilities.vector_lanes,
         max_burst=1 if capabilities.compact else 16,
     )

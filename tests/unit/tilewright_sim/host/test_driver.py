@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from support.fake_device import CYCLES, OFFSET, FakeDevice
+from support.fake_device import CYCLES, OFFSET, FakeDevice, bits
 
-from tilewright.accelerator.contract import AcceleratorConfig
-from tilewright.accelerator.registers import COUNTERS
+from tilewright.accelerator.contract import AcceleratorConfig, Activity
+from tilewright.accelerator.registers import COUNTERS, counter_names
 from tilewright.base import TilewrightError
 from tilewright_sim.host import Allocator, Capabilities, Driver, Runtime
 from tilewright_sim.host.device import Device
@@ -167,6 +167,26 @@ def test_counters_close(chip, device):
     counters = chip.driver.counters()
     for engine in ("load_a", "load_b", "execute", "store"):
         assert sum(value for name, value in counters.items() if name.startswith(engine)) == counters["cycles"]
+
+
+def test_the_vector_engine_is_identified_and_counted():
+    device = FakeDevice(TINY.replace(vector_lanes=4))
+    driver = Driver(device, Allocator(device.memory))
+    assert driver.capabilities == Capabilities.of(device.config)
+    assert driver.capabilities.vector_lanes == 4
+    device.put("COUNT_CYCLES", 10)
+    counters = driver.counters()
+    assert list(counters) == counter_names(vector=True)
+    assert counters["vector_idle"] == 10
+    device.put("ENGINES", bits("ENGINES", vector=Activity.MEMORY.value))
+    assert driver.engines()["vector"] == "MEMORY"
+
+
+def test_another_version_of_the_vector_descriptor_is_refused():
+    device = FakeDevice(TINY.replace(vector_lanes=4))
+    device.put("CAP_VECTOR", bits("CAP_VECTOR", lanes=4, descriptor=9))
+    with pytest.raises(TilewrightError, match=r"version 9 of the vector descriptor; this driver supports 2$"):
+        Driver(device, Allocator(device.memory))
 
 
 MISTAKES = [

@@ -61,8 +61,10 @@ def test_limits_follow_the_widths():
 
 @pytest.mark.parametrize(
     "config",
-    [AcceleratorConfig(**NANO), NARROW, *(AcceleratorConfig(**NANO | {name: True}) for name in ("ecc", "convolution"))],
-)
+    [AcceleratorConfig(**NANO), NARROW,
+     *(AcceleratorConfig(**NANO | {name: value}) for name, value in
+       (("ecc", True), ("convolution", True), ("vector_lanes", 4)))],
+)  # fmt: skip
 def test_registers_match_the_capabilities_of_the_driver(config):
     fields = {}
     for register in REGISTERS:

@@ -101,6 +101,7 @@ def test_hardware_is_identified_and_its_limits_are_read(library, device):
         "stride": TINY.stride_limit,
         "alignment": TINY.word_bytes,
         "addr_bits": TINY.addr_bits,
+        "vector_lanes": 0,
     }
     assert device.get("RING_BASE_LO") == 0x1_0000
     assert device.get("RING_LOG2") == 2
@@ -124,6 +125,12 @@ def test_other_hardware_is_refused_before_anything_is_written(library, device, r
     device.put(register, value)
     monkeypatch.setattr(device, "write_register", lambda *_: pytest.fail("written"))
     assert init(library, device)[0] == wanted
+
+
+def test_the_lanes_of_the_vector_engine_are_read(tmp_path):
+    config = TINY.replace(vector_lanes=4)
+    result, chip = init(compile_driver(config, tmp_path), FakeDevice(config))
+    assert (result, chip.limits.vector_lanes) == (OK, 4)
 
 
 def test_any_configuration_of_the_same_versions_is_taken_on_request(tmp_path):

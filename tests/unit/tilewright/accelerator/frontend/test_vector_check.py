@@ -153,7 +153,7 @@ BAD = [
 
 
 def changed(config, change):
-    named = {TOP: (1 << config.addr_bits) - 8, "over": config.size_limit + 1}
+    named = {TOP: (1 << config.addr_bits) - 8, "over": config.size_limit + 1, "limit": config.size_limit}
     return replace(GOOD, **{name: named.get(value, value) if isinstance(value, str) else value
                             for name, value in change.items()})  # fmt: skip
 
@@ -188,8 +188,7 @@ FINE = [
 @pytest.mark.parametrize("name", CONFIGS)
 def test_what_is_at_the_limit_is_taken(name):
     config = CONFIGS[name]
-    named = {"limit": config.size_limit, TOP: (1 << config.addr_bits) - 8}
-    cases = [replace(GOOD, **{k: named.get(v, v) if isinstance(v, str) else v for k, v in one.items()}) for one in FINE]
+    cases = [changed(config, change) for change in FINE]
     for one, job in zip(cases, decode(config, cases), strict=True):
         assert not isinstance(job, tuple), one
         assert job.operation == one.operation
