@@ -2,9 +2,7 @@
 
 from amaranth.hdl import Const, Module, Mux, Signal, unsigned
 from amaranth.lib import data, stream
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
-from amaranth.utils import exact_log2
 
 from tilewright.accelerator.contract import AcceleratorConfig, Operation
 from tilewright.base import SharedComponent
@@ -69,16 +67,14 @@ class ProgramCounter(SharedComponent):
     def elaborate(self, platform):
         m = Module()
         store = stored_programs()
-        words = [INSTRUCTION_SHAPE.const(fields).as_value().value for fields in store.words]
-        bits = INSTRUCTION_SHAPE.size
-        m.submodules.programs = memory = Memory(shape=bits, depth=1 << (len(words) - 1).bit_length(), init=words)
-        port = memory.read_port()
-        counter = Signal(len(port.addr))
-        fetched = Signal()  # the port shows the instruction at `counter`
+        counter = Signal(range(len(store.words)))
+        instruction = Signal(INSTRUCTION_SHAPE, reset_less=True)
+        with m.Switch(counter):  # not a memory, whose first contents a chip would not have
+            for number, fields in enumerate(store.words):
+                with m.Case(number):
+                    m.d.sync += instruction.eq(INSTRUCTION_SHAPE.const(fields))
+        fetched = Signal()  # `instruction` is that at `counter`
         running = Signal()
-        instruction = data.View(INSTRUCTION_SHAPE, port.data)
-        m.d.comb += port.addr.eq(counter)
-        m.d.comb += port.en.eq(1)
 
         skip, take, used = Signal(), Signal(), Signal()
         m.d.comb += [
