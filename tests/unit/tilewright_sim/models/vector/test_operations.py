@@ -54,9 +54,8 @@ def test_another_order_has_other_sums():
 def test_sums_begin_at_plus_zero_and_flush():
     least = F32(2.0**-126)
     assert bits(vector.row_sum(np.array([[-0.0]], F32))) == [[0]]
-    x = np.zeros((1, 65), F32)
-    x[0, 0], x[0, 64] = -1.5 * least, least  # in one partial sum: -2**-127, a zero
-    x[0, 1] = least
+    x = np.zeros((1, 129), F32)
+    x[0, [0, 64, 128]] = -1.5 * least, least, least  # in one partial sum: -2**-127, which is a zero, and then 2**-126
     assert vector.row_sum(x)[0, 0] == least
 
 
