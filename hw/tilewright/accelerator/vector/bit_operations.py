@@ -21,9 +21,9 @@ class BitOperations(SharedComponent):
     The result may be a subnormal number that stands for a zero, or a NaN of any kind, except that the bits of seeds
     are exact. For MAX and MIN it is a. Latency is `LATENCY` cycles; nothing stalls; not reset::
 
-        cycle        0           1                                 2
-        a, b, c ──► │ │──► choose operands ──│base│──► add ──► limits ──│o│
-                                             │more│
+        cycle       0           1                                  2
+        a, b, c ──► │ │─┬─► choose operands ──│base, more│──► add ──► choose ──│o│
+                        └─► compare ──────────│flush, infinite│────────┘
 
     Members
     -------
