@@ -29,7 +29,7 @@ class BitOperations(SharedComponent):
     -------
     op : In(LaneOp)
         The operation of this cycle; undefined results for MADD.
-    a, b, c : In(32)
+    a_bits, b_bits, c_bits : In(32)
         The operands of this cycle, bits of float32.
     o : Out(32)
         The bits of the result of `LATENCY` cycles before.
@@ -38,7 +38,9 @@ class BitOperations(SharedComponent):
     LATENCY = 3
 
     def __init__(self):
-        super().__init__({"op": In(LaneOp), "a": In(32), "b": In(32), "c": In(32), "o": Out(32)})
+        # Not `a` and `b`, which are arguments of the functions that Yosys makes of a Switch in Verilog.
+        operands = {"a_bits": In(32), "b_bits": In(32), "c_bits": In(32)}
+        super().__init__({"op": In(LaneOp), **operands, "o": Out(32)})
 
     def elaborate(self, platform):
         m = Module()
@@ -48,7 +50,7 @@ class BitOperations(SharedComponent):
             m.d.sync += stage.eq(value)
             return stage
 
-        a, b, c = register("a_1", self.a), register("b_1", self.b), register("c_1", self.c)
+        a, b, c = (register(f"{name}_1", getattr(self, f"{name}_bits")) for name in "abc")
         op = Signal(LaneOp, name="op_1", reset_less=True)
         m.d.sync += op.eq(self.op)
 
