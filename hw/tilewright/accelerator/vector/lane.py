@@ -61,9 +61,9 @@ class VectorLane(SharedComponent):
 
         bits = place(m, "bits", BitOperations(), platform)
         m.d.comb += bits.op.eq(self.op)
-        m.d.comb += bits.a_bits.eq(a)
-        m.d.comb += bits.b_bits.eq(self.b)
-        m.d.comb += bits.c_bits.eq(c)
+        m.d.comb += bits.a.eq(a)
+        m.d.comb += bits.b.eq(self.b)
+        m.d.comb += bits.c.eq(c)
 
         multiplier = place(m, "multiplier", Float32Multiplier(), platform)
         bypass = self.op != LaneOp.MADD
