@@ -59,8 +59,8 @@ class BitOperations(SharedComponent):
         scale = c[:8] & normal.replicate(8)
         up = normal & a[15] & (a[:15].any() | a[16])
 
-        # Bit 31 of the sum is not a sign. No Switch: in Verilog it becomes functions, whose arguments `a` and `b` hide the
-        # ports of the lane.
+        # Bit 31 of the sum is not a sign. No Switch: in Verilog it becomes functions, whose arguments `a` and `b` hide
+        # the ports of the lane.
         base = _one_of([
             ((op == LaneOp.MAX) | (op == LaneOp.MIN) | (op == LaneOp.LDEXP), a[:-1]),
             (op == LaneOp.SEED_RECIPROCAL, ~a[:-1]),
