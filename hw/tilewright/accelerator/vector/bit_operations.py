@@ -1,5 +1,8 @@
 """The operations of a lane that neither multiply nor add floats: on their bits."""
 
+from functools import reduce
+from operator import or_
+
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib.wiring import In, Out
 
@@ -21,9 +24,9 @@ class BitOperations(SharedComponent):
     The result may be a subnormal number that stands for a zero, or a NaN of any kind, except that the bits of seeds
     are exact. For MAX and MIN it is a. Latency is `LATENCY` cycles; nothing stalls; not reset::
 
-        cycle        0           1                                 2
-        a, b, c ──► │ │──► choose operands ──│base│──► add ──► limits ──│o│
-                                             │more│
+        cycle       0           1                                  2
+        a, b, c ──► │ │─┬─► choose operands ──│base, more│──► add ──► choose ──│o│
+                        └─► compare ──────────│flush, infinite│────────┘
 
     Members
     -------
@@ -51,37 +54,31 @@ class BitOperations(SharedComponent):
         a, b, c = register("a_1", self.a), register("b_1", self.b), register("c_1", self.c)
         op = Signal(LaneOp, name="op_1", reset_less=True)
         m.d.sync += op.eq(self.op)
-
         field = a[_FRACTION:-1]
         normal = field.any() & ~field.all()
-        more = Signal(32, reset_less=True)
-        base = Signal(32, reset_less=True)  # bit 31 is not a sign, but takes a carry
-        sign = Signal(reset_less=True)
-        m.d.sync += base.eq(a[:-1])
-        m.d.sync += more.eq(0)
-        m.d.sync += sign.eq(a[-1])
-        with m.Switch(op):
-            with m.Case(LaneOp.SEED_RECIPROCAL):
-                m.d.sync += base.eq(~a[:-1])
-                m.d.sync += more.eq(RECIPROCAL_SEED + 1)
-            with m.Case(LaneOp.SEED_RSQRT):
-                m.d.sync += base.eq(Cat(~a[1:], Const(1, 1)))
-                m.d.sync += more.eq(RSQRT_SEED + 1)
-            with m.Case(LaneOp.LDEXP):
-                m.d.sync += more[_FRACTION:-1].eq(c[:8] & normal.replicate(8))
-            with m.Case(LaneOp.HIGH):
-                m.d.sync += base.eq(Cat(a[16:], Mux(a[-1], _HIGH - 1, _HIGH)))
-                m.d.sync += sign.eq(0)
-            with m.Case(LaneOp.LOW):
-                m.d.sync += base.eq(Cat(a[:16], Const(_LOW, 16)))
-                m.d.sync += sign.eq(0)
-            with m.Case(LaneOp.BF16):
-                with m.If(~field.all()):  # a NaN may have nothing but lower bits
-                    m.d.sync += base[:16].eq(0)
-                m.d.sync += more[16].eq(normal & a[15] & (a[:15].any() | a[16]))
-            with m.Case(LaneOp.EQUAL):
-                m.d.sync += base.eq(b[:-1])
-                m.d.sync += sign.eq(b[-1])
+        scale = c[:8] & normal.replicate(8)
+        up = normal & a[15] & (a[:15].any() | a[16])
+
+        # Bit 31 of the sum is not a sign. No Switch: in Verilog it becomes functions, whose arguments `a` and `b` hide
+        # the ports of the lane.
+        base = _one_of([
+            ((op == LaneOp.MAX) | (op == LaneOp.MIN) | (op == LaneOp.LDEXP), a[:-1]),
+            (op == LaneOp.SEED_RECIPROCAL, ~a[:-1]),
+            (op == LaneOp.SEED_RSQRT, Cat(~a[1:], Const(1, 1))),
+            (op == LaneOp.HIGH, Cat(a[16:], Mux(a[-1], _HIGH - 1, _HIGH))),
+            (op == LaneOp.LOW, Cat(a[:16], Const(_LOW, 16))),
+            (op == LaneOp.BF16, Cat(Mux(field.all(), a[:16], 0), a[16:-1])),  # a NaN may have nothing but lower bits
+            (op == LaneOp.EQUAL, b[:-1]),
+        ])
+        more = _one_of([
+            (op == LaneOp.SEED_RECIPROCAL, Const(RECIPROCAL_SEED + 1, 32)),
+            (op == LaneOp.SEED_RSQRT, Const(RSQRT_SEED + 1, 32)),
+            (op == LaneOp.LDEXP, Cat(Const(0, _FRACTION), scale)),
+            (op == LaneOp.BF16, Cat(Const(0, 16), up)),
+        ])
+        base = register("base", base)
+        more = register("more", more)
+        sign = register("sign", Mux(op == LaneOp.EQUAL, b[-1], a[-1] & (op != LaneOp.HIGH) & (op != LaneOp.LOW)))
         scales = (op == LaneOp.LDEXP) & normal
         scaled = field + c[:8]
         flush = register("flush", scales & c[8] & ~scaled[8])
@@ -98,6 +95,11 @@ class BitOperations(SharedComponent):
         )
         m.d.comb += self.o.eq(register("result", o))
         return m
+
+
+def _one_of(values: list[tuple[Value, Value]]) -> Value:
+    """The value whose condition holds, of conditions that exclude each other; else 0."""
+    return reduce(or_, (value & condition.replicate(len(value)) for condition, value in values))
 
 
 def _equal(a: Value, c: Value) -> Value:

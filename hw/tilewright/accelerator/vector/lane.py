@@ -1,6 +1,7 @@
 """One lane of the vector engine: a float32 operation in every cycle."""
 
-from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Value
+from amaranth.lib.enum import EnumView
 from amaranth.lib.wiring import In, Out
 
 from tilewright.arithmetic import AdderOp, Float32Adder, Float32Multiplier
@@ -72,24 +73,18 @@ class VectorLane(SharedComponent):
         m.d.comb += multiplier.bypass.eq(delayed(m, "bypass", bypass, Float32Multiplier.OTHER, platform))
 
         adder = place(m, "adder", Float32Adder(), platform)
-        m.d.comb += adder.op.eq(delayed(m, "adder_op", self._adder_op(m), Float32Multiplier.LATENCY, platform))
+        adder_op = _adder_op(self.op)
+        m.d.comb += adder.op.eq(delayed(m, "adder_op", adder_op, Float32Multiplier.LATENCY, platform))
         m.d.comb += adder.a.eq(multiplier.product)
         m.d.comb += adder.b.eq(delayed(m, "addend", c, Float32Multiplier.LATENCY, platform))
         m.d.comb += self.o.eq(adder.o)
         return m
 
-    def _adder_op(self, m: Module) -> Value:
-        """What the adder makes of the product, or of what bypasses it, and c."""
-        op = Signal(AdderOp)
-        with m.Switch(self.op):
-            with m.Case(LaneOp.MADD):
-                m.d.comb += op.eq(AdderOp.SUM)
-            with m.Case(LaneOp.MAX):
-                m.d.comb += op.eq(AdderOp.MAX)
-            with m.Case(LaneOp.MIN):
-                m.d.comb += op.eq(AdderOp.MIN)
-            with m.Case(LaneOp.SEED_RECIPROCAL, LaneOp.SEED_RSQRT):
-                m.d.comb += op.eq(AdderOp.BITS)
-            with m.Default():
-                m.d.comb += op.eq(AdderOp.FIRST)
-        return op.as_value()
+
+def _adder_op(op: EnumView) -> Value:
+    """What the adder makes of the product, or of what bypasses it, and c."""
+    seed = (op == LaneOp.SEED_RECIPROCAL) | (op == LaneOp.SEED_RSQRT)
+    code = Mux(seed, AdderOp.BITS, AdderOp.FIRST)
+    for lane_op, adder_op in ((LaneOp.MADD, AdderOp.SUM), (LaneOp.MAX, AdderOp.MAX), (LaneOp.MIN, AdderOp.MIN)):
+        code = Mux(op == lane_op, adder_op, code)
+    return code
