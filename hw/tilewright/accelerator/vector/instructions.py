@@ -132,7 +132,7 @@ class Instruction:
     operand : Operand
         Of a LOAD.
     limited : bool
-        A LOAD gives -infinity to elements outside the row's limits.
+        A LOAD gives -infinity to elements outside the row's limits; as an int32, the least.
     when : frozenset of str
         Of `CONDITIONS`.
     """

@@ -16,6 +16,7 @@ __all__ = ["VectorLoad"]
 
 _BITS = 32
 _MINUS_INFINITY = 0xFF80_0000
+_LEAST_INTEGER = 0x8000_0000
 
 
 class VectorLoad(SharedComponent):
@@ -124,10 +125,11 @@ class VectorLoad(SharedComponent):
                 m.d.comb += self.release.eq(1)
                 m.next = "IDLE"
         first = step.element + offset
+        least = Mux(job.x_type == ElementType.INT32.value, _LEAST_INTEGER, _MINUS_INFINITY)
         limited = []
         for lane in range(width):
             outside = (first + lane >= high) | (first + lane < low)
             element = elements.word_select(lane, _BITS)
-            limited.append(Mux(instruction.limited & outside, _MINUS_INFINITY, element))
+            limited.append(Mux(instruction.limited & outside, least, element))
         m.d.sync += self.data.eq(Cat(limited * (lanes // width)))
         return m

@@ -154,7 +154,13 @@ def rotate(exchange: int) -> list[Phase]:
 
 def softmax() -> list[Phase]:
     x = vector(X)
-    begin = [*load_x(limited=True), compute(x, x, "scalar")]
+    outside = compute(vector(T), x, -INFINITY, -(2.0**31), op=LaneOp.EQUAL)
+    begin = [
+        *load_x(limited=True),
+        outside.conditional("int32"),
+        compute(x, x, addend=vector(T), op=LaneOp.MIN).conditional("int32"),
+        compute(x, x, "scalar"),
+    ]
     powers = [compute(x, x, 1.0, scalar(0), negate_c=True), *exp(x, x, _TEMPORARIES)]
     return [
         clear(-INFINITY),

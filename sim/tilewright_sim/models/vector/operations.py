@@ -98,8 +98,9 @@ def softmax(x: Float32, scale: float, *, limit: int | None = None, causal: bool 
     The limit of row r is elements ``limit_r - window`` to ``limit_r - 1``, where ``limit_r`` is `limit`, or with
     `causal` ``limit + r``, and at most n. Without a `window` (0) it starts at 0; without a `limit` it ends at n.
 
-    s = x * scale; e = exp(s - max(s)); the result is ``e * reciprocal(sum(e))``. Elements outside are not looked at. A
-    row that is all -infinity within its limit, or has a NaN or +infinity there, is NaN there.
+    s = x * scale, of -infinity outside; e = exp(s - max(s)); the result is ``e * reciprocal(sum(e))``. The scale must be
+    positive. A row that is all -infinity within its limit, or has a NaN or +infinity there, is NaN. Of an int32 matrix,
+    the least integer stands for -infinity.
     """
     m, n = x.shape
     ends = np.full(m, n if limit is None else limit) + (np.arange(m) if causal else 0)
@@ -107,9 +108,9 @@ def softmax(x: Float32, scale: float, *, limit: int | None = None, causal: bool 
     inside = np.arange(n) < ends
     if window:
         inside &= np.arange(n) >= ends - window
-    scaled = np.where(inside, mul(x, scale), np.float32(-np.inf))
+    scaled = mul(np.where(inside, x, np.float32(-np.inf)), scale)
     powers = exp(add(scaled, -row_max(scaled)))
-    return np.where(inside, mul(powers, reciprocal(row_sum(np.where(inside, powers, np.float32(0))))), np.float32(0))
+    return mul(powers, reciprocal(row_sum(powers)))
 
 
 def argmax(x: Float32) -> NDArray[np.int32]:
@@ -213,6 +214,8 @@ def run(
     if operation not in OPERATIONS:
         raise TilewrightError(f"operation: {operation!r} is not one of {', '.join(OPERATIONS)}")
     rows = _floats("x", x, ("float32", "uint16", "int32"))
+    if operation == "SOFTMAX" and np.asarray(x).dtype == np.int32:
+        rows = np.where(np.asarray(x) == np.iinfo(np.int32).min, np.float32(-np.inf), rows)
     if rows.ndim != 2 or rows.shape[1] == 0:
         raise TilewrightError(f"x: the shape must be [m, n] with n from 1, not {list(rows.shape)}")
     if (y is None) != (operation in _WITHOUT_Y):

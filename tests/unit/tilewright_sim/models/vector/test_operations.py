@@ -201,7 +201,13 @@ def test_softmax_is_its_operations_in_their_order():
 def test_softmax_does_not_look_beyond_the_limit():
     x = np.array([[1, 2, np.nan, np.inf]], F32)
     assert bits(vector.run("SOFTMAX", x, scalar=1.0, limit=2)[:, :2]) == bits(vector.run("SOFTMAX", x[:, :2], scalar=1))
-    assert not vector.run("SOFTMAX", x, scalar=1.0, limit=0).any()
+    assert np.isnan(vector.run("SOFTMAX", x, scalar=1.0, limit=0)).all()
+
+
+def test_the_least_integer_is_minus_infinity_for_softmax():
+    x = np.array([[3, -(2**31), 5, 2]], np.int32)
+    floats = np.array([[3, -np.inf, 5, 2]], F32)
+    assert bits(vector.run("SOFTMAX", x, scalar=0.5)) == bits(vector.run("SOFTMAX", floats, scalar=0.5))
 
 
 @pytest.mark.parametrize("special", [np.nan, np.inf])
