@@ -135,7 +135,7 @@ class VectorCompute(SharedComponent):
         late = data.View(INSTRUCTION_SHAPE, line.o)
         masks = delayed(m, "exchange_line", exchanged[: exact_log2(lanes)], _TO_OPERANDS, platform)
         numbers = delayed(m, "index_line", index, _TO_OPERANDS, platform)
-        constants = {name: self._constant(m, name, instruction, platform) for name in "abc"}
+        constants = {name: self._constant(m, name, instruction, platform) for name in "bc"}
         second = self.second
         for bit in range(exact_log2(lanes)):
             turned = Cat(second.word_select(lane ^ 1 << bit, _BITS) for lane in range(lanes))
@@ -146,18 +146,20 @@ class VectorCompute(SharedComponent):
         results = []
         for number in range(lanes):
             lane = place(m, f"lane_{number}", VectorLane(), platform)
-            choices = {
-                Source.FIRST: self.first.word_select(number, _BITS),
-                Source.SECOND: second.word_select(number, _BITS),
-                Source.INDEX: Cat(Cat(numbers | number, Const(0, 22))[:22], Const(0x4B40_0000 >> 22, 10)),
+            one, other = self.first.word_select(number, _BITS), second.word_select(number, _BITS)
+            index = Cat(Cat(numbers | number, Const(0, 22))[:22], Const(0x4B40_0000 >> 22, 10))
+            operands = {
+                "a": Mux(late.a_constant, constants["c"], one),
+                "b": Mux(
+                    late.b.as_value()[1],
+                    Mux(late.b.as_value()[0], index, constants["b"]),
+                    Mux(late.b.as_value()[0], other, one),
+                ),
+                "c": Mux(late.c_constant, constants["c"], other),
             }
-            for name in "abc":
+            for name, value in operands.items():
                 operand = Signal(_BITS, name=f"lane_{number}_{name}_operand", reset_less=True)
-                chosen = constants[name]
-                for source, value in choices.items():
-                    if source is not Source.INDEX or name == "b":
-                        chosen = Mux(late[name] == source, value, chosen)
-                m.d.sync += operand.eq(chosen)
+                m.d.sync += operand.eq(value)
                 m.d.comb += getattr(lane, name).eq(operand)
             m.d.comb += [getattr(lane, name).eq(signal) for name, signal in control.items()]
             results.append(lane.o)

@@ -88,7 +88,7 @@ class VectorEngine(SharedComponent):
         first = Signal(reset_less=True)
         start = Signal()
         parts = {
-            "ahead": ProgramCounter(config),
+            "ahead": ProgramCounter(config, loads=True),
             "counter": ProgramCounter(config),
             "reads": VectorReads(config),
             "load": VectorLoad(config),

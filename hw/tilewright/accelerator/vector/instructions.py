@@ -70,7 +70,7 @@ class Operand(enum.Enum, shape=2):  # type: ignore[call-arg]  # Amaranth's keywo
 
 
 class Source(enum.Enum, shape=2):  # type: ignore[call-arg]  # Amaranth's keyword
-    """Where an operand of a COMPUTE comes from: the first or the second register it reads, a constant, the index."""
+    """Where the operand b of a COMPUTE comes from: the first or the second register it reads, a constant, the index."""
 
     FIRST = 0
     SECOND = 1
@@ -84,16 +84,15 @@ CONDITIONS = ("again", "int32", "bf16")
 INSTRUCTION_SHAPE = data.StructLayout({
     "kind": Kind,
     "when": len(CONDITIONS),
-    "phase_last": 1, "program_last": 1, "strips": 1,
     "op": LaneOp,
     "negate_a": 1, "negate_c": 1, "absolute_a": 1, "absolute_c": 1,
-    "a": Source, "b": Source, "c": Source,
+    "a_constant": 1, "b": Source, "c_constant": 1,
     "first": 3, "first_mode": Mode,
     "second": 3, "second_mode": Mode,
     "write": 3, "write_mode": Mode,
     "extent": Extent,
     "exchange": 3,
-    "constant_a": CONSTANT_BITS, "constant_b": CONSTANT_BITS, "constant_c": CONSTANT_BITS,
+    "constant_b": CONSTANT_BITS, "constant_c": CONSTANT_BITS,
     "operand": Operand, "limited": 1,
 })  # fmt: skip
 
@@ -124,7 +123,8 @@ class Instruction:
     write : Read or None
         What it writes.
     a, b, c : Read, float or str
-        Operands of a COMPUTE: at most two different reads among them, one of them with an exchange. `a` of a STORE.
+        Operands of a COMPUTE: at most two different reads among them, one of them with an exchange; the first is `a`,
+        and `c` is none or the second. If `a` is a constant, `c` is the same. `a` of a STORE.
     op : LaneOp
     negate_a, negate_c, absolute_a, absolute_c : bool
         Modifiers of a COMPUTE.
@@ -156,20 +156,25 @@ class Instruction:
         """The same, left out unless the conditions hold."""
         return replace(self, when=self.when | set(names))
 
-    def encode(self, constants: list[float | str], phase_last: bool, program_last: bool, strips: bool) -> dict:
+    def encode(self, constants: list[float | str]) -> dict:
         """The fields of `INSTRUCTION_SHAPE`; constants that are not in the list are added."""
         terms = (self.a, self.b, self.c)
         # The second register is the one whose elements may be exchanged.
         reads = sorted({term for term in terms if isinstance(term, Read)}, key=lambda read: (read.exchange, terms.index(read)))
-        fields: dict = {}
-        for name, term in (("a", self.a), ("b", self.b), ("c", self.c)):
-            if isinstance(term, Read):
-                fields[name] = (Source.FIRST, Source.SECOND)[reads.index(term)]
-            elif term == "index":
-                fields[name] = Source.INDEX
-            else:
-                fields[name] = Source.CONSTANT
-                fields[f"constant_{name}"] = _number(constants, term)
+        constants_of = {name: term for name, term in zip("abc", terms, strict=True) if not isinstance(term, Read)}
+        if "a" in constants_of:
+            assert self.kind is not Kind.COMPUTE or self.a is self.c
+        else:
+            assert self.a == reads[0]
+        assert "c" in constants_of or (len(reads) > 1 and self.c == reads[1])
+        fields: dict = {"a_constant": "a" in constants_of, "c_constant": "c" in constants_of}
+        if isinstance(self.b, Read):
+            fields["b"] = (Source.FIRST, Source.SECOND)[reads.index(self.b)]
+        else:
+            fields["b"] = Source.INDEX if self.b == "index" else Source.CONSTANT
+        for name in ("b", "c"):
+            if name in constants_of and constants_of[name] != "index":
+                fields[f"constant_{name}"] = _number(constants, constants_of[name])
         for name, read in (*zip(("first", "second"), reads, strict=False), ("write", self.write)):
             if read is not None:
                 fields |= {name: read.register, f"{name}_mode": read.mode}
@@ -177,7 +182,6 @@ class Instruction:
             "kind": self.kind, "op": self.op, "extent": self.extent,
             "exchange": max((read.exchange for read in reads), default=0),
             "when": sum(1 << CONDITIONS.index(name) for name in self.when),
-            "phase_last": phase_last, "program_last": program_last, "strips": strips,
             "negate_a": self.negate_a, "negate_c": self.negate_c,
             "absolute_a": self.absolute_a, "absolute_c": self.absolute_c,
             "operand": self.operand, "limited": self.limited,

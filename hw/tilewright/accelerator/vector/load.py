@@ -84,6 +84,13 @@ class VectorLoad(SharedComponent):
         last_chunk = (Cat(Const(0, exact_log2(width)), chunk + 1)) >= step.elements
         last_row = row == step.rows - 1
 
+        first = Signal(signed(bits))
+        above, below = Signal(signed(bits)), Signal(signed(bits))  # from the chunk's first element to the limits
+        m.d.comb += [
+            first.eq(step.element + offset),
+            above.eq(high - first),
+            below.eq(low - first),
+        ]
         word = self.words.payload
         half = word.word_select(chunk[0], config.data_bits // 2)
         spread = Cat(Cat(Const(0, 16), half.word_select(lane, 16)) for lane in range(width))
@@ -124,11 +131,10 @@ class VectorLoad(SharedComponent):
                 m.d.comb += self.steps.ready.eq(1)
                 m.d.comb += self.release.eq(1)
                 m.next = "IDLE"
-        first = step.element + offset
         least = Mux(job.x_type == ElementType.INT32.value, _LEAST_INTEGER, _MINUS_INFINITY)
         limited = []
         for lane in range(width):
-            outside = (first + lane >= high) | (first + lane < low)
+            outside = (above <= lane) | (below > lane)
             element = elements.word_select(lane, _BITS)
             limited.append(Mux(instruction.limited & outside, least, element))
         m.d.sync += self.data.eq(Cat(limited * (lanes // width)))

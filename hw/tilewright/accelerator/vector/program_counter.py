@@ -1,6 +1,6 @@
 """Goes through a job's program, for all of its rows."""
 
-from amaranth.hdl import Const, Module, Mux, Signal, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, unsigned
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
@@ -12,6 +12,9 @@ from .program_store import stored_programs
 from .shapes import plan_shape, step_shape, strip_elements
 
 __all__ = ["ProgramCounter"]
+
+
+_LOOPS = {"strips": 1, "phase_last": 1, "program_last": 1}
 
 
 class ProgramCounter(SharedComponent):
@@ -26,11 +29,14 @@ class ProgramCounter(SharedComponent):
                 for each strip of the rows, or once:
                     for each instruction whose conditions hold:  o
 
-    An instruction can be offered in each second cycle; in 3 cycles after the last of a phase.
+    Programs are lines with the number of an instruction each, since many instructions are the same. A line is known 2
+    cycles after its number, so an instruction can be offered in each third cycle.
 
     Parameters
     ----------
     config : AcceleratorConfig
+    loads : bool
+        Go through the LOADs alone.
 
     Members
     -------
@@ -50,8 +56,9 @@ class ProgramCounter(SharedComponent):
         Instructions follow, or one is offered.
     """
 
-    def __init__(self, config: AcceleratorConfig):
+    def __init__(self, config: AcceleratorConfig, loads: bool = False):
         self.config = config
+        self.loads = loads
         size = unsigned(config.size_bits)
         super().__init__({
             "start": In(1),
@@ -66,14 +73,22 @@ class ProgramCounter(SharedComponent):
 
     def elaborate(self, platform):
         m = Module()
-        store = stored_programs()
-        counter = Signal(range(len(store.words)))
+        store = stored_programs(self.loads)
+        counter = Signal(range(len(store.lines)))
+        line = Signal(data.StructLayout({"instruction": range(len(store.instructions)), **_LOOPS}), reset_less=True)
+        loops = Signal(data.StructLayout(_LOOPS), reset_less=True)
         instruction = Signal(INSTRUCTION_SHAPE, reset_less=True)
         with m.Switch(counter):  # not a memory, whose first contents a chip would not have
-            for number, fields in enumerate(store.words):
+            for number, one in enumerate(store.lines):
+                with m.Case(number):
+                    m.d.sync += line.eq(line.shape().const(one._asdict()))
+        with m.Switch(line.instruction):
+            for number, fields in enumerate(store.instructions):
                 with m.Case(number):
                     m.d.sync += instruction.eq(INSTRUCTION_SHAPE.const(fields))
-        fetched = Signal()  # `instruction` is that at `counter`
+        m.d.sync += [loops[name].eq(line[name]) for name in _LOOPS]
+        known = Signal(2)  # `line`, and `instruction`, are those of `counter`
+        fetched = known[1]
         running = Signal()
 
         skip, take, used = Signal(), Signal(), Signal()
@@ -82,14 +97,14 @@ class ProgramCounter(SharedComponent):
             used.eq(running & fetched & (skip | take)),
             take.eq(~self.o.valid | self.o.ready),
         ]
-        m.d.sync += fetched.eq(running & ~used)
+        m.d.sync += known.eq(Mux(running & ~used, Cat(1, known), 0))
         step = Signal(step_shape(self.config), reset_less=True)
         m.d.comb += self.o.payload.eq(step)
         m.d.comb += self.busy.eq(running | self.o.valid)
         with m.If(take):
             m.d.sync += self.o.valid.eq(running & fetched & ~skip)
             m.d.sync += step.instruction.eq(instruction)
-        self._count(m, counter, running, used, instruction, step, take)
+        self._count(m, counter, running, used, loops, step, take)
         with m.If(self.start):
             starts = data.ArrayLayout(len(counter), len(store.starts)).const(list(store.starts.values()))
             begin = Const(starts.as_value().value, len(counter) * len(store.starts)).word_select(
@@ -97,14 +112,14 @@ class ProgramCounter(SharedComponent):
             )
             m.d.sync += [
                 running.eq(1),
-                fetched.eq(0),
+                known.eq(0),
                 counter.eq(begin),
                 self.phase.eq(begin),
                 self.program.eq(begin),
             ]
         return m
 
-    def _count(self, m: Module, counter: Signal, running: Signal, used: Signal, instruction, step, take: Signal):
+    def _count(self, m: Module, counter: Signal, running: Signal, used: Signal, loops, step, take: Signal):
         """The loops: strips within phases within batches."""
         config = self.config
         strip = strip_elements(config)
@@ -126,22 +141,22 @@ class ProgramCounter(SharedComponent):
                 step.element.eq(element),
                 step.elements.eq(Mux(last_strip, elements_left, strip)),
             ]
-        again = instruction.strips & ~last_strip
+        again = loops.strips & ~last_strip
         with m.If(used):
             m.d.sync += counter.eq(counter + 1)
-            with m.If(instruction.phase_last & again):
+            with m.If(loops.phase_last & again):
                 m.d.sync += [
                     counter.eq(self.phase),
                     element.eq(element + strip),
                     elements_left.eq(elements_left - strip),
                 ]
-            with m.Elif(instruction.phase_last):
+            with m.Elif(loops.phase_last):
                 m.d.sync += [
                     self.phase.eq(counter + 1),
                     element.eq(0),
                     elements_left.eq(self.elements),
                 ]
-                with m.If(instruction.program_last):
+                with m.If(loops.program_last):
                     m.d.sync += [
                         counter.eq(self.program),
                         self.phase.eq(self.program),

@@ -64,7 +64,8 @@ def again(instructions: Iterable[Instruction]) -> list[Instruction]:
 
 def clear(value: float) -> Phase:
     """Give all partial sums their first value."""
-    return Phase([compute(Read(ACC, Mode.PARTIALS), value, extent=Extent.PARTIALS)], strips=False)
+    sums = Read(ACC, Mode.PARTIALS)
+    return Phase([compute(sums, value, addend=value, op=LaneOp.MAX, extent=Extent.PARTIALS)], strips=False)
 
 
 def fold(term: int, op: LaneOp = LaneOp.MADD) -> Instruction:

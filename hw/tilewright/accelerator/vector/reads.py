@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from tilewright.accelerator.contract import AcceleratorConfig, ElementType, transfer_shape, vector_job_shape
 from tilewright.base import SharedComponent
 
-from .instructions import Kind, Operand
+from .instructions import Operand
 from .shapes import claimed_words, plan_shape, step_shape, strip_words
 
 __all__ = ["VectorReads"]
@@ -31,7 +31,7 @@ class VectorReads(SharedComponent):
     first : In(1)
         All earlier descriptors are complete.
     steps : In(stream.Signature(step_shape(config)))
-        All instructions of the job, from a `ProgramCounter` of its own. Others than LOAD are dropped.
+        The LOADs of the job, from a `ProgramCounter` of its own.
     release : In(1)
         So many words have left their buffer in the order of the requests:
     released : In(range(strip_words(config) + 1))
@@ -88,13 +88,11 @@ class VectorReads(SharedComponent):
                     m.d.sync += [
                         base.eq(base + (job[f"{name}_stride"] << self.plan.rows_log2)) for name, base in bases.items()
                     ]
-                with m.Elif(self.steps.valid & (step.instruction.kind == Kind.LOAD)):
+                with m.Elif(self.steps.valid):
                     second = Mux(operand == Operand.Y_SECOND, job.n, 0)
                     m.d.sync += offset.eq(_bytes_of(step.element + second, short))
                     m.d.sync += claim.eq(claimed_words(config, step, self.plan, short))
                     m.next = "CLAIM"
-                with m.Else():
-                    m.d.comb += self.steps.ready.eq(1)
             with m.State("CLAIM"):
                 m.d.sync += [
                     request.index.eq(job.index),
