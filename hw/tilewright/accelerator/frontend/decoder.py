@@ -292,17 +292,11 @@ class DescriptorDecoder(SharedComponent):
         m.d.sync += alignment.eq(Cat(alignments.values()))
         version = Signal()
         contradiction = Signal()
+        contradicts = self._contradicts(raw, geometry if config.convolution else None)
         unknown_version = raw.version != DESCRIPTOR_VERSION
-        unknown_format = raw.b_format >= len(config.b_formats) if config.b_format_bits else raw.b_format.any()
-        unknown = raw.flags[flag_count(config) :].any() | unknown_format | raw.reserved_2.any()
-        if config.convolution:
-            unknown |= geometry & self.unknown_geometry
-        if config.scaled:
-            unknown |= flags["ACCUMULATE"] | used
-        contradicts = unknown | flags["ACCUMULATE"] & used | self._other_rounding(flags)
         if vector:
-            unknown_version &= ~vector.present
             contradicts = Mux(vector.present, vector.unknown, contradicts)
+            unknown_version &= ~vector.present
         m.d.sync += version.eq(unknown_version)
         m.d.sync += contradiction.eq(contradicts)
 
@@ -328,6 +322,19 @@ class DescriptorDecoder(SharedComponent):
             with m.If(Mux(size.any(), size, Mux(alignment.any(), alignment, ranges))[number]):
                 m.d.comb += unit.eq(candidate)
         m.d.sync += self.unit.eq(Mux(beyond | version | contradiction, Unit.DESCRIPTOR, unit))
+
+    def _contradicts(self, raw, geometry: Value | None) -> Value:
+        """Whether something in a product's descriptor is unknown, or contradicts something else."""
+        config = self.config
+        flags = flags_of(raw)
+        used = flags["REQUANT"] | flags["BIAS"]
+        unknown_format = raw.b_format >= len(config.b_formats) if config.b_format_bits else raw.b_format.any()
+        unknown = raw.flags[flag_count(config) :].any() | unknown_format | raw.reserved_2.any()
+        if geometry is not None:
+            unknown |= geometry & self.unknown_geometry
+        if config.scaled:
+            unknown |= flags["ACCUMULATE"] | used
+        return unknown | flags["ACCUMULATE"] & used | self._other_rounding(flags)
 
     def _other_rounding(self, flags: dict[str, Value]) -> Value:
         """Whether the flags ask for a rounding that the epilogue does not have, or for one of nothing."""

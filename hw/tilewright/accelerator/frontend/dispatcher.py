@@ -29,8 +29,8 @@ class Dispatcher(SharedComponent):
     A job decoded in cycle t is offered in t + 1. Between the last taking of a job and the next offer passes one
     cycle. At most 4 jobs are offered and not complete. A vector job is offered to the vector engine alone, and store is
     not offered a job before the vector jobs ahead of it are complete: its words would be in the writer, which serves
-    both, before theirs. With the variant ``compact`` nothing is kept: `decoded_job` is
-    offered as it is, and each engine takes it when it has done its part.
+    both, before theirs. With the variant ``compact`` nothing is kept: `decoded_job` is offered as it is, and each
+    engine takes it when it has done its part.
 
     Parameters
     ----------

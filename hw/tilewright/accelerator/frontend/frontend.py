@@ -180,11 +180,7 @@ class Frontend(SharedComponent):
             self.job_valid.eq(dispatcher.job_valid),
         ]
         if config.vector_lanes:
-            m.d.comb += [
-                dispatcher.decoded_vector.eq(decoder.vector),
-                dispatcher.decoded_vector_job.eq(decoder.vector_job),
-                self.vector_job.eq(dispatcher.vector_job),
-            ]
+            self._connect_vector(m, decoder, dispatcher)
         self._connect_supervisor(m, supervisor, registers, ring, decoder)
         busy = Signal()
         direct_ready = Signal()
@@ -232,6 +228,13 @@ class Frontend(SharedComponent):
             m.d.sync += geometry.eq(0)
         with m.Elif(decoder.fetch_geometry):
             m.d.sync += geometry.eq(1)
+
+    def _connect_vector(self, m: Module, decoder: DescriptorDecoder, dispatcher: Dispatcher):
+        m.d.comb += [
+            dispatcher.decoded_vector.eq(decoder.vector),
+            dispatcher.decoded_vector_job.eq(decoder.vector_job),
+            self.vector_job.eq(dispatcher.vector_job),
+        ]
 
     def _count(
         self, m: Module, registers: RegisterFile, counters: ActivityCounters | CycleCounter, busy: Signal, reset: Value

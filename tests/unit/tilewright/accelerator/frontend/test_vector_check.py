@@ -15,8 +15,12 @@ CONFIGS = {
     "small": SMALL,
     "wide": SMALL.replace(addr_bits=40, unaligned=True),
     "images": SMALL.replace(convolution=True),
+    "blocks": AcceleratorConfig(
+        rows=32, cols=8, dot=32, data_bits=64, chunk_words=8, ring_words=256, a_format="q8_e5m3",
+        b_formats=["q4_1", "q8_0"], vector_lanes=2,
+    ),
     "narrow": SMALL.replace(size_bits=11, stride_bits=14, addr_bits=20),
-}
+}  # fmt: skip
 FLOAT32, BF16, INT32 = ElementType.FLOAT32, ElementType.BF16, ElementType.INT32
 GOOD = VectorDescriptor(
     operation=Operation.ADD, m=4, n=10, a_address=0x1000, b_address=0x2000, c_address=0x3000, a_stride=64, b_stride=0,
