@@ -4,13 +4,14 @@ from .allocator import ALIGNMENT, Allocator
 from .arrays import DeviceArray, DeviceView, Parameters, check_bias, check_matrix, overflows
 from .block_product import BlockOperand, block_operand
 from .c_platform import CPlatform
-from .check import check_block_result, check_result
+from .check import check_block_result, check_result, check_vector_result
 from .convolution import plan_convolution, split_convolution
 from .descriptor import Descriptor, VectorDescriptor, flag_bits, geometry_bytes
 from .driver import Capabilities, Driver
 from .errors import HardwareError
 from .matrix_file import load_matrix, write_matrix
-from .runtime import GemmResult, RunResult, Runtime
+from .results import GemmResult, RunResult, VectorResult
+from .runtime import Runtime
 from .scratch import Scratch
 from .simulator import Simulator
 from .workspace import Workspace
@@ -33,12 +34,14 @@ __all__ = [
     "Scratch",
     "Simulator",
     "VectorDescriptor",
+    "VectorResult",
     "Workspace",
     "block_operand",
     "check_bias",
     "check_block_result",
     "check_matrix",
     "check_result",
+    "check_vector_result",
     "flag_bits",
     "geometry_bytes",
     "load_matrix",

@@ -22,6 +22,7 @@ __all__ = [
     "DeviceRecords",
     "DeviceView",
     "Parameters",
+    "bits_of_bf16",
     "check_addend",
     "check_bias",
     "check_dtype",
@@ -60,7 +61,7 @@ class DeviceArray(_Region):
     device : Device
     allocator : Allocator
     shape : (int, int)
-    dtype : int8, int32, uint8 or float32
+    dtype : int8, int32, uint8, float32 or uint16
     word_bytes : int
         Bytes of a bus word: rows begin at multiples of this.
     stride_limit : int
@@ -184,6 +185,11 @@ class Parameters(_Region):
     def address(self) -> int:
         """The address of the biases; raises `TilewrightError` once it is closed."""
         return super().address + self._front
+
+
+def bits_of_bf16(values: NDArray) -> NDArray:
+    """Return an array of bfloat16 as its bits, uint16; any other as it is."""
+    return values.view(np.uint16) if values.dtype.name == "bfloat16" else values
 
 
 def check_dtype(dtype: DTypeLike, names: Sequence[str]) -> np.dtype:

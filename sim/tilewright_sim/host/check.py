@@ -5,12 +5,13 @@ from numpy.typing import NDArray
 
 from tilewright.base import TilewrightError
 from tilewright.formats import FORMATS
-from tilewright_sim.models import Records, block_gemm, blocks
+from tilewright_sim.models import Records, block_gemm, blocks, vector
 from tilewright_sim.models import gemm as golden
 
 from .block_product import BlockOperand, rows_of
+from .vector_descriptor import operation_of, scalars_of
 
-__all__ = ["check_block_result", "check_result"]
+__all__ = ["check_block_result", "check_result", "check_vector_result"]
 
 _CHUNK = 1 << 20  # results that are compared at once
 
@@ -37,6 +38,39 @@ def check_block_result(c: NDArray[np.float32], a: BlockOperand, b: BlockOperand)
         got, want = c[part], block_gemm.block_gemm(left, right)
         different = (got.view(np.uint32) != want.view(np.uint32)) & ~(np.isnan(got) & np.isnan(want))
         _compare(got, want, different, "the golden model's", first)
+
+
+def check_vector_result(
+    c: NDArray,
+    operation: str,
+    x: NDArray,
+    y: NDArray | None = None,
+    *,
+    scalar: float | None = None,
+    scalar2: float | None = None,
+    limit: int | None = None,
+    causal: bool = False,
+    window: int = 0,
+) -> None:
+    """Raise `TilewrightError` unless C equals what the golden model makes of the rows of x, bit for bit.
+
+    Arguments are those of `Runtime.vector`, the type of C tells its ``result``.
+    """
+    m, n = x.shape
+    scalars = scalars_of(operation_of(operation), n, scalar, scalar2)
+    end = n if limit is None else min(limit, n)
+    bits = c.reshape(m, -1).view({2: np.uint16, 4: np.uint32}[c.dtype.itemsize])
+    rows = max(1, _CHUNK // n)
+    for first in range(0, m, rows):
+        part = slice(first, first + rows)
+        other = y if y is None or y.ndim == 1 or len(y) == 1 else y[part]
+        begin = min(end + (first if causal else 0), n)
+        with np.errstate(all="ignore"):
+            found = vector.run(operation, x[part], other, *scalars, limit=begin, causal=causal, window=window)
+            want = vector.to_bf16(found) if c.dtype == np.uint16 else found
+        want = want.reshape(len(want), -1)
+        different = bits[part] != want.view(bits.dtype)
+        _compare(c.reshape(m, -1)[part], want, different, "the golden model's", first)
 
 
 def _blocks(operand: BlockOperand) -> blocks.Blocks:

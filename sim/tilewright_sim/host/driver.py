@@ -31,7 +31,7 @@ from .descriptor import Descriptor, VectorDescriptor
 from .device import Device
 from .errors import HardwareError, StuckError, hardware_error
 
-__all__ = ["Capabilities", "Driver"]
+__all__ = ["AnyDescriptor", "Capabilities", "Driver"]
 
 AnyDescriptor = Descriptor | VectorDescriptor
 INDICES = 1 << 16

@@ -4,13 +4,12 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from tilewright.accelerator.contract import AcceleratorConfig
+from tilewright.accelerator.contract import AcceleratorConfig, Operation
 from tilewright.accelerator.registers import FLAGS
 from tilewright.base import TilewrightError
 from tilewright_sim.models import Convolution, ConvolutionLayout, Records
@@ -22,51 +21,19 @@ from .allocator import Allocator
 from .arrays import check_addend, check_bias, check_matrix, overflows
 from .block_product import block_operand, plan_block_product
 from .convolution import check_image, plan_convolution
-from .descriptor import Descriptor
+from .descriptor import Descriptor, VectorDescriptor
 from .device import Device
-from .driver import Capabilities, Driver
+from .driver import AnyDescriptor, Capabilities, Driver
 from .product_plan import plan_product
+from .results import GemmResult, RunResult, VectorResult
+from .vector_operation import Result, plan_vector, vector_cycles
 from .workspace import Workspace
 
-__all__ = ["GemmResult", "RunResult", "Runtime"]
+__all__ = ["Runtime"]
 
 Progress = Callable[[int, int], None]
 """Called with the number of completed descriptors and of cycles so far."""
 _LIMIT_FACTOR, _LIMIT_CYCLES = 8, 200_000
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """Cycles, counters and time of a run of descriptors.
-
-    Parameters
-    ----------
-    cycles : int
-        From the doorbell to the interrupt.
-    counters : dict
-        The hardware's counters of these cycles, by name; see `tilewright.accelerator.registers.table.COUNTERS`.
-    utilisation : float
-        Average share of the multipliers that multiply an element of A and one of B, from 0 to 1.
-    descriptors : int
-    seconds : float
-        Wall-clock time from submission to completion.
-    interrupts : list of (int, int)
-        Of descriptors that were made with ``interrupt``: how many descriptors were complete, and the cycle.
-    """
-
-    cycles: int
-    counters: dict[str, int]
-    utilisation: float
-    descriptors: int
-    seconds: float
-    interrupts: list[tuple[int, int]] = field(default_factory=list, kw_only=True)
-
-
-@dataclass(frozen=True)
-class GemmResult(RunResult):
-    """The result ``c`` of one product, int32, int8 or float32 of shape [M, N], and its `RunResult`."""
-
-    c: NDArray
 
 
 class Runtime(Workspace):
@@ -243,8 +210,55 @@ class Runtime(Workspace):
             run.cycles, run.counters, macs / self._capacity(run.cycles), run.descriptors, run.seconds, result
         )
 
-    def submit(self, descriptors: Iterable[Descriptor] | Descriptor, progress: Progress | None = None) -> RunResult:
+    def vector(
+        self,
+        operation: str | Operation,
+        x: ArrayLike,
+        y: ArrayLike | None = None,
+        *,
+        scalar: float | None = None,
+        scalar2: float | None = None,
+        limit: int | None = None,
+        causal: bool = False,
+        window: int = 0,
+        result: Result = "float32",
+        progress: Progress | None = None,
+    ) -> VectorResult:
+        """Return what an operation of the vector engine makes of the rows of ``x``, as `models.vector.run` defines it.
+
+        M may have any size; N is at most `AcceleratorConfig.size_limit`, and 64 for each lane in a rotation.
+
+        Parameters
+        ----------
+        operation : str or Operation
+        x : array of shape [M, N]
+            float32, int32, or bf16: of the type bfloat16, or its bits in uint16.
+        y : array of shape [M, N], [1, N] or [N], optional
+            float32 or bf16. One row stands for all. A rotation's has 2 * N columns.
+        scalar, scalar2, limit, causal, window
+            See `Workspace.vector_descriptor`.
+        result : str
+            ``float32`` or ``bf16``. ARGMAX makes int32 [M] whatever it is.
+        progress : callable, optional
+
+        Raises
+        ------
+        TilewrightError
+            If arguments do not fit together, or the hardware fails; the hardware is then reset.
+        """
+        choices: dict[str, Any] = {"scalar": scalar, "scalar2": scalar2, "limit": limit, "causal": causal}
+        with self._turn, ExitStack() as stack:
+            plan = plan_vector(self, stack, operation, x, y, result, window=window, **choices)
+            run = self.submit(plan.descriptors, progress)
+            c = plan.collect()
+        return VectorResult(run.cycles, run.counters, run.utilisation, run.descriptors, run.seconds, c)
+
+    def submit(
+        self, descriptors: Iterable[AnyDescriptor] | AnyDescriptor, progress: Progress | None = None
+    ) -> RunResult:
         """Run one or several descriptors in order, and wait for their completion.
+
+        Products and vector operations may be mixed; the utilisation counts products only.
 
         Raises
         ------
@@ -253,7 +267,7 @@ class Runtime(Workspace):
         """
         descriptors = list(descriptors) if isinstance(descriptors, Iterable) else [descriptors]
         for descriptor in descriptors:
-            if not isinstance(descriptor, Descriptor):
+            if not isinstance(descriptor, Descriptor | VectorDescriptor):
                 raise TilewrightError(f"a {type(descriptor).__name__} is not a Descriptor: see `descriptor`")
         if not descriptors:
             raise TilewrightError("no descriptors to run")
@@ -266,7 +280,7 @@ class Runtime(Workspace):
             finally:
                 self._running = False
 
-    def _submit(self, descriptors: Sequence[Descriptor], progress: Progress | None) -> RunResult:
+    def _submit(self, descriptors: Sequence[AnyDescriptor], progress: Progress | None) -> RunResult:
         limit = max(self._limit(descriptor) for descriptor in descriptors)
         self.driver.clear_counters()
         self._begin()
@@ -290,7 +304,7 @@ class Runtime(Workspace):
             raise
         seconds = time.perf_counter() - start
         cycles, counters = self._end()
-        macs = sum(one.m * one.n * one.k for one in descriptors)
+        macs = sum(one.m * one.n * one.k for one in descriptors if isinstance(one, Descriptor))
         busy = macs / self._capacity(cycles)
         return RunResult(cycles, counters, busy, len(descriptors), seconds, interrupts=interrupts)
 
@@ -312,8 +326,10 @@ class Runtime(Workspace):
     def _capacity(self, cycles: int) -> int:
         return self.config.tile.rows * self.config.tile.cols * max(cycles, 1)
 
-    def _limit(self, descriptor: Descriptor) -> int:
+    def _limit(self, descriptor: AnyDescriptor) -> int:
         """Return the cycles after which this descriptor must be complete, cached by shape."""
+        if isinstance(descriptor, VectorDescriptor):
+            return _LIMIT_FACTOR * vector_cycles(self.config, descriptor, self.bus) + _LIMIT_CYCLES
         shape = (descriptor.m, descriptor.n, descriptor.k, descriptor.flags, descriptor.b_format)
         if shape not in self._limits:
             self._limits[shape] = self._estimated_limit(descriptor)

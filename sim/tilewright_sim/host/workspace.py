@@ -5,16 +5,17 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from tilewright.accelerator.contract import AcceleratorConfig
+from tilewright.accelerator.contract import AcceleratorConfig, Operation
 from tilewright.base import TilewrightError
 from tilewright.formats import BlockFormat
 from tilewright_sim.models import Records, split_product
 from tilewright_sim.models import gemm as golden
 
 from .allocator import Allocator
-from .arrays import DeviceArray, DeviceRecords, DeviceView, Parameters, check_dtype
-from .descriptor import Descriptor, flag_bits
+from .arrays import DeviceArray, DeviceRecords, DeviceView, Parameters, bits_of_bf16, check_dtype
+from .descriptor import Descriptor, VectorDescriptor, flag_bits
 from .device import Device
+from .vector_descriptor import vector_descriptor
 
 __all__ = ["Workspace"]
 
@@ -37,9 +38,9 @@ class Workspace:
         self.allocator = allocator
 
     def array(self, values: ArrayLike, dtype: DTypeLike | None = None) -> DeviceArray:
-        """Copy an int8 or int32 matrix into the device's memory."""
+        """Copy a matrix into the device's memory; see `empty` for its types. bfloat16 becomes its bits, uint16."""
         try:
-            matrix = np.asarray(values, dtype=dtype)
+            matrix = bits_of_bf16(np.asarray(values, dtype=dtype))
         except (TypeError, ValueError):
             raise TilewrightError("this is not an array of numbers: it must be int8 or int32 [rows, columns]") from None
         array = self.empty(matrix.shape, matrix.dtype)
@@ -49,9 +50,12 @@ class Workspace:
     def empty(self, shape: tuple[int, ...], dtype: DTypeLike = np.int32) -> DeviceArray:
         """Allocate an int8 or int32 matrix in the device's memory; its values are undefined.
 
-        With block formats in the configuration it may be float32, too.
+        With block formats or `vector_lanes` in the configuration it may be float32, too; with `vector_lanes` also
+        uint16, the bits of bf16.
         """
-        kind = check_dtype(dtype, ("int8", "int32", *(["float32"] if self.config.scaled else [])))
+        vector = self.config.vector_lanes > 0
+        more = [*(["float32"] if self.config.scaled or vector else []), *(["uint16"] if vector else [])]
+        kind = check_dtype(dtype, ("int8", "int32", *more))
         stride_limit = self.config.stride_limit
         return DeviceArray(self.device, self.allocator, shape, kind, self.config.word_bytes, stride_limit)  # type: ignore[arg-type]  # checked there
 
@@ -118,6 +122,52 @@ class Workspace:
             parameter_address=parameters.address if parameters else 0,
             a_stride=a.stride, b_stride=b.stride, c_stride=c.stride,
             **limits,
+        )  # fmt: skip
+
+    def vector_descriptor(
+        self,
+        operation: str | Operation,
+        x: DeviceArray,
+        c: DeviceArray,
+        y: DeviceArray | None = None,
+        *,
+        scalar: float | None = None,
+        scalar2: float | None = None,
+        limit: int | None = None,
+        causal: bool = False,
+        window: int = 0,
+        fences: str = "",
+        interrupt: bool = False,
+    ) -> VectorDescriptor:
+        """Return the descriptor of one operation of the vector engine.
+
+        Parameters
+        ----------
+        operation : str or Operation
+        x : DeviceArray
+            float32, uint16 or int32 [m, n].
+        c : DeviceArray
+            float32 or uint16 [m, n]; int32 [m, 1] of ARGMAX. uint16 are the bits of bf16, here and for ``y``.
+        y : DeviceArray, optional
+            float32 or uint16 [m, n], or [1, n]: one row for all. A rotation's has 2 * n columns.
+        scalar : float, optional
+            The factor of SCALE and SOFTMAX, 1 by default; epsilon of the norms, 0 by default.
+        scalar2 : float, optional
+            1 / n of the norms, which is the default.
+        limit : int, optional
+            SOFTMAX: elements of row 0 that count; n by default.
+        causal : bool
+            SOFTMAX: in each row one element more counts than in the row before.
+        window : int
+            SOFTMAX: of these, only as many as this count, the last ones; 0 for all.
+        fences : str
+            Any of the letters "xy": wait for all earlier descriptors before this operand is read.
+        interrupt : bool
+            Raise the interrupt on completion.
+        """
+        return vector_descriptor(
+            self.config, operation, x, c, y, scalar=scalar, scalar2=scalar2, limit=limit, causal=causal, window=window,
+            fences=fences, interrupt=interrupt,
         )  # fmt: skip
 
     def _sizes(self, array: DeviceArray, name: str, forms: Sequence[BlockFormat]) -> tuple[int, int]:
