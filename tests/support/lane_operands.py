@@ -71,6 +71,9 @@ def draw(rng, operation, count):
         case LaneOp.LDEXP:
             n = mixed(rng, ends - exponent, rng.integers(-256, 256, count))
             return a, wild, (wild & ~np.uint32(511)) | (n & 511).astype(np.uint32)
+        case LaneOp.ROUND_UP:
+            c = ((1 << rng.integers(0, 23, count)) - 1).astype(np.uint32)
+            return mixed(rng, a, a | c, a & ~c) & ~np.uint32(1 << 31), wild, c
         case _:
             c = floats(rng, mixed(rng, exponent, anything))
             return mixed(rng, a, a, wild), floats(rng, anything), mixed(rng, c, beside(rng, a), a ^ (wild & (1 << 31)))

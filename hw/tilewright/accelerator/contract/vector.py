@@ -59,6 +59,8 @@ class ElementType(enum.Enum, shape=2):  # type: ignore[call-arg]  # Amaranth's k
     FLOAT32 = 0
     BF16 = 1
     INT32 = 2
+    RECORDS = 3
+    """Of the result alone: blocks of the format of A."""
 
 
 TYPE_BYTES: dict[Any, int] = {ElementType.FLOAT32: 4, ElementType.BF16: 2, ElementType.INT32: 4}

@@ -7,6 +7,7 @@ from amaranth.lib import data
 
 from tilewright.accelerator.contract import PARTIALS, ROTATIONS, WITH_Y, AcceleratorConfig, ElementType, Operation
 from tilewright.accelerator.registers import VECTOR_DESCRIPTOR, VECTOR_DESCRIPTOR_VERSION, VECTOR_FLAGS
+from tilewright.accelerator.vector import RecordFormat
 
 __all__ = ["VectorCheck", "over"]
 
@@ -39,6 +40,7 @@ class VectorCheck:
     def __init__(self, config: AcceleratorConfig, text: Value):
         raw = self._raw = data.View(VECTOR_SHAPE, text)
         self._config = config
+        self._records = RecordFormat.of(config)
         self._x, self._y, self._c = raw.types[:2], raw.types[2:4], raw.types[4:]
         self.present = raw.version == VECTOR_DESCRIPTOR_VERSION
         softmax, argmax = self._is(Operation.SOFTMAX), self._is(Operation.ARGMAX)
@@ -57,7 +59,7 @@ class VectorCheck:
             flag("FENCE_B") & ~self.with_y,
             self._x > integer,
             self._y >= integer,
-            Mux(argmax, self._c != integer, self._c >= integer),
+            Mux(argmax, self._c != integer, (self._c >= integer) & ~self._to_records()),
             ~softmax & (raw.window.any() | raw.k.any()),
             raw.reserved.any(),
         ).any()
@@ -68,6 +70,7 @@ class VectorCheck:
             softmax & over(raw.k, config.size_limit),
             self._rotates & (n[0] | long),
             self._is(Operation.ROTATE_HALVES) & mixed,
+            self._to_records() & long & ~Const(self._records_go_on(), 1),
         ).any()
 
     def _is(self, *operations: Any) -> Value:
@@ -81,8 +84,23 @@ class VectorCheck:
         return {
             "a": self._bytes(n, self._x),
             "b": self._bytes(Mux(self._rotates, n << 1, n), self._y),
-            "c": Mux(self._is(Operation.ARGMAX), index, self._bytes(n, self._c)),
+            "c": Mux(self._is(Operation.ARGMAX), index, self._c_bytes(n)),
         }
+
+    def _to_records(self) -> Value:
+        """The result is records, and the engine has a format for them."""
+        return (self._c == ElementType.RECORDS) & Const(self._records is not None, 1)
+
+    def _records_go_on(self) -> bool:
+        """Records of a full register fill whole words of the bus, so that those of the next one can follow."""
+        if self._records is None or self._config.unaligned:
+            return True
+        return self._records.form.row_bytes(PARTIALS * self._config.vector_lanes) % self._config.word_bytes == 0
+
+    def _c_bytes(self, n: Value) -> Value:
+        if self._records is None:
+            return self._bytes(n, self._c)
+        return Mux(self._to_records(), self._records.form.row_bytes(n), self._bytes(n, self._c))
 
     @staticmethod
     def _bytes(elements: Value, kind: Value) -> Value:

@@ -4,5 +4,6 @@ from . import coefficients
 from .engine import VectorEngine
 from .lane import VectorLane
 from .lane_op import LaneOp
+from .record_format import RecordFormat
 
-__all__ = ["LaneOp", "VectorEngine", "VectorLane", "coefficients"]
+__all__ = ["LaneOp", "RecordFormat", "VectorEngine", "VectorLane", "coefficients"]

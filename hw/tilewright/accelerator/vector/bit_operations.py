@@ -2,6 +2,7 @@
 
 from functools import reduce
 from operator import or_
+from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib.wiring import In, Out
@@ -62,7 +63,7 @@ class BitOperations(SharedComponent):
         # Bit 31 of the sum is not a sign. No Switch: in Verilog it becomes functions, whose arguments `a` and `b` hide
         # the ports of the lane.
         base = _one_of([
-            ((op == LaneOp.MAX) | (op == LaneOp.MIN) | (op == LaneOp.LDEXP), a[:-1]),
+            (_any_of(op, LaneOp.MAX, LaneOp.MIN, LaneOp.LDEXP, LaneOp.ROUND_UP), a[:-1]),
             (op == LaneOp.SEED_RECIPROCAL, ~a[:-1]),
             (op == LaneOp.SEED_RSQRT, Cat(~a[1:], Const(1, 1))),
             (op == LaneOp.HIGH, Cat(a[16:], Mux(a[-1], _HIGH - 1, _HIGH))),
@@ -75,6 +76,7 @@ class BitOperations(SharedComponent):
             (op == LaneOp.SEED_RSQRT, Const(RSQRT_SEED + 1, 32)),
             (op == LaneOp.LDEXP, Cat(Const(0, _FRACTION), scale)),
             (op == LaneOp.BF16, Cat(Const(0, 16), up)),
+            (op == LaneOp.ROUND_UP, c[:_FRACTION]),
         ])
         base = register("base", base)
         more = register("more", more)
@@ -85,11 +87,12 @@ class BitOperations(SharedComponent):
         differs = (op == LaneOp.EQUAL) & ~_equal(a, c)
         infinite = register("infinite", differs | (scales & ~c[8] & (scaled[8] | scaled[:8].all())))
         differs = register("differs", differs)
+        dropped = register("dropped", c[:_FRACTION] & (op == LaneOp.ROUND_UP).replicate(_FRACTION))
         carries = register("carries", op == LaneOp.SEED_RSQRT)
 
         total = (base + more)[:32]
         o = Cat(
-            total[:_FRACTION] & (~infinite).replicate(_FRACTION),
+            total[:_FRACTION] & ~(dropped | infinite.replicate(_FRACTION)),
             (total[_FRACTION:-1] & (~flush).replicate(8)) | infinite.replicate(8),
             Mux(carries, total[-1], sign) & ~differs,
         )
@@ -100,6 +103,10 @@ class BitOperations(SharedComponent):
 def _one_of(values: list[tuple[Value, Value]]) -> Value:
     """The value whose condition holds, of conditions that exclude each other; else 0."""
     return reduce(or_, (value & condition.replicate(len(value)) for condition, value in values))
+
+
+def _any_of(op: Signal, *ops: Any) -> Value:
+    return reduce(or_, (op == one for one in ops))
 
 
 def _equal(a: Value, c: Value) -> Value:

@@ -55,6 +55,18 @@ SIGMOID_HIGHEST = 87.5
 GELU_LINEAR = 1.5957691669464111
 GELU_CUBIC = 0.07135481387376785
 
+# Scales of records: the bits that a scale's mantissa does not have, as the float of these bits; the distance between
+# subnormal scales and a little less than half of it; 1.5 * 2**23 times that distance; the least normal and the largest.
+# By the number of a scale's mantissa bits: fp16 and UE5M3 have 5 bits of exponent.
+FP16_BITS = (2**13 - 1) * 2.0**-149
+FP16_STEP = 2.0**-24
+FP16_LARGEST = 65504.0
+UE5M3_BITS = (2**20 - 1) * 2.0**-149
+UE5M3_STEP = 2.0**-17
+UE5M3_LARGEST = 114688.0
+BELOW_HALF = 0.4999995231628418
+LEAST_NORMAL = 2.0**-14
+
 # int8 codes with one scale a row. The least magnitude keeps 127 / magnitude finite.
 CODE_HIGHEST = 127.0
 CODE_STEP = 0.007874015718698502

@@ -12,9 +12,10 @@ from tilewright.storage import DelayLine, delayed
 from .constants import constant_bits
 from .entries import entry_of, row_start
 from .entry_sequencer import EntrySequencer
-from .instructions import GROUP, HALVES, INSTRUCTION_SHAPE, Extent, Mode, Source
+from .instructions import GROUP, HALVES, INSTRUCTION_SHAPE, Extent, Mode
 from .lane import VectorLane
 from .program_store import stored_programs
+from .record_format import RecordFormat
 from .shapes import ENTRIES, entry_log2, plan_shape, step_shape
 
 __all__ = ["VectorCompute"]
@@ -170,7 +171,9 @@ class VectorCompute(SharedComponent):
         number = delayed(m, f"constant_{name}_line", instruction[f"constant_{name}"], _TO_OPERANDS - 1, platform)
         value = Signal(_BITS, name=f"constant_{name}", reset_less=True)
         with m.Switch(number):
-            for place_, constant in enumerate(stored_programs().constants):
+            for place_, constant in enumerate(stored_programs(RecordFormat.of(self.config)).constants):
                 with m.Case(place_):
-                    m.d.sync += value.eq(getattr(self, constant) if isinstance(constant, str) else constant_bits(constant))
+                    m.d.sync += value.eq(
+                        getattr(self, constant) if isinstance(constant, str) else constant_bits(constant)
+                    )
         return value

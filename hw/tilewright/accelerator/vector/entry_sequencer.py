@@ -1,6 +1,6 @@
 """Which entries a COMPUTE instruction goes through, and when."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, unsigned
+from amaranth.hdl import Module, Mux, Signal, unsigned
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
@@ -8,7 +8,7 @@ from amaranth.utils import exact_log2
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import SharedComponent
 
-from .instructions import GROUP, REGISTER_ENTRIES, Extent
+from .instructions import GROUP, Extent
 from .shapes import entry_log2, step_shape
 
 __all__ = ["EntrySequencer"]

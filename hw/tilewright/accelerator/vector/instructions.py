@@ -78,8 +78,8 @@ class Source(enum.Enum, shape=2):  # type: ignore[call-arg]  # Amaranth's keywor
     INDEX = 3
 
 
-CONDITIONS = ("again", "int32", "bf16")
-"""An instruction may be left out: unless the row is longer than a register; x is int32; the result is bf16."""
+CONDITIONS = ("again", "int32", "bf16", "records")
+"""An instruction may be left out: unless the row is longer than a register; x is int32; the result is bf16, records."""
 
 INSTRUCTION_SHAPE = data.StructLayout({
     "kind": Kind,
@@ -160,7 +160,9 @@ class Instruction:
         """The fields of `INSTRUCTION_SHAPE`; constants that are not in the list are added."""
         terms = (self.a, self.b, self.c)
         # The second register is the one whose elements may be exchanged.
-        reads = sorted({term for term in terms if isinstance(term, Read)}, key=lambda read: (read.exchange, terms.index(read)))
+        reads = sorted(
+            {term for term in terms if isinstance(term, Read)}, key=lambda read: (read.exchange, terms.index(read))
+        )
         constants_of = {name: term for name, term in zip("abc", terms, strict=True) if not isinstance(term, Read)}
         if "a" in constants_of:
             assert self.kind is not Kind.COMPUTE or self.a is self.c

@@ -9,7 +9,7 @@ class LaneOp(enum.Enum, shape=4):  # type: ignore[call-arg]  # Amaranth's keywor
     """Operations of a `VectorLane`, of the float32 operands a, b and c; exact to the bit.
 
     Every NaN that results is 0x7FC00000. Subnormal operands are zeros of their sign, except that the seeds, HIGH and
-    LOW take a's bits as they are, and LDEXP takes c's.
+    LOW take a's bits as they are, and LDEXP and ROUND_UP take c's.
 
     =============== =================================================================================================
     MADD            ``a * b + c``, rounded twice. A product, or a sum, below 2**-126 is a zero with its sign
@@ -21,6 +21,7 @@ class LaneOp(enum.Enum, shape=4):  # type: ignore[call-arg]  # Amaranth's keywor
     HIGH            12582912 + a's bits 16 to 31, as a signed integer
     LOW             8388608 + a's bits 0 to 15, as an unsigned integer
     BF16            a, rounded to the nearest number of 8 binary digits, ties to even
+    ROUND_UP        a's bits + c's, without the bits of c, which are ones from the lowest on: a's magnitude rounded up
     EQUAL           b if a is equal to c, as are zeros of both signs, else +infinity
     =============== =================================================================================================
     """
@@ -35,3 +36,4 @@ class LaneOp(enum.Enum, shape=4):  # type: ignore[call-arg]  # Amaranth's keywor
     LOW = 7
     BF16 = 8
     EQUAL = 9
+    ROUND_UP = 10

@@ -1,6 +1,6 @@
 """Does the LOAD instructions: words of the bus into a vector register."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
@@ -10,6 +10,7 @@ from tilewright.base import SharedComponent
 
 from .entries import entry_of, row_start
 from .instructions import GROUP, Mode, Operand
+from .record_format import RecordFormat
 from .shapes import ENTRIES, claimed_words, entry_log2, plan_shape, step_shape, strip_words
 
 __all__ = ["VectorLoad"]
@@ -22,7 +23,8 @@ _LEAST_INTEGER = 0x8000_0000
 class VectorLoad(SharedComponent):
     """Spread the rows of a LOAD over the lanes of a vector register, 32 bits of the bus to a lane in each cycle.
 
-    Element i of a row goes to lane ``i % vector_lanes``. What is behind the last element of a row is undefined.
+    Element i of a row goes to lane ``i % vector_lanes``. What is behind the last element of a row is undefined; if the
+    result is records, zeros up to the end of the last block.
     An element of bf16 becomes the upper half of one of float32; int32 stays as it is.
 
     An instruction takes 4 cycles, and one for each ``data_bits / 32`` elements of a row.
@@ -81,7 +83,14 @@ class VectorLoad(SharedComponent):
         row = Signal(range(max(2, lanes)))
         short = Mux(instruction.operand == Operand.X, self.job.x_type, self.job.y_type) == ElementType.BF16.value
         offset = Cat(Const(0, exact_log2(width)), chunk)
-        last_chunk = (Cat(Const(0, exact_log2(width)), chunk + 1)) >= step.elements
+        behind = Signal(signed(len(step.elements) + 2))  # elements of the row from the chunk's first one on
+        m.d.comb += behind.eq(step.elements - offset)
+        last_word = behind <= width
+        last_chunk = last_word
+        if RecordFormat.of(config):
+            left = Cat(offset[:5], Const(0, 1)) + width  # of a block, at the end of this chunk
+            last_chunk = last_word & ((job.c_type != ElementType.RECORDS.value) | left[5])
+        needs_word = behind > 0
         last_row = row == step.rows - 1
 
         first = Signal(signed(bits))
@@ -114,19 +123,18 @@ class VectorLoad(SharedComponent):
             with m.State("LOW"):
                 m.d.sync += low.eq(Mux(windowed, high - job.window, 0))
                 m.next = "ROWS"
-            with m.State("ROWS"):
-                with m.If(self.words.valid):
-                    m.d.comb += goes.eq(1)
-                    m.d.comb += self.words.ready.eq(~short | chunk[0] | last_chunk)
-                    m.d.sync += chunk.eq(Mux(last_chunk, 0, chunk + 1))
-                    with m.If(last_chunk):
-                        m.d.sync += [
-                            row.eq(row + 1),
-                            high.eq(high + grows),
-                            low.eq(low + (grows & windowed)),
-                        ]
-                    with m.If(last_chunk & last_row):
-                        m.next = "WRITTEN"
+            with m.State("ROWS"), m.If(self.words.valid | ~needs_word):
+                m.d.comb += goes.eq(1)
+                m.d.comb += self.words.ready.eq(needs_word & (~short | chunk[0] | last_word))
+                m.d.sync += chunk.eq(Mux(last_chunk, 0, chunk + 1))
+                with m.If(last_chunk):
+                    m.d.sync += [
+                        row.eq(row + 1),
+                        high.eq(high + grows),
+                        low.eq(low + (grows & windowed)),
+                    ]
+                with m.If(last_chunk & last_row):
+                    m.next = "WRITTEN"
             with m.State("WRITTEN"):
                 m.d.comb += self.steps.ready.eq(1)
                 m.d.comb += self.release.eq(1)
@@ -136,6 +144,7 @@ class VectorLoad(SharedComponent):
         for lane in range(width):
             outside = (above <= lane) | (below > lane)
             element = elements.word_select(lane, _BITS)
-            limited.append(Mux(instruction.limited & outside, least, element))
+            there = behind > lane
+            limited.append(Mux(instruction.limited & outside, least, element & there.replicate(_BITS)))
         m.d.sync += self.data.eq(Cat(limited * (lanes // width)))
         return m

@@ -9,12 +9,13 @@ from tilewright.base import SharedComponent
 
 from .instructions import CONDITIONS, INSTRUCTION_SHAPE
 from .program_store import stored_programs
+from .record_format import RecordFormat
 from .shapes import plan_shape, step_shape, strip_elements
 
 __all__ = ["ProgramCounter"]
 
 
-_LOOPS = {"strips": 1, "phase_last": 1, "program_last": 1}
+_LOOPS = {"strips": 1, "phase_last": 1, "program_last": 1, "before_store": 1}
 
 
 class ProgramCounter(SharedComponent):
@@ -73,7 +74,7 @@ class ProgramCounter(SharedComponent):
 
     def elaborate(self, platform):
         m = Module()
-        store = stored_programs(self.loads)
+        store = stored_programs(RecordFormat.of(self.config), self.loads)
         counter = Signal(range(len(store.lines)))
         line = Signal(data.StructLayout({"instruction": range(len(store.instructions)), **_LOOPS}), reset_less=True)
         loops = Signal(data.StructLayout(_LOOPS), reset_less=True)
@@ -87,6 +88,7 @@ class ProgramCounter(SharedComponent):
                 with m.Case(number):
                     m.d.sync += instruction.eq(INSTRUCTION_SHAPE.const(fields))
         m.d.sync += [loops[name].eq(line[name]) for name in _LOOPS]
+        self.store = store.store
         known = Signal(2)  # `line`, and `instruction`, are those of `counter`
         fetched = known[1]
         running = Signal()
@@ -143,7 +145,7 @@ class ProgramCounter(SharedComponent):
             ]
         again = loops.strips & ~last_strip
         with m.If(used):
-            m.d.sync += counter.eq(counter + 1)
+            m.d.sync += counter.eq(Mux(loops.before_store, self.store, counter + 1))
             with m.If(loops.phase_last & again):
                 m.d.sync += [
                     counter.eq(self.phase),

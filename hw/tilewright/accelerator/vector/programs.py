@@ -7,9 +7,10 @@ from tilewright.accelerator.contract import Operation
 
 from .instructions import HALVES, Extent, Instruction, Kind, Mode, Operand, Read
 from .lane_op import LaneOp
-from .sequences import compute, exp, gelu, int32, reciprocal, rsqrt, sigmoid
+from .record_format import RecordFormat
+from .sequences import compute, exp, gelu, int32, reciprocal, records, rsqrt, sigmoid
 
-__all__ = ["Phase", "program_of"]
+__all__ = ["STORE", "Phase", "program_of", "store"]
 
 INFINITY = float("inf")
 NO_INDEX = 16777215.0
@@ -33,7 +34,9 @@ def scalar(register: int) -> Read:
     return Read(register, Mode.ROWS)
 
 
-X, Y, T, ACC = 0, 1, 4, 5  # vector registers; 2, 3 and T belong to the sequences of functions
+X, Y, SCALE, T, ACC = 0, 1, 2, 4, 5  # vector registers; 2, 3 and T belong to the sequences of functions
+STORE = Instruction(Kind.STORE)
+"""The end of a program, which all have in common: see `store`."""
 
 
 _X, _TEMPORARIES = vector(X), (vector(2), vector(3))
@@ -51,10 +54,15 @@ def load_y(operand: Operand = Operand.Y, register: int = Y) -> Instruction:
     return Instruction(Kind.LOAD, vector(register), operand=operand)
 
 
-def store() -> list[Instruction]:
-    """Store register X as it is, or rounded to bf16."""
-    x = vector(X)
-    return [compute(x, x, op=LaneOp.BF16).conditional("bf16"), Instruction(Kind.STORE, a=x)]
+def store(form: RecordFormat | None) -> Phase:
+    """How every program but ARGMAX ends: store register X as float32, rounded to bf16, or as records."""
+    x, scale = vector(X), vector(SCALE)
+    codes = records(x, scale, (vector(3), vector(T)), form) if form else []
+    return Phase([
+        compute(x, x, op=LaneOp.BF16).conditional("bf16"),
+        *(instruction.conditional("records") for instruction in codes),
+        Instruction(Kind.STORE, a=x, c=scale),
+    ])
 
 
 def again(instructions: Iterable[Instruction]) -> list[Instruction]:
@@ -88,7 +96,7 @@ def reduce(register: int, op: LaneOp = LaneOp.MADD) -> list[Instruction]:
 
 def elementwise(*instructions: Instruction, y: bool = False) -> list[Phase]:
     """A program of one phase: load, compute, store."""
-    return [Phase([*load_x(), *([load_y()] if y else []), *instructions, *store()])]
+    return [Phase([*load_x(), *([load_y()] if y else []), *instructions, STORE])]
 
 
 def gate(function: list[Instruction]) -> list[Phase]:
@@ -102,7 +110,7 @@ def rms_norm() -> list[Phase]:
         clear(0.0),
         Phase([*load_x(), compute(square, x, x), fold(T)]),
         Phase([*reduce(0), *_inverse_deviation(0)], strips=False),
-        Phase([*again(load_x()), load_y(), compute(x, x, scalar(1)), compute(x, x, vector(Y)), *store()]),
+        Phase([*again(load_x()), load_y(), compute(x, x, scalar(1)), compute(x, x, vector(Y)), STORE]),
     ]
 
 
@@ -127,7 +135,7 @@ def layer_norm() -> list[Phase]:
             load_y(),
             compute(x, x, scalar(1)),
             compute(x, x, vector(Y)),
-            *store(),
+            STORE,
         ]),
     ]
 
@@ -148,7 +156,7 @@ def rotate(exchange: int) -> list[Phase]:
             compute(turned, vector(2), vector(X, exchange)),
             compute(x, x, vector(Y)),
             compute(x, x, 1.0, turned),
-            *store(),
+            STORE,
         ])
     ]
 
@@ -169,7 +177,7 @@ def softmax() -> list[Phase]:
         Phase([*reduce(0, LaneOp.MAX), *clear(0.0).instructions], strips=False),
         Phase([*again(begin), *powers, fold(X)]),
         Phase([*reduce(1), *reciprocal(scalar(2), scalar(1), (scalar(3),))], strips=False),
-        Phase([*again([*begin, *powers]), compute(x, x, scalar(2)), *store()]),
+        Phase([*again([*begin, *powers]), compute(x, x, scalar(2)), STORE]),
     ]
 
 

@@ -3,12 +3,14 @@
 The docstring of `tilewright_sim.models.vector.functions` gives the formulas and errors; each line here is one of its.
 """
 
-from . import coefficients as c
+from dataclasses import replace
 
+from . import coefficients as c
 from .instructions import Extent, Instruction, Kind, Mode, Read, Term
 from .lane_op import LaneOp
+from .record_format import RecordFormat
 
-__all__ = ["compute", "exp", "gelu", "int32", "reciprocal", "rsqrt", "sigmoid"]
+__all__ = ["compute", "exp", "gelu", "int32", "reciprocal", "records", "rsqrt", "sigmoid"]
 
 Temporaries = tuple[Read, ...]
 
@@ -105,4 +107,30 @@ def int32(x: Read, low: Read) -> list[Instruction]:
         compute(x, x, 1.0, -c.ROUND),
         compute(low, low, 1.0, -c.LOW_HALF),
         compute(x, x, c.HIGH_HALF_WEIGHT, low),
+    ]
+
+
+def records(x: Read, scale: Read, temporaries: Temporaries, form: RecordFormat) -> list[Instruction]:
+    """Make codes of x, in its lowest 8 bits, and give each element of `scale` the scale of its block."""
+    s, t, u = scale, *temporaries
+    largest = [compute(s, x, addend=replace(x, exchange=1), op=LaneOp.MAX, absolute_a=True, absolute_c=True)]
+    for exchange in range(2, 6):
+        source, target = (s, t) if exchange % 2 == 0 else (t, s)
+        largest.append(compute(target, source, addend=replace(source, exchange=exchange), op=LaneOp.MAX))
+    return [
+        *largest,
+        compute(t, s, c.CODE_STEP),
+        compute(s, t, addend=form.missing_bits, op=LaneOp.ROUND_UP),
+        compute(u, t, addend=c.LEAST_NORMAL, op=LaneOp.MIN),
+        compute(u, u, 1.0, c.BELOW_HALF * form.step),
+        compute(u, u, 1.0, c.ROUND * form.step),
+        compute(u, u, 1.0, -c.ROUND * form.step),
+        compute(s, s, addend=u, op=LaneOp.MAX),
+        compute(s, s, addend=form.step, op=LaneOp.MAX),
+        compute(s, s, addend=form.largest, op=LaneOp.MIN),
+        *reciprocal(t, s, (u,)),
+        compute(x, x, t),
+        compute(x, x, addend=-c.CODE_HIGHEST, op=LaneOp.MAX),
+        compute(x, x, addend=c.CODE_HIGHEST, op=LaneOp.MIN),
+        compute(x, x, 1.0, c.ROUND),
     ]

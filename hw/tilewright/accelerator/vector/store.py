@@ -2,7 +2,7 @@
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, unsigned
 from amaranth.lib import stream
-from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.lib.wiring import In, Member, Out, connect, flipped
 from amaranth.utils import exact_log2
 
 from tilewright.accelerator.contract import AcceleratorConfig, ElementType, transfer_shape, vector_job_shape
@@ -10,14 +10,32 @@ from tilewright.base import SharedComponent, place
 from tilewright.storage import SmallFifo, delayed
 
 from .entries import entry_of, row_start
-from .instructions import GROUP, Mode
+from .instructions import GROUP
 from .shapes import ENTRIES, entry_log2, plan_shape, step_shape
 
-__all__ = ["VectorStore"]
+__all__ = ["READ_CYCLES", "VectorStore", "store_members"]
 
 _BITS = 32
-_READ_CYCLES = 3  # from a chunk's number to its elements: a register, and 2 of the memory
+READ_CYCLES = 3
+"""From a chunk's number to its elements: a register, and 2 of the memory."""
 _WORDS = 8  # on their way from the registers to the bus, at most
+
+
+def store_members(config: AcceleratorConfig) -> dict[str, Member]:
+    """The ports of a part that stores, as `VectorStore` describes them."""
+    return {
+        "start": In(1),
+        "job": In(vector_job_shape(config)),
+        "plan": In(plan_shape(config)),
+        "first": In(1),
+        "steps": In(stream.Signature(step_shape(config))),
+        "entry": Out(range(ENTRIES)),
+        "elements": In(unsigned(_BITS * config.vector_lanes)),
+        "requests": Out(stream.Signature(transfer_shape(config))),
+        "words": Out(stream.Signature(unsigned(config.result_word_bits))),
+        "status": In(1),
+        "pending": Out(1),
+    }
 
 
 class VectorStore(SharedComponent):
@@ -58,19 +76,7 @@ class VectorStore(SharedComponent):
 
     def __init__(self, config: AcceleratorConfig):
         self.config = config
-        super().__init__({
-            "start": In(1),
-            "job": In(vector_job_shape(config)),
-            "plan": In(plan_shape(config)),
-            "first": In(1),
-            "steps": In(stream.Signature(step_shape(config))),
-            "entry": Out(range(ENTRIES)),
-            "elements": In(unsigned(_BITS * config.vector_lanes)),
-            "requests": Out(stream.Signature(transfer_shape(config))),
-            "words": Out(stream.Signature(unsigned(config.result_word_bits))),
-            "status": In(1),
-            "pending": Out(1),
-        })
+        super().__init__(store_members(config))
 
     def elaborate(self, platform):
         m = Module()
@@ -99,7 +105,7 @@ class VectorStore(SharedComponent):
         completes = Signal()
         m.d.comb += completes.eq(reads & (~short | chunk[0] | last_chunk))
         m.d.sync += on_way.eq(on_way + completes - (self.words.valid & self.words.ready))
-        drain = Signal(range(_READ_CYCLES + 1))
+        drain = Signal(range(READ_CYCLES + 1))
         with m.FSM():
             with m.State("IDLE"):
                 m.d.sync += [
@@ -121,7 +127,7 @@ class VectorStore(SharedComponent):
                 with m.If(self.requests.ready):
                     m.next = "ROWS"
             with m.State("ROWS"):
-                m.d.sync += drain.eq(_READ_CYCLES)
+                m.d.sync += drain.eq(READ_CYCLES)
                 with m.If(on_way != _WORDS):
                     m.d.comb += reads.eq(1)
                     m.d.sync += chunk.eq(Mux(last_chunk, 0, chunk + 1))
@@ -149,8 +155,8 @@ class VectorStore(SharedComponent):
         """Make words of the chunks that were read, and queue them."""
         lanes, width = self.config.vector_lanes, self.config.data_bits // _BITS
         part = offset[exact_log2(width) : exact_log2(lanes)]
-        late = delayed(m, "chunk_line", Cat(odd, part), _READ_CYCLES, platform)
-        completed = Signal(_READ_CYCLES)
+        late = delayed(m, "chunk_line", Cat(odd, part), READ_CYCLES, platform)
+        completed = Signal(READ_CYCLES)
         m.d.sync += completed.eq(Cat(completes, completed))
         chunk = self.elements.word_select(late[1:], self.config.data_bits) if len(part) else self.elements
         upper = Cat(chunk.word_select(lane, _BITS)[16:] for lane in range(width))

@@ -17,6 +17,7 @@ from .operations import (
     softmax,
     to_bf16,
 )
+from .records import to_records
 
 __all__ = [
     "NO_INDEX",
@@ -35,4 +36,5 @@ __all__ = [
     "run",
     "softmax",
     "to_bf16",
+    "to_records",
 ]

@@ -26,6 +26,7 @@ __all__ = [
     "maximum",
     "minimum",
     "mul",
+    "round_up",
     "seed_reciprocal",
     "seed_rsqrt",
 ]
@@ -136,6 +137,16 @@ def seed_rsqrt(a: ArrayLike) -> Float32:
     """Return about ``1 / sqrt(a)``: the bits 0x5F375A86 less half of a's bits, modulo 2**32."""
     seed = coefficients.RSQRT_SEED - (_bits(a) >> 1).astype(np.int64)
     return (seed % 2**32).astype(np.uint32).view(np.float32)
+
+
+def round_up(a: ArrayLike, c: ArrayLike) -> Float32:
+    """Return a's bits plus c's, without the bits of c: a's magnitude rounded up.
+
+    The bits of c are ones from the lowest on, up to 23.
+    """
+    bits, missing = _bits(a), _bits(c) & np.uint32(0x7FFFFF)
+    values = (bits + missing & ~missing).view(np.float32)
+    return np.where(np.isnan(values), NAN, _flush(values))
 
 
 def high(a: ArrayLike) -> Float32:

@@ -11,7 +11,14 @@ __all__ = ["run_jobs"]
 
 
 def run_jobs(
-    config: AcceleratorConfig, memory: bytearray, jobs: list[dict], *, stalls: float = 0.0, seed: int = 0, log=None, limit_cycles: int = 20_000,
+    config: AcceleratorConfig,
+    memory: bytearray,
+    jobs: list[dict],
+    *,
+    stalls: float = 0.0,
+    seed: int = 0,
+    log=None,
+    limit_cycles: int = 20_000,
 ) -> int:
     """Run jobs one after the other on the engine; return the cycles that they took."""
     engine = VectorEngine(config)
@@ -88,7 +95,7 @@ def run_jobs(
             ctx.set(engine.job.valid, 0)
             start = begin
             while True:
-                *_, completed, activity = await ctx.tick().sample(engine.completed, engine.activity)
+                *_, completed = await ctx.tick().sample(engine.completed)
                 begin += 1
                 if completed:
                     break

@@ -31,6 +31,7 @@ MODEL = {
     LaneOp.LOW: lambda a, b, c: lanes.low(a),
     LaneOp.BF16: lambda a, b, c: lanes.bf16(a),
     LaneOp.EQUAL: lambda a, b, c: lanes.equal(a, c, b),
+    LaneOp.ROUND_UP: lambda a, b, c: lanes.round_up(a, c),
 }
 
 
