@@ -5,14 +5,14 @@ from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 from amaranth.utils import exact_log2
 
-from tilewright.accelerator.contract import AcceleratorConfig
+from tilewright.accelerator.contract import PARTIALS, AcceleratorConfig
 from tilewright.base import SharedComponent, place
 from tilewright.storage import DelayLine, delayed
 
 from .constants import constant_bits
 from .entries import entry_of, row_start
 from .entry_sequencer import EntrySequencer
-from .instructions import GROUP, HALVES, INSTRUCTION_SHAPE, Extent, Mode, Source
+from .instructions import HALVES, INSTRUCTION_SHAPE, Extent, Mode
 from .lane import VectorLane
 from .program_store import stored_programs
 from .shapes import ENTRIES, entry_log2, plan_shape, step_shape
@@ -115,7 +115,7 @@ class VectorCompute(SharedComponent):
     def _exchanged(self, instruction) -> Value:
         """The bit of an element's number that differs from its partner's, or none."""
         number = instruction.exchange
-        bits = exact_log2(GROUP * self.config.vector_lanes)
+        bits = exact_log2(PARTIALS * self.config.vector_lanes)
         one = Mux(number.any(), Const(1, bits) << (number - 1)[:3], 0)[:bits]
         return Mux(number == HALVES, self.elements[1 : bits + 1], one)
 
@@ -172,5 +172,7 @@ class VectorCompute(SharedComponent):
         with m.Switch(number):
             for place_, constant in enumerate(stored_programs().constants):
                 with m.Case(place_):
-                    m.d.sync += value.eq(getattr(self, constant) if isinstance(constant, str) else constant_bits(constant))
+                    m.d.sync += value.eq(
+                        getattr(self, constant) if isinstance(constant, str) else constant_bits(constant)
+                    )
         return value

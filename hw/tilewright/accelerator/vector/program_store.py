@@ -6,7 +6,7 @@ from typing import NamedTuple
 from tilewright.accelerator.contract import Operation
 
 from .instructions import CONSTANT_BITS, Kind
-from .programs import program_of
+from .programs import Phase, program_of
 
 __all__ = ["StoredPrograms", "stored_programs"]
 
@@ -47,11 +47,13 @@ def stored_programs(loads: bool = False) -> StoredPrograms:
     instructions: list[dict] = []
     starts: dict[Operation, int] = {}
     constants: list[float | str] = ["scalar", "scalar2"]
-    for operation in Operation:
+    for operation in Operation.__members__.values():
         starts[operation] = len(lines)
         phases = program_of(operation)
         if loads:
-            phases = [phase._replace(instructions=[one for one in phase.instructions if one.kind is Kind.LOAD]) for phase in phases]
+            phases = [
+                Phase([one for one in phase.instructions if one.kind is Kind.LOAD], phase.strips) for phase in phases
+            ]
             phases = [phase for phase in phases if phase.instructions]
         for phase in phases:
             for instruction in phase.instructions:

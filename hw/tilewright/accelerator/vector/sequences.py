@@ -4,7 +4,6 @@ The docstring of `tilewright_sim.models.vector.functions` gives the formulas and
 """
 
 from . import coefficients as c
-
 from .instructions import Extent, Instruction, Kind, Mode, Read, Term
 from .lane_op import LaneOp
 
