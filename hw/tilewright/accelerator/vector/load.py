@@ -1,15 +1,15 @@
 """Does the LOAD instructions: words of the bus into a vector register."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
-from tilewright.accelerator.contract import AcceleratorConfig, ElementType, vector_job_shape
+from tilewright.accelerator.contract import PARTIALS, AcceleratorConfig, ElementType, vector_job_shape
 from tilewright.base import SharedComponent
 
 from .entries import entry_of, row_start
-from .instructions import GROUP, Mode, Operand
+from .instructions import Mode, Operand
 from .shapes import ENTRIES, claimed_words, entry_log2, plan_shape, step_shape, strip_words
 
 __all__ = ["VectorLoad"]
@@ -73,13 +73,13 @@ class VectorLoad(SharedComponent):
         lanes, width = config.vector_lanes, config.data_bits // _BITS
         instruction = step.instruction
         job = self.job
-        bits = config.size_bits + 2
+        bits = max(config.size_bits, len(job.window)) + 2
         high, low = Signal(signed(bits), reset_less=True), Signal(signed(bits), reset_less=True)  # limits of the row
         windowed = job.window.any()
         grows = job.causal & (high != job.n)
-        chunk = Signal(range(GROUP * lanes // width))
+        chunk = Signal(range(PARTIALS * lanes // width))
         row = Signal(range(max(2, lanes)))
-        short = Mux(instruction.operand == Operand.X, self.job.x_type, self.job.y_type) == ElementType.BF16.value
+        short = Mux(instruction.operand == Operand.X, self.job.x_type, self.job.y_type) == ElementType.BF16
         offset = Cat(Const(0, exact_log2(width)), chunk)
         last_chunk = (Cat(Const(0, exact_log2(width)), chunk + 1)) >= step.elements
         last_row = row == step.rows - 1
@@ -114,24 +114,23 @@ class VectorLoad(SharedComponent):
             with m.State("LOW"):
                 m.d.sync += low.eq(Mux(windowed, high - job.window, 0))
                 m.next = "ROWS"
-            with m.State("ROWS"):
-                with m.If(self.words.valid):
-                    m.d.comb += goes.eq(1)
-                    m.d.comb += self.words.ready.eq(~short | chunk[0] | last_chunk)
-                    m.d.sync += chunk.eq(Mux(last_chunk, 0, chunk + 1))
-                    with m.If(last_chunk):
-                        m.d.sync += [
-                            row.eq(row + 1),
-                            high.eq(high + grows),
-                            low.eq(low + (grows & windowed)),
-                        ]
-                    with m.If(last_chunk & last_row):
-                        m.next = "WRITTEN"
+            with m.State("ROWS"), m.If(self.words.valid):
+                m.d.comb += goes.eq(1)
+                m.d.comb += self.words.ready.eq(~short | chunk[0] | last_chunk)
+                m.d.sync += chunk.eq(Mux(last_chunk, 0, chunk + 1))
+                with m.If(last_chunk):
+                    m.d.sync += [
+                        row.eq(row + 1),
+                        high.eq(high + grows),
+                        low.eq(low + (grows & windowed)),
+                    ]
+                with m.If(last_chunk & last_row):
+                    m.next = "WRITTEN"
             with m.State("WRITTEN"):
                 m.d.comb += self.steps.ready.eq(1)
                 m.d.comb += self.release.eq(1)
                 m.next = "IDLE"
-        least = Mux(job.x_type == ElementType.INT32.value, _LEAST_INTEGER, _MINUS_INFINITY)
+        least = Mux(job.x_type == ElementType.INT32, _LEAST_INTEGER, _MINUS_INFINITY)
         limited = []
         for lane in range(width):
             outside = (above <= lane) | (below > lane)
