@@ -5,7 +5,7 @@ from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 from amaranth.utils import exact_log2
 
-from tilewright.accelerator.contract import AcceleratorConfig
+from tilewright.accelerator.contract import PARTIALS, AcceleratorConfig
 from tilewright.base import SharedComponent, place
 from tilewright.storage import DelayLine, delayed
 
@@ -116,7 +116,7 @@ class VectorCompute(SharedComponent):
     def _exchanged(self, instruction) -> Value:
         """The bit of an element's number that differs from its partner's, or none."""
         number = instruction.exchange
-        bits = exact_log2(GROUP * self.config.vector_lanes)
+        bits = exact_log2(PARTIALS * self.config.vector_lanes)
         one = Mux(number.any(), Const(1, bits) << (number - 1)[:3], 0)[:bits]
         return Mux(number == HALVES, self.elements[1 : bits + 1], one)
 

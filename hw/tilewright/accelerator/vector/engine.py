@@ -5,6 +5,7 @@ from amaranth.lib.wiring import PureInterface, Signature, connect, flipped
 from amaranth.utils import exact_log2
 
 from tilewright.accelerator.contract import (
+    PARTIALS,
     AcceleratorConfig,
     Activity,
     ElementType,
@@ -17,7 +18,7 @@ from tilewright.dma import Cause
 from tilewright.storage import BlockFifo
 
 from .compute import VectorCompute
-from .instructions import GROUP, Kind
+from .instructions import Kind
 from .load import VectorLoad
 from .program_counter import ProgramCounter
 from .reads import VectorReads
@@ -173,8 +174,10 @@ class VectorEngine(SharedComponent):
         """Take a job, plan and start it, and end it; return whether there is one."""
         lanes_log2 = exact_log2(self.config.vector_lanes)
         busy = Signal()
-        groups = (job.n + GROUP - 1) >> exact_log2(GROUP)
+        failed = Signal()  # a write of the job; then it never completes
+        groups = (job.n + PARTIALS - 1) >> exact_log2(PARTIALS)
         m.d.sync += first.eq(busy & (self.head == job.index))
+        m.d.sync += failed.eq(~start & (failed | self.failure.valid))
         with m.FSM():
             with m.State("IDLE"):
                 m.d.comb += self.job.ready.eq(1)
@@ -200,18 +203,9 @@ class VectorEngine(SharedComponent):
             with m.State("RUN"):
                 m.d.comb += busy.eq(1)
                 with m.If(~counter.busy & ~store.pending):
-                    m.d.comb += self.completed.eq(~self._failed(m, start))
+                    m.d.comb += self.completed.eq(~failed)
                     m.next = "IDLE"
         return busy
-
-    def _failed(self, m: Module, start: Signal) -> Signal:
-        """Whether a write of the job has failed; then it never completes."""
-        failed = Signal()
-        with m.If(start):
-            m.d.sync += failed.eq(0)
-        with m.Elif(self.failure.valid):
-            m.d.sync += failed.eq(1)
-        return failed
 
     def _count(self, m: Module, job, counters: tuple[ProgramCounter, ...]):
         """Tell the counters of instructions about the job."""

@@ -5,7 +5,7 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
-from tilewright.accelerator.contract import AcceleratorConfig
+from tilewright.accelerator.contract import PARTIALS, AcceleratorConfig
 from tilewright.base import SharedComponent
 
 from .instructions import GROUP, Extent
@@ -37,8 +37,8 @@ class EntrySequencer(SharedComponent):
         Its row, of those in the registers.
     group : Out(range(vector_lanes))
         Its group in the row, 0 for partial sums.
-    entry : Out(range(GROUP // vector_lanes))
-        Its number in the group. Its lanes have elements ``GROUP * group + vector_lanes * entry`` and up.
+    entry : Out(range(PARTIALS // vector_lanes))
+        Its number in the group. Its lanes have elements ``PARTIALS * group + vector_lanes * entry`` and up.
     drained : Out(1)
         All results are in the registers.
     """
@@ -62,7 +62,7 @@ class EntrySequencer(SharedComponent):
         instruction = step.instruction
         elements = (instruction.extent == Extent.ELEMENTS) | (instruction.extent == Extent.FOLD)
         groups = Signal(range(self.config.vector_lanes + 1))
-        m.d.comb += groups.eq(Mux(elements, (step.elements + GROUP - 1) >> exact_log2(GROUP), 1))
+        m.d.comb += groups.eq(Mux(elements, (step.elements + PARTIALS - 1) >> exact_log2(PARTIALS), 1))
 
         since_first = Signal(range(self.depth + 1), init=self.depth)  # entry of this instruction, or of its group
         since_last = Signal(range(self.depth + 1), init=self.depth)

@@ -1,6 +1,7 @@
 """The instructions of the vector engine's programs, and how they are stored."""
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from amaranth.lib import data, enum
 
@@ -9,7 +10,6 @@ from .lane_op import LaneOp
 __all__ = [
     "CONDITIONS",
     "CONSTANT_BITS",
-    "GROUP",
     "HALVES",
     "INSTRUCTION_SHAPE",
     "REGISTER_ENTRIES",
@@ -24,8 +24,6 @@ __all__ = [
     "Source",
 ]
 
-GROUP = 64
-"""Elements that a row is padded to a multiple of in the registers; the number of its partial sums."""
 REGISTER_ENTRIES = 64
 """Entries of a vector register: an entry is an element in each lane, so a register is one group for each lane."""
 VECTOR_REGISTERS = 6
@@ -99,13 +97,13 @@ INSTRUCTION_SHAPE = data.StructLayout({
 
 @dataclass(frozen=True)
 class Read:
-    """A register that an instruction reads or writes, vector or scalar: the entries of ``mode``.
+    """A register that an instruction reads or writes, vector or scalar: the entries of ``mode``, a `Mode`.
 
     Reading, element i is that of ``i ^ 2**(exchange - 1)`` for an `exchange` of 1 to 6, of ``i ^ n/2`` for `HALVES`.
     """
 
     register: int
-    mode: Mode
+    mode: Any
     exchange: int = 0
 
 
@@ -137,18 +135,18 @@ class Instruction:
         Of `CONDITIONS`.
     """
 
-    kind: Kind
+    kind: Any
     write: Read | None = None
     a: Term = 0.0
     b: Term = 1.0
     c: Term = -0.0
-    op: LaneOp = LaneOp.MADD
+    op: Any = LaneOp.MADD
     negate_a: bool = False
     negate_c: bool = False
     absolute_a: bool = False
     absolute_c: bool = False
-    extent: Extent = Extent.ELEMENTS
-    operand: Operand = Operand.X
+    extent: Any = Extent.ELEMENTS
+    operand: Any = Operand.X
     limited: bool = False
     when: frozenset[str] = field(default_factory=frozenset)
 

@@ -5,7 +5,7 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
-from tilewright.accelerator.contract import AcceleratorConfig, ElementType, vector_job_shape
+from tilewright.accelerator.contract import PARTIALS, AcceleratorConfig, ElementType, vector_job_shape
 from tilewright.base import SharedComponent
 
 from .entries import entry_of, row_start
@@ -75,13 +75,13 @@ class VectorLoad(SharedComponent):
         lanes, width = config.vector_lanes, config.data_bits // _BITS
         instruction = step.instruction
         job = self.job
-        bits = config.size_bits + 2
+        bits = max(config.size_bits, len(job.window)) + 2
         high, low = Signal(signed(bits), reset_less=True), Signal(signed(bits), reset_less=True)  # limits of the row
         windowed = job.window.any()
         grows = job.causal & (high != job.n)
-        chunk = Signal(range(GROUP * lanes // width))
+        chunk = Signal(range(PARTIALS * lanes // width))
         row = Signal(range(max(2, lanes)))
-        short = Mux(instruction.operand == Operand.X, self.job.x_type, self.job.y_type) == ElementType.BF16.value
+        short = Mux(instruction.operand == Operand.X, self.job.x_type, self.job.y_type) == ElementType.BF16
         offset = Cat(Const(0, exact_log2(width)), chunk)
         behind = Signal(signed(len(step.elements) + 2))  # elements of the row from the chunk's first one on
         m.d.comb += behind.eq(step.elements - offset)
@@ -139,7 +139,7 @@ class VectorLoad(SharedComponent):
                 m.d.comb += self.steps.ready.eq(1)
                 m.d.comb += self.release.eq(1)
                 m.next = "IDLE"
-        least = Mux(job.x_type == ElementType.INT32.value, _LEAST_INTEGER, _MINUS_INFINITY)
+        least = Mux(job.x_type == ElementType.INT32, _LEAST_INTEGER, _MINUS_INFINITY)
         limited = []
         for lane in range(width):
             outside = (above <= lane) | (below > lane)

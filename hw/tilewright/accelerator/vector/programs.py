@@ -1,7 +1,7 @@
 """The programs of the vector engine: a sequence of instructions for each operation."""
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tilewright.accelerator.contract import Operation
 
@@ -49,7 +49,7 @@ def load_x(*, limited: bool = False) -> list[Instruction]:
     return [load, *(instruction.conditional("int32") for instruction in int32(x, vector(T)))]
 
 
-def load_y(operand: Operand = Operand.Y, register: int = Y) -> Instruction:
+def load_y(operand: Any = Operand.Y, register: int = Y) -> Instruction:
     """Load y, or the second half of its row."""
     return Instruction(Kind.LOAD, vector(register), operand=operand)
 
@@ -76,13 +76,13 @@ def clear(value: float) -> Phase:
     return Phase([compute(sums, value, addend=value, op=LaneOp.MAX, extent=Extent.PARTIALS)], strips=False)
 
 
-def fold(term: int, op: LaneOp = LaneOp.MADD) -> Instruction:
+def fold(term: int, op: Any = LaneOp.MADD) -> Instruction:
     """Add a register to the partial sums, or take the largest."""
     sums = Read(ACC, Mode.PARTIALS)
     return compute(sums, sums, 1.0, vector(term), op=op, extent=Extent.FOLD)
 
 
-def reduce(register: int, op: LaneOp = LaneOp.MADD) -> list[Instruction]:
+def reduce(register: int, op: Any = LaneOp.MADD) -> list[Instruction]:
     """Make one number of a row's partial sums, in a scalar register."""
     steps = []
     source, target = ACC, T  # by turns: no partner is overwritten before it is read
@@ -196,7 +196,7 @@ def argmax() -> list[Phase]:
     ]
 
 
-_PROGRAMS: dict[Operation, Callable[[], list[Phase]]] = {
+_PROGRAMS: dict[Any, Callable[[], list[Phase]]] = {
     Operation.COPY: lambda: elementwise(compute(_X, _X)),
     Operation.ADD: lambda: elementwise(compute(_X, _X, 1.0, vector(Y)), y=True),
     Operation.MULTIPLY: lambda: elementwise(compute(_X, _X, vector(Y)), y=True),

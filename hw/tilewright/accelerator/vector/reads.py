@@ -73,7 +73,7 @@ class VectorReads(SharedComponent):
                 m.d.sync += base.eq(job[f"{name}_address"])
         operand = step.instruction.operand
         of_x = operand == Operand.X
-        short = Mux(of_x, job.x_type, job.y_type) == ElementType.BF16.value
+        short = Mux(of_x, job.x_type, job.y_type) == ElementType.BF16
         stride = Mux(of_x, job.a_stride, job.b_stride)
         offset = Signal(config.size_bits + 4, reset_less=True)
         request = Signal(transfer_shape(config), reset_less=True)

@@ -4,9 +4,9 @@ from amaranth.hdl import Mux, Value, unsigned
 from amaranth.lib import data
 from amaranth.utils import exact_log2
 
-from tilewright.accelerator.contract import AcceleratorConfig
+from tilewright.accelerator.contract import PARTIALS, AcceleratorConfig
 
-from .instructions import GROUP, INSTRUCTION_SHAPE, REGISTER_ENTRIES, SCALAR_ROWS, VECTOR_REGISTERS
+from .instructions import INSTRUCTION_SHAPE, REGISTER_ENTRIES, SCALAR_ROWS, VECTOR_REGISTERS
 
 __all__ = [
     "ENTRIES",
@@ -32,7 +32,7 @@ def strip_elements(config: AcceleratorConfig) -> int:
 
 def entry_log2(config: AcceleratorConfig) -> int:
     """Bits of the number of a group's entry."""
-    return exact_log2(GROUP // config.vector_lanes)
+    return exact_log2(PARTIALS // config.vector_lanes)
 
 
 def plan_shape(config: AcceleratorConfig) -> data.StructLayout:

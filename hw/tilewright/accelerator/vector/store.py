@@ -5,7 +5,7 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import In, Member, Out, connect, flipped
 from amaranth.utils import exact_log2
 
-from tilewright.accelerator.contract import AcceleratorConfig, ElementType, transfer_shape, vector_job_shape
+from tilewright.accelerator.contract import PARTIALS, AcceleratorConfig, ElementType, transfer_shape, vector_job_shape
 from tilewright.base import SharedComponent, place
 from tilewright.storage import SmallFifo, delayed
 
@@ -19,6 +19,7 @@ _BITS = 32
 READ_CYCLES = 3
 """From a chunk's number to its elements: a register, and 2 of the memory."""
 _WORDS = 8  # on their way from the registers to the bus, at most
+_REQUESTS = 63  # that have not ended, at most
 
 
 def store_members(config: AcceleratorConfig) -> dict[str, Member]:
@@ -84,8 +85,8 @@ class VectorStore(SharedComponent):
         lanes, width = config.vector_lanes, config.data_bits // _BITS
         short = Signal()
         integer = Signal()
-        m.d.comb += short.eq(job.c_type == ElementType.BF16.value)
-        m.d.comb += integer.eq(job.c_type == ElementType.INT32.value)
+        m.d.comb += short.eq(job.c_type == ElementType.BF16)
+        m.d.comb += integer.eq(job.c_type == ElementType.INT32)
         elements = Mux(integer, 1, step.elements)
         row = Signal(config.size_bits)
         base = Signal(config.addr_bits, reset_less=True)
@@ -95,7 +96,7 @@ class VectorStore(SharedComponent):
             m.d.sync += row.eq(0)
             m.d.sync += base.eq(job.c_address)
 
-        chunk = Signal(range(GROUP * lanes // width))
+        chunk = Signal(range(PARTIALS * lanes // width))
         current = Signal(range(max(2, lanes)))
         offset = Cat(Const(0, exact_log2(width)), chunk)
         last_chunk = Signal()
@@ -123,8 +124,8 @@ class VectorStore(SharedComponent):
                 with m.Elif(self.steps.valid & self.first):
                     m.next = "REQUEST"
             with m.State("REQUEST"):
-                m.d.comb += self.requests.valid.eq(1)
-                with m.If(self.requests.ready):
+                m.d.comb += self.requests.valid.eq(unfinished != _REQUESTS)
+                with m.If(self.requests.valid & self.requests.ready):
                     m.next = "ROWS"
             with m.State("ROWS"):
                 m.d.sync += drain.eq(READ_CYCLES)
@@ -145,10 +146,9 @@ class VectorStore(SharedComponent):
         m.d.sync += self.entry.eq(entry_of(read.first, read.first_mode, current, place_))
         self._gather(m, offset, completes, chunk[0], short, integer, platform)
 
-        open_requests = Signal(range(32))
         accepted = self.requests.valid & self.requests.ready
-        m.d.sync += open_requests.eq(open_requests + accepted - self.status)
-        m.d.comb += self.pending.eq(open_requests.any() | (on_way != 0))
+        m.d.sync += unfinished.eq(unfinished + accepted - self.status)
+        m.d.comb += self.pending.eq(unfinished.any() | (on_way != 0))
         return m
 
     def _gather(self, m: Module, offset, completes, odd, short: Signal, integer: Signal, platform):
