@@ -12,7 +12,7 @@ from tilewright.storage import DelayLine, delayed
 from .constants import constant_bits
 from .entries import entry_of, row_start
 from .entry_sequencer import EntrySequencer
-from .instructions import GROUP, HALVES, INSTRUCTION_SHAPE, Extent, Mode
+from .instructions import HALVES, INSTRUCTION_SHAPE, Extent, Mode
 from .lane import VectorLane
 from .program_store import stored_programs
 from .record_format import RecordFormat

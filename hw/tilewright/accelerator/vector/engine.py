@@ -148,7 +148,7 @@ class VectorEngine(SharedComponent):
     def _join_stores(self, m: Module, job, stores: list) -> PureInterface:
         """Give the STOREs of a job to the part for its result; return their common interface."""
         joined = PureInterface(Signature(store_members(self.config)), path=("stores",))
-        records = job.c_type == ElementType.RECORDS.value
+        records = job.c_type == ElementType.RECORDS
         for part, mine in zip(stores, (~records, records), strict=True):
             m.d.comb += [
                 part.steps.valid.eq(joined.steps.valid & mine),
@@ -217,9 +217,9 @@ class VectorEngine(SharedComponent):
                 counter.conditions.eq(
                     Cat(
                         counter.plan.long,
-                        job.x_type == ElementType.INT32.value,
-                        job.c_type == ElementType.BF16.value,
-                        job.c_type == ElementType.RECORDS.value,
+                        job.x_type == ElementType.INT32,
+                        job.c_type == ElementType.BF16,
+                        job.c_type == ElementType.RECORDS,
                     )
                 ),
             ]

@@ -9,7 +9,7 @@ from tilewright.accelerator.contract import PARTIALS, AcceleratorConfig, Element
 from tilewright.base import SharedComponent
 
 from .entries import entry_of, row_start
-from .instructions import GROUP, Mode, Operand
+from .instructions import Mode, Operand
 from .record_format import RecordFormat
 from .shapes import ENTRIES, claimed_words, entry_log2, plan_shape, step_shape, strip_words
 
@@ -89,7 +89,7 @@ class VectorLoad(SharedComponent):
         last_chunk = last_word
         if RecordFormat.of(config):
             left = Cat(offset[:5], Const(0, 1)) + width  # of a block, at the end of this chunk
-            last_chunk = last_word & ((job.c_type != ElementType.RECORDS.value) | left[5])
+            last_chunk = last_word & ((job.c_type != ElementType.RECORDS) | left[5])
         needs_word = behind > 0
         last_row = row == step.rows - 1
 

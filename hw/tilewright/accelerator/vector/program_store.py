@@ -67,7 +67,7 @@ def stored_programs(form: RecordFormat | None = None, loads: bool = False) -> St
         Of the records that can be stored.
     """
     found = StoredPrograms([], [], {}, ["scalar", "scalar2"], 0)
-    for operation in Operation:
+    for operation in Operation.__members__.values():
         found.starts[operation] = len(found.lines)
         phases = program_of(operation)
         if loads:

@@ -13,7 +13,7 @@ from .instructions import Mode
 from .record_format import RecordFormat
 from .record_packer import RecordPacker
 from .shapes import entry_log2, strip_elements
-from .store import READ_CYCLES, store_members
+from .store import READ_CYCLES, REQUESTS, store_members
 
 __all__ = ["RecordStore"]
 
@@ -74,6 +74,7 @@ class RecordStore(SharedComponent):
         stored = Signal(range(_QUEUE + 1))
         room = stored < _QUEUE // 2
         drain = Signal(range(READ_CYCLES + 1))
+        unfinished = Signal(range(REQUESTS + 1))  # requests
         with m.FSM():
             with m.State("IDLE"):
                 m.d.sync += [
@@ -91,8 +92,8 @@ class RecordStore(SharedComponent):
                 with m.Elif(self.steps.valid & self.first):
                     m.next = "REQUEST"
             with m.State("REQUEST"):
-                m.d.comb += self.requests.valid.eq(1)
-                with m.If(self.requests.ready):
+                m.d.comb += self.requests.valid.eq(unfinished != REQUESTS)
+                with m.If(self.requests.valid & self.requests.ready):
                     m.next = "SCALE"
             with m.State("SCALE"):
                 m.d.sync += chunk.eq(0)
@@ -127,9 +128,8 @@ class RecordStore(SharedComponent):
         packed = self._pack(m, record, offset, scale, codes, row_ends, platform)
         m.d.sync += stored.eq(stored + packed - (self.words.valid & self.words.ready))
 
-        open_requests = Signal(range(32))
-        m.d.sync += open_requests.eq(open_requests + (self.requests.valid & self.requests.ready) - self.status)
-        m.d.comb += self.pending.eq(open_requests.any())
+        m.d.sync += unfinished.eq(unfinished + (self.requests.valid & self.requests.ready) - self.status)
+        m.d.comb += self.pending.eq(unfinished.any())
         return m
 
     def _pack(self, m: Module, record: RecordFormat, offset: Value, scale, codes, row_ends, platform) -> Value:

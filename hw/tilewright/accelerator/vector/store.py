@@ -10,16 +10,16 @@ from tilewright.base import SharedComponent, place
 from tilewright.storage import SmallFifo, delayed
 
 from .entries import entry_of, row_start
-from .instructions import GROUP
 from .shapes import ENTRIES, entry_log2, plan_shape, step_shape
 
-__all__ = ["READ_CYCLES", "VectorStore", "store_members"]
+__all__ = ["READ_CYCLES", "REQUESTS", "VectorStore", "store_members"]
 
 _BITS = 32
 READ_CYCLES = 3
 """From a chunk's number to its elements: a register, and 2 of the memory."""
 _WORDS = 8  # on their way from the registers to the bus, at most
-_REQUESTS = 63  # that have not ended, at most
+REQUESTS = 63
+"""Requests that have not ended, at most."""
 
 
 def store_members(config: AcceleratorConfig) -> dict[str, Member]:
@@ -107,6 +107,7 @@ class VectorStore(SharedComponent):
         m.d.comb += completes.eq(reads & (~short | chunk[0] | last_chunk))
         m.d.sync += on_way.eq(on_way + completes - (self.words.valid & self.words.ready))
         drain = Signal(range(READ_CYCLES + 1))
+        unfinished = Signal(range(REQUESTS + 1))  # requests
         with m.FSM():
             with m.State("IDLE"):
                 m.d.sync += [
@@ -124,7 +125,7 @@ class VectorStore(SharedComponent):
                 with m.Elif(self.steps.valid & self.first):
                     m.next = "REQUEST"
             with m.State("REQUEST"):
-                m.d.comb += self.requests.valid.eq(unfinished != _REQUESTS)
+                m.d.comb += self.requests.valid.eq(unfinished != REQUESTS)
                 with m.If(self.requests.valid & self.requests.ready):
                     m.next = "ROWS"
             with m.State("ROWS"):
