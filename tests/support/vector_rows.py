@@ -57,6 +57,6 @@ def fitting(config, operation, shape, y_type="float32"):
     m, n = shape
     if Operation[operation] not in ROTATIONS:
         return shape
-    step = max(2, config.word_bytes // np.dtype(y_type).itemsize)
+    step = 2 if config.unaligned else max(2, config.word_bytes // np.dtype(y_type).itemsize)
     n = min(max(n // step * step, step), PARTIALS * config.vector_lanes)
     return m, 1 << n.bit_length() - 1 if operation == "ROTATE_HALVES" else n
