@@ -11,7 +11,7 @@ from tilewright.accelerator.vector import coefficients
 from tilewright_sim.models.vector import functions, lanes
 
 PAGE = (Path(__file__).parents[2] / "docs" / "architecture" / "vector.md").read_text(encoding="utf-8")
-(CODE,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+CODE, *_ = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 SEQUENCES = {function.name: function for function in ast.parse(CODE).body}
 NAMES = {name: getattr(lanes, name) for name in lanes.__all__}
 NAMES |= {"max": lanes.maximum, "min": lanes.minimum, **vars(coefficients)}

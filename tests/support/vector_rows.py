@@ -42,9 +42,10 @@ def operands(rng, operation, shape, x_type="float32", y_type="float32", one_row=
     if what in WITH_Y:
         one = rng.random() < 0.3 if one_row is None else one_row
         y = rows(rng, (1 if one else m, n * (2 if what in ROTATIONS else 1)), y_type)
-    if operation in ("SCALE", "SOFTMAX") or operation in NORMS:
+    if operation in ("SCALE", *NORMS):
         choices["scalar"] = float(rng.choice([1.0, 0.125, 1e-5]) if rng.random() < 0.6 else floats(rng, (1, 1))[0, 0])
     if operation == "SOFTMAX":
+        choices["scalar"] = float(np.exp2(rng.uniform(-20, 3)))
         choices["limit"] = int(rng.integers(1, n + 1)) if rng.random() < 0.7 else None
         choices["causal"] = bool(rng.random() < 0.5)
         choices["window"] = int(rng.integers(1, n + 2)) if rng.random() < 0.4 else 0
@@ -56,6 +57,6 @@ def fitting(config, operation, shape, y_type="float32"):
     m, n = shape
     if Operation[operation] not in ROTATIONS:
         return shape
-    step = max(2, config.word_bytes // np.dtype(y_type).itemsize)
+    step = 2 if config.unaligned else max(2, config.word_bytes // np.dtype(y_type).itemsize)
     n = min(max(n // step * step, step), PARTIALS * config.vector_lanes)
     return m, 1 << n.bit_length() - 1 if operation == "ROTATE_HALVES" else n

@@ -1,7 +1,6 @@
 """The command ``gemm``."""
 
 import json
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,6 @@ from tilewright_sim.host import (
 from tilewright_sim.models import Records
 from tilewright_sim.models import gemm as golden
 from tilewright_sim.models.cycles import Bus, Estimate, Gemm, estimate
-from tilewright_sim.verilated import write_trace
 
 from .board import gemm_on_board
 from .gemm_report import report, summary, where_the_time_went
@@ -38,7 +36,6 @@ from .options import (
     COMPILING,
     FILE,
     SHAPE,
-    Number,
     accelerator_options,
     b_format_option,
     b_format_place,
@@ -47,8 +44,9 @@ from .options import (
     only_with,
     result_option,
     seed_option,
-    trace_option,
+    stall_option,
 )
+from .recording import EVENTS, check_waveform, cycles_of, recording_options, save_trace
 
 __all__ = ["gemm"]
 
@@ -60,7 +58,6 @@ This was a small example. More examples:
   tilewright gemm --random 64x64x64 --trace run.json    then open run.json in https://ui.perfetto.dev
   tilewright estimate 4096x4096x4096         cycles without simulating
   tilewright gemm --help"""
-_EVENTS = 200_000
 
 
 @click.command()
@@ -79,16 +76,8 @@ _EVENTS = 200_000
 @b_format_option
 @seed_option(default=0)
 @accelerator_options("small", 0)
-@click.option(
-    "--stall",
-    default=0.0,
-    show_default=True,
-    type=Number(0, 0.99),
-    help="Probability that a channel of the bus pauses in a cycle.",
-)
-@trace_option
-@click.option("--waveform", type=FILE, help="Write an FST waveform.")
-@click.option("--waveform-cycles", "window", metavar="FROM:TO", default=":", help="Cycles to record, since reset.")
+@stall_option
+@recording_options
 @click.option("--port", metavar="PORT", help="Multiply on the board at this serial port instead of in a simulator.")
 @click.option(
     "--baud",
@@ -146,7 +135,7 @@ def gemm(
         raise ConfigError("K", a.shape[1], "block formats need one descriptor", config.k_limit)
     bias = check_bias(load_matrix(bias_file), b.shape[0]) if bias_file else None
     requant = _requant(a.shape[1], scale, result, zero_point)
-    cycles = _window(window)
+    cycles = cycles_of(window)
     if port is not None:
         gemm_on_board(port, baud, a, b, bias, requant, save, as_json)
         return
@@ -159,20 +148,16 @@ def gemm(
     )  # fmt: skip
     guess = _guess(config, product, Bus(latency=latency, bandwidth=bandwidth * (1 - stall)))
     with console.status(COMPILING):
-        chip = Simulator(config, waveform=waveform, window=cycles, events=_EVENTS if trace else 0, **memory)
+        chip = Simulator(config, waveform=waveform, window=cycles, events=EVENTS if trace else 0, **memory)
     with chip:
         done = _run(chip, a, b, bias, requant, guess)
         if trace:
-            dropped = chip.simulated.status.dropped_events
-            write_trace(trace, chip.simulated.take_events(), chip.simulated.doorbells[0])
-            if dropped:
-                console.print(f"the trace ends after {_EVENTS:,} events; {dropped:,} more are omitted", highlight=False)
+            save_trace(chip, trace)
     if config.scaled:
         check_block_result(done.c, a, b)
     else:
         check_result(done.c, a, b, bias, requant)
-    if waveform and not waveform.exists():
-        raise TilewrightError(f"cannot write {waveform}: the simulator left no waveform; is the disk full?")
+    check_waveform(waveform)
     if save:
         write_matrix(save, done.c)
     wrapped = 0 if config.scaled else overflows(a, b, bias)
@@ -250,16 +235,6 @@ def _requant(k: int, scale: str | None, result: str | None, zero_point: int) -> 
         return golden.Requant.from_scale(float(scale), zero_point)
     except ValueError:
         return golden.Requant.from_scale(load_matrix(Path(scale)), zero_point)
-
-
-def _window(text: str) -> range:
-    match = re.fullmatch(r"([0-9]{0,18}):([0-9]{0,18})", text)
-    window = range(int(match[1] or 0), int(match[2] or 1 << 62)) if match else range(0)
-    if not window:
-        raise click.UsageError(
-            f"--waveform-cycles {text}: write it as FROM:TO, for example --waveform-cycles 1000:2000"
-        )
-    return window
 
 
 def _guess(config: AcceleratorConfig, product: Gemm, bus: Bus) -> Estimate | None:

@@ -87,6 +87,9 @@ COMMANDS = {
     "soc": Command(
         "tilewright_sim.cli.soc", "soc", "Simulate a LiteX SoC with an accelerator, or build it for a board.", "soc"
     ),
+    "vector": Command(
+        "tilewright_sim.cli.vector", "vector", "Run a vector operation on the generated Verilog; check it.", "sim"
+    ),
     "verify": Command(
         "tilewright_sim.cli.verify", "verify", "Run the regression of a core on one configuration.", "verify"
     ),

@@ -18,11 +18,11 @@ from tilewright.cores import BOARD, CORES, Core
 from tilewright.flows import TARGETS
 
 __all__ = [
-    "COMPILING", "FILE", "MHZ", "SHAPE", "Number", "accelerator_options", "b_format_option", "b_format_place",
+    "COMPILING", "FILE", "MHZ", "ROWS", "SHAPE", "Number", "accelerator_options", "b_format_option", "b_format_place",
     "board_option", "chosen", "config_options", "configuration_words", "distinct_files", "freq_option", "given",
     "html_option", "jobs_option", "json_option", "latency_option", "liberty_option", "memory_area_option",
     "only_with", "output_option", "preset_option", "result_option", "scheduler_option", "seed_option",
-    "seeds_option", "set_option", "shape_option", "target_option", "toml_option", "trace_option",
+    "seeds_option", "set_option", "shape_option", "stall_option", "target_option", "toml_option", "trace_option",
 ]  # fmt: skip
 
 
@@ -39,25 +39,26 @@ class Number(click.FloatRange):
 
 
 class Shape(click.ParamType):
-    """The sizes of a GEMM, ``MxNxK``, each 1 to 9,999,999."""
+    """Sizes as in ``MxNxK``, each 1 to 9,999,999."""
 
-    name = "MxNxK"
+    def __init__(self, name: str, example: str):
+        self.name, self.example = name, example
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int, int]:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
         if isinstance(value, tuple):
             return value
-        sizes = re.fullmatch(r"([1-9][0-9]{0,6})x([1-9][0-9]{0,6})x([1-9][0-9]{0,6})", value)
+        sizes = re.fullmatch("x".join(["([1-9][0-9]{0,6})"] * len(self.name.split("x"))), value)
         if not sizes:
-            self.fail(f"{value}: write it as MxNxK, for example 512x512x512", param, ctx)
-        m, n, k = map(int, sizes.groups())
-        return m, n, k
+            self.fail(f"{value}: write it as {self.name}, for example {self.example}", param, ctx)
+        return tuple(map(int, sizes.groups()))
 
 
 COMPILING = "compiling the accelerator, if it is the first run of this configuration: up to a minute"
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path)
 MHZ = Number(0.001, 100_000)
-SHAPE = Shape()
+SHAPE = Shape("MxNxK", "512x512x512")
+ROWS = Shape("MxN", "64x576")
 
 
 def _config_of(ctx: click.Context) -> type[Config]:
@@ -111,6 +112,10 @@ bandwidth_option = click.option(
 result_option = partial(
     click.option, "--result", type=click.Choice(["int8", "int32"]), show_default=True, help="Type of the results."
 )
+stall_option = click.option(
+    "--stall", default=0.0, show_default=True, type=Number(0, 0.99),
+    help="Probability that a channel of the bus pauses in a cycle.",
+)  # fmt: skip
 scheduler_option = click.option(
     "--scheduler", metavar="tcp://HOST:PORT", help="Use the workers of this Dask scheduler instead."
 )

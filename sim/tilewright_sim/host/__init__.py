@@ -14,6 +14,8 @@ from .results import GemmResult, RunResult, VectorResult
 from .runtime import Runtime
 from .scratch import Scratch
 from .simulator import Simulator
+from .vector_descriptor import check_operands, choices_of
+from .vector_operation import vector_rows
 from .workspace import Workspace
 
 __all__ = [
@@ -40,13 +42,16 @@ __all__ = [
     "check_bias",
     "check_block_result",
     "check_matrix",
+    "check_operands",
     "check_result",
     "check_vector_result",
+    "choices_of",
     "flag_bits",
     "geometry_bytes",
     "load_matrix",
     "overflows",
     "plan_convolution",
     "split_convolution",
+    "vector_rows",
     "write_matrix",
 ]

@@ -11,7 +11,7 @@ from tilewright.base import TilewrightError
 from .arrays import DeviceArray
 from .descriptor import VectorDescriptor, flag_bits
 
-__all__ = ["check_vector_lanes", "operation_of", "scalars_of", "vector_descriptor"]
+__all__ = ["check_operands", "choices_of", "operation_of", "scalars_of", "vector_descriptor"]
 
 _TYPES: dict[str, Any] = {
     "float32": ElementType.FLOAT32,
@@ -20,13 +20,7 @@ _TYPES: dict[str, Any] = {
 }
 _NORMS: tuple[Any, ...] = (Operation.RMS_NORM, Operation.LAYER_NORM)
 _LONGEST_WINDOW = (1 << 16) - 1
-_LARGEST = float(np.finfo(np.float32).max)
-
-
-def check_vector_lanes(config: AcceleratorConfig) -> None:
-    """Raise `TilewrightError` if the configuration has no vector engine."""
-    if not config.vector_lanes:
-        raise TilewrightError("this configuration has no vector engine: set vector_lanes = 4, for example")
+_LARGEST, _LEAST = (float(size) for size in (np.finfo(np.float32).max, np.finfo(np.float32).smallest_normal))
 
 
 def operation_of(name: str | Operation) -> Any:
@@ -70,59 +64,99 @@ def vector_descriptor(
     interrupt: bool,
 ) -> VectorDescriptor:
     """Return the descriptor; see `Workspace.vector_descriptor`."""
-    check_vector_lanes(config)
+    for name, array in (("x", x), ("c", c), ("y", y)):
+        if not isinstance(array, DeviceArray) and not (name == "y" and array is None):
+            raise TilewrightError(f"{name} is a {type(array).__name__}: it must be an array in the device's memory")
     what = operation_of(operation)
-    _check_arrays(config, what, x, c, y)
+    check_operands(config, what, x, y)
     m, n = x.shape
-    k = 0
-    if what == Operation.SOFTMAX:
-        k = min(n if limit is None else _number("limit", limit, 1), n)
-        window = _number("window", window, 0, _LONGEST_WINDOW)
-    elif causal or window or limit is not None:
-        raise TilewrightError(f"limit, causal and window are of SOFTMAX: {what.name} has none of them")
-    letters = "x" if y is None else "xy"
-    if set(fences) - set(letters):
-        raise TilewrightError(f"fences = {fences!r}: must be letters of {letters!r}, the operands of {what.name}")
-    flags = [f"FENCE_{'ab'['xy'.index(letter)].upper()}" for letter in fences]
-    flags += ["CAUSAL"] if causal else []
-    flags += ["INTERRUPT"] if interrupt else []
-    factors = scalars_of(what, n, scalar, scalar2)
-    return VectorDescriptor(
-        operation=what, flags=flag_bits(*flags), m=m, n=n, k=k, window=window, scalar=factors[0], scalar2=factors[1],
-        a_address=x.address, b_address=y.address if y else 0, c_address=c.address,
-        a_stride=x.stride, b_stride=y.stride if y and y.shape[0] > 1 else 0, c_stride=c.stride,
-        x_type=_TYPES[x.dtype.name], y_type=_TYPES[y.dtype.name] if y else ElementType.FLOAT32,
-        c_type=_TYPES[c.dtype.name],
-    )  # fmt: skip
-
-
-def _check_arrays(config: AcceleratorConfig, operation: Any, x: DeviceArray, c: DeviceArray, y: DeviceArray | None):
-    """Raise `TilewrightError` if types or shapes are none that the operation takes."""
-    name = operation.name
-    _check_type("x", x, ("float32", "uint16", "int32"))
-    m, n = x.shape
-    if max(m, n) > config.size_limit:
-        raise TilewrightError(f"x is {[m, n]}: this hardware takes up to {config.size_limit} rows and columns")
-    if operation in ROTATIONS:
-        _check_rotation(config, operation, n)
-    if (operation in WITH_Y) != (y is not None):
-        raise TilewrightError(f"{name} needs y" if y is None else f"{name} has no y")
-    if y is not None:
-        _check_type("y", y, ("float32", "uint16"))
-        columns = 2 * n if operation in ROTATIONS else n
-        if tuple(y.shape) not in ((m, columns), (1, columns)):
-            raise TilewrightError(f"y is {list(y.shape)}: must be {[m, columns]} or {[1, columns]} with x {[m, n]}")
-        sines = n * y.dtype.itemsize
-        if operation in ROTATIONS and sines % config.word_bytes and not config.unaligned:
-            raise TilewrightError(
-                f"n = {n}: the sines begin at byte {sines} of a row of y, {y.dtype}: must be a multiple of "
-                f"{config.word_bytes}, a bus word"
-            )
-    index = operation == Operation.ARGMAX
+    if m > config.size_limit:
+        raise TilewrightError(f"x has {m} rows: a descriptor takes up to {config.size_limit}")
+    index = what == Operation.ARGMAX
     _check_type("c", c, ("int32",) if index else ("float32", "uint16"))
     wanted = [m, 1 if index else n]
     if list(c.shape) != wanted:
         raise TilewrightError(f"c is {list(c.shape)}: must be {wanted} with x {[m, n]}")
+    choices = choices_of(what, n, scalar=scalar, scalar2=scalar2, limit=limit, causal=causal, window=window)
+    letters = "x" if y is None else "xy"
+    if set(fences) - set(letters):
+        raise TilewrightError(f"fences = {fences!r}: must be letters of {letters!r}, the operands of {what.name}")
+    flags = ["FENCE_A"] if "x" in fences else []
+    flags += ["FENCE_B"] if "y" in fences else []
+    flags += ["CAUSAL"] if causal else []
+    flags += ["INTERRUPT"] if interrupt else []
+    return VectorDescriptor(
+        operation=what, flags=flag_bits(*flags), m=m, n=n,
+        a_address=x.address, b_address=y.address if y else 0, c_address=c.address,
+        a_stride=x.stride, b_stride=y.stride if y and y.shape[0] > 1 else 0, c_stride=c.stride,
+        x_type=_TYPES[x.dtype.name], y_type=_TYPES[y.dtype.name] if y else ElementType.FLOAT32,
+        c_type=_TYPES[c.dtype.name],
+        **choices,
+    )  # fmt: skip
+
+
+def choices_of(
+    operation: Any,
+    n: int,
+    *,
+    scalar: float | None = None,
+    scalar2: float | None = None,
+    limit: int | None = None,
+    causal: bool = False,
+    window: int = 0,
+) -> dict[str, Any]:
+    """Return fields of a descriptor for rows of n elements: ``k``, ``window``, ``scalar`` and ``scalar2``.
+
+    Raises
+    ------
+    TilewrightError
+        If the operation does not take them.
+    """
+    factors = scalars_of(operation, n, scalar, scalar2)
+    k = 0
+    if operation == Operation.SOFTMAX:
+        k = min(n if limit is None else _number("limit", limit, 1), n)
+        window = _number("window", window, 0, _LONGEST_WINDOW)
+        if not factors[0] >= _LEAST:
+            raise TilewrightError(f"scalar = {factors[0]:g}: must be positive with SOFTMAX, from {_LEAST:g}")
+    elif causal or window or limit is not None:
+        raise TilewrightError(f"limit, causal and window are of SOFTMAX: {operation.name} has none of them")
+    return {"k": k, "window": window, "scalar": factors[0], "scalar2": factors[1]}
+
+
+def check_operands(config: AcceleratorConfig, operation: Any, x: Any, y: Any) -> None:
+    """Raise `TilewrightError` if matrices have types or shapes that an operation does not take.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+    operation : Operation
+    x, y : DeviceArray or numpy array
+        Matrices; ``y`` is None if there is none.
+    """
+    if not config.vector_lanes:
+        raise TilewrightError("this configuration has no vector engine: set vector_lanes = 4, for example")
+    name = operation.name
+    _check_type("x", x, ("float32", "uint16", "int32"))
+    m, n = x.shape
+    if n > config.size_limit:
+        raise TilewrightError(f"a row of x has {n} elements: this hardware takes up to {config.size_limit}")
+    if operation in ROTATIONS:
+        _check_rotation(config, operation, n)
+    if (operation in WITH_Y) != (y is not None):
+        raise TilewrightError(f"{name} needs y" if y is None else f"{name} has no y")
+    if y is None:
+        return
+    _check_type("y", y, ("float32", "uint16"))
+    columns = 2 * n if operation in ROTATIONS else n
+    if tuple(y.shape) not in ((m, columns), (1, columns)):
+        raise TilewrightError(f"y is {list(y.shape)}: must be {[m, columns]} or {[1, columns]} with x {[m, n]}")
+    sines = n * y.dtype.itemsize
+    if operation in ROTATIONS and sines % config.word_bytes and not config.unaligned:
+        raise TilewrightError(
+            f"n = {n}: the sines begin at byte {sines} of a row of y, {y.dtype}: must be a multiple of "
+            f"{config.word_bytes}, a bus word"
+        )
 
 
 def _check_rotation(config: AcceleratorConfig, operation: Any, n: int) -> None:
@@ -139,9 +173,10 @@ def _check_rotation(config: AcceleratorConfig, operation: Any, n: int) -> None:
 
 
 def _check_type(name: str, array: Any, types: tuple[str, ...]) -> None:
-    held = array.form.name if getattr(array, "form", None) else getattr(getattr(array, "dtype", None), "name", None)
-    if not isinstance(array, DeviceArray) or held not in types:
-        raise TilewrightError(f"{name} is {held or type(array).__name__}: must be {' or '.join(types)} in the device")
+    form = getattr(array, "form", None)
+    held = form.name if form else array.dtype.name
+    if held not in types:
+        raise TilewrightError(f"{name} is {held}: must be {' or '.join(types)}")
 
 
 def _number(name: str, value: Any, least: int, most: int | None = None) -> int:

@@ -13,7 +13,7 @@ from tilewright_sim.models.cycles import Bus
 
 from .arrays import DeviceArray, bits_of_bf16
 from .descriptor import VectorDescriptor
-from .vector_descriptor import check_vector_lanes, operation_of
+from .vector_descriptor import check_operands, operation_of
 from .workspace import Workspace
 
 __all__ = ["Result", "VectorPlan", "plan_vector", "vector_cycles", "vector_rows"]
@@ -97,7 +97,6 @@ def plan_vector(
     limit, causal, **choices
         See `Workspace.vector_descriptor`.
     """
-    check_vector_lanes(workspace.config)
     what = operation_of(operation)
     kinds = {"float32": "float32", "bf16": "uint16"}
     if not isinstance(result, str) or result not in kinds:
@@ -105,8 +104,7 @@ def plan_vector(
     rows = vector_rows(x, "x", ("float32", "int32", "uint16"))
     other = None if y is None else vector_rows(y, "y", ("float32", "uint16"))
     m, n = rows.shape
-    if other is not None and len(other) not in (1, m):
-        raise TilewrightError(f"y has {len(other)} rows: it must have {m}, as x, or one for all")
+    check_operands(workspace.config, what, rows, other)
     index = what == Operation.ARGMAX
     plan = VectorPlan(index)
     shared = workspace.array(other) if other is not None and len(other) == 1 else None

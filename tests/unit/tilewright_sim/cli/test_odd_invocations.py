@@ -59,6 +59,7 @@ def folder(tmp_path_factory):
         "struct": np.zeros((4, 8), [("a", "i1")]), "float": np.ones((4, 8)),
     }.items():  # fmt: skip
         np.save(path / f"{name}.npy", values)
+    np.save(path / "rows.npy", np.ones((4, 8), np.float32))
     np.save(path / "object.npy", np.array([[None]]), allow_pickle=True)
     with zipfile.ZipFile(path / "zip.npz", "w") as archive:
         archive.writestr("a.npy", whole)
@@ -74,6 +75,7 @@ WORK = [
     ("tilewright_sim.cli.implement", ["FpgaFlow"]),
     ("tilewright_sim.cli.bitstream", ["build_bitstream", "program", "loader_command"]),
     ("tilewright_sim.cli.gemm", ["Simulator", "gemm_on_board", "estimate"]),
+    ("tilewright_sim.cli.vector", ["Simulator"]),
     ("tilewright_sim.cli.estimate", ["estimate"]),
     ("tilewright_sim.cli.scale", ["_predict"]),
     ("tilewright_sim.cli.report", ["measure"]),
@@ -96,6 +98,8 @@ BASES = {
     "explore": ["explore", "tile", "--sweep", "dot=1,2"], "llm": ["llm", "hello", "--model", "ok.npy"],
     "perplexity": ["model", "perplexity", "--model", "ok.npy"], "fetch": ["model", "fetch"],
     "board-sim": ["board-sim", "--board", "icebreaker"], "demo": ["demo"], "bench": ["bench"],
+    "vector": ["vector", "SOFTMAX", "--set", "vector_lanes=4"],
+    "vector files": ["vector", "add", "--x", "rows.npy", "--y", "rows.npy", "--set", "vector_lanes=4"],
     "soc": ["soc", "--sim"], "soc board": ["soc", "--board", "ulx3s-85f"],
 }  # fmt: skip
 
@@ -177,6 +181,9 @@ CONTRADICTIONS = [
     ["soc", "--sim", "--seeds", "2"], ["soc", "--sim", "--no-build"],
     ["soc", "--board", "ulx3s-85f", "--no-build", "--seeds", "2"],
     ["soc", "--sim", "-o", "ok.npy"],
+    ["vector", "COPY"], ["vector", "COPY", "4x4x4"], ["vector", "COPY", "--set", "vector_lanes=3"],
+    ["vector", "ADD", "--x", "rows.npy", "--set", "vector_lanes=4"], ["vector", "SOFTMAX", "--set", "vector_lanes=32"],
+    ["vector", "COPY", "--x", "float.npy", "--set", "vector_lanes=4"], ["vector", "COPY", "--limit", "3"],
     ["gemm", "--trace", "folder"], ["generate", "tile", "-o", "ok.npy"], ["generate", "tile", "-o", "ok.npy/deeper"],
 ]  # fmt: skip
 

@@ -1,12 +1,12 @@
-"""The comparison of block products with the golden model sees one wrong bit, and takes NaN for NaN."""
+"""The comparison of results with the golden model sees one wrong bit; that of block products takes NaN for NaN."""
 
 import numpy as np
 import pytest
 
 from tilewright.base import TilewrightError
 from tilewright.formats import FORMATS
-from tilewright_sim.host import check_block_result
-from tilewright_sim.models import Records, blocks
+from tilewright_sim.host import check_block_result, check_vector_result
+from tilewright_sim.models import Records, blocks, vector
 from tilewright_sim.models.block_gemm import block_gemm
 
 
@@ -38,3 +38,18 @@ def test_nan_equals_nan_alone():
     c[0, 1] = 0
     with pytest.raises(TilewrightError, match="instead of nan"):
         check_block_result(c, a, b)
+
+
+@pytest.mark.parametrize(("operation", "kind"), [("SOFTMAX", np.float32), ("SOFTMAX", np.uint16), ("ARGMAX", np.int32)])
+def test_one_wrong_bit_of_a_vector_operation_is_told_with_its_place(operation, kind, monkeypatch):
+    """In any part of the rows; the limit of a causal softmax goes on from part to part. A zero's sign is a bit, too."""
+    monkeypatch.setattr("tilewright_sim.host.check._CHUNK", 16)  # three rows at a time
+    x = np.random.default_rng(0).standard_normal((7, 5)).astype(np.float32)
+    choices = {"scalar": 0.5, "limit": 1, "causal": True, "window": 3} if operation == "SOFTMAX" else {}
+    scalar = choices.pop("scalar", 0.0)
+    c = vector.run(operation, x, None, scalar, **choices)
+    c = vector.to_bf16(c) if kind == np.uint16 else c
+    check_vector_result(c, operation, x, scalar=scalar, **choices)
+    c[6] = -c[6] if kind == np.float32 else c[6] ^ 1
+    with pytest.raises(TilewrightError, match=r"results differ from the golden model's, the first at \[6, 0\]"):
+        check_vector_result(c, operation, x, scalar=scalar, **choices)
