@@ -26,7 +26,9 @@ class RequantLane(SharedComponent):
     Throughput is 1 per cycle; the total comes 1 cycle after its sum, the scaled value `latency` cycles::
 
         sum ────┐
-        addend ─┴─►(+)─│total│─► wrap ─│ │─► 4 RegisteredProduct ─► (+) ─│ │─► (+) ─│ │─► shift ─│ │─► shift ─│o│─►
+        addend ─┴─►(+)─│total│─► sign ─│ │─► wrap ─► 4 RegisteredProduct ──┐
+                              ┌────────────────────────────────────────────┘
+                              └─► (+) ─│ │─► (+) ─│ │─► shift ─│ │─► shift ─│o│─►
 
     The product P is shifted right by ``s = 31 - shift`` in one go. Its bits are inverted if it is negative, so that
     both signs round alike: up if the bit below the result is 1 (`single`, or s < 32), or if all bits from there

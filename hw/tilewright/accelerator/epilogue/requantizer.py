@@ -24,7 +24,7 @@ class Requantizer(SharedComponent):
     As `tilewright_sim.models.gemm.requantize` computes it. Nothing stalls: the result of cycle t's inputs is in cycle
     ``t + latency``, raw or not. Throughput is 1 group of `lanes` sums per cycle::
 
-        sums, addends, multipliers, shifts ──► lanes ──► + zero point ──│ │──► clamp, or total ──│o│──►
+        sums, addends, multipliers, shifts ──► lanes ──► + zero point, or total ──│ │──► clamp ──│o│──►
 
     Parameters
     ----------
