@@ -114,7 +114,7 @@ class Requantizer(SharedComponent):
             moved = Signal(MOVED, name=f"moved_{number}", reset_less=True)
             upper = Signal(32 - RESULT.bits, name=f"upper_{number}", reset_less=True)
             m.d.sync += [
-                moved.eq(Cat(Mux(raw, total.o[: RESULT.bits], with_offset[: RESULT.bits]), with_offset[RESULT.bits :])),
+                moved.eq(Mux(raw, total.o[: RESULT.bits], with_offset)),
                 upper.eq(total.o[RESULT.bits :]),
             ]
             # The sign of a difference is a sum of the carry chain; a comparison needs logic behind it.
