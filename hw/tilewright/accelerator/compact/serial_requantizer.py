@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigne
 from amaranth.lib.wiring import In, Out
 
 from tilewright.accelerator.contract import MAGNITUDE, RESULT, SHIFT_BITS, format_shape
-from tilewright.accelerator.epilogue import clamp, right_shift
+from tilewright.accelerator.epilogue import right_shift
 from tilewright.base import SharedComponent
 
 __all__ = ["SerialRequantizer"]
@@ -166,4 +166,5 @@ class SerialRequantizer(SharedComponent):
         moved = Signal(signed(RESULT.bits + 2))
         signed_size = Cat(negative, size ^ negative.replicate(MAGNITUDE), negative).as_signed()
         m.d.comb += moved.eq((Cat(1, self.format.zero_point).as_signed() + signed_size) >> 1)
-        m.d.comb += self.o.eq(clamp(moved, self.format.minimum, self.format.maximum))
+        minimum, maximum = self.format.minimum, self.format.maximum
+        m.d.comb += self.o.eq(Mux(moved > maximum, maximum, Mux(moved < minimum, minimum, moved)))

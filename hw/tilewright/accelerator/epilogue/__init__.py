@@ -2,6 +2,6 @@
 
 from .parameter_buffer import ParameterBuffer
 from .requantizer import Requantizer
-from .rounding import clamp, right_shift
+from .rounding import right_shift
 
-__all__ = ["ParameterBuffer", "Requantizer", "clamp", "right_shift"]
+__all__ = ["ParameterBuffer", "Requantizer", "right_shift"]

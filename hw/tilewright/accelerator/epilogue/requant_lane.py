@@ -10,7 +10,7 @@ from tilewright.arithmetic import CarryAdder, FlipAdder, RegisteredProduct
 from tilewright.base import SharedComponent, place
 from tilewright.storage import delayed
 
-from .rounding import right_shift, wrap
+from .rounding import right_shift, wrap_bits
 
 __all__ = ["RequantLane"]
 
@@ -26,7 +26,9 @@ class RequantLane(SharedComponent):
     Throughput is 1 per cycle; the total comes 1 cycle after its sum, the scaled value `latency` cycles::
 
         sum ────┐
-        addend ─┴─►(+)─│total│─► wrap ─│ │─► 4 RegisteredProduct ─► (+) ─│ │─► (+) ─│ │─► shift ─│ │─► shift ─│o│─►
+        addend ─┴─►(+)─│total│─► sign ─│ │─► wrap ─► 4 RegisteredProduct ──┐
+                              ┌────────────────────────────────────────────┘
+                              └─► (+) ─│ │─► (+) ─│ │─► shift ─│ │─► shift ─│o│─►
 
     The product P is shifted right by ``s = 31 - shift`` in one go. Its bits are inverted if it is negative, so that
     both signs round alike: up if the bit below the result is 1 (`single`, or s < 32), or if all bits from there
@@ -112,7 +114,11 @@ class RequantLane(SharedComponent):
         if double:
             # Without the first rounding nothing is shifted left, and nothing wraps: as for 31 or more to the right.
             least = Cat(self.shift[:5], self.shift[5] | ~chosen)
-            factor = register("wrapped", wrap(total, right_shift(delay("shift_to_wrap", least, 1))).as_signed())
+            bits = wrap_bits(total, right_shift(delay("shift_to_wrap", least, 1)))
+            sign, copies = (register(name, value) for name, value in zip(("sign", "copies"), bits, strict=True))
+            # Behind the register, as nothing else is before that of the DSP block.
+            unwrapped = delay("total_to_product", total, 1)
+            factor = ((unwrapped & ~copies) | (copies & sign.replicate(32))).as_signed()
         multiplier = delay("multiplier_to_product", self.multiplier, 2 if double else 1)
         factors = {"low": Cat(factor[:LOW], 0).as_signed(), "high": factor[LOW:].as_signed()}
         multipliers = {"low": Cat(multiplier[:LOW], 0).as_signed(), "high": Cat(multiplier[LOW:], 0).as_signed()}
@@ -148,7 +154,7 @@ class RequantLane(SharedComponent):
             self.negative.eq(register("negative_o", shifter.negative)),
             self.magnitude.eq(register("magnitude_o", shifter.bits[1:] | shifter.overflow.replicate(MAGNITUDE))),
         ]
-        up = shifter.bits[0] | shifter.ones if double else shifter.bits[0]
+        up = shifter.bits[0] | Cat(shifter.ones).all() if double else shifter.bits[0]
         m.d.comb += self.carry.eq(register("carry_o", up ^ shifter.negative))
         return m
 
@@ -175,16 +181,21 @@ class RequantLane(SharedComponent):
 class _Shifter:
     """Shift right by powers of two, the largest first, keeping only the bits that can still get into the result.
 
-    ``overflow`` says that one of those left out was not 0, ``ones`` that all from bit 31 to below the lowest were 1,
-    which is looked at if ``twice``: only where the shift is 32 or more.
+    One of ``lost`` says that a bit left out was not 0; all of ``ones``, that all from bit 31 to below the lowest
+    were 1, which is looked at if ``twice``: only where the shift is 32 or more. Each step has its own of both, so
+    that no step waits for one before.
     """
 
     def __init__(self, bits: Value, negative: Value, twice: Value):
         self.twice = twice
         self.negative = negative
         self.bits = bits
-        self.overflow: Value = Value.cast(0)
-        self.ones: Value = Value.cast(0)
+        self.lost: list[Value] = []
+        self.ones: list[Value] = []
+
+    @property
+    def overflow(self) -> Value:
+        return Cat(self.lost).any()
 
     def step(self, log2: int, shifted: Value):
         distance = 1 << log2
@@ -193,12 +204,15 @@ class _Shifter:
         if log2 == 5:
             # Bits of the complement, if it is negative; the lowest is below the product and is never looked at.
             bits = bits ^ self.negative.replicate(len(bits))
-            self.ones = self.twice & bits[distance - 1]
+            self.ones.append(self.twice & bits[distance - 1])
         else:
-            self.ones = self.ones & (~shifted | bits[:distance].all())
-        self.overflow = self.overflow | (~shifted & bits[width:].any())
+            self.ones.append(~shifted | bits[:distance].all())
+        self.lost.append(~shifted & bits[width:].any())
         self.bits = Mux(shifted, bits[distance:], bits[:width])[:width]
 
     def register(self, register, suffix: str):
-        for name in ("negative", "bits", "overflow", "ones"):
-            setattr(self, name, register(name + suffix, getattr(self, name)))
+        self.negative = register(f"negative{suffix}", self.negative)
+        self.bits = register(f"bits{suffix}", self.bits)
+        for name in ("lost", "ones"):
+            terms = Cat(getattr(self, name))
+            setattr(self, name, list(register(f"{name}{suffix}", terms)))

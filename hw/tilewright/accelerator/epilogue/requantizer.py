@@ -9,12 +9,13 @@ from tilewright.base import SharedComponent, place
 from tilewright.storage import DelayLine
 
 from .requant_lane import RequantLane
-from .rounding import clamp
 
 __all__ = ["Requantizer"]
 
 
 FLIPS = ("flip_positions", "flip_groups")
+MOVED = signed(RESULT.bits + 2)
+"""A result before it is clamped: both the zero point and what is added to it are at most 2**8."""
 
 
 class Requantizer(SharedComponent):
@@ -23,7 +24,7 @@ class Requantizer(SharedComponent):
     As `tilewright_sim.models.gemm.requantize` computes it. Nothing stalls: the result of cycle t's inputs is in cycle
     ``t + latency``, raw or not. Throughput is 1 group of `lanes` sums per cycle::
 
-        sums, addends, multipliers, shifts ──► lanes ──► + zero point ──│ │──► clamp, or total ──│o│──►
+        sums, addends, multipliers, shifts ──► lanes ──► + zero point, or total ──│ │──► clamp ──│o│──►
 
     Parameters
     ----------
@@ -85,8 +86,14 @@ class Requantizer(SharedComponent):
         m.d.comb += formats.i.eq(self.format)
         shape = format_shape(self.rounding)
         scaled = data.View(shape, formats.o)
-        offset = data.View(shape, Signal(shape.size, name="format_to_clamp", reset_less=True))
-        m.d.sync += offset.eq(scaled)
+        # Nothing is beyond the bounds of a raw result.
+        raw = ~scaled.requant
+        maximum = Signal(MOVED, reset_less=True)
+        minimum = Signal(MOVED, reset_less=True)
+        m.d.sync += [
+            maximum.eq(Mux(raw, (1 << MOVED.width - 1) - 1, scaled.maximum)),
+            minimum.eq(Mux(raw, -(1 << MOVED.width - 1), scaled.minimum)),
+        ]
         for number in range(self.lanes):
             lane = place(m, f"lane_{number}", RequantLane(self.rounding, self.flips), platform)
             m.d.comb += [
@@ -99,14 +106,21 @@ class Requantizer(SharedComponent):
             ]
             if self.flips:
                 m.d.comb += [getattr(lane, name).eq(getattr(self, name).word_select(number, 32)) for name in FLIPS]
-            total = place(m, f"total_{number}", DelayLine(32, self.latency - 2), platform)
+            total = place(m, f"total_{number}", DelayLine(32, self.latency - 3), platform)
             m.d.comb += total.i.eq(lane.total)
-            # Two bits more than a result: both magnitudes are at most 2**8. The lowest bits are there for the carry.
+            # The lowest bits are there for the carry.
             signed_magnitude = Cat(lane.carry, lane.magnitude ^ lane.negative.replicate(MAGNITUDE), lane.negative)
-            moved = Signal(signed(RESULT.bits + 2), name=f"moved_{number}", reset_less=True)
-            m.d.sync += moved.eq((Cat(1, scaled.zero_point).as_signed() + signed_magnitude.as_signed()) >> 1)
-            byte = Mux(offset.requant, clamp(moved, offset.minimum, offset.maximum), total.o[: RESULT.bits])
+            with_offset = ((Cat(1, scaled.zero_point).as_signed() + signed_magnitude.as_signed()) >> 1)[: MOVED.width]
+            moved = Signal(MOVED, name=f"moved_{number}", reset_less=True)
+            upper = Signal(32 - RESULT.bits, name=f"upper_{number}", reset_less=True)
+            m.d.sync += [
+                moved.eq(Mux(raw, total.o[: RESULT.bits], with_offset)),
+                upper.eq(total.o[RESULT.bits :]),
+            ]
+            # The sign of a difference is a sum of the carry chain; a comparison needs logic behind it.
+            above, below = (maximum - moved)[-1], (moved - minimum)[-1]
+            byte = Mux(above, maximum, Mux(below, minimum, moved))[: RESULT.bits]
             result = Signal(32, name=f"result_{number}", reset_less=True)
-            m.d.sync += result.eq(Cat(byte[: RESULT.bits], total.o[RESULT.bits :]))
+            m.d.sync += result.eq(Cat(byte, upper))
             m.d.comb += self.o.word_select(number, 32).eq(result)
         return m
