@@ -75,7 +75,7 @@ LONG = [
 
 @pytest.mark.parametrize(
     ("config", "family"),
-    [*SMALL, *LARGE, *(pytest.param(*case, marks=pytest.mark.long) for case in [*SMALLER, *LARGER, *LONG])],
+    [*SMALL, *(pytest.param(*case, marks=pytest.mark.long) for case in [*SMALLER, *LARGE, *LARGER, *LONG])],
     ids=describe,
 )
 def test_tile_equals_golden_on_verilator(config, family):
