@@ -68,7 +68,8 @@ def test_dma_keeps_its_promises_on_icarus(engine, config):
 
 # Twice each, all with traffic of their own.
 OTHER_TRAFFIC = [
-    (*case, seed) for seed, case in enumerate(2 * list(product(ENGINES, [*DEFAULT, shape(128, 16, 64), shape(32, 16, 4)])), start=2)
+    (*case, seed)
+    for seed, case in enumerate(2 * list(product(ENGINES, [*DEFAULT, shape(128, 16, 64), shape(32, 16, 4)])), start=2)
 ]
 
 
