@@ -52,7 +52,7 @@ _SOFTMAX = "with SOFTMAX"
 @click.argument("shape", metavar="[MxN]", type=ROWS, required=False)
 @click.option("--x", "x_file", type=FILE, metavar="X.npy", help="Rows, instead of random ones.")
 @click.option("--y", "y_file", type=FILE, metavar="Y.npy", help="Second operand, of as many rows as x, or of one.")
-@click.option("--save", "-o", "save", type=FILE, metavar="C.npy", help="Write the result into this file.")
+@click.option("--save", type=FILE, metavar="C.npy", help="Write the result into this file.")
 @click.option(
     "--x-type", type=click.Choice(["float32", "bf16", "int32"]), default="float32", show_default=True,
     help="Type of random x.",
@@ -65,7 +65,7 @@ _SOFTMAX = "with SOFTMAX"
     help="Type of the results.",
 )
 @click.option("--scalar", type=_FACTOR, help="Factor of SCALE and SOFTMAX, 1 by default; epsilon of the norms, 0.")
-@click.option("--scalar2", type=_FACTOR, help="1 / N of the norms, which is the default.")
+@click.option("--scalar2", type=_FACTOR, help="Second scalar: 1 / N of the norms, which is the default.")
 @click.option("--limit", type=click.IntRange(1), help="Elements of row 0 that count; all by default. SOFTMAX.")
 @click.option("--causal", is_flag=True, help="In each row one element more counts. SOFTMAX.")
 @click.option(
@@ -98,7 +98,7 @@ def vector(
     Examples:
       tilewright vector RMS_NORM 64x576 --set vector_lanes=4 --latency 64
       tilewright vector SOFTMAX 32x256 --set vector_lanes=4 --scalar 0.125 --causal --limit 1 --x-type int32
-      tilewright vector SILU --x gate.npy --y up.npy -o C.npy --preset base --set vector_lanes=16
+      tilewright vector SILU --x gate.npy --y up.npy --save C.npy --preset base --set vector_lanes=16
     """
     only_with("window", "with --waveform", waveform is not None)
     only_with("x_type", "without --x", x_file is None)

@@ -13,8 +13,8 @@ __all__ = ["draw"]
 
 AFFORDABLE = 128
 """Arrays of more multipliers are drawn more rarely, so that all sizes together take about the same time to compile."""
-FORMATS = ("a_format", "b_formats")
-"""Fields that keep int8, which is what the random products are of."""
+KEPT = ("a_format", "b_formats", "vector_lanes")
+"""Fields that keep their defaults unless they are held: the random jobs are products of int8."""
 _TRIES = 300
 _REPAIRS = 60
 
@@ -22,7 +22,7 @@ _REPAIRS = 60
 def draw(chance: random.Random, held: Mapping[str, Any]) -> AcceleratorConfig:
     """Return a random configuration.
 
-    Each field but `FORMATS` is drawn from all its values, numbers on a logarithmic scale. What does not fit together is
+    Each field but `KEPT` is drawn from all its values, numbers on a logarithmic scale. What does not fit together is
     mended with the nearest value that works, as the error names it. An array of more than `AFFORDABLE` multipliers is
     kept with the probability ``AFFORDABLE / multipliers``.
 
@@ -37,7 +37,7 @@ def draw(chance: random.Random, held: Mapping[str, Any]) -> AcceleratorConfig:
     TilewrightError
         If nothing is found that has these values, or they have block formats.
     """
-    fields = [field for field in AcceleratorConfig.field_table() if field.name not in FORMATS]
+    fields = [field for field in AcceleratorConfig.field_table() if field.name not in KEPT]
     rare = not {"rows", "cols"} <= held.keys()
     said = None
     for _ in range(_TRIES):

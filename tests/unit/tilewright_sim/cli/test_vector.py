@@ -78,7 +78,7 @@ def tilewright(capsys):
         (["ADD", "--x", "x.npy", "--y", "wide.npy", *LANES], "y is [3, 5]: must be [3, 4] or [1, 4]"),
         (["COPY", "--x", "double.npy", *LANES], "x is float64: it must be float32 or int32 or uint16"),
         (["COPY", "--x", "x.npy", "--seed", "1", *LANES], "--seed has an effect only"),
-        (["COPY", "--x", "x.npy", "-o", "x.npy", *LANES], "are the same file"),
+        (["COPY", "--x", "x.npy", "--save", "x.npy", *LANES], "are the same file"),
         (["COPY", "--waveform-cycles", "1:2", *LANES], "--waveform-cycles has an effect only with --waveform"),
     ],
 )
@@ -114,7 +114,7 @@ def test_files_in_and_out(tilewright, fake, tmp_path, monkeypatch):
     x, y = np.arange(12, dtype=np.float32).reshape(3, 4), np.arange(4, dtype=np.uint16)
     np.save("x.npy", x)
     np.save("y.npy", y)
-    assert tilewright("vector", "ADD", "--x", "x.npy", "--y", "y.npy", "-o", "c.npy", *LANES)[0] == 0
+    assert tilewright("vector", "ADD", "--x", "x.npy", "--y", "y.npy", "--save", "c.npy", *LANES)[0] == 0
     assert np.array_equal(np.load("c.npy"), golden.run("ADD", x, y))
 
 
