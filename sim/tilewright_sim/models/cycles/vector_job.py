@@ -1,0 +1,139 @@
+"""A job of the vector engine as the cycle model sees it: its sizes and types, and its instructions."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
+
+from tilewright.accelerator.contract import DESCRIPTOR_BYTES, ROTATIONS, TYPE_BYTES, WITH_Y, AcceleratorConfig
+from tilewright.accelerator.contract import ElementType, Operation
+from tilewright.accelerator.vector import CONDITIONS, GROUP, REGISTER_ENTRIES, Operand, stored_programs
+
+__all__ = ["Step", "VectorJob", "VectorShape"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class VectorJob:
+    """One job of the vector engine: m rows of n elements.
+
+    With `shared_y`, all rows have the same row of y. With `fenced` (`fenced_y`), x (y) is read only when all earlier
+    descriptors are complete: the flags FENCE_A and FENCE_B.
+    """
+
+    operation: Operation
+    m: int
+    n: int
+    x_type: ElementType = ElementType.FLOAT32
+    y_type: ElementType = ElementType.FLOAT32
+    c_type: ElementType = ElementType.FLOAT32
+    shared_y: bool = False
+    fenced: bool = False
+    fenced_y: bool = False
+
+    macs = 0
+    """Multiply-accumulates of the tile."""
+
+    @property
+    def with_y(self) -> bool:
+        """Whether the operation has an operand y."""
+        return self.operation in WITH_Y
+
+    @property
+    def rotates(self) -> bool:
+        """Whether a row of y has two parts of n elements."""
+        return self.operation in ROTATIONS
+
+    @property
+    def results(self) -> int:
+        """Elements of a row of the result."""
+        return 1 if self.operation is Operation.ARGMAX else self.n
+
+
+class Step(NamedTuple):
+    """An instruction and what it is for, as `ProgramCounter` offers it; ``instruction`` is None if it is left out."""
+
+    instruction: dict | None
+    row: int
+    rows: int
+    element: int
+    elements: int
+
+
+class _Phase(NamedTuple):
+    instructions: list[dict]
+    strips: bool
+
+
+@cache
+def _phases(operation: Operation, loads: bool) -> list[_Phase]:
+    """The stored program of an operation, phase by phase."""
+    program = stored_programs(loads)
+    phases, instructions = [], []
+    for line in program.lines[program.starts[operation] :]:
+        instructions.append(program.instructions[line.instruction])
+        if line.phase_last:
+            phases.append(_Phase(instructions, line.strips))
+            instructions = []
+        if line.program_last:
+            break
+    return phases
+
+
+class VectorShape:
+    """How a job goes through the registers, in batches of rows and strips of elements, and what it moves."""
+
+    def __init__(self, config: AcceleratorConfig, job: VectorJob):
+        self.config, self.job = config, job
+        lanes = config.vector_lanes
+        self.strip = REGISTER_ENTRIES * lanes
+        groups = math.ceil(job.n / GROUP)
+        self.batch = max(1, lanes >> (groups - 1).bit_length())
+        holds = {"again": groups > lanes, "int32": job.x_type is ElementType.INT32, "bf16": job.c_type is ElementType.BF16}
+        self.left_out = sum(1 << place for place, name in enumerate(CONDITIONS) if not holds[name])
+
+    def steps(self, loads: bool = False) -> Iterator[Step]:
+        """Go through the instructions; with ``loads``, through the LOADs alone."""
+        job = self.job
+        phases = _phases(job.operation, loads)
+        for row in range(0, job.m, self.batch):
+            rows = min(self.batch, job.m - row)
+            for phase in phases:
+                for element in range(0, job.n if phase.strips else 1, self.strip):
+                    elements = min(self.strip, job.n - element)
+                    for one in phase.instructions:
+                        yield Step(None if one.get("when", 0) & self.left_out else one, row, rows, element, elements)
+
+    @property
+    def instructions(self) -> int:
+        """Number of instructions, with those that are left out."""
+        strips = math.ceil(self.job.n / self.strip)
+        phases = _phases(self.job.operation, False)
+        return math.ceil(self.job.m / self.batch) * sum(
+            len(phase.instructions) * (strips if phase.strips else 1) for phase in phases
+        )
+
+    def operand(self, operand: Operand) -> tuple[int, int, int]:
+        """Return the bytes of an element of x or y, the bus words from row to row, and the element of a row's start."""
+        job = self.job
+        if operand == Operand.X:
+            size = TYPE_BYTES[job.x_type]
+            return size, self.words(job.n, size), 0
+        size = TYPE_BYTES[job.y_type]
+        row = self.words(job.n * (2 if job.rotates else 1), size)
+        return size, 0 if job.shared_y else row, job.n if operand == Operand.Y_SECOND else 0
+
+    def words(self, elements: int, size: int) -> int:
+        """Bus words of so many elements."""
+        return math.ceil(elements * size / self.config.word_bytes)
+
+    def traffic(self) -> tuple[int, int]:
+        """Return the number of bus words that the job reads, including its descriptor, and that it writes."""
+        read = DESCRIPTOR_BYTES // self.config.word_bytes
+        for phase in _phases(self.job.operation, True):
+            for one in phase.instructions:
+                if not one.get("when", 0) & self.left_out:
+                    size, _, _ = self.operand(one["operand"])
+                    parts = [self.strip] * (self.job.n // self.strip) + [self.job.n % self.strip]
+                    read += self.job.m * sum(self.words(part, size) for part in parts)
+        return read, self.job.m * self.words(self.job.results, TYPE_BYTES[self.job.c_type])
