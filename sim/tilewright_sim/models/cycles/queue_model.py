@@ -38,8 +38,9 @@ BETWEEN = 2  # between two tiles of sums
 QUEUE = 16  # words between the epilogue and the writer
 VECTOR_PLAN = 8  # from the last word of a vector job's descriptor to the engine's taking it, besides `addr_bits`
 FIRST = 6  # from the last response of the jobs before to a vector job's reads behind a fence, and its writes
-NEXT = 5  # from its own last response to the taking of the next vector job
-OFFER = 3  # from an engine's taking a job to the offer of the next one
+NEXT = 3  # from its own last response to the taking of the next vector job
+OFFER = 5  # from an engine's taking a job to the first request of the next one
+CHOICE = 2  # from a choice of the arbiter to the next one
 FENCE = 8  # from the last response of the products before to the first request for A behind a fence
 
 
@@ -143,14 +144,20 @@ class QueueModel:
             self.vector_taken = max(self.jobs[number], self.vector_free)
             self._fetch()
             answered = self.vector.run(job, self.vector_taken, self.complete[1] + FIRST if number else 0.0)
+            self._load_ahead(answered + FENCE)
             self.vector_free = answered + NEXT
             self.complete = (number + 1, answered)
             self._fetch()
 
     def _load_ahead(self, before: float) -> None:
         """Load weights that are requested before this cycle."""
-        while self.b_next < len(self.steps) and self._b_ready(self.accepted[0]) < before:
+        turn = 0.0  # of the arbiter
+        while self.b_next < len(self.steps):
+            turn = max(turn, self._b_ready(self.accepted[0]))
+            if turn >= before:
+                break
             self._load_b()
+            turn += CHOICE
 
     def _fetch(self) -> None:
         """Model the fetching of descriptors, as far as it is known; everything waits for the first one."""
@@ -309,7 +316,7 @@ class QueueModel:
         pace = math.ceil(columns / self.config.requant_lanes) if gemm.requant else beats
         latency = self.tile_latency + TILE
         # Handed to the drain as soon as the previous tile has left, whether the sums exist or not.
-        self.handed = max(self.drained[1] + BETWEEN, parameters + HAND if parameters else 0.0)
+        self.handed = max(self.drained[1] + BETWEEN, parameters + HAND if parameters else 0.0, self.vector_free + OFFER)
         time = max(self.handed, self.start + latency)
         stride = math.ceil(gemm.n * gemm.result_bytes / self.word)
         first = block.row * stride + tile * self.config.tile.cols * gemm.result_bytes // self.word
