@@ -6,9 +6,25 @@ from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
-from tilewright.accelerator.contract import DESCRIPTOR_BYTES, ROTATIONS, TYPE_BYTES, WITH_Y, AcceleratorConfig
-from tilewright.accelerator.contract import ElementType, Operation
-from tilewright.accelerator.vector import CONDITIONS, GROUP, REGISTER_ENTRIES, Operand, stored_programs
+from tilewright.accelerator.contract import (
+    DESCRIPTOR_BYTES,
+    ROTATIONS,
+    TYPE_BYTES,
+    WITH_Y,
+    AcceleratorConfig,
+    ElementType,
+    Operation,
+)
+from tilewright.accelerator.vector import (
+    CONDITIONS,
+    GROUP,
+    REGISTER_ENTRIES,
+    Extent,
+    Kind,
+    Operand,
+    stored_programs,
+)
+from tilewright.base import TilewrightError
 
 __all__ = ["Step", "VectorJob", "VectorShape"]
 
@@ -34,10 +50,23 @@ class VectorJob:
     macs = 0
     """Multiply-accumulates of the tile."""
 
-    @property
-    def with_y(self) -> bool:
-        """Whether the operation has an operand y."""
-        return self.operation in WITH_Y
+    def check(self, config: AcceleratorConfig) -> None:
+        """Raise TilewrightError unless the accelerator can do it with one descriptor."""
+        if not config.vector_lanes:
+            raise TilewrightError("vector_lanes = 0: this configuration has no vector engine")
+        for name in ("m", "n"):
+            size = getattr(self, name)
+            if not isinstance(size, int) or not 1 <= size <= config.size_limit:
+                raise TilewrightError(f"{name.upper()} = {size}: must be 1 to {config.size_limit} with one descriptor")
+        longest = GROUP * config.vector_lanes
+        if self.rotates and (self.n % 2 or self.n > longest):
+            raise TilewrightError(f"N = {self.n}: a rotation needs an even number of at most {longest}")
+        if self.operation is Operation.ROTATE_HALVES and self.n & (self.n - 1):
+            raise TilewrightError(f"N = {self.n}: ROTATE_HALVES needs a power of 2")
+        if self.y_type is ElementType.INT32:
+            raise TilewrightError("y_type = INT32: must be FLOAT32 or BF16")
+        if (self.c_type is ElementType.INT32) != (self.operation is Operation.ARGMAX):
+            raise TilewrightError(f"c_type = {self.c_type.name}: must be INT32 with ARGMAX, and with nothing else")
 
     @property
     def rotates(self) -> bool:
@@ -85,6 +114,7 @@ class VectorShape:
 
     def __init__(self, config: AcceleratorConfig, job: VectorJob):
         self.config, self.job = config, job
+        self.phases = _phases(job.operation, False)
         lanes = config.vector_lanes
         self.strip = REGISTER_ENTRIES * lanes
         groups = math.ceil(job.n / GROUP)
@@ -95,23 +125,34 @@ class VectorShape:
     def steps(self, loads: bool = False) -> Iterator[Step]:
         """Go through the instructions; with ``loads``, through the LOADs alone."""
         job = self.job
-        phases = _phases(job.operation, loads)
+        phases = _phases(job.operation, True) if loads else self.phases
         for row in range(0, job.m, self.batch):
             rows = min(self.batch, job.m - row)
             for phase in phases:
                 for element in range(0, job.n if phase.strips else 1, self.strip):
                     elements = min(self.strip, job.n - element)
                     for one in phase.instructions:
-                        yield Step(None if one.get("when", 0) & self.left_out else one, row, rows, element, elements)
+                        yield Step(None if one["when"] & self.left_out else one, row, rows, element, elements)
 
     @property
     def instructions(self) -> int:
         """Number of instructions, with those that are left out."""
         strips = math.ceil(self.job.n / self.strip)
-        phases = _phases(self.job.operation, False)
-        return math.ceil(self.job.m / self.batch) * sum(
-            len(phase.instructions) * (strips if phase.strips else 1) for phase in phases
+        each = sum(len(phase.instructions) * (strips if phase.strips else 1) for phase in self.phases)
+        return math.ceil(self.job.m / self.batch) * each
+
+    @property
+    def lane_cycles(self) -> int:
+        """Cycles in which an entry goes into the lanes."""
+        partials = GROUP // self.config.vector_lanes
+        of_elements = math.ceil(self.job.n / GROUP) * partials
+        entries = {Extent.ELEMENTS: of_elements, Extent.FOLD: of_elements, Extent.PARTIALS: partials, Extent.ROWS: 1}
+        return self.job.m * sum(
+            entries[one["extent"]] for phase in self.phases for one in phase.instructions if self._computes(one)
         )
+
+    def _computes(self, instruction: dict) -> bool:
+        return instruction["kind"] == Kind.COMPUTE and not instruction["when"] & self.left_out
 
     def operand(self, operand: Operand) -> tuple[int, int, int]:
         """Return the bytes of an element of x or y, the bus words from row to row, and the element of a row's start."""
@@ -132,8 +173,8 @@ class VectorShape:
         read = DESCRIPTOR_BYTES // self.config.word_bytes
         for phase in _phases(self.job.operation, True):
             for one in phase.instructions:
-                if not one.get("when", 0) & self.left_out:
+                if not one["when"] & self.left_out:
                     size, _, _ = self.operand(one["operand"])
-                    parts = [self.strip] * (self.job.n // self.strip) + [self.job.n % self.strip]
-                    read += self.job.m * sum(self.words(part, size) for part in parts)
+                    whole, rest = divmod(self.job.n, self.strip)
+                    read += self.job.m * (whole * self.words(self.strip, size) + self.words(rest, size))
         return read, self.job.m * self.words(self.job.results, TYPE_BYTES[self.job.c_type])
