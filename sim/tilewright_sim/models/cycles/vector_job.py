@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from tilewright.accelerator.contract import (
     DESCRIPTOR_BYTES,
+    PARTIALS,
     ROTATIONS,
     TYPE_BYTES,
     WITH_Y,
@@ -17,11 +18,11 @@ from tilewright.accelerator.contract import (
 )
 from tilewright.accelerator.vector import (
     CONDITIONS,
-    GROUP,
     REGISTER_ENTRIES,
     Extent,
     Kind,
     Operand,
+    RecordFormat,
     stored_programs,
 )
 from tilewright.base import TilewrightError
@@ -58,7 +59,7 @@ class VectorJob:
             size = getattr(self, name)
             if not isinstance(size, int) or not 1 <= size <= config.size_limit:
                 raise TilewrightError(f"{name.upper()} = {size}: must be 1 to {config.size_limit} with one descriptor")
-        longest = GROUP * config.vector_lanes
+        longest = PARTIALS * config.vector_lanes
         if self.rotates and (self.n % 2 or self.n > longest):
             raise TilewrightError(f"N = {self.n}: a rotation needs an even number of at most {longest}")
         if self.operation is Operation.ROTATE_HALVES and self.n & (self.n - 1):
@@ -67,6 +68,8 @@ class VectorJob:
             raise TilewrightError("y_type = INT32: must be FLOAT32 or BF16")
         if (self.c_type is ElementType.INT32) != (self.operation is Operation.ARGMAX):
             raise TilewrightError(f"c_type = {self.c_type.name}: must be INT32 with ARGMAX, and with nothing else")
+        if self.c_type is ElementType.RECORDS and not RecordFormat.of(config):
+            raise TilewrightError(f"c_type = RECORDS: the vector engine makes none of A's format, {config.a_format}")
 
     @property
     def rotates(self) -> bool:
@@ -95,18 +98,21 @@ class _Phase(NamedTuple):
 
 
 @cache
-def _phases(operation: Operation, loads: bool) -> list[_Phase]:
+def _phases(form: RecordFormat | None, operation: Operation, loads: bool) -> list[_Phase]:
     """The stored program of an operation, phase by phase."""
-    program = stored_programs(loads)
-    phases, instructions = [], []
-    for line in program.lines[program.starts[operation] :]:
+    program = stored_programs(form, loads)
+    phases: list[_Phase] = []
+    instructions: list[dict] = []
+    number = program.starts[operation]
+    while True:
+        line = program.lines[number]
         instructions.append(program.instructions[line.instruction])
         if line.phase_last:
             phases.append(_Phase(instructions, line.strips))
             instructions = []
         if line.program_last:
-            break
-    return phases
+            return phases
+        number = program.store if line.before_store else number + 1
 
 
 class VectorShape:
@@ -114,18 +120,26 @@ class VectorShape:
 
     def __init__(self, config: AcceleratorConfig, job: VectorJob):
         self.config, self.job = config, job
-        self.phases = _phases(job.operation, False)
+        form = RecordFormat.of(config)
+        self.phases = _phases(form, job.operation, False)
+        self.loads = _phases(form, job.operation, True)
         lanes = config.vector_lanes
         self.strip = REGISTER_ENTRIES * lanes
-        groups = math.ceil(job.n / GROUP)
+        groups = math.ceil(job.n / PARTIALS)
         self.batch = max(1, lanes >> (groups - 1).bit_length())
-        holds = {"again": groups > lanes, "int32": job.x_type is ElementType.INT32, "bf16": job.c_type is ElementType.BF16}
+        self.records = job.c_type is ElementType.RECORDS
+        holds = {
+            "again": groups > lanes,
+            "int32": job.x_type is ElementType.INT32,
+            "bf16": job.c_type is ElementType.BF16,
+            "records": self.records,
+        }
         self.left_out = sum(1 << place for place, name in enumerate(CONDITIONS) if not holds[name])
 
     def steps(self, loads: bool = False) -> Iterator[Step]:
         """Go through the instructions; with ``loads``, through the LOADs alone."""
         job = self.job
-        phases = _phases(job.operation, True) if loads else self.phases
+        phases = self.loads if loads else self.phases
         for row in range(0, job.m, self.batch):
             rows = min(self.batch, job.m - row)
             for phase in phases:
@@ -144,8 +158,8 @@ class VectorShape:
     @property
     def lane_cycles(self) -> int:
         """Cycles in which an entry goes into the lanes."""
-        partials = GROUP // self.config.vector_lanes
-        of_elements = math.ceil(self.job.n / GROUP) * partials
+        partials = PARTIALS // self.config.vector_lanes
+        of_elements = math.ceil(self.job.n / PARTIALS) * partials
         entries = {Extent.ELEMENTS: of_elements, Extent.FOLD: of_elements, Extent.PARTIALS: partials, Extent.ROWS: 1}
         return self.job.m * sum(
             entries[one["extent"]] for phase in self.phases for one in phase.instructions if self._computes(one)
@@ -171,10 +185,20 @@ class VectorShape:
     def traffic(self) -> tuple[int, int]:
         """Return the number of bus words that the job reads, including its descriptor, and that it writes."""
         read = DESCRIPTOR_BYTES // self.config.word_bytes
-        for phase in _phases(self.job.operation, True):
+        for phase in self.loads:
             for one in phase.instructions:
                 if not one["when"] & self.left_out:
                     size, _, _ = self.operand(one["operand"])
                     whole, rest = divmod(self.job.n, self.strip)
                     read += self.job.m * (whole * self.words(self.strip, size) + self.words(rest, size))
-        return read, self.job.m * self.words(self.job.results, TYPE_BYTES[self.job.c_type])
+        return read, self.job.m * self.result_words(self.job.results)
+
+    def result_words(self, elements: int) -> int:
+        """Bus words of so many elements of a row of the result."""
+        return math.ceil(self.result_bytes(elements) / self.config.word_bytes)
+
+    def result_bytes(self, elements: int) -> int:
+        """Bytes of so many elements of a row of the result."""
+        if self.records:
+            return self.config.a.row_bytes(elements)
+        return elements * TYPE_BYTES[self.job.c_type]

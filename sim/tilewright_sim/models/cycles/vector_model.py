@@ -4,8 +4,8 @@ import math
 from collections import deque
 from collections.abc import Callable
 
-from tilewright.accelerator.contract import TYPE_BYTES, AcceleratorConfig, ElementType
-from tilewright.accelerator.vector import GROUP, Extent, Kind, Operand, VectorCompute
+from tilewright.accelerator.contract import PARTIALS, AcceleratorConfig, ElementType
+from tilewright.accelerator.vector import Extent, Kind, Operand, VectorCompute
 
 from .bursts import NEVER, Bursts
 from .vector_job import Step, VectorJob, VectorShape
@@ -22,6 +22,7 @@ ARRIVE = 7  # from a word on the bus to the load that takes it
 LIMITS = 3  # from the offer of a load to its first words
 READ = 4  # from the reading of a chunk in the registers to its word
 ON_WAY = 8  # words between the registers and the writer
+BLOCK = 32  # elements of a block of records
 LEAVE = 5  # from a word's taking by the writer to the bus
 
 
@@ -93,8 +94,8 @@ class VectorModel:
         assert instruction is not None
         extent = instruction["extent"]
         elements = extent in (Extent.ELEMENTS, Extent.FOLD)
-        groups = math.ceil(step.elements / GROUP) if elements else 1
-        entries = step.rows * (1 if extent == Extent.ROWS else GROUP // self.config.vector_lanes)
+        groups = math.ceil(step.elements / PARTIALS) if elements else 1
+        entries = step.rows * (1 if extent == Extent.ROWS else PARTIALS // self.config.vector_lanes)
         follows = elements and self.in_order and not instruction["exchange"]
         begin = max(offered, (self.first_entry if follows else self.last_entry) + depth)
         self.first_entry = begin
@@ -115,6 +116,7 @@ class VectorModel:
         words, claimed = self._request()
         size, _, _ = self.shape.operand(step.instruction["operand"])
         chunks = math.ceil(step.elements / self.width)
+        more = math.ceil(step.elements / BLOCK) * BLOCK // self.width - chunks if self.shape.records else 0
         cycle = self._drained(offered) + LIMITS - 1
         for row in range(step.rows):
             if size == 4:
@@ -123,6 +125,7 @@ class VectorModel:
             else:
                 for number, word in enumerate(words[row]):
                     cycle = max(cycle + 1, word) + (2 * number + 1 < chunks)
+            cycle += more
         self.released.append((cycle + 1, claimed))
         return cycle + 1
 
@@ -172,28 +175,41 @@ class VectorModel:
 
     def _store(self, step: Step, offered: float) -> float:
         """Return the cycle in which the registers may be written again."""
-        short = self.job.c_type is ElementType.BF16
-        size = TYPE_BYTES[self.job.c_type]
-        elements = 1 if self.job.c_type is ElementType.INT32 else step.elements
+        shape, word = self.shape, self.config.word_bytes
         cycle = self._drained(offered)
         if step.row != self.store_row:
             self.store_row = step.row
             cycle += 1
         cycle = max(cycle, self.first) + 1  # the writer takes the request
-        chunks, words = math.ceil(elements / self.width), self.shape.words(elements, size)
-        stride = self.shape.words(self.shape.job.results, size)
+        elements = 1 if self.job.c_type is ElementType.INT32 else step.elements
+        parts = self._parts(elements)
+        stride, offset = shape.result_words(self.job.results), shape.result_bytes(step.element) // word
         for row in range(step.rows):
-            start = (step.row + row) * stride + step.element * size // self.config.word_bytes
-            gathered = 0
-            for number in range(words):
-                pair = short and 2 * number + 1 < chunks
-                for _ in range(2 if pair else 1):
-                    cycle = max(cycle + 1, self.room[0] + 1)
-                taken = max(cycle + READ, self.room[-1] + 1, self.buffered[0])
-                self.room.append(taken)
-                gathered += 1
-                if number == words - 1 or (start + number + 1) % self.writes.max_burst == 0:
-                    sent = self.writes.write(start + number + 1 - gathered, gathered, taken + LEAVE)
-                    self.buffered.extend(sent - before * self.writes.beat for before in reversed(range(gathered)))
-                    gathered = 0
+            start, gathered, rest = (step.row + row) * stride + offset, 0, 0
+            for number, part in enumerate(parts):
+                cycle = max(cycle + 1, self.room[0] + 1)
+                rest += part
+                while rest >= word or (rest and number == len(parts) - 1):
+                    rest = max(rest - word, 0)
+                    gathered += 1
+                    taken = max(cycle + READ + shape.records, self.room[-1] + 1, self.buffered[0])
+                    self.room.append(taken)
+                    if (start + gathered) % self.writes.max_burst == 0:
+                        self._write(start, gathered, taken)
+                        start, gathered = start + gathered, 0
+            if gathered:
+                self._write(start, gathered, taken)
+            cycle += shape.records
         return cycle + READ
+
+    def _parts(self, elements: int) -> list[int]:
+        """Return the bytes of a row of the result that are read in each cycle."""
+        width, word = self.width, self.config.word_bytes
+        if self.shape.records:
+            return [self.config.a.scale.bytes, *[width] * (BLOCK // width)] * math.ceil(elements / BLOCK)
+        return [word // 2 if self.job.c_type is ElementType.BF16 else word] * math.ceil(elements / width)
+
+    def _write(self, start: int, words: int, taken: float) -> None:
+        """Write words, of which the writer takes the last one in this cycle."""
+        sent = self.writes.write(start, words, taken + LEAVE)
+        self.buffered.extend(sent - before * self.writes.beat for before in reversed(range(words)))
