@@ -2,5 +2,6 @@
 
 from .estimator import Estimate, bus_cycles, estimate, traffic
 from .shape import Bus, Gemm, Shape, split_gemm
+from .vector_job import VectorJob
 
-__all__ = ["Bus", "Estimate", "Gemm", "Shape", "bus_cycles", "estimate", "split_gemm", "traffic"]
+__all__ = ["Bus", "Estimate", "Gemm", "Shape", "VectorJob", "bus_cycles", "estimate", "split_gemm", "traffic"]

@@ -2,6 +2,7 @@
 
 import math
 from collections import deque
+from collections.abc import Iterator
 
 from tilewright.accelerator.contract import AcceleratorConfig
 
@@ -27,14 +28,21 @@ class Bursts:
 
     def row(self, start: int, beats: int, ready: float) -> float:
         """Read a row that begins at this word; return the cycle of its last beat."""
+        for _ in self.parts(start, beats, ready):
+            pass
+        return self.data
+
+    def parts(self, start: int, beats: int, ready: float) -> Iterator[tuple[float, int]]:
+        """Read a row that begins at this word; yield the cycle of each burst's first beat, and its beats."""
         while beats:
             size = min(beats, self.max_burst - start % self.max_burst)
             self.address = max(self.address + 1, ready, self.flights.popleft() + self.slot)
-            self.data = max(self.address + 1 + self.latency, self.data + self.beat) + (size - 1) * self.beat
+            first = max(self.address + 1 + self.latency, self.data + self.beat)
+            self.data = first + (size - 1) * self.beat
             self.flights.append(self.data)
+            yield first, size
             start += size
             beats -= size
-        return self.data
 
     def write(self, start: int, beats: int, ready: float) -> float:
         """Write a row whose last word is available; return the cycle of its last beat."""

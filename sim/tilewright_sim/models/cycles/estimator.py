@@ -1,7 +1,7 @@
 """Estimates of the accelerator's cycles, computed chunk by chunk and not cycle by cycle.
 
-`QueueModel` runs the loop nest of the hardware (M-block, N-tile, K-chunk) once. Of a long loop only some rounds are
-run; the time of the others is extrapolated linearly.
+`QueueModel` runs the loop nest of the hardware (M-block, N-tile, K-chunk) once, and the programs of vector jobs. Of a
+long loop only some rounds are run; the time of the others is extrapolated linearly.
 """
 
 import math
@@ -14,6 +14,7 @@ from tilewright.base import TilewrightError
 from .compact import compact_cycles
 from .queue_model import QueueModel
 from .shape import Bus, Gemm, Shape
+from .vector_job import VectorJob, VectorShape
 
 __all__ = ["Bus", "Estimate", "Gemm", "bus_cycles", "estimate", "traffic"]
 
@@ -21,10 +22,12 @@ _MODELLED_BLOCKS = 6
 _MODELLED_TILES = 24
 _MODELLED_STEPS = 100_000
 
+Job = Gemm | VectorJob
+
 
 @dataclass(frozen=True)
 class Estimate:
-    """Estimated cycles, and two lower bounds of them.
+    """Estimated cycles, and three lower bounds of them.
 
     Parameters
     ----------
@@ -36,46 +39,57 @@ class Estimate:
         Cycles if the busier of the read and the write channel had a beat in each.
     utilisation : float
         Average share of the multipliers that work, from 0 to 1.
+    vector_cycles : float
+        Cycles in which the lanes of the vector engine begin something.
     """
 
     cycles: int
     multiplier_cycles: float
     bus_cycles: float
     utilisation: float
+    vector_cycles: float = 0.0
 
     @property
     def bound(self) -> str:
-        """The resource with the larger lower bound: ``"multipliers"`` or ``"bus"``."""
-        return "multipliers" if self.multiplier_cycles >= self.bus_cycles else "bus"
+        """The resource with the largest lower bound: ``"multipliers"``, ``"bus"`` or ``"vector lanes"``."""
+        bounds = {"multipliers": self.multiplier_cycles, "bus": self.bus_cycles, "vector lanes": self.vector_cycles}
+        return max(bounds, key=lambda name: bounds[name])
+
+    @property
+    def lower_bound(self) -> float:
+        """The largest lower bound, in cycles."""
+        return max(self.multiplier_cycles, self.bus_cycles, self.vector_cycles)
 
 
-def estimate(config: AcceleratorConfig, gemms: Iterable[Gemm], bus: Bus = Bus()) -> Estimate:  # noqa: B008  # frozen
-    """Estimate the cycles of products that are queued together.
+def estimate(config: AcceleratorConfig, jobs: Iterable[Job], bus: Bus = Bus()) -> Estimate:  # noqa: B008  # frozen
+    """Estimate the cycles of products and vector jobs that are queued together.
 
     Raises
     ------
     TilewrightError
-        If a size is outside the limits of a descriptor.
+        If a size is outside the limits of a descriptor, or the configuration cannot do it.
     """
-    queue = list(gemms)
+    queue = list(jobs)
     if not queue:
         raise TilewrightError("nothing to estimate")
     moved = bus_cycles(config, queue, bus)
-    cycles = compact_cycles(config, queue, bus) if config.compact else _queue_cycles(config, queue, bus)
-    macs = sum(gemm.macs for gemm in queue)
+    products = [job for job in queue if isinstance(job, Gemm)]  # a compact accelerator has no vector engine
+    cycles = compact_cycles(config, products, bus) if config.compact else _queue_cycles(config, queue, bus)
+    macs = sum(job.macs for job in queue)
     cells = config.tile.rows * config.tile.cols
-    return Estimate(cycles, macs / cells, moved, macs / (cells * cycles))
+    lanes = sum(VectorShape(config, job).lane_cycles for job in queue if isinstance(job, VectorJob))
+    return Estimate(cycles, macs / cells, moved, macs / (cells * cycles), lanes)
 
 
-def bus_cycles(config: AcceleratorConfig, gemms: Iterable[Gemm], bus: Bus) -> float:
-    """Return the `Estimate.bus_cycles` of products that are queued together, without modelling their cycles.
+def bus_cycles(config: AcceleratorConfig, jobs: Iterable[Job], bus: Bus) -> float:
+    """Return the `Estimate.bus_cycles` of jobs that are queued together, without modelling their cycles.
 
     Raises
     ------
     TilewrightError
         If a size is outside the limits of a descriptor.
     """
-    words = [traffic(config, gemm) for gemm in gemms]
+    words = [traffic(config, job) for job in jobs]
     reads, writes = sum(read for read, _ in words), sum(written for _, written in words)
     return (reads + writes if bus.shared else max(reads, writes)) / bus.bandwidth
 
@@ -90,24 +104,34 @@ def _check(config: AcceleratorConfig, gemm: Gemm) -> None:
         raise TilewrightError("C is float32 with these formats: nothing is requantized or added")
 
 
-def _queue_cycles(config: AcceleratorConfig, queue: list[Gemm], bus: Bus) -> int:
+def _steps(config: AcceleratorConfig, job: Job) -> int:
+    """Steps of the model."""
+    return VectorShape(config, job).instructions if isinstance(job, VectorJob) else Shape(config, job).steps
+
+
+def _size(job: Job) -> int:
+    """What the time of a job of the same kind is about proportional to."""
+    return job.m * job.n if isinstance(job, VectorJob) else job.macs
+
+
+def _queue_cycles(config: AcceleratorConfig, queue: list[Job], bus: Bus) -> int:
     """Model the queue; extrapolate the cycles of a long queue from shorter ones of the same kind."""
-    if sum(Shape(config, gemm).steps for gemm in queue) <= _MODELLED_STEPS:
+    if sum(_steps(config, job) for job in queue) <= _MODELLED_STEPS:
         return round(QueueModel(config, bus, queue).run())
     if len(queue) > 16:
         few = _queue_cycles(config, queue[:8], bus)
         more = _queue_cycles(config, queue[:16], bus)
-        share = sum(gemm.macs for gemm in queue[16:]) / sum(gemm.macs for gemm in queue[8:16])
+        share = sum(_size(job) for job in queue[16:]) / sum(_size(job) for job in queue[8:16])
         return round(more + (more - few) * share)
-    short = [_shortened(config, gemm) for gemm in queue]
-    long = [place for place, gemm in enumerate(queue) if gemm != short[place]]
+    short = [_shortened(config, job) for job in queue]
+    long = [place for place, job in enumerate(queue) if job != short[place]]
     if not long:
         return round(QueueModel(config, bus, queue).run())
     if len(long) == 1:
         return _lengthened(config, queue, long[0], bus)
     # Each by itself among short ones: all together would take 4 runs to the power of their number.
     base = _queue_cycles(config, short, bus)
-    extra: dict[tuple[Gemm, bool], int] = {}
+    extra: dict[tuple[Job, bool], int] = {}
     for place in long:
         key = (queue[place], place == 0)  # the first product has no predecessor
         if key not in extra:
@@ -116,27 +140,32 @@ def _queue_cycles(config: AcceleratorConfig, queue: list[Gemm], bus: Bus) -> int
     return base + sum(extra[queue[place], place == 0] for place in long)
 
 
-def _rounds(config: AcceleratorConfig, gemm: Gemm) -> list[tuple[str, int, int, int]]:
+def _rounds(config: AcceleratorConfig, job: Job) -> list[tuple[str, int, int, int]]:
     """The loops over M and N that are worth cutting short: field, length of a round, rounds, and rounds to model."""
-    loops = (("m", Shape(config, gemm).block_rows, _MODELLED_BLOCKS), ("n", config.tile.cols, _MODELLED_TILES))
-    counted = [(field, unit, math.ceil(getattr(gemm, field) / unit), modelled) for field, unit, modelled in loops]
-    # The m of an image is not cut: it is the image's.
-    return [loop for loop in counted if loop[2] > 2 * loop[3] and not (gemm.image and loop[0] == "m")]
+    if isinstance(job, VectorJob):
+        vector = VectorShape(config, job)
+        rows, columns = vector.batch, vector.strip
+    else:
+        rows, columns = Shape(config, job).block_rows, config.tile.cols
+    loops = (("m", rows, _MODELLED_BLOCKS), ("n", columns, _MODELLED_TILES))
+    counted = [(field, unit, math.ceil(getattr(job, field) / unit), modelled) for field, unit, modelled in loops]
+    whole = isinstance(job, Gemm) and job.image  # its m is not cut: it is the image's
+    return [loop for loop in counted if loop[2] > 2 * loop[3] and not (whole and loop[0] == "m")]
 
 
-def _cut(gemm: Gemm, field: str, unit: int, rounds: int, kept: int) -> Gemm:
+def _cut(job: Job, field: str, unit: int, rounds: int, kept: int) -> Job:
     """Leave out whole rounds in the middle, so that the first and the last keep their sizes."""
-    size = getattr(gemm, field) - (rounds - kept) * unit
-    return replace(gemm, m=size) if field == "m" else replace(gemm, n=size)
+    size = getattr(job, field) - (rounds - kept) * unit
+    return replace(job, m=size) if field == "m" else replace(job, n=size)
 
 
-def _shortened(config: AcceleratorConfig, gemm: Gemm) -> Gemm:
-    for field, unit, rounds, modelled in _rounds(config, gemm):
-        gemm = _cut(gemm, field, unit, rounds, 2 * modelled)
-    return gemm
+def _shortened(config: AcceleratorConfig, job: Job) -> Job:
+    for field, unit, rounds, modelled in _rounds(config, job):
+        job = _cut(job, field, unit, rounds, 2 * modelled)
+    return job
 
 
-def _lengthened(config: AcceleratorConfig, queue: list[Gemm], place: int, bus: Bus) -> int:
+def _lengthened(config: AcceleratorConfig, queue: list[Job], place: int, bus: Bus) -> int:
     field, unit, rounds, modelled = _rounds(config, queue[place])[0]
     fewer, more = (
         _queue_cycles(config, [*queue[:place], _cut(queue[place], field, unit, rounds, kept), *queue[place + 1 :]], bus)
@@ -161,7 +190,10 @@ def _write_beats(config: AcceleratorConfig, gemm: Gemm) -> int:
     return gemm.m * math.ceil((1 if gemm.requant else 4) * gemm.n / config.word_bytes)
 
 
-def traffic(config: AcceleratorConfig, gemm: Gemm) -> tuple[int, int]:
-    """Return the number of bus words that a product reads, including its descriptor, and that it writes."""
-    _check(config, gemm)
-    return _read_beats(config, gemm), _write_beats(config, gemm)
+def traffic(config: AcceleratorConfig, job: Job) -> tuple[int, int]:
+    """Return the number of bus words that a job reads, including its descriptor, and that it writes."""
+    if isinstance(job, VectorJob):
+        job.check(config)
+        return VectorShape(config, job).traffic()
+    _check(config, job)
+    return _read_beats(config, job), _write_beats(config, job)

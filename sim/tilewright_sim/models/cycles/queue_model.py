@@ -1,4 +1,4 @@
-"""The cycles of a queue of products, worked out burst by burst and packet by packet.
+"""The cycles of a queue of products and vector jobs, worked out burst by burst and packet by packet.
 
 Nothing is simulated cycle by cycle. The model keeps, for each resource (the address channel, the weights, a bank of
 accumulators, a slot among the bursts in flight), only the cycle in which it is free again.
@@ -14,6 +14,8 @@ from tilewright_sim.models import ConvolutionLayout
 
 from .bursts import NEVER, Bursts
 from .shape import Bus, Gemm, Shape
+from .vector_job import VectorJob
+from .vector_model import VectorModel
 
 __all__ = ["QueueModel"]
 
@@ -34,6 +36,11 @@ FINISH = 5  # from the last response to the interrupt
 AHEAD = 1  # from handing over a tile to the request for parameters of the next
 BETWEEN = 2  # between two tiles of sums
 QUEUE = 16  # words between the epilogue and the writer
+VECTOR_PLAN = 7  # from the last word of a vector job's descriptor to the engine's taking it, besides `addr_bits`
+FIRST = 6  # from the last response of the jobs before to a vector job's reads behind a fence, and its writes
+NEXT = 3  # from its own last response to the taking of the next vector job
+OFFER = 5  # from an engine's taking a job to the first request of the next one
+CHOICE = 2  # from a choice of the arbiter to the next one
 FENCE = 8  # from the last response of the products before to the first request for A behind a fence
 
 
@@ -48,18 +55,21 @@ class _Block:
 
 
 class QueueModel:
-    """Runs the loop nest of the hardware over all products of a queue, once.
+    """Runs the loop nest of the hardware over all products of a queue, once, and the programs of vector jobs.
+
+    A vector job begins when the jobs before it have been worked out: what it reads without a fence comes after all that
+    those read. Weights of the product behind it are loaded meanwhile.
 
     Parameters
     ----------
     config : AcceleratorConfig
         A configuration of the variant `fast`.
     bus : Bus
-    queue : list of Gemm
+    queue : list of Gemm and VectorJob
         In the order in which they are submitted, behind one doorbell.
     """
 
-    def __init__(self, config: AcceleratorConfig, bus: Bus, queue: list[Gemm]):
+    def __init__(self, config: AcceleratorConfig, bus: Bus, queue: list[Gemm | VectorJob]):
         self.config = config
         self.word = config.word_bytes
         if config.scaled:
@@ -70,15 +80,21 @@ class QueueModel:
         self.writes = Bursts(config, bus, ANSWER)
         if bus.shared:
             self.writes.beat *= 2
+        self.queue = queue
         self.blocks = []
-        self.jobs: list[float] = []
+        self.jobs: list[float] = []  # when engines have the jobs that are known to be offered to them
+        self.vector_jobs = deque(job for job, one in enumerate(queue) if isinstance(one, VectorJob))
         for job, gemm in enumerate(queue):
+            if isinstance(gemm, VectorJob):
+                continue
             shape, row = Shape(config, gemm), 0
             for m in shape.blocks:
                 self.blocks.append(_Block(job, gemm, shape, m, row))
                 row += m
         self.accepted = deque([0.0] * 3, maxlen=3)  # cycles in which the last requests reach their last rows
         self.complete = (0, 0.0)  # jobs that are complete, and the cycle of their last response
+        self.vector = VectorModel(config, self.reads, self.writes, self.accepted, self._load_ahead)
+        self.vector_taken = self.vector_free = 0.0
         self.steps = [(place, tile, chunk) for place, block in enumerate(self.blocks)
                       for tile in range(len(block.shape.tiles)) for chunk in range(block.shape.chunks)]  # fmt: skip
         self.b_next = 0  # index into `steps`
@@ -100,9 +116,11 @@ class QueueModel:
     def run(self) -> float:
         """Return the cycle of the interrupt, counted from the doorbell."""
         self._fetch()
-        self._load_a(NEVER)
+        if 0 not in self.vector_jobs:
+            self._load_a(NEVER)
         for place, tile, chunk in self.steps:
             block = self.blocks[place]
+            self._run_vector_jobs(block.job)
             if not chunk:
                 self._ask_parameters(block, tile)
             while not self.loaded:
@@ -114,21 +132,62 @@ class QueueModel:
                     block.done = self.start
                     self.complete = (block.job + (block is self.blocks[-1] or self.blocks[place + 1].job > block.job),
                                      self.writes.flights[-1])  # fmt: skip
-        return self.writes.flights[-1] + FINISH
+        self._run_vector_jobs(len(self.queue))
+        return self.complete[1] + FINISH
+
+    def _run_vector_jobs(self, before: int) -> None:
+        """Run the vector jobs before this job."""
+        while self.vector_jobs and self.vector_jobs[0] < before:
+            number = self.vector_jobs.popleft()
+            job = self.queue[number]
+            assert isinstance(job, VectorJob)
+            self.vector_taken = max(self.jobs[number], self.vector_free)
+            self._fetch()
+            answered = self.vector.run(job, self.vector_taken, self.complete[1] + FIRST if number else 0.0)
+            self._load_ahead(answered + FENCE)
+            self.vector_free = answered + NEXT
+            self.complete = (number + 1, answered)
+            self._fetch()
+
+    def _load_ahead(self, before: float) -> None:
+        """Load weights that are requested before this cycle."""
+        turn = 0.0  # of the arbiter
+        while self.b_next < len(self.steps):
+            turn = max(turn, self._b_ready(self.accepted[0]))
+            if turn >= before:
+                break
+            self._load_b()
+            turn += CHOICE
 
     def _fetch(self) -> None:
-        """Model the fetching of descriptors; everything waits for the first one."""
-        time = float(ASK)
-        for block in self.blocks:
-            if block.job == len(self.jobs):
-                plan = PLAN + self.config.addr_bits
-                if block.shape.layout is not None:
-                    plan += self._geometry(block.shape.layout)
-                if not self.jobs:
-                    time = self._read(0, 1, DESCRIPTOR_BYTES // self.word, 0, time) + plan
-                else:
-                    time += plan + ASK + 10 + self.reads.latency
-                self.jobs.append(time)
+        """Model the fetching of descriptors, as far as it is known; everything waits for the first one."""
+        while len(self.jobs) < len(self.queue):
+            number = len(self.jobs)
+            job = self.queue[number]
+            plan = (VECTOR_PLAN if isinstance(job, VectorJob) else PLAN) + self.config.addr_bits
+            if isinstance(job, Gemm) and job.image is not None:
+                plan += self._geometry(ConvolutionLayout(self.config, job.image))
+            if not number:
+                self.jobs.append(self._read(0, 1, DESCRIPTOR_BYTES // self.word, 0, float(ASK)) + plan)
+                continue
+            free = self._dispatched(number)
+            if free == NEVER:
+                return
+            self.jobs.append(max(self.jobs[-1] + plan + ASK + 10 + self.reads.latency, free))
+
+    def _dispatched(self, number: int) -> float:
+        """Return when the engines have all taken the job before, which may have to wait; `NEVER` if unknown."""
+        if isinstance(self.queue[number - 1], VectorJob):
+            return NEVER if number - 1 in self.vector_jobs else self.vector_taken + OFFER
+        # The store takes no product while a vector job before it is incomplete.
+        before = max((job for job in range(number - 1) if isinstance(self.queue[job], VectorJob)), default=None)
+        if before is None:
+            return 0.0
+        return self.vector_free + OFFER if before < self.complete[0] else NEVER
+
+    def _offered(self, job: int) -> float:
+        """Return when a job is offered to its engines; `NEVER` if unknown."""
+        return self.jobs[job] if job < len(self.jobs) else NEVER
 
     def _geometry(self, layout: ConvolutionLayout) -> int:
         """Return the cycles that fetching and planning a convolution's geometry takes."""
@@ -181,7 +240,7 @@ class QueueModel:
         if place == len(self.blocks):
             return False
         block = self.blocks[place]
-        free = max(self.jobs[block.job], self.blocks[place - 2].done if place >= 2 else 0.0)
+        free = max(self._offered(block.job), self.blocks[place - 2].done if place >= 2 else 0.0)
         if block.gemm.fenced and not block.row:
             jobs, answered = self.complete
             free = max(free, answered + FENCE if jobs >= block.job else NEVER)
@@ -219,7 +278,7 @@ class QueueModel:
             freed, words = self.ring.popleft()
             self.ring_freed = max(self.ring_freed, freed)
             self.ring_free += words
-        return max(self.jobs[block.job], self.ring_freed, turn)
+        return max(self._offered(block.job), self.ring_freed, turn)
 
     def _load_b(self) -> None:
         """Load the next chunk of B, chunks of A while the ring has no space for it, and its own chunk of A."""
@@ -257,7 +316,7 @@ class QueueModel:
         pace = math.ceil(columns / self.config.requant_lanes) if gemm.requant else beats
         latency = self.tile_latency + TILE
         # Handed to the drain as soon as the previous tile has left, whether the sums exist or not.
-        self.handed = max(self.drained[1] + BETWEEN, parameters + HAND if parameters else 0.0)
+        self.handed = max(self.drained[1] + BETWEEN, parameters + HAND if parameters else 0.0, self.vector_free + OFFER)
         time = max(self.handed, self.start + latency)
         stride = math.ceil(gemm.n * gemm.result_bytes / self.word)
         first = block.row * stride + tile * self.config.tile.cols * gemm.result_bytes // self.word
