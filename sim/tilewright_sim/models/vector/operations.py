@@ -99,8 +99,8 @@ def softmax(x: Float32, scale: float, *, limit: int | None = None, causal: bool 
     `causal` ``limit + r``, and at most n. Without a `window` (0) it starts at 0; without a `limit` it ends at n.
 
     s = x * scale, of -infinity outside; e = exp(s - max(s)); the result is ``e * reciprocal(sum(e))``. The scale must
-    be positive. A row that is all -infinity within its limit, or has a NaN or +infinity there, is NaN. Of an int32 matrix,
-    the least integer stands for -infinity.
+    be positive. A row that is all -infinity within its limit, or has a NaN or +infinity there, is NaN. Of an int32
+    matrix, the least integer stands for -infinity.
     """
     m, n = x.shape
     ends = np.full(m, n if limit is None else limit) + (np.arange(m) if causal else 0)

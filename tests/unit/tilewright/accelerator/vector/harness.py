@@ -130,9 +130,7 @@ def run_jobs(
             while not completed and ended < 100 and cycle != until:
                 if cycle == late_head:
                     ctx.set(engine.head, index)
-                *_, completed, activity, cause = await ctx.tick().sample(
-                    engine.completed, engine.activity, engine.failure.payload.cause
-                )
+                *_, completed, activity = await ctx.tick().sample(engine.completed, engine.activity)
                 cycle += 1
                 seen.activities[activity] = seen.activities.get(activity, 0) + 1
                 ended += bool(traffic.failures)

@@ -115,7 +115,7 @@ def execute(operation, x, y, options: dict, c_type, lanes: int, seed: int) -> np
             if operation == Operation.ARGMAX:
                 result[rows] = bits[:, :1] & 0x3FFFFF
             else:
-                assert (0 <= ready[:, : step.elements]).all() & (ready[:, : step.elements] <= machine.now).all()
+                assert (ready[:, : step.elements] >= 0).all() & (ready[:, : step.elements] <= machine.now).all()
                 result[rows, step.element : step.element + step.elements] = bits[:, : step.elements]
     return result.astype(np.int32)[:, 0] if operation == Operation.ARGMAX else result
 
