@@ -279,7 +279,8 @@ class DescriptorDecoder(SharedComponent):
         if vector:
             b_over = self._has_b() & (address_over("b") | stride_over("b"))
             sizes[Unit.LOAD_B] = over(raw.n, config.size_limit) | b_over
-            alignments[Unit.LOAD_B] &= self._has_b()
+            sines = Const(0, 1) if config.unaligned else vector.sines
+            alignments[Unit.LOAD_B] = self._has_b() & (alignments[Unit.LOAD_B] | sines)
         if config.convolution:
             geometry = convolution & self.planned
             sizes[Unit.LOAD_A] |= geometry & (self.planner.size | over(self.planner.window.height, config.size_limit))

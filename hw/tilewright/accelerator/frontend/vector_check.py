@@ -35,6 +35,8 @@ class VectorCheck:
         ``k``, or the ``n`` of a rotation, cannot be.
     with_y : Value
         There is an operand y.
+    sines : Value
+        The sines of a rotation's rows begin within a word of the bus.
     """
 
     def __init__(self, config: AcceleratorConfig, text: Value):
@@ -72,6 +74,7 @@ class VectorCheck:
             self._is(Operation.ROTATE_HALVES) & mixed,
             self._to_records() & long & ~Const(self._records_go_on(), 1),
         ).any()
+        self.sines = self._rotates & self._bytes(n, self._y)[: config.dma.word_log2].any()
 
     def _is(self, *operations: Any) -> Value:
         return self._raw.operation.matches(*(operation.value for operation in operations))

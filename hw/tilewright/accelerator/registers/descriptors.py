@@ -130,8 +130,8 @@ VECTOR_DESCRIPTOR = (
         "b_address",
         24,
         64,
-        "of y: [m, n], row-major; a rotation's [m, 2 * n], in each row the cosines, then the signed sines. Only "
-        f"{_WITH_Y} have it",
+        "of y: [m, n], row-major; a rotation's [m, 2 * n], in each row the cosines, then the signed sines, which begin "
+        f"with a bus word unless the configuration has `unaligned`. Only {_WITH_Y} have it",
     ),
     DescriptorField("c_address", 32, 64, "of the result: [m, n], row-major; ARGMAX: an index in each row"),
     DescriptorField("scalar", 40, 32, "epsilon of RMS_NORM and LAYER_NORM, factor of SCALE and SOFTMAX", real=True),

@@ -141,6 +141,9 @@ BAD = [
     ({"a_stride": 4}, "ALIGNMENT", "LOAD_A"),
     ({"b_address": 2}, "ALIGNMENT", "LOAD_B"),
     ({"b_stride": 4}, "ALIGNMENT", "LOAD_B"),
+    ({"operation": Operation.ROTATE_ADJACENT, "n": 2, "y_type": BF16}, "ALIGNMENT", "LOAD_B"),
+    ({"operation": Operation.ROTATE_ADJACENT, "n": 126, "y_type": BF16}, "ALIGNMENT", "LOAD_B"),
+    ({"operation": Operation.ROTATE_HALVES, "n": 2, "y_type": BF16, "b_stride": 8}, "ALIGNMENT", "LOAD_B"),
     ({"c_address": 4}, "ALIGNMENT", "STORE_C"),
     ({"c_stride": 6}, "ALIGNMENT", "STORE_C"),
     ({"a_address": TOP, "m": 1, "n": 3}, "WRAPPED", "LOAD_A"),
@@ -157,7 +160,8 @@ BAD = [
 
 
 def changed(config, change):
-    named = {TOP: (1 << config.addr_bits) - 8, "over": config.size_limit + 1, "limit": config.size_limit}
+    top = (1 << config.addr_bits) - 8
+    named = {TOP: top, "two words": top - 8, "over": config.size_limit + 1, "limit": config.size_limit}
     return replace(GOOD, **{name: named.get(value, value) if isinstance(value, str) else value
                             for name, value in change.items()})  # fmt: skip
 
@@ -171,6 +175,12 @@ def test_reports_what_is_wrong_with_a_descriptor(name):
         assert got == (ERRORS[code][0], Unit[unit]), change
 
 
+def test_sines_may_begin_anywhere_with_unaligned_transfers():
+    one = replace(GOOD, operation=Operation.ROTATE_ADJACENT, n=2, y_type=BF16)
+    (job,) = decode(CONFIGS["wide"], [one])
+    assert job.operation == one.operation
+
+
 # At the very limits, and where a field is not looked at.
 FINE = [
     {"m": "limit", "n": "limit", "operation": Operation.COPY, "a_stride": 0, "c_stride": 0, "a_address": 0,
@@ -182,7 +192,7 @@ FINE = [
     {"operation": Operation.ROTATE_HALVES, "n": 2},
     {"operation": Operation.SCALE, "b_address": (1 << 64) - 1, "b_stride": (1 << 32) - 1},
     {"b_address": TOP, "m": 1000, "n": 2, "b_stride": 0},
-    {"b_address": TOP, "m": 1, "n": 2, "operation": Operation.ROTATE_ADJACENT, "y_type": BF16},
+    {"b_address": "two words", "m": 1, "n": 4, "operation": Operation.ROTATE_ADJACENT, "y_type": BF16},
     {"a_address": TOP, "m": 1, "n": 4, "x_type": BF16},
     {"c_address": TOP, "m": 1, "n": 1000, "operation": Operation.ARGMAX, "c_type": INT32},
     {"scalar": float("nan"), "scalar2": float("inf")},
