@@ -71,14 +71,16 @@ _EVERY_MATRIX = click.option(
 @click.option("--memory", default=1024, show_default=True, type=click.IntRange(1, 1 << 20),
               help="Size of the device's memory in MiB.")  # fmt: skip
 @click.option("--raw", is_flag=True, help="Continue the prompt itself, without the model's chat template.")
+@click.option("--host-ops", is_flag=True,
+              help="Compute what is between the products on the host, not on the vector engine.")  # fmt: skip
 @click.option("--check", is_flag=True, help="Compare every result with the reference.")
 @freq_option
 @trace_option
 @json_option
 def llm(
     prompt: str, name: str, preset: str, path: Path | None, settings: tuple[str, ...], latency: int, bandwidth: float,
-    form: str | None, every_matrix: bool, max_tokens: int, memory: int, raw: bool, check: bool, freq: float | None,
-    trace: Path | None, as_json: bool,
+    form: str | None, every_matrix: bool, max_tokens: int, memory: int, raw: bool, host_ops: bool, check: bool,
+    freq: float | None, trace: Path | None, as_json: bool,
 ) -> int:  # fmt: skip
     """Let a language model answer PROMPT on the Verilog of an accelerator.
 
@@ -86,6 +88,9 @@ def llm(
     in block formats: with --format q4_1, a file's own 4-bit and 8-bit blocks stay as they are. Without --preset and
     --config, the accelerator then has 256 multipliers and the formats that the model needs. Decoding is greedy: each
     token is the likeliest one. Download a model first: `tilewright model fetch smollm2`.
+
+    With a vector engine (--set vector_lanes=4), the hardware also computes norms, rotary embedding, softmax, SiLU,
+    biases and residuals. Otherwise, and with --host-ops, the host computes them.
 
     Times are for the clock of --freq, or the Fmax that place and route reached for this preset. --trace records the
     first decoded token, with full detail only at its beginning.
@@ -97,6 +102,7 @@ def llm(
       tilewright llm "What is the capital of France?"
       tilewright llm "What is the capital of France?" --check --max-tokens 3
       tilewright llm "What is the capital of France?" --format q4_1 --max-tokens 2
+      tilewright llm "What is the capital of France?" --set vector_lanes=16 --check --max-tokens 3
       tilewright llm "Once upon a time" --raw --model my.gguf --preset small --memory 2048
     """
     start = time.monotonic()
@@ -112,7 +118,7 @@ def llm(
         )
     with chip:
         with console.status("copying the model into the device's memory"):
-            talk = Conversation(chip, loaded, tokenizer, tokens, max_tokens, check, trace is not None)
+            talk = Conversation(chip, loaded, tokenizer, tokens, max_tokens, check, trace is not None, host_ops)
         interrupted = False
 
         def line() -> str:
@@ -130,6 +136,7 @@ def llm(
     figures = {
         "prompt": prompt, "prompt_tokens": len(tokens), "answer": talk.text, "answer_tokens": talk.answer,
         "interrupted": interrupted, **report(talk.account, clock), "compared": talk.compared,
+        "compared_vectors": talk.compared_vectors,
         "seconds": time.monotonic() - start,
         "peak_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
     }  # fmt: skip

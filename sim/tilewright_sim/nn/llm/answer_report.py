@@ -5,7 +5,7 @@ from typing import Any
 from tilewright_sim.console import FigureTable
 
 from .clocks import Clock
-from .cycle_accounting import KINDS, LINEAR, Account, Tally
+from .cycle_accounting import KINDS, LINEAR, VECTOR, Account, Tally
 from .perplexity import Comparison
 
 __all__ = ["accuracy_table", "live_line", "report", "summary", "table", "where_the_cycles_went"]
@@ -36,6 +36,7 @@ def _phase(account: Account, phase: str, clock: Clock) -> dict[str, Any]:
         "simulated_seconds_per_token": account.seconds[phase] / tokens,
         **_tally(account, account.total(phase)),
         "linear_layers": _tally(account, account.total(phase, LINEAR)),
+        "vector_operations": _tally(account, account.total(phase, VECTOR)),
         "kinds": {kind: figures for kind, figures in kinds.items() if figures["cycles"]},
     }
 
@@ -68,12 +69,17 @@ def table(figures: dict[str, Any]) -> FigureTable:
     rows = {
         "tokens read": lambda phase: f"{phase['tokens']}",
         "cycles per token": lambda phase: f"{phase['cycles_per_token']:,.0f}",
+        "of these, in vector operations": lambda phase: (
+            f"{phase['vector_operations']['cycles'] / phase['tokens']:,.0f}"
+        ),
         "share of the bus roofline": lambda phase: f"{phase['bus_share']:.2%}",
         "multipliers busy": lambda phase: f"{phase['multipliers_busy']:.2%}",
         "multipliers busy in the linear layers": lambda phase: f"{phase['linear_layers']['multipliers_busy']:.2%}",
         f"tokens per second at {figures['clock']['mhz']:g} MHz": lambda phase: f"{phase['tokens_per_second']:,.2f}",
         "seconds per token in the simulator": lambda phase: f"{phase['simulated_seconds_per_token']:.2f}",
     }
+    if not any(phase["vector_operations"]["cycles"] for phase in figures["phases"].values()):
+        del rows["of these, in vector operations"]
     for name, cell in rows.items():
         made.add_row(name, *(cell(phase) for phase in figures["phases"].values()))
     return made
@@ -84,7 +90,10 @@ def where_the_cycles_went(figures: dict[str, Any]) -> FigureTable:
     made = FigureTable(title="where the cycles went", title_justify="left")
     for heading in ("", *figures["phases"]):
         made.add_column(heading, justify="right" if heading else "left")
+    present = {kind for phase in figures["phases"].values() for kind in phase["kinds"]}
     for kind, name in KINDS.items():
+        if kind not in present:
+            continue
         shares = [
             phase["kinds"].get(kind, {"cycles": 0})["cycles"] / phase["cycles"] for phase in figures["phases"].values()
         ]
@@ -97,7 +106,9 @@ def summary(figures: dict[str, Any]) -> list[str]:
     clock, compared = figures["clock"], figures.get("compared")
     lines = [f"clock: {clock['mhz']:g} MHz ({clock['origin']})"]
     if compared is not None:
-        lines.append(f"all {compared:,} sums of the hardware equal the golden model's")
+        vectors = figures.get("compared_vectors")
+        more = "" if vectors is None else f" and {vectors:,} results of vector operations"
+        lines.append(f"all {compared:,} sums{more} of the hardware equal the golden model's")
     lines.append(
         f"{figures['cycles']:,} cycles from doorbells to interrupts, simulated in {figures['simulator_seconds']:.0f} "
         f"s; {figures['seconds']:.0f} s in all, {figures['peak_bytes'] / 1e9:.2f} GB of memory"

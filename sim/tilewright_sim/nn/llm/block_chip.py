@@ -1,7 +1,7 @@
 """The network of a `BlockModel` on the accelerator: every product runs there, on the model's own records."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
 
@@ -15,10 +15,13 @@ from .block_config import check_formats
 from .block_model import BlockModel
 from .block_network import BlockNetwork
 from .block_products import ExactProducts, Pair, Products, rescaled
-from .check import check_equal
-from .chip_model import MARGIN, Ran, check_memory, stored_bytes
+from .check import CheckedOps, check_equal
+from .chip_ops import ChipVectorOps, check_rows, vector_bytes
 from .cycle_accounting import Account, Product
+from .host_ops import VectorOps
+from .memory import MARGIN, check_memory, stored_bytes
 from .prompt_blocks import MAX_BLOCK
+from .submissions import Ran, Submissions
 
 __all__ = ["BlockChipModel", "CheckedProducts", "ChipProducts"]
 
@@ -39,13 +42,12 @@ class ChipProducts:
         Maximum number of tokens that are read together.
     ran : callable or None
         Called after every submission.
+    others : int
+        Bytes of the device's memory that other submissions take.
 
     Attributes
     ----------
-    phase : str
-        The phase, of `Account`, to which products belong.
-    progress : callable or None
-        See `Runtime.submit`.
+    jobs : Submissions
 
     Raises
     ------
@@ -55,13 +57,13 @@ class ChipProducts:
 
     about = "computed by the accelerator"
 
-    def __init__(self, chip: Runtime, model: BlockModel, context: int, block: int, ran: Ran | None = None):
+    def __init__(
+        self, chip: Runtime, model: BlockModel, context: int, block: int, ran: Ran | None = None, others: int = 0
+    ):
         check_formats(chip.config, model)
-        check_memory(chip, context, device_bytes(model, context, block, chip.config.word_bytes))
-        self.chip, self.ran = chip, ran
-        self.account = Account(chip.config)
-        self.phase = "prefill"
-        self.progress: Callable[[int, int], None] | None = None
+        check_memory(chip, context, others + device_bytes(model, context, block, chip.config.word_bytes))
+        self.chip = chip
+        self.jobs = Submissions(chip, ran)
         chip.empty((1, model.config.vocab), np.float32).close()  # the longest row of results fits
         self._weights = {matrix: chip.records(matrix) for matrix in model.matrices()}
 
@@ -83,11 +85,9 @@ class ChipProducts:
                 for a, b in pairs
             ]
             descriptors = [descriptor for trio in trios for descriptor in self.chip.descriptors(*trio)]
-            run = self.chip.submit(descriptors, self.progress)
-            self.account.add(self.phase, kind, [Product.of(a, b) for a, b, _ in trios], run)
+            self.jobs.layer = layer
+            self.jobs.run(kind, [Product.of(a, b) for a, b, _ in trios], descriptors)
             found = [c.numpy() for _, _, c in trios]
-        if self.ran:
-            self.ran(kind, layer, run)
         return [rescaled(c, a, b) for c, (a, b) in zip(found, pairs, strict=True)]
 
 
@@ -128,24 +128,29 @@ class CheckedProducts:
 
 
 class BlockChipModel:
-    """A `BlockNetwork` on the chip. Each layer takes six submissions.
+    """A `BlockNetwork` on the chip. The products of each layer take six submissions.
 
     Parameters
     ----------
     chip, model, context, block, ran
         See `ChipProducts`.
     check : bool
-        Compare every product with `ExactProducts`.
+        Compare every product with `ExactProducts`, and vector operations with `GoldenVectorOps`.
+    host_ops : bool
+        The operations between the products run in numpy on the host, even if there is a vector engine.
 
     Attributes
     ----------
     products : ChipProducts
     checked : CheckedProducts or None
+    ops : VectorOps
+        The operations between the products.
 
     Raises
     ------
     TilewrightError
-        If the accelerator lacks a format of the model, or its memory is too small for it.
+        If the accelerator lacks a format of the model, its memory is too small for it, or rows of the model are too
+        long for a descriptor.
     """
 
     def __init__(
@@ -156,25 +161,42 @@ class BlockChipModel:
         block: int = MAX_BLOCK,
         check: bool = False,
         ran: Ran | None = None,
+        host_ops: bool = False,
     ):
+        config, vector, block = model.config, bool(chip.config.vector_lanes) and not host_ops, min(block, context)
+        if vector:
+            check_rows(chip.config, config, context)
+        others = vector_bytes(chip.config, config, context, block) if vector else 0
         self.model = model
-        self.products = ChipProducts(chip, model, context, min(block, context), ran)
+        self.products = ChipProducts(chip, model, context, block, ran, others)
         self.checked = CheckedProducts(self.products) if check else None
-        self._network = BlockNetwork(model, context, self.checked or self.products)
+        self.ops: VectorOps = model.host_ops()
+        if vector:
+            on_chip = ChipVectorOps(self.jobs, model.host_ops())
+            self.ops = CheckedOps(on_chip) if check else on_chip
+        self._network = BlockNetwork(model, context, self.checked or self.products, self.ops, self._reached)
+
+    @property
+    def jobs(self) -> Submissions:
+        """What is submitted."""
+        return self.products.jobs
 
     @property
     def account(self) -> Account:
         """The accounting of the chip's cycles."""
-        return self.products.account
+        return self.jobs.account
 
     def forward(self, tokens: list[int], *, logits: str = "last") -> NDArray[np.float32]:
         """Read tokens; see `BlockNetwork.forward`."""
         phase = "decode" if len(tokens) == 1 and self._network.length else "prefill"
-        self.products.phase = phase
+        self.jobs.phase = phase
         start = time.perf_counter()
         result = self._network.forward(tokens, logits=logits)
         self.account.read(phase, len(tokens), time.perf_counter() - start)
         return result
+
+    def _reached(self, layer: int) -> None:
+        self.jobs.layer = layer
 
 
 def device_bytes(model: BlockModel, context: int, block: int, word_bytes: int = 64) -> int:

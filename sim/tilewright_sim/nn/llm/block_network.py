@@ -18,6 +18,8 @@ to another: scores are multiplied by ``head_width**-0.5`` in float32, after the 
 of scales, which is `nvfp4`, rows of A and of weights are divided by a power of two: see `Records.normalized`.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,10 +28,9 @@ from tilewright_sim.models import Records
 
 from .block_model import BlockLayer, BlockModel
 from .block_products import Products
+from .host_ops import Floats, VectorOps
 
 __all__ = ["BlockNetwork"]
-
-Floats = NDArray[np.float32]
 
 
 class BlockNetwork:
@@ -42,15 +43,27 @@ class BlockNetwork:
         Maximum number of tokens in all.
     products : Products
         Computes every product of matrices.
+    ops : VectorOps or None
+        The operations between the products; those of the host if None.
+    reached : callable or None
+        Called with the number of each layer before it is computed, and with the number of layers before the last norm.
     """
 
-    def __init__(self, model: BlockModel, context: int, products: Products):
+    def __init__(
+        self,
+        model: BlockModel,
+        context: int,
+        products: Products,
+        ops: VectorOps | None = None,
+        reached: Callable[[int], None] | None = None,
+    ):
         config, form = model.config, model.kept
         self.model = model
         self.context = context
         self.products = products
         self.length = 0
-        self._ops = model.host_ops()
+        self._ops = ops or model.host_ops()
+        self._reached = reached or (lambda layer: None)
         heads = (config.layers, config.kv_heads)
         self._keys = np.zeros((*heads, context, form.row_bytes(config.head_width)), dtype=np.uint8)
         self._values = np.zeros((*heads, config.head_width, form.row_bytes(context)), dtype=np.uint8)
@@ -70,6 +83,7 @@ class BlockNetwork:
         positions = np.arange(self.length, self.length + len(tokens))
         x = model.embed(tokens)
         for number, layer in enumerate(model.layers):
+            self._reached(number)
             normed = ops.norm(x, layer.vectors["attn_norm"])
             (output,) = self._linear("output", number, self._attention(number, normed, positions), "attn_output")
             x = ops.add(x, output)
@@ -80,6 +94,7 @@ class BlockNetwork:
         self.length += len(tokens)
         if logits == "none":
             return np.empty((0, model.config.vocab), dtype=np.float32)
+        self._reached(len(model.layers))
         x = ops.norm(x if logits == "all" else x[-1:], model.output_norm)
         (found,) = self.products.multiply(len(model.layers), "logits", [(self._quantize(x), model.output)])
         return found
@@ -97,8 +112,8 @@ class BlockNetwork:
         names = ("attn_q", "attn_k", "attn_v")
         found = self._linear("qkv", number, x, *names)
         q, k, v = (self._heads(part, layer, name) for part, name in zip(found, names, strict=True))
-        q = ops.rotate(q, positions)
-        self._keep(number, ops.rotate(k, positions), v)
+        q, k = np.split(ops.rotate(np.concatenate([q, k], axis=1), positions), [config.heads], axis=1)
+        self._keep(number, k, v)
 
         # One product for all heads of queries that share a head of keys.
         end, form = self.length + len(x), self.model.kept
@@ -106,7 +121,7 @@ class BlockNetwork:
         keys = [Records(form, config.head_width, rows) for rows in self._keys[number, :, :end]]
         found = self.products.multiply(number, "scores", list(zip(queries, keys, strict=True)))
         scores = np.concatenate(found).reshape(config.heads, len(x), end)
-        shares = self._by_head(ops.softmax(scores * np.float32(config.head_width**-0.5), positions))
+        shares = self._by_head(ops.softmax(scores, positions, config.head_width**-0.5))
         values = [Records(form, end, rows) for rows in self._values[number, :, :, : form.row_bytes(end)]]
         found = self.products.multiply(number, "mixed", list(zip(shares, values, strict=True)))
         mixed = np.concatenate(found).reshape(config.heads, len(x), config.head_width)

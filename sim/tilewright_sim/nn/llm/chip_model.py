@@ -8,37 +8,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilewright.base import TilewrightError
-from tilewright_sim.host import (
-    ALIGNMENT,
-    DeviceArray,
-    DeviceView,
-    RunResult,
-    Runtime,
-    Scratch,
-)
+from tilewright_sim.host import DeviceArray, DeviceView, Runtime, Scratch
 from tilewright_sim.nn import LlamaConfig
 
+from .chip_ops import ChipVectorOps, check_rows, vector_bytes
 from .cycle_accounting import Account, Product
 from .golden_model import Observe
 from .host_ops import VectorOps, scaled
+from .memory import MARGIN, check_memory, stored_bytes
 from .prompt_blocks import MAX_BLOCK
 from .quantize import Int8Model
+from .submissions import Ran, Submissions
 
-__all__ = ["MARGIN", "ChipModel", "check_memory", "device_bytes", "stored_bytes"]
+__all__ = ["ChipModel", "device_bytes"]
 
-MARGIN = 1 << 17  # for the ring
-Ran = Callable[[str, int, RunResult], None]
-"""Called after every submission with its kind, the layer and the result."""
 _Trio = tuple[DeviceArray, DeviceArray, DeviceArray]
 
 
 class ChipModel:
     """A model on the chip, with the keys and values of the tokens that it has read.
 
-    A layer takes six submissions, because each depends on results of the previous one: queries, keys and values; scores
-    of all heads; probabilities times values of all heads; the output; gate and up; down. The product for the values has
-    its operands swapped, with weights as A and activations as B, so that its result is transposed, as the last product
-    of attention requires. Query heads that share a key head are rows of one product.
+    The products of a layer take six submissions, because each depends on results of the previous one: queries, keys and
+    values; scores of all heads; probabilities times values of all heads; the output; gate and up; down. The product for
+    the values has its operands swapped, with weights as A and activations as B, so that its result is transposed, as
+    the last product of attention requires. Query heads that share a key head are rows of one product. Each vector
+    operation is a submission of its own.
 
     Parameters
     ----------
@@ -48,17 +42,23 @@ class ChipModel:
         Maximum number of tokens in all.
     block : int
         Maximum number of tokens that it reads together.
-    ops : VectorOps or None
-        The operations between the products; numpy on the host if None.
+    host_ops : bool
+        The operations between the products run in numpy on the host, even if there is a vector engine.
     observe : Observe or None
         Called with every tensor that the hardware computes.
     ran : callable or None
         Called after every submission.
 
+    Attributes
+    ----------
+    jobs : Submissions
+    ops : VectorOps
+        The operations between the products.
+
     Raises
     ------
     TilewrightError
-        If the model does not fit into the device's memory.
+        If the model does not fit into the device's memory, or its rows are too long for a descriptor.
     """
 
     def __init__(
@@ -67,19 +67,22 @@ class ChipModel:
         model: Int8Model,
         context: int,
         block: int = MAX_BLOCK,
-        ops: VectorOps | None = None,
+        host_ops: bool = False,
         observe: Observe | None = None,
         ran: Ran | None = None,
     ):
         config, block = model.config, min(block, context)
-        check_memory(chip, context, device_bytes(model, context, block, chip.config.word_bytes))
+        needed = device_bytes(model, context, block, chip.config.word_bytes)
+        self.jobs = Submissions(chip, ran)
+        self.ops: VectorOps = model.host_ops()
+        if chip.config.vector_lanes and not host_ops:
+            check_rows(chip.config, config, context)
+            needed += vector_bytes(chip.config, config, context, block)
+            self.ops = ChipVectorOps(self.jobs, model.host_ops())
+        check_memory(chip, context, needed)
         self.chip, self.model, self.context, self.block = chip, model, context, block
-        self.observe, self.ran = observe, ran
-        self.progress: Callable[[int, int], None] | None = None
-        self.account = Account(chip.config)
+        self.observe = observe
         self.length = 0
-        self._ops = ops or model.host_ops()
-        self._phase = "prefill"
         self._weights = [
             {part: chip.array(linear.weight) for part, linear in layer.linears.items()} for layer in model.layers
         ]
@@ -90,6 +93,11 @@ class ChipModel:
         self._value_scales = np.zeros_like(self._key_scales)
         self._operands = Scratch(chip, *_operand_shape(config, context, block), np.int8)
         self._results = Scratch(chip, *_result_shape(config, context, block), np.int32)
+
+    @property
+    def account(self) -> Account:
+        """The accounting of the chip's cycles."""
+        return self.jobs.account
 
     def forward(self, tokens: list[int], *, logits: str = "last") -> NDArray[np.float32]:
         """Read tokens and return logits [rows, vocab], of the ``last`` token or of ``none``.
@@ -103,23 +111,25 @@ class ChipModel:
             raise TilewrightError(
                 f"cannot read {len(tokens)} tokens: at most {self.block} at once, and {self.context} in all"
             )
-        self._phase = "decode" if len(tokens) == 1 and self.length else "prefill"
+        self.jobs.phase = "decode" if len(tokens) == 1 and self.length else "prefill"
         start = time.perf_counter()
         x = self._layers(tokens)
         self.length += len(tokens)
         if logits == "none":
             result = np.empty((0, self.model.config.vocab), dtype=np.float32)
         else:
-            result = self._last(self._ops.norm(x[-1:], self.model.output_norm))
-        self.account.read(self._phase, len(tokens), time.perf_counter() - start)
+            self.jobs.layer = len(self.model.layers)
+            result = self._last(self.ops.norm(x[-1:], self.model.output_norm))
+        self.account.read(self.jobs.phase, len(tokens), time.perf_counter() - start)
         return result
 
     def _layers(self, tokens: list[int]) -> NDArray[np.float32]:
         """Run all layers, up to the last norm."""
-        ops = self._ops
+        ops = self.ops
         positions = np.arange(self.length, self.length + len(tokens))
         x = self.model.embed(tokens)
         for number, layer in enumerate(self.model.layers):
+            self.jobs.layer = number
             attended = self._attention(number, ops.norm(x, layer.attention_norm), positions)
             x = ops.add(x, self._linear("output", number, attended))
             gate, up = np.split(self._linear("gate_up", number, ops.norm(x, layer.feed_forward_norm)), 2, axis=1)
@@ -128,10 +138,10 @@ class ChipModel:
 
     def _linear(self, kind: str, number: int, x: NDArray[np.float32]) -> NDArray[np.float32]:
         """Run a linear layer, with all its outputs in one product."""
-        values, scale = self._ops.quantize(x)
+        values, scale = self.ops.quantize(x)
         weight = self._weights[number][kind]
         c = self._results.view(len(x), weight.shape[0])
-        self._run(kind, number, [(self._operands.put(values), weight, c)])
+        self._run(kind, [(self._operands.put(values), weight, c)])
         sums = c.numpy()
         names = ("gate", "up") if kind == "gate_up" else (kind,)
         for name, part in zip(names, np.split(sums, len(names), axis=1), strict=True):
@@ -139,21 +149,22 @@ class ChipModel:
         return scaled(sums, scale, self.model.layers[number].linears[kind].scale)
 
     def _last(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        values, scale = self._ops.quantize(x)
+        values, scale = self.ops.quantize(x)
         c = self._results.view(1, self.model.config.vocab)
-        self._run("logits", len(self.model.layers), [(self._operands.put(values), self._logits_weight, c)])
+        self._run("logits", [(self._operands.put(values), self._logits_weight, c)])
         sums = c.numpy()
         self._tell(len(self.model.layers), "logits", sums)
         return scaled(sums, scale, self.model.output.scale)
 
     def _attention(self, number: int, x: NDArray[np.float32], positions: NDArray[np.int64]) -> NDArray[np.float32]:
-        config, ops = self.model.config, self._ops
+        config, ops = self.model.config, self.ops
         q, k, v = (part.reshape(len(x), -1, config.head_width) for part in self._queries_keys_values(number, x))
         layer = self.model.layers[number]
         if layer.query_norm is not None and layer.key_norm is not None:
             q, k = ops.norm(q, layer.query_norm), ops.norm(k, layer.key_norm)
-        q8, q_scale = ops.quantize(ops.rotate(q, positions))
-        k8, k_scale = ops.quantize(ops.rotate(k, positions))
+        q, k = np.split(ops.rotate(np.concatenate([q, k], axis=1), positions), [config.heads], axis=1)
+        q8, q_scale = ops.quantize(q)
+        k8, k_scale = ops.quantize(k)
         v8, v_scale = ops.quantize(v)
         self._keep(number, positions, k8, v8)
         self._key_scales[number][:, positions] = k_scale[:, :, 0].T
@@ -165,22 +176,22 @@ class ChipModel:
             np.repeat(kept[number][:, :end], config.group, axis=0)[:, None, :]
             for kept in (self._key_scales, self._value_scales)
         )
-        floats = scaled(scores, q_scale.swapaxes(0, 1), key_scales, np.float32(config.head_width**-0.5))
-        p8, p_scale = ops.quantize(ops.softmax(floats, positions) * value_scales)
+        floats = scaled(scores, q_scale.swapaxes(0, 1), key_scales)
+        p8, p_scale = ops.quantize(ops.softmax(floats, positions, config.head_width**-0.5) * value_scales)
         mixed = self._by_head("mixed", number, p8, self._value_head, end)
         return scaled(mixed, p_scale).swapaxes(0, 1).reshape(len(x), config.q_width)
 
     def _queries_keys_values(self, number: int, x: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
         config, weight = self.model.config, self._weights[number]["qkv"]
         cut = config.q_width + config.kv_width
-        values, scale = self._ops.quantize(x)
+        values, scale = self.ops.quantize(x)
         a = self._operands.put(values)
         room = self._results.view(len(x) + config.kv_width, max(cut, len(x)))
         qk = DeviceView.of(room, slice(len(x)), slice(cut))
         v = DeviceView.of(room, slice(len(x), None), slice(len(x)))
         # The values first: their rows are written one by one, during the longer product that follows.
-        self._run("qkv", number, [(DeviceView.of(weight, slice(cut, None)), a, v),
-                                  (a, DeviceView.of(weight, slice(cut)), qk)])  # fmt: skip
+        self._run("qkv", [(DeviceView.of(weight, slice(cut, None)), a, v),
+                          (a, DeviceView.of(weight, slice(cut)), qk)])  # fmt: skip
         parts = {
             "queries": qk.numpy()[:, : config.q_width],
             "keys": qk.numpy()[:, config.q_width :],
@@ -193,8 +204,7 @@ class ChipModel:
             scaled(part, scale, by) for part, by in zip(parts.values(), np.split(layer.qkv.scale, cuts), strict=True)
         ]
         if layer.qkv_bias is not None:
-            biases = np.split(layer.qkv_bias, cuts)
-            floats = [self._ops.add(part, bias) for part, bias in zip(floats, biases, strict=True)]
+            floats = np.split(self.ops.add(np.concatenate(floats, axis=1), layer.qkv_bias), cuts, axis=1)
         return tuple(floats)
 
     def _keep(
@@ -230,38 +240,19 @@ class ChipModel:
         parts = [slice(head * rows, (head + 1) * rows) for head in range(config.kv_heads)]
         self._run(
             kind,
-            number,
             [(DeviceView.of(left, part), b, DeviceView.of(c, part)) for part, b in zip(parts, right, strict=True)],
         )
         sums = c.numpy().reshape(heads, tokens, -1)
         self._tell(number, kind, sums)
         return sums
 
-    def _run(self, kind: str, number: int, products: Sequence[_Trio]) -> None:
+    def _run(self, kind: str, products: Sequence[_Trio]) -> None:
         descriptors = [descriptor for a, b, c in products for descriptor in self.chip.descriptors(a, b, c)]
-        run = self.chip.submit(descriptors, self.progress)
-        self.account.add(self._phase, kind, [Product.of(a, b) for a, b, _ in products], run)
-        if self.ran:
-            self.ran(kind, number, run)
+        self.jobs.run(kind, [Product.of(a, b) for a, b, _ in products], descriptors)
 
     def _tell(self, layer: int, name: str, sums: NDArray) -> None:
         if self.observe:
             self.observe(layer, name, sums)
-
-
-def check_memory(chip: Runtime, context: int, needed: int) -> None:
-    """Raise `TilewrightError` if a model with this context needs more bytes than the device's memory has."""
-    there = len(chip.device.memory)
-    if needed > there:
-        raise TilewrightError(
-            f"the model and {context} tokens of context need {needed:,} bytes on the device, whose memory has "
-            f"{there:,}: give it more memory, or use a smaller model or fewer tokens"
-        )
-
-
-def stored_bytes(word_bytes: int, rows: int, row_bytes: int) -> int:
-    """Return the maximum number of bytes that a matrix takes of the device's memory."""
-    return rows * -(-row_bytes // word_bytes) * word_bytes + ALIGNMENT
 
 
 def device_bytes(model: Int8Model, context: int, block: int = MAX_BLOCK, word_bytes: int = 64) -> int:

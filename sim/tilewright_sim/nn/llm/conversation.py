@@ -10,7 +10,7 @@ from tilewright_sim.nn.importers import TextStream, Tokenizer
 
 from .block_chip import BlockChipModel, CheckedProducts
 from .block_model import BlockModel
-from .check import CheckedModel
+from .check import CheckedModel, CheckedOps
 from .chip_model import ChipModel
 from .generate import Forward, generate
 from .prompt_blocks import plan_blocks
@@ -35,6 +35,8 @@ class Conversation:
         Compare every sum with the golden model.
     trace : bool
         Collect a `TokenTrace`; the chip must keep events.
+    host_ops : bool
+        The operations between the products run in numpy on the host, even if there is a vector engine.
 
     Members
     -------
@@ -64,6 +66,7 @@ class Conversation:
         max_tokens: int,
         check: bool = False,
         trace: bool = False,
+        host_ops: bool = False,
     ):
         self.answer: list[int] = []
         self.doing = "reading the prompt"
@@ -74,16 +77,16 @@ class Conversation:
         context, longest = len(prompt) + max_tokens, max(map(len, self._prompt))
         self._checked: CheckedModel | CheckedProducts | None
         if isinstance(model, BlockModel):
-            in_blocks = BlockChipModel(chip, model, context, longest, check, self._ran)
-            in_blocks.products.progress = self._progress
+            in_blocks = BlockChipModel(chip, model, context, longest, check, self._ran, host_ops)
             self._model: Forward = in_blocks
-            self._checked, self.account = in_blocks.checked, in_blocks.account
+            self._checked, self._ops, jobs = in_blocks.checked, in_blocks.ops, in_blocks.jobs
         else:
-            in_int8 = ChipModel(chip, model, context, longest, ran=self._ran)
-            in_int8.progress = self._progress
+            in_int8 = ChipModel(chip, model, context, longest, host_ops, ran=self._ran)
             checked = CheckedModel(in_int8) if check else None
             self._model = checked or in_int8
-            self._checked, self.account = checked, in_int8.account
+            self._checked, self._ops, jobs = checked, in_int8.ops, in_int8.jobs
+        jobs.progress = self._progress
+        self.account = jobs.account
         self._max_tokens, self._ends = max_tokens, tokenizer.ends
         self._stream = TextStream(tokenizer)
 
@@ -104,6 +107,11 @@ class Conversation:
     def compared(self) -> int | None:
         """Number of sums that were compared and were equal; None without comparison."""
         return self._checked.compared if self._checked else None
+
+    @property
+    def compared_vectors(self) -> int | None:
+        """Number of results of vector operations that were compared and were equal; None if none are compared."""
+        return self._ops.compared if isinstance(self._ops, CheckedOps) else None
 
     @property
     def text(self) -> str:

@@ -3,12 +3,12 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from tilewright.accelerator.contract import DESCRIPTOR_BYTES, AcceleratorConfig
 from tilewright_sim.host import DeviceArray, RunResult
 
-__all__ = ["KINDS", "LINEAR", "Account", "Product", "Tally"]
+__all__ = ["KINDS", "LINEAR", "VECTOR", "Account", "Product", "Rows", "Tally", "Work"]
 
 KINDS = {
     "qkv": "queries, keys, values",
@@ -18,10 +18,28 @@ KINDS = {
     "gate_up": "gate and up",
     "down": "down",
     "logits": "output layer",
+    "norm": "norms",
+    "rotate": "rotary embedding",
+    "softmax": "softmax",
+    "gate": "SiLU of the gate, times up",
+    "add": "residuals and biases",
 }
 """Kinds of submissions, and their titles."""
 LINEAR = ("qkv", "output", "gate_up", "down")
 """The linear layers, which multiply weights with all tokens."""
+VECTOR = ("norm", "rotate", "softmax", "gate", "add")
+"""Operations of the vector engine, if it runs them."""
+
+
+class Work(Protocol):
+    """What a descriptor does."""
+
+    @property
+    def macs(self) -> int:
+        """Multiplications of the tile."""
+
+    def read_words(self, word_bytes: int) -> int:
+        """Return the minimum number of bus words to read, without the descriptor: each operand once."""
 
 
 class Product(NamedTuple):
@@ -38,6 +56,35 @@ class Product(NamedTuple):
         """Return that of two matrices in the device's memory."""
         return cls(a.shape[0], b.shape[0], a.k, *(x.shape[1] * x.dtype.itemsize for x in (a, b)))
 
+    @property
+    def macs(self) -> int:
+        return self.m * self.n * self.k
+
+    def read_words(self, word_bytes: int) -> int:
+        return self.m * math.ceil(self.a_bytes / word_bytes) + self.n * math.ceil(self.b_bytes / word_bytes)
+
+
+class Rows(NamedTuple):
+    """A vector operation of a submission: rows of x and of y, and the bytes of each."""
+
+    x_rows: int
+    x_bytes: int
+    y_rows: int
+    y_bytes: int
+
+    @classmethod
+    def of(cls, x: DeviceArray, y: DeviceArray | None) -> "Rows":
+        """Return that of matrices in the device's memory."""
+        sizes = [(part.shape[0], part.shape[1] * part.dtype.itemsize) if part else (0, 0) for part in (x, y)]
+        return cls(*sizes[0], *sizes[1])
+
+    @property
+    def macs(self) -> int:
+        return 0
+
+    def read_words(self, word_bytes: int) -> int:
+        return self.x_rows * math.ceil(self.x_bytes / word_bytes) + self.y_rows * math.ceil(self.y_bytes / word_bytes)
+
 
 @dataclass
 class Tally:
@@ -48,7 +95,7 @@ class Tally:
     cycles : int
         From doorbell to interrupt.
     words : int
-        Minimum number of bus words to read: A, B and descriptors, each once.
+        Minimum number of bus words to read: operands and descriptors, each once.
     macs : int
     submissions, descriptors : int
     seconds : float
@@ -96,18 +143,17 @@ class Account:
         self.tokens[phase] = self.tokens.get(phase, 0) + tokens
         self.seconds[phase] = self.seconds.get(phase, 0.0) + seconds
 
-    def add(self, phase: str, kind: str, products: Sequence[Product], run: RunResult) -> None:
+    def add(self, phase: str, kind: str, work: Sequence[Work], run: RunResult) -> None:
         """Count one submission."""
         word = self.config.word_bytes
         tally = Tally(
             run.cycles,
-            sum(one.m * math.ceil(one.a_bytes / word) + one.n * math.ceil(one.b_bytes / word)
-                + math.ceil(DESCRIPTOR_BYTES / word) for one in products),
-            sum(one.m * one.n * one.k for one in products),
+            sum(one.read_words(word) + math.ceil(DESCRIPTOR_BYTES / word) for one in work),
+            sum(one.macs for one in work),
             1,
             run.descriptors,
             run.seconds,
-        )  # fmt: skip
+        )
         self.tallies[phase, kind] = self.tallies.get((phase, kind), Tally()) + tally
         self._unfinished.append(((phase, kind), tally))
 

@@ -1,7 +1,7 @@
 """The definition of the int8 network, in numpy: the chip must compute the same, bit for bit.
 
 It is independent of tiles, descriptors and the device's memory. The sums of products are exact integers; the operations
-between the products are those of `host_ops`, in float32, on each row separately.
+between the products are in float32, on each row separately: those of `host_ops`, or of the vector engine, `golden_ops`.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tilewright.base import TilewrightError
 
-from .host_ops import scaled
+from .host_ops import VectorOps, scaled
 from .quantize import Int8Model, Linear
 
 __all__ = ["GoldenModel", "Observe", "exact_product"]
@@ -52,15 +52,17 @@ class GoldenModel:
         Maximum number of tokens in all.
     observe : Observe or None
         Called with every tensor of sums.
+    ops : VectorOps or None
+        The operations between the products; those of the host if None.
     """
 
-    def __init__(self, model: Int8Model, context: int, observe: Observe | None = None):
+    def __init__(self, model: Int8Model, context: int, observe: Observe | None = None, ops: VectorOps | None = None):
         config = model.config
         self.model = model
         self.context = context
         self.observe = observe
         self.length = 0
-        self._ops = model.host_ops()
+        self._ops = ops or model.host_ops()
         shape = (config.layers, config.kv_heads, context)
         self._keys = np.zeros((*shape, config.head_width), dtype=np.int8)
         self._values = np.zeros((*shape, config.head_width), dtype=np.int8)
@@ -128,9 +130,9 @@ class GoldenModel:
         )
         scores = exact_product(q8.swapaxes(0, 1), keys)
         self._tell(layer, "scores", scores)
-        root = np.float32(config.head_width**-0.5)
-        floats = scaled(scores, q_scale.swapaxes(0, 1), key_scales[:, None, :], root)
-        p8, p_scale = ops.quantize(ops.softmax(floats, positions) * value_scales[:, None, :])
+        floats = scaled(scores, q_scale.swapaxes(0, 1), key_scales[:, None, :])
+        shares = ops.softmax(floats, positions, config.head_width**-0.5)
+        p8, p_scale = ops.quantize(shares * value_scales[:, None, :])
         mixed = exact_product(p8, values.swapaxes(1, 2))
         self._tell(layer, "mixed", mixed)
         return scaled(mixed, p_scale).swapaxes(0, 1).reshape(len(x), config.q_width)

@@ -5,16 +5,16 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["HostOps", "Rotation", "VectorOps", "quantize_rows", "scaled"]
+__all__ = ["Floats", "HostOps", "Rotation", "VectorOps", "quantize_rows", "scaled"]
 
 Floats = NDArray[np.float32]
 INT8_MAX = np.float32(127)
 
 
 class VectorOps(Protocol):
-    """The operations between the products; hardware for some of them would implement these methods.
+    """The operations between the products: `HostOps`, and those of the vector engine, `ChipVectorOps`.
 
-    A row is a token unless stated otherwise. The result of a row depends only on that row.
+    A row is a token unless stated otherwise. The result of a row depends only on that row. Positions are consecutive.
     """
 
     def norm(self, x: Floats, weight: Floats) -> Floats:
@@ -26,8 +26,8 @@ class VectorOps(Protocol):
     def rotate(self, x: Floats, positions: NDArray[np.int64]) -> Floats:
         """Rotate the pairs of elements of each head of ``x`` [tokens, heads, head_width] by their position's angles."""
 
-    def softmax(self, scores: Floats, positions: NDArray[np.int64]) -> Floats:
-        """Return the softmax of scores [heads, tokens, context]; a token sees positions up to its own."""
+    def softmax(self, scores: Floats, positions: NDArray[np.int64], scale: float = 1.0) -> Floats:
+        """Return the softmax of ``scores * scale`` [heads, tokens, context]; a token sees positions up to its own."""
 
     def gate(self, gate: Floats, up: Floats) -> Floats:
         """Return ``silu(gate) * up``."""
@@ -86,9 +86,9 @@ class HostOps:
         turned[..., 1::2] = even * sin + odd * cos
         return turned
 
-    def softmax(self, scores: Floats, positions: NDArray[np.int64]) -> Floats:
+    def softmax(self, scores: Floats, positions: NDArray[np.int64], scale: float = 1.0) -> Floats:
         later = np.arange(scores.shape[-1]) > positions[:, None]
-        masked = np.where(later, np.float32(-np.inf), scores)
+        masked = np.where(later, np.float32(-np.inf), scores * np.float32(scale))
         powers = np.exp(masked - masked.max(axis=-1, keepdims=True))
         return powers / powers.sum(axis=-1, keepdims=True, dtype=np.float32)
 

@@ -1,0 +1,53 @@
+"""What a model submits to the accelerator, accounted by phase and kind."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from tilewright_sim.host import Descriptor, RunResult, Runtime, VectorDescriptor
+
+from .cycle_accounting import Account, Work
+
+__all__ = ["Ran", "Submissions"]
+
+Ran = Callable[[str, int, RunResult], None]
+"""Called after every submission with its kind, the layer and the result."""
+
+
+class Submissions:
+    """Runs descriptors for a model.
+
+    Parameters
+    ----------
+    chip : Runtime
+    ran : callable or None
+        Called after every submission.
+
+    Attributes
+    ----------
+    account : Account
+    phase : str
+        The phase, of `Account`, to which submissions belong.
+    layer : int
+        The layer to which they belong; the number of layers, for the output layer.
+    progress : callable or None
+        See `Runtime.submit`.
+    """
+
+    def __init__(self, chip: Runtime, ran: Ran | None = None):
+        self.chip, self.ran = chip, ran
+        self.account = Account(chip.config)
+        self.phase = "prefill"
+        self.layer = 0
+        self.progress: Callable[[int, int], None] | None = None
+
+    def run(self, kind: str, work: Sequence[Work], descriptors: Iterable[Descriptor | VectorDescriptor]) -> None:
+        """Submit the descriptors of ``work`` together, and wait for them.
+
+        Raises
+        ------
+        HardwareError
+            If the hardware fails.
+        """
+        run = self.chip.submit(descriptors, self.progress)
+        self.account.add(self.phase, kind, work, run)
+        if self.ran:
+            self.ran(kind, self.layer, run)
