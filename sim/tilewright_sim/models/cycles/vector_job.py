@@ -4,14 +4,13 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tilewright.accelerator.contract import (
     DESCRIPTOR_BYTES,
     PARTIALS,
     ROTATIONS,
     TYPE_BYTES,
-    WITH_Y,
     AcceleratorConfig,
     ElementType,
     Operation,
@@ -38,12 +37,12 @@ class VectorJob:
     descriptors are complete: the flags FENCE_A and FENCE_B.
     """
 
-    operation: Operation
+    operation: Any
     m: int
     n: int
-    x_type: ElementType = ElementType.FLOAT32
-    y_type: ElementType = ElementType.FLOAT32
-    c_type: ElementType = ElementType.FLOAT32
+    x_type: Any = ElementType.FLOAT32
+    y_type: Any = ElementType.FLOAT32
+    c_type: Any = ElementType.FLOAT32
     shared_y: bool = False
     fenced: bool = False
     fenced_y: bool = False

@@ -161,7 +161,7 @@ class VectorModel:
         return self._read(start + step.row * stride, step.rows, words, stride), claimed
 
     def _read(self, start: int, rows: int, words: int, stride: int) -> list[list[float]]:
-        come = []
+        come: list[list[float]] = []
         beat = self.reads.beat
         for row in range(rows):
             last_row = max(self.passed + rows, self.reads.address)

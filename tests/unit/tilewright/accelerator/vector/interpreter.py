@@ -37,7 +37,10 @@ def rows_at_once(n: int, lanes: int) -> int:
 
 def conditions(n: int, lanes: int, x_type, c_type) -> int:
     """The conditions that hold, one bit each."""
-    return (n > PARTIALS * lanes) | (x_type == ElementType.INT32) << 1 | (c_type == ElementType.BF16) << 2
+    of_c = (c_type == kind for kind in (ElementType.BF16, ElementType.RECORDS))
+    return sum(
+        value << number for number, value in enumerate((n > PARTIALS * lanes, x_type == ElementType.INT32, *of_c))
+    )
 
 
 def steps(store: StoredPrograms, operation, m: int, n: int, lanes: int, hold: int) -> list[Step]:
@@ -53,7 +56,7 @@ def steps(store: StoredPrograms, operation, m: int, n: int, lanes: int, hold: in
                 place = phase
                 while True:
                     line = store.lines[place]
-                    place += 1
+                    place = store.store if line.before_store else place + 1
                     if not store.instructions[line.instruction]["when"] & ~hold:
                         rows = min(batch, m - row)
                         found.append(Step(line.instruction, row, rows, element, min(strip, n - element)))
@@ -209,4 +212,4 @@ def _operate(fields: dict, operands: dict, constants: list, options: dict, index
     return MODEL[fields["op"]](*np.broadcast_arrays(a, b.view(np.float32), c)).view(np.uint32)
 
 
-assert CONDITIONS == ("again", "int32", "bf16")
+assert CONDITIONS == ("again", "int32", "bf16", "records")
