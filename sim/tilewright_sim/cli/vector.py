@@ -9,18 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilewright.accelerator.contract import ROTATIONS, WITH_Y, AcceleratorConfig, Operation
+from tilewright.accelerator.vector import RecordFormat
 from tilewright.base import ConfigError, TilewrightError, check_output, load_config
 from tilewright_sim.console import Printer, console
 from tilewright_sim.host import (
     Simulator,
     VectorResult,
     check_operands,
+    check_records,
     check_vector_result,
     choices_of,
     load_matrix,
     vector_rows,
     write_matrix,
 )
+from tilewright_sim.models import Records
 
 from .gemm_report import where_the_time_went
 from .options import (
@@ -59,10 +62,10 @@ _SOFTMAX = "with SOFTMAX"
 )  # fmt: skip
 @click.option(
     "--result",
-    type=click.Choice(["float32", "bf16"]),
+    type=click.Choice(["float32", "bf16", "records"]),
     default="float32",
     show_default=True,
-    help="Type of the results.",
+    help="Type of the results; records are of a_format, q8_0 or q8_e5m3.",
 )
 @click.option("--scalar", type=_FACTOR, help="Factor of SCALE and SOFTMAX, 1 by default; epsilon of the norms, 0.")
 @click.option("--scalar2", type=_FACTOR, help="Second scalar: 1 / N of the norms, which is the default.")
@@ -124,19 +127,21 @@ def vector(
     }  # fmt: skip
     check_operands(config, what, x, y)
     choices_of(what, x.shape[1], **choices)
+    if result == "records":
+        check_records(config, what, x.shape[1])
     memory: dict[str, Any] = {"latency": latency, "bandwidth": bandwidth, "stall": stall, "seed": seed}
     with console.status(COMPILING):
         chip = Simulator(config, waveform=waveform, window=cycles, events=EVENTS if trace else 0, **memory)
     with chip:
         with console.status(operation):
-            done = chip.vector(operation, x, y, result=result, **choices)  # type: ignore[arg-type]  # one of the two
+            done = chip.vector(operation, x, y, result=result, **choices)  # type: ignore[arg-type]  # one of the three
         if trace:
             save_trace(chip, trace)
     check_waveform(waveform)
     if save:
-        write_matrix(save, done.c)
+        write_matrix(save, done.c.rows if isinstance(done.c, Records) else done.c)
     try:
-        check_vector_result(done.c, operation, x, y, **choices)
+        check_vector_result(done.c, operation, x, y, **choices, records=RecordFormat.of(config))
     except TilewrightError as error:
         click.echo(f"tilewright: {error}", err=True)
         return 1
@@ -181,10 +186,15 @@ def _report(config: AcceleratorConfig, operation: str, x: NDArray, done: VectorR
     m, n = x.shape
     words = done.counters["read_words"] + done.counters["write_words"]
     names = {"uint16": "bf16"}
+    held = (
+        f"records of {done.c.form.name}"
+        if isinstance(done.c, Records)
+        else names.get(str(done.c.dtype), str(done.c.dtype))
+    )
     return {
         "operation": operation, "m": m, "n": n,
         "x_type": names.get(x.dtype.name, x.dtype.name),
-        "result": names.get(done.c.dtype.name, done.c.dtype.name),
+        "result": held,
         "config": config.model_dump(),
         "cycles": done.cycles,
         "elements_per_cycle": m * n / done.cycles,

@@ -14,7 +14,7 @@ from .results import GemmResult, RunResult, VectorResult
 from .runtime import Runtime
 from .scratch import Scratch
 from .simulator import Simulator
-from .vector_descriptor import check_operands, choices_of
+from .vector_descriptor import check_operands, check_records, choices_of
 from .vector_operation import vector_rows
 from .workspace import Workspace
 
@@ -43,6 +43,7 @@ __all__ = [
     "check_block_result",
     "check_matrix",
     "check_operands",
+    "check_records",
     "check_result",
     "check_vector_result",
     "choices_of",

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from tilewright.accelerator.vector import RecordFormat
 from tilewright.base import TilewrightError
 from tilewright.formats import FORMATS
 from tilewright_sim.models import Records, block_gemm, blocks, vector
@@ -41,7 +42,7 @@ def check_block_result(c: NDArray[np.float32], a: BlockOperand, b: BlockOperand)
 
 
 def check_vector_result(
-    c: NDArray,
+    c: NDArray | Records,
     operation: str,
     x: NDArray,
     y: NDArray | None = None,
@@ -51,15 +52,17 @@ def check_vector_result(
     limit: int | None = None,
     causal: bool = False,
     window: int = 0,
+    records: RecordFormat | None = None,
 ) -> None:
     """Raise `TilewrightError` unless C equals what the golden model makes of the rows of x, bit for bit.
 
-    Arguments are those of `Runtime.vector`, the type of C tells its ``result``.
+    Arguments are those of `Runtime.vector`, the type of C tells its ``result``; ``records`` is the format of records.
     """
     m, n = x.shape
     scalars = scalars_of(operation_of(operation), n, scalar, scalar2)
     end = n if limit is None else min(limit, n)
-    bits = c.reshape(m, -1).view({2: np.uint16, 4: np.uint32}[c.dtype.itemsize])
+    held = c.rows if isinstance(c, Records) else c.reshape(m, -1)
+    bits = held.view({1: np.uint8, 2: np.uint16, 4: np.uint32}[held.dtype.itemsize])
     rows = max(1, _CHUNK // n)
     for first in range(0, m, rows):
         part = slice(first, first + rows)
@@ -67,10 +70,14 @@ def check_vector_result(
         begin = min(end + (first if causal else 0), n)
         with np.errstate(all="ignore"):
             found = vector.run(operation, x[part], other, *scalars, limit=begin, causal=causal, window=window)
-            want = vector.to_bf16(found) if c.dtype == np.uint16 else found
+            want = found
+            if isinstance(c, Records) and records:
+                want = vector.to_records(found, records)
+            elif held.dtype == np.uint16:
+                want = vector.to_bf16(found)
         want = want.reshape(len(want), -1)
         different = bits[part] != want.view(bits.dtype)
-        _compare(c.reshape(m, -1)[part], want, different, "the golden model's", first)
+        _compare(held[part], want, different, "the golden model's", first)
 
 
 def _blocks(operand: BlockOperand) -> blocks.Blocks:

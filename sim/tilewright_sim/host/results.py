@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 from numpy.typing import NDArray
 
+from tilewright_sim.models import Records
+
 __all__ = ["GemmResult", "RunResult", "VectorResult"]
 
 
@@ -45,8 +47,8 @@ class GemmResult(RunResult):
 class VectorResult(RunResult):
     """The result ``c`` of one vector operation, and its `RunResult`.
 
-    It is float32 [m, n], uint16 [m, n] with the bits of bf16, or int32 [m] of ARGMAX. The utilisation, which is that of
-    the multipliers of products, is 0.
+    It is float32 [m, n], uint16 [m, n] with the bits of bf16, `Records`, or int32 [m] of ARGMAX. The
+    utilisation, which is that of the multipliers of products, is 0.
     """
 
-    c: NDArray
+    c: NDArray | Records

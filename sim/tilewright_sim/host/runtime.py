@@ -238,7 +238,7 @@ class Runtime(Workspace):
         scalar, scalar2, limit, causal, window
             See `Workspace.vector_descriptor`.
         result : str
-            ``float32`` or ``bf16``. ARGMAX makes int32 [M] whatever it is.
+            ``float32``, ``bf16``, or ``records`` of the format of A: q8_0 or q8_e5m3. ARGMAX makes int32 [M] otherwise.
         progress : callable, optional
 
         Raises

@@ -6,12 +6,14 @@ from typing import Any
 import numpy as np
 
 from tilewright.accelerator.contract import PARTIALS, ROTATIONS, WITH_Y, AcceleratorConfig, ElementType, Operation
+from tilewright.accelerator.vector import RecordFormat
 from tilewright.base import TilewrightError
+from tilewright.formats import BlockFormat
 
 from .arrays import DeviceArray
 from .descriptor import VectorDescriptor, flag_bits
 
-__all__ = ["check_operands", "choices_of", "operation_of", "scalars_of", "vector_descriptor"]
+__all__ = ["check_operands", "check_records", "choices_of", "operation_of", "scalars_of", "vector_descriptor"]
 
 _TYPES: dict[str, Any] = {
     "float32": ElementType.FLOAT32,
@@ -73,10 +75,14 @@ def vector_descriptor(
     if m > config.size_limit:
         raise TilewrightError(f"x has {m} rows: a descriptor takes up to {config.size_limit}")
     index = what == Operation.ARGMAX
-    _check_type("c", c, ("int32",) if index else ("float32", "uint16"))
+    if c.form:
+        form = check_records(config, what, n)
+        _check_type("c", c, (form.name,))
+    else:
+        _check_type("c", c, ("int32",) if index else ("float32", "uint16"))
     wanted = [m, 1 if index else n]
-    if list(c.shape) != wanted:
-        raise TilewrightError(f"c is {list(c.shape)}: must be {wanted} with x {[m, n]}")
+    if [c.shape[0], c.k] != wanted:
+        raise TilewrightError(f"c is {[c.shape[0], c.k]}: must be {wanted} with x {[m, n]}")
     choices = choices_of(what, n, scalar=scalar, scalar2=scalar2, limit=limit, causal=causal, window=window)
     letters = "x" if y is None else "xy"
     if set(fences) - set(letters):
@@ -90,7 +96,7 @@ def vector_descriptor(
         a_address=x.address, b_address=y.address if y else 0, c_address=c.address,
         a_stride=x.stride, b_stride=y.stride if y and y.shape[0] > 1 else 0, c_stride=c.stride,
         x_type=_TYPES[x.dtype.name], y_type=_TYPES[y.dtype.name] if y else ElementType.FLOAT32,
-        c_type=_TYPES[c.dtype.name],
+        c_type=ElementType.RECORDS if c.form else _TYPES[c.dtype.name],
         **choices,
     )  # fmt: skip
 
@@ -157,6 +163,25 @@ def check_operands(config: AcceleratorConfig, operation: Any, x: Any, y: Any) ->
             f"n = {n}: the sines begin at byte {sines} of a row of y, {y.dtype}: must be a multiple of "
             f"{config.word_bytes}, a bus word"
         )
+
+
+def check_records(config: AcceleratorConfig, operation: Any, n: int) -> BlockFormat:
+    """Return the format of results that are records; `TilewrightError` if there is none for rows of n elements."""
+    records = RecordFormat.of(config)
+    if records is None:
+        raise TilewrightError(
+            f"records: a_format is {config.a.name} here; results can be records of q8_0 and q8_e5m3, the format of A"
+        )
+    if operation == Operation.ARGMAX:
+        raise TilewrightError("records: the results of ARGMAX are indices")
+    longest = PARTIALS * config.vector_lanes
+    full = records.form.row_bytes(longest)
+    if n > longest and full % config.word_bytes and not config.unaligned:
+        raise TilewrightError(
+            f"n = {n}: records of {records.name} can be rows of {longest} elements at most, 64 * vector_lanes, since "
+            f"the {full} bytes of so many are not whole bus words of {config.word_bytes}; set unaligned"
+        )
+    return records.form
 
 
 def _check_rotation(config: AcceleratorConfig, operation: Any, n: int) -> None:

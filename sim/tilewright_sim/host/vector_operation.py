@@ -9,16 +9,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from tilewright.accelerator.contract import PARTIALS, AcceleratorConfig, Operation
 from tilewright.base import TilewrightError
+from tilewright_sim.models import Records
 from tilewright_sim.models.cycles import Bus
 
 from .arrays import DeviceArray, bits_of_bf16
 from .descriptor import VectorDescriptor
-from .vector_descriptor import check_operands, operation_of
+from .vector_descriptor import check_operands, check_records, operation_of
 from .workspace import Workspace
 
 __all__ = ["Result", "VectorPlan", "plan_vector", "vector_cycles", "vector_rows"]
 
-Result = Literal["float32", "bf16"]
+Result = Literal["float32", "bf16", "records"]
 _INSTRUCTIONS = 80
 """More than any program has, all passes together."""
 _LOADS = 6
@@ -45,9 +46,12 @@ class VectorPlan:
     descriptors: list[VectorDescriptor] = field(default_factory=list)
     results: list[DeviceArray] = field(default_factory=list)
 
-    def collect(self) -> NDArray:
+    def collect(self) -> NDArray | Records:
         """Return the result [m, n], or [m]; call it when all descriptors have run."""
         c = np.concatenate([array.numpy() for array in self.results])
+        first = self.results[0]
+        if first.form:
+            return Records(first.form, first.k, c)
         return c[:, 0] if self.index else c
 
 
@@ -99,13 +103,14 @@ def plan_vector(
     """
     what = operation_of(operation)
     kinds = {"float32": "float32", "bf16": "uint16"}
-    if not isinstance(result, str) or result not in kinds:
-        raise TilewrightError(f"result = {result!r}: must be 'float32' or 'bf16'")
+    if not isinstance(result, str) or result not in (*kinds, "records"):
+        raise TilewrightError(f"result = {result!r}: must be 'float32', 'bf16' or 'records'")
     rows = vector_rows(x, "x", ("float32", "int32", "uint16"))
     other = None if y is None else vector_rows(y, "y", ("float32", "uint16"))
     m, n = rows.shape
     check_operands(workspace.config, what, rows, other)
     index = what == Operation.ARGMAX
+    form = check_records(workspace.config, what, n) if result == "records" else None
     plan = VectorPlan(index)
     shared = workspace.array(other) if other is not None and len(other) == 1 else None
     if shared:
@@ -117,7 +122,11 @@ def plan_vector(
         if other is not None and not shared:
             right = stack.enter_context(workspace.array(other[part]))
         shape = (left.shape[0], 1 if index else n)
-        c = stack.enter_context(workspace.empty(shape, "int32" if index else kinds[result]))
+        if form:
+            empty = Records(form, n, np.zeros((shape[0], form.row_bytes(n)), np.uint8))
+            c: DeviceArray = stack.enter_context(workspace.records(empty))
+        else:
+            c = stack.enter_context(workspace.empty(shape, "int32" if index else kinds[result]))
         begin = limit
         if causal and first:
             begin = (n if limit is None else limit) + first

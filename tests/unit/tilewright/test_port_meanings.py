@@ -14,7 +14,6 @@ from amaranth.lib import wiring
 import tilewright
 from tilewright.accelerator import Accelerator
 from tilewright.accelerator.contract import AcceleratorConfig, signatures
-from tilewright.accelerator.vector import VectorLane
 from tilewright.base import SharedComponent, Target
 from tilewright.block_tile import BlockTile, BlockTileConfig
 from tilewright.boards import BoardConfig, BoardSystem
@@ -43,7 +42,7 @@ DESIGNS = {
     "tile": (lambda: MatmulTile(TileConfig(rows=4, cols=2, dot=1, multiplier="lut")), "generic"),
     "block formats": (lambda: Accelerator(AcceleratorConfig(**FORMATTED)), "generic"),
     "block tile": (lambda: BlockTile(BlockTileConfig.preset("q4_1")), "ecp5"),
-    "vector lane": (VectorLane, "ecp5"),
+    "records": (lambda: Accelerator(AcceleratorConfig(**FORMATTED, vector_lanes=4)), "ecp5"),
     "block RAM": (lambda: BlockRam(**BUS, id_bits=1, size_bytes=4096), "generic"),
 }
 
