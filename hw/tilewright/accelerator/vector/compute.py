@@ -140,7 +140,10 @@ class VectorCompute(SharedComponent):
         second = self.second
         for bit in range(exact_log2(lanes)):
             turned = Cat(second.word_select(lane ^ 1 << bit, _BITS) for lane in range(lanes))
-            second = Mux(masks[bit], turned, second)
+            # A signal, or each lane would hold the expression of all lanes of the bit before.
+            exchanged_by = Signal.like(second, name=f"exchanged_by_{1 << bit}")
+            m.d.comb += exchanged_by.eq(Mux(masks[bit], turned, second))
+            second = exchanged_by
         modifiers = ("op", "negate_a", "negate_c", "absolute_a", "absolute_c")
         control = {name: Signal.like(late[name], name=name, reset_less=True) for name in modifiers}
         m.d.sync += [signal.eq(late[name]) for name, signal in control.items()]
