@@ -3,8 +3,10 @@
 Read the files in the order in which a model passes them: `smooth` and `quantize` (to int8), `golden_model` (the int8
 network in numpy), `chip_model` (the same on the accelerator), `check` (compares the two), `conversation` (a question
 and its answer). In block formats, `block_model` has the weights, `block_network` is the network, `block_products`
-computes its products in numpy, and `block_chip` on an accelerator, which `block_config` chooses. `perplexity` measures
-the accuracy of the number formats in `emulation`. The files of models are read by `tilewright_sim.nn.importers`.
+computes its products in numpy, and `block_chip` on an accelerator, which `block_config` chooses. What is between the
+products is in `host_ops` (numpy), `chip_ops` (the vector engine) and `golden_ops` (what that computes, in numpy).
+`perplexity` measures the accuracy of the number formats in `emulation`. The files of models are read by
+`tilewright_sim.nn.importers`.
 """
 
 from .answer_report import accuracy_table, live_line, report, summary, table, where_the_cycles_went

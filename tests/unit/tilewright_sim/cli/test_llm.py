@@ -19,8 +19,8 @@ from tilewright.base import load_config
 from tilewright_sim.cli.llm import perplexity
 from tilewright_sim.cli.main import main
 from tilewright_sim.host import RunResult
-from tilewright_sim.nn.llm import EMULATIONS, clock_of, live_line, report, table, where_the_cycles_went
-from tilewright_sim.nn.llm.cycle_accounting import KINDS, Account, Product, Tally
+from tilewright_sim.nn.llm import EMULATIONS, clock_of, live_line, report, summary, table, where_the_cycles_went
+from tilewright_sim.nn.llm.cycle_accounting import Account, Product, Rows, Tally
 
 TINY = ["model", "perplexity", "--window", "8", "--tokens", "20"]
 LLM = ["llm", "in the other", "--model", "tiny.gguf", "--preset", "small", "--latency", "3"]
@@ -322,7 +322,26 @@ def test_a_token_that_was_not_finished_is_not_counted():
     assert figures["phases"]["prefill"]["tokens_per_second"] == 200e6 / (200 / 5)
     assert "0 tokens   200 cycles = 0.000 s at 200 MHz" in live_line(made, clock_of(made.config, 200.0), 0)
     assert table(figures).row_count > 4
-    assert where_the_cycles_went(figures).row_count == len(KINDS)
+    assert where_the_cycles_went(figures).row_count == 2
+    assert figures["phases"]["prefill"]["vector_operations"]["cycles"] == 0
+
+
+def test_vector_operations_are_a_part_of_the_cycles_of_a_token():
+    made, run = account()
+    made.add("prefill", "softmax", [Rows(4, 12, 0, 0)], run)
+    made.read("prefill", 0, 0.0)
+    figures = report(made, clock_of(made.config, 200.0))
+    without = account()[0]
+    without = report(without, clock_of(without.config, 200.0))
+    assert figures["phases"]["prefill"]["cycles_per_token"] == 300 / 5
+    assert figures["phases"]["prefill"]["vector_operations"]["cycles"] == 100
+    assert figures["phases"]["prefill"]["kinds"]["softmax"]["bus_share"] == (4 * 3 + 16) / 100
+    assert table(figures).row_count == table(without).row_count + 1
+    assert where_the_cycles_went(figures).row_count == 3
+    counts = {"seconds": 1, "peak_bytes": 1, "compared": 5}
+    assert "all 5 sums of the hardware equal the golden model's" in summary(figures | counts)
+    both = "all 5 sums and 7 results of vector operations of the hardware equal the golden model's"
+    assert both in summary(figures | counts | {"compared_vectors": 7})
 
 
 def test_a_clock_says_where_it_comes_from():
