@@ -39,7 +39,7 @@ class VectorCompute(SharedComponent):
     Members
     -------
     steps : In(stream.Signature(step_shape(config)))
-        COMPUTE instructions.
+        COMPUTE instructions, one after the other.
     plan : In(plan_shape(config))
         How the rows of the job are in the registers.
     elements : In(unsigned(config.size_bits))

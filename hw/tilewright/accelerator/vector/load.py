@@ -38,7 +38,7 @@ class VectorLoad(SharedComponent):
     steps : In(stream.Signature(step_shape(config)))
         LOAD instructions; accepted when the register is written.
     job : In(vector_job_shape(config))
-        The job.
+        The job that the instructions belong to.
     plan : In(plan_shape(config))
         How its rows go into the registers.
     words : In(stream.Signature(unsigned(data_bits)))

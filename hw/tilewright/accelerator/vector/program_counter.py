@@ -44,7 +44,7 @@ class ProgramCounter(SharedComponent):
     start : In(1)
         Begin, with the members below; they stay until `done`.
     operation : In(Operation)
-        The program.
+        The program to go through.
     rows, elements : In(unsigned(config.size_bits))
         Rows of the job, and elements of each.
     plan : In(plan_shape(config))

@@ -23,7 +23,7 @@ class VectorReads(SharedComponent):
     Members
     -------
     start : In(1)
-        A job begins.
+        A job begins in this cycle.
     job : In(vector_job_shape(config))
         The job. It stays until the next `start`.
     plan : In(plan_shape(config))
@@ -33,9 +33,9 @@ class VectorReads(SharedComponent):
     steps : In(stream.Signature(step_shape(config)))
         The LOADs of the job, from a `ProgramCounter` of its own.
     release : In(1)
-        So many words have left their buffer in the order of the requests:
+        The words of a LOAD have left their buffer.
     released : In(range(strip_words(config) + 1))
-        The number that was claimed for them. Sampled with `release`.
+        The number of words that was claimed for it. Sampled with `release`.
     requests : Out(stream.Signature(transfer_shape(config)))
         The rows of a LOAD. A request stays until it is accepted.
     fenced : Out(1)

@@ -27,7 +27,7 @@ class RecordPacker(SharedComponent):
     data : In(unsigned(8 * part_bytes))
         The bytes. What is above `count` of them must be 0.
     count : In(range(part_bytes + 1))
-        Their number.
+        The number of these bytes, at least 1.
     row_last : In(1)
         They are the last of a row.
     word_valid : Out(1)

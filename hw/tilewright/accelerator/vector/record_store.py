@@ -40,8 +40,14 @@ class RecordStore(SharedComponent):
 
     Members
     -------
-    start, job, plan, first, steps, entry, elements, requests, words, status, pending
-        As in `VectorStore`.
+    start, job, plan, first : In
+        The job and its start, as in `VectorStore`.
+    steps, status : In
+        Instructions and the ends of requests, as in `VectorStore`.
+    elements : In
+        The elements of an entry, as in `VectorStore`.
+    entry, requests, words, pending : Out
+        What is read and written, as in `VectorStore`.
     """
 
     def __init__(self, config: AcceleratorConfig):

@@ -52,9 +52,9 @@ class VectorStore(SharedComponent):
     Members
     -------
     start : In(1)
-        A job begins.
+        A job begins in this cycle.
     job : In(vector_job_shape(config))
-        The job.
+        The job that the instructions belong to.
     plan : In(plan_shape(config))
         How its rows are in the registers.
     first : In(1)
@@ -68,7 +68,7 @@ class VectorStore(SharedComponent):
     requests : Out(stream.Signature(transfer_shape(config)))
         The rows. A request stays until it is accepted.
     words : Out(stream.Signature(unsigned(result_word_bits)))
-        Their words.
+        The words of these rows, in order.
     status : In(1)
         A request has ended.
     pending : Out(1)
