@@ -144,7 +144,7 @@ VECTOR_DESCRIPTOR = (
         60,
         8,
         f"of x in bits 1:0, of y in 3:2, of the result in 7:4: {_TYPES}. y is never INT32; the result is it "
-        "with ARGMAX alone, and always",
+        "with ARGMAX alone, and always. RECORDS, of the result alone: blocks of the format of A, q8_0 or q8_e5m3",
     ),
     DescriptorField("window", 61, 16, "SOFTMAX: elements before the limit that count, 0 for all; otherwise 0"),
     DescriptorField("reserved", 63, 8, "0"),
