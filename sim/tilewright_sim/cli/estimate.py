@@ -37,8 +37,8 @@ class _Vector(click.ParamType):
         name, colon, rows = value.partition(":")
         if name.upper() not in Operation.__members__ or not colon:
             names = ", ".join(Operation.__members__)
-            self.fail(f"{value}: write it as OPERATION:MxN, for example SOFTMAX:9x100; operations are {names}", param, ctx)
-        operation = Operation[name.upper()]
+            self.fail(f"{value}: write it as OPERATION:MxN, for example SOFTMAX:9x100, with one of {names}", param, ctx)
+        operation = Operation.__members__[name.upper()]
         m, n = ROWS.convert(rows, param, ctx)
         c_type = ElementType.INT32 if operation is Operation.ARGMAX else ElementType.FLOAT32
         return VectorJob(operation=operation, m=m, n=n, c_type=c_type)
@@ -48,12 +48,19 @@ class _Vector(click.ParamType):
 @click.argument("shape", metavar="[MxNxK]", type=SHAPE, required=False)
 @click.option("--network", type=FILE, help="Estimate a .tflite or .onnx file, layer by layer, instead of a GEMM.")
 @click.option(
-    "--vector", "jobs", multiple=True, metavar="OPERATION:MxN", type=_Vector(),
+    "--vector",
+    "jobs",
+    multiple=True,
+    metavar="OPERATION:MxN",
+    type=_Vector(),
     help="Estimate an operation of the vector engine on float32 instead. Repeatable: one after the other.",
 )
 @result_option(default="int32")
 @click.option(
-    "--queue", default=1, show_default=True, type=click.IntRange(1, 10_000),
+    "--queue",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 10_000),
     help="Number of times the GEMM, or the operations, are queued.",
 )
 @b_format_option

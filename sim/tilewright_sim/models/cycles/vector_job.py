@@ -34,7 +34,7 @@ class VectorJob:
     """One job of the vector engine: m rows of n elements.
 
     With `shared_y`, all rows have the same row of y. With `fenced` (`fenced_y`), x (y) is read only when all earlier
-    descriptors are complete: the flags FENCE_A and FENCE_B.
+    descriptors are complete: the flags FENCE_A and FENCE_B. `operation` is an `Operation`, types are of `ElementType`.
     """
 
     operation: Any
