@@ -8,12 +8,12 @@ import pytest
 from click.testing import CliRunner
 from unit.tilewright_sim.cli.test_main import tilewright
 
-from tilewright.accelerator.contract import AcceleratorConfig
+from tilewright.accelerator.contract import AcceleratorConfig, Operation
 from tilewright.base import TilewrightError
 from tilewright_sim.cli import main
 from tilewright_sim.host import GemmResult
 from tilewright_sim.models.block_gemm import block_gemm
-from tilewright_sim.models.cycles import Bus, Gemm, estimate
+from tilewright_sim.models.cycles import Bus, Gemm, VectorJob, estimate
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,10 @@ from tilewright_sim.models.cycles import Bus, Gemm, estimate
         (["estimate", "0x2x3"], "0x2x3"),
         (["estimate", "1x1x99999"], "K = 99999: must be 1 to 16384"),
         (["estimate", "1x1x1", "--bandwidth", "0"], "0.0 is not in the range"),
+        (["estimate", "1x1x1", "--vector", "ADD:1x1"], "give either a shape, MxNxK, or --network, or --vector"),
+        (["estimate", "--vector", "SOFTMX:1x1"], "SOFTMX:1x1: write it as OPERATION:MxN, for example SOFTMAX:9x100"),
+        (["estimate", "--vector", "SOFTMAX:9x"], "9x: write it as MxN"),
+        (["estimate", "--vector", "SOFTMAX:9x9"], "vector_lanes = 0: this configuration has no vector engine"),
     ],
 )
 def test_a_mistake_is_one_line_and_status_2(arguments, says, tmp_path):
@@ -168,6 +172,20 @@ def test_estimate_prints_cycles_and_their_lower_bound(tmp_path):
     assert f"{want.cycles:,} cycles" in plain.stdout
     assert "set by the multipliers: efficiency" in plain.stdout
     assert json.loads(as_json.stdout)["cycles"] == want.cycles
+
+
+def test_estimate_takes_operations_of_the_vector_engine():
+    config = AcceleratorConfig.preset("small", vector_lanes=4)
+    jobs = [VectorJob(operation=Operation.SOFTMAX, m=9, n=100), VectorJob(operation=Operation.ADD, m=1, n=576)]
+    want = estimate(config, jobs * 2, Bus(latency=64))
+    arguments = ["--vector", "softmax:9x100", "--vector", "ADD:1x576", "--queue", "2", "--latency", "64"]
+    plain, as_json = (
+        CliRunner().invoke(main.cli, ["estimate", *arguments, "--set", "vector_lanes=4", *more])
+        for more in ([], ["--json"])
+    )
+    assert f"{want.cycles:,} cycles, vector lanes busy" in plain.output
+    assert "set by the vector lanes: efficiency" in plain.output
+    assert json.loads(as_json.output)["vector_cycles"] == want.vector_cycles
 
 
 def test_gemm_multiplies_files_and_shows_where_the_time_went(tmp_path):
