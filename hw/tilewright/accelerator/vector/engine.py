@@ -92,7 +92,7 @@ class VectorEngine(SharedComponent):
         start = Signal()
         parts = {
             "ahead": ProgramCounter(config, loads=True),
-            "counter": ProgramCounter(config),
+            "program_counter": ProgramCounter(config),
             "reads": VectorReads(config),
             "load": VectorLoad(config),
             "compute": VectorCompute(config),

@@ -15,6 +15,8 @@ from tilewright_sim.testbench import pysim
 
 __all__ = ["Run", "VectorJob", "run_jobs"]
 
+_AFTER_FAILURE = 300
+"""Cycles in which the rest of a job that has failed is done."""
 FLOAT32, BF16, INT32 = ElementType.FLOAT32, ElementType.BF16, ElementType.INT32
 
 
@@ -127,7 +129,7 @@ def run_jobs(
             ctx.set(engine.job.payload, vector_job_shape(config).const({"m": 1, "n": 3}))
             until = (flush_after or {}).get(number)
             cycle, completed, ended = 0, 0, 0
-            while not completed and ended < 100 and cycle != until:
+            while not completed and ended < _AFTER_FAILURE and cycle != until:
                 if cycle == late_head:
                     ctx.set(engine.head, index)
                 *_, completed, activity = await ctx.tick().sample(engine.completed, engine.activity)

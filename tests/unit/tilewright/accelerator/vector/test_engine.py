@@ -60,11 +60,11 @@ def test_jobs_follow_each_other_with_stalls():
     assert seen.activities[Activity.IDLE] <= len(jobs)
 
 
-def test_a_failed_write_is_reported_and_its_job_is_not_completed():
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_failed_write_is_reported_and_its_job_is_not_completed(number):
     rng = np.random.default_rng(2)
-    jobs = [job(rng, Operation.COPY, 3, 3)]
     memory = bytearray(0x2000)
-    seen = run_jobs(CONFIG, memory, jobs, fails=1, first_index=7)
+    seen = run_jobs(CONFIG, memory, [job(rng, Operation.COPY, 2, 3)], fails=number, first_index=7)
     assert seen.cycles == []
     assert seen.failures == [(Unit.VECTOR, 7, Cause.SLVERR, 0x123)]
 

@@ -138,8 +138,8 @@ def test_elements_outside_the_limits_are_the_least(name):
     n = 50
     rng = np.random.default_rng(1)
     rows = min(3, 1 << plan_of(config, n)["rows_log2"])
-    for k, causal, window, row, element in LIMITS:
-        for kind, least in ((FLOAT32, 0xFF800000), (INT32, 1 << 31), (BF16, 0xFF800000)):
+    for number, (k, causal, window, row, element) in enumerate(LIMITS):
+        for kind, least in (((FLOAT32, 0xFF800000), (INT32, 1 << 31), (BF16, 0xFF800000))[number % 3],):
             bits = rng.integers(0, 1 << 32, (rows, n), dtype=np.uint32)
             if kind == BF16:
                 bits &= 0xFFFF0000

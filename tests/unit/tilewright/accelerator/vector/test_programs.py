@@ -79,10 +79,11 @@ def test_programs_give_the_golden_models_bits(operation, shape):
     m, n, lanes = SHAPES[shape]
     if operation in ROTATIONS:
         m, n = m + 1, min(64 * lanes, 1 << (n - 1).bit_length()) if n > 1 else 2
-    for seed in range(6):
+    first = 3 * list(SHAPES).index(shape)
+    for seed in range(first, first + 3):
         x_type = (FLOAT32, BF16, INT32)[seed % 3]
         c_type = FLOAT32 if operation != Operation.ARGMAX and seed % 2 else BF16
-        check(operation, m, n, lanes, x_type, (FLOAT32, BF16)[seed // 2 % 2], c_type, seed, wild=seed > 2)
+        check(operation, m, n, lanes, x_type, (FLOAT32, BF16)[seed // 2 % 2], c_type, seed, wild=seed % 4 > 1)
 
 
 @pytest.mark.long
