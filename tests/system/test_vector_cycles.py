@@ -9,7 +9,15 @@ from tilewright_sim.models.cycles import Bus, Gemm, VectorJob, estimate
 from tilewright_sim.models.cycles.vector_job import VectorShape
 
 NANO = ("nano", {"vector_lanes": 4})
-BLOCKS = {"rows": 32, "dot": 32, "data_bits": 128, "chunk_words": 16, "a_format": "q8_e5m3", "b_formats": ["q4_1"], "vector_lanes": 4}
+BLOCKS = {
+    "rows": 32,
+    "dot": 32,
+    "data_bits": 128,
+    "chunk_words": 16,
+    "a_format": "q8_e5m3",
+    "b_formats": ["q4_1"],
+    "vector_lanes": 4,
+}
 CONFIGS = [
     NANO, ("nano", {"vector_lanes": 1}), ("small", {"vector_lanes": 2}), ("base", {"vector_lanes": 4}),
     ("small", {"vector_lanes": 8, "unaligned": True}), ("base", {"vector_lanes": 16}), ("small", BLOCKS),
