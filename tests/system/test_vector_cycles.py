@@ -9,8 +9,15 @@ from tilewright_sim.models.cycles import Bus, Gemm, VectorJob, estimate
 from tilewright_sim.models.cycles.vector_job import VectorShape
 
 NANO = ("nano", {"vector_lanes": 4})
-BLOCKS = {"rows": 32, "dot": 32, "data_bits": 128, "chunk_words": 16, "a_format": "q8_e5m3", "b_formats": ["q4_1"],
-          "vector_lanes": 4}  # fmt: skip
+BLOCKS = {
+    "rows": 32,
+    "dot": 32,
+    "data_bits": 128,
+    "chunk_words": 16,
+    "a_format": "q8_e5m3",
+    "b_formats": ["q4_1"],
+    "vector_lanes": 4,
+}
 CONFIGS = [
     NANO, ("nano", {"vector_lanes": 1}), ("small", {"vector_lanes": 2}), ("base", {"vector_lanes": 4}),
     ("small", {"vector_lanes": 8, "unaligned": True}), ("base", {"vector_lanes": 16}), ("small", BLOCKS),
@@ -22,13 +29,12 @@ def vector(config, base, job):
     """The descriptor of a job whose operands are far apart."""
     shape, word = VectorShape(config, job), config.word_bytes
     row = job.n * (2 if job.rotates else 1)
-    with_y = job.operation in WITH_Y
-    y_stride = word * shape.words(row, TYPE_BYTES[job.y_type]) if with_y and not job.shared_y else 0
+    y_stride = 0 if job.shared_y else word * shape.words(row, TYPE_BYTES[job.y_type])
     flags = ["FENCE_A"] * job.fenced + ["FENCE_B"] * job.fenced_y
     return VectorDescriptor(
         operation=job.operation, m=job.m, n=job.n, x_type=job.x_type, y_type=job.y_type, c_type=job.c_type,
         a_address=base, a_stride=word * shape.words(job.n, TYPE_BYTES[job.x_type]),
-        b_address=base + (1 << 22) if with_y else 0, b_stride=y_stride,
+        b_address=base + (1 << 22) if job.operation in WITH_Y else 0, b_stride=y_stride if job.operation in WITH_Y else 0,
         c_address=base + (1 << 23), c_stride=word * shape.result_words(job.results),
         k=job.n if job.operation is Operation.SOFTMAX else 0, scalar=1.0, scalar2=1.0, flags=flag_bits(*flags),
     )  # fmt: skip

@@ -179,6 +179,23 @@ def test_an_answer_in_block_formats_is_checked_and_counted(folder):
     assert f"{figures['cycles']:,} cycles from doorbells" in again.stdout
 
 
+@pytest.mark.long
+def test_vector_operations_run_on_the_engine_unless_the_host_is_told_to(folder):
+    command = ["llm", "in the other", "--model", "tiny.gguf", "--preset", "nano", "--max-tokens", "2", "--check"]
+    on_engine = tilewright(*command, "--set", "vector_lanes=4", "--json", folder=folder)
+    assert on_engine.returncode == 0, on_engine.stderr
+    figures = json.loads(on_engine.stdout)
+    decode = figures["phases"]["decode"]
+    parts = [decode["kinds"][kind] for kind in ("norm", "rotate", "softmax", "gate", "add")]
+    assert decode["vector_operations"]["cycles"] == sum(part["cycles"] for part in parts)
+    assert decode["submissions"] == 13 * tiny_llama.CONFIG.layers + 2
+    assert figures["compared_vectors"] > 1000
+    on_host = tilewright(*command, "--set", "vector_lanes=4", "--host-ops", folder=folder)
+    assert on_host.returncode == 0, on_host.stderr
+    assert f"all {figures['compared']:,} sums of the hardware equal" in on_host.stdout
+    assert "vector operations" not in on_host.stdout
+
+
 def test_json_and_trace_hold_all_figures(folder):
     done = tilewright(*LLM, "--max-tokens", "3", "--json", "--freq", "50", "--trace", "run.json", folder=folder)
     assert done.returncode == 0, done.stderr
