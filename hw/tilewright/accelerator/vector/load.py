@@ -76,7 +76,8 @@ class VectorLoad(SharedComponent):
         instruction = step.instruction
         job = self.job
         bits = max(config.size_bits, len(job.window)) + 2
-        high, low = Signal(signed(bits), reset_less=True), Signal(signed(bits), reset_less=True)  # limits of the row
+        high = Signal(signed(bits), reset_less=True)  # limits of the row
+        low = Signal(signed(bits), reset_less=True)
         windowed = job.window.any()
         grows = job.causal & (high != job.n)
         chunk = Signal(range(PARTIALS * lanes // width))
@@ -94,7 +95,8 @@ class VectorLoad(SharedComponent):
         last_row = row == step.rows - 1
 
         first = Signal(signed(bits))
-        above, below = Signal(signed(bits)), Signal(signed(bits))  # from the chunk's first element to the limits
+        above = Signal(signed(bits))  # from the chunk's first element to the limits
+        below = Signal(signed(bits))
         m.d.comb += [
             first.eq(step.element + offset),
             above.eq(high - first),

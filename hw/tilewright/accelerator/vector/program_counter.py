@@ -93,7 +93,9 @@ class ProgramCounter(SharedComponent):
         fetched = known[1]
         running = Signal()
 
-        skip, take, used = Signal(), Signal(), Signal()
+        skip = Signal()
+        take = Signal()
+        used = Signal()
         m.d.comb += [
             skip.eq((instruction.when & ~self.conditions).any()),
             used.eq(running & fetched & (skip | take)),
@@ -133,7 +135,8 @@ class ProgramCounter(SharedComponent):
         elements_left = Signal(config.size_bits)
         batch = Signal(range(config.vector_lanes + 1))
         m.d.comb += batch.eq(1 << self.plan.rows_log2)
-        last_batch, last_strip = Signal(), Signal()
+        last_batch = Signal()
+        last_strip = Signal()
         m.d.comb += last_batch.eq(rows_left <= batch)
         m.d.comb += last_strip.eq(elements_left <= strip)
         with m.If(take):

@@ -76,7 +76,9 @@ class RecordStore(SharedComponent):
         current = Signal(range(max(2, config.vector_lanes)))
         last_block = Signal()
         m.d.comb += last_block.eq(block == blocks - 1)
-        scale, codes, row_ends = Signal(), Signal(), Signal()
+        scale = Signal()
+        codes = Signal()
+        row_ends = Signal()
         stored = Signal(range(_QUEUE + 1))
         room = stored < _QUEUE // 2
         drain = Signal(range(READ_CYCLES + 1))
