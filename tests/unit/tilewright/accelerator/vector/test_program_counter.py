@@ -69,7 +69,7 @@ def test_instructions_come_in_order_with_their_rows_and_elements(loads, stall):
     ]
     jobs += [(Operation.COPY, LIMIT, 64, 0), (Operation.SOFTMAX, 1, LIMIT, 1)][: 2 if stall == 0 else 0]
     for job, (seen, _) in zip(jobs, run(jobs, loads=loads, stall=stall), strict=True):
-        assert seen == expected(stored_programs(loads), job), job
+        assert seen == expected(stored_programs(loads=loads), job), job
 
 
 def test_an_instruction_takes_3_cycles():
