@@ -34,7 +34,8 @@ def vector(config, base, job):
     return VectorDescriptor(
         operation=job.operation, m=job.m, n=job.n, x_type=job.x_type, y_type=job.y_type, c_type=job.c_type,
         a_address=base, a_stride=word * shape.words(job.n, TYPE_BYTES[job.x_type]),
-        b_address=base + (1 << 22) if job.operation in WITH_Y else 0, b_stride=y_stride if job.operation in WITH_Y else 0,
+        b_address=base + (1 << 22) if job.operation in WITH_Y else 0,
+        b_stride=y_stride if job.operation in WITH_Y else 0,
         c_address=base + (1 << 23), c_stride=word * shape.result_words(job.results),
         k=job.n if job.operation is Operation.SOFTMAX else 0, scalar=1.0, scalar2=1.0, flags=flag_bits(*flags),
     )  # fmt: skip
