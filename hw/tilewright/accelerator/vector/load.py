@@ -1,6 +1,6 @@
 """Does the LOAD instructions: words of the bus into a vector register."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
@@ -141,12 +141,14 @@ class VectorLoad(SharedComponent):
                 m.d.comb += self.steps.ready.eq(1)
                 m.d.comb += self.release.eq(1)
                 m.next = "IDLE"
-        least = Mux(job.x_type == ElementType.INT32, _LEAST_INTEGER, _MINUS_INFINITY)
         limited = []
         for lane in range(width):
-            outside = (above <= lane) | (below > lane)
-            element = elements.word_select(lane, _BITS)
-            there = behind > lane
-            limited.append(Mux(instruction.limited & outside, least, element & there.replicate(_BITS)))
+            outside = instruction.limited & ((above <= lane) | (below > lane))
+            limited.append(self._limited(elements.word_select(lane, _BITS), outside, behind > lane))
         m.d.sync += self.data.eq(Cat(limited * (lanes // width)))
         return m
+
+    def _limited(self, element: Value, outside: Value, there: Value) -> Value:
+        """An element; the least there is if it is outside the row's limits, 0 behind the row's end."""
+        least = Mux(self.job.x_type == ElementType.INT32, _LEAST_INTEGER, _MINUS_INFINITY)
+        return Mux(outside, least, element & there.replicate(_BITS))

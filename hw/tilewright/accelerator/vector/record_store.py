@@ -1,11 +1,13 @@
 """Does the STORE instructions of a job whose result is records."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.lib import data
 from amaranth.lib.wiring import connect, flipped
 from amaranth.utils import exact_log2
 
 from tilewright.accelerator.contract import AcceleratorConfig, transfer_shape
 from tilewright.base import SharedComponent, place
+from tilewright.formats import BlockFormat
 from tilewright.storage import SmallFifo, delayed
 
 from .entries import entry_of, row_start
@@ -59,16 +61,15 @@ class RecordStore(SharedComponent):
         config, job, step = self.config, self.job, self.steps.payload
         record = RecordFormat.of(config)
         assert record
-        form = record.form
         width = config.data_bits // _BITS
         row = Signal(config.size_bits)
         base = Signal(config.addr_bits, reset_less=True)
         request = Signal(transfer_shape(config), reset_less=True)
         m.d.comb += self.requests.payload.eq(request)
+        rows_on_offer = self._request(m, record.form, base)
         with m.If(self.start):
             m.d.sync += row.eq(0)
             m.d.sync += base.eq(job.c_address)
-
         blocks = Signal(range(strip_elements(config) // _BLOCK + 1))
         m.d.comb += blocks.eq((step.elements + (_BLOCK - 1)) >> exact_log2(_BLOCK))
         block = Signal.like(blocks)
@@ -88,11 +89,7 @@ class RecordStore(SharedComponent):
                 m.d.sync += [
                     block.eq(0),
                     current.eq(0),
-                    request.index.eq(job.index),
-                    request.request.address.eq(base + form.row_bytes(step.element)),
-                    request.request.bytes.eq(form.row_bytes(step.elements)),
-                    request.request.rows.eq(step.rows),
-                    request.request.stride.eq(job.c_stride),
+                    request.eq(rows_on_offer),
                 ]
                 with m.If(self.steps.valid & (step.row != row)):
                     m.d.sync += row.eq(step.row)
@@ -139,6 +136,19 @@ class RecordStore(SharedComponent):
         m.d.sync += unfinished.eq(unfinished + (self.requests.valid & self.requests.ready) - self.status)
         m.d.comb += self.pending.eq(unfinished.any())
         return m
+
+    def _request(self, m: Module, form: BlockFormat, base: Value) -> data.View:
+        """The rows of the instruction on offer; ``base`` is the address of the first."""
+        step = self.steps.payload
+        transfer = Signal(transfer_shape(self.config), name="rows_on_offer")
+        m.d.comb += [
+            transfer.index.eq(self.job.index),
+            transfer.request.address.eq(base + form.row_bytes(step.element)),
+            transfer.request.bytes.eq(form.row_bytes(step.elements)),
+            transfer.request.rows.eq(step.rows),
+            transfer.request.stride.eq(self.job.c_stride),
+        ]
+        return transfer
 
     def _pack(self, m: Module, record: RecordFormat, offset: Value, scale, codes, row_ends, platform) -> Value:
         """Make bytes of what was read, and words of these; return whether there is one."""

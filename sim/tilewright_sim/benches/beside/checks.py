@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.accelerator.registers import DESCRIPTOR_VERSION, REGISTER_ADDRESS_BITS, flag_count, registers_of
+from tilewright.accelerator.vector import RecordFormat
 from tilewright.base import Config
 from tilewright.block_tile import BlockTile, BlockTileConfig, a_word, accumulator_shape, b_word
 from tilewright.cores import Core
@@ -47,12 +48,13 @@ def checks_parameters(core: Core, config: Config) -> dict[str, int] | None:
             return {f"{name.upper()}_BITS": getattr(config, f"{name}_bits") for name in names}
         case AcceleratorConfig():
             registers = registers_of(config)
+            records = RecordFormat.of(config)
             return _bus(config) | {
                 "LITE_BITS": REGISTER_ADDRESS_BITS, "SIZE_BITS": config.size_bits, "STRIDE_BITS": config.stride_bits,
                 "UNALIGNED": int(config.unaligned), "FLAGS": flag_count(config), "VERSION": DESCRIPTOR_VERSION,
                 "ROUNDINGS": ("single" in config.roundings) + 2 * ("double" in config.roundings),
                 "ECC": int(config.ecc), "CONVOLUTION": int(config.convolution),
-                "VECTOR_LANES": config.vector_lanes,
+                "VECTOR_LANES": config.vector_lanes, "RECORD_BYTES": records.form.record_bytes if records else 0,
                 "SIZE_LIMIT": config.size_limit, "K_LIMIT": config.k_limit,
                 "READABLE": sum(1 << r.offset // 4 for r in registers),
                 "WRITABLE": sum(1 << r.offset // 4 for r in registers if r.access != "ro"),

@@ -3,7 +3,7 @@
 module tilewright_descriptor #(
     parameter ADDR_BITS = 32, WORD_BYTES = 4, SIZE_BITS = 16, STRIDE_BITS = 24, UNALIGNED = 0,
     parameter [31:0] SIZE_LIMIT = 65535, K_LIMIT = 2048, parameter FLAGS = 8, VERSION = 1,
-    parameter [1:0] ROUNDINGS = 3, parameter CONVOLUTION = 0, VECTOR_LANES = 0
+    parameter [1:0] ROUNDINGS = 3, parameter CONVOLUTION = 0, VECTOR_LANES = 0, RECORD_BYTES = 0
 ) (
     input [511:0] raw,
     output [3:0] code,
@@ -28,7 +28,9 @@ module tilewright_descriptor #(
   wire [SIZE_BITS+2:0] y_elements = rotates ? 2 * n : n;
   assign interrupt = raw[22];
   assign reads = {accumulate, used || convolution, !vector || with_y, 1'b1};
-  wire [SIZE_BITS+1:0] row_bytes = requant ? n : vector && argmax ? 4 : vector && c_type == 1 ? 2 * n : 4 * n;
+  wire records = RECORD_BYTES != 0 && vector && c_type == 3 && !argmax;  // of 32 elements each
+  wire [SIZE_BITS+1:0] row_bytes = requant ? n : records ? ((n + 31) >> 5) * RECORD_BYTES :
+      vector && argmax ? 4 : vector && c_type == 1 ? 2 * n : 4 * n;
   wire [31:0] pitch = (4 * n + 63) >> 6 << 6;
   assign total = m[SIZE_BITS-1:0] * row_bytes;
   wire [3:0] address_over, stride_over, misaligned, wrapped;
@@ -50,19 +52,21 @@ module tilewright_descriptor #(
       assign address_over[i] = counts && address >> ADDR_BITS != 0;
       assign stride_over[i] = i != 2 && counts && stride >> STRIDE_BITS != 0;
       assign misaligned[i] = geometry && address[5:0] != 0 ||
-          counts && !UNALIGNED && (address[LOW-1:0] != 0 || i != 2 && stride[LOW-1:0] != 0);
+          counts && !UNALIGNED && (address[LOW-1:0] != 0 || i != 2 && stride[LOW-1:0] != 0 ||
+              i == 1 && vector && rotates && (operand >> 1) % WORD_BYTES != 0);  // where the sines begin
       assign wrapped[i] = !image && counts && (i != 2 || used) && (past - 1'b1) >> ADDR_BITS != 0;
     end
   endgenerate
   wire k_over = k == 0 || k > (vector ? SIZE_LIMIT : K_LIMIT);
   wire unrotatable = n[0] || n > 64 * VECTOR_LANES || operation == 7 && (n & (n - 1)) != 0;
+  wire cut = !UNALIGNED && n > 64 * VECTOR_LANES && 2 * VECTOR_LANES * RECORD_BYTES % WORD_BYTES != 0;
   wire sizes = m == 0 || m > SIZE_LIMIT || n == 0 || n > SIZE_LIMIT || (!vector || softmax) && k_over ||
-      vector && rotates && unrotatable || convolution && raw[383:326] == 0;
+      vector && rotates && unrotatable || records && cut || convolution && raw[383:326] == 0;
   wire twice = raw[23];
   wire rounding = requant && !ROUNDINGS[twice] || twice && !requant;  // one that is not there, or of nothing
   wire flags = raw[31:16] >> FLAGS != 0 || raw[15:8] != 0 || raw[511:504] != 0 || accumulate && used || rounding;
   wire vector_flags = operation > 12 || (raw[31:16] & ~16'h0258) != 0 || raw[25] && !softmax || raw[20] && !with_y ||
-      x_type == 3 || y_type[1] || (argmax ? c_type != 2 : c_type > 1) ||
+      x_type == 3 || y_type[1] || (argmax ? c_type != 2 : c_type > 1 && !records) ||
       !softmax && (k != 0 || raw[503:488] != 0) || raw[511:504] != 0;
   assign code = raw[7:0] != VERSION && !vector ? 1 : (vector ? vector_flags : flags) ? 2 : sizes || address_over != 0 || stride_over != 0 ? 3 :
       misaligned != 0 ? 4 : wrapped != 0 ? 7 : 0;

@@ -181,6 +181,23 @@ def test_sines_may_begin_anywhere_with_unaligned_transfers():
     assert job.operation == one.operation
 
 
+# Records are of the format of A, if that has some; one of 32 elements takes 33 bytes.
+TO_RECORDS = [
+    ("blocks", {"n": 128}, "NONE"),
+    ("blocks", {"n": 129}, "SIZE"),  # the 132 bytes of 128 elements are not whole words
+    ("blocks", {"operation": Operation.ARGMAX}, "FLAGS"),
+    ("blocks", {"c_address": TOP, "m": 1, "n": 2}, "WRAPPED"),
+    ("small", {"n": 8}, "FLAGS"),
+]
+
+
+@pytest.mark.parametrize(("name", "change", "code"), TO_RECORDS)
+def test_records_are_a_result_where_a_has_such_a_format(name, change, code):
+    config = CONFIGS[name]
+    (found,) = decode(config, [changed(config, change | {"c_type": ElementType.RECORDS})])
+    assert found[0] == ERRORS[code][0] if code != "NONE" else found.c_type == ElementType.RECORDS.value
+
+
 # At the very limits, and where a field is not looked at.
 FINE = [
     {"m": "limit", "n": "limit", "operation": Operation.COPY, "a_stride": 0, "c_stride": 0, "a_address": 0,

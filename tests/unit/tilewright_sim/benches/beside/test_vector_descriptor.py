@@ -3,15 +3,15 @@
 import subprocess
 
 import pytest
-from unit.tilewright.accelerator.frontend.test_vector_check import BAD, CONFIGS, FINE, changed
+from unit.tilewright.accelerator.frontend.test_vector_check import BAD, CONFIGS, FINE, TO_RECORDS, changed
 
-from tilewright.accelerator.contract import WITH_Y
+from tilewright.accelerator.contract import WITH_Y, ElementType
 from tilewright.accelerator.registers import ERRORS
 from tilewright.cores import CORES
 from tilewright_sim.benches.beside import checks_parameters, checks_text
 
 NAMES = ("ADDR_BITS", "SIZE_BITS", "STRIDE_BITS", "UNALIGNED", "SIZE_LIMIT", "K_LIMIT", "FLAGS", "VERSION", "ROUNDINGS",
-         "CONVOLUTION", "VECTOR_LANES")  # fmt: skip
+         "CONVOLUTION", "VECTOR_LANES", "RECORD_BYTES")  # fmt: skip
 BENCH = """
 module bench;
   reg [511:0] texts[0:{last}];
@@ -35,6 +35,8 @@ def test_the_assertions_and_the_decoder_agree(name, tmp_path):
     config, core = CONFIGS[name], CORES["accelerator"]
     cases = [case for case in BAD if case[1] != "ALIGNMENT" or not config.unaligned]
     cases += [(change, "NONE", "") for change in FINE]
+    records = [case for case in TO_RECORDS if case[0] == name]
+    cases += [(change | {"c_type": ElementType.RECORDS}, code, "") for _, change, code in records]
     values = checks_parameters(core, config)
     parameters = ", ".join(f".{key}({values[key]})" for key in NAMES) + f", .WORD_BYTES({config.word_bytes})"
     descriptors = [changed(config, change) for change, _, _ in cases]
