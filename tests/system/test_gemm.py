@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from tilewright.accelerator.contract import AcceleratorConfig
-from tilewright.accelerator.registers import ENGINES
+from tilewright.accelerator.registers import ALL_ENGINES, ENGINES
 from tilewright.base import ConfigError
 from tilewright_sim.host import Simulator
 from tilewright_sim.host.errors import AbortedError, BusError, DescriptorError
 from tilewright_sim.models import gemm as golden
+from tilewright_sim.verilated.memory_model import CHANNELS
 
 NANO = {"rows": 4, "cols": 4, "dot": 4, "data_bits": 32, "panel_words": 64, "ring_words": 64, "acc_rows": 8,
         "requant_lanes": 1, "outstanding": 4, "max_burst": 8, "chunk_words": 2, "long_chunk_words": 4}  # fmt: skip
@@ -230,8 +231,9 @@ def test_waveforms_and_traces_are_written(tmp_path):
         start = chip.simulated.doorbells[0]
         events, moved = chip.simulated.take_events(), chip.simulated.status.beats["R"]
     assert path.stat().st_size > 1000
-    assert set(events["lane"]) == set(range(9))
+    assert set(events["lane"]) == set(range(len(ALL_ENGINES) + len(CHANNELS)))
     assert (events["start"] < events["end"]).all()
-    beats = events[(events["lane"] == 5) & (events["state"] == 1)]
+    of_read_data = len(ALL_ENGINES) + CHANNELS.index("R")
+    beats = events[(events["lane"] == of_read_data) & (events["state"] == 1)]
     assert (beats["end"] - beats["start"]).sum() == moved
     assert start < beats["start"].min() < beats["end"].max() < start + cycles

@@ -142,10 +142,10 @@ def seed_rsqrt(a: ArrayLike) -> Float32:
 def round_up(a: ArrayLike, c: ArrayLike) -> Float32:
     """Return a's bits plus c's, without the bits of c: a's magnitude rounded up.
 
-    The bits of c are ones from the lowest on, up to 23.
+    The bits of c are ones from the lowest on, up to 23. A carry out of the magnitude, which only a NaN has, is lost.
     """
     bits, missing = _bits(a), _bits(c) & np.uint32(0x7FFFFF)
-    values = (bits + missing & ~missing).view(np.float32)
+    values = (bits & _SIGN | (bits & ~_SIGN) + missing & ~missing & ~_SIGN).view(np.float32)
     return np.where(np.isnan(values), NAN, _flush(values))
 
 
