@@ -1,6 +1,6 @@
 """Goes through a job's program, for all of its rows."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
@@ -79,14 +79,11 @@ class ProgramCounter(SharedComponent):
         line = Signal(data.StructLayout({"instruction": range(len(store.instructions)), **_LOOPS}), reset_less=True)
         loops = Signal(data.StructLayout(_LOOPS), reset_less=True)
         instruction = Signal(INSTRUCTION_SHAPE, reset_less=True)
-        with m.Switch(counter):  # not a memory, whose first contents a chip would not have
-            for number, one in enumerate(store.lines):
-                with m.Case(number):
-                    m.d.sync += line.eq(line.shape().const(one._asdict()))
-        with m.Switch(line.instruction):
-            for number, fields in enumerate(store.instructions):
-                with m.Case(number):
-                    m.d.sync += instruction.eq(INSTRUCTION_SHAPE.const(fields))
+        # Words of a constant, not a memory, whose first contents a chip would not have.
+        lines = [line.shape().const(one._asdict()).as_value().value for one in store.lines]
+        instructions = [INSTRUCTION_SHAPE.const(fields).as_value().value for fields in store.instructions]
+        m.d.sync += line.eq(_word(lines, line.shape().size, counter))
+        m.d.sync += instruction.eq(_word(instructions, INSTRUCTION_SHAPE.size, line.instruction))
         m.d.sync += [loops[name].eq(line[name]) for name in _LOOPS]
         self.store = store.store
         known = Signal(2)  # `line`, and `instruction`, are those of `counter`
@@ -176,3 +173,9 @@ class ProgramCounter(SharedComponent):
                 element.eq(0),
                 elements_left.eq(self.elements),
             ]
+
+
+def _word(words: list[int], bits: int, number: Value) -> Value:
+    """One of the words, by its number."""
+    table = sum(word << place * bits for place, word in enumerate(words))
+    return Const(table, bits * len(words)).word_select(number, bits)
