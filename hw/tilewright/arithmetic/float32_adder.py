@@ -1,12 +1,13 @@
 """Add or compare numbers of IEEE 754 binary32, pipelined."""
 
 from collections.abc import Callable
+from functools import partial
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import enum
 from amaranth.lib.wiring import In, Out
 
-from tilewright.base import SharedComponent, place
+from tilewright.base import SharedComponent, place, registered, wired
 
 from .flip_adder import FlipAdder
 
@@ -61,16 +62,8 @@ class Float32Adder(SharedComponent):
 
     def elaborate(self, platform):
         m = Module()
-
-        def register(name: str, value: Value) -> Signal:
-            stage = Signal(value.shape(), name=name, reset_less=True)
-            m.d.sync += stage.eq(value)
-            return stage
-
-        def wire(name: str, value: Value) -> Signal:
-            signal = Signal(value.shape(), name=name)
-            m.d.comb += signal.eq(value)
-            return signal
+        register = partial(registered, m)
+        wire = partial(wired, m)
 
         compared = self._compare(wire)
         swap = compared["swap"]

@@ -1,9 +1,11 @@
 """Multiply numbers of IEEE 754 binary32, pipelined."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from functools import partial
+
+from amaranth.hdl import Cat, Const, Module, Mux, Value
 from amaranth.lib.wiring import In, Out
 
-from tilewright.base import SharedComponent, place
+from tilewright.base import SharedComponent, place, registered, wired
 
 from .carry_adder import CarryAdder, ChoosingAdder
 from .registered_product import RegisteredProduct
@@ -51,16 +53,8 @@ class Float32Multiplier(SharedComponent):
 
     def elaborate(self, platform):
         m = Module()
-
-        def register(name: str, value: Value) -> Signal:
-            stage = Signal(value.shape(), name=name, reset_less=True)
-            m.d.sync += stage.eq(value)
-            return stage
-
-        def wire(name: str, value: Value) -> Signal:
-            signal = Signal(value.shape(), name=name)
-            m.d.comb += signal.eq(value)
-            return signal
+        register = partial(registered, m)
+        wire = partial(wired, m)
 
         a, b = register("a_1", self.a[_FRACTION:]), register("b_1", self.b[_FRACTION:])
         a_fraction = register("a_fraction", self.a[:_FRACTION].any())

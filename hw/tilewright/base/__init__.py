@@ -9,6 +9,7 @@ from .devices import DEFAULT_DEVICES, DEVICES, Device
 from .documents import parse_json, parse_value, read_json, read_text, read_toml
 from .files import check_folder, check_output, write_files
 from .port import Port
+from .stages import registered, wired
 from .user_cache import cache_folder, wheel_environment, writable
 
 __all__ = [
@@ -42,8 +43,10 @@ __all__ = [
     "read_json",
     "read_text",
     "read_toml",
+    "registered",
     "round_log2",
     "wheel_environment",
+    "wired",
     "writable",
     "write_files",
 ]

@@ -1,10 +1,12 @@
 """From an accumulator to a float of 32 bits."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from functools import partial
+
+from amaranth.hdl import Cat, Const, Module, Mux, Value
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
-from tilewright.base import SharedComponent
+from tilewright.base import SharedComponent, registered
 from tilewright.formats import ACCUMULATOR_BITS, EXPONENT_STEP, guard_bits
 
 from .config import BlockTileConfig, accumulator_shape
@@ -71,11 +73,7 @@ class Float32Lane(SharedComponent):
 
     def elaborate(self, platform):
         m = Module()
-
-        def register(name: str, value: Value) -> Signal:
-            stage = Signal(value.shape(), name=name, reset_less=True)
-            m.d.sync += stage.eq(value)
-            return stage
+        register = partial(registered, m)
 
         tight = self.rooms[0] < _WIDTH  # a result may be subnormal
         value = register("value", self.i.value)

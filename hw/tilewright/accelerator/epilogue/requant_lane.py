@@ -2,12 +2,12 @@
 
 from functools import partial
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Value, signed, unsigned
 from amaranth.lib.wiring import In, Out
 
 from tilewright.accelerator.contract import MAGNITUDE, SHIFT_BITS
 from tilewright.arithmetic import CarryAdder, FlipAdder, RegisteredProduct
-from tilewright.base import SharedComponent, place
+from tilewright.base import SharedComponent, place, registered
 from tilewright.storage import delayed
 
 from .rounding import right_shift, wrap_bits
@@ -101,11 +101,7 @@ class RequantLane(SharedComponent):
         chosen = self.double if self.rounding == "both" else Const(1)
 
         delay = partial(delayed, m, platform=platform)
-
-        def register(name: str, value: Value) -> Signal:
-            stage = Signal(value.shape(), name=name, reset_less=True)
-            m.d.sync += stage.eq(value)
-            return stage
+        register = partial(registered, m)
 
         total = register("total_1", self._add(m, platform))
         m.d.comb += self.total.eq(total)

@@ -1,13 +1,13 @@
 """The operations of a lane that neither multiply nor add floats: on their bits."""
 
-from functools import reduce
+from functools import partial, reduce
 from operator import or_
 from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib.wiring import In, Out
 
-from tilewright.base import SharedComponent
+from tilewright.base import SharedComponent, registered
 
 from .coefficients import RECIPROCAL_SEED, RSQRT_SEED
 from .lane_op import LaneOp
@@ -46,11 +46,7 @@ class BitOperations(SharedComponent):
 
     def elaborate(self, platform):
         m = Module()
-
-        def register(name: str, value: Value) -> Signal:
-            stage = Signal(value.shape(), name=name, reset_less=True)
-            m.d.sync += stage.eq(value)
-            return stage
+        register = partial(registered, m)
 
         a, b, c = register("a_1", self.a), register("b_1", self.b), register("c_1", self.c)
         op = Signal(LaneOp, name="op_1", reset_less=True)
