@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilewright.accelerator.contract import ROTATIONS, WITH_Y, AcceleratorConfig, Operation
-from tilewright.accelerator.vector import RecordFormat
 from tilewright.base import ConfigError, TilewrightError, check_output, load_config
 from tilewright_sim.console import Printer, console
 from tilewright_sim.host import (
@@ -141,7 +140,7 @@ def vector(
     if save:
         write_matrix(save, done.c.rows if isinstance(done.c, Records) else done.c)
     try:
-        check_vector_result(done.c, operation, x, y, **choices, records=RecordFormat.of(config))
+        check_vector_result(done.c, operation, x, y, **choices)
     except TilewrightError as error:
         click.echo(f"tilewright: {error}", err=True)
         return 1

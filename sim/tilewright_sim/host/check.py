@@ -52,15 +52,15 @@ def check_vector_result(
     limit: int | None = None,
     causal: bool = False,
     window: int = 0,
-    records: RecordFormat | None = None,
 ) -> None:
     """Raise `TilewrightError` unless C equals what the golden model makes of the rows of x, bit for bit.
 
-    Arguments are those of `Runtime.vector`, the type of C tells its ``result``; ``records`` is the format of records.
+    Arguments are those of `Runtime.vector`, the type of C tells its ``result``.
     """
     m, n = x.shape
     scalars = scalars_of(operation_of(operation), n, scalar, scalar2)
     end = n if limit is None else min(limit, n)
+    records = RecordFormat.of(c.form) if isinstance(c, Records) else None
     held = c.rows if isinstance(c, Records) else c.reshape(m, -1)
     bits = held.view({1: np.uint8, 2: np.uint16, 4: np.uint32}[held.dtype.itemsize])
     rows = max(1, _CHUNK // n)
@@ -71,7 +71,7 @@ def check_vector_result(
         with np.errstate(all="ignore"):
             found = vector.run(operation, x[part], other, *scalars, limit=begin, causal=causal, window=window)
             want = found
-            if isinstance(c, Records) and records:
+            if records:
                 want = vector.to_records(found, records)
             elif held.dtype == np.uint16:
                 want = vector.to_bf16(found)

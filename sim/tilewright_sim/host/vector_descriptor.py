@@ -167,19 +167,19 @@ def check_operands(config: AcceleratorConfig, operation: Any, x: Any, y: Any) ->
 
 def check_records(config: AcceleratorConfig, operation: Any, n: int) -> BlockFormat:
     """Return the format of results that are records; `TilewrightError` if there is none for rows of n elements."""
-    records = RecordFormat.of(config)
+    records = RecordFormat.of(config.a)
     if records is None:
         raise TilewrightError(
             f"records: a_format is {config.a.name} here; results can be records of q8_0 and q8_e5m3, the format of A"
         )
     if operation == Operation.ARGMAX:
         raise TilewrightError("records: the results of ARGMAX are indices")
-    longest = PARTIALS * config.vector_lanes
-    full = records.form.row_bytes(longest)
-    if n > longest and full % config.word_bytes and not config.unaligned:
+    longest = records.longest_row(config)
+    if n > longest:
+        full = records.form.row_bytes(longest)
         raise TilewrightError(
-            f"n = {n}: records of {records.name} can be rows of {longest} elements at most, 64 * vector_lanes, since "
-            f"the {full} bytes of so many are not whole bus words of {config.word_bytes}; set unaligned"
+            f"n = {n}: records of {records.form.name} can be rows of {longest} elements at most, 64 * vector_lanes, "
+            f"since the {full} bytes of so many are not whole bus words of {config.word_bytes}; set unaligned"
         )
     return records.form
 

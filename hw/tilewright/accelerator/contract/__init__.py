@@ -9,6 +9,7 @@ from .constants import (
     MOST_FORMATS,
     NUMBER_BITS,
     PARAMETER_PITCH_BYTES,
+    PARTIALS,
     RESULT,
     SIZE_BITS,
     STRIDE_BITS,
@@ -42,7 +43,7 @@ from .signatures import (
     SumsPort,
 )
 from .store_ports import store_ports
-from .vector import PARTIALS, ROTATIONS, TYPE_BYTES, WITH_Y, ElementType, Operation, vector_job_shape, vector_ports
+from .vector import ROTATIONS, TYPE_BYTES, WITH_Y, ElementType, Operation, vector_job_shape, vector_ports
 
 __all__ = [
     "ADDEND_BITS",

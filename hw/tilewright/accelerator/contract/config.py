@@ -11,7 +11,7 @@ from tilewright.formats import FORMATS, LONGEST_K
 from tilewright.storage import WordCode
 from tilewright.tile import TileConfig
 
-from .constants import ADDEND_BITS, DESCRIPTOR_BYTES, SIZE_BITS, STRIDE_BITS
+from .constants import ADDEND_BITS, DESCRIPTOR_BYTES, PARTIALS, SIZE_BITS, STRIDE_BITS
 from .rules import check
 
 __all__ = ["AcceleratorConfig", "Rounding"]
@@ -301,7 +301,7 @@ class AcceleratorConfig(OperandFormats, Config):
         chunk = max(form.row_bytes(self.long_chunk_words * self.tile.rows) for form in (self.a, *self.b_all))
         sums = self.tile.cols * ADDEND_BITS // 8
         image = self.half_words * self.a_word_bits // 8 if self.convolution else 0  # all rows of an image at once
-        register = 4 * 64 * self.vector_lanes  # bytes of a vector register, a row of at most 64 elements for each lane
+        register = ADDEND_BITS // 8 * PARTIALS * self.vector_lanes  # the longest row of the vector engine
         longest_row = max(chunk, sums, DESCRIPTOR_BYTES, image, register)
         rows = max(self.acc_rows, self.tile.cols, self.half_words if self.convolution else 0, self.vector_lanes)
         return DmaConfig(

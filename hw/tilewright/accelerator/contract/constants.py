@@ -14,6 +14,7 @@ __all__ = [
     "MOST_FORMATS",
     "NUMBER_BITS",
     "PARAMETER_PITCH_BYTES",
+    "PARTIALS",
     "RESULT",
     "SIZE_BITS",
     "STRIDE_BITS",
@@ -55,6 +56,10 @@ RESULT = INT8
 
 PARAMETER_PITCH_BYTES = 64
 """The arrays of biases, multipliers and shifts follow each other in memory at multiples of this."""
+
+
+PARTIALS = 64
+"""Sums that a row of the vector engine is added to in turn; and elements of a register of it, for each lane."""
 
 
 NUMBER_BITS = 4

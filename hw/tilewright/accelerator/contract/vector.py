@@ -11,7 +11,6 @@ from .constants import INDEX_BITS, Activity
 from .shapes import failure_shape, transfer_shape
 
 __all__ = [
-    "PARTIALS",
     "ROTATIONS",
     "TYPE_BYTES",
     "WITH_Y",
@@ -20,10 +19,6 @@ __all__ = [
     "vector_job_shape",
     "vector_ports",
 ]
-
-
-PARTIALS = 64
-"""Sums that a row is added to in turn; and elements of a rotated row for each lane, at most."""
 
 
 class Operation(enum.Enum, shape=5):  # type: ignore[call-arg]  # Amaranth's keyword

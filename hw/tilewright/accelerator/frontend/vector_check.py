@@ -42,7 +42,7 @@ class VectorCheck:
     def __init__(self, config: AcceleratorConfig, text: Value):
         raw = self._raw = data.View(VECTOR_SHAPE, text)
         self._config = config
-        self._records = RecordFormat.of(config)
+        self._records = RecordFormat.of(config.a)
         self._x, self._y, self._c = raw.types[:2], raw.types[2:4], raw.types[4:]
         self.present = raw.version == VECTOR_DESCRIPTOR_VERSION
         softmax, argmax = self._is(Operation.SOFTMAX), self._is(Operation.ARGMAX)
@@ -72,7 +72,7 @@ class VectorCheck:
             softmax & over(raw.k, config.size_limit),
             self._rotates & (n[0] | long),
             self._is(Operation.ROTATE_HALVES) & mixed,
-            self._to_records() & long & ~Const(self._records_go_on(), 1),
+            self._to_records() & (n > self._records.longest_row(config)) if self._records else 0,
         ).any()
         self.sines = self._rotates & self._bytes(n, self._y)[: config.dma.word_log2].any()
 
@@ -93,12 +93,6 @@ class VectorCheck:
     def _to_records(self) -> Value:
         """The result is records, and the engine has a format for them."""
         return (self._c == ElementType.RECORDS) & Const(self._records is not None, 1)
-
-    def _records_go_on(self) -> bool:
-        """Records of a full register fill whole words of the bus, so that those of the next one can follow."""
-        if self._records is None or self._config.unaligned:
-            return True
-        return self._records.form.row_bytes(PARTIALS * self._config.vector_lanes) % self._config.word_bytes == 0
 
     def _c_bytes(self, n: Value) -> Value:
         if self._records is None:

@@ -9,6 +9,7 @@ from tilewright.accelerator.contract import PARTIALS, AcceleratorConfig
 from tilewright.base import SharedComponent, place
 from tilewright.storage import DelayLine, delayed
 
+from .coefficients import ROUND
 from .constants import constant_bits
 from .entries import entry_of, row_start
 from .entry_sequencer import EntrySequencer
@@ -151,7 +152,7 @@ class VectorCompute(SharedComponent):
         for number in range(lanes):
             lane = place(m, f"lane_{number}", VectorLane(), platform)
             one, other = self.first.word_select(number, _BITS), second.word_select(number, _BITS)
-            index = Cat(Cat(numbers | number, Const(0, 22))[:22], Const(0x4B40_0000 >> 22, 10))
+            index = Cat(Cat(numbers | number, Const(0, 22))[:22], Const(constant_bits(ROUND) >> 22, 10))
             operands = {
                 "a": Mux(late.a_constant, constants["c"], one),
                 "b": Mux(
@@ -174,7 +175,7 @@ class VectorCompute(SharedComponent):
         number = delayed(m, f"constant_{name}_line", instruction[f"constant_{name}"], _TO_OPERANDS - 1, platform)
         value = Signal(_BITS, name=f"constant_{name}", reset_less=True)
         with m.Switch(number):
-            for place_, constant in enumerate(stored_programs(RecordFormat.of(self.config)).constants):
+            for place_, constant in enumerate(stored_programs(RecordFormat.of(self.config.a)).constants):
                 with m.Case(place_):
                     m.d.sync += value.eq(
                         getattr(self, constant) if isinstance(constant, str) else constant_bits(constant)

@@ -98,7 +98,7 @@ class VectorEngine(SharedComponent):
             "compute": VectorCompute(config),
             "store": VectorStore(config),
         }
-        if RecordFormat.of(config):
+        if RecordFormat.of(config.a):
             parts["record_store"] = RecordStore(config)
         for name, part in parts.items():
             place(m, name, part, platform)

@@ -88,7 +88,7 @@ class VectorLoad(SharedComponent):
         m.d.comb += behind.eq(step.elements - offset)
         last_word = behind <= width
         last_chunk = last_word
-        if RecordFormat.of(config):
+        if RecordFormat.of(config.a):
             left = Cat(offset[:5], Const(0, 1)) + width  # of a block, at the end of this chunk
             last_chunk = last_word & ((job.c_type != ElementType.RECORDS) | left[5])
         needs_word = behind > 0

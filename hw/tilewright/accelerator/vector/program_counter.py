@@ -74,7 +74,7 @@ class ProgramCounter(SharedComponent):
 
     def elaborate(self, platform):
         m = Module()
-        store = stored_programs(RecordFormat.of(self.config), self.loads)
+        store = stored_programs(RecordFormat.of(self.config.a), self.loads)
         counter = Signal(range(len(store.lines)))
         line = Signal(data.StructLayout({"instruction": range(len(store.instructions)), **_LOOPS}), reset_less=True)
         loops = Signal(data.StructLayout(_LOOPS), reset_less=True)

@@ -59,7 +59,7 @@ class RecordStore(SharedComponent):
     def elaborate(self, platform):
         m = Module()
         config, job, step = self.config, self.job, self.steps.payload
-        record = RecordFormat.of(config)
+        record = RecordFormat.of(config.a)
         assert record
         width = config.data_bits // _BITS
         row = Signal(config.size_bits)

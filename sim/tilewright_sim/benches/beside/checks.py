@@ -48,7 +48,7 @@ def checks_parameters(core: Core, config: Config) -> dict[str, int] | None:
             return {f"{name.upper()}_BITS": getattr(config, f"{name}_bits") for name in names}
         case AcceleratorConfig():
             registers = registers_of(config)
-            records = RecordFormat.of(config)
+            records = RecordFormat.of(config.a)
             return _bus(config) | {
                 "LITE_BITS": REGISTER_ADDRESS_BITS, "SIZE_BITS": config.size_bits, "STRIDE_BITS": config.stride_bits,
                 "UNALIGNED": int(config.unaligned), "FLAGS": flag_count(config), "VERSION": DESCRIPTOR_VERSION,

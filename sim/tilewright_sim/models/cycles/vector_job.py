@@ -67,7 +67,7 @@ class VectorJob:
             raise TilewrightError("y_type = INT32: must be FLOAT32 or BF16")
         if (self.c_type is ElementType.INT32) != (self.operation is Operation.ARGMAX):
             raise TilewrightError(f"c_type = {self.c_type.name}: must be INT32 with ARGMAX, and with nothing else")
-        if self.c_type is ElementType.RECORDS and not RecordFormat.of(config):
+        if self.c_type is ElementType.RECORDS and not RecordFormat.of(config.a):
             raise TilewrightError(f"c_type = RECORDS: the vector engine makes none of A's format, {config.a_format}")
 
     @property
@@ -119,7 +119,7 @@ class VectorShape:
 
     def __init__(self, config: AcceleratorConfig, job: VectorJob):
         self.config, self.job = config, job
-        form = RecordFormat.of(config)
+        form = RecordFormat.of(config.a)
         self.phases = _phases(form, job.operation, False)
         self.loads = _phases(form, job.operation, True)
         lanes = config.vector_lanes
