@@ -224,25 +224,24 @@ class Accelerator(SharedComponent):
         Neither has words in the writer when the other's turn comes: store has no job from after an incomplete vector
         job, and that writes when all before it is complete.
         """
-        mine = {True: vector.writes, False: ~vector.writes}
-        for is_vector, engine in ((False, store), (True, vector)):
+        for engine, mine in ((store, ~vector.writes), (vector, vector.writes)):
             m.d.comb += [
-                engine.write_requests.ready.eq(writer.requests.ready & mine[is_vector]),
-                engine.write_words.ready.eq(writer.i.ready & mine[is_vector]),
-                engine.write_status.valid.eq(writer.status.valid & mine[is_vector]),
+                engine.write_requests.ready.eq(writer.requests.ready & mine),
+                engine.write_words.ready.eq(writer.i.ready & mine),
+                engine.write_status.valid.eq(writer.status.valid & mine),
                 engine.write_status.payload.eq(writer.status.payload),
             ]
-        requests, words, failure = (
-            (getattr(store, name), getattr(vector, name)) for name in ("write_requests", "write_words", "failure")
-        )
+            with m.If(mine):
+                m.d.comb += [
+                    writer.requests.valid.eq(engine.write_requests.valid),
+                    writer.requests.payload.eq(engine.write_requests.payload.request),
+                    writer.i.valid.eq(engine.write_words.valid),
+                    writer.i.payload.eq(engine.write_words.payload),
+                    command.write_failure.payload.eq(engine.failure.payload),
+                ]
         m.d.comb += [
-            writer.requests.valid.eq(Mux(vector.writes, requests[1].valid, requests[0].valid)),
-            writer.requests.payload.eq(Mux(vector.writes, requests[1].payload.request, requests[0].payload.request)),
-            writer.i.valid.eq(Mux(vector.writes, words[1].valid, words[0].valid)),
-            writer.i.payload.eq(Mux(vector.writes, words[1].payload, words[0].payload)),
             writer.status.ready.eq(1),
-            command.write_failure.valid.eq(failure[0].valid | failure[1].valid),
-            command.write_failure.payload.eq(Mux(failure[1].valid, failure[1].payload, failure[0].payload)),
+            command.write_failure.valid.eq(store.failure.valid | vector.failure.valid),
         ]
         connect_channels(m, writer.m_axi, self.m_axi)
 

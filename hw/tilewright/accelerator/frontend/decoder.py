@@ -19,10 +19,10 @@ from tilewright.accelerator.registers import DESCRIPTOR_VERSION, ERRORS, FLAGS, 
 from tilewright.base import SharedComponent, place
 from tilewright.block_tile import chosen
 
-from .fields import Source, gather_narrow, gather_whole
+from .fields import Source, gather_narrow, gather_whole, over
 from .geometry_planner import GEOMETRY_SHAPE, GeometryPlanner
 from .range_checks import Ranges, check_in_turn, check_together, last_step
-from .vector_check import VectorCheck, over
+from .vector_check import VectorCheck
 
 __all__ = ["DescriptorDecoder"]
 

@@ -9,7 +9,7 @@ from amaranth.lib import data, stream
 from tilewright.accelerator.contract import DESCRIPTOR_BYTES, RESULT, AcceleratorConfig
 from tilewright.accelerator.registers import DESCRIPTOR, DESCRIPTOR_VERSION, flag_count
 
-__all__ = ["DESCRIPTOR_SHAPE", "Source", "gather_narrow", "gather_whole"]
+__all__ = ["DESCRIPTOR_SHAPE", "Source", "gather_narrow", "gather_whole", "over"]
 
 DESCRIPTOR_SHAPE = data.StructLayout({
     field.name: signed(field.bits) if field.signed else unsigned(field.bits) for field in DESCRIPTOR
@@ -120,3 +120,11 @@ def gather_narrow(m: Module, config: AcceleratorConfig, source: Source) -> tuple
     fields["version"] = Mux(known, DESCRIPTOR_VERSION, 0)
     fields["rotate"] = rotate
     return Fields(**fields), writes & (place == WORDS - 1)
+
+
+def over(size: Value, limit: int) -> Value:
+    """Whether a size is 0 or above a limit, a power of two or one less."""
+    if limit & limit + 1 == 0:
+        return size[limit.bit_length() :].any() | ~size.any()
+    power = limit.bit_length() - 1
+    return size[power + 1 :].any() | (size[power] == size[:power].any())

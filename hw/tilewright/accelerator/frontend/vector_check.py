@@ -9,7 +9,9 @@ from tilewright.accelerator.contract import PARTIALS, ROTATIONS, WITH_Y, Acceler
 from tilewright.accelerator.registers import VECTOR_DESCRIPTOR, VECTOR_DESCRIPTOR_VERSION, VECTOR_FLAGS
 from tilewright.accelerator.vector import RecordFormat
 
-__all__ = ["VectorCheck", "over"]
+from .fields import over
+
+__all__ = ["VectorCheck"]
 
 VECTOR_SHAPE = data.StructLayout({
     field.name: signed(field.bits) if field.signed else unsigned(field.bits) for field in VECTOR_DESCRIPTOR
@@ -117,11 +119,3 @@ class VectorCheck:
         names = ["m", "n", "k", "fence_a", "fence_b"]
         names += [f"{operand}_{kind}" for operand in "abc" for kind in ("address", "stride")]
         m.d.comb += [job[name].eq(shared[name]) for name in names]
-
-
-def over(size: Value, limit: int) -> Value:
-    """Whether a size is 0 or above a limit, a power of two or one less."""
-    if limit & limit + 1 == 0:
-        return size[limit.bit_length() :].any() | ~size.any()
-    power = limit.bit_length() - 1
-    return size[power + 1 :].any() | (size[power] == size[:power].any())

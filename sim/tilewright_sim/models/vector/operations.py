@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tilewright.accelerator.contract import WITH_Y, Operation
 from tilewright.accelerator.vector import coefficients as k
 from tilewright.base import TilewrightError
 
@@ -180,8 +181,6 @@ OPERATIONS: dict[str, Callable[[_Arguments], NDArray]] = {
 }
 """The operations by name. `COPY` makes zeros of subnormal numbers. y is the gate of `SILU`, `GELU` and `RELU`."""
 
-_WITHOUT_Y = ("COPY", "SCALE", "SOFTMAX", "ARGMAX")
-
 
 def run(
     operation: str,
@@ -218,7 +217,7 @@ def run(
         rows = np.where(np.asarray(x) == np.iinfo(np.int32).min, np.float32(-np.inf), rows)
     if rows.ndim != 2 or rows.shape[1] == 0:
         raise TilewrightError(f"x: the shape must be [m, n] with n from 1, not {list(rows.shape)}")
-    if (y is None) != (operation in _WITHOUT_Y):
+    if (y is not None) != (Operation.__members__[operation] in WITH_Y):
         raise TilewrightError(f"y: {operation} {'has none' if y is not None else 'needs it'}")
     other = np.zeros((1, 0), np.float32) if y is None else _floats("y", y, ("float32", "uint16"))
     if y is not None:
