@@ -1,7 +1,7 @@
 """The vector engine: rows from memory, through the lanes, and back."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
-from amaranth.lib.wiring import PureInterface, Signature, connect, flipped
+from amaranth.lib.wiring import connect, flipped
 from amaranth.utils import exact_log2
 
 from tilewright.accelerator.contract import (
@@ -22,11 +22,9 @@ from .instructions import Kind
 from .load import VectorLoad
 from .program_counter import ProgramCounter
 from .reads import VectorReads
-from .record_format import RecordFormat
-from .record_store import RecordStore
 from .registers import VectorRegisters
 from .shapes import plan_shape, strip_words
-from .store import VectorStore, store_members
+from .store import VectorStore
 
 __all__ = ["VectorEngine"]
 
@@ -98,15 +96,12 @@ class VectorEngine(SharedComponent):
             "compute": VectorCompute(config),
             "store": VectorStore(config),
         }
-        if RecordFormat.of(config.a):
-            parts["record_store"] = RecordStore(config)
         for name, part in parts.items():
             place(m, name, part, platform)
             for port, value in (("start", start), ("job", job), ("plan", plan), ("first", first)):
                 if port in part.signature.members:
                     m.d.comb += getattr(part, port).eq(value)
-        ahead, counter, reads, load, compute, *stores = parts.values()
-        store = self._join_stores(m, job, stores) if len(stores) > 1 else stores[0]
+        ahead, counter, reads, load, compute, store = parts.values()
         busy = self._run(m, job, plan, first, start, counter, store)
         self._count(m, job, (ahead, counter))
 
@@ -127,12 +122,8 @@ class VectorEngine(SharedComponent):
             compute.scalar.eq(job.scalar),
             compute.scalar2.eq(job.scalar2),
         ]
-        for stream_, port in ((store.requests, self.write_requests), (store.words, self.write_words)):
-            m.d.comb += [
-                port.valid.eq(stream_.valid),
-                port.payload.eq(stream_.payload),
-                stream_.ready.eq(port.ready),
-            ]
+        connect(m, store.requests, flipped(self.write_requests))
+        connect(m, store.words, flipped(self.write_words))
         m.d.comb += [
             store.status.eq(self.write_status.valid),
             self.writes.eq(busy & first),
@@ -144,31 +135,6 @@ class VectorEngine(SharedComponent):
         ]
         self._tell(m, busy, first, counter, load, store, reads)
         return m
-
-    def _join_stores(self, m: Module, job, stores: list) -> PureInterface:
-        """Give the STOREs of a job to the part for its result; return their common interface."""
-        joined = PureInterface(Signature(store_members(self.config)), path=("stores",))
-        records = job.c_type == ElementType.RECORDS
-        for part, mine in zip(stores, (~records, records), strict=True):
-            m.d.comb += [
-                part.steps.valid.eq(joined.steps.valid & mine),
-                part.steps.payload.eq(joined.steps.payload),
-                part.elements.eq(joined.elements),
-                part.status.eq(joined.status & mine),
-                part.requests.ready.eq(joined.requests.ready & mine),
-                part.words.ready.eq(joined.words.ready & mine),
-            ]
-            with m.If(mine):
-                m.d.comb += [
-                    joined.steps.ready.eq(part.steps.ready),
-                    joined.entry.eq(part.entry),
-                    joined.requests.valid.eq(part.requests.valid),
-                    joined.requests.payload.eq(part.requests.payload),
-                    joined.words.valid.eq(part.words.valid),
-                    joined.words.payload.eq(part.words.payload),
-                    joined.pending.eq(part.pending),
-                ]
-        return joined
 
     def _run(self, m: Module, job, plan, first: Signal, start: Signal, counter, store) -> Signal:
         """Take a job, plan and start it, and end it; return whether there is one."""

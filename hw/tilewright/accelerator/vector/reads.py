@@ -8,6 +8,7 @@ from tilewright.accelerator.contract import AcceleratorConfig, ElementType, tran
 from tilewright.base import SharedComponent
 
 from .instructions import Operand
+from .row_addresses import RowAddresses
 from .shapes import claimed_words, plan_shape, step_shape, strip_words
 
 __all__ = ["VectorReads"]
@@ -65,12 +66,7 @@ class VectorReads(SharedComponent):
         claims = Signal()
         m.d.sync += free.eq(free - Mux(claims, claim, 0) + Mux(self.release, self.released, 0))
 
-        row = Signal(config.size_bits)
-        bases = {}
-        for name in "ab":
-            bases[name] = base = Signal(config.addr_bits, name=f"{name}_base", reset_less=True)
-            with m.If(self.start):
-                m.d.sync += base.eq(job[f"{name}_address"])
+        rows = RowAddresses(m, config, self.start, job, self.plan, "ab")
         operand = step.instruction.operand
         of_x = operand == Operand.X
         short = Mux(of_x, job.x_type, job.y_type) == ElementType.BF16
@@ -79,15 +75,10 @@ class VectorReads(SharedComponent):
         request = Signal(transfer_shape(config), reset_less=True)
         m.d.comb += self.requests.payload.eq(request)
         m.d.comb += self.fenced.eq(Mux(of_x, job.fence_a, job.fence_b) & ~self.first)
-        with m.If(self.start):
-            m.d.sync += row.eq(0)
         with m.FSM():
             with m.State("DECODE"):
-                with m.If(self.steps.valid & (step.row != row)):
-                    m.d.sync += row.eq(step.row)
-                    m.d.sync += [
-                        base.eq(base + (job[f"{name}_stride"] << self.plan.rows_log2)) for name, base in bases.items()
-                    ]
+                with m.If(rows.behind(self.steps)):
+                    rows.follow(m, self.steps)
                 with m.Elif(self.steps.valid):
                     second = Mux(operand == Operand.Y_SECOND, job.n, 0)
                     m.d.sync += offset.eq(_bytes_of(step.element + second, short))
@@ -96,7 +87,7 @@ class VectorReads(SharedComponent):
             with m.State("CLAIM"):
                 m.d.sync += [
                     request.index.eq(job.index),
-                    request.request.address.eq(Mux(of_x, bases["a"], bases["b"]) + offset),
+                    request.request.address.eq(Mux(of_x, rows.base["a"], rows.base["b"]) + offset),
                     request.request.bytes.eq(_bytes_of(step.elements, short)),
                     request.request.rows.eq(step.rows),
                     request.request.stride.eq(stride),

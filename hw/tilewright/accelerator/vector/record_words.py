@@ -1,13 +1,11 @@
-"""Does the STORE instructions of a job whose result is records."""
+"""Makes words of rows of records."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
-from amaranth.lib import data
 from amaranth.lib.wiring import connect, flipped
 from amaranth.utils import exact_log2
 
-from tilewright.accelerator.contract import AcceleratorConfig, transfer_shape
+from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import SharedComponent, place
-from tilewright.formats import BlockFormat
 from tilewright.storage import SmallFifo, delayed
 
 from .entries import entry_of, row_start
@@ -15,17 +13,17 @@ from .instructions import Mode
 from .record_format import RecordFormat
 from .record_packer import RecordPacker
 from .shapes import entry_log2, strip_elements
-from .store import READ_CYCLES, REQUESTS, store_members
+from .words import READ_CYCLES, words_members
 
-__all__ = ["RecordStore"]
+__all__ = ["RecordWords"]
 
 _BITS = 32
 _QUEUE = 16  # words; no more are begun than fit with those that are between the registers and the queue
 _BLOCK = 32
 
 
-class RecordStore(SharedComponent):
-    """Write the rows of a register as records: for each block its scale, then its codes.
+class RecordWords(SharedComponent):
+    """Read the rows of a register as records: for each block its scale, then its codes.
 
     ::
 
@@ -42,34 +40,24 @@ class RecordStore(SharedComponent):
 
     Members
     -------
-    start, job, plan, first : In
-        The job and its start, as in `VectorStore`.
-    steps, status : In
-        Instructions and the ends of requests, as in `VectorStore`.
+    start, job, plan, step : In
+        The instruction and its job, as in `FloatWords`.
     elements : In
-        The elements of an entry, as in `VectorStore`.
-    entry, requests, words, pending : Out
-        What is read and written, as in `VectorStore`.
+        The elements of an entry, as in `FloatWords`.
+    entry, words, done : Out
+        What is read and made, as in `FloatWords`.
     """
 
     def __init__(self, config: AcceleratorConfig):
         self.config = config
-        super().__init__(store_members(config))
+        super().__init__(words_members(config))
 
     def elaborate(self, platform):
         m = Module()
-        config, job, step = self.config, self.job, self.steps.payload
+        config, step = self.config, self.step
         record = RecordFormat.of(config.a)
         assert record
         width = config.data_bits // _BITS
-        row = Signal(config.size_bits)
-        base = Signal(config.addr_bits, reset_less=True)
-        request = Signal(transfer_shape(config), reset_less=True)
-        m.d.comb += self.requests.payload.eq(request)
-        rows_on_offer = self._request(m, record.form, base)
-        with m.If(self.start):
-            m.d.sync += row.eq(0)
-            m.d.sync += base.eq(job.c_address)
         blocks = Signal(range(strip_elements(config) // _BLOCK + 1))
         m.d.comb += blocks.eq((step.elements + (_BLOCK - 1)) >> exact_log2(_BLOCK))
         block = Signal.like(blocks)
@@ -83,22 +71,11 @@ class RecordStore(SharedComponent):
         stored = Signal(range(_QUEUE + 1))
         room = stored < _QUEUE // 2
         drain = Signal(range(READ_CYCLES + 1))
-        unfinished = Signal(range(REQUESTS + 1))  # requests
         with m.FSM():
             with m.State("IDLE"):
-                m.d.sync += [
-                    block.eq(0),
-                    current.eq(0),
-                    request.eq(rows_on_offer),
-                ]
-                with m.If(self.steps.valid & (step.row != row)):
-                    m.d.sync += row.eq(step.row)
-                    m.d.sync += base.eq(base + (job.c_stride << self.plan.rows_log2))
-                with m.Elif(self.steps.valid & self.first):
-                    m.next = "REQUEST"
-            with m.State("REQUEST"):
-                m.d.comb += self.requests.valid.eq(unfinished != REQUESTS)
-                with m.If(self.requests.valid & self.requests.ready):
+                m.d.sync += block.eq(0)
+                m.d.sync += current.eq(0)
+                with m.If(self.start):
                     m.next = "SCALE"
             with m.State("SCALE"):
                 m.d.sync += chunk.eq(0)
@@ -124,7 +101,7 @@ class RecordStore(SharedComponent):
             with m.State("READ"):
                 m.d.sync += drain.eq(drain - 1)
                 with m.If(drain == 0):
-                    m.d.comb += self.steps.ready.eq(1)
+                    m.d.comb += self.done.eq(1)
                     m.next = "IDLE"
         offset = Cat(Const(0, exact_log2(width)), Mux(scale, 0, chunk), block)
         in_row = row_start(current, self.plan, entry_log2(config)) | (offset >> exact_log2(config.vector_lanes))
@@ -132,23 +109,7 @@ class RecordStore(SharedComponent):
         m.d.sync += self.entry.eq(entry_of(register, Mode.ELEMENTS, current, in_row))
         packed = self._pack(m, record, offset, scale, codes, row_ends, platform)
         m.d.sync += stored.eq(stored + packed - (self.words.valid & self.words.ready))
-
-        m.d.sync += unfinished.eq(unfinished + (self.requests.valid & self.requests.ready) - self.status)
-        m.d.comb += self.pending.eq(unfinished.any())
         return m
-
-    def _request(self, m: Module, form: BlockFormat, base: Value) -> data.View:
-        """The rows of the instruction on offer; ``base`` is the address of the first."""
-        step = self.steps.payload
-        transfer = Signal(transfer_shape(self.config), name="rows_on_offer")
-        m.d.comb += [
-            transfer.index.eq(self.job.index),
-            transfer.request.address.eq(base + form.row_bytes(step.element)),
-            transfer.request.bytes.eq(form.row_bytes(step.elements)),
-            transfer.request.rows.eq(step.rows),
-            transfer.request.stride.eq(self.job.c_stride),
-        ]
-        return transfer
 
     def _pack(self, m: Module, record: RecordFormat, offset: Value, scale, codes, row_ends, platform) -> Value:
         """Make bytes of what was read, and words of these; return whether there is one."""

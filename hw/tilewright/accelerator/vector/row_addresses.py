@@ -1,0 +1,47 @@
+"""Where the rows that are in the registers begin in memory."""
+
+from amaranth.hdl import Module, Signal, Value
+from amaranth.lib import stream
+
+from tilewright.accelerator.contract import AcceleratorConfig
+
+__all__ = ["RowAddresses"]
+
+
+class RowAddresses:
+    """The address of the first of the rows that are in the registers, in each operand of a job.
+
+    Parameters
+    ----------
+    m : Module
+    config : AcceleratorConfig
+    start : Value
+        A job begins: all addresses are those of its first row.
+    job, plan : View
+        The job, and how its rows go into the registers. They stay until the next `start`.
+    operands : str
+        Of which operands: letters of "abc".
+
+    Attributes
+    ----------
+    base : dict of str to Signal
+        The address, by operand.
+    """
+
+    def __init__(self, m: Module, config: AcceleratorConfig, start: Value, job, plan, operands: str):
+        self._job, self._plan = job, plan
+        self._row = Signal(config.size_bits, name="row")
+        self.base = {name: Signal(config.addr_bits, name=f"{name}_base", reset_less=True) for name in operands}
+        with m.If(start):
+            m.d.sync += self._row.eq(0)
+            m.d.sync += [base.eq(job[f"{name}_address"]) for name, base in self.base.items()]
+
+    def behind(self, steps: stream.Interface) -> Value:
+        """Whether the instruction on offer is for the rows after these."""
+        return steps.valid & (steps.payload.row != self._row)
+
+    def follow(self, m: Module, steps: stream.Interface) -> None:
+        """Add to a cycle in which the addresses are `behind`."""
+        m.d.sync += self._row.eq(steps.payload.row)
+        for name, base in self.base.items():
+            m.d.sync += base.eq(base + (self._job[f"{name}_stride"] << self._plan.rows_log2))
