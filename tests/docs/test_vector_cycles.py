@@ -1,4 +1,4 @@
-"""The cycles in the page on vector operations are those of the cycle model."""
+"""The cycles of vector operations on the pages are those of the cycle model."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,8 @@ import pytest
 from tilewright.accelerator.contract import AcceleratorConfig, Operation
 from tilewright_sim.models.cycles import Bus, VectorJob, estimate
 
-PAGE = (Path(__file__).parents[2] / "docs" / "architecture" / "vector.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "architecture" / "vector.md").read_text(encoding="utf-8")
 ROWS = re.findall(r"^\| `([A-Z_]+)` \| (\d+) × (\d+) \| ([\d,]+) \| ([\d,]+) \| ([\d,]+) \|$", PAGE, re.MULTILINE)
 CONFIG, BUS = AcceleratorConfig.preset("base", vector_lanes=16), Bus(latency=64)
 
@@ -24,3 +25,33 @@ def test_cycles_of_the_page_are_those_of_the_model(name, m, n, alone, each, lane
 
 def test_the_page_has_such_a_table():
     assert len(ROWS) >= 10
+
+
+def layer(config, tokens):
+    """Estimated cycles of a layer's two norms, rotation, softmax, SiLU and two residuals."""
+
+    def cycles(operation, m, n, count=1, **choices):
+        return estimate(config, [VectorJob(operation=operation, m=m, n=n, fenced=True, **choices)] * count, BUS).cycles
+
+    def by_head(heads):  # one descriptor for all of a single token, one for each of a prompt
+        return (heads, 1) if tokens == 1 else (tokens, heads)
+
+    rotated, ended = by_head(12), by_head(9)
+    return [
+        2 * cycles(Operation.RMS_NORM, tokens, 576, shared_y=True),
+        cycles(Operation.ROTATE_ADJACENT, rotated[0], 64, rotated[1], shared_y=tokens == 1),
+        cycles(Operation.SOFTMAX, ended[0], 37, ended[1]),
+        cycles(Operation.SILU, tokens, 1536),
+        2 * cycles(Operation.ADD, tokens, 576),
+    ]
+
+
+@pytest.mark.parametrize(("place", "lanes"), enumerate((4, 8, 16)))
+def test_cycles_of_a_language_model_are_those_of_the_model(place, lanes):
+    page = (DOCS / "results" / "llm.md").read_text(encoding="utf-8").partition("## With the vector engine")[2]
+    cells = re.findall(r"^\| [a-zA-Z].*?" + r"\| ([\d,]*\d)[^|]*" * 3 + r"\|$", page, re.MULTILINE)[1:8]  # below the head
+    found = [int(row[place].replace(",", "")) for row in cells]
+    config = AcceleratorConfig.preset("base", vector_lanes=lanes)
+    token, prompt = layer(config, 1), layer(config, 37)
+    last_norm = token[0] // 2
+    assert found == [*token, 30 * sum(token) + last_norm, 30 * sum(prompt) + last_norm]
