@@ -2,25 +2,25 @@
 
 from types import SimpleNamespace
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
 from tilewright.accelerator.contract import (
     DESCRIPTOR_BYTES,
-    PARAMETER_PITCH_BYTES,
     RESULT,
     AcceleratorConfig,
     Unit,
     job_shape,
     vector_job_shape,
 )
-from tilewright.accelerator.registers import DESCRIPTOR_VERSION, ERRORS, FLAGS, flag_count
 from tilewright.base import SharedComponent, place
 from tilewright.block_tile import chosen
 
-from .fields import Source, gather_narrow, gather_whole, over
+from .field_checks import FieldChecks, PlannedGeometry
+from .fields import Source, flags_of, gather_narrow, gather_whole
 from .geometry_planner import GEOMETRY_SHAPE, GeometryPlanner
+from .job_plan import copy_fields, plan_blocks
 from .range_checks import Ranges, check_in_turn, check_together, last_step
 from .vector_check import VectorCheck
 
@@ -135,11 +135,14 @@ class DescriptorDecoder(SharedComponent):
         decide = Signal()
         flags = flags_of(raw)
         self.of_vector = VectorCheck(config, raw.as_value()) if config.vector_lanes else None
+        self.planner: GeometryPlanner | None = None
+        geometry: PlannedGeometry | None = None
         known: Value = Const(1)  # the geometry, if it is needed
         begin: Value = start
         if config.convolution:
-            known = self._geometry(m, raw, expecting, decide, platform)
-            begin = start | self.planner.done  # all checks again, now that the image is known
+            geometry = self._geometry(m, raw, expecting, decide, platform)
+            known = ~flags["CONVOLUTION"] | self.planned
+            begin = start | geometry.planner.done  # all checks again, now that the image is known
             with m.If(last):
                 m.d.sync += self.planned.eq(0)
         with m.If(begin):
@@ -159,16 +162,23 @@ class DescriptorDecoder(SharedComponent):
             beyond = check_in_turn(m, config, raw, start, step, decide, platform)
         else:
             beyond = check_together(m, config, self._ranges(raw), begin, step, decide, platform)
-        has_bc = Cat(self._has_b(), 1) if self.of_vector else Const(0b11, 2)
-        self._check(m, raw, beyond & Cat(known, has_bc, flags["REQUANT"] | flags["BIAS"]))
-        self._plan(m, raw, Cat(step == number for number in range(1, self.top_bit + 2)))
+        checks = FieldChecks(config, raw, self.of_vector, geometry)
+        beyond &= Cat(known, checks.has_b(), 1, flags["REQUANT"] | flags["BIAS"])
+        no_entry = Signal(name="beyond")  # in the ring's memory
+        with m.If(self.beyond | self.words.valid | self.direct):
+            m.d.sync += no_entry.eq(self.beyond)
+        checks.decide(m, no_entry, beyond, self.error, self.unit)
+        copy_fields(m, config, raw, self.job)
+        m.d.comb += self.interrupt.eq(flags["INTERRUPT"])
+        dividing = Cat(step == number for number in range(1, self.top_bit + 2))
+        plan_blocks(m, config, raw, self.job, dividing, self.planner)
         if self.of_vector:
             m.d.comb += self.vector.eq(self.of_vector.present)
             self.of_vector.assign(m, self.vector_job, self.job)
         return m
 
-    def _geometry(self, m: Module, raw, expecting: Signal, decide: Value, platform) -> Value:
-        """Fetch and plan a convolution's geometry when the rest is right; return whether nothing remains to be done."""
+    def _geometry(self, m: Module, raw, expecting: Signal, decide: Value, platform) -> PlannedGeometry:
+        """Fetch and plan a convolution's geometry when the rest is right."""
         config = self.config
         convolution = flags_of(raw)["CONVOLUTION"]
         self.planner = planner = place(m, "planner", GeometryPlanner(config), platform)
@@ -191,7 +201,7 @@ class DescriptorDecoder(SharedComponent):
                 expecting.eq(0),
             ]
         fields = data.View(GEOMETRY_SHAPE, text)
-        self.unknown_geometry = text[GEOMETRY_SHAPE["reserved"].offset :].any() | fields.depthwise[1:].any()
+        unknown = text[GEOMETRY_SHAPE["reserved"].offset :].any() | fields.depthwise[1:].any()
         asks = Signal()
         m.d.comb += asks.eq(decide & convolution & ~self.planned & ~self.error.any())
         with m.If(asks):
@@ -212,13 +222,7 @@ class DescriptorDecoder(SharedComponent):
             self.job.convolution.eq(convolution),
             self.job.window.eq(planner.window),
         ]
-        return ~convolution | self.planned
-
-    def _has_b(self) -> Value:
-        """Whether there is a matrix at B: of a vector job only if its operation has two operands."""
-        vector = self.of_vector
-        assert vector
-        return ~vector.present | vector.with_y
+        return PlannedGeometry(planner, convolution & self.planned, unknown)
 
     def _ranges(self, raw) -> Ranges:
         """Address, rows, stride and bytes of a row of each of `_RANGES`."""
@@ -226,7 +230,7 @@ class DescriptorDecoder(SharedComponent):
         k, n, rows = (raw[name][: self.config.size_bits] for name in "knm")
         four_n = Cat(Const(0, 2), n)
         a_rows, a_bytes = rows, self.config.a.row_bytes(k)
-        if self.config.convolution:
+        if self.planner:
             window = self.planner.window
             a_rows = Mux(flags["CONVOLUTION"], window.height, rows)
             a_bytes = Mux(flags["CONVOLUTION"], window.row_bytes, a_bytes)
@@ -242,186 +246,3 @@ class DescriptorDecoder(SharedComponent):
                 rows_of, stride, bytes_of = shapes[name]
                 shapes[name] = Mux(vector.present, rows, rows_of), stride, Mux(vector.present, row_bytes, bytes_of)
         return {name: (raw[f"{name}_address"], *shapes[name]) for name in _RANGES}
-
-    def _check(self, m: Module, raw, ranges: Value):
-        """Find errors; ``ranges`` are known in the last cycle before the decision, all others in two cycles."""
-        config = self.config
-        flags = flags_of(raw)
-        used = flags["REQUANT"] | flags["BIAS"]
-        convolution = flags["CONVOLUTION"] if config.convolution else Const(0, 1)
-
-        def address_over(name: str) -> Value:
-            return raw[f"{name}_address"][config.addr_bits :].any()
-
-        def stride_over(name: str) -> Value:
-            return raw[f"{name}_stride"][config.stride_bits :].any()
-
-        def unaligned(name: str) -> Value:
-            low = slice(0, 0 if config.unaligned else config.dma.word_log2)
-            return raw[name][low].any()
-
-        k_over = over(raw.k, config.k_limit)
-        vector = self.of_vector
-        if vector:
-            k_over = Mux(vector.present, vector.size, k_over)
-        sizes = {
-            Unit.LOAD_A: over(raw.m, config.size_limit) | k_over | address_over("a") | stride_over("a"),
-            Unit.LOAD_B: over(raw.n, config.size_limit) | address_over("b") | stride_over("b"),
-            Unit.STORE_C: address_over("c") | stride_over("c"),
-            Unit.PARAMETERS: (used | convolution) & address_over("parameter"),
-        }
-        alignments = {
-            Unit.LOAD_A: unaligned("a_address") | unaligned("a_stride"),
-            Unit.LOAD_B: unaligned("b_address") | unaligned("b_stride"),
-            Unit.STORE_C: unaligned("c_address") | unaligned("c_stride"),
-            Unit.PARAMETERS: used & unaligned("parameter_address"),
-        }
-        if vector:
-            b_over = self._has_b() & (address_over("b") | stride_over("b"))
-            sizes[Unit.LOAD_B] = over(raw.n, config.size_limit) | b_over
-            sines = Const(0, 1) if config.unaligned else vector.sines
-            alignments[Unit.LOAD_B] = self._has_b() & (alignments[Unit.LOAD_B] | sines)
-        if config.convolution:
-            geometry = convolution & self.planned
-            sizes[Unit.LOAD_A] |= geometry & (self.planner.size | over(self.planner.window.height, config.size_limit))
-            sizes[Unit.PARAMETERS] |= convolution & ~raw.parameter_address[6:].any()
-            alignments[Unit.PARAMETERS] |= convolution & raw.parameter_address[:6].any()
-
-        size = Signal(4)
-        alignment = Signal(4)
-        m.d.sync += size.eq(Cat(sizes.values()))
-        m.d.sync += alignment.eq(Cat(alignments.values()))
-        version = Signal()
-        contradiction = Signal()
-        contradicts = self._contradicts(raw, geometry if config.convolution else None)
-        unknown_version = raw.version != DESCRIPTOR_VERSION
-        if vector:
-            contradicts = Mux(vector.present, vector.unknown, contradicts)
-            unknown_version &= ~vector.present
-        m.d.sync += version.eq(unknown_version)
-        m.d.sync += contradiction.eq(contradicts)
-
-        beyond = Signal()  # of the ring's last entry
-        with m.If(self.beyond | self.words.valid | self.direct):
-            m.d.sync += beyond.eq(self.beyond)
-        unit = Signal(Unit)
-        with m.If(beyond):
-            m.d.sync += self.error.eq(ERRORS["WRAPPED"][0])
-        with m.Elif(version):
-            m.d.sync += self.error.eq(ERRORS["VERSION"][0])
-        with m.Elif(contradiction):
-            m.d.sync += self.error.eq(ERRORS["FLAGS"][0])
-        with m.Elif(size.any()):
-            m.d.sync += self.error.eq(ERRORS["SIZE"][0])
-        with m.Elif(alignment.any()):
-            m.d.sync += self.error.eq(ERRORS["ALIGNMENT"][0])
-        with m.Elif(ranges.any()):
-            m.d.sync += self.error.eq(ERRORS["WRAPPED"][0])
-        with m.Else():
-            m.d.sync += self.error.eq(ERRORS["NONE"][0])
-        for number, candidate in reversed(list(enumerate(sizes))):
-            with m.If(Mux(size.any(), size, Mux(alignment.any(), alignment, ranges))[number]):
-                m.d.comb += unit.eq(candidate)
-        m.d.sync += self.unit.eq(Mux(beyond | version | contradiction, Unit.DESCRIPTOR, unit))
-
-    def _contradicts(self, raw, geometry: Value | None) -> Value:
-        """Whether something in a product's descriptor is unknown, or contradicts something else."""
-        config = self.config
-        flags = flags_of(raw)
-        used = flags["REQUANT"] | flags["BIAS"]
-        unknown_format = raw.b_format >= len(config.b_formats) if config.b_format_bits else raw.b_format.any()
-        unknown = raw.flags[flag_count(config) :].any() | unknown_format | raw.reserved_2.any()
-        if geometry is not None:
-            unknown |= geometry & self.unknown_geometry
-        if config.scaled:
-            unknown |= flags["ACCUMULATE"] | used
-        return unknown | flags["ACCUMULATE"] & used | self._other_rounding(flags)
-
-    def _other_rounding(self, flags: dict[str, Value]) -> Value:
-        """Whether the flags ask for a rounding that the epilogue does not have, or for one of nothing."""
-        requant, double = flags["REQUANT"], flags["DOUBLE_ROUNDING"]
-        return {"both": double & ~requant, "single": double, "double": double ^ requant}[self.config.rounding]
-
-    def _plan(self, m: Module, raw, dividing: Value):
-        """Derive sizes; bit n of ``dividing`` is 1 in the n-th cycle of the division."""
-        config, job = self.config, self.job
-        for name in ("m", "n", "k", "a_stride", "b_stride", "c_stride", "zero_point", "minimum", "maximum",
-                     "a_address", "b_address", "c_address", "parameter_address"):  # fmt: skip
-            m.d.comb += job[name].eq(raw[name])
-        flags = flags_of(raw)
-        for name in ("REQUANT", "ACCUMULATE", "FENCE_A", "FENCE_B", "FENCE_C"):
-            m.d.comb += job[name.lower()].eq(flags[name])
-        m.d.comb += job.double.eq(flags["DOUBLE_ROUNDING"])
-        m.d.comb += job.b_format.eq(raw.b_format)
-        bias = Signal(reset_less=True)  # a register keeps `job` free of logic from itself to itself in Verilog
-        m.d.sync += bias.eq(flags["BIAS"] | flags["REQUANT"])
-        m.d.comb += job.bias.eq(bias)
-        m.d.comb += self.interrupt.eq(flags["INTERRUPT"])
-        columns = PARAMETER_PITCH_BYTES // 4
-        m.d.comb += job.parameter_pitch.eq(rounded_up(raw.n[: config.size_bits], columns) * 4)
-
-        k_words = Signal(range(config.half_words + 1))
-        long = Signal()
-        pitch = Signal(range(config.half_words + 1))
-        m.d.comb += k_words.eq(rounded_up(raw.k[: config.size_bits], config.tile.rows) // config.tile.rows)
-        m.d.comb += long.eq(raw.m[: config.size_bits] < config.tile.cols)
-        m.d.comb += job.k_words.eq(k_words)
-        m.d.comb += job.long.eq(long)
-        less = Signal.like(pitch)
-        m.d.comb += less.eq(Mux(long, config.long_chunk_words - 1, config.chunk_words - 1))
-        m.d.sync += pitch.eq((k_words + less) & ~less)
-
-        # Restoring division of a power of two: all the bits that follow are 0. Where the quotient would pass
-        # acc_rows, its top bit is 1 already, and the rest is made 0.
-        rest = Signal(range(2 * config.half_words), init=config.half_words >> self.top_bit)
-        difference = Signal(signed(len(rest) + 1))
-        fits = Signal()
-        m.d.comb += difference.eq(rest - pitch)
-        m.d.comb += fits.eq(~difference[-1])
-        m.d.sync += rest.eq(Mux(fits, difference[:-1], rest) << 1)
-        with m.If(dividing[0] & fits):
-            m.d.sync += rest.eq(0)
-        busy = Signal()
-        m.d.comb += busy.eq(dividing.any())
-        with m.If(~busy):
-            m.d.sync += rest.eq(rest.init)
-        block_rows = Signal.like(job.block_rows)
-        m.d.comb += job.block_rows.eq(block_rows)
-        if config.convolution:
-            with m.If(job.convolution):
-                m.d.comb += job.block_rows.eq(self.planner.block_rows)
-        with m.If(busy):
-            m.d.sync += block_rows.eq(Cat(fits, block_rows & ~dividing[0].replicate(len(block_rows))))
-        building = Signal()
-        fitted = Signal()
-        m.d.sync += building.eq(busy)
-        m.d.sync += fitted.eq(fits)
-        for name in ("a", "c"):
-            stride = raw[f"{name}_stride"][: config.stride_bits]
-            product = Signal(config.addr_bits, name=f"{name}_block_bytes")
-            doubled = (product << 1)[: config.addr_bits]
-            m.d.comb += job[f"{name}_block_bytes"].eq(product)
-            if config.convolution:
-                with m.If(job.convolution):
-                    m.d.comb += job[f"{name}_block_bytes"].eq(getattr(self.planner, f"{name}_block_bytes"))
-            if config.compact:  # choice and sum fit into one LUT of an iCE40
-                total: Value = Mux(fitted, doubled + stride, doubled)
-            else:
-                addend = Signal(config.stride_bits, name=f"{name}_addend")
-                m.d.sync += addend.eq(Mux(fits & busy, stride, 0))
-                total = doubled + addend
-            with m.If(building):
-                m.d.sync += product.eq(total)
-            with m.If(dividing[0]):
-                m.d.sync += product.eq(0)
-
-
-def flags_of(raw) -> dict[str, Value]:
-    """The flags of a descriptor by name."""
-    return {name: raw.flags[bit] for name, (bit, _) in FLAGS.items() if bit < len(raw.flags)}
-
-
-def rounded_up(size: Value, step: int) -> Value:
-    """``size`` rounded up to a multiple of a power of two."""
-    log2 = step.bit_length() - 1
-    return Cat(Const(0, log2), size[log2:] + size[:log2].any())

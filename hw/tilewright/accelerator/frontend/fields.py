@@ -7,9 +7,9 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigne
 from amaranth.lib import data, stream
 
 from tilewright.accelerator.contract import DESCRIPTOR_BYTES, RESULT, AcceleratorConfig
-from tilewright.accelerator.registers import DESCRIPTOR, DESCRIPTOR_VERSION, flag_count
+from tilewright.accelerator.registers import DESCRIPTOR, DESCRIPTOR_VERSION, FLAGS, flag_count
 
-__all__ = ["DESCRIPTOR_SHAPE", "Source", "gather_narrow", "gather_whole", "over"]
+__all__ = ["DESCRIPTOR_SHAPE", "Source", "flags_of", "gather_narrow", "gather_whole", "over"]
 
 DESCRIPTOR_SHAPE = data.StructLayout({
     field.name: signed(field.bits) if field.signed else unsigned(field.bits) for field in DESCRIPTOR
@@ -128,3 +128,8 @@ def over(size: Value, limit: int) -> Value:
         return size[limit.bit_length() :].any() | ~size.any()
     power = limit.bit_length() - 1
     return size[power + 1 :].any() | (size[power] == size[:power].any())
+
+
+def flags_of(raw) -> dict[str, Value]:
+    """The flags of a descriptor by name."""
+    return {name: raw.flags[bit] for name, (bit, _) in FLAGS.items() if bit < len(raw.flags)}
