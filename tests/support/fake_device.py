@@ -77,8 +77,13 @@ class FakeDevice:
             ),
             OFFSET["CAP_VECTOR"]: bits("CAP_VECTOR", lanes=config.vector_lanes, descriptor=VECTOR_DESCRIPTOR_VERSION),
             OFFSET["CAP_BUFFERS"]: bits(
-                "CAP_BUFFERS", **logs, size_bits_less=16 - config.size_bits, stride_bits_less=24 - config.stride_bits
+                "CAP_BUFFERS",
+                **logs,
+                size_bits_less=16 - config.size_bits,
+                stride_bits_less=24 - config.stride_bits,
+                variables=config.variables > 0,
             ),
+            OFFSET["CAP_VARIABLES"]: config.variables,
             OFFSET["K_LIMIT"]: config.k_limit,
         }
         self.failed_index = -1

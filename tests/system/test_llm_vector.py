@@ -23,7 +23,7 @@ from tilewright_sim.nn.llm.golden_ops import GoldenVectorOps
 from tilewright_sim.nn.llm.quantize import open_source, quantize_model
 
 SIZE = 1 << 22
-CONFIG = AcceleratorConfig.preset("nano", vector_lanes=4)
+CONFIG = AcceleratorConfig.preset("nano", vector_lanes=4, variables=4)
 PARTS = [[5, 200, 31, 31, 7], [90]]
 MODELS = {"llama": tiny_llama.CONFIG, "qwen2": tiny_llama.QWEN2, "qwen3": tiny_llama.QWEN3}
 

@@ -18,7 +18,7 @@ from tilewright_sim.models import vector
 BLOCKS = {"rows": 32, "cols": 8, "dot": 32, "data_bits": 128, "chunk_words": 16, "requant_lanes": 4,
           "ring_words": 1024, "multiplier": "dsp"}  # fmt: skip
 CONFIGS = {
-    "4 lanes": ("nano", {"vector_lanes": 4}),
+    "4 lanes": ("nano", {"vector_lanes": 4, "variables": 4}),
     "1 lane": ("nano", {"vector_lanes": 1}),
     "2 lanes": ("small", {"vector_lanes": 2}),
     "4 lanes, wide bus": ("base", {"vector_lanes": 4}),

@@ -8,7 +8,7 @@ from tilewright_sim.host import Descriptor, Simulator, VectorDescriptor, flag_bi
 from tilewright_sim.models.cycles import Bus, Gemm, VectorJob, estimate
 from tilewright_sim.models.cycles.vector_job import VectorShape
 
-NANO = ("nano", {"vector_lanes": 4})
+NANO = ("nano", {"vector_lanes": 4, "variables": 4})
 BLOCKS = {
     "rows": 32,
     "dot": 32,
@@ -19,7 +19,7 @@ BLOCKS = {
     "vector_lanes": 4,
 }
 CONFIGS = [
-    NANO, ("nano", {"vector_lanes": 1}), ("small", {"vector_lanes": 2}), ("base", {"vector_lanes": 4}),
+    NANO, ("nano", {"vector_lanes": 1}), ("small", {"vector_lanes": 2}), ("base", {"vector_lanes": 4, "variables": 4}),
     ("small", {"vector_lanes": 8, "unaligned": True}), ("base", {"vector_lanes": 16}), ("small", BLOCKS),
 ]  # fmt: skip
 SHAPES = [(1, 1), (1, 300), (9, 40)]

@@ -4,10 +4,11 @@ from .allocator import ALIGNMENT, Allocator
 from .arrays import DeviceArray, DeviceView, Parameters, check_bias, check_matrix, overflows
 from .block_product import BlockOperand, block_operand
 from .c_platform import CPlatform
+from .capabilities import Capabilities
 from .check import check_block_result, check_result, check_vector_result
 from .convolution import plan_convolution, split_convolution
 from .descriptor import Descriptor, VectorDescriptor, flag_bits, geometry_bytes
-from .driver import Capabilities, Driver
+from .driver import Driver
 from .errors import HardwareError
 from .matrix_file import load_matrix, write_matrix
 from .results import GemmResult, RunResult, VectorResult

@@ -1,16 +1,17 @@
 """A descriptor as the host writes it into memory."""
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
-from tilewright.accelerator.contract import DESCRIPTOR_BYTES, ElementType, Operation
+from tilewright.accelerator.contract import DESCRIPTOR_BYTES, REFERENCE_BITS, ElementType, Operation
 from tilewright.accelerator.registers import (
     DESCRIPTOR,
     DESCRIPTOR_VERSION,
     FLAGS,
     GEOMETRY,
+    REFERABLE,
     VECTOR_DESCRIPTOR,
     VECTOR_DESCRIPTOR_VERSION,
     VECTOR_FLAGS,
@@ -22,10 +23,56 @@ __all__ = ["Descriptor", "VectorDescriptor", "flag_bits", "geometry_bytes", "geo
 _FIELDS = {field.name: field for field in DESCRIPTOR}
 _VECTOR_FIELDS = {field.name: field for field in VECTOR_DESCRIPTOR}
 _GEOMETRY = {field.name: field for field in GEOMETRY}
+_REFERS = 1 << REFERENCE_BITS - 1  # in the top bits of a field
+
+
+class _Referring:
+    """A descriptor whose sizes and addresses can refer to variables."""
+
+    def refer(self, **variables: int) -> Self:
+        """Return the descriptor with fields to whose values variables are added when it is decoded.
+
+        The keywords are names of `REFERABLE`, the values numbers of variables. A size may be up to ``2**24 - 1`` by
+        itself, an address up to ``2**56 - 1``.
+
+        Raises
+        ------
+        ValueError
+            If a field is none of `REFERABLE`, refers to a variable already or is too large, or there can be no such
+            variable.
+        """
+        changed = {}
+        for name, variable in variables.items():
+            if name not in REFERABLE:
+                raise ValueError(f"{name} = variable {variable}: only {', '.join(REFERABLE)} can refer to one")
+            if not 0 <= variable < _REFERS:
+                raise ValueError(f"{name} = variable {variable}: must be 0 to {_REFERS - 1}")
+            value, low = getattr(self, name), _FIELDS[name].bits - REFERENCE_BITS
+            if not 0 <= value < 1 << low:
+                raise ValueError(f"{name} = {value}: must be less than 2**{low} beside a variable")
+            changed[name] = (_REFERS | variable) << low | value
+        return replace(self, **changed)  # type: ignore[type-var]  # of a dataclass
+
+    def references(self) -> dict[str, int]:
+        """Return the numbers of the variables to which fields refer, by the names of the fields."""
+        tops = {name: getattr(self, name) >> _FIELDS[name].bits - REFERENCE_BITS for name in REFERABLE}
+        return {name: top - _REFERS for name, top in tops.items() if top >= _REFERS}
+
+    def resolve(self, values: Sequence[int]) -> Self:
+        """Return the descriptor with the values of the variables, from number 0 on, added.
+
+        Fields that refer to others stay as they are.
+        """
+        changed = {}
+        for name, number in self.references().items():
+            low = _FIELDS[name].bits - REFERENCE_BITS
+            if number < len(values):
+                changed[name] = (getattr(self, name) & (1 << low) - 1) + values[number]
+        return replace(self, **changed)  # type: ignore[type-var]  # of a dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
-class Descriptor:
+class Descriptor(_Referring):
     """One GEMM: the fields of `DESCRIPTOR`, in bytes and elements.
 
     ``flags`` is a number; `flag_bits` returns it for names. `pack` only checks that values fit their fields; the
@@ -68,7 +115,7 @@ class Descriptor:
 
 
 @dataclass(frozen=True, kw_only=True)
-class VectorDescriptor:
+class VectorDescriptor(_Referring):
     """One operation of the vector engine: the fields of `VECTOR_DESCRIPTOR`, in bytes and elements.
 
     ``operation`` is an `Operation` or its number; ``x_type``, ``y_type`` and ``c_type``, the parts of ``types``, are

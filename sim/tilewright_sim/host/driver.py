@@ -1,37 +1,29 @@
 """The driver of an accelerator: registers, the ring of descriptors, and errors."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 from tilewright.accelerator.contract import (
     DESCRIPTOR_BYTES,
-    MOST_FORMATS,
-    SIZE_BITS,
-    STRIDE_BITS,
-    AcceleratorConfig,
     Activity,
 )
 from tilewright.accelerator.registers import (
     ALL_ENGINES,
-    DESCRIPTOR_VERSION,
     ENGINES,
     FLAGS,
-    IDENTIFIER,
-    REGISTER_MAP_VERSION,
     REGISTERS,
-    VECTOR_DESCRIPTOR_VERSION,
     counter_names,
 )
 from tilewright.base import TilewrightError
-from tilewright.formats import FORMATS
 
 from .allocator import Allocator
+from .capabilities import Capabilities, fields_of
 from .descriptor import Descriptor, VectorDescriptor
 from .device import Device
 from .errors import HardwareError, StuckError, hardware_error
 
-__all__ = ["AnyDescriptor", "Capabilities", "Driver"]
+__all__ = ["AnyDescriptor", "Driver"]
 
 AnyDescriptor = Descriptor | VectorDescriptor
 INDICES = 1 << 16
@@ -39,49 +31,7 @@ INDICES = 1 << 16
 _REGISTERS = {register.name: register for register in REGISTERS}
 _INTERRUPT = 1 << FLAGS["INTERRUPT"][0]
 _STOP_CYCLES = 1_000_000
-_SLICE_CYCLES = 1 << 20
-
-
-@dataclass(frozen=True)
-class Capabilities:
-    """The capabilities of the hardware, as the registers CAP_* report them."""
-
-    rows: int
-    cols: int
-    dot: int
-    lanes: int
-    data_bytes: int
-    addr_bits: int
-    outstanding: int
-    unaligned: bool
-    single_rounding: bool
-    double_rounding: bool
-    convolution: bool
-    half_words: int
-    ring_words: int
-    acc_rows: int
-    chunk_words: int
-    long_chunk_words: int
-    k_limit: int
-    compact: bool
-    size_bits: int
-    stride_bits: int
-    ecc: bool
-    a_format: str = "int8"
-    b_formats: tuple[str, ...] = ("int8",)
-    vector_lanes: int = 0
-
-    @classmethod
-    def of(cls, config: AcceleratorConfig) -> "Capabilities":
-        """Return the capabilities of hardware of this configuration."""
-        tile = config.tile
-        return cls(
-            tile.rows, tile.cols, tile.dot, config.requant_lanes, config.word_bytes, config.addr_bits,
-            config.outstanding, config.unaligned, "single" in config.roundings, "double" in config.roundings,
-            config.convolution, config.half_words, config.ring_words, config.acc_rows, config.chunk_words,
-            config.long_chunk_words, config.k_limit, config.compact, config.size_bits, config.stride_bits, config.ecc,
-            config.a_format, config.b_formats, config.vector_lanes,
-        )  # fmt: skip
+SLICE_CYCLES = 1 << 20
 
 
 class Driver:
@@ -106,7 +56,7 @@ class Driver:
             raise TilewrightError(f"ring_log2 = {ring_log2}: must be 1 to 15")
         self.device = device
         self.entries = 1 << ring_log2
-        self.capabilities = self._identify()
+        self.capabilities = Capabilities.read(self.read)
         self.ring = allocator.allocate(self.entries * DESCRIPTOR_BYTES)
         self.set_up()
 
@@ -120,14 +70,16 @@ class Driver:
 
     def read_fields(self, name: str) -> dict[str, int]:
         """Return the fields of a register."""
-        value = self.read(name)
-        return {field.name: field.of(value) for field in _REGISTERS[name].fields}
+        return fields_of(name, self.read(name))
 
-    def submit(self, descriptors: Sequence[AnyDescriptor]) -> int:
-        """Put descriptors into the ring and ring the doorbell; return how many fitted in."""
+    def submit(self, descriptors: Sequence[AnyDescriptor], written: bool = False) -> int:
+        """Put descriptors into the ring and ring the doorbell; return how many fitted in.
+
+        ``written``: they are in the ring already.
+        """
         tail = self.read("TAIL")
         taken = descriptors[: self.entries - (tail - self.read("HEAD")) % INDICES]
-        for place, descriptor in enumerate(taken):
+        for place, descriptor in enumerate(() if written else taken):
             entry = (tail + place) % self.entries
             self.device.write_memory(self.ring + entry * DESCRIPTOR_BYTES, descriptor.pack())
         if taken:
@@ -139,8 +91,9 @@ class Driver:
         descriptors: Sequence[AnyDescriptor],
         limit: int,
         progress: Callable[[int], None] | None = None,
-        step: int = _SLICE_CYCLES,
+        step: int = SLICE_CYCLES,
         interrupted: Callable[[int], None] | None = None,
+        written: bool = False,
     ) -> None:
         """Run descriptors to their end.
 
@@ -155,6 +108,8 @@ class Driver:
         interrupted : callable or None
             Called at every interrupt, also those of descriptors with the flag INTERRUPT, with the number of completed
             descriptors.
+        written : bool
+            The descriptors are in the ring already, no more than it has entries.
 
         Raises
         ------
@@ -172,7 +127,7 @@ class Driver:
         marked = any(descriptor.flags & _INTERRUPT for descriptor in descriptors)
         sent = waited = 0
         while True:
-            sent += self._feed(descriptors[sent:], marked) if sent < len(descriptors) else 0
+            sent += self._feed(descriptors[sent:], marked, written) if sent < len(descriptors) else 0
             raised = self.device.wait(min(step, limit - waited))
             if raised and self._acknowledge() & _bits("IRQ_STATUS", "error"):
                 raise self.failure()
@@ -188,7 +143,7 @@ class Driver:
             if waited >= limit:
                 raise self._stuck(limit)
 
-    def _feed(self, descriptors: Sequence[AnyDescriptor], marked: bool) -> int:
+    def _feed(self, descriptors: Sequence[AnyDescriptor], marked: bool, written: bool) -> int:
         """Fill the ring; if descriptors remain, request an interrupt when half of the submitted ones are complete.
 
         ``marked``: descriptors have the flag INTERRUPT, so that its interrupts are enabled too.
@@ -201,7 +156,7 @@ class Driver:
             batch[middle] = replace(batch[middle], flags=batch[middle].flags | _INTERRUPT)
         causes = [*(["done"] if more or marked else []), *([] if more else ["empty"])]
         self.write("IRQ_ENABLE", _bits("IRQ_STATUS", "error", *causes))
-        return self.submit(batch)
+        return self.submit(batch, written)
 
     def _acknowledge(self) -> int:
         status = self.read("IRQ_STATUS")
@@ -237,6 +192,42 @@ class Driver:
         self.write("RING_LOG2", self.entries.bit_length() - 1)
         self.write("IRQ_ENABLE", _bits("IRQ_STATUS", "error", "empty"))
         self.write("CONTROL", _bits("CONTROL", "enable"))
+
+    @contextmanager
+    def other_ring(self, address: int, entries: int) -> Iterator[None]:
+        """Use another ring, from its first entry on, and then the driver's own again.
+
+        Both ways by a soft reset, so counters and variables are 0 then. ``entries`` is a power of two.
+        """
+        own = self.ring, self.entries
+        self.ring, self.entries = address, entries
+        try:
+            self.soft_reset()
+            yield
+        except BaseException:
+            self.ring, self.entries = own
+            with suppress(TilewrightError):  # another thread has closed the device
+                self.soft_reset()
+            raise
+        self.ring, self.entries = own
+        self.soft_reset()
+
+    def set_variables(self, values: Sequence[int]) -> None:
+        """Write variables, from number 0 on. Only while no descriptor that refers to them is in progress.
+
+        Raises
+        ------
+        TilewrightError
+            If there are fewer, or a value does not fit into 32 bits.
+        """
+        count = self.capabilities.variables
+        if len(values) > count:
+            raise TilewrightError(f"{len(values)} variables: this hardware has {count}; see `variables`")
+        for number, value in enumerate(values):
+            if not 0 <= value < 1 << 32:
+                raise TilewrightError(f"variable {number} = {value}: must be 0 to 2**32 - 1")
+        for number, value in enumerate(values):
+            self.write(f"VARIABLE_{number}", value)
 
     def clear_counters(self) -> None:
         """Set all counters to 0."""
@@ -284,40 +275,6 @@ class Driver:
             f"no descriptor was completed in {limit:,} cycles; engines: {engines}; status: {status}; "
             f"head {self.read('HEAD')}, tail {self.read('TAIL')}; counters: {counts}"
         )
-
-    def _identify(self) -> Capabilities:
-        identifier = self.read("ID")
-        if identifier != IDENTIFIER:
-            raise TilewrightError(f"there is no accelerator: ID is {identifier:#010x}, not {IDENTIFIER:#010x}")
-        versions = self.read_fields("VERSION")
-        if (versions["descriptor"], versions["registers"]) != (DESCRIPTOR_VERSION, REGISTER_MAP_VERSION):
-            raise TilewrightError(
-                f"the accelerator has versions {versions}; this driver supports descriptor {DESCRIPTOR_VERSION}, "
-                f"registers {REGISTER_MAP_VERSION}"
-            )
-        values: dict[str, Any] = {"k_limit": self.read("K_LIMIT")}
-        for name in ("CAP_TILE", "CAP_BUS", "CAP_BUFFERS"):
-            values |= self.read_fields(name)
-        if values.pop("vector"):
-            vector = self.read_fields("CAP_VECTOR")
-            if vector["descriptor"] != VECTOR_DESCRIPTOR_VERSION:
-                raise TilewrightError(
-                    f"the accelerator has version {vector['descriptor']} of the vector descriptor; this driver supports"
-                    f" {VECTOR_DESCRIPTOR_VERSION}"
-                )
-            values["vector_lanes"] = vector["lanes"]
-        if values.pop("formats"):
-            names, numbers = dict(enumerate(FORMATS)), self.read_fields("CAP_FORMATS")
-            known = {field: names.get(number, str(number)) for field, number in numbers.items()}
-            values["a_format"] = known["a_format"]
-            values["b_formats"] = tuple(known[f"b_format_{n}"] for n in range(min(numbers["b_count"], MOST_FORMATS)))
-        for name in ("half_words", "ring_words", "acc_rows", "chunk_words", "long_chunk_words"):
-            values[name] = 1 << values[name]
-        for name in ("unaligned", "single_rounding", "double_rounding", "convolution", "compact", "ecc"):
-            values[name] = bool(values[name])
-        for name, bits in (("size_bits", SIZE_BITS), ("stride_bits", STRIDE_BITS)):
-            values[name] = bits - values.pop(f"{name}_less")
-        return Capabilities(**values)
 
     def _until_stopped(self) -> None:
         for _ in range(_STOP_CYCLES // 64):

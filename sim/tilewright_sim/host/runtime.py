@@ -1,43 +1,30 @@
 """Multiply numpy matrices on an accelerator, in a simulator or on a board."""
 
-import threading
-import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tilewright.accelerator.contract import AcceleratorConfig, Operation
-from tilewright.accelerator.registers import FLAGS
+from tilewright.accelerator.contract import Operation
 from tilewright.base import TilewrightError
 from tilewright_sim.models import Convolution, ConvolutionLayout, Records
 from tilewright_sim.models import convolution as images
 from tilewright_sim.models import gemm as golden
-from tilewright_sim.models.cycles import Bus, Gemm, estimate
 
-from .allocator import Allocator
 from .arrays import check_addend, check_bias, check_matrix, overflows
 from .block_product import block_operand, plan_block_product
 from .convolution import check_image, plan_convolution
-from .descriptor import Descriptor, VectorDescriptor
-from .device import Device
-from .driver import AnyDescriptor, Capabilities, Driver
 from .product_plan import plan_product
-from .results import GemmResult, RunResult, VectorResult
-from .vector_operation import Result, plan_vector, vector_cycles
-from .workspace import Workspace
+from .results import GemmResult, VectorResult
+from .runner import Progress, Runner
+from .vector_operation import Result, plan_vector
 
 __all__ = ["Runtime"]
 
-Progress = Callable[[int, int], None]
-"""Called with the number of completed descriptors and of cycles so far."""
-_LIMIT_FACTOR, _LIMIT_CYCLES = 8, 200_000
 
-
-class Runtime(Workspace):
-    """Runs products on a `Device`: a `Workspace` that also runs descriptors.
+class Runtime(Runner):
+    """Runs products, convolutions and vector operations of numpy matrices on a `Device`.
 
     Several threads may use it: `gemm` and `submit` wait until the run of another thread has ended. A progress callback
     may read and write arrays, but cannot start another run.
@@ -52,18 +39,6 @@ class Runtime(Workspace):
     ring_log2 : int
         See `Driver`.
     """
-
-    def __init__(self, device: Device, config: AcceleratorConfig, bus: Bus = Bus(), ring_log2: int = 8):  # noqa: B008  # frozen
-        # Nothing is allocated at address 0, so that a forgotten address is never that of an array.
-        super().__init__(device, config, Allocator(range(device.memory.start + 4096, device.memory.stop)))
-        self.bus = bus
-        self._limits: dict[tuple[int, ...], int] = {}
-        self._turn = threading.RLock()
-        self._running = False
-        self.driver = Driver(device, self.allocator, ring_log2)
-        wanted = Capabilities.of(config)
-        if self.driver.capabilities != wanted:
-            raise TilewrightError(f"the hardware is {self.driver.capabilities}, the configuration is {wanted}")
 
     def gemm(
         self,
@@ -252,97 +227,3 @@ class Runtime(Workspace):
             run = self.submit(plan.descriptors, progress)
             c = plan.collect()
         return VectorResult(run.cycles, run.counters, run.utilisation, run.descriptors, run.seconds, c)
-
-    def submit(
-        self, descriptors: Iterable[AnyDescriptor] | AnyDescriptor, progress: Progress | None = None
-    ) -> RunResult:
-        """Run one or several descriptors in order, and wait for their completion.
-
-        Products and vector operations may be mixed; the utilisation counts products only.
-
-        Raises
-        ------
-        HardwareError
-            If a descriptor fails, or the hardware is stuck. The hardware is then reset; later descriptors have not run.
-        """
-        descriptors = list(descriptors) if isinstance(descriptors, Iterable) else [descriptors]
-        for descriptor in descriptors:
-            if not isinstance(descriptor, Descriptor | VectorDescriptor):
-                raise TilewrightError(f"a {type(descriptor).__name__} is not a Descriptor: see `descriptor`")
-        if not descriptors:
-            raise TilewrightError("no descriptors to run")
-        with self._turn:  # no other thread runs anything
-            if self._running:
-                raise TilewrightError("a run is in progress: a progress callback cannot start another")
-            self._running = True
-            try:
-                return self._submit(descriptors, progress)
-            finally:
-                self._running = False
-
-    def _submit(self, descriptors: Sequence[AnyDescriptor], progress: Progress | None) -> RunResult:
-        limit = max(self._limit(descriptor) for descriptor in descriptors)
-        self.driver.clear_counters()
-        self._begin()
-        start = time.perf_counter()
-        interrupts: list[tuple[int, int]] = []
-
-        def interrupted(done: int) -> None:
-            interrupts.append((done, self._interrupt_cycle()))
-
-        try:
-            if progress:
-                told = progress
-                self.driver.run(
-                    descriptors, limit, lambda done: told(done, self._cycles_so_far()), 1 << 16, interrupted
-                )
-            else:
-                self.driver.run(descriptors, limit, interrupted=interrupted)
-        except BaseException:  # also Ctrl-C and errors of a callback: the next run needs idle hardware
-            with suppress(TilewrightError):  # another thread has closed the device
-                self.driver.soft_reset()
-            raise
-        seconds = time.perf_counter() - start
-        cycles, counters = self._end()
-        macs = sum(one.m * one.n * one.k for one in descriptors if isinstance(one, Descriptor))
-        busy = macs / self._capacity(cycles)
-        return RunResult(cycles, counters, busy, len(descriptors), seconds, interrupts=interrupts)
-
-    def _begin(self) -> None:
-        """Called before the doorbell."""
-
-    def _end(self) -> tuple[int, dict[str, int]]:
-        """Return the cycles of the run, and the counters."""
-        counters = self.driver.counters()
-        return counters["cycles"], counters
-
-    def _cycles_so_far(self) -> int:
-        return self.driver.read("COUNT_CYCLES")
-
-    def _interrupt_cycle(self) -> int:
-        """Return the cycle of the last interrupt, as precisely as the device can tell."""
-        return self._cycles_so_far()
-
-    def _capacity(self, cycles: int) -> int:
-        return self.config.tile.rows * self.config.tile.cols * max(cycles, 1)
-
-    def _limit(self, descriptor: AnyDescriptor) -> int:
-        """Return the cycles after which this descriptor must be complete, cached by shape."""
-        if isinstance(descriptor, VectorDescriptor):
-            return _LIMIT_FACTOR * vector_cycles(self.config, descriptor, self.bus) + _LIMIT_CYCLES
-        shape = (descriptor.m, descriptor.n, descriptor.k, descriptor.flags, descriptor.b_format)
-        if shape not in self._limits:
-            self._limits[shape] = self._estimated_limit(descriptor)
-        return self._limits[shape]
-
-    def _estimated_limit(self, descriptor: Descriptor) -> int:
-        flags = {name: bool(descriptor.flags >> bit & 1) for name, (bit, _) in FLAGS.items()}
-        try:
-            gemm = Gemm(
-                m=descriptor.m, n=descriptor.n, k=descriptor.k, b_format=descriptor.b_format,
-                requant=flags["REQUANT"], bias=flags["BIAS"], accumulate=flags["ACCUMULATE"],
-            )  # fmt: skip
-            cycles = estimate(self.config, [gemm], self.bus).cycles
-        except TilewrightError:  # the hardware will report the error
-            cycles = 0
-        return _LIMIT_FACTOR * cycles + _LIMIT_CYCLES

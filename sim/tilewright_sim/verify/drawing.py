@@ -13,7 +13,7 @@ __all__ = ["draw"]
 
 AFFORDABLE = 128
 """Arrays of more multipliers are drawn more rarely, so that all sizes together take about the same time to compile."""
-KEPT = ("a_format", "b_formats", "vector_lanes")
+KEPT = ("a_format", "b_formats", "vector_lanes", "variables")
 """Fields that keep their defaults unless they are held: the random jobs are products of int8."""
 _TRIES = 300
 _REPAIRS = 60

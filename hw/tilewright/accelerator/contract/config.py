@@ -11,7 +11,7 @@ from tilewright.formats import FORMATS, LONGEST_K
 from tilewright.storage import WordCode
 from tilewright.tile import TileConfig
 
-from .constants import ADDEND_BITS, DESCRIPTOR_BYTES, PARTIALS, SIZE_BITS, STRIDE_BITS
+from .constants import ADDEND_BITS, DESCRIPTOR_BYTES, MOST_VARIABLES, PARTIALS, SIZE_BITS, STRIDE_BITS
 from .rules import check
 
 __all__ = ["AcceleratorConfig", "Rounding"]
@@ -26,6 +26,7 @@ class AcceleratorConfig(OperandFormats, Config):
     PARTS: ClassVar = {"tile": TileConfig}
     UNSAID = frozenset({
         "size_bits", "stride_bits", "variant", "convolution", "ecc", "a_format", "b_formats", "vector_lanes",
+        "variables",
     })  # fmt: skip
     PRESETS: ClassVar = {
         "nano": {"rows": 4, "cols": 4, "dot": 4, "data_bits": 32, "panel_words": 1024, "ring_words": 256,
@@ -153,6 +154,15 @@ class AcceleratorConfig(OperandFormats, Config):
             le=16,
             description="Lanes of the vector engine, which works on rows of float32: 0, for none, or a power of two, "
             "at least one for each 32 bits of the bus. Not with `variant` = compact, and not with `ecc`.",
+        ),
+    ] = 0
+    variables: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=MOST_VARIABLES,
+            description="Registers whose values sizes and addresses of descriptors can refer to. Not with `variant` = "
+            "compact, and only with `addr_bits` up to 56.",
         ),
     ] = 0
 

@@ -12,9 +12,11 @@ __all__ = [
     "INDEX_BITS",
     "INTEGER_BITS",
     "MOST_FORMATS",
+    "MOST_VARIABLES",
     "NUMBER_BITS",
     "PARAMETER_PITCH_BYTES",
     "PARTIALS",
+    "REFERENCE_BITS",
     "RESULT",
     "SIZE_BITS",
     "STRIDE_BITS",
@@ -36,6 +38,14 @@ STRIDE_BITS = 24
 
 MOST_FORMATS = 4
 """Formats that B can have in a configuration, at most."""
+
+
+MOST_VARIABLES = 16
+"""Variables that a configuration has, at most."""
+
+
+REFERENCE_BITS = 8
+"""Top bits of a size or address in a descriptor: 1 and the number of the variable to which it refers, or 0."""
 
 
 INDEX_BITS = 16

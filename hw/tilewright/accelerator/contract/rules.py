@@ -4,7 +4,7 @@ from typing import Any
 
 from tilewright.base import ConfigError, round_log2
 
-from .constants import ADDEND_BITS, INTEGER_BITS, MOST_FORMATS, RESULT
+from .constants import ADDEND_BITS, INTEGER_BITS, MOST_FORMATS, REFERENCE_BITS, RESULT
 
 __all__ = ["check"]
 
@@ -110,11 +110,18 @@ def _check_sizes(config: Any) -> None:
     if config.addr_bits < config.stride_bits:
         reason = f"must be at least stride_bits = {config.stride_bits}"
         raise ConfigError("addr_bits", config.addr_bits, reason, config.stride_bits)
+    most = 64 - REFERENCE_BITS
+    if config.variables and config.addr_bits > most:
+        reason = f"must be at most {most} with variables: the bits above tell to which one an address refers"
+        raise ConfigError("addr_bits", config.addr_bits, reason, most)
 
 
 def _check_compact(config: Any) -> None:
-    for field, value in (("data_bits", 32), ("requant_lanes", 1), ("max_burst", 1), ("outstanding", 1),
-                         ("unaligned", False), ("convolution", False), ("vector_lanes", 0)):  # fmt: skip
+    needed = {
+        "data_bits": 32, "requant_lanes": 1, "max_burst": 1, "outstanding": 1, "unaligned": False,
+        "convolution": False, "vector_lanes": 0, "variables": 0,
+    }  # fmt: skip
+    for field, value in needed.items():
         if getattr(config, field) != value:
             raise ConfigError(field, getattr(config, field), f"must be {value} with variant = compact", value)
 

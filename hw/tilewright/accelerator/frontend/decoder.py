@@ -22,6 +22,7 @@ from .fields import Source, flags_of, gather_narrow, gather_whole
 from .geometry_planner import GEOMETRY_SHAPE, GeometryPlanner
 from .job_plan import copy_fields, plan_blocks
 from .range_checks import Ranges, check_in_turn, check_together, last_step
+from .reference_adder import ReferenceAdder
 from .vector_check import VectorCheck
 
 __all__ = ["DescriptorDecoder"]
@@ -59,7 +60,8 @@ class DescriptorDecoder(SharedComponent):
     ----------
     latency : int
         Cycles from the last word, or `beyond`, to `good` or `bad`: 5 more than an address has bits. With the variant
-        ``compact``, which checks one matrix after the other, ``4 * (addr_bits + 3) + 2``.
+        ``compact``, which checks one matrix after the other, ``4 * (addr_bits + 3) + 2``. From the last word, with
+        `variables`, 12 more: see `ReferenceAdder`.
 
     Members
     -------
@@ -74,6 +76,8 @@ class DescriptorDecoder(SharedComponent):
         The value of that word. Sampled with `direct`.
     beyond : In(1)
         Instead of a descriptor: its entry in the ring is past the last address.
+    variables : In(32 * config.variables)
+        The values of the variables, number 0 lowest, from the last word until `good` or `bad`. Only with `variables`.
     good : Out(1)
         There is a job, until `take`.
     bad : Out(1)
@@ -103,6 +107,8 @@ class DescriptorDecoder(SharedComponent):
         self.top_bit = min(config.acc_rows, config.half_words).bit_length() - 1
         self.last_step = last_step(config)
         self.latency = (len(_RANGES) if config.compact else 1) * self.last_step + 2
+        if config.variables:
+            self.latency += ReferenceAdder.latency + 1
         assert self.last_step > self.top_bit + 2  # addresses have 16 bits or more, acc_rows 11 or fewer
         super().__init__({
             "words": In(stream.Signature(config.dma.word_shape, always_ready=True)),
@@ -118,6 +124,7 @@ class DescriptorDecoder(SharedComponent):
             "interrupt": Out(1),
             "take": In(1),
             **({"fetch_geometry": Out(1), "geometry_address": Out(config.addr_bits)} if config.convolution else {}),
+            **({"variables": In(32 * config.variables)} if config.variables else {}),
             **({"vector": Out(1), "vector_job": Out(vector_job_shape(config))} if config.vector_lanes else {}),
         })
 
@@ -130,7 +137,8 @@ class DescriptorDecoder(SharedComponent):
         gather = gather_narrow if config.compact else gather_whole
         raw, last = gather(m, config, source)
         start = Signal()
-        m.d.sync += start.eq(last | self.beyond)  # registered: who a word is for is decided late in a cycle
+        whole = self._refer(m, raw, last, platform) if config.variables else last
+        m.d.sync += start.eq(whole | self.beyond)  # registered: who a word is for is decided late in a cycle
         step = Signal(range(self.last_step + 1))  # n in the n-th cycle after `start`, or of this check
         decide = Signal()
         flags = flags_of(raw)
@@ -176,6 +184,19 @@ class DescriptorDecoder(SharedComponent):
             m.d.comb += self.vector.eq(self.of_vector.present)
             self.of_vector.assign(m, self.vector_job, self.job)
         return m
+
+    def _refer(self, m: Module, raw: data.View, last: Value, platform) -> Value:
+        """Add variables to fields when the last word has come; return whether that is done."""
+        adder = place(m, "references", ReferenceAdder(self.config), platform)
+        m.d.sync += adder.start.eq(last)
+        m.d.comb += [
+            adder.text.eq(raw.as_value()),
+            adder.variables.eq(self.variables),
+        ]
+        for word in adder.words:
+            with m.If(adder.write & (adder.word == word.number)):
+                m.d.sync += raw.as_value().word_select(word.number, 32).eq(adder.data)
+        return adder.done
 
     def _geometry(self, m: Module, raw, expecting: Signal, decide: Value, platform) -> PlannedGeometry:
         """Fetch and plan a convolution's geometry when the rest is right."""

@@ -41,9 +41,9 @@ class Frontend(SharedComponent):
                        └─── counters ◄── activities
 
     **Jobs.** A tail that is written (`s_axil`: the later of address and data) in cycle t asks for a descriptor with
-    `fetch` in t + 4. Its last word in cycle t gives a job in t + 36 with 32 `addr_bits` (`DescriptorDecoder.latency` +
-    1). While it is being offered, the next descriptor is fetched and planned; the offer of that follows 2 cycles
-    after the last taking. At most 4 jobs are offered and incomplete.
+    `fetch` in t + 4. Its last word in cycle t gives a job in t + 36 with 32 `addr_bits` and no `variables`
+    (`DescriptorDecoder.latency` + 1). While it is being offered, the next descriptor is fetched and planned; the offer
+    of that follows 2 cycles after the last taking. At most 4 jobs are offered and incomplete.
 
     **Direct descriptors** are taken when nothing is incomplete and the ring is empty: `direct_ready` is 1. All 16
     words must be written: word 0 first, the others in any order, the last one submits. A word is refused while
@@ -181,6 +181,8 @@ class Frontend(SharedComponent):
         ]
         if config.vector_lanes:
             self._connect_vector(m, decoder, dispatcher)
+        if config.variables:
+            m.d.comb += decoder.variables.eq(registers.variables)
         self._connect_supervisor(m, supervisor, registers, ring, decoder)
         busy = Signal()
         direct_ready = Signal()

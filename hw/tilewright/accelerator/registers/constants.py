@@ -42,6 +42,7 @@ def constants(config: AcceleratorConfig) -> dict[str, int]:
         ),
         **({"CAP_FORMATS": _pack("CAP_FORMATS", **formats)} if config.scaled else {}),
         **({"CAP_VECTOR": vector} if config.vector_lanes else {}),
+        **({"CAP_VARIABLES": _pack("CAP_VARIABLES", count=config.variables)} if config.variables else {}),
         "CAP_BUFFERS": _pack(
             "CAP_BUFFERS",
             half_words=int(log2(config.half_words)),
@@ -51,6 +52,7 @@ def constants(config: AcceleratorConfig) -> dict[str, int]:
             long_chunk_words=int(log2(config.long_chunk_words)),
             size_bits_less=SIZE_BITS - config.size_bits,
             stride_bits_less=STRIDE_BITS - config.stride_bits,
+            variables=config.variables > 0,
         ),
         "K_LIMIT": config.k_limit,
     }

@@ -9,6 +9,7 @@ __all__ = [
     "DESCRIPTOR_VERSION",
     "FLAGS",
     "GEOMETRY",
+    "REFERABLE",
     "VECTOR_DESCRIPTOR",
     "VECTOR_DESCRIPTOR_VERSION",
     "VECTOR_FLAGS",
@@ -77,6 +78,9 @@ DESCRIPTOR = (
     DescriptorField("maximum", 62, 8, "greatest int8 result", signed=True),
     DescriptorField("reserved_2", 63, 8, "0"),
 )
+
+REFERABLE = ("m", "n", "k", "a_address", "b_address", "c_address")
+"""Fields that can refer to a variable, in a product's descriptor and in a vector one; see `ReferenceAdder`."""
 
 GEOMETRY = (
     DescriptorField("height", 0, 16, "rows of the image, at least 1"),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, unsigned
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from tilewright.accelerator.contract import INDEX_BITS, AcceleratorConfig
@@ -16,6 +16,7 @@ from .table import (
     DESCRIPTOR_BASE,
     REGISTER_ADDRESS_BITS,
     REGISTERS,
+    VARIABLE_BASE,
     Register,
     engines_of,
     registers_of,
@@ -77,6 +78,8 @@ class RegisterFile(SharedComponent):
         The counter; with the variant ``compact`` always that of cycles, and valid in each cycle.
     ecc_corrected, ecc_corrupt : In(16)
         The values of the registers of the same name; only with `ecc`.
+    variables : Out(32 * config.variables)
+        The values of VARIABLE_0 and so on, number 0 lowest; only with `variables`.
     """
 
     def __init__(self, config: AcceleratorConfig):
@@ -114,6 +117,7 @@ class RegisterFile(SharedComponent):
                 "counter_value": In(unsigned(32)),
             }
             | ({"ecc_corrected": In(16), "ecc_corrupt": In(16)} if config.ecc else {})
+            | ({"variables": Out(32 * config.variables)} if config.variables else {})
         )
 
     def elaborate(self, platform):
@@ -126,7 +130,7 @@ class RegisterFile(SharedComponent):
 
     def _write(self, m: Module, port: RegisterPort):
         word, value = port.write_word, port.write_data
-        writable = _any_word(word, [r for r in REGISTERS if r.access != "ro"])
+        writable = _any_word(word, [r for r in registers_of(self.config) if r.access != "ro"])
         direct = Signal()
         m.d.sync += direct.eq(_is_descriptor(word))
         # Words written before the ring was busy are discarded: the next descriptor begins with word 0 again.
@@ -166,8 +170,14 @@ class RegisterFile(SharedComponent):
         for name, (register, bits) in kept.items():
             with m.If(written(name)):
                 m.d.sync += register.eq(bits)
+        if self.config.variables:
+            for number in range(self.config.variables):
+                with m.If(written(f"VARIABLE_{number}")):
+                    m.d.sync += self.variables.word_select(number, 32).eq(value)
         with m.If(self.clear):
             m.d.sync += [register.eq(0) for register, _ in kept.values()]
+            if self.config.variables:
+                m.d.sync += self.variables.eq(0)
 
     def _read(self, m: Module, port: RegisterPort):
         word = port.read_word
@@ -205,13 +215,21 @@ class RegisterFile(SharedComponent):
                 with m.Case(REGISTER[name].offset // 4):
                     m.d.sync += constant.eq(number)
 
+        if self.config.variables:
+            variables = range(self.config.variables)
+            copy = Signal(32, name="variable")
+            values_of = Array(self.variables.word_select(number, 32) for number in variables)
+            here = _any_word(word, [REGISTER[f"VARIABLE_{number}"] for number in variables])
+            m.d.sync += copy.eq(Mux(here, values_of[word[:4]], 0))
+            copies.append(copy)
+
         # A counter is captured when it comes; whatever else has its copy one cycle after `read`.
         counter = Signal(32)
         counted = Signal()
         copied = Signal()
         copies.append(counter)
         listed = Signal()
-        counters = [register for register in registers_of(self.config) if register.offset >= COUNTER_BASE]
+        counters = [r for r in registers_of(self.config) if COUNTER_BASE <= r.offset < VARIABLE_BASE]
         is_counter = _any_word(word, counters)
         m.d.comb += self.counter_request.eq(port.read & is_counter)
         m.d.comb += self.counter_slot.eq(word[:5])
@@ -251,6 +269,7 @@ def _is_descriptor(word: Value) -> Value:
 
 assert DESCRIPTOR_BASE % 64 == 0
 assert COUNTER_BASE % 128 == 0
+assert VARIABLE_BASE % 64 == 0
 
 
 def any_of(values: list):

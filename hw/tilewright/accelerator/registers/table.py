@@ -6,7 +6,14 @@ The hardware, the C header, the Markdown page and the driver are all made from i
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from tilewright.accelerator.contract import DESCRIPTOR_BYTES, MOST_FORMATS, AcceleratorConfig, Activity, Unit
+from tilewright.accelerator.contract import (
+    DESCRIPTOR_BYTES,
+    MOST_FORMATS,
+    MOST_VARIABLES,
+    AcceleratorConfig,
+    Activity,
+    Unit,
+)
 from tilewright.formats import FORMATS
 
 from .descriptors import FLAGS
@@ -32,6 +39,8 @@ __all__ = [
 IDENTIFIER = 0x5457_4D4D
 """Value of the register ID: "TWMM" in ASCII."""
 REGISTER_MAP_VERSION = 1
+REGISTER_ADDRESS_BITS = 9
+"""Width of an address on the AXI4-Lite port."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +89,10 @@ ERRORS = {
         2,
         "unknown or contradicting flags, no such rounding, operation or type, or a reserved byte that is not 0",
     ),
-    "SIZE": (3, "m, n or k is 0 or over its limit, or a stride or an address is"),
+    "SIZE": (
+        3,
+        "m, n or k is 0 or over its limit, or a stride or an address is, or one refers to a variable that there is not",
+    ),
     "ALIGNMENT": (4, "an address or a stride is not a multiple of the bus word"),
     "SLVERR": (5, "the bus answered SLVERR"),
     "DECERR": (6, "the bus answered DECERR"),
@@ -156,6 +168,8 @@ DESCRIPTOR_BASE = 0x080
 ECC_BASE = 0x064
 FORMATS_BASE = 0x018
 VECTOR_BASE = 0x01C
+CAP_VARIABLES_BASE = 0x06C
+VARIABLE_BASE = 0x180
 
 _FORMATS = ", ".join(f"{number} {name}" for number, name in enumerate(FORMATS))
 
@@ -196,7 +210,8 @@ def _registers() -> tuple[Register, ...]:
             Field("chunk_words", 15, 3, "words in a chunk"),
             Field("long_chunk_words", 18, 3, "words in a chunk where M < cols"),
             Field("size_bits_less", 21, 4, "by how many bits m and n are narrower than 16"),
-            Field("stride_bits_less", 25, 4, "by how many bits strides are narrower than 24"))),
+            Field("stride_bits_less", 25, 4, "by how many bits strides are narrower than 24"),
+            Field("variables", 29, 1, "there are variables: see CAP_VARIABLES"))),
         Register("K_LIMIT", 0x14, "ro", "largest k of a descriptor; CAP_BUFFERS tells the limits of m, n and strides"),
         Register("CAP_FORMATS", FORMATS_BASE, "ro", f"formats of the matrices: {_FORMATS}", (
             Field("a_format", 0, 4, "of A"), Field("b_count", 4, 4, "how many formats B can have"),
@@ -247,6 +262,8 @@ def _registers() -> tuple[Register, ...]:
         Register("ECC_CORRUPT", ECC_BASE + 4, "ro", "likewise cycles in which a word with two flipped bits was read; "
                  "its descriptor fails with CORRUPT", (
             Field("value", 0, 16, ""),)),
+        Register("CAP_VARIABLES", CAP_VARIABLES_BASE, "ro", "the variables", (
+            Field("count", 0, 8, "how many there are"),)),
     )  # fmt: skip
     words = range(DESCRIPTOR_BYTES // 4)
     direct = tuple(
@@ -263,7 +280,13 @@ def _registers() -> tuple[Register, ...]:
         Register(f"COUNT_{name.upper()}", COUNTER_BASE + 4 * place, "ro", about)
         for place, (name, about) in enumerate(COUNTERS + _VECTOR_COUNTERS)
     )
-    return fixed + direct + counters
+    variables = tuple(
+        Register(f"VARIABLE_{number}", VARIABLE_BASE + 4 * number, "rw",
+                 "added to the sizes and addresses of descriptors that refer to it. Write it only while no such "
+                 "descriptor is in progress")
+        for number in range(MOST_VARIABLES)
+    )  # fmt: skip
+    return fixed + direct + counters + variables
 
 
 def flag_count(config: AcceleratorConfig) -> int:
@@ -292,14 +315,14 @@ def engines_of(config: AcceleratorConfig) -> tuple[str, ...]:
 
 def registers_of(config: AcceleratorConfig) -> tuple[Register, ...]:
     """The registers that a configuration has, with the fields it has; an access elsewhere is answered with SLVERR."""
-    present = (
-        r
-        for r in REGISTERS
-        if r.offset < COUNTER_BASE + 4 * len(counters_of(config))
-        and (config.ecc or r.offset not in range(ECC_BASE, DESCRIPTOR_BASE))
-        and (config.scaled or r.offset != FORMATS_BASE)
-        and (config.vector_lanes or r.offset != VECTOR_BASE)
-    )
+    absent: set[int] = set()
+    absent |= set(range(COUNTER_BASE + 4 * len(counters_of(config)), VARIABLE_BASE))
+    absent |= set(range(VARIABLE_BASE + 4 * config.variables, 1 << REGISTER_ADDRESS_BITS))
+    absent |= set() if config.ecc else {ECC_BASE, ECC_BASE + 4}
+    absent |= set() if config.scaled else {FORMATS_BASE}
+    absent |= set() if config.vector_lanes else {VECTOR_BASE}
+    absent |= set() if config.variables else {CAP_VARIABLES_BASE}
+    present = (register for register in REGISTERS if register.offset not in absent)
     engines = engines_of(config)
     return tuple(
         replace(r, fields=tuple(f for f in r.fields if f.name in engines)) if r.name == "ENGINES" else r
@@ -312,7 +335,3 @@ def reset_value(register: Register, constants: dict[str, int]) -> int:
     if register.name == "STATUS":
         return next(field.mask for field in register.fields if field.name == "direct_ready")
     return constants.get(register.name, 0)
-
-
-REGISTER_ADDRESS_BITS = 9
-"""Width of an address on the AXI4-Lite port."""

@@ -81,5 +81,6 @@ def configuration(capabilities: Capabilities) -> AcceleratorConfig:
         variant="compact" if capabilities.compact else "fast",
         ecc=capabilities.ecc,
         vector_lanes=capabilities.vector_lanes,
+        variables=capabilities.variables,
         max_burst=1 if capabilities.compact else 16,
     )

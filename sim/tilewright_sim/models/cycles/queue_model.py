@@ -20,7 +20,7 @@ from .vector_model import VectorModel
 __all__ = ["QueueModel"]
 
 # Cycles through parts of the hardware, from its datasheets and from measurement.
-PLAN = 11  # from the last word of a descriptor to the first request for A and B, besides `addr_bits`
+PLAN = 11  # without variables, from the last word of a descriptor to the first request for A and B, besides `addr_bits`
 ASK = 3  # from the tail to the address of the descriptor
 ADDRESS = 4  # from a request to its first address
 SLOT = 4  # from a burst's last beat until another may be in flight
@@ -36,7 +36,10 @@ FINISH = 5  # from the last response to the interrupt
 AHEAD = 1  # from handing over a tile to the request for parameters of the next
 BETWEEN = 2  # between two tiles of sums
 QUEUE = 16  # words between the epilogue and the writer
-VECTOR_PLAN = 7  # from the last word of a vector job's descriptor to the engine's taking it, besides `addr_bits`
+VECTOR_PLAN = (
+    7  # likewise, from the last word of a vector job's descriptor to the engine's taking it, besides `addr_bits`
+)
+REFERENCES = 12  # for the fields of a descriptor that refer to variables
 FIRST = 6  # from the last response of the jobs before to a vector job's reads behind a fence, and its writes
 NEXT = 3  # from its own last response to the taking of the next vector job
 OFFER = 5  # from an engine's taking a job to the first request of the next one
@@ -165,6 +168,7 @@ class QueueModel:
             number = len(self.jobs)
             job = self.queue[number]
             plan = (VECTOR_PLAN if isinstance(job, VectorJob) else PLAN) + self.config.addr_bits
+            plan += REFERENCES if self.config.variables else 0
             if isinstance(job, Gemm) and job.image is not None:
                 plan += self._geometry(ConvolutionLayout(self.config, job.image))
             if not number:

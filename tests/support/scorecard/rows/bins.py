@@ -32,6 +32,7 @@ UNREACHABLE = {
     "C: rows overlap": "two results in the same bytes have no order, so the golden model defines none",
     "activation_bits, weight_bits: other than 8": "the accelerator has one format, int8",
     "vector_lanes: other than 0": "the random jobs are products",
+    "variables: other than 0": "no random job refers to one",
 }
 """What has no bin, and why."""
 
@@ -39,7 +40,7 @@ UNREACHABLE = {
 def _fields() -> Iterator[str]:
     """Each choice of a field, and each power of two within its limits."""
     for row in AcceleratorConfig.field_table():
-        if row.name in ("activation_bits", "weight_bits", "vector_lanes"):
+        if row.name in ("activation_bits", "weight_bits", "vector_lanes", "variables"):
             continue
         if row.choices:
             yield from (f"{row.name}: {str(choice).lower()}" for choice in row.choices)
