@@ -99,7 +99,7 @@ def _presets(config: type[Config]) -> str:
 def registers(heading: str) -> str:
     """A section of the page of registers that `tilewright generate` writes; its beginning, or the registers' fields."""
     beginning, *sections = re.split(
-        r"^## ", register_page(AcceleratorConfig.preset("base", vector_lanes=4)), flags=re.M
+        r"^## ", register_page(AcceleratorConfig.preset("base", vector_lanes=4, variables=16)), flags=re.M
     )
     named = dict(section.split("\n", 1) for section in sections)
     named["beginning"] = beginning.removeprefix("# Registers\n")

@@ -20,8 +20,11 @@ OK, NO_DEVICE, REGISTER_VERSION, DESCRIPTOR_VERSION, CONFIGURATION, ARGUMENT, FU
 )
 
 
+_LIMITS = ("size", "k", "stride", "alignment", "addr_bits", "vector_lanes", "variables")
+
+
 class Limits(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_uint32) for name in ("size", "k", "stride", "alignment", "addr_bits", "vector_lanes")]
+    _fields_ = [(name, ctypes.c_uint32) for name in _LIMITS]
 
 
 class Chip(ctypes.Structure):
@@ -51,7 +54,7 @@ def compile_driver(config: AcceleratorConfig, folder: Path, *flags: str) -> ctyp
     """Compile driver, texts and example of a configuration into a shared library."""
     sources = write_driver(config, folder)
     library = folder / "driver.so"
-    names = ["tilewright_driver.c", "tilewright_text.c", "tilewright_example.c"]
+    names = [f"tilewright_{part}.c" for part in ("driver", "text", "variables", "example")]
     command = ["gcc", "-std=c99", *WARNINGS, "-O2", "-g", "-fPIC", "-shared", f"-DTILEWRIGHT_STOP_LOOKS={STOP_LOOKS}u"]
     subprocess.run([*command, *flags, *names, "-o", str(library)], cwd=sources, check=True)
     loaded = ctypes.CDLL(str(library))

@@ -1,9 +1,11 @@
 """Descriptors that refer to variables, on the generated hardware: submitted, and as a program that runs many times."""
 
+import ctypes
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from support.c_driver import ARGUMENT, OK, CDriver, compile_driver, packed
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import TilewrightError
@@ -106,3 +108,29 @@ def test_a_program_longer_than_the_drivers_ring_runs_with_one_doorbell(chip):
             del chip.device.write_register
     assert [value for offset, value in doorbells if offset == 0x50] == [300]
     assert (sums.numpy() == golden.matmul(a, b)).all()
+
+
+def test_the_c_driver_runs_the_same_descriptors_again(chip, tmp_path):
+    a, b = rows(20, 16, 7), rows(6, 16, 8)
+    left, right, sums = chip.array(a), chip.array(b), chip.empty((20, 6), np.int32)
+    product = replace(chip.descriptor(left, right, sums), m=0).refer(m=2, a_address=0, c_address=1)
+    driver, ticket = CDriver(chip.driver, compile_driver(CONFIG, tmp_path)), ctypes.c_uint32()
+    assert driver.chip.limits.variables == 4
+
+    def values(m, first):
+        return (ctypes.c_uint32 * 3)(first * left.stride, first * sums.stride, m)
+
+    assert driver.call("set_variables", values(3, 2), ctypes.c_size_t(5)) == ARGUMENT
+    assert driver.call("set_variables", values(3, 2), ctypes.c_size_t(3)) == OK
+    assert driver.call("submit", packed([product]), ctypes.c_size_t(1), ctypes.byref(ticket)) == OK
+    assert driver.wait(ticket.value, 100_000) == OK
+    assert (sums.numpy()[2:5] == golden.matmul(a[2:5], b)).all()
+    for m, first in ((1, 19), (20, 0)):
+        count, three = ctypes.c_size_t(1), ctypes.c_size_t(3)
+        assert driver.call("repeat", count, values(m, first), three, ctypes.byref(ticket)) == OK
+        assert driver.wait(ticket.value, 100_000) == OK
+        assert (sums.numpy()[first : first + m] == golden.matmul(a[first : first + m], b)).all()
+    for count, variables in ((0, 3), (driver.entries + 1, 3), (1, 5)):
+        sizes = ctypes.c_size_t(count), values(1, 1), ctypes.c_size_t(variables)
+        assert driver.call("repeat", *sizes, ctypes.byref(ticket)) == ARGUMENT
+    chip.driver.soft_reset()

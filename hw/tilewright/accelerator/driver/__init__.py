@@ -13,6 +13,7 @@ _SOURCES = (
     "tilewright_driver.h",
     "tilewright_driver.c",
     "tilewright_text.c",
+    "tilewright_variables.c",
     "tilewright_linux.h",
     "tilewright_linux.c",
     "tilewright_example.h",

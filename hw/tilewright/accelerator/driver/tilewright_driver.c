@@ -71,6 +71,13 @@ static void read_limits(struct tilewright *chip) {
         chip->limits.vector_lanes = TILEWRIGHT_GET(TILEWRIGHT_CAP_VECTOR_LANES, vector);
     }
 #endif
+    chip->limits.variables = 0;
+#ifdef TILEWRIGHT_CAP_VARIABLES
+    if (buffers & TILEWRIGHT_CAP_BUFFERS_VARIABLES_MASK) {
+        const uint32_t variables = tilewright_read(chip, TILEWRIGHT_CAP_VARIABLES);
+        chip->limits.variables = TILEWRIGHT_GET(TILEWRIGHT_CAP_VARIABLES_COUNT, variables);
+    }
+#endif
 }
 
 int tilewright_init(struct tilewright *chip, const struct tilewright_platform *platform, void *ring,

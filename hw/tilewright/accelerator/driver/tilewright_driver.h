@@ -90,6 +90,7 @@ struct tilewright_limits {
     uint32_t alignment;    /**< Addresses and strides are multiples of so many bytes. */
     uint32_t addr_bits;    /**< Bits of an address. */
     uint32_t vector_lanes; /**< Lanes of the vector engine; 0: descriptors of version 2 fail. */
+    uint32_t variables;    /**< To which sizes and addresses can refer: see `tilewright_set_variables`. */
 };
 
 /** @brief The driver of one accelerator. Its members are set by the driver alone. */
@@ -226,6 +227,33 @@ int tilewright_abort(const struct tilewright *chip);
  * @return `TILEWRIGHT_OK`, or `TILEWRIGHT_E_TIMEOUT` if the bus does not finish: call it again.
  */
 int tilewright_reset(struct tilewright *chip);
+
+/**
+ * @brief Set variables, from number 0 on. No descriptor that refers to them may be in progress; a reset makes them 0.
+ *
+ * A size or an address of a descriptor refers to a variable as `TILEWRIGHT_REFER_SIZE(variable, offset)` or
+ * `TILEWRIGHT_REFER_ADDRESS(variable, offset)`, and is their sum when the descriptor is decoded. Fields that can: m, n,
+ * k, a_address, b_address, c_address. This function and the next are in tilewright_variables.c.
+ *
+ * @return `TILEWRIGHT_OK`, or `TILEWRIGHT_E_ARGUMENT` if there are fewer variables.
+ */
+int tilewright_set_variables(const struct tilewright *chip, const uint32_t *values, size_t count);
+
+/**
+ * @brief Submit the first entries of the ring again, with other variables: nothing is copied.
+ *
+ * They are those that were submitted first after `tilewright_init` or `tilewright_reset`, in one call or several.
+ *
+ * @param chip The driver. All descriptors must be complete; it is reset.
+ * @param count Number of entries, at most as many as the ring has.
+ * @param values Variables from number 0 on; the others are 0.
+ * @param variables Number of them.
+ * @param ticket Receives the ticket of the last one; may be NULL.
+ * @return `TILEWRIGHT_OK`, `_ARGUMENT`; `_BUSY`, `_FAILED` or `_RESET` as `tilewright_poll`; `_TIMEOUT` as
+ *         `tilewright_reset`.
+ */
+int tilewright_repeat(struct tilewright *chip, size_t count, const uint32_t *values, size_t variables,
+                      uint32_t *ticket);
 
 /** @brief For an interrupt handler: lower `irq`, and return the bits of IRQ_STATUS, 0 if it was not raised. */
 uint32_t tilewright_acknowledge(const struct tilewright *chip);

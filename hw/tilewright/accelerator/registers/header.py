@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from tilewright.accelerator.contract import (
     DESCRIPTOR_BYTES,
     INDEX_BITS,
+    REFERENCE_BITS,
     SIZE_BITS,
     STRIDE_BITS,
     AcceleratorConfig,
@@ -25,7 +26,7 @@ from .descriptors import (
     VECTOR_FLAGS,
     DescriptorField,
 )
-from .table import ERRORS, REGISTER_ADDRESS_BITS, registers_of
+from .table import ERRORS, REGISTER_ADDRESS_BITS, VARIABLE_BASE, registers_of
 
 __all__ = ["c_header"]
 
@@ -54,6 +55,7 @@ def c_header(config: AcceleratorConfig) -> str:
             ("TILEWRIGHT_STRIDE_MAX", config.stride_limit, ""),
             ("TILEWRIGHT_INDEX_BITS", INDEX_BITS, "of HEAD and TAIL"),
             ("TILEWRIGHT_VECTOR_LANES", config.vector_lanes, "of the vector engine; 0: there is none"),
+            ("TILEWRIGHT_VARIABLES", config.variables, "how many there are"),
         ]),
         "",
         "/* What every accelerator has. */",
@@ -63,7 +65,15 @@ def c_header(config: AcceleratorConfig) -> str:
             ("TILEWRIGHT_DESCRIPTOR_WORDS", DESCRIPTOR_BYTES // 4, "of 32 bits"),
             ("TILEWRIGHT_SIZE_BITS_MAX", SIZE_BITS, "greatest width of m and n; see CAP_BUFFERS.size_bits_less"),
             ("TILEWRIGHT_STRIDE_BITS_MAX", STRIDE_BITS, "of strides; see CAP_BUFFERS.stride_bits_less"),
+            ("TILEWRIGHT_VARIABLES_OFFSET", VARIABLE_BASE, "of VARIABLE_0, where there are variables"),
         ]),
+        "",
+        "/* A size or an address of a descriptor to which the value of a variable is added. */",
+        *(
+            f"#define TILEWRIGHT_REFER_{kind}(variable, offset) \\\n"
+            f"    ((uint{bits}_t)({1 << REFERENCE_BITS - 1}u | (variable)) << {bits - REFERENCE_BITS} | (offset))"
+            for kind, bits in (("SIZE", 32), ("ADDRESS", 64))
+        ),
     ]
     fixed = constants(config)
     for register in registers_of(config):

@@ -31,7 +31,8 @@ BLOCKS = AcceleratorConfig(rows=32, cols=8, dot=32, data_bits=64, chunk_words=8,
                            a_format="q8_e5m3", b_formats=["q4_1", "q8_0"])  # fmt: skip
 ECC = AcceleratorConfig(**AcceleratorConfig.PRESETS["small"], ecc=True)
 VECTOR = AcceleratorConfig(**AcceleratorConfig.PRESETS["small"], vector_lanes=2)
-EVERYTHING = (BLOCKS, ECC, VECTOR)  # these have every register
+VARIABLES = AcceleratorConfig(**AcceleratorConfig.PRESETS["small"], variables=5)
+EVERYTHING = (BLOCKS, ECC, VARIABLES.replace(variables=16), VECTOR)  # these have every register
 
 PROGRAM = """
 #include <stdio.h>
@@ -79,6 +80,7 @@ CONFIGS = {
     "small": SMALL,
     "ecc": ECC,
     "vector": VECTOR,
+    "variables": VARIABLES,
     "wide": AcceleratorConfig(**AcceleratorConfig.PRESETS["small"] | {"addr_bits": 40}),
     "compact": AcceleratorConfig(**AcceleratorConfig.PRESETS["nano"] | {
         "variant": "compact", "max_burst": 1, "outstanding": 1, "addr_bits": 20, "size_bits": 11, "stride_bits": 14,
@@ -151,6 +153,14 @@ def test_page_lists_every_register_field_and_flag():
         assert f"`{name}`" in page
     rows = [line for line in page.splitlines() if line.startswith("|")]
     assert all(line.endswith("|") for line in rows)
+
+
+def test_there_are_as_many_variables_as_the_configuration_has():
+    for count in (0, 1, 5, 16):
+        config = AcceleratorConfig.preset("nano", variables=count)
+        for text in (register_page(config), c_header(config)):
+            assert len(set(re.findall(r"VARIABLE_(\d+)(?:`| 0x)", text))) == count
+            assert ("CAP_VARIABLES" in text.replace("see CAP_VARIABLES", "")) == (count > 0)
 
 
 def test_without_a_vector_engine_there_is_nothing_of_it():

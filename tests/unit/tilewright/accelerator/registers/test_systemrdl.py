@@ -11,7 +11,14 @@ SOFTWARE = {"ro": AccessType.r, "rw": AccessType.rw, "w1": AccessType.w, "w1c": 
 
 
 @pytest.mark.parametrize(
-    "changes", [{}, {"vector_lanes": 1}, {"variant": "compact", "max_burst": 1, "outstanding": 1}, {"addr_bits": 40}]
+    "changes",
+    [
+        {},
+        {"vector_lanes": 1},
+        {"variables": 3},
+        {"variant": "compact", "max_burst": 1, "outstanding": 1},
+        {"addr_bits": 40},
+    ],
 )
 def test_the_compiler_finds_every_register_and_field(changes, tmp_path):
     config = AcceleratorConfig.preset("nano", **changes)
