@@ -102,6 +102,7 @@ def test_hardware_is_identified_and_its_limits_are_read(library, device):
         "alignment": TINY.word_bytes,
         "addr_bits": TINY.addr_bits,
         "vector_lanes": 0,
+        "variables": 0,
     }
     assert device.get("RING_BASE_LO") == 0x1_0000
     assert device.get("RING_LOG2") == 2
