@@ -8,18 +8,18 @@ from tilewright.base import Config, as_tuple
 from tilewright.block_tile import A_FORMATS, BlockTileConfig, OperandFormats, accumulator_shape, block_word
 from tilewright.dma import DmaConfig
 from tilewright.formats import FORMATS, LONGEST_K
-from tilewright.storage import WordCode
 from tilewright.tile import TileConfig
 
 from .constants import ADDEND_BITS, DESCRIPTOR_BYTES, MOST_VARIABLES, PARTIALS, SIZE_BITS, STRIDE_BITS
 from .rules import check
+from .stored_words import StoredWords
 
 __all__ = ["AcceleratorConfig", "Rounding"]
 
 Rounding = Literal["single", "double"]
 
 
-class AcceleratorConfig(OperandFormats, Config):
+class AcceleratorConfig(OperandFormats, StoredWords, Config):
     """The tile, the buffers around it, the bus and the epilogue of an `Accelerator`."""
 
     TABLE = "accelerator"
@@ -239,66 +239,6 @@ class AcceleratorConfig(OperandFormats, Config):
         if self.scaled:
             return 0
         return 3 if self.ecc and not self.compact else 2
-
-    @property
-    def a_code(self) -> WordCode:
-        """How a word of the panel is stored with `ecc`."""
-        return WordCode(self.a_word_bits)
-
-    @property
-    def b_code(self) -> WordCode:
-        """How a word of the ring is stored with `ecc`."""
-        return WordCode(self.b_word_bits)
-
-    @property
-    def panel_bits(self) -> int:
-        """Bits of a word as it is stored in the panel."""
-        return self.a_code.code_bits if self.ecc else self.a_word_bits
-
-    @property
-    def ring_bits(self) -> int:
-        """Bits of a word as it is stored in the ring."""
-        return self.b_code.code_bits if self.ecc else self.b_word_bits
-
-    @property
-    def sum_bits(self) -> int:
-        """Bits of a sum in the accumulators; with `ecc` no more than the longest K needs."""
-        if not self.ecc:
-            return ADDEND_BITS
-        largest = self.k_limit << self.tile.activation_bits + self.tile.weight_bits - 2
-        return min(ADDEND_BITS, largest.bit_length() + 1)
-
-    @property
-    def sums_code(self) -> WordCode:
-        """How a row of sums is stored with `ecc`; the columns that drain together are whole segments."""
-        return WordCode(self.tile.cols * self.sum_bits, min(self.requant_lanes, 4) * self.sum_bits)
-
-    @property
-    def drained_code(self) -> WordCode:
-        """How the sums that drain together are stored with `ecc`."""
-        return WordCode(self.requant_lanes * self.sum_bits, self.sums_code.segment_bits)
-
-    @property
-    def drained_bits(self) -> int:
-        """Bits of the sums that drain together, as they are stored."""
-        if self.scaled:
-            return self.results_bits // self.tile.cols * self.requant_lanes
-        return self.drained_code.code_bits if self.ecc else self.requant_lanes * ADDEND_BITS
-
-    @property
-    def addend_code(self) -> WordCode:
-        """How a bias, a multiplier, a shift or an old sum is stored with `ecc` where one is a word: in `compact`."""
-        return WordCode(ADDEND_BITS)
-
-    @property
-    def result_code(self) -> WordCode:
-        """How a bus word of results is stored with `ecc`."""
-        return WordCode(self.data_bits)
-
-    @property
-    def result_word_bits(self) -> int:
-        """Bits of a bus word of results on its way to the writer; `compact` has no memory there."""
-        return self.result_code.code_bits if self.ecc and not self.compact else self.data_bits
 
     @property
     def fetch_cycles(self) -> int:

@@ -1,6 +1,7 @@
 """The one table of registers and descriptor fields, the hardware behind it, and its documentation."""
 
 from .constants import constants
+from .counters import ALL_ENGINES, COUNTERS, ENGINES, counter_names, counters_of, engines_of
 from .descriptors import (
     DESCRIPTOR,
     DESCRIPTOR_VERSION,
@@ -17,9 +18,6 @@ from .header import c_header
 from .register_file import RegisterFile
 from .systemrdl import system_rdl
 from .table import (
-    ALL_ENGINES,
-    COUNTERS,
-    ENGINES,
     ERRORS,
     IDENTIFIER,
     REGISTER_ADDRESS_BITS,
@@ -27,9 +25,6 @@ from .table import (
     REGISTERS,
     Field,
     Register,
-    counter_names,
-    counters_of,
-    engines_of,
     flag_count,
     registers_of,
     reset_value,

@@ -16,21 +16,16 @@ from tilewright.accelerator.contract import (
 )
 from tilewright.formats import FORMATS
 
+from .counters import ALL_ENGINES, COUNTERS, VECTOR_COUNTERS, counters_of, engines_of
 from .descriptors import FLAGS
 
 __all__ = [
-    "ALL_ENGINES",
-    "COUNTERS",
-    "ENGINES",
     "ERRORS",
     "IDENTIFIER",
     "REGISTERS",
     "REGISTER_MAP_VERSION",
     "Field",
     "Register",
-    "counter_names",
-    "counters_of",
-    "engines_of",
     "flag_count",
     "registers_of",
     "reset_value",
@@ -101,67 +96,6 @@ ERRORS = {
     "CORRUPT": (9, "two bits of a stored word were flipped (only with `ecc`)"),
 }
 """Number and meaning of each value of ERROR.code."""
-
-ENGINES = ("load_a", "load_b", "execute", "store")
-"""The engines of a product."""
-ALL_ENGINES = (*ENGINES, "vector")
-"""And the vector engine, which is there with `vector_lanes`."""
-_CAUSES = {
-    "load_a": {
-        "BUSY": "a word of A arrives",
-        "MEMORY": "words of A are due from the bus, or wait for their turn on it",
-        "SPACE": "both halves of the A panel are in use",
-        "DEPENDENCY": "fence: earlier descriptors are not complete",
-        "IDLE": "no descriptor to work on",
-    },
-    "load_b": {
-        "BUSY": "a word of B arrives",
-        "MEMORY": "words of B are due from the bus, or wait for their turn on it",
-        "SPACE": "the B ring is full",
-        "DEPENDENCY": "fence: earlier descriptors are not complete",
-        "IDLE": "no descriptor to work on",
-    },
-    "execute": {
-        "BUSY": "a word of activations enters the tile: all multipliers work",
-        "MEMORY": "the next chunk of A or B is not there",
-        "SPACE": "both banks of accumulators are in use",
-        "DEPENDENCY": "the next weights are still entering the tile (blocks of fewer rows than cols)",
-        "IDLE": "no descriptor to work on",
-    },
-    "store": {
-        "BUSY": "sums leave the accumulators",
-        "MEMORY": "parameters or old C are due, the bus does not take more, or the last writes are not answered",
-        "SPACE": "the results before must leave the epilogue first",
-        "DEPENDENCY": "no sums are complete",
-        "IDLE": "no descriptor to work on",
-    },
-    "vector": {
-        "BUSY": "elements enter the lanes",
-        "MEMORY": "words of x or y are due, the bus does not take more, or the last writes are not answered",
-        "SPACE": "the results before must leave the lanes first",
-        "DEPENDENCY": "earlier descriptors are not complete",
-        "IDLE": "no descriptor to work on",
-    },
-}
-
-
-def _causes(engine: str) -> tuple[tuple[str, str], ...]:
-    return tuple(
-        (f"{engine}_{cause.lower()}", f"{engine.replace('_', ' ')}: {_CAUSES[engine][cause]}")
-        for cause in Activity.__members__
-    )
-
-
-COUNTERS = (
-    ("cycles", "cycles with STATUS.busy, since the counters were cleared"),
-    *(counter for engine in ENGINES for counter in _causes(engine)),
-    ("read_words", "words that the bus has delivered"),
-    ("write_words", "words that the bus has taken"),
-)
-"""Name and meaning of each counter, in the order of their registers. For each engine the five add up to `cycles`."""
-
-_VECTOR_COUNTERS = _causes("vector")
-"""What follows them with `vector_lanes`."""
 
 COUNTER_BASE = 0x100
 DESCRIPTOR_BASE = 0x080
@@ -278,7 +212,7 @@ def _registers() -> tuple[Register, ...]:
     )  # fmt: skip
     counters = tuple(
         Register(f"COUNT_{name.upper()}", COUNTER_BASE + 4 * place, "ro", about)
-        for place, (name, about) in enumerate(COUNTERS + _VECTOR_COUNTERS)
+        for place, (name, about) in enumerate(COUNTERS + VECTOR_COUNTERS)
     )
     variables = tuple(
         Register(f"VARIABLE_{number}", VARIABLE_BASE + 4 * number, "rw",
@@ -296,21 +230,6 @@ def flag_count(config: AcceleratorConfig) -> int:
 
 REGISTERS = _registers()
 """Every register that there can be, in the order of their offsets."""
-
-
-def counter_names(*, vector: bool) -> list[str]:
-    """Names of the counters, in the order of their registers, with or without a vector engine; not in `compact`."""
-    return [name for name, _ in COUNTERS + (_VECTOR_COUNTERS if vector else ())]
-
-
-def counters_of(config: AcceleratorConfig) -> list[str]:
-    """Names of the counters that a configuration has, in the order of their registers."""
-    return counter_names(vector=config.vector_lanes > 0) if config.has_counters else ["cycles"]
-
-
-def engines_of(config: AcceleratorConfig) -> tuple[str, ...]:
-    """The engines of a configuration, in the order of the fields of the register ENGINES."""
-    return ALL_ENGINES if config.vector_lanes else ENGINES
 
 
 def registers_of(config: AcceleratorConfig) -> tuple[Register, ...]:
