@@ -8,8 +8,9 @@ from .capabilities import Capabilities
 from .check import check_block_result, check_result, check_vector_result
 from .convolution import plan_convolution, split_convolution
 from .descriptor import Descriptor, VectorDescriptor, flag_bits, geometry_bytes
-from .driver import Driver
+from .driver import AnyDescriptor, Driver
 from .errors import HardwareError
+from .fences import fenced
 from .matrix_file import load_matrix, write_matrix
 from .results import GemmResult, RunResult, VectorResult
 from .runtime import Runtime
@@ -22,6 +23,7 @@ from .workspace import Workspace
 __all__ = [
     "ALIGNMENT",
     "Allocator",
+    "AnyDescriptor",
     "BlockOperand",
     "CPlatform",
     "Capabilities",
@@ -48,6 +50,7 @@ __all__ = [
     "check_result",
     "check_vector_result",
     "choices_of",
+    "fenced",
     "flag_bits",
     "geometry_bytes",
     "load_matrix",

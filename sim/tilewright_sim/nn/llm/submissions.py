@@ -30,6 +30,8 @@ class Submissions:
         The layer to which they belong; the number of layers, for the output layer.
     progress : callable or None
         See `Runtime.submit`.
+    count : int
+        Descriptors of the submission that runs, or ran last.
     """
 
     def __init__(self, chip: Runtime, ran: Ran | None = None):
@@ -38,6 +40,7 @@ class Submissions:
         self.phase = "prefill"
         self.layer = 0
         self.progress: Callable[[int, int], None] | None = None
+        self.count = 0
 
     def run(self, kind: str, work: Sequence[Work], descriptors: Iterable[Descriptor | VectorDescriptor]) -> None:
         """Submit the descriptors of ``work`` together, and wait for them.
@@ -47,7 +50,9 @@ class Submissions:
         HardwareError
             If the hardware fails.
         """
-        run = self.chip.submit(descriptors, self.progress)
+        queue = list(descriptors)
+        self.count = len(queue)
+        run = self.chip.submit(queue, self.progress)
         self.account.add(self.phase, kind, work, run)
         if self.ran:
             self.ran(kind, self.layer, run)
