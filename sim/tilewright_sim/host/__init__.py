@@ -12,6 +12,7 @@ from .driver import AnyDescriptor, Driver
 from .errors import HardwareError
 from .fences import fenced
 from .matrix_file import load_matrix, write_matrix
+from .program import Program
 from .results import GemmResult, RunResult, VectorResult
 from .runtime import Runtime
 from .scratch import Scratch
@@ -34,6 +35,7 @@ __all__ = [
     "GemmResult",
     "HardwareError",
     "Parameters",
+    "Program",
     "RunResult",
     "Runtime",
     "Scratch",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from tilewright_sim.host import Descriptor, RunResult, Runtime, VectorDescriptor
+from tilewright_sim.host import Descriptor, Program, RunResult, Runtime, VectorDescriptor
 
 from .cycle_accounting import Account, Work
 
@@ -52,7 +52,20 @@ class Submissions:
         """
         queue = list(descriptors)
         self.count = len(queue)
-        run = self.chip.submit(queue, self.progress)
+        self._add(kind, work, self.chip.submit(queue, self.progress))
+
+    def run_program(self, kind: str, work: Sequence[Work], program: Program, values: Sequence[int] = ()) -> None:
+        """Run a program that has the descriptors of ``work``, with these values of variables, and wait for it.
+
+        Raises
+        ------
+        HardwareError
+            If the hardware fails.
+        """
+        self.count = len(program.descriptors)
+        self._add(kind, work, program.run(values, self.progress))
+
+    def _add(self, kind: str, work: Sequence[Work], run: RunResult) -> None:
         self.account.add(self.phase, kind, work, run)
         if self.ran:
             self.ran(kind, self.layer, run)

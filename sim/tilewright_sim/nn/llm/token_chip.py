@@ -5,19 +5,20 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
-from tilewright.accelerator.contract import AcceleratorConfig
-from tilewright.base import TilewrightError
-from tilewright_sim.host import Runtime
+from tilewright.accelerator.contract import DESCRIPTOR_BYTES, AcceleratorConfig
+from tilewright.base import ConfigError, TilewrightError
+from tilewright_sim.host import Program, Runtime
 
 from .block_config import check_formats
 from .block_model import BlockModel
 from .cycle_accounting import Account
-from .memory import MARGIN, check_memory
+from .memory import MARGIN, check_memory, stored_bytes
 from .prompt_blocks import MAX_BLOCK
 from .submissions import Ran, Submissions
 from .token_check import TokenCheck
 from .token_memory import TokenMemory, unlimited
 from .token_program import TokenProgram
+from .token_step import VARIABLES
 
 __all__ = ["TokenChipModel", "runs_alone"]
 
@@ -28,7 +29,7 @@ def runs_alone(config: AcceleratorConfig, model: object) -> bool:
     It has a vector engine whose records are both what A and what keys and values are, at any address, and variables.
     """
     fits = isinstance(model, BlockModel) and model.activations is model.kept and config.a is model.kept
-    return bool(fits and config.vector_lanes and config.unaligned and getattr(config, "variables", 0))
+    return bool(fits and config.vector_lanes and config.unaligned and config.variables)
 
 
 class TokenChipModel:
@@ -37,7 +38,8 @@ class TokenChipModel:
     Parameters
     ----------
     chip : Runtime
-        Its configuration has a vector engine, `unaligned`, and the model's format of activations, keys and values.
+        Its configuration has a vector engine, `unaligned`, variables, and the model's format of activations, keys and
+        values.
     model : BlockModel
         With one format for activations, keys, values, and the matrix of values: see `load_block_model`.
     context : int
@@ -81,6 +83,7 @@ class TokenChipModel:
         self.program = TokenProgram(self.memory)
         self.checked = TokenCheck(self.memory) if check else None
         self.length = 0
+        self._token: Program | None = None
 
     @property
     def account(self) -> Account:
@@ -101,17 +104,29 @@ class TokenChipModel:
             )
         self.jobs.phase = "decode" if len(tokens) == 1 and self.length else "prefill"
         start = time.perf_counter()
-        steps = self.program.steps(len(tokens), self.length, logits != "none")
         rows = np.zeros((self.block, self.model.config.hidden), np.float32)
         rows[: len(tokens)] = self.model.embed(tokens)
         self.memory.stream(0).write(rows)
-        self.jobs.layer = self.model.config.layers
-        self.jobs.run("token", [step.work for step in steps], [step.descriptor for step in steps])
+        self._run(len(tokens), logits != "none")
         self.length += len(tokens)
         self.account.read(self.jobs.phase, len(tokens), time.perf_counter() - start)
         if self.checked:
             self.checked.forward(tokens, logits)
         return np.empty((0, self.model.config.vocab), np.float32) if logits == "none" else self.memory.logits.numpy()
+
+    def _run(self, tokens: int, logits: bool) -> None:
+        """Run the program for tokens; that of a single token is in the device's memory since the first one."""
+        steps = self.program.steps(tokens, self.length, logits)
+        work = [step.work for step in steps]
+        self.jobs.layer = self.model.config.layers
+        if tokens > 1 or not logits:
+            with self.chip.program(step.descriptor for step in steps) as once:
+                self.jobs.run_program("token", work, once)
+            return
+        values = self.program.variables(self.length)
+        if self._token is None:
+            self._token = self.chip.program(step.referring(values) for step in steps)
+        self.jobs.run_program("token", work, self._token, [values[name] for name in VARIABLES])
 
 
 def _check(config: AcceleratorConfig, model: BlockModel) -> None:
@@ -127,8 +142,13 @@ def _check(config: AcceleratorConfig, model: BlockModel) -> None:
             raise TilewrightError(
                 f"layer {number}: the matrix of values must be in {model.kept.name}, as activations are"
             )
-    if not config.vector_lanes or not config.unaligned:
-        raise TilewrightError("without the host, the accelerator needs vector_lanes and unaligned")
+    if not config.vector_lanes:
+        raise ConfigError("vector_lanes", 0, "must be 1 or more, so that nothing is left to the host", 4)
+    if not config.unaligned:
+        raise ConfigError("unaligned", False, "must be true: a column of values begins at any element", True)
+    if config.variables < len(VARIABLES):
+        reason = f"must be {len(VARIABLES)} or more: the descriptors of a token refer to so many"
+        raise ConfigError("variables", config.variables, reason, len(VARIABLES))
 
 
 def _planned_bytes(config: AcceleratorConfig, model: BlockModel, context: int, block: int, check: bool) -> int:
@@ -136,6 +156,6 @@ def _planned_bytes(config: AcceleratorConfig, model: BlockModel, context: int, b
     workspace = unlimited(config)
     before = workspace.allocator.free_bytes
     program = TokenProgram(TokenMemory(workspace, model, context, block, check))
-    program.steps(1, context - 1)
-    program.steps(block, context - block)
-    return before - workspace.allocator.free_bytes + MARGIN
+    counts = [len(program.steps(tokens, context - tokens)) for tokens in (1, block)]
+    rings = sum(stored_bytes(config.word_bytes, 1 << count.bit_length(), DESCRIPTOR_BYTES) for count in counts)
+    return before - workspace.allocator.free_bytes + rings + MARGIN

@@ -1,53 +1,20 @@
 """A network as one list of descriptors: from the embeddings of tokens to the logits and the likeliest token."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from tilewright.base import TilewrightError
-from tilewright_sim.host import AnyDescriptor, DeviceArray, DeviceView, fenced
+from tilewright_sim.host import DeviceArray, DeviceView, fenced
 
-from .cycle_accounting import Product, Rows, Work
+from .cycle_accounting import Product, Rows
 from .token_memory import TokenMemory
+from .token_step import Step
 
-__all__ = ["VARIABLES", "Step", "TokenProgram"]
+__all__ = ["TokenProgram"]
 
 _PIECE = 512
 """Elements of a piece of the feed-forward network: its SiLU takes about as long as the ring of weights to fill."""
-
-VARIABLES = ("end", "key", "column", "block", "record", "turn")
-"""What the descriptors of a single token need of its position: the number of positions with its own; the bytes before
-its keys, before its column of the values in float32, before that column's block there, before the block's records, and
-before its rotation."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """A descriptor, and what it is for.
-
-    Parameters
-    ----------
-    descriptor : Descriptor or VectorDescriptor
-    work : Work
-        For the accounting.
-    kind : str
-        Of `cycle_accounting.KINDS`.
-    layer : int
-        The number of layers, for the output layer and what is before it.
-    refers : dict
-        The fields of the descriptor, by name, to which a variable of `VARIABLES` is added; of a single token.
-    """
-
-    descriptor: AnyDescriptor
-    work: Work
-    kind: str
-    layer: int
-    refers: Mapping[str, str] = field(default_factory=dict)
-
-    def base(self, values: Mapping[str, int]) -> AnyDescriptor:
-        """Return the descriptor without the ``values`` of the variables: the same for all positions."""
-        less = {name: getattr(self.descriptor, name) - values[variable] for name, variable in self.refers.items()}
-        return replace(self.descriptor, **less)
 
 
 class TokenProgram:
