@@ -12,7 +12,7 @@ from tilewright_sim.nn.importers import Tokenizer, read_tokenizer
 from tilewright_sim.nn.llm import (
     BlockModel,
     Int8Model,
-    activation_format,
+    activation_formats,
     check_formats,
     default_values,
     formats_of_b,
@@ -55,9 +55,11 @@ def prepare(
     else:
         values = load_values(AcceleratorConfig, None, None, settings)
         config = AcceleratorConfig(**default_values(weights) | values)
-    wanted = "int8" if weights.name == "int8" else activation_format(weights).name
-    if config.a_format != wanted:
-        raise ConfigError("a_format", config.a_format, f"must be {wanted} for weights in {weights.name}", wanted)
+    forms = (weights,) if weights.name == "int8" else activation_formats(weights)
+    wanted = [form.name for form in forms]
+    if config.a_format not in wanted:
+        names = " or ".join(wanted)
+        raise ConfigError("a_format", config.a_format, f"must be {names} for weights in {weights.name}", wanted[0])
     if weights.name == "int8":
         if config.scaled:
             raise ConfigError("b_formats", ", ".join(config.b_formats), "must be int8 for weights in int8", "int8")
@@ -67,7 +69,7 @@ def prepare(
         return config, loaded, loaded.tokenizer
     source = open_source(file)
     with console.status("quantizing the model"):
-        model = load_block_model(source, weights, every_matrix=every_matrix)
+        model = load_block_model(source, weights, every_matrix=every_matrix, activations=config.a)
     if not chosen and "b_formats" not in values:
         config = config.replace(b_formats=tuple(dict.fromkeys([weights.name, *formats_of_b(model)])))
     check_formats(config, model)

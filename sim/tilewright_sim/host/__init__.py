@@ -8,9 +8,11 @@ from .capabilities import Capabilities
 from .check import check_block_result, check_result, check_vector_result
 from .convolution import plan_convolution, split_convolution
 from .descriptor import Descriptor, VectorDescriptor, flag_bits, geometry_bytes
-from .driver import Driver
+from .driver import AnyDescriptor, Driver
 from .errors import HardwareError
+from .fences import fenced
 from .matrix_file import load_matrix, write_matrix
+from .program import Program
 from .results import GemmResult, RunResult, VectorResult
 from .runtime import Runtime
 from .scratch import Scratch
@@ -22,6 +24,7 @@ from .workspace import Workspace
 __all__ = [
     "ALIGNMENT",
     "Allocator",
+    "AnyDescriptor",
     "BlockOperand",
     "CPlatform",
     "Capabilities",
@@ -32,6 +35,7 @@ __all__ = [
     "GemmResult",
     "HardwareError",
     "Parameters",
+    "Program",
     "RunResult",
     "Runtime",
     "Scratch",
@@ -48,6 +52,7 @@ __all__ = [
     "check_result",
     "check_vector_result",
     "choices_of",
+    "fenced",
     "flag_bits",
     "geometry_bytes",
     "load_matrix",

@@ -255,13 +255,17 @@ class DeviceView(DeviceArray):
 
     @classmethod
     def of(cls, array: DeviceArray, rows: slice, columns: slice = slice(None)) -> Self:
-        """Return some rows and columns of an array; of records, whole rows."""
+        """Return some rows and columns of an array; of records, columns from the first of a record."""
         first, end, _ = rows.indices(array.shape[0])
-        left, right, _ = columns.indices(array.shape[1])
-        address = array.address + first * array.stride + left * array.dtype.itemsize
-        view = cls(array.device, address, (end - first, right - left), array.dtype, array.stride)
+        left, right, _ = columns.indices(array.k)
+        size, before = right - left, left * array.dtype.itemsize
         if array.form:
-            view.form, view.k = array.form, array.k
+            if left % array.form.record:
+                raise ValueError(f"column {left} of {array.form.name} is within a record of {array.form.record}")
+            size, before = array.form.row_bytes(right - left), array.form.row_bytes(left)
+        address = array.address + first * array.stride + before
+        view = cls(array.device, address, (end - first, size), array.dtype, array.stride)
+        view.form, view.k = array.form, right - left
         return view
 
     def close(self) -> None:

@@ -274,7 +274,7 @@ class QueueModel:
 
     def _b_ready(self, turn: float) -> float:
         """Return the first cycle, from ``turn`` on, to request the next chunk of B; `NEVER` if unknown."""
-        place, _, _ = self.steps[self.b_next]
+        place, tile, chunk = self.steps[self.b_next]
         block = self.blocks[place]
         while self.ring_free < self.config.tile.cols * block.shape.chunk:
             if not self.ring:
@@ -282,7 +282,11 @@ class QueueModel:
             freed, words = self.ring.popleft()
             self.ring_freed = max(self.ring_freed, freed)
             self.ring_free += words
-        return max(self._offered(block.job), self.ring_freed, turn)
+        ready = max(self._offered(block.job), self.ring_freed, turn)
+        if block.gemm.fenced_b and not (block.row or tile or chunk):
+            jobs, answered = self.complete
+            ready = max(ready, answered + FENCE if jobs >= block.job else NEVER)
+        return ready
 
     def _load_b(self) -> None:
         """Load the next chunk of B, chunks of A while the ring has no space for it, and its own chunk of A."""

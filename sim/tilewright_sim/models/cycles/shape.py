@@ -18,8 +18,9 @@ __all__ = ["Bus", "Gemm", "Shape", "split_gemm"]
 class Gemm:
     """One product ``C[m, n] = A[m, k] · B[n, k]ᵀ``: its sizes, and whether C is int8 (`requant`), or int32 or float32.
 
-    With `fenced`, it reads A only when all earlier products are complete (the flag FENCE_A). With an `image`, A is
-    that: m are its output pixels and k the columns of B, see `convolution`. `b_format` is the number of B's format.
+    With `fenced` (`fenced_b`), it reads A (B) only when all earlier descriptors are complete: the flags FENCE_A and
+    FENCE_B. With an `image`, A is that: m are its output pixels and k the columns of B, see `convolution`. `b_format`
+    is the number of B's format.
     """
 
     m: int
@@ -31,6 +32,7 @@ class Gemm:
     fenced: bool = False
     image: Convolution | None = None
     b_format: int = 0
+    fenced_b: bool = False
 
     @classmethod
     def convolution(cls, config: AcceleratorConfig, image: Convolution, n: int, **values: bool) -> Self:

@@ -5,13 +5,15 @@ network in numpy), `chip_model` (the same on the accelerator), `check` (compares
 and its answer). In block formats, `block_model` has the weights, `block_network` is the network, `block_products`
 computes its products in numpy, and `block_chip` on an accelerator, which `block_config` chooses. What is between the
 products is in `host_ops` (numpy), `chip_ops` (the vector engine) and `golden_ops` (what that computes, in numpy).
+If nothing is left to the host, `token_program` makes the
+network one list of descriptors, `token_chip` runs it and `token_check` compares its tensors with those of numpy.
 `perplexity` measures the accuracy of the number formats in `emulation`. The files of models are read by
 `tilewright_sim.nn.importers`.
 """
 
 from .answer_report import accuracy_table, live_line, report, summary, table, where_the_cycles_went
 from .block_config import CHIP_FORMATS, check_formats, default_values, formats_of_b
-from .block_model import BlockModel, activation_format, load_block_model
+from .block_model import BlockModel, activation_formats, load_block_model
 from .clocks import clock_of
 from .conversation import Conversation
 from .emulation import EMULATIONS
@@ -32,7 +34,7 @@ __all__ = [
     "Int8Model",
     "LiveAnswer",
     "accuracy_table",
-    "activation_format",
+    "activation_formats",
     "check_formats",
     "check_length",
     "clock_of",

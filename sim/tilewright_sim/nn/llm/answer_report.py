@@ -76,10 +76,16 @@ def table(figures: dict[str, Any]) -> FigureTable:
         "multipliers busy": lambda phase: f"{phase['multipliers_busy']:.2%}",
         "multipliers busy in the linear layers": lambda phase: f"{phase['linear_layers']['multipliers_busy']:.2%}",
         f"tokens per second at {figures['clock']['mhz']:g} MHz": lambda phase: f"{phase['tokens_per_second']:,.2f}",
+        "submissions per token": lambda phase: f"{phase['submissions'] / phase['tokens']:,.4g}",
         "seconds per token in the simulator": lambda phase: f"{phase['simulated_seconds_per_token']:.2f}",
     }
-    if not any(phase["vector_operations"]["cycles"] for phase in figures["phases"].values()):
-        del rows["of these, in vector operations"]
+    parts = {
+        "of these, in vector operations": "vector_operations",
+        "multipliers busy in the linear layers": "linear_layers",
+    }
+    for name, part in parts.items():  # unknown where a submission has all of a token
+        if not any(phase[part]["cycles"] for phase in figures["phases"].values()):
+            del rows[name]
     for name, cell in rows.items():
         made.add_row(name, *(cell(phase) for phase in figures["phases"].values()))
     return made

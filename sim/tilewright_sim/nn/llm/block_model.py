@@ -14,7 +14,15 @@ from tilewright_sim.nn.importers import Source, layer_tensors
 
 from .host_ops import HostOps, Rotation
 
-__all__ = ["BlockLayer", "BlockModel", "Held", "activation_format", "kept_format", "load_block_model"]
+__all__ = [
+    "BlockLayer",
+    "BlockModel",
+    "Held",
+    "activation_format",
+    "activation_formats",
+    "kept_format",
+    "load_block_model",
+]
 
 Progress = Callable[[int, int], None]
 """Called with the number of layers done and the number of all layers."""
@@ -40,6 +48,14 @@ def kept_format(weights: BlockFormat) -> BlockFormat:
     accelerator. So this is int8 in blocks with fp16 scales if weights have these, else the format of activations.
     """
     return FORMATS["q8_0"] if weights.scale is FP16 else activation_format(weights)
+
+
+def activation_formats(weights: BlockFormat) -> tuple[BlockFormat, ...]:
+    """Return the block formats that activations can have: that of `activation_format`, and that of keys and values.
+
+    With one format for both, what the vector engine of an accelerator writes can be either operand of a product.
+    """
+    return tuple(dict.fromkeys([activation_format(weights), kept_format(weights)]))
 
 
 @dataclass(frozen=True)
@@ -135,7 +151,12 @@ class BlockModel:
 
 
 def load_block_model(
-    source: Source, form: BlockFormat, *, every_matrix: bool = False, progress: Progress | None = None
+    source: Source,
+    form: BlockFormat,
+    *,
+    every_matrix: bool = False,
+    activations: BlockFormat | None = None,
+    progress: Progress | None = None,
 ) -> BlockModel:
     """Return a model with its matrices in a block format.
 
@@ -143,19 +164,26 @@ def load_block_model(
     accelerator for ``form`` can hold, unless ``every_matrix``: Q4_0 and Q8_0 beside `q4_1`, Q8_0 beside `q4_0`. All
     others are dequantized and quantized: see `blocks.quantize` and `Records.normalized`.
 
+    ``activations`` is one of `activation_formats`, by default that of `activation_format`. If it is another, the matrix
+    of values is in that format too: with the operands exchanged, its product is that of the values transposed.
+
     Raises
     ------
     TilewrightError
         If an element is not finite, a scale is out of range, or a row is too long for an accumulator.
     """
     config = source.config
+    usual = activation_format(form)
+    activations = activations or usual
     kept = {form.name, *(() if every_matrix else _ALSO_HELD.get(form.name, ()))}
     held: dict[tuple[str, str, bool], list[Records]] = {}
 
     def matrix(name: str) -> Records:
         found, unchanged = source.records(name), True
-        if found is None or found.form.name not in kept:
-            found, unchanged = _quantized(source, name, form), False
+        first = activations is not usual and name.endswith("attn_v.weight")  # the first operand
+        wanted = {activations.name} if first else kept
+        if found is None or found.form.name not in wanted:
+            found, unchanged = _quantized(source, name, activations if first else form), False
         if found.k > LONGEST_K:
             raise TilewrightError(
                 f"{name} has rows of {found.k:,} elements: an accumulator takes {LONGEST_K:,} at most"
@@ -183,7 +211,7 @@ def load_block_model(
     counted.sort(key=lambda one: -one.elements)
     norm = source.tensor("output_norm.weight")
     return BlockModel(
-        config, activation_format(form), kept_format(form),
+        config, activations, kept_format(form),
         source.tensor("token_embd.weight") if embedding is None else embedding, layers, norm, output,
         source.rope_factors(), counted,
     )  # fmt: skip

@@ -24,13 +24,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilewright.base import TilewrightError
+from tilewright.formats import BlockFormat
 from tilewright_sim.models import Records
 
 from .block_model import BlockLayer, BlockModel
 from .block_products import Products
 from .host_ops import Floats, VectorOps
 
-__all__ = ["BlockNetwork"]
+__all__ = ["BlockNetwork", "Tensor"]
+
+Tensor = Floats | Records | NDArray[np.uint8]
+_MATRICES = {
+    "q": "attn_q", "k": "attn_k", "v": "attn_v", "output": "attn_output", "gate": "ffn_gate", "up": "ffn_up",
+    "down": "ffn_down",
+}  # fmt: skip
+"""Names of the matrices of linear layers, by those of their results."""
 
 
 class BlockNetwork:
@@ -47,6 +55,12 @@ class BlockNetwork:
         The operations between the products; those of the host if None.
     reached : callable or None
         Called with the number of each layer before it is computed, and with the number of layers before the last norm.
+    quantize : callable or None
+        Makes records of rows in a format; by default those of `Records.normalized` for activations, of `Records.of` for
+        keys and values.
+    observe : callable or None
+        Called with the layer, a name and the value of every tensor: float32 [tokens, …], or its records. Those of
+        ``scores`` are [heads, tokens, positions], and ``keys`` and ``values`` are uint8, all that is in the cache.
     """
 
     def __init__(
@@ -56,6 +70,8 @@ class BlockNetwork:
         products: Products,
         ops: VectorOps | None = None,
         reached: Callable[[int], None] | None = None,
+        quantize: Callable[[Floats, BlockFormat], Records] | None = None,
+        observe: Callable[[int, str, Tensor], None] | None = None,
     ):
         config, form = model.config, model.kept
         self.model = model
@@ -64,6 +80,9 @@ class BlockNetwork:
         self.length = 0
         self._ops = ops or model.host_ops()
         self._reached = reached or (lambda layer: None)
+        self._to_activations = quantize or Records.normalized
+        self._to_kept = quantize or Records.of
+        self._observe = observe or (lambda layer, name, value: None)
         heads = (config.layers, config.kv_heads)
         self._keys = np.zeros((*heads, context, form.row_bytes(config.head_width)), dtype=np.uint8)
         self._values = np.zeros((*heads, config.head_width, form.row_bytes(context)), dtype=np.uint8)
@@ -84,70 +103,85 @@ class BlockNetwork:
         x = model.embed(tokens)
         for number, layer in enumerate(model.layers):
             self._reached(number)
-            normed = ops.norm(x, layer.vectors["attn_norm"])
-            (output,) = self._linear("output", number, self._attention(number, normed, positions), "attn_output")
-            x = ops.add(x, output)
+            mixed = self._attention(number, ops.norm(x, layer.vectors["attn_norm"]), positions)
+            (output,) = self._linear("output", number, "heads", mixed, "output")
+            x = self._seen(number, "attended", ops.add(x, output))
             normed = ops.norm(x, layer.vectors["ffn_norm"])
-            gate, up = self._linear("gate_up", number, normed, "ffn_gate", "ffn_up")
-            (down,) = self._linear("down", number, ops.gate(gate, up), "ffn_down")
-            x = ops.add(x, down)
+            gate, up = self._linear("gate_up", number, "normed again", normed, "gate", "up")
+            (down,) = self._linear("down", number, "gated", ops.gate(gate, up), "down")
+            x = self._seen(number, "out", ops.add(x, down))
         self.length += len(tokens)
         if logits == "none":
             return np.empty((0, model.config.vocab), dtype=np.float32)
         self._reached(len(model.layers))
         x = ops.norm(x if logits == "all" else x[-1:], model.output_norm)
-        (found,) = self.products.multiply(len(model.layers), "logits", [(self._quantize(x), model.output)])
-        return found
+        rows = self._to_activations(x, model.activations)
+        self._observe(len(model.layers), "last", rows)
+        (found,) = self.products.multiply(len(model.layers), "logits", [(rows, model.output)])
+        return self._seen(len(model.layers), "logits", found)
 
-    def _quantize(self, x: Floats) -> Records:
-        return Records.normalized(x, self.model.activations)
+    def _seen(self, number: int, name: str, x: Floats) -> Floats:
+        self._observe(number, name, x)
+        return x
 
-    def _linear(self, kind: str, number: int, x: Floats, *names: str) -> list[Floats]:
-        """Return the results of linear layers with the same input."""
-        rows, matrices = self._quantize(x), self.model.layers[number].matrices
-        return self.products.multiply(number, kind, [(rows, matrices[name]) for name in names])
+    def _linear(self, kind: str, number: int, name: str, x: Floats, *results: str) -> list[Floats]:
+        """Return the results of linear layers with the same input; all have names of tensors."""
+        rows, matrices = self._to_activations(x, self.model.activations), self.model.layers[number].matrices
+        self._observe(number, name, rows)
+        found = self.products.multiply(number, kind, [(rows, matrices[_MATRICES[result]]) for result in results])
+        return [self._seen(number, result, one) for result, one in zip(results, found, strict=True)]
 
     def _attention(self, number: int, x: Floats, positions: NDArray[np.int64]) -> Floats:
         config, ops, layer = self.model.config, self._ops, self.model.layers[number]
-        names = ("attn_q", "attn_k", "attn_v")
-        found = self._linear("qkv", number, x, *names)
-        q, k, v = (self._heads(part, layer, name) for part, name in zip(found, names, strict=True))
+        found = self._linear("qkv", number, "normed", x, "q", "k", "v")
+        q, k, v = (self._heads(number, part, layer, name) for part, name in zip(found, "qkv", strict=True))
         q, k = np.split(ops.rotate(np.concatenate([q, k], axis=1), positions), [config.heads], axis=1)
         self._keep(number, k, v)
 
         # One product for all heads of queries that share a head of keys.
         end, form = self.length + len(x), self.model.kept
-        queries = self._by_head(q.swapaxes(0, 1))
+        queries = self._by_head(number, "queries", q.swapaxes(0, 1))
         keys = [Records(form, config.head_width, rows) for rows in self._keys[number, :, :end]]
         found = self.products.multiply(number, "scores", list(zip(queries, keys, strict=True)))
-        scores = np.concatenate(found).reshape(config.heads, len(x), end)
-        shares = self._by_head(ops.softmax(scores, positions, config.head_width**-0.5))
+        scores = self._seen(number, "scores", np.concatenate(found).reshape(config.heads, len(x), end))
+        shares = self._by_head(number, "shares", ops.softmax(scores, positions, config.head_width**-0.5))
         values = [Records(form, end, rows) for rows in self._values[number, :, :, : form.row_bytes(end)]]
         found = self.products.multiply(number, "mixed", list(zip(shares, values, strict=True)))
         mixed = np.concatenate(found).reshape(config.heads, len(x), config.head_width)
-        return mixed.swapaxes(0, 1).reshape(len(x), config.q_width)
+        return self._seen(number, "mixed", mixed.swapaxes(0, 1).reshape(len(x), config.q_width))
 
-    def _by_head(self, x: Floats) -> list[Records]:
+    def _by_head(self, number: int, name: str, x: Floats) -> list[Records]:
         """Quantize rows [heads, tokens, …], in one matrix for each head of keys."""
-        return [self._quantize(part) for part in x.reshape(self.model.config.kv_heads, -1, x.shape[2])]
+        rows = self._to_activations(x.reshape(-1, x.shape[2]), self.model.activations)
+        self._observe(number, name, rows)
+        each = len(rows.rows) // self.model.config.kv_heads
+        return [rows.take(slice(first, first + each)) for first in range(0, len(rows.rows), each)]
 
-    def _heads(self, x: Floats, layer: BlockLayer, name: str) -> Floats:
+    def _heads(self, number: int, x: Floats, layer: BlockLayer, name: str) -> Floats:
         """Return queries, keys or values [tokens, heads, head_width], with their bias and normed, if so."""
-        bias, norm = layer.vectors.get(f"{name}.bias"), layer.vectors.get(f"{name}_norm")
-        x = (x if bias is None else self._ops.add(x, bias)).reshape(len(x), -1, self.model.config.head_width)
-        return x if norm is None else self._ops.norm(x, norm)
+        bias, norm = layer.vectors.get(f"attn_{name}.bias"), layer.vectors.get(f"attn_{name}_norm")
+        if bias is not None:
+            x = self._seen(number, f"{name} with bias", self._ops.add(x, bias))
+        heads = x.reshape(len(x), -1, self.model.config.head_width)
+        if norm is None:
+            return heads
+        heads = self._ops.norm(heads, norm)
+        self._observe(number, f"{name} normed", heads.reshape(x.shape))
+        return heads
 
     def _keep(self, number: int, keys: Floats, values: Floats) -> None:
         """Add keys and values [tokens, kv_heads, head_width] to those of a layer."""
         form, width = self.model.kept, self.model.config.head_width
         start, end = self.length, self.length + len(keys)
-        rows = Records.of(keys.swapaxes(0, 1).reshape(-1, width), form).rows
+        rows = self._to_kept(keys.swapaxes(0, 1).reshape(-1, width), form).rows
         self._keys[number, :, start:end] = rows.reshape(-1, len(keys), rows.shape[1])
 
         old = self._last_values[number, :, :, : start % form.record]
         pending = np.concatenate([old, values.transpose(1, 2, 0)], axis=2)
-        rows = Records.of(pending.reshape(-1, pending.shape[2]), form).rows
+        rows = self._to_kept(pending.reshape(-1, pending.shape[2]), form).rows
         first = start // form.record * form.record_bytes
         self._values[number, :, :, first : first + rows.shape[1]] = rows.reshape(-1, width, rows.shape[1])
         rest = pending.shape[2] % form.record
         self._last_values[number, :, :, :rest] = pending[:, :, pending.shape[2] - rest :]
+        self._observe(number, "keys", self._keys[number, :, :end])
+        self._observe(number, "values", self._values[number, :, :, : form.row_bytes(end)])

@@ -13,8 +13,11 @@ from .block_model import BlockModel
 from .check import CheckedModel, CheckedOps
 from .chip_model import ChipModel
 from .generate import Forward, generate
+from .host_ops import VectorOps
 from .prompt_blocks import plan_blocks
 from .quantize import Int8Model
+from .token_check import TokenCheck
+from .token_chip import TokenChipModel, runs_alone
 from .trace import TokenTrace
 
 __all__ = ["Conversation"]
@@ -75,10 +78,15 @@ class Conversation:
         self._prompt = plan_blocks(chip.config, model.config, prompt)
         self._layers = model.config.layers
         context, longest = len(prompt) + max_tokens, max(map(len, self._prompt))
-        self._checked: CheckedModel | CheckedProducts | None
-        if isinstance(model, BlockModel):
+        self._checked: CheckedModel | CheckedProducts | TokenCheck | None
+        self._ops: VectorOps | None = None
+        if isinstance(model, BlockModel) and runs_alone(chip.config, model) and not host_ops:
+            alone = TokenChipModel(chip, model, context, longest, check, self._ran)
+            self._model: Forward = alone
+            self._checked, jobs = alone.checked, alone.jobs
+        elif isinstance(model, BlockModel):
             in_blocks = BlockChipModel(chip, model, context, longest, check, self._ran, host_ops)
-            self._model: Forward = in_blocks
+            self._model = in_blocks
             self._checked, self._ops, jobs = in_blocks.checked, in_blocks.ops, in_blocks.jobs
         else:
             in_int8 = ChipModel(chip, model, context, longest, host_ops, ran=self._ran)
@@ -86,6 +94,7 @@ class Conversation:
             self._model = checked or in_int8
             self._checked, self._ops, jobs = checked, in_int8.ops, in_int8.jobs
         jobs.progress = self._progress
+        self._jobs = jobs
         self.account = jobs.account
         self._max_tokens, self._ends = max_tokens, tokenizer.ends
         self._stream = TextStream(tokenizer)
@@ -111,6 +120,8 @@ class Conversation:
     @property
     def compared_vectors(self) -> int | None:
         """Number of results of vector operations that were compared and were equal; None if none are compared."""
+        if isinstance(self._checked, TokenCheck):
+            return self._checked.compared_vectors
         return self._ops.compared if isinstance(self._ops, CheckedOps) else None
 
     @property
@@ -118,12 +129,18 @@ class Conversation:
         """The answer so far."""
         return self._stream.text
 
-    def _progress(self, _: int, cycles: int) -> None:
+    def _progress(self, done: int, cycles: int) -> None:
         self.running = cycles
+        if isinstance(self._model, TokenChipModel):
+            self.doing = f"{self._what}, operation {done + 1:,} of {self._jobs.count:,}"
+
+    @property
+    def _what(self) -> str:
+        return "answering" if self.answer else "reading the prompt"
 
     def _ran(self, kind: str, layer: int, run: RunResult) -> None:
         self.running = 0
-        what = "answering" if self.answer else "reading the prompt"
-        self.doing = f"{what}, layer {layer + 1} of {self._layers}" if kind != "logits" else what
+        in_layer = layer < self._layers
+        self.doing = f"{self._what}, layer {layer + 1} of {self._layers}" if in_layer else self._what
         if self.trace:
             self.trace.ran(kind, layer, run)

@@ -23,8 +23,9 @@ KINDS = {
     "softmax": "softmax",
     "gate": "SiLU of the gate, times up",
     "add": "residuals and biases",
+    "token": "whole tokens and prompts",
 }
-"""Kinds of submissions, and their titles."""
+"""Kinds of submissions, and their titles; all is in the last one if nothing is left to the host."""
 LINEAR = ("qkv", "output", "gate_up", "down")
 """The linear layers, which multiply weights with all tokens."""
 VECTOR = ("norm", "rotate", "softmax", "gate", "add")

@@ -5,11 +5,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tilewright_sim.models import vector
+from tilewright.accelerator.vector import RecordFormat
+from tilewright.formats import BlockFormat
+from tilewright_sim.models import Records, vector
 
 from .host_ops import Floats, HostOps, Rotation
 
-__all__ = ["GoldenVectorOps", "turns"]
+__all__ = ["GoldenVectorOps", "golden_records", "turns"]
 
 
 class GoldenVectorOps:
@@ -44,6 +46,13 @@ class GoldenVectorOps:
 
     def quantize(self, x: Floats) -> tuple[NDArray[np.int8], Floats]:
         return self.host.quantize(x)
+
+
+def golden_records(x: Floats, form: BlockFormat) -> Records:
+    """Return the records of rows, in a format that the vector engine can write: see `vector.to_records`."""
+    known = RecordFormat.of(form)
+    assert known is not None, form.name
+    return Records(form, x.shape[1], vector.to_records(x, known))
 
 
 def turns(rotation: Rotation, positions: NDArray[np.int64]) -> Floats:

@@ -1,0 +1,161 @@
+"""A network on the accelerator with nothing left to the host: one submission for a token or a block of a prompt."""
+
+import time
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tilewright.accelerator.contract import DESCRIPTOR_BYTES, AcceleratorConfig
+from tilewright.base import ConfigError, TilewrightError
+from tilewright_sim.host import Program, Runtime
+
+from .block_config import check_formats
+from .block_model import BlockModel
+from .cycle_accounting import Account
+from .memory import MARGIN, check_memory, stored_bytes
+from .prompt_blocks import MAX_BLOCK
+from .submissions import Ran, Submissions
+from .token_check import TokenCheck
+from .token_memory import TokenMemory, unlimited
+from .token_program import TokenProgram
+from .token_step import VARIABLES
+
+__all__ = ["TokenChipModel", "runs_alone"]
+
+
+def runs_alone(config: AcceleratorConfig, model: object) -> bool:
+    """Whether an accelerator can run a network without the host.
+
+    It has a vector engine whose records are both what A and what keys and values are, at any address, and variables.
+    """
+    fits = isinstance(model, BlockModel) and model.activations is model.kept and config.a is model.kept
+    return bool(fits and config.vector_lanes and config.unaligned and config.variables)
+
+
+class TokenChipModel:
+    """A `BlockModel` on the chip. The host looks up embeddings, and reads the logits.
+
+    Parameters
+    ----------
+    chip : Runtime
+        Its configuration has a vector engine, `unaligned`, variables, and the model's format of activations, keys and
+        values.
+    model : BlockModel
+        With one format for activations, keys, values, and the matrix of values: see `load_block_model`.
+    context : int
+        Maximum number of tokens in all.
+    block : int
+        Maximum number of tokens that are read together.
+    check : bool
+        Compare every tensor with the golden model. The tensors of layers are apart then.
+    ran : callable or None
+        Called after every submission.
+
+    Attributes
+    ----------
+    jobs : Submissions
+    memory : TokenMemory
+    program : TokenProgram
+    checked : TokenCheck or None
+    length : int
+        Tokens that have been read.
+
+    Raises
+    ------
+    TilewrightError
+        If the accelerator lacks something, its memory is too small, or rows of the model are too long for a descriptor.
+    """
+
+    def __init__(
+        self,
+        chip: Runtime,
+        model: BlockModel,
+        context: int,
+        block: int = MAX_BLOCK,
+        check: bool = False,
+        ran: Ran | None = None,
+    ):
+        _check(chip.config, model)
+        self.chip, self.model, self.context, self.block = chip, model, context, min(block, context)
+        check_memory(chip, context, _planned_bytes(chip.config, model, context, self.block, check))
+        self.jobs = Submissions(chip, ran)
+        self.memory = TokenMemory(chip, model, context, self.block, check)
+        self.program = TokenProgram(self.memory)
+        self.checked = TokenCheck(self.memory) if check else None
+        self.length = 0
+        self._token: Program | None = None
+
+    @property
+    def account(self) -> Account:
+        """The accounting of the chip's cycles."""
+        return self.jobs.account
+
+    def forward(self, tokens: list[int], *, logits: str = "last") -> NDArray[np.float32]:
+        """Read tokens and return logits [rows, vocab]: of the ``last`` token, or of ``none``.
+
+        Raises
+        ------
+        TilewrightError
+            If there are more tokens than fit, the hardware fails or, with `check`, is wrong.
+        """
+        if len(tokens) > self.block or self.length + len(tokens) > self.context:
+            raise TilewrightError(
+                f"cannot read {len(tokens)} tokens: at most {self.block} at once, and {self.context} in all"
+            )
+        self.jobs.phase = "decode" if len(tokens) == 1 and self.length else "prefill"
+        start = time.perf_counter()
+        rows = np.zeros((self.block, self.model.config.hidden), np.float32)
+        rows[: len(tokens)] = self.model.embed(tokens)
+        self.memory.stream(0).write(rows)
+        self._run(len(tokens), logits != "none")
+        self.length += len(tokens)
+        self.account.read(self.jobs.phase, len(tokens), time.perf_counter() - start)
+        if self.checked:
+            self.checked.forward(tokens, logits)
+        return np.empty((0, self.model.config.vocab), np.float32) if logits == "none" else self.memory.logits.numpy()
+
+    def _run(self, tokens: int, logits: bool) -> None:
+        """Run the program for tokens; that of a single token is in the device's memory since the first one."""
+        steps = self.program.steps(tokens, self.length, logits)
+        work = [step.work for step in steps]
+        self.jobs.layer = self.model.config.layers
+        if tokens > 1 or not logits:
+            with self.chip.program(step.descriptor for step in steps) as once:
+                self.jobs.run_program("token", work, once)
+            return
+        values = self.program.variables(self.length)
+        if self._token is None:
+            self._token = self.chip.program(step.referring(values) for step in steps)
+        self.jobs.run_program("token", work, self._token, [values[name] for name in VARIABLES])
+
+
+def _check(config: AcceleratorConfig, model: BlockModel) -> None:
+    """Raise `TilewrightError` if an accelerator cannot run a model without the host."""
+    check_formats(config, model)
+    if model.activations is not model.kept:
+        raise TilewrightError(
+            f"activations are {model.activations.name}, keys and values {model.kept.name}: must be one format, so that "
+            "the vector engine makes both"
+        )
+    for number, layer in enumerate(model.layers):
+        if layer.matrices["attn_v"].form is not model.kept:
+            raise TilewrightError(
+                f"layer {number}: the matrix of values must be in {model.kept.name}, as activations are"
+            )
+    if not config.vector_lanes:
+        raise ConfigError("vector_lanes", 0, "must be 1 or more, so that nothing is left to the host", 4)
+    if not config.unaligned:
+        raise ConfigError("unaligned", False, "must be true: a column of values begins at any element", True)
+    if config.variables < len(VARIABLES):
+        reason = f"must be {len(VARIABLES)} or more: the descriptors of a token refer to so many"
+        raise ConfigError("variables", config.variables, reason, len(VARIABLES))
+
+
+def _planned_bytes(config: AcceleratorConfig, model: BlockModel, context: int, block: int, check: bool) -> int:
+    """Return the bytes that a model takes of the device's memory; raise `TilewrightError` if a descriptor cannot be."""
+    workspace = unlimited(config)
+    before = workspace.allocator.free_bytes
+    program = TokenProgram(TokenMemory(workspace, model, context, block, check))
+    counts = [len(program.steps(tokens, context - tokens)) for tokens in (1, block)]
+    rings = sum(stored_bytes(config.word_bytes, 1 << count.bit_length(), DESCRIPTOR_BYTES) for count in counts)
+    return before - workspace.allocator.free_bytes + rings + MARGIN
