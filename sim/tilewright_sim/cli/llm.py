@@ -3,6 +3,7 @@
 import json
 import resource
 import time
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progres
 from tilewright.base import TilewrightError, check_output, read_text
 from tilewright_sim.console import Printer, console
 from tilewright_sim.host import Simulator
+from tilewright_sim.models.cycles import Bus
 from tilewright_sim.nn.importers import PUBLISHED, describe_kinds, fetch, model_path, read_tokenizer
 from tilewright_sim.nn.llm import (
     BATCH,
@@ -22,6 +24,7 @@ from tilewright_sim.nn.llm import (
     TEXTS,
     Conversation,
     LiveAnswer,
+    NoChip,
     accuracy_table,
     check_length,
     clock_of,
@@ -37,7 +40,7 @@ from tilewright_sim.nn.llm import (
 
 from .llm_model import load_int8, prepare
 from .network import run_network
-from .options import COMPILING, FILE, accelerator_options, freq_option, json_option, trace_option
+from .options import COMPILING, FILE, accelerator_options, freq_option, given, json_option, trace_option
 from .status import INTERRUPTED
 
 __all__ = ["llm", "model"]
@@ -74,13 +77,15 @@ _EVERY_MATRIX = click.option(
 @click.option("--host-ops", is_flag=True,
               help="Compute what is between the products on the host, not on the vector engine.")  # fmt: skip
 @click.option("--check", is_flag=True, help="Compare every result with the reference.")
+@click.option("--golden", is_flag=True,
+              help="Simulate nothing: the golden model answers, and cycles are estimated.")  # fmt: skip
 @freq_option
 @trace_option
 @json_option
 def llm(
     prompt: str, name: str, preset: str, path: Path | None, settings: tuple[str, ...], latency: int, bandwidth: float,
     form: str | None, every_matrix: bool, max_tokens: int, memory: int, raw: bool, host_ops: bool, check: bool,
-    freq: float | None, trace: Path | None, as_json: bool,
+    golden: bool, freq: float | None, trace: Path | None, as_json: bool,
 ) -> int:  # fmt: skip
     """Let a language model answer PROMPT on the Verilog of an accelerator.
 
@@ -90,7 +95,9 @@ def llm(
     token is the likeliest one. Download a model first: `tilewright model fetch smollm2`.
 
     With a vector engine (--set vector_lanes=4), the hardware also computes norms, rotary embedding, softmax, SiLU,
-    biases and residuals. Otherwise, and with --host-ops, the host computes them.
+    biases and residuals. Otherwise, and with --host-ops, the host computes them. In block formats a token is then a
+    single submission, and the host does nothing between doorbell and interrupt. --golden answers with the same bits
+    from the golden model, and takes the cycles from the cycle model.
 
     Times are for the clock of --freq, or the Fmax that place and route reached for this preset. --trace records the
     first decoded token, with full detail only at its beginning.
@@ -102,21 +109,34 @@ def llm(
       tilewright llm "What is the capital of France?"
       tilewright llm "What is the capital of France?" --check --max-tokens 3
       tilewright llm "What is the capital of France?" --format q4_1 --max-tokens 2
+      tilewright llm "What is the capital of France?" --format q4_1 --set vector_lanes=16 --golden
       tilewright llm "What is the capital of France?" --set vector_lanes=16 --check --max-tokens 3
       tilewright llm "Once upon a time" --raw --model my.gguf --preset small --memory 2048
     """
     start = time.monotonic()
     if trace:
         check_output(trace)
-    config, loaded, tokenizer = prepare(model_path(name), form, every_matrix, preset, path, settings)
+    for option, is_given in (
+        ("--check", check),
+        ("--trace", trace),
+        ("--host-ops", host_ops),
+        ("--memory", given("memory")),
+    ):
+        if golden and is_given:
+            raise TilewrightError(f"{option}: with --golden nothing is simulated; leave one of them out")
+    config, loaded, tokenizer = prepare(model_path(name), form, every_matrix, preset, path, settings, host_ops)
     tokens = tokenizer.encode(prompt) if raw else tokenizer.chat(prompt)
     check_length(loaded.config, tokens, max_tokens)
     clock = clock_of(config, freq)
-    with console.status(COMPILING):
-        chip = Simulator(
-            config, latency=latency, bandwidth=bandwidth, size=memory * MEBIBYTE, events=EVENTS if trace else 0
-        )
-    with chip:
+    with ExitStack() as stack:
+        chip: Simulator | NoChip = NoChip(config, Bus(latency=latency, bandwidth=bandwidth))
+        if not golden:
+            with console.status(COMPILING):
+                events = EVENTS if trace else 0
+                simulator = Simulator(
+                    config, latency=latency, bandwidth=bandwidth, size=memory * MEBIBYTE, events=events
+                )
+            chip = stack.enter_context(simulator)
         with console.status("copying the model into the device's memory"):
             talk = Conversation(chip, loaded, tokenizer, tokens, max_tokens, check, trace is not None, host_ops)
         interrupted = False
@@ -136,7 +156,7 @@ def llm(
     figures = {
         "prompt": prompt, "prompt_tokens": len(tokens), "answer": talk.text, "answer_tokens": talk.answer,
         "interrupted": interrupted, **report(talk.account, clock), "compared": talk.compared,
-        "compared_vectors": talk.compared_vectors,
+        "compared_vectors": talk.compared_vectors, "simulated": not golden,
         "seconds": time.monotonic() - start,
         "peak_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
     }  # fmt: skip

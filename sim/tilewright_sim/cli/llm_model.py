@@ -19,6 +19,7 @@ from tilewright_sim.nn.llm import (
     load_block_model,
     load_model,
     open_source,
+    values_without_host,
 )
 
 from .options import given
@@ -35,12 +36,19 @@ def load_int8(path: Path) -> Int8Model:
 
 
 def prepare(
-    file: Path, form: str | None, every_matrix: bool, preset: str, path: Path | None, settings: tuple[str, ...]
+    file: Path,
+    form: str | None,
+    every_matrix: bool,
+    preset: str,
+    path: Path | None,
+    settings: tuple[str, ...],
+    host_ops: bool,
 ) -> tuple[AcceleratorConfig, Int8Model | BlockModel, Tokenizer]:
     """Return the accelerator, the model and its tokenizer for the options of the command.
 
     Without a format, the accelerator's first format of B is taken. With a block format, and neither a preset nor a
-    file, the accelerator has this format and all others that the model needs.
+    file, the accelerator has this format and all others that the model needs; with a vector engine, and unless
+    ``host_ops``, also what is needed to leave nothing to the host.
 
     Raises
     ------
@@ -54,7 +62,8 @@ def prepare(
         weights = weights if form else config.b
     else:
         values = load_values(AcceleratorConfig, None, None, settings)
-        config = AcceleratorConfig(**default_values(weights) | values)
+        alone = values_without_host(weights) if values.get("vector_lanes") and not host_ops else {}
+        config = AcceleratorConfig(**default_values(weights) | alone | values)
     forms = (weights,) if weights.name == "int8" else activation_formats(weights)
     wanted = [form.name for form in forms]
     if config.a_format not in wanted:

@@ -77,7 +77,9 @@ def table(figures: dict[str, Any]) -> FigureTable:
         "multipliers busy in the linear layers": lambda phase: f"{phase['linear_layers']['multipliers_busy']:.2%}",
         f"tokens per second at {figures['clock']['mhz']:g} MHz": lambda phase: f"{phase['tokens_per_second']:,.2f}",
         "submissions per token": lambda phase: f"{phase['submissions'] / phase['tokens']:,.4g}",
-        "seconds per token in the simulator": lambda phase: f"{phase['simulated_seconds_per_token']:.2f}",
+        f"seconds per token in {'the simulator' if figures['simulated'] else 'numpy'}": lambda phase: (
+            f"{phase['simulated_seconds_per_token']:.2f}"
+        ),
     }
     parts = {
         "of these, in vector operations": "vector_operations",
@@ -115,9 +117,12 @@ def summary(figures: dict[str, Any]) -> list[str]:
         vectors = figures.get("compared_vectors")
         more = "" if vectors is None else f" and {vectors:,} results of vector operations"
         lines.append(f"all {compared:,} sums{more} of the hardware equal the golden model's")
+    how = (
+        f"simulated in {figures['simulator_seconds']:.0f} s" if figures["simulated"] else "estimated by the cycle model"
+    )
     lines.append(
-        f"{figures['cycles']:,} cycles from doorbells to interrupts, simulated in {figures['simulator_seconds']:.0f} "
-        f"s; {figures['seconds']:.0f} s in all, {figures['peak_bytes'] / 1e9:.2f} GB of memory"
+        f"{figures['cycles']:,} cycles from doorbells to interrupts, {how}; {figures['seconds']:.0f} s in all, "
+        f"{figures['peak_bytes'] / 1e9:.2f} GB of memory"
     )
     return lines
 

@@ -3,12 +3,13 @@
 from typing import Any
 
 from tilewright.accelerator.contract import AcceleratorConfig
+from tilewright.accelerator.vector import RecordFormat
 from tilewright.base import ConfigError, TilewrightError
 from tilewright.formats import FORMATS, BlockFormat
 
-from .block_model import BlockModel, activation_format, kept_format
+from .block_model import BlockModel, activation_format, activation_formats, kept_format
 
-__all__ = ["CHIP_FORMATS", "check_formats", "default_values", "formats_of_b"]
+__all__ = ["CHIP_FORMATS", "check_formats", "default_values", "formats_of_b", "values_without_host"]
 
 _MULTIPLIERS = 256  # of the default configuration
 
@@ -35,6 +36,17 @@ def default_values(form: BlockFormat) -> dict[str, Any]:
         "multiplier": "dsp", "a_format": activation_format(form).name,
         "b_formats": tuple(dict.fromkeys([form.name, kept_format(form).name])),
     }  # fmt: skip
+
+
+def values_without_host(form: BlockFormat) -> dict[str, Any]:
+    """Return what `default_values` must be changed to so that an accelerator with a vector engine needs no host.
+
+    There is nothing for formats whose records the vector engine cannot make.
+    """
+    kept = kept_format(form)
+    if RecordFormat.of(kept) is None or kept not in activation_formats(form):
+        return {}
+    return {"a_format": kept.name, "unaligned": True, "variables": 8}
 
 
 def formats_of_b(model: BlockModel) -> tuple[str, ...]:

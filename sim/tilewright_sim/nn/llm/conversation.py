@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from tilewright.base import TilewrightError
 from tilewright_sim.host import RunResult, Simulator
 from tilewright_sim.nn.importers import TextStream, Tokenizer
 
@@ -18,6 +19,7 @@ from .prompt_blocks import plan_blocks
 from .quantize import Int8Model
 from .token_check import TokenCheck
 from .token_chip import TokenChipModel, runs_alone
+from .token_golden import NoChip, TokenGoldenModel
 from .trace import TokenTrace
 
 __all__ = ["Conversation"]
@@ -28,7 +30,9 @@ class Conversation:
 
     Parameters
     ----------
-    chip : Simulator
+    chip : Simulator or NoChip
+        Without a chip, the golden model answers, and the cycle model counts; ``check``, ``trace`` and ``host_ops`` are
+        False then.
     model : Int8Model or BlockModel
     tokenizer : Tokenizer
     prompt : list of int
@@ -62,7 +66,7 @@ class Conversation:
 
     def __init__(
         self,
-        chip: Simulator,
+        chip: Simulator | NoChip,
         model: Int8Model | BlockModel,
         tokenizer: Tokenizer,
         prompt: list[int],
@@ -74,15 +78,23 @@ class Conversation:
         self.answer: list[int] = []
         self.doing = "reading the prompt"
         self.running = 0
-        self.trace = TokenTrace(chip) if trace else None
+        self.trace = TokenTrace(chip) if trace and isinstance(chip, Simulator) else None
         self._prompt = plan_blocks(chip.config, model.config, prompt)
         self._layers = model.config.layers
         context, longest = len(prompt) + max_tokens, max(map(len, self._prompt))
         self._checked: CheckedModel | CheckedProducts | TokenCheck | None
         self._ops: VectorOps | None = None
+        if isinstance(chip, NoChip):
+            if not isinstance(model, BlockModel):
+                raise TilewrightError("a network in int8 does not run without the host: choose block formats")
+            golden = TokenGoldenModel(chip, model, context, longest)
+            self._model: Forward = golden
+            self._checked, self.account = None, golden.account
+            self._start(tokenizer, max_tokens)
+            return
         if isinstance(model, BlockModel) and runs_alone(chip.config, model) and not host_ops:
             alone = TokenChipModel(chip, model, context, longest, check, self._ran)
-            self._model: Forward = alone
+            self._model = alone
             self._checked, jobs = alone.checked, alone.jobs
         elif isinstance(model, BlockModel):
             in_blocks = BlockChipModel(chip, model, context, longest, check, self._ran, host_ops)
@@ -96,6 +108,9 @@ class Conversation:
         jobs.progress = self._progress
         self._jobs = jobs
         self.account = jobs.account
+        self._start(tokenizer, max_tokens)
+
+    def _start(self, tokenizer: Tokenizer, max_tokens: int) -> None:
         self._max_tokens, self._ends = max_tokens, tokenizer.ends
         self._stream = TextStream(tokenizer)
 

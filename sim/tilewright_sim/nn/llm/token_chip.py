@@ -20,7 +20,7 @@ from .token_memory import TokenMemory, unlimited
 from .token_program import TokenProgram
 from .token_step import VARIABLES
 
-__all__ = ["TokenChipModel", "runs_alone"]
+__all__ = ["TokenChipModel", "check_whole", "runs_alone"]
 
 
 def runs_alone(config: AcceleratorConfig, model: object) -> bool:
@@ -75,7 +75,7 @@ class TokenChipModel:
         check: bool = False,
         ran: Ran | None = None,
     ):
-        _check(chip.config, model)
+        check_whole(chip.config, model)
         self.chip, self.model, self.context, self.block = chip, model, context, min(block, context)
         check_memory(chip, context, _planned_bytes(chip.config, model, context, self.block, check))
         self.jobs = Submissions(chip, ran)
@@ -129,7 +129,7 @@ class TokenChipModel:
         self.jobs.run_program("token", work, self._token, [values[name] for name in VARIABLES])
 
 
-def _check(config: AcceleratorConfig, model: BlockModel) -> None:
+def check_whole(config: AcceleratorConfig, model: BlockModel) -> None:
     """Raise `TilewrightError` if an accelerator cannot run a model without the host."""
     check_formats(config, model)
     if model.activations is not model.kept:
