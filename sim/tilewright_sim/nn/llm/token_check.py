@@ -50,7 +50,7 @@ class TokenCheck:
             If an element differs: with the layer, the tensor, the position and the values.
         """
         self._tokens, self._end = len(tokens), self.network.length + len(tokens)
-        self.network.forward(tokens, logits=logits)
+        self.network.forward(tokens, logits="none" if logits == "none" else "last")
 
     def _compare(self, layer: int, name: str, value: Tensor) -> None:
         wanted = value.rows if isinstance(value, Records) else np.ascontiguousarray(value)

@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilewright.accelerator.contract import DESCRIPTOR_BYTES, AcceleratorConfig
+from tilewright.accelerator.vector import RecordFormat
 from tilewright.base import ConfigError, TilewrightError
-from tilewright_sim.host import Program, Runtime
+from tilewright_sim.host import DeviceArray, DeviceView, Program, Runtime
 
 from .block_config import check_formats
 from .block_model import BlockModel
@@ -26,10 +27,12 @@ __all__ = ["TokenChipModel", "check_whole", "runs_alone"]
 def runs_alone(config: AcceleratorConfig, model: object) -> bool:
     """Whether an accelerator can run a network without the host.
 
-    It has a vector engine whose records are both what A and what keys and values are, at any address, and variables.
+    It has a vector engine whose records are both what A and what keys and values are, at any address, and enough
+    variables.
     """
     fits = isinstance(model, BlockModel) and model.activations is model.kept and config.a is model.kept
-    return bool(fits and config.vector_lanes and config.unaligned and config.variables)
+    fits = fits and RecordFormat.of(config.a) is not None
+    return bool(fits and config.vector_lanes and config.unaligned and config.variables >= len(VARIABLES))
 
 
 class TokenChipModel:
@@ -93,6 +96,8 @@ class TokenChipModel:
     def forward(self, tokens: list[int], *, logits: str = "last") -> NDArray[np.float32]:
         """Read tokens and return logits [rows, vocab]: of the ``last`` token, or of ``none``.
 
+        With ``index`` they are computed, but not read: see `likeliest`.
+
         Raises
         ------
         TilewrightError
@@ -104,15 +109,32 @@ class TokenChipModel:
             )
         self.jobs.phase = "decode" if len(tokens) == 1 and self.length else "prefill"
         start = time.perf_counter()
-        rows = np.zeros((self.block, self.model.config.hidden), np.float32)
-        rows[: len(tokens)] = self.model.embed(tokens)
-        self.memory.stream(0).write(rows)
+        first = DeviceView.of(self.memory.stream(0), slice(len(tokens)))
+        DeviceArray.write(first, self.model.embed(tokens))  # in one transfer
         self._run(len(tokens), logits != "none")
         self.length += len(tokens)
         self.account.read(self.jobs.phase, len(tokens), time.perf_counter() - start)
         if self.checked:
             self.checked.forward(tokens, logits)
-        return np.empty((0, self.model.config.vocab), np.float32) if logits == "none" else self.memory.logits.numpy()
+        return self.memory.logits.numpy() if logits == "last" else np.empty((0, self.model.config.vocab), np.float32)
+
+    def likeliest(self) -> int:
+        """Return the likeliest token behind the last one: its index alone is read.
+
+        Raises
+        ------
+        TilewrightError
+            If the accelerator does not compute it, since its rows are shorter than the vocabulary, or a logit is NaN.
+        """
+        vocab, limit = self.model.config.vocab, self.chip.config.size_limit
+        if vocab > limit:
+            raise TilewrightError(
+                f"size_bits: a row has at most {limit:,} elements, the vocabulary {vocab:,}: use logits"
+            )
+        index = int(self.memory.index.numpy()[0, 0])
+        if index >= vocab:
+            raise TilewrightError("a logit is not a number")
+        return index
 
     def _run(self, tokens: int, logits: bool) -> None:
         """Run the program for tokens; that of a single token is in the device's memory since the first one."""

@@ -113,8 +113,13 @@ class _Reading:
         else:
             yield self._product("qkv", there, normed, columns, c_address="column")
         yield from self._turned("k")
-        yield from self._linear("qkv", normed, matrices["attn_q"], self._tensor("q"))
-        yield from self._values(columns)
+        yield from self._biased_values(columns)
+        each = self.config.group * self.config.head_width
+        for head in range(self.config.kv_heads):
+            part = slice(head * each, (head + 1) * each)
+            q = DeviceView.of(self._tensor("q"), slice(None), part)
+            yield from self._linear("qkv", normed, matrices["attn_q"], q, part)
+            yield self._values(head)
         yield from self._turned("q")
         yield from self._scores()
         yield from self._mixed()
@@ -177,17 +182,21 @@ class _Reading:
         rows.form, rows.k = keys.form, keys.k
         return rows
 
-    def _values(self, columns: DeviceArray) -> Iterator[Step]:
-        """Add the bias to values, and make records of the blocks of positions in which the tokens are."""
+    def _biased_values(self, columns: DeviceArray) -> Iterator[Step]:
+        """Add the bias to values, if there is one."""
         if self.config.qkv_bias:
             bias = DeviceView.of(self._vectors["attn_v.bias"], slice(None), slice(self.tokens))
             refers = {"c_address": "column"} if self.single else {}
             yield self._vector("add", "ADD", self._biased("v"), columns, bias, refers)
-        record = self.memory.form.record
+
+    def _values(self, head: int) -> Step:
+        """Make records of the blocks of positions in which the tokens are, of the values of a head."""
+        record, width = self.memory.form.record, self.config.head_width
         part = slice(self.position // record * record, -(-self.end // record) * record)
-        x, c = (DeviceView.of(self._whole(name), slice(None), part) for name in ("columns", "values"))
+        rows = slice(head * width, (head + 1) * width)
+        x, c = (DeviceView.of(self._whole(name), rows, part) for name in ("columns", "values"))
         refers = {"a_address": "block", "c_address": "record"} if self.single else {}
-        yield self._vector("add", "COPY", x, c, refers=refers)
+        return self._vector("add", "COPY", x, c, refers=refers)
 
     def _scores(self) -> Iterator[Step]:
         count, context = self.config.group * self.tokens, self.memory.context

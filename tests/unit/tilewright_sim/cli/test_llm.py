@@ -73,8 +73,8 @@ def folder(tmp_path_factory):
         ([*LLM, "--trace", "nowhere/t.json"], "there is no folder nowhere"),
         ([*LLM, "--preset", "smal"], "nearest that works: small"),
         ([*LLM, "--format", "mxfp4"], "'mxfp4' is not one of 'int8', 'q8_0'"),
-        ([*LLM, "--format", "q4_1"], "a_format = 'int8': must be q8_e5m3 for weights in q4_1"),
-        ([*BLOCKS, "--set", "a_format=q8_0"], "a_format = 'q8_0': must be q8_e5m3 for weights in q4_1"),
+        ([*LLM, "--format", "q4_1"], "a_format = 'int8': must be q8_e5m3 or q8_0 for weights in q4_1"),
+        ([*BLOCKS, "--set", "a_format=mxint8"], "a_format = 'mxint8': must be q8_e5m3 or q8_0 for weights in q4_1"),
         (
             [*BLOCKS, "--set", "b_formats=q4_1"],
             "b_formats = 'q4_1': must have all formats of the model's matrices, keys "
@@ -177,6 +177,27 @@ def test_an_answer_in_block_formats_is_checked_and_counted(folder):
     assert again.returncode == 0, again.stderr
     assert f"all {figures['compared']:,} sums of the hardware" in again.stdout
     assert f"{figures['cycles']:,} cycles from doorbells" in again.stdout
+
+
+@pytest.mark.long
+def test_nothing_is_left_to_the_host_if_there_are_variables(folder):
+    """The answer has one submission for each token."""
+    fields = {
+        "a_format": "q8_0", "unaligned": "true", "variables": 6, "vector_lanes": 1, "data_bits": 32, "requant_lanes": 1,
+        "panel_words": 512, "ring_words": 256, "acc_rows": 16, "multiplier": "infer",
+    }  # fmt: skip
+    command = ["llm", "in the other", "--model", "blocks.gguf", "--format", "q4_1", "--max-tokens", "3", "--check"]
+    command += [f"--set={name}={value}" for name, value in fields.items()]
+    done = tilewright(*command, "--json", folder=folder)
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)
+    decode = figures["phases"]["decode"]
+    assert (decode["tokens"], decode["submissions"], list(decode["kinds"])) == (2, 2, ["token"])
+    assert figures["compared"] > 10_000 < figures["compared_vectors"]
+    assert figures["config"]["b_formats"] == ["q4_1", "q8_0"]
+    shown = tilewright(*command, folder=folder)
+    assert "submissions per token" in shown.stdout
+    assert "in the linear layers" not in shown.stdout
 
 
 @pytest.mark.long

@@ -86,9 +86,9 @@ def test_a_token_has_few_descriptors_and_a_prompt_one_for_each_head(model):
         kinds = [step.kind for step in program.steps(tokens, 0) if step.layer < config.layers]
         counts = {kind: kinds.count(kind) / config.layers for kind in kinds}
         assert counts == {
-            "norm": 2, "qkv": 3, "rotate": config.heads + config.kv_heads if heads else 2, "scores": config.kv_heads,
-            "softmax": config.heads if heads else 1, "mixed": config.heads if heads else config.kv_heads, "output": 1,
-            "gate_up": 2, "gate": 1, "down": 1, "add": 4,
+            "norm": 2, "qkv": 2 + config.kv_heads, "rotate": config.heads + config.kv_heads if heads else 2,
+            "scores": config.kv_heads, "softmax": config.heads if heads else 1, "mixed": config.heads if heads else config.kv_heads, "output": 1,
+            "gate_up": 2, "gate": 1, "down": 1, "add": 3 + config.kv_heads,
         }  # fmt: skip
     last = [step.kind for step in program.steps(3, 0) if step.layer == config.layers]
     assert last == ["norm", "logits", "add"]
@@ -137,7 +137,7 @@ def test_values_are_held_in_the_format_of_both_operands(tmp_path):
             assert one.matrices[name].rows.tobytes() == other.matrices[name].rows.tobytes()
     assert runs_alone(CONFIG, both)
     assert not runs_alone(CONFIG, usual)
-    for field, value in (("variables", 0), ("unaligned", False), ("vector_lanes", 0), ("a_format", "q8_e5m3")):
+    for field, value in (("variables", 5), ("unaligned", False), ("vector_lanes", 0), ("a_format", "q8_e5m3")):
         assert not runs_alone(CONFIG.replace(**{field: value}), both)
 
 
