@@ -153,6 +153,13 @@ class TokenChipModel:
 
 def check_whole(config: AcceleratorConfig, model: BlockModel) -> None:
     """Raise `TilewrightError` if an accelerator cannot run a model without the host."""
+    if not config.vector_lanes:
+        raise ConfigError("vector_lanes", 0, "must be 1 or more, so that nothing is left to the host", 4)
+    if not config.unaligned:
+        raise ConfigError("unaligned", False, "must be true: a column of values begins at any element", True)
+    if config.variables < len(VARIABLES):
+        reason = f"must be {len(VARIABLES)} or more: the descriptors of a token refer to so many"
+        raise ConfigError("variables", config.variables, reason, len(VARIABLES))
     check_formats(config, model)
     if model.activations is not model.kept:
         raise TilewrightError(
@@ -164,13 +171,6 @@ def check_whole(config: AcceleratorConfig, model: BlockModel) -> None:
             raise TilewrightError(
                 f"layer {number}: the matrix of values must be in {model.kept.name}, as activations are"
             )
-    if not config.vector_lanes:
-        raise ConfigError("vector_lanes", 0, "must be 1 or more, so that nothing is left to the host", 4)
-    if not config.unaligned:
-        raise ConfigError("unaligned", False, "must be true: a column of values begins at any element", True)
-    if config.variables < len(VARIABLES):
-        reason = f"must be {len(VARIABLES)} or more: the descriptors of a token refer to so many"
-        raise ConfigError("variables", config.variables, reason, len(VARIABLES))
 
 
 def _planned_bytes(config: AcceleratorConfig, model: BlockModel, context: int, block: int, check: bool) -> int:

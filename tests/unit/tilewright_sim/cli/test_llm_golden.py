@@ -8,6 +8,7 @@ from unit.tilewright_sim.cli.test_main import tilewright
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.formats import FORMATS
+from tilewright_sim.cli.main import main
 from tilewright_sim.models.cycles import Bus
 from tilewright_sim.nn.llm.block_model import load_block_model
 from tilewright_sim.nn.llm.quantize import open_source
@@ -25,7 +26,7 @@ def folder(tmp_path_factory):
 
 
 def test_cycles_are_those_of_the_cycle_model(folder):
-    result = tilewright(*GOLDEN, *VECTOR, "--json", cwd=folder)
+    result = tilewright(*GOLDEN, *VECTOR, "--json", folder=folder)
     assert result.returncode == 0, result.stderr
     figures = json.loads(result.stdout)
     assert not figures["simulated"]
@@ -46,7 +47,7 @@ def test_cycles_are_those_of_the_cycle_model(folder):
 
 
 def test_the_report_says_that_nothing_was_simulated(folder):
-    result = tilewright(*GOLDEN, *VECTOR, cwd=folder)
+    result = tilewright(*GOLDEN, *VECTOR, folder=folder)
     assert result.returncode == 0, result.stderr
     assert "estimated by the cycle model" in result.stdout
     assert "simulator" not in result.stdout
@@ -65,9 +66,12 @@ def test_the_report_says_that_nothing_was_simulated(folder):
         ([*VECTOR, "--format", "int8"], "does not run without the host"),
     ],
 )
-def test_what_does_not_go_together_is_one_line(folder, arguments, says):
-    result = tilewright(*GOLDEN, *arguments, cwd=folder)
-    assert result.returncode == 2
-    assert says in result.stderr
-    assert len(result.stderr.strip().splitlines()) == 1
+def test_what_does_not_go_together_is_one_line(folder, arguments, says, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr("sys.argv", ["tilewright", *GOLDEN, *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert says in (line := capsys.readouterr().err)
+    assert len(line.strip().splitlines()) == 1
     assert not (folder / "run.json").exists()
