@@ -13,7 +13,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import ConfigError, TilewrightError, check_output, load_config
 from tilewright.formats import BlockFormat
-from tilewright.link import BAUD
 from tilewright_sim.console import Printer, console
 from tilewright_sim.host import (
     GemmResult,
@@ -42,6 +41,7 @@ from .options import (
     distinct_files,
     json_option,
     only_with,
+    port_options,
     result_option,
     seed_option,
     stall_option,
@@ -78,14 +78,7 @@ This was a small example. More examples:
 @accelerator_options("small", 0)
 @stall_option
 @recording_options
-@click.option("--port", metavar="PORT", help="Multiply on the board at this serial port instead of in a simulator.")
-@click.option(
-    "--baud",
-    default=BAUD,
-    show_default=True,
-    type=click.IntRange(300, 100_000_000),
-    help="Baud rate of the board's bitstream.",
-)
+@port_options("Multiply")
 @json_option
 def gemm(
     a_file: Path | None, b_file: Path | None, save: Path | None, shape: tuple[int, int, int] | None,

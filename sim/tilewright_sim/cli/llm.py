@@ -13,7 +13,8 @@ from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progres
 
 from tilewright.base import TilewrightError, check_output, read_text
 from tilewright_sim.console import Printer, console
-from tilewright_sim.host import Simulator
+from tilewright_sim.host import Runtime, Simulator
+from tilewright_sim.host.serial import Board
 from tilewright_sim.models.cycles import Bus
 from tilewright_sim.nn.importers import PUBLISHED, describe_kinds, fetch, model_path, read_tokenizer
 from tilewright_sim.nn.llm import (
@@ -22,6 +23,7 @@ from tilewright_sim.nn.llm import (
     EMULATIONS,
     EVENTS,
     TEXTS,
+    Clock,
     Conversation,
     LiveAnswer,
     NoChip,
@@ -40,7 +42,16 @@ from tilewright_sim.nn.llm import (
 
 from .llm_model import load_int8, prepare
 from .network import run_network
-from .options import COMPILING, FILE, accelerator_options, freq_option, given, json_option, trace_option
+from .options import (
+    COMPILING,
+    FILE,
+    accelerator_options,
+    freq_option,
+    json_option,
+    only_with,
+    port_options,
+    trace_option,
+)
 from .status import INTERRUPTED
 
 __all__ = ["llm", "model"]
@@ -79,13 +90,14 @@ _EVERY_MATRIX = click.option(
 @click.option("--check", is_flag=True, help="Compare every result with the reference.")
 @click.option("--golden", is_flag=True,
               help="Simulate nothing: the golden model answers, and cycles are estimated.")  # fmt: skip
+@port_options("Run the model")
 @freq_option
 @trace_option
 @json_option
 def llm(
     prompt: str, name: str, preset: str, path: Path | None, settings: tuple[str, ...], latency: int, bandwidth: float,
     form: str | None, every_matrix: bool, max_tokens: int, memory: int, raw: bool, host_ops: bool, check: bool,
-    golden: bool, freq: float | None, trace: Path | None, as_json: bool,
+    golden: bool, port: str | None, baud: int, freq: float | None, trace: Path | None, as_json: bool,
 ) -> int:  # fmt: skip
     """Let a language model answer PROMPT on the Verilog of an accelerator.
 
@@ -110,33 +122,37 @@ def llm(
       tilewright llm "What is the capital of France?" --check --max-tokens 3
       tilewright llm "What is the capital of France?" --format q4_1 --max-tokens 2
       tilewright llm "What is the capital of France?" --format q4_1 --set vector_lanes=16 --golden
+      tilewright llm "Once upon a time" --raw --model my.gguf --format q4_1 --port /dev/ttyUSB0
       tilewright llm "What is the capital of France?" --set vector_lanes=16 --check --max-tokens 3
       tilewright llm "Once upon a time" --raw --model my.gguf --preset small --memory 2048
     """
     start = time.monotonic()
     if trace:
         check_output(trace)
-    for option, is_given in (
-        ("--check", check),
-        ("--trace", trace),
-        ("--host-ops", host_ops),
-        ("--memory", given("memory")),
-    ):
-        if golden and is_given:
-            raise TilewrightError(f"{option}: with --golden nothing is simulated; leave one of them out")
-    config, loaded, tokenizer = prepare(model_path(name), form, every_matrix, preset, path, settings, host_ops)
-    tokens = tokenizer.encode(prompt) if raw else tokenizer.chat(prompt)
-    check_length(loaded.config, tokens, max_tokens)
-    clock = clock_of(config, freq)
+    only_with("baud", "with --port", port is not None)
+    in_simulator = "preset path settings latency bandwidth memory golden trace freq"
+    only_with(in_simulator, "in the simulator, not with --port", port is None)
+    only_with("memory check trace host_ops", "where hardware computes, not with --golden", not golden)
     with ExitStack() as stack:
-        chip: Simulator | NoChip = NoChip(config, Bus(latency=latency, bandwidth=bandwidth))
-        if not golden:
+        board = stack.enter_context(Board(port, baud)) if port else None
+        fixed = board.config if board else None
+        config, loaded, tokenizer = prepare(
+            model_path(name), form, every_matrix, preset, path, settings, host_ops, fixed
+        )
+        tokens = tokenizer.encode(prompt) if raw else tokenizer.chat(prompt)
+        check_length(loaded.config, tokens, max_tokens)
+        clock = clock_of(config, freq)
+        chip: Runtime | NoChip
+        if board:
+            chip, clock = board, Clock(board.serial.information.clock_hz / 1e6, "of the board", False)
+        elif golden:
+            chip = NoChip(config, Bus(latency=latency, bandwidth=bandwidth))
+        else:
             with console.status(COMPILING):
-                events = EVENTS if trace else 0
-                simulator = Simulator(
-                    config, latency=latency, bandwidth=bandwidth, size=memory * MEBIBYTE, events=events
+                simulated = Simulator(
+                    config, latency=latency, bandwidth=bandwidth, size=memory * MEBIBYTE, events=EVENTS if trace else 0
                 )
-            chip = stack.enter_context(simulator)
+            chip = stack.enter_context(simulated)
         with console.status("copying the model into the device's memory"):
             talk = Conversation(chip, loaded, tokenizer, tokens, max_tokens, check, trace is not None, host_ops)
         interrupted = False

@@ -43,6 +43,7 @@ def prepare(
     path: Path | None,
     settings: tuple[str, ...],
     host_ops: bool,
+    board: AcceleratorConfig | None = None,
 ) -> tuple[AcceleratorConfig, Int8Model | BlockModel, Tokenizer]:
     """Return the accelerator, the model and its tokenizer for the options of the command.
 
@@ -50,15 +51,17 @@ def prepare(
     file, the accelerator has this format and all others that the model needs; with a vector engine, and unless
     ``host_ops``, also what is needed to leave nothing to the host.
 
+    ``board``: the accelerator is this one.
+
     Raises
     ------
     TilewrightError
         If the accelerator lacks a format, or the model cannot be read or held.
     """
-    chosen = form is None or form == "int8" or path is not None or given("preset")
+    chosen = board is not None or form is None or form == "int8" or path is not None or given("preset")
     weights = FORMATS[form or "int8"]
     if chosen:
-        config = load_config(AcceleratorConfig, preset, path, settings)
+        config = board or load_config(AcceleratorConfig, preset, path, settings)
         weights = weights if form else config.b
     else:
         values = load_values(AcceleratorConfig, None, None, settings)

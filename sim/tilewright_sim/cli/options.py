@@ -16,12 +16,13 @@ from tilewright.base import FAMILIES, Config, ConfigError, load_config
 from tilewright.boards import BOARDS
 from tilewright.cores import BOARD, CORES, Core
 from tilewright.flows import TARGETS
+from tilewright.link import BAUD
 
 __all__ = [
     "COMPILING", "FILE", "MHZ", "ROWS", "SHAPE", "Number", "accelerator_options", "b_format_option", "b_format_place",
     "board_option", "chosen", "config_options", "configuration_words", "distinct_files", "freq_option", "given",
     "html_option", "jobs_option", "json_option", "latency_option", "liberty_option", "memory_area_option",
-    "only_with", "output_option", "preset_option", "result_option", "scheduler_option", "seed_option",
+    "only_with", "output_option", "port_options", "preset_option", "result_option", "scheduler_option", "seed_option",
     "seeds_option", "set_option", "shape_option", "stall_option", "target_option", "toml_option", "trace_option",
 ]  # fmt: skip
 
@@ -132,6 +133,22 @@ target_option = partial(
     click.option, "--target", show_default=True, metavar="TARGET",
     help=f"One of {', '.join(dict.fromkeys((*FAMILIES, *TARGETS)))}.",
 )  # fmt: skip
+
+
+def port_options(what: str) -> Callable[[Callable], Callable]:
+    """Return the options of a board at a serial port, on which a command does ``what``."""
+    return _together(
+        click.option(
+            "--port", metavar="PORT", help=f"{what} on the board at this serial port instead of in a simulator."
+        ),
+        click.option(
+            "--baud",
+            default=BAUD,
+            show_default=True,
+            type=click.IntRange(300, 100_000_000),
+            help="Baud rate of the board's bitstream.",
+        ),
+    )
 
 
 def given(name: str) -> bool:

@@ -80,6 +80,8 @@ def configuration(capabilities: Capabilities) -> AcceleratorConfig:
         stride_bits=capabilities.stride_bits,
         variant="compact" if capabilities.compact else "fast",
         ecc=capabilities.ecc,
+        a_format=capabilities.a_format,
+        b_formats=capabilities.b_formats,
         vector_lanes=capabilities.vector_lanes,
         variables=capabilities.variables,
         max_burst=1 if capabilities.compact else 16,

@@ -15,7 +15,7 @@ network one list of descriptors, `token_chip` runs it, `token_check` compares it
 from .answer_report import accuracy_table, live_line, report, summary, table, where_the_cycles_went
 from .block_config import CHIP_FORMATS, check_formats, default_values, formats_of_b, values_without_host
 from .block_model import BlockModel, activation_formats, load_block_model
-from .clocks import clock_of
+from .clocks import Clock, clock_of
 from .conversation import Conversation
 from .emulation import EMULATIONS
 from .generate import check_length
@@ -32,6 +32,7 @@ __all__ = [
     "EVENTS",
     "TEXTS",
     "BlockModel",
+    "Clock",
     "Conversation",
     "Int8Model",
     "LiveAnswer",

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilewright.base import TilewrightError
-from tilewright_sim.host import RunResult, Simulator
+from tilewright_sim.host import RunResult, Runtime, Simulator
 from tilewright_sim.nn.importers import TextStream, Tokenizer
 
 from .block_chip import BlockChipModel, CheckedProducts
@@ -30,7 +30,7 @@ class Conversation:
 
     Parameters
     ----------
-    chip : Simulator or NoChip
+    chip : Runtime or NoChip
         Without a chip, the golden model answers, and the cycle model counts; ``check``, ``trace`` and ``host_ops`` are
         False then.
     model : Int8Model or BlockModel
@@ -41,7 +41,7 @@ class Conversation:
     check : bool
         Compare every sum with the golden model.
     trace : bool
-        Collect a `TokenTrace`; the chip must keep events.
+        Collect a `TokenTrace`; the chip must be a simulator that keeps events.
     host_ops : bool
         The operations between the products run in numpy on the host, even if there is a vector engine.
 
@@ -66,7 +66,7 @@ class Conversation:
 
     def __init__(
         self,
-        chip: Simulator | NoChip,
+        chip: Runtime | NoChip,
         model: Int8Model | BlockModel,
         tokenizer: Tokenizer,
         prompt: list[int],
