@@ -3,15 +3,22 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from tilewright.accelerator.contract import AcceleratorConfig
-from tilewright_sim.host import AnyDescriptor, Descriptor, flag_bits
-from tilewright_sim.models.cycles import Bus, Gemm, QueueModel, VectorJob
+import numpy as np
+from numpy.typing import NDArray
 
-from .block_model import BlockModel
+from tilewright.accelerator.contract import AcceleratorConfig
+from tilewright.formats import BlockFormat
+from tilewright_sim.host import AnyDescriptor, Descriptor, flag_bits
+from tilewright_sim.models import Records
+from tilewright_sim.models.cycles import Bus, Gemm, QueueModel, VectorJob
+from tilewright_sim.nn import LlamaConfig
+from tilewright_sim.nn.importers import layer_tensors
+
+from .block_model import BlockLayer, BlockModel
 from .token_memory import TokenMemory, unlimited
 from .token_program import TokenProgram
 
-__all__ = ["TokenCycles", "jobs_of", "token_cycles"]
+__all__ = ["TokenCycles", "blank_model", "jobs_of", "token_cycles"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,37 @@ def _job(one: AnyDescriptor, fenced: bool, fenced_b: bool) -> Gemm | VectorJob:
         operation=one.operation, m=one.m, n=one.n, x_type=one.x_type, y_type=one.y_type, c_type=one.c_type,
         shared_y=not one.b_stride, fenced=fenced, fenced_y=fenced_b,
     )  # fmt: skip
+
+
+def blank_model(config: LlamaConfig, form: BlockFormat, activations: BlockFormat, output: BlockFormat) -> BlockModel:
+    """Return a model of these sizes whose matrices are zeros: for estimates.
+
+    Parameters
+    ----------
+    config : LlamaConfig
+    form : BlockFormat
+        Of the matrices of layers, except that of values.
+    activations : BlockFormat
+        Of activations, keys, values, and the matrix of values.
+    output : BlockFormat
+        Of the output layer.
+    """
+
+    def zeros(rows: int, k: int, held: BlockFormat) -> Records:
+        return Records(held, k, np.zeros((rows, held.row_bytes(k)), np.uint8))
+
+    matrices: dict[str, Records] = {}
+    vectors: dict[str, NDArray[np.float32]] = {}
+    for name, shape in layer_tensors(config).items():
+        short = name.removesuffix(".weight")
+        if len(shape) == 1:
+            vectors[short] = np.zeros(shape, np.float32)
+        else:
+            matrices[short] = zeros(shape[0], shape[1], activations if short == "attn_v" else form)
+    head = zeros(config.vocab, config.hidden, output)
+    layers = config.layers * [BlockLayer(matrices, vectors)]
+    norm = np.zeros(config.hidden, np.float32)
+    return BlockModel(config, activations, activations, head, layers, norm, head, None, [])
 
 
 def token_cycles(

@@ -12,11 +12,12 @@ from tilewright.formats import FORMATS
 from tilewright_sim.host import Descriptor, flag_bits
 from tilewright_sim.models import Records
 from tilewright_sim.models.cycles import Bus, Gemm, QueueModel
+from tilewright_sim.nn import LlamaConfig
 from tilewright_sim.nn.importers import GgufModel
 from tilewright_sim.nn.llm.block_model import activation_formats, load_block_model
 from tilewright_sim.nn.llm.block_products import ExactProducts
 from tilewright_sim.nn.llm.token_chip import runs_alone
-from tilewright_sim.nn.llm.token_cycles import TokenCycles, jobs_of, token_cycles
+from tilewright_sim.nn.llm.token_cycles import TokenCycles, blank_model, jobs_of, token_cycles
 from tilewright_sim.nn.llm.token_memory import TokenMemory, unlimited
 from tilewright_sim.nn.llm.token_program import TokenProgram
 from tilewright_sim.nn.llm.token_step import VARIABLES
@@ -87,8 +88,9 @@ def test_a_token_has_few_descriptors_and_a_prompt_one_for_each_head(model):
         counts = {kind: kinds.count(kind) / config.layers for kind in kinds}
         assert counts == {
             "norm": 2, "qkv": 2 + config.kv_heads, "rotate": config.heads + config.kv_heads if heads else 2,
-            "scores": config.kv_heads, "softmax": config.heads if heads else 1, "mixed": config.heads if heads else config.kv_heads, "output": 1,
-            "gate_up": 2, "gate": 1, "down": 1, "add": 3 + config.kv_heads,
+            "scores": config.kv_heads, "softmax": config.heads if heads else 1,
+            "mixed": config.heads if heads else config.kv_heads, "output": 1, "gate_up": 2, "gate": 1, "down": 1,
+            "add": 3 + config.kv_heads,
         }  # fmt: skip
     last = [step.kind for step in program.steps(3, 0) if step.layer == config.layers]
     assert last == ["norm", "logits", "add"]
@@ -115,6 +117,23 @@ def test_the_cycles_of_a_network_follow_from_those_of_two_layers(model):
     assert found.whole == pytest.approx(QueueModel(CONFIG, bus, jobs).run(), rel=1e-4)
     assert found.products < found.whole
     assert str(TokenCycles(1236, 1200)) == "1,236 cycles, +3.0% of the 1,200 that the products alone take"
+
+
+@pytest.mark.long
+def test_a_token_of_smollm2():
+    """What the vector operations add to the products of a decoded token."""
+    sizes = LlamaConfig(
+        layers=30, hidden=576, ffn=1536, vocab=49152, heads=9, kv_heads=3, head_width=64, context=8192, rope_base=1e5,
+        epsilon=1e-5, tied=True,
+    )  # fmt: skip
+    config = CONFIG.replace(
+        data_bits=128, requant_lanes=4, chunk_words=16, long_chunk_words=16, panel_words=4096, ring_words=1024,
+        acc_rows=64, multiplier="dsp", vector_lanes=16,
+    )  # fmt: skip
+    model = blank_model(sizes, FORMATS["q4_1"], FORMATS["q8_0"], FORMATS["q8_0"])
+    found = token_cycles(config, model, 37, Bus(latency=64), context=128)
+    assert 6.3e6 < found.products < 6.4e6
+    assert found.whole < 1.2 * found.products
 
 
 def test_operands_can_be_exchanged():
