@@ -1,6 +1,7 @@
 """A `Device` without hardware: registers from the table, products from the golden model."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -115,6 +116,13 @@ class FakeDevice:
             self.registers[offset] = value
             if register.name == "TAIL":
                 self.largest_batch = max(self.largest_batch, value - self.get("HEAD") & 0xFFFF)
+
+    def read_registers(self, offset: int, count: int) -> list[int]:
+        return [self.read_register(offset + 4 * place) for place in range(count)]
+
+    def write_registers(self, offset: int, values: Sequence[int]) -> None:
+        for place, value in enumerate(values):
+            self.write_register(offset + 4 * place, value)
 
     def read_memory(self, address: int, size: int) -> bytes:
         return self.contents[self._place(address, size)].tobytes()

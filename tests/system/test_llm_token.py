@@ -71,7 +71,6 @@ def check_answer(model, parts, count, **memory):
         reader = TokenChipModel(chip, model, context, max(counts), check=True)
         answer = list(generate(reader, parts, count, ()))
         assert answer == answers(model, parts, count, context)
-        assert reader.likeliest() == answer[-1]
     products, vectors = elements(sizes, counts)
     assert reader.checked.compared == products + count * sizes.vocab
     assert reader.checked.compared_vectors == vectors + count * (sizes.hidden + 1)

@@ -1,5 +1,6 @@
 """The interface between the driver and an accelerator, which may be in a simulator or on a board."""
 
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from numpy.typing import NDArray
@@ -24,6 +25,12 @@ class Device(Protocol):
 
     def write_register(self, offset: int, value: int) -> None:
         """Write the register at this offset; raise `TilewrightError` if the access is refused."""
+
+    def read_registers(self, offset: int, count: int) -> list[int]:
+        """Return so many registers, one after the other from this offset on; see `read_register`."""
+
+    def write_registers(self, offset: int, values: Sequence[int]) -> None:
+        """Write registers, one after the other from this offset on; see `write_register`."""
 
     def read_memory(self, address: int, size: int) -> bytes:
         """Return ``size`` bytes of memory."""

@@ -1,7 +1,6 @@
 """The driver of an accelerator: registers, the ring of descriptors, and errors."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from tilewright.accelerator.contract import (
@@ -58,6 +57,7 @@ class Driver:
         self.entries = 1 << ring_log2
         self.capabilities = Capabilities.read(self.read)
         self.ring = allocator.allocate(self.entries * DESCRIPTOR_BYTES)
+        self._own = self.ring, self.entries
         self.set_up()
 
     def read(self, name: str) -> int:
@@ -187,29 +187,20 @@ class Driver:
 
     def set_up(self) -> None:
         """Set the hardware up after a reset: ring, interrupts, enable."""
-        self.write("RING_BASE_LO", self.ring & 0xFFFF_FFFF)
-        self.write("RING_BASE_HI", self.ring >> 32)
-        self.write("RING_LOG2", self.entries.bit_length() - 1)
+        ring = self.ring & 0xFFFF_FFFF, self.ring >> 32, self.entries.bit_length() - 1
+        self.device.write_registers(_REGISTERS["RING_BASE_LO"].offset, ring)
         self.write("IRQ_ENABLE", _bits("IRQ_STATUS", "error", "empty"))
         self.write("CONTROL", _bits("CONTROL", "enable"))
 
-    @contextmanager
-    def other_ring(self, address: int, entries: int) -> Iterator[None]:
-        """Use another ring, from its first entry on, and then the driver's own again.
+    def select(self, ring: tuple[int, int] | None = None) -> None:
+        """Use a ring of this address and so many entries from now on, from its first entry; None for the driver's own.
 
-        Both ways by a soft reset, so counters and variables are 0 then. ``entries`` is a power of two.
+        Only while nothing is in progress. It takes a soft reset, so counters and variables are 0 then; but if the
+        driver's own ring is in use already, nothing is done. The number of entries is a power of two.
         """
-        own = self.ring, self.entries
-        self.ring, self.entries = address, entries
-        try:
-            self.soft_reset()
-            yield
-        except BaseException:
-            self.ring, self.entries = own
-            with suppress(TilewrightError):  # another thread has closed the device
-                self.soft_reset()
-            raise
-        self.ring, self.entries = own
+        if ring is None and self._own == (self.ring, self.entries):
+            return
+        self.ring, self.entries = ring or self._own
         self.soft_reset()
 
     def set_variables(self, values: Sequence[int]) -> None:
@@ -226,8 +217,8 @@ class Driver:
         for number, value in enumerate(values):
             if not 0 <= value < 1 << 32:
                 raise TilewrightError(f"variable {number} = {value}: must be 0 to 2**32 - 1")
-        for number, value in enumerate(values):
-            self.write(f"VARIABLE_{number}", value)
+        if values:
+            self.device.write_registers(_REGISTERS["VARIABLE_0"].offset, values)
 
     def clear_counters(self) -> None:
         """Set all counters to 0."""
@@ -237,7 +228,8 @@ class Driver:
         """Return the current counters, each read in another cycle; only ``cycles`` for the variant `compact`."""
         names = counter_names(vector=self.capabilities.vector_lanes > 0)
         names = ["cycles"] if self.capabilities.compact else names
-        return {name: self.read(f"COUNT_{name.upper()}") for name in names}
+        values = self.device.read_registers(_REGISTERS["COUNT_CYCLES"].offset, len(names))
+        return dict(zip(names, values, strict=True))
 
     def counters(self) -> dict[str, int]:
         """Return the counters of idle hardware, all of the cycle in which the first was read.

@@ -68,6 +68,7 @@ class Runner(Workspace):
         """
         chosen = _checked(descriptors)
         with self._alone():
+            self.driver.select()
             self.driver.set_variables(variables)
             return self._submit(chosen, progress, variables)
 
@@ -76,7 +77,8 @@ class Runner(Workspace):
         return Program(self, _checked(descriptors), self._run_program)
 
     def _run_program(self, program: Program, values: Sequence[int], progress: Progress | None) -> RunResult:
-        with self._alone(), self.driver.other_ring(program.address, program.entries):
+        with self._alone():
+            self.driver.select((program.address, program.entries))
             self.driver.set_variables(values)
             return self._submit(program.descriptors, progress, values, written=True)
 

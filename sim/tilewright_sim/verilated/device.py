@@ -3,6 +3,7 @@
 import ctypes
 import os
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -139,6 +140,13 @@ class SimulatedDevice:
         self._check_access(response, f"writing {value:#x} to the register at {offset:#x}")
         if offset == _OFFSETS["TAIL"]:
             self.doorbells.append(self.status.doorbell_cycle)
+
+    def read_registers(self, offset: int, count: int) -> list[int]:
+        return [self.read_register(offset + 4 * place) for place in range(count)]
+
+    def write_registers(self, offset: int, values: Sequence[int]) -> None:
+        for place, value in enumerate(values):
+            self.write_register(offset + 4 * place, value)
 
     def read_memory(self, address: int, size: int) -> bytes:
         return self._bytes[self._place(address, size)].tobytes()

@@ -4,6 +4,7 @@ import contextlib
 import os
 import threading
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from .link import Line, Link, LinkError
 
 __all__ = ["SerialDevice", "SerialLine"]
 
+_POLL_SHARE = 1 / 8  # of the time waited so far: long waits are polled rarely
 _POLL_SECONDS = 0.002
 _WRITE_SECONDS = 5.0
 
@@ -127,6 +129,15 @@ class SerialDevice(Closing):
         with self._lock:
             self.link.write(Space.REGISTERS, offset, value.to_bytes(4, "little"))
 
+    def read_registers(self, offset: int, count: int) -> list[int]:
+        with self._lock:
+            data = self.link.read(Space.REGISTERS, offset, 4 * count)
+        return [int.from_bytes(data[place : place + 4], "little") for place in range(0, len(data), 4)]
+
+    def write_registers(self, offset: int, values: Sequence[int]) -> None:
+        with self._lock:
+            self.link.write(Space.REGISTERS, offset, b"".join(value.to_bytes(4, "little") for value in values))
+
     def read_memory(self, address: int, size: int) -> bytes:
         self._check(address, size)
         with self._lock:
@@ -141,10 +152,10 @@ class SerialDevice(Closing):
     def wait(self, cycles: int) -> bool:
         """Poll the board for its cycles and its interrupt until ``cycles`` have passed or the interrupt is raised."""
         with self._lock:
-            before, passed = self.link.cycles(), 0
+            before, passed, start = self.link.cycles(), 0, time.monotonic()
             while not self.link.interrupt and passed < cycles:
                 left = (cycles - passed) / max(self.information.clock_hz, 1)
-                time.sleep(min(left, _POLL_SECONDS))
+                time.sleep(min(left, max(_POLL_SECONDS, (time.monotonic() - start) * _POLL_SHARE)))
                 now = self.link.cycles()
                 passed, before = passed + (now - before) % (1 << 32), now
             return self.link.interrupt

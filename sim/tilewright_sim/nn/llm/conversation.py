@@ -13,7 +13,7 @@ from .block_chip import BlockChipModel, CheckedProducts
 from .block_model import BlockModel
 from .check import CheckedModel, CheckedOps
 from .chip_model import ChipModel
-from .generate import Forward, generate
+from .generate import Forward, generate, likeliest_after
 from .host_ops import VectorOps
 from .prompt_blocks import plan_blocks
 from .quantize import Int8Model
@@ -123,9 +123,18 @@ class Conversation:
     def forward(self, tokens: list[int], *, logits: str = "last") -> NDArray[np.float32]:
         """Let the chip read tokens; see `ChipModel.forward`."""
         result = self._model.forward(tokens, logits=logits)
+        self._end_step(tokens)
+        return result
+
+    def likeliest_after(self, tokens: list[int]) -> int:
+        """Let the chip read tokens, and return the likeliest one behind them."""
+        token = likeliest_after(self._model, tokens)
+        self._end_step(tokens)
+        return token
+
+    def _end_step(self, tokens: list[int]) -> None:
         if self.trace:
             self.trace.end_of_step(decoding=len(tokens) == 1)
-        return result
 
     @property
     def compared(self) -> int | None:

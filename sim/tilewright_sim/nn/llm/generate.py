@@ -1,7 +1,7 @@
 """Answer a prompt, token by token."""
 
 from collections.abc import Collection, Iterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tilewright.base import TilewrightError
 from tilewright_sim.nn import LlamaConfig
 
-__all__ = ["Forward", "check_length", "generate"]
+__all__ = ["Answers", "Forward", "check_length", "generate", "likeliest_after"]
 
 
 class Forward(Protocol):
@@ -20,6 +20,14 @@ class Forward(Protocol):
 
         Networks in numpy also return those of ``all``.
         """
+
+
+@runtime_checkable
+class Answers(Protocol):
+    """A model that tells the likeliest token by itself."""
+
+    def likeliest_after(self, tokens: list[int]) -> int:
+        """Read tokens and return the likeliest one behind them."""
 
 
 def check_length(config: LlamaConfig, prompt: list[int], max_tokens: int) -> None:
@@ -43,12 +51,19 @@ def generate(model: Forward, prompt: list[list[int]], max_tokens: int, ends: Col
 
     ``prompt`` is divided into the blocks in which it is read; only its last token goes through the output layer.
     """
-    for place, part in enumerate(prompt, start=1):
-        logits = model.forward(part, logits="last" if place == len(prompt) else "none")
-    for count in range(1, max_tokens + 1):
-        token = int(logits[0].argmax())
+    for part in prompt[:-1]:
+        model.forward(part, logits="none")
+    part = prompt[-1]
+    for _ in range(max_tokens):
+        token = likeliest_after(model, part)
         if token in ends:
             return
         yield token
-        if count < max_tokens:
-            logits = model.forward([token])
+        part = [token]
+
+
+def likeliest_after(model: Forward, tokens: list[int]) -> int:
+    """Let a model read tokens, and return the likeliest one behind them."""
+    if isinstance(model, Answers):
+        return model.likeliest_after(tokens)
+    return int(model.forward(tokens)[0].argmax())

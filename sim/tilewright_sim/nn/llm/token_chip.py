@@ -96,7 +96,7 @@ class TokenChipModel:
     def forward(self, tokens: list[int], *, logits: str = "last") -> NDArray[np.float32]:
         """Read tokens and return logits [rows, vocab]: of the ``last`` token, or of ``none``.
 
-        With ``index`` they are computed, but not read: see `likeliest`.
+        With ``index`` they are computed, but not read: see `likeliest_after`.
 
         Raises
         ------
@@ -118,19 +118,20 @@ class TokenChipModel:
             self.checked.forward(tokens, logits)
         return self.memory.logits.numpy() if logits == "last" else np.empty((0, self.model.config.vocab), np.float32)
 
-    def likeliest(self) -> int:
-        """Return the likeliest token behind the last one: its index alone is read.
+    def likeliest_after(self, tokens: list[int]) -> int:
+        """Read tokens and return the likeliest one behind them; its index alone is read, if the chip computes it.
+
+        It does if the vocabulary is a row of a descriptor: see `AcceleratorConfig.size_limit`.
 
         Raises
         ------
         TilewrightError
-            If the accelerator does not compute it, since its rows are shorter than the vocabulary, or a logit is NaN.
+            As `forward`; or if a logit is NaN.
         """
-        vocab, limit = self.model.config.vocab, self.chip.config.size_limit
-        if vocab > limit:
-            raise TilewrightError(
-                f"size_bits: a row has at most {limit:,} elements, the vocabulary {vocab:,}: use logits"
-            )
+        vocab = self.model.config.vocab
+        if vocab > self.chip.config.size_limit:
+            return int(self.forward(tokens)[0].argmax())
+        self.forward(tokens, logits="index")
         index = int(self.memory.index.numpy()[0, 0])
         if index >= vocab:
             raise TilewrightError("a logit is not a number")
