@@ -295,7 +295,8 @@ def _print(figures: dict[str, Any], as_json: bool) -> None:
         out.print("interrupted; until then, without the unfinished token:")
     if figures["phases"]:
         out.print(table(figures))
-        out.print(where_the_cycles_went(figures))
+        if any(len(phase["kinds"]) > 1 for phase in figures["phases"].values()):
+            out.print(where_the_cycles_went(figures))
     for line in summary(figures):
         out.print(line)
 

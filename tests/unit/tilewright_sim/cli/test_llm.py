@@ -198,6 +198,7 @@ def test_nothing_is_left_to_the_host_if_there_are_variables(folder):
     shown = tilewright(*command, folder=folder)
     assert "submissions per token" in shown.stdout
     assert "in the linear layers" not in shown.stdout
+    assert "where the cycles went" not in shown.stdout
 
 
 @pytest.mark.long
