@@ -61,7 +61,7 @@ def test_a_prompt_is_answered_with_the_bits_of_the_golden_model(board, tmp_path,
 def test_a_token_takes_few_bytes_on_the_line(board, tmp_path, monkeypatch):
     """Besides the questions whether it is done, whose number depends on the time that the simulation takes."""
     model, line = load(tmp_path), CountingLine(board.port, 1_000_000)
-    with Board(line) as chip:
+    with Board(line, patience=5) as chip:
         asked, cycles = [], chip.serial.link.cycles
 
         def ask():

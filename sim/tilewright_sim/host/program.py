@@ -1,6 +1,7 @@
 """Descriptors that are in the device's memory once and run many times, with other values of variables."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Self
 
 from tilewright.accelerator.contract import DESCRIPTOR_BYTES
@@ -26,6 +27,8 @@ class Program:
         In the order in which they run; 1 to 32,768.
     run : callable
         Runs the program: `Runner`.
+    leave : callable
+        Called with the address of the ring when it is to be used no more.
 
     Attributes
     ----------
@@ -40,7 +43,13 @@ class Program:
         If there is no room, or a descriptor refers to a variable that the hardware has not.
     """
 
-    def __init__(self, workspace: Workspace, descriptors: Sequence[Descriptor | VectorDescriptor], run: _Run):
+    def __init__(
+        self,
+        workspace: Workspace,
+        descriptors: Sequence[Descriptor | VectorDescriptor],
+        run: _Run,
+        leave: Callable[[int], None],
+    ):
         if not 0 < len(descriptors) <= _MOST:
             raise TilewrightError(f"{len(descriptors):,} descriptors: a program has 1 to {_MOST:,}")
         self.variables = 1 + max((max(one.references().values(), default=-1) for one in descriptors), default=-1)
@@ -52,7 +61,7 @@ class Program:
             )
         self.descriptors = tuple(descriptors)
         self.entries = 1 << max(len(descriptors) - 1, 1).bit_length()
-        self._allocator, self._run = workspace.allocator, run
+        self._allocator, self._run, self._leave = workspace.allocator, run, leave
         self.address = self._allocator.allocate(self.entries * DESCRIPTOR_BYTES)
         self._open = True
         workspace.device.write_memory(self.address, b"".join(one.pack() for one in descriptors))
@@ -83,6 +92,8 @@ class Program:
     def close(self) -> None:
         """Free its memory. It cannot run any more."""
         if self._open:
+            with suppress(TilewrightError):  # the device is closed
+                self._leave(self.address)
             self._allocator.free(self.address)
         self._open = False
 

@@ -74,13 +74,19 @@ class Runner(Workspace):
 
     def program(self, descriptors: Iterable[AnyDescriptor]) -> Program:
         """Copy descriptors into the device's memory, where they can run many times: see `Program.run`."""
-        return Program(self, _checked(descriptors), self._run_program)
+        return Program(self, _checked(descriptors), self._run_program, self._leave)
 
     def _run_program(self, program: Program, values: Sequence[int], progress: Progress | None) -> RunResult:
         with self._alone():
             self.driver.select((program.address, program.entries))
             self.driver.set_variables(values)
             return self._submit(program.descriptors, progress, values, written=True)
+
+    def _leave(self, ring: int) -> None:
+        """Use the driver's own ring again, if this one is in use."""
+        with self._turn:
+            if self.driver.ring == ring:
+                self.driver.select()
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
