@@ -2,8 +2,9 @@
 
 import random
 from dataclasses import dataclass, field
+from functools import lru_cache
 
-from unit.tilewright.accelerator.frontend.descriptors import GOOD, plan
+from unit.tilewright.accelerator.frontend.descriptors import CONFIGS, GOOD, plan
 
 from tilewright.accelerator.contract import Activity, Unit, job_shape, transfer_shape
 from tilewright.accelerator.frontend import Frontend
@@ -217,9 +218,14 @@ class World:
             ctx.set(getattr(self.dut, f"activity_{engine}"), choice)
 
 
+@lru_cache(len(CONFIGS))
+def simulation(config):
+    return pysim.Simulation(Frontend(config))
+
+
 def simulate(config, host_bench, memory=None, faults=None, seed=None, limit_cycles=30_000, **world):
     """Run ``host_bench(ctx, host, world)``; return the world."""
-    dut = Frontend(config)
+    dut = simulation(config).dut
     outside = World(dut, {} if memory is None else memory, faults or {}, seed, **world)
 
     async def bench(ctx):
@@ -227,5 +233,5 @@ def simulate(config, host_bench, memory=None, faults=None, seed=None, limit_cycl
         await host_bench(ctx, host, outside)
         outside.over = True
 
-    pysim.run(dut, outside.bench, bench, limit_cycles=limit_cycles)
+    simulation(config).run(outside.bench, bench, limit_cycles=limit_cycles)
     return outside

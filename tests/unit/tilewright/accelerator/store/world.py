@@ -3,6 +3,7 @@
 import itertools
 import random
 from collections import deque
+from functools import lru_cache
 
 from unit.tilewright.accelerator.store.jobs import plain
 
@@ -207,8 +208,13 @@ def pack(row, group, lanes, rng):
     return sum((value & 0xFFFF_FFFF) << 32 * lane for lane, value in enumerate(values))
 
 
+@lru_cache(4)
+def simulation(config):
+    return pysim.Simulation(Store(config))
+
+
 def run(config, jobs, seed=0, **options):
     world = World(config, jobs, seed, **options)
-    world.dut = Store(config)
-    pysim.run(world.dut, world.bench, limit_cycles=50_000)
+    world.dut = simulation(config).dut
+    simulation(config).run(world.bench, limit_cycles=50_000)
     return world

@@ -15,7 +15,6 @@ from unit.tilewright_sim.cli.test_main import TILEWRIGHT, tilewright
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright_sim.cli.llm import perplexity
-from tilewright_sim.cli.main import main
 from tilewright_sim.nn.llm import EMULATIONS
 
 LLM = ["llm", "in the other", "--model", "tiny.gguf", "--preset", "small", "--latency", "3"]
@@ -105,9 +104,9 @@ def test_json_and_trace_hold_all_figures(folder):
     assert {"BUSY", "transfer"} <= {event["name"] for event in events}
 
 
-def test_perplexities_are_compared(folder):
-    done = tilewright(*PERPLEXITY, "--json", folder=folder)
-    figures = json.loads(done.stdout, parse_constant=pytest.fail)
+def test_perplexities_are_compared(here, folder):
+    _, output, _ = here(*PERPLEXITY, "--json", folder=folder)
+    figures = json.loads(output, parse_constant=pytest.fail)
     assert figures["weights"]["F32"]["tensors"] == 5
     assert set(figures["texts"]) == {"memorised", "unseen"}
     for formats in figures["texts"].values():
@@ -119,7 +118,7 @@ def test_perplexities_are_compared(folder):
         assert found["divergence"]["error"] is None
 
 
-def test_each_format_has_a_row_and_the_weights_are_named(folder, monkeypatch, capsys):
+def test_each_format_has_a_row_and_the_weights_are_named(here, folder, monkeypatch):
     """A format that is added to the table is accepted and measured."""
 
     def twice(*arguments):
@@ -128,12 +127,8 @@ def test_each_format_has_a_row_and_the_weights_are_named(folder, monkeypatch, ca
     monkeypatch.setitem(EMULATIONS, "twice", twice)
     option = next(one for one in perplexity.params if one.name == "formats")
     monkeypatch.setattr(option.type, "choices", list(EMULATIONS))
-    monkeypatch.setattr(sys, "argv", ["tilewright", *PERPLEXITY, "--format", "int8", "--format", "twice"])
-    monkeypatch.chdir(folder)
-    with pytest.raises(SystemExit) as exit_:
-        main()
-    said = capsys.readouterr().out
-    assert exit_.value.code == 0
+    status, said, _ = here(*PERPLEXITY, "--format", "int8", "--format", "twice", folder=folder)
+    assert status == 0
     cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in said.splitlines() if line.startswith("│")]
     rows = [row for row in cells if row[0]]
     assert [row[:2] for row in rows] == [[text, name] for text in ("memorised", "unseen") for name in ("int8", "twice")]
@@ -188,11 +183,12 @@ def test_partial_json_is_printed_after_any_signal_that_ends_it(name, folder):
     assert len(figures["answer_tokens"]) == 3
 
 
-def test_block_formats_are_measured_without_an_int8_network(folder, tmp_path):
+def test_block_formats_are_measured_without_an_int8_network(here, folder, tmp_path, monkeypatch):
     """How matrices are held, and how products are computed, is in the output and in JSON."""
+    monkeypatch.setenv("TILEWRIGHT_CACHE", str(tmp_path))
     command = [*PERPLEXITY, "--format", "q4_1", "--format", "nvfp4"]
-    done = tilewright(*command, folder=folder, TILEWRIGHT_CACHE=str(tmp_path))
-    assert done.returncode == 0, done.stderr
+    status, output, message = here(*command, folder=folder)
+    assert status == 0, message
     for said in (
         "q4_1: weights q4_1, 6.53 bits each; activations, queries and probabilities q8_e5m3; keys and values q8_0",
         "float32 sums of the dequantized blocks",
@@ -200,9 +196,9 @@ def test_block_formats_are_measured_without_an_int8_network(folder, tmp_path):
         "2 matrices of 20,480 weights in q4_1, quantized from Q5_0",
         "nvfp4: weights nvfp4, 4.68 bits each; activations, queries and probabilities nvfp4; keys and values nvfp4",
     ):
-        assert said in done.stdout
-    done = tilewright(*command, "--every-matrix", "--integers", "--json", folder=folder, TILEWRIGHT_CACHE=str(tmp_path))
-    figures = json.loads(done.stdout, parse_constant=pytest.fail)
+        assert said in output
+    _, output, _ = here(*command, "--every-matrix", "--integers", "--json", folder=folder)
+    figures = json.loads(output, parse_constant=pytest.fail)
     assert list(figures["formats"]) == ["q4_1", "nvfp4"]
     assert figures["formats"]["q4_1"]["products"] == "exact"
     assert (figures["formats"]["q4_1"]["activations"], figures["formats"]["q4_1"]["kept"]) == ("q8_e5m3", "q8_0")

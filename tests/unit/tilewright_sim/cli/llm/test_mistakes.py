@@ -6,8 +6,6 @@ import pytest
 from support import tiny_llama
 from unit.tilewright_sim.cli.test_main import tilewright
 
-from tilewright_sim.cli.main import main
-
 TINY = ["model", "perplexity", "--window", "8", "--tokens", "20"]
 LLM = ["llm", "in the other", "--model", "tiny.gguf", "--preset", "small", "--latency", "3"]
 BLOCKS = ["llm", "in the other", "--model", "tiny.gguf", "--format", "q4_1"]
@@ -60,15 +58,11 @@ BLOCKS = ["llm", "in the other", "--model", "tiny.gguf", "--format", "q4_1"]
         (["model", "perplexity", "--model", "tiny.gguf", "--window", "8", "--text", "short.txt"], "too short"),
     ],
 )
-def test_a_mistake_is_one_line_and_status_2(arguments, says, folder, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["tilewright", *arguments])
-    monkeypatch.chdir(folder)
-    with pytest.raises(SystemExit) as exit_:
-        main()
-    said, errors = capsys.readouterr()
-    assert (exit_.value.code, said) == (2, "")
-    assert says in errors
-    assert len(errors.splitlines()) == 1
+def test_a_mistake_is_one_line_and_status_2(here, arguments, says, folder):
+    status, output, message = here(*arguments, folder=folder)
+    assert (status, output) == (2, "")
+    assert says in message
+    assert len(message.splitlines()) == 1
 
 
 def test_a_model_larger_than_the_devices_memory_is_refused(folder, tmp_path):
@@ -78,21 +72,17 @@ def test_a_model_larger_than_the_devices_memory_is_refused(folder, tmp_path):
     assert "bytes on the device, whose memory has 1,048,576: give it more memory" in done.stderr
 
 
-def test_the_error_for_a_model_that_was_not_fetched_names_the_command(folder, tmp_path):
-    done = tilewright("llm", "x", folder=folder, TILEWRIGHT_CACHE=str(tmp_path))
-    assert done.returncode == 2
-    assert "the model smollm2 is not here yet: run `tilewright model fetch smollm2`" in done.stderr
+def test_the_error_for_a_model_that_was_not_fetched_names_the_command(here, folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("TILEWRIGHT_CACHE", str(tmp_path))
+    status, _, message = here("llm", "x", folder=folder)
+    assert status == 2
+    assert "the model smollm2 is not here yet: run `tilewright model fetch smollm2`" in message
 
 
 @pytest.mark.parametrize("package", ["gguf", "tokenizers", "jinja2"])
-def test_a_missing_package_is_named(package, folder, tmp_path, monkeypatch, capsys):
+def test_a_missing_package_is_named(here, package, folder, tmp_path, monkeypatch):
     monkeypatch.setenv("TILEWRIGHT_CACHE", str(tmp_path))
-    monkeypatch.setattr(sys, "argv", ["tilewright", *LLM])
     monkeypatch.setitem(sys.modules, package, None)
-    monkeypatch.chdir(folder)
-    with pytest.raises(SystemExit) as exit_:
-        main()
-    assert exit_.value.code == 2
-    assert capsys.readouterr().err == (
-        f"tilewright: the package {package} is missing: run `pip install 'tilewright[llm]'`\n"
-    )
+    status, _, message = here(*LLM, folder=folder)
+    assert status == 2
+    assert message == f"tilewright: the package {package} is missing: run `pip install 'tilewright[llm]'`\n"
