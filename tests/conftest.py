@@ -14,7 +14,7 @@ pytest_plugins = ["support.resume"]
 LONG_SECONDS = 3600
 """The limit of a `long` test; that of the others is in pyproject.toml."""
 LATE = frozenset(Path(__file__).with_name("long.txt").read_text(encoding="utf-8").splitlines())
-"""Tests of ten seconds or so, each near one of the same kind that stays in the default run: they are `long`, too."""
+"""Tests of some seconds, each near one of the same kind that stays in the default run: they are `long`, too."""
 FOLDERS = ["rtl", "formal", "system", "docs", "unit"]
 """Tests that take tens of seconds first, so that no worker is left with one at the end."""
 

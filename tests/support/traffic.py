@@ -3,13 +3,14 @@
 import re
 import subprocess
 from collections import defaultdict
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
 from tilewright.cores import Core
 from tilewright_sim.benches.beside import checks_text
 
-__all__ = ["Traffic", "reported"]
+__all__ = ["Traffic", "changed", "one", "reported"]
 
 
 class Traffic:
@@ -34,6 +35,19 @@ class Traffic:
         """Set ports in all cycles of a range, the last included."""
         for cycle in range(first, last + 1):
             self.at(cycle, **values)
+
+
+def changed(traffic: Callable[..., Traffic], *changes: tuple[int, int, dict], **options) -> Traffic:
+    """Return traffic with changes: first and last cycle, and ports, of each."""
+    t = traffic(**options)
+    for first, last, values in changes:
+        t.over(first, last, **values)
+    return t
+
+
+def one(cycle: int, **values) -> tuple[int, int, dict]:
+    """Return a change of one cycle."""
+    return cycle, cycle, values
 
 
 BENCH = """

@@ -12,7 +12,7 @@ from typing import Any
 from amaranth.hdl import ClockDomain, Const, Elaboratable, Module, Value
 from amaranth.sim import Simulator
 
-__all__ = ["Bench", "Feeder", "SimulationError", "Taker", "checker", "feeder", "run"]
+__all__ = ["Bench", "Feeder", "Simulation", "SimulationError", "Taker", "checker", "feeder", "run"]
 
 Bench = Callable[[Any], Awaitable[None]]
 PERIOD = 1e-6
@@ -47,21 +47,66 @@ def run(dut: Elaboratable, *benches: Bench, background: Sequence[Bench] = (), li
     SimulationError
         If a bench raises or the watchdog expires; its cause is the first exception.
     """
-    try:
-        _simulator(dut, benches, background, limit_cycles).run()
-    except Exception as error:
-        path = WAVES / f"{_run_name(dut)}.vcd"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)
-        again = _simulator(dut, benches, background, limit_cycles)
+    Simulation(dut).run(*benches, background=background, limit_cycles=limit_cycles)
+
+
+class Simulation:
+    """A component that is elaborated once, for any number of runs, each from its initial state.
+
+    Parameters
+    ----------
+    dut : Elaboratable
+    """
+
+    def __init__(self, dut: Elaboratable):
+        self.dut = dut
+        self._ready: tuple[Simulator, int, list[Bench]] | None = None
+
+    def run(self, *benches: Bench, background: Sequence[Bench] = (), limit_cycles: int = 10_000) -> None:
+        """Simulate the component until every bench has returned; see `run`."""
         try:
-            with again.write_vcd(str(path)):
-                again.run()
-        except Exception:
-            note = f"waveform: {path}"
-        else:
-            note = f"it passed when run again, so a bench keeps state between runs; waveform of the second run: {path}"
-        raise SimulationError(f"{type(error).__name__}: {error}\n{note}") from error
+            self._simulator(benches, background, limit_cycles).run()
+        except Exception as error:
+            path = WAVES / f"{_run_name(self.dut)}.vcd"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.unlink(missing_ok=True)
+            self._ready = None
+            again = self._simulator(benches, background, limit_cycles)
+            try:
+                with again.write_vcd(str(path)):
+                    again.run()
+            except Exception:
+                note = f"waveform: {path}"
+            else:
+                note = (
+                    f"it passed when run again, so a bench keeps state between runs; waveform of the second run: {path}"
+                )
+            self._ready = None
+            raise SimulationError(f"{type(error).__name__}: {error}\n{note}") from error
+
+    def _simulator(self, benches: Sequence[Bench], background: Sequence[Bench], limit_cycles: int) -> Simulator:
+        """Return a simulator at its start: the last one, if it has as many testbenches of either kind."""
+
+        async def watchdog(ctx):
+            await ctx.delay(limit_cycles * PERIOD)
+            raise TimeoutError(f"the benches did not end within {limit_cycles} cycles")
+
+        wanted = [watchdog, *background, *benches]
+        if self._ready is not None:
+            simulator, behind, current = self._ready
+            if (behind, len(current)) == (len(background), len(wanted)):
+                current[:] = wanted
+                simulator.reset()
+                return simulator
+        top = Module()
+        top.domains.sync = ClockDomain("sync")
+        top.submodules.dut = self.dut
+        simulator = Simulator(top)
+        simulator.add_clock(PERIOD)
+        for number in range(len(wanted)):
+            simulator.add_testbench(_current(wanted, number), background=number <= len(background))
+        self._ready = simulator, len(background), wanted
+        return simulator
 
 
 def feeder(stream: Any, payloads: Iterable[Any], gaps: Iterable[int] = ()) -> Bench:
@@ -217,24 +262,13 @@ class Taker:
             ctx.set(self.port.ready, ready)
 
 
-def _simulator(
-    dut: Elaboratable, benches: Iterable[Bench], background: Iterable[Bench], limit_cycles: int
-) -> Simulator:
-    async def watchdog(ctx):
-        await ctx.delay(limit_cycles * PERIOD)
-        raise TimeoutError(f"the benches did not end within {limit_cycles} cycles")
+def _current(benches: list[Bench], number: int) -> Bench:
+    """Return a bench that is the one that the list has when it starts."""
 
-    top = Module()
-    top.domains.sync = ClockDomain("sync")
-    top.submodules.dut = dut
-    simulator = Simulator(top)
-    simulator.add_clock(PERIOD)
-    simulator.add_testbench(watchdog, background=True)
-    for bench in background:
-        simulator.add_testbench(bench, background=True)
-    for bench in benches:
-        simulator.add_testbench(bench)
-    return simulator
+    async def bench(ctx):
+        await benches[number](ctx)
+
+    return bench
 
 
 def _run_name(dut: Elaboratable) -> str:

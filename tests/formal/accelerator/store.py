@@ -2,7 +2,7 @@
 
 from amaranth.hdl import Array, Assert, Assume, Cat, Const, Elaboratable, Module, Mux, Signal, Value
 from amaranth.lib.data import View
-from formal.accelerator.proofs import Wires, tiny
+from formal.accelerator.surroundings import Wires, tiny
 from support.formal.prove import Proof
 
 from tilewright.accelerator.contract import tile_shape

@@ -2,19 +2,11 @@
 
 import pytest
 from amaranth.hdl import Signal
-from formal.accelerator.proofs import (
-    accumulators,
-    panel,
-    pointers,
-    ranges,
-    ring,
-    serial_ranges,
-    tiny,
-    whole_path,
-    writes,
-)
-from formal.dma.test_proofs import fails
-from support.formal.prove import prove
+from formal.accelerator.buffers import panel, ring
+from formal.accelerator.frontend import pointers, ranges, serial_ranges
+from formal.accelerator.proofs import accumulators, whole_path, writes
+from formal.accelerator.surroundings import tiny
+from support.formal.prove import fails, prove
 from support.long_cases import late
 
 from tilewright.accelerator.execute import Accumulators

@@ -2,8 +2,7 @@
 
 import pytest
 from formal.accelerator.vector import counter, entries, reads
-from formal.dma.test_proofs import fails
-from support.formal.prove import prove
+from support.formal.prove import fails, prove
 from support.long_cases import late
 
 from tilewright.accelerator.vector.entry_sequencer import EntrySequencer

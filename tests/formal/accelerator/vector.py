@@ -1,7 +1,7 @@
 """Parts of the vector engine that are proven, with what is around them."""
 
 from amaranth.hdl import Assert, Assume, Cat, Elaboratable, Module, Mux, Signal, Value
-from formal.accelerator.proofs import tiny
+from formal.accelerator.surroundings import tiny
 from support.formal.invariants import opened
 from support.formal.prove import Proof
 from support.formal.watchers import HoldsOffer, KeepsMoving

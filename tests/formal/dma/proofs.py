@@ -2,23 +2,18 @@
 
 from amaranth.hdl import Assume, Cat, Const, Elaboratable, Module, Signal, Value
 from amaranth.lib.data import View
+from support.formal.axi_memories import AxiReadMemory, AxiWriteMemory
+from support.formal.every_byte import ReadsEveryByte, WritesEveryByte
 from support.formal.invariants import ReaderInvariants, WriterInvariants, opened
 from support.formal.prove import Proof
-from support.formal.watchers import (
-    AlternatingRequests,
-    AxiReadMemory,
-    AxiWriteMemory,
-    Brisk,
-    HoldsOffer,
-    KeepsMoving,
-    LegalBursts,
-    OneStatusEach,
-    ReadsEveryByte,
-    WritesEveryByte,
-)
+from support.formal.watchers import AlternatingRequests, Brisk, HoldsOffer, KeepsMoving, LegalBursts, OneStatusEach
 
 from tilewright.dma import Cause, DmaConfig, DmaReader, DmaWriter
 from tilewright.dma.burst_planner import BurstPlanner, address_fields
+
+WIDE = {"addr_bits": 14, "data_bits": 512, "max_burst": 256, "length_bits": 13, "stride_bits": 13}
+SINGLE = {"max_burst": 1, "outstanding": 1}
+FAULTS = {"data": False, "faulty": True, "errors": True, "abort": True}
 
 
 def tiny(**fields):
@@ -253,3 +248,7 @@ def planned_bursts(config, inside):
 def address_payload(axi, channel):
     """All that an address channel offers."""
     return Cat(*(getattr(axi, channel + name) for name in ("id", "addr", "len", "size", "burst")))
+
+
+QUIET = {reader: 10, writer: 12}
+"""Cycles in which nothing moves, at most, in the small aligned engines with two bursts outstanding."""

@@ -3,7 +3,7 @@
 import json
 import re
 
-from formal.accelerator.proofs import tiny
+from formal.accelerator.surroundings import tiny
 
 from tilewright.base import Config
 from tilewright.cores import Core

@@ -1,9 +1,8 @@
 """Proofs that the tile multiplies, with seeded bugs; see docs/verification.md."""
 
 import pytest
-from formal.dma.test_proofs import fails
 from formal.tile.proofs import dot_products
-from support.formal.prove import ABC, prove
+from support.formal.prove import ABC, fails, prove
 
 from tilewright.tile import TileConfig, tile
 from tilewright.tile.feeder import TileFeeder

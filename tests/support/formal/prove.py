@@ -8,10 +8,11 @@ import sysconfig
 import time
 from pathlib import Path
 
+import pytest
 from amaranth.back import rtlil
 from amaranth.hdl import ClockDomain, Elaboratable, Module
 
-__all__ = ["ABC", "YICES", "Proof", "prove", "prove_verilog"]
+__all__ = ["ABC", "YICES", "Proof", "fails", "prove", "prove_verilog"]
 
 ABC, YICES = "abc bmc3", "smtbmc yices"
 """ABC takes a hundredth to a half of the time to check deep, and cannot check what has no registers. yices finds the
@@ -82,6 +83,12 @@ def prove(
     design = {"top.il": rtlil.convert(proof, name="top", ports=ports, emit_src=False)}
     read = f"read_rtlil top.il\n{extra}"
     return _run(folder, design, read, mode=mode, depth=depth, engine=engine, timeout=timeout)
+
+
+def fails(proof, free, folder: Path, depth: int, rule: str, engine: str = YICES):
+    """Check that the solver finds a counterexample to the rule of this name, not merely no proof."""
+    with pytest.raises(AssertionError, match=rf"Assert failed in top: \S*flatten_{rule}_"):
+        prove(proof, folder, free=free, depth=depth, engine=engine)
 
 
 def prove_verilog(

@@ -4,7 +4,7 @@ import io
 
 import pytest
 from click.testing import CliRunner
-from unit.tilewright_sim.explore.test_sweep import explored
+from unit.tilewright_sim.explore.tasks import explored
 
 from tilewright.accelerator.contract import AcceleratorConfig, Activity
 from tilewright.accelerator.registers import ENGINES

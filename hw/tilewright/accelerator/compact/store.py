@@ -251,7 +251,6 @@ class CompactStore(SharedComponent):
 
     def _word_states(self, m: Module, position: TilePosition):
         """The states that pass on a word and, after the last of a tile, wait for the status of its write."""
-        config, job = self.config, self.job.payload
         with m.State("Put"):
             m.d.comb += self.write_words.valid.eq(1)
             with m.If(self.write_words.ready):
@@ -265,16 +264,10 @@ class CompactStore(SharedComponent):
                     m.d.sync += position.row.eq(0)
                     m.next = "Status"
         with m.State("Status"), m.If(self.write_status.valid & ~self.failure.valid):
-            tile_bytes = Mux(job.requant, RESULT.bytes_of(config.tile.cols), 4 * config.tile.cols)
-            m.d.sync += [
-                position.address.eq(position.address + tile_bytes),
-                position.parameters.eq(position.parameters + 4 * config.tile.cols),
-                position.columns_remaining.eq(position.columns_remaining - config.tile.cols),
-            ]
+            m.d.sync += position.next_tile
             m.next = "Tile"
             with m.If(position.in_last_tile):
-                m.d.sync += position.block.eq(position.block + job.c_block_bytes)
-                m.d.sync += position.rows_remaining.eq(position.rows_remaining - job.block_rows)
+                m.d.sync += position.next_block
                 m.next = "Block"
                 with m.If(position.in_last_block):
                     m.d.comb += self.completed.eq(1)

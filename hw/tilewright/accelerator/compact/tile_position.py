@@ -3,13 +3,16 @@
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib.data import View
 
-from tilewright.accelerator.contract import AcceleratorConfig
+from tilewright.accelerator.contract import RESULT, AcceleratorConfig
 
 __all__ = ["TilePosition"]
 
 
 class TilePosition:
-    """The current position of the store engine: the block of C, the tile in it, the row and the column in the tile."""
+    """The current position of the store engine: the block of C, the tile in it, the row and the column in the tile.
+
+    ``next_tile`` and ``next_block`` are the assignments that move it there.
+    """
 
     def __init__(self, m: Module, config: AcceleratorConfig, job: View):
         self.block = Signal(config.addr_bits, reset_less=True)  # addresses: of C, of the tile, of its parameters
@@ -31,4 +34,14 @@ class TilePosition:
             self.tile_columns.eq(Mux(self.in_last_tile, self.columns_remaining, config.tile.cols)),
             self.row_ends.eq(self.column + 1 == self.tile_columns),
             self.tile_ends.eq(self.row_ends & (self.row + 1 == self.tile_rows)),
+        ]
+        tile_bytes = Mux(job.requant, RESULT.bytes_of(config.tile.cols), 4 * config.tile.cols)
+        self.next_tile = [
+            self.address.eq(self.address + tile_bytes),
+            self.parameters.eq(self.parameters + 4 * config.tile.cols),
+            self.columns_remaining.eq(self.columns_remaining - config.tile.cols),
+        ]
+        self.next_block = [
+            self.block.eq(self.block + job.c_block_bytes),
+            self.rows_remaining.eq(self.rows_remaining - job.block_rows),
         ]

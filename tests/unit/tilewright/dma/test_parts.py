@@ -1,7 +1,6 @@
-"""The parts of the DMA engines: queues, planner, beat counter, aligners, request_status, counters."""
+"""Parts of the DMA engines: beat counter, aligners, request status, counters, word credits."""
 
 import random
-from dataclasses import asdict, replace
 
 import pytest
 from hypothesis import given, settings
@@ -9,197 +8,16 @@ from hypothesis import strategies as st
 
 from tilewright.dma import Cause, DmaConfig
 from tilewright.dma.beat_counter import BeatCounter
-from tilewright.dma.burst_planner import BurstPlanner
 from tilewright.dma.counters import DmaCounters
 from tilewright.dma.read_aligner import ReadAligner
 from tilewright.dma.request_status import RequestStatus
 from tilewright.dma.word_credits import WordCredits
 from tilewright.dma.write_aligner import WriteAligner
-from tilewright.storage import BlockFifo, SmallFifo
-from tilewright_sim.models import Request
-from tilewright_sim.models import dma as dma_model
 from tilewright_sim.testbench import pysim
 
 ALIGNED = DmaConfig(data_bits=32, max_burst=4)
 UNALIGNED = DmaConfig(data_bits=32, max_burst=4, unaligned=True)
-SINGLE = DmaConfig(data_bits=32, max_burst=1, unaligned=True)
-WHOLE = DmaConfig(data_bits=512, max_burst=256)
 GAPS = st.lists(st.integers(0, 4), max_size=12)
-
-
-@pytest.mark.parametrize(
-    ("kind", "depth"), [*((SmallFifo, n) for n in (1, 2, 3, 4, 5, 15, 16)), *((BlockFifo, n) for n in (2, 4, 16))]
-)
-@settings(max_examples=6, deadline=None)
-@given(gaps_in=GAPS, gaps_out=GAPS)
-def test_fifo_keeps_every_entry_in_order(kind, depth, gaps_in, gaps_out):
-    items = random.Random(depth).sample(range(256), 40)
-    fifo = kind(8, depth)
-    pysim.run(fifo, pysim.feeder(fifo.i, items, gaps_in), pysim.checker(fifo.o, items, gaps_out))
-
-
-@pytest.mark.parametrize(("kind", "depth", "extra"), [(SmallFifo, 1, 0), (SmallFifo, 5, 0), (SmallFifo, 8, 0),
-                                                      (BlockFifo, 2, 2), (BlockFifo, 8, 2)])  # fmt: skip
-def test_fifo_holds_its_depth_and_no_more(kind, depth, extra):
-    fifo = kind(8, depth)
-
-    async def bench(ctx):
-        ctx.set(fifo.i.valid, 1)
-        accepted = 0
-        for _ in range(depth + 20):
-            _, _, ready = await ctx.tick().sample(fifo.i.ready)
-            accepted += ready
-        # The two registers behind the memory hold entries too.
-        assert accepted == depth + extra
-
-    pysim.run(fifo, bench)
-
-
-@pytest.mark.parametrize(("kind", "latency"), [(SmallFifo, 1), (BlockFifo, 3)])
-def test_fifo_has_the_documented_latency_and_passes_an_entry_in_every_cycle(kind, latency):
-    fifo = kind(8, 8)
-
-    async def bench(ctx):
-        ctx.set(fifo.i.valid, 1)
-        ctx.set(fifo.o.ready, 1)
-        seen = []
-        for cycle in range(30):
-            ctx.set(fifo.i.payload, cycle)
-            _, _, ready, valid, payload = await ctx.tick().sample(fifo.i.ready, fifo.o.valid, fifo.o.payload)
-            assert ready
-            seen.append(payload if valid else None)
-        assert seen == [None] * latency + list(range(30 - latency))
-
-    pysim.run(fifo, bench)
-
-
-def test_block_fifo_is_empty_after_a_clear():
-    fifo = BlockFifo(8, 4)
-
-    async def bench(ctx):
-        for cycle in range(12):
-            ctx.set(fifo.i.valid, 1)
-            ctx.set(fifo.i.payload, cycle)
-            ctx.set(fifo.clear, cycle == 11)
-            await ctx.tick()
-        ctx.set(fifo.clear, 0)
-        ctx.set(fifo.i.payload, 99)
-        ctx.set(fifo.o.ready, 1)
-        seen = []
-        for _ in range(8):
-            _, _, valid, payload = await ctx.tick().sample(fifo.o.valid, fifo.o.payload)
-            ctx.set(fifo.i.valid, 0)
-            seen += [payload] if valid else []
-        assert seen == [99]
-
-    pysim.run(fifo, bench)
-
-
-@pytest.mark.parametrize("depth", [0, 1, 3, 12])
-def test_block_fifo_refuses_other_depths(depth):
-    with pytest.raises(ValueError, match="must be a power of two, at least 2"):
-        BlockFifo(8, depth)
-
-
-def plan(config, request):
-    """The planner's bursts of a request on a memory without errors, by the model."""
-    word, end = config.word_bytes, 1 << config.addr_bits
-    cause = dma_model.failure(request, word_bytes=word, addr_bits=config.addr_bits, unaligned=config.unaligned)
-    if cause == "EMPTY":
-        return [(Cause.EMPTY, request.address, None, 1, 1)]
-    wanted, found = [], Cause.NONE
-    if cause == "MISALIGNED":  # its words count as if it were aligned
-        found = Cause.MISALIGNED
-        request = replace(request, address=request.address // word * word, stride=request.stride // word * word)
-    bursts = list(dma_model.bursts(request, word_bytes=word, burst_words=config.burst_words))
-    for number, (address, size, row_last) in enumerate(bursts):
-        if found == Cause.NONE and address >= end:
-            found = Cause.WRAPPED
-        beats = (address % word + size + word - 1) // word
-        wanted.append((found, address % end, beats - 1, int(row_last), int(number == len(bursts) - 1)))
-    return wanted
-
-
-REQUESTS = [
-    Request(0, 1),
-    Request(0, 4),
-    Request(0, 16),
-    Request(0, 17),
-    Request(0x0FFC, 8),
-    Request(0x0FF8, 8),
-    Request(0x0FF4, 100, 3, 0x1000),
-    Request(0x100, 5, 4, 8),
-    Request(0x100, 64, 2),
-    Request(0, 0),
-    Request(0, 4, 0),
-    Request(0xFFFF_FFF0, 16),
-    Request(0xFFFF_FFF0, 17),
-    Request(0xFFFF_FF00, 16, 3, 0x100),
-    Request(0x102, 8),
-    Request(0x100, 8, 2, 6),
-    Request(0x103, 30, 3, 37),
-]
-
-
-@pytest.mark.parametrize("config", [ALIGNED, UNALIGNED, SINGLE, WHOLE], ids=["aligned", "unaligned", "single", "wide"])
-@pytest.mark.parametrize("gaps", [(), (3, 0, 1, 2, 0, 0, 4)], ids=["full", "slow"])
-def test_planner_splits_requests_as_the_model_does(config, gaps):
-    planner = BurstPlanner(config)
-    wanted = [burst for request in REQUESTS for burst in plan(config, request)]
-
-    async def check(ctx):
-        for number, want in enumerate(wanted):
-            ctx.set(planner.bursts.ready, 0)
-            for _ in range(gaps[number % len(gaps)] if gaps else 0):
-                await ctx.tick()
-            ctx.set(planner.bursts.ready, 1)
-            valid = 0
-            while not valid:
-                _, _, valid, burst = await ctx.tick().sample(planner.bursts.valid, planner.bursts.payload)
-            beats = burst.beats_less_1 if want[2] is not None else None
-            address = want[1] if burst.cause == Cause.MISALIGNED else burst.address
-            assert (burst.cause, address, beats, burst.row_last, burst.last) == want, f"burst {number}"
-
-    feed = pysim.feeder(planner.requests, [asdict(request) for request in REQUESTS])
-    pysim.run(planner, feed, check)
-
-
-def test_planner_takes_two_cycles_from_request_to_burst():
-    planner = BurstPlanner(ALIGNED)
-
-    async def bench(ctx):
-        ctx.set(planner.requests.payload, asdict(Request(0, 8)))
-        ctx.set(planner.requests.valid, 1)
-        await ctx.tick()
-        ctx.set(planner.requests.valid, 0)
-        seen = [(await ctx.tick().sample(planner.bursts.valid))[2] for _ in range(2)]
-        assert seen == [0, 1]
-
-    pysim.run(planner, bench)
-
-
-def test_planner_ends_a_request_when_stopped():
-    planner = BurstPlanner(ALIGNED)
-
-    async def bench(ctx):
-        ctx.set(planner.requests.payload, asdict(Request(0, 400, 5, 0x400)))
-        ctx.set(planner.requests.valid, 1)
-        await ctx.tick().until(planner.requests.ready)
-        await ctx.tick().repeat(3)
-        ctx.set(planner.stop, 1)
-        await ctx.tick()
-        ctx.set(planner.bursts.ready, 1)
-        _, _, valid, burst, ready = await ctx.tick().sample(
-            planner.bursts.valid, planner.bursts.payload, planner.requests.ready
-        )
-        assert valid
-        assert not ready
-        assert (burst.cause, burst.last) == (Cause.ABORTED, 1)
-        _, _, valid, busy = await ctx.tick().sample(planner.bursts.valid, planner.busy)
-        assert not valid
-        assert not busy
-
-    pysim.run(planner, bench)
 
 
 @given(st.lists(st.integers(1, 4), min_size=1, max_size=6), GAPS)

@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import asdict
+from functools import lru_cache
 
 import pytest
 from hypothesis import given, settings
@@ -18,12 +19,17 @@ BASE = DmaConfig()
 MEMORY = bytearray(random.Random(1).randbytes(1 << 16))
 
 
+@lru_cache(8)
+def simulation(config):
+    return pysim.Simulation(DmaReader(config))
+
+
 class Bench:
     """A reader, its memory and its streams."""
 
     def __init__(self, config, requests, *, latency=0, stall=0.0, stall_o=0.0, responses=None, seed=0):
         self.config, self.requests = config, requests
-        self.dut = DmaReader(config)
+        self.dut = simulation(config).dut
         self.memory = ReadMemory(
             self.dut.m_axi, MEMORY, latency=latency, stall=stall, seed=seed, responses=responses or {}
         )
@@ -34,7 +40,7 @@ class Bench:
 
     def run(self, main=None):
         processes = (self.memory.run, self.feeder.run, self.words.run, self.statuses.run)
-        pysim.run(self.dut, main or self.done, background=processes, limit_cycles=100_000)
+        simulation(self.config).run(main or self.done, background=processes, limit_cycles=100_000)
         assert self.memory.max_outstanding <= self.config.outstanding
         return self
 

@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import asdict, replace
+from functools import lru_cache
 
 import pytest
 from hypothesis import given, settings
@@ -17,12 +18,17 @@ UNALIGNED = DmaConfig(data_bits=32, max_burst=4, outstanding=3, unaligned=True)
 BASE = DmaConfig()
 
 
+@lru_cache(8)
+def simulation(config):
+    return pysim.Simulation(DmaWriter(config))
+
+
 class Bench:
     """A writer, its memory and its streams."""
 
     def __init__(self, config, asked, *, latency=0, stall=0.0, stall_i=0.0, responses=None, seed=0):
         self.config, self.requests = config, asked
-        self.dut = DmaWriter(config)
+        self.dut = simulation(config).dut
         self.before = bytearray(random.Random(2).randbytes(1 << 16))
         self.memory = WriteMemory(
             self.dut.m_axi, self.before[:], latency=latency, stall=stall, seed=seed, responses=responses or {}
@@ -36,7 +42,7 @@ class Bench:
 
     def run(self, main=None):
         processes = (self.memory.run, self.feeder.run, self.words.run, self.statuses.run)
-        pysim.run(self.dut, main or self.done, background=processes, limit_cycles=100_000)
+        simulation(self.config).run(main or self.done, background=processes, limit_cycles=100_000)
         assert self.memory.max_outstanding <= self.config.outstanding
         return self
 

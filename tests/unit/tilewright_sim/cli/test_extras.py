@@ -149,12 +149,18 @@ def canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+@cache
+def modules() -> dict[str, list[str]]:
+    """The distributions that each module comes with; it takes a second to look."""
+    return dict(importlib.metadata.packages_distributions())
+
+
 def hidden(extra: str) -> set[str]:
     """The modules that are not there with an extra alone."""
     optional = frozenset().union(*map(closure, EXTRAS)) - closure(extra)
     return {
         module
-        for module, distributions in importlib.metadata.packages_distributions().items()
+        for module, distributions in modules().items()
         if all(canonical(name) in optional for name in distributions)
     }
 

@@ -53,7 +53,7 @@ from tilewright_sim.models.cycles import Bus, Gemm, VectorJob, estimate
         (["estimate", "--vector", "SOFTMAX:9x9"], "vector_lanes = 0: this configuration has no vector engine"),
     ],
 )
-def test_a_mistake_is_one_line_and_status_2(arguments, says, tmp_path):
+def test_a_mistake_is_one_line_and_status_2(here, arguments, says, tmp_path):
     for name, values in {
         "A": np.zeros((4, 8), np.int8),
         "B": np.zeros((3, 8), np.int8),
@@ -65,12 +65,11 @@ def test_a_mistake_is_one_line_and_status_2(arguments, says, tmp_path):
         np.save(tmp_path / f"{name}.npy", values)
     (tmp_path / "text.npy").write_text("text")
     (tmp_path / "folder").mkdir()
-    done = tilewright(*arguments, folder=tmp_path)
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert len(done.stderr.splitlines()) == 1
-    assert done.stderr.startswith("tilewright: ")
-    assert says in done.stderr
+    status, output, message = here(*arguments, folder=tmp_path)
+    assert (status, output) == (2, "")
+    assert len(message.splitlines()) == 1
+    assert message.startswith("tilewright: ")
+    assert says in message
 
 
 BLOCKS = ["--preset", "base", *(word for setting in (
@@ -165,13 +164,13 @@ def test_a_missing_compiler_is_named(tmp_path):
     )
 
 
-def test_estimate_prints_cycles_and_their_lower_bound(tmp_path):
+def test_estimate_prints_cycles_and_their_lower_bound(here):
     arguments = ["estimate", "512x512x512", "--result", "int8", "--preset", "base", "--latency", "64"]
     want = estimate(AcceleratorConfig.preset("base"), [Gemm(m=512, n=512, k=512)], Bus(latency=64))
-    plain, as_json = (tilewright(*arguments, *more, folder=tmp_path) for more in ([], ["--json"]))
-    assert f"{want.cycles:,} cycles" in plain.stdout
-    assert "set by the multipliers: efficiency" in plain.stdout
-    assert json.loads(as_json.stdout)["cycles"] == want.cycles
+    (_, plain, _), (_, as_json, _) = (here(*arguments, *more) for more in ([], ["--json"]))
+    assert f"{want.cycles:,} cycles" in plain
+    assert "set by the multipliers: efficiency" in plain
+    assert json.loads(as_json)["cycles"] == want.cycles
 
 
 def test_estimate_takes_operations_of_the_vector_engine():

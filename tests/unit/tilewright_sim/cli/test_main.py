@@ -63,7 +63,7 @@ def tilewright(
         (["frobnicate"], "frobnicate"),
     ],
 )
-def test_a_mistake_is_one_line_and_status_2(arguments, says, tmp_path):
+def test_a_mistake_is_one_line_and_status_2(here, arguments, says, tmp_path):
     (tmp_path / "broken.toml").write_text("rows = = 3")
     (tmp_path / "unknown.toml").write_text("[tile]\nfoo = 1")
     (tmp_path / "file").write_text("text")
@@ -71,12 +71,11 @@ def test_a_mistake_is_one_line_and_status_2(arguments, says, tmp_path):
     (tmp_path / "pages" / "tile.md").write_text("text")
     (tmp_path / "pages" / "gemm.md").write_bytes(b"\xff")
     before = sorted(tmp_path.rglob("*"))
-    done = tilewright(*arguments, folder=tmp_path)
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert len(done.stderr.splitlines()) == 1
-    assert done.stderr.startswith("tilewright: ")
-    assert says in done.stderr
+    status, output, message = here(*arguments, folder=tmp_path)
+    assert (status, output) == (2, "")
+    assert len(message.splitlines()) == 1
+    assert message.startswith("tilewright: ")
+    assert says in message
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -159,8 +158,8 @@ def test_generate_for_ecp5_writes_models_of_the_primitives(tmp_path):
 
 
 @pytest.mark.parametrize("arguments", [[], ["generate"], ["presets", "--schema"]])
-def test_a_command_without_what_it_needs_fails(arguments, tmp_path):
-    assert tilewright(*arguments, folder=tmp_path).returncode == 2
+def test_a_command_without_what_it_needs_fails(here, arguments, tmp_path):
+    assert here(*arguments, folder=tmp_path)[0] == 2
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from tilewright.accelerator.registers import counter_names
-from tilewright_sim.cli import main
 from tilewright_sim.cli import vector as command
 from tilewright_sim.host import VectorResult
 from tilewright_sim.models import vector as golden
@@ -43,18 +42,6 @@ def fake(monkeypatch):
     return FakeSimulator
 
 
-@pytest.fixture
-def tilewright(capsys):
-    """Run a command in this process; return its status, output and messages."""
-
-    def run(*words):
-        with pytest.raises(SystemExit) as ended:
-            main.run(main.cli, list(words))
-        return ended.value.code, *capsys.readouterr()
-
-    return run
-
-
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -82,46 +69,46 @@ def tilewright(capsys):
         (["COPY", "--waveform-cycles", "1:2", *LANES], "--waveform-cycles has an effect only with --waveform"),
     ],
 )
-def test_a_mistake_is_one_line_and_status_2(tilewright, arguments, says, tmp_path, monkeypatch):
+def test_a_mistake_is_one_line_and_status_2(here, arguments, says, tmp_path, monkeypatch):
     monkeypatch.setattr(command, "Simulator", None)  # nothing is compiled before it is found
     np.save(tmp_path / "x.npy", np.ones((3, 4), np.float32))
     np.save(tmp_path / "wide.npy", np.ones((3, 5), np.float32))
     np.save(tmp_path / "double.npy", np.ones((3, 4)))
     monkeypatch.chdir(tmp_path)
-    status, out, err = tilewright("vector", *arguments)
+    status, out, err = here("vector", *arguments)
     assert (status, out) == (2, "")
     assert says in err
     assert len(err.splitlines()) == 1
 
 
-def test_a_report(tilewright, fake):
-    status, out, _ = tilewright("vector", "rms_norm", "8x50", *LANES)
+def test_a_report(here, fake):
+    status, out, _ = here("vector", "rms_norm", "8x50", *LANES)
     assert status == 0
     assert "RMS_NORM of x[8, 50] float32: 1,000 cycles\n0.40 elements per cycle, 125.0 cycles per row" in out
     assert "all 400 results, float32, equal the golden model's bit for bit" in out
-    status, out, _ = tilewright("vector", "SOFTMAX", "8x50", "--x-type", "int32", "--result", "bf16", "--limit", "3",
+    status, out, _ = here("vector", "SOFTMAX", "8x50", "--x-type", "int32", "--result", "bf16", "--limit", "3",
                                 "--causal", "--window", "2", "--scalar", "0.1", "--json", *LANES)  # fmt: skip
     figures = json.loads(out)
     assert status == 0
     assert (figures["m"], figures["n"], figures["x_type"], figures["result"]) == (8, 50, "int32", "bf16")
     assert figures["cycles_per_row"] == 125
-    status, out, _ = tilewright("vector", "ARGMAX", "8x50", "--x-type", "bf16", *LANES)
+    status, out, _ = here("vector", "ARGMAX", "8x50", "--x-type", "bf16", *LANES)
     assert "all 8 results, int32" in out
 
 
-def test_files_in_and_out(tilewright, fake, tmp_path, monkeypatch):
+def test_files_in_and_out(here, fake, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     x, y = np.arange(12, dtype=np.float32).reshape(3, 4), np.arange(4, dtype=np.uint16)
     np.save("x.npy", x)
     np.save("y.npy", y)
-    assert tilewright("vector", "ADD", "--x", "x.npy", "--y", "y.npy", "--save", "c.npy", *LANES)[0] == 0
+    assert here("vector", "ADD", "--x", "x.npy", "--y", "y.npy", "--save", "c.npy", *LANES)[0] == 0
     assert np.array_equal(np.load("c.npy"), golden.run("ADD", x, y))
 
 
 @pytest.mark.parametrize("operation", ["COPY", "ARGMAX"])
-def test_a_difference_is_exit_status_1(tilewright, fake, monkeypatch, operation):
+def test_a_difference_is_exit_status_1(here, fake, monkeypatch, operation):
     monkeypatch.setattr(fake, "wrong", True)
-    status, out, err = tilewright("vector", operation, "3x4", *LANES)
+    status, out, err = here("vector", operation, "3x4", *LANES)
     assert (status, out) == (1, "")
     assert "1 of" in err
     assert "results differ from the golden model's, the first at [0, 0]" in err

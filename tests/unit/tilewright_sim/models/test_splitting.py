@@ -32,7 +32,7 @@ def test_a_size_is_cut_only_above_its_limit(config, past):
 @pytest.mark.parametrize("config", [NANO, NARROW], ids=["nano", "narrow"])
 def test_parts_cover_each_product_of_two_elements_once_and_fit_into_descriptors(config):
     m, n, k = config.size_limit + 40, 7, 2 * config.k_limit + 9
-    done = np.zeros((m, k), dtype=int)
+    done = np.zeros((m, k), dtype=np.uint8)
     reached: dict[int, int] = {}
     for part in split_product(config, m, n, k):
         rows, columns, depth = part.sizes

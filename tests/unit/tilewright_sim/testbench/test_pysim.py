@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import data, stream, wiring
+from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from tilewright_sim.testbench import pysim
@@ -133,3 +134,63 @@ def test_a_feeder_spoils_the_payload_between_offers():
 
     pysim.run(dut, accept, pysim.feeder(dut.i, [{"data": 5, "last": 1}], [2]), watch)
     assert seen == [(0, ~5), (0, ~5), (1, 5), (0, 5)]
+
+
+class Counter(wiring.Component):
+    """Counts the cycles, in a register and in a memory."""
+
+    count: Out(8)
+    stored: Out(8)
+    elaborations = 0
+
+    def elaborate(self, platform):
+        Counter.elaborations += 1
+        m = Module()
+        m.submodules.memory = memory = Memory(shape=8, depth=2, init=[7, 7])
+        write, read = memory.write_port(), memory.read_port(domain="comb")
+        m.d.sync += self.count.eq(self.count + 1)
+        m.d.comb += [write.en.eq(1), write.data.eq(self.count), self.stored.eq(read.data)]
+        return m
+
+
+def test_runs_of_a_simulation_begin_anew_and_elaborate_once():
+    dut = Counter()
+    simulation = pysim.Simulation(dut)
+    seen = []
+
+    async def wait(ctx):
+        seen.append((ctx.get(dut.count), ctx.get(dut.stored)))
+        await ctx.tick().repeat(5)
+        assert (ctx.get(dut.count), ctx.get(dut.stored)) == (5, 4)
+
+    async def follow(ctx):
+        while True:
+            await ctx.tick()
+            seen.append(ctx.get(dut.count))
+
+    Counter.elaborations = 0
+    for _ in range(3):
+        seen.clear()
+        simulation.run(wait, background=[follow])
+        assert seen == [(0, 7), 1, 2, 3, 4, 5]
+    assert Counter.elaborations == 1
+    seen.clear()
+    simulation.run(follow_to_3(dut, seen))
+    assert seen == [1, 2, 3]
+
+
+def follow_to_3(dut, seen):
+    async def bench(ctx):
+        while ctx.get(dut.count) < 3:
+            await ctx.tick()
+            seen.append(ctx.get(dut.count))
+
+    return bench
+
+
+def test_a_simulation_can_be_run_after_a_failure():
+    simulation = pysim.Simulation(Register())
+    dut = simulation.dut
+    with pytest.raises(pysim.SimulationError, match="did not end"):
+        simulation.run(pysim.feeder(dut.i, WORDS[:1]), pysim.checker(dut.o, WORDS), limit_cycles=30)
+    simulation.run(pysim.feeder(dut.i, WORDS), pysim.checker(dut.o, WORDS))

@@ -5,7 +5,7 @@ import random
 from collections import deque
 
 import pytest
-from unit.tilewright.accelerator.store.test_store import Job, plain
+from unit.tilewright.accelerator.store.jobs import Job, plain
 
 from tilewright.accelerator.compact import CompactStore
 from tilewright.accelerator.contract import AcceleratorConfig, Activity

@@ -2,6 +2,7 @@
 
 import random
 from collections import deque
+from functools import lru_cache
 
 import numpy as np
 import pytest
@@ -66,6 +67,11 @@ def plan(config, index, m, n, k, a_address, b_address, a_stride, b_stride):
     }  # fmt: skip
 
 
+@lru_cache(4)
+def simulation(config):
+    return pysim.Simulation(Core(config))
+
+
 class Bench:
     """Some jobs, their matrices in memory, and all that the core is connected to."""
 
@@ -93,13 +99,13 @@ class Bench:
             for row in range(0, m, job["block_rows"]):
                 for column in range(0, n, config.tile.cols):
                     self.expected.append(product[row : row + job["block_rows"], column : column + config.tile.cols])
-        self.core = Core(config)
+        self.core = simulation(config).dut
         self.cycles = 0
 
     def run(self, limit_cycles=20_000):
         core = self.core
         benches = [pysim.feeder(engine.job, self.jobs) for engine in (core.a, core.b, core.execute)]
-        pysim.run(core, *benches, self.reader, self.drain, limit_cycles=limit_cycles)
+        simulation(self.config).run(*benches, self.reader, self.drain, limit_cycles=limit_cycles)
         return self
 
     async def reader(self, ctx):

@@ -3,6 +3,7 @@
 import random
 from collections import deque
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from amaranth.hdl import ResetInserter, Signal
@@ -80,6 +81,13 @@ class Run:
     """Cycles of each."""
 
 
+@lru_cache(4)
+def _simulation(config: AcceleratorConfig) -> tuple[pysim.Simulation, VectorEngine, Signal]:
+    """The simulation of an engine, the engine, and its reset."""
+    engine, flush = VectorEngine(config), Signal()
+    return pysim.Simulation(ResetInserter(flush)(engine)), engine, flush
+
+
 def run_jobs(
     config: AcceleratorConfig,
     memory: bytearray,
@@ -111,7 +119,7 @@ def run_jobs(
     first_index : int
         The number of the first job's descriptor.
     """
-    engine, flush = VectorEngine(config), Signal()
+    simulation, engine, flush = _simulation(config)
     traffic = _Traffic(engine, config, memory, stalls, fails)
     seen = Run()
 
@@ -148,8 +156,7 @@ def run_jobs(
                 break
         seen.failures[:] = traffic.failures
 
-    component = ResetInserter(flush)(engine)
-    pysim.run(component, host, background=[traffic.read, traffic.write], limit_cycles=limit_cycles)
+    simulation.run(host, background=[traffic.read, traffic.write], limit_cycles=limit_cycles)
     return seen
 
 

@@ -1,78 +1,14 @@
 """Operations on rows are their formulas in float64, nearly, and have the bits of the documented order, exactly."""
 
-import ml_dtypes
 import numpy as np
 import pytest
+from unit.tilewright_sim.models.vector.rows import F32, bits, draw, sum_in_order
 
 from tilewright.base import TilewrightError
 from tilewright_sim.models import vector
 from tilewright_sim.models.vector import functions, lanes
 
 pytestmark = pytest.mark.filterwarnings("error")
-
-F32 = np.float32
-
-
-def draw(*shape, seed=0, magnitudes=4.0):
-    rng = np.random.default_rng(seed)
-    return (rng.normal(size=shape) * np.exp2(rng.uniform(-magnitudes, magnitudes, shape))).astype(F32)
-
-
-def bits(values):
-    return np.asarray(values).view(np.uint32).tolist()
-
-
-# The order of sums
-
-
-def sum_in_order(row):
-    """The sum of a row with one float32 addition after another."""
-    partial = [F32(0)] * 64
-    for index, value in enumerate(row):
-        partial[index % 64] = partial[index % 64] + value
-    half = 32
-    while half:
-        for index in range(half):
-            partial[index] = partial[index] + partial[index + half]
-        half //= 2
-    return partial[0]
-
-
-@pytest.mark.parametrize("n", [1, 2, 63, 64, 65, 127, 128, 200, 1000])
-def test_sums_have_the_documented_order(n):
-    x = draw(8, n, seed=n)
-    assert bits(vector.row_sum(x)[:, 0]) == [bits(sum_in_order(row)) for row in x]
-
-
-def test_another_order_has_other_sums():
-    x = draw(20, 1000)
-    forward, backward = vector.row_sum(x), vector.row_sum(x[:, ::-1])
-    assert (forward != backward).sum() > 10
-    assert (forward[:, 0] != np.add.accumulate(x, axis=1)[:, -1]).sum() > 10
-
-
-def test_sums_begin_at_plus_zero_and_flush():
-    least = F32(2.0**-126)
-    assert bits(vector.row_sum(np.array([[-0.0]], F32))) == [[0]]
-    x = np.zeros((1, 129), F32)
-    x[0, [0, 64, 128]] = -1.5 * least, least, least  # in one partial sum: -2**-127, which is a zero, and then 2**-126
-    assert vector.row_sum(x)[0, 0] == least
-
-
-@pytest.mark.parametrize("n", [1, 2, 3, 7, 64, 101])
-def test_maximum_of_a_row(n):
-    x = draw(50, n, seed=n)
-    assert np.array_equal(vector.row_max(x)[:, 0], x.max(axis=1))
-    assert bits(vector.row_max(np.full((1, n), -np.inf, F32))) == [[0xFF800000]]
-    x[:, n // 2] = np.nan
-    assert bits(vector.row_max(x)) == [[0x7FC00000]] * 50
-    zeros = np.full((1, n), -0.0, F32)
-    assert bits(vector.row_max(zeros)) == [[1 << 31]]
-    zeros[0, n - 1] = 0.0
-    assert bits(vector.row_max(zeros)) == [[0]]
-
-
-# Formulas
 
 
 def float64(operation, x, y, scalar, scalar2):
@@ -220,97 +156,6 @@ def test_softmax_of_what_has_none_is_nan(special):
 def test_softmax_of_minus_infinity_is_zero_and_of_one_element_one():
     assert vector.run("SOFTMAX", np.array([[-np.inf, 5.0, -np.inf]], F32), scalar=1.0).tolist() == [[0, 1, 0]]
     assert vector.run("SOFTMAX", np.array([[-3e38]], F32), scalar=10.0)[0, 0] != 1  # -infinity after scaling
-
-
-# Largest elements
-
-
-def test_argmax_is_the_first_of_the_largest():
-    x = draw(40, 70)
-    assert np.array_equal(vector.run("ARGMAX", x), x.argmax(axis=1))
-    x = np.random.default_rng(0).integers(-3, 3, (100, 20)).astype(F32)
-    assert np.array_equal(vector.run("ARGMAX", x), x.argmax(axis=1))
-    assert vector.run("ARGMAX", x).dtype == np.int32
-
-
-@pytest.mark.parametrize(
-    ("row", "want"),
-    [
-        ([-0.0, 0.0], 0),
-        ([-1.0, -0.0, 0.0], 1),
-        ([-np.inf, -np.inf], 0),
-        ([1.0, np.inf, np.inf], 1),
-        ([1.0, np.nan], vector.NO_INDEX),
-        ([2.0**-130, 2.0**-128], 0),
-        ([7.0], 0),
-    ],
-)
-def test_argmax_of_special_rows(row, want):
-    assert vector.run("ARGMAX", np.array([row], F32)).tolist() == [want]
-
-
-# Types
-
-
-def test_integers_are_rounded_as_numpy_rounds_them():
-    rng = np.random.default_rng(0)
-    x = rng.integers(-(2**31), 2**31, 100_000) >> rng.integers(0, 32, 100_000)
-    x = np.concatenate([x, [0, 2**31 - 1, -(2**31), 2**24 + 1, 2**24 + 3, -(2**24) - 1]]).astype(np.int32)
-    assert bits(vector.from_int32(x)) == bits(x.astype(F32))
-
-
-def test_bf16_is_that_of_ml_dtypes():
-    pattern = np.random.default_rng(0).integers(0, 1 << 32, 100_000, dtype=np.uint32)
-    x = pattern.view(F32)
-    x = x[np.isfinite(x) & (np.abs(x) >= 2.0**-126)]
-    with np.errstate(over="ignore"):
-        want = x.astype(ml_dtypes.bfloat16)
-    assert np.array_equal(vector.to_bf16(x), want.view(np.uint16))
-    assert bits(vector.from_bf16(want.view(np.uint16))) == bits(want.astype(F32))
-
-
-def test_special_numbers_as_bf16():
-    x = np.array([np.nan, -np.inf, -(2.0**-127), -0.0], F32)
-    assert vector.to_bf16(x).tolist() == [0x7FC0, 0xFF80, 0x8000, 0x8000]
-
-
-def test_run_converts_types():
-    x, y = np.array([[1, -2, 3]], np.int32), np.array([0x3F80, 0x4000, 0xC000], np.uint16)
-    assert vector.run("ADD", x, y).tolist() == [[2, 0, 1]]
-    assert bits(vector.run("COPY", np.array([[2.0**-130, -np.nan]], F32))) == [[0, 0x7FC00000]]
-
-
-def test_codes_are_the_nearest_of_127_steps():
-    x = draw(50, 96)
-    codes, scales = vector.quantize_rows(x)
-    assert codes.dtype == np.int8
-    assert scales.shape == (50, 1)
-    step = np.abs(x).max(axis=1, keepdims=True).astype(float) / 127
-    assert np.abs(scales / step - 1).max() <= 2.0**-23
-    assert np.abs(codes - x / step).max() <= 0.5 + 127 * 2.0**-21
-    assert (np.abs(codes.astype(int)).max(axis=1) == 127).all()
-
-
-@pytest.mark.parametrize("exponent", [*range(-119, 126, 4), 125])
-def test_codes_of_the_largest_elements_are_127_at_every_scale(exponent):
-    x = np.exp2(np.random.default_rng(0).uniform(0, 1, (200, 1)) + min(exponent, 125)).astype(F32)
-    x = np.minimum(x, F32(8.07e37))
-    codes, _ = vector.quantize_rows(np.concatenate([x, -x, x / 2, 0 * x], axis=1))
-    assert (codes[:, :2] == [127, -127]).all()
-    assert ((codes[:, 2] == 63) | (codes[:, 2] == 64)).all()
-    assert not codes[:, 3].any()
-
-
-@pytest.mark.parametrize(("value", "scale"), [(0.0, 0.0), (-0.0, 0.0), (np.inf, np.inf), (np.nan, np.nan)])
-def test_codes_of_rows_without_a_magnitude_are_zero(value, scale):
-    codes, scales = vector.quantize_rows(np.array([[value, value]], F32))
-    assert codes.tolist() == [[0, 0]]
-    assert np.array_equal(scales, [[scale]], equal_nan=True)
-
-
-def test_small_rows_have_small_codes():
-    codes, _ = vector.quantize_rows(np.array([[2.0**-120, -(2.0**-126)]], F32))
-    assert codes.tolist() == [[64, -1]]
 
 
 # Requests that are refused

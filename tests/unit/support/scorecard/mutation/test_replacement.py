@@ -3,7 +3,7 @@
 import importlib.util
 
 import pytest
-from support.scorecard.mutation.server import put_in_place
+from support.scorecard.mutation.replacement import put_in_place
 
 SOURCE = """
 from functools import cached_property
