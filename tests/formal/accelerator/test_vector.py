@@ -6,7 +6,7 @@ from support.formal.prove import fails, prove
 from support.long_cases import late
 
 from tilewright.accelerator.vector.entry_sequencer import EntrySequencer
-from tilewright.accelerator.vector.program_counter import ProgramCounter
+from tilewright.accelerator.vector.program.counter import ProgramCounter
 from tilewright.accelerator.vector.reads import VectorReads
 
 LEFT_OUT = 2

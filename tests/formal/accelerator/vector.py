@@ -8,8 +8,8 @@ from support.formal.watchers import HoldsOffer, KeepsMoving
 
 from tilewright.accelerator.contract import PARTIALS, ElementType, Operation
 from tilewright.accelerator.vector.entry_sequencer import EntrySequencer
-from tilewright.accelerator.vector.instructions import Extent, Kind, Operand
-from tilewright.accelerator.vector.program_counter import ProgramCounter
+from tilewright.accelerator.vector.program.counter import ProgramCounter
+from tilewright.accelerator.vector.program.instructions import Extent, Kind, Operand
 from tilewright.accelerator.vector.reads import VectorReads
 from tilewright.accelerator.vector.shapes import claimed_words, strip_elements, strip_words
 

@@ -3,11 +3,11 @@
 from . import coefficients
 from .compute import VectorCompute
 from .engine import VectorEngine
-from .instructions import CONDITIONS, REGISTER_ENTRIES, Extent, Kind, Operand
-from .lane import VectorLane
-from .lane_op import LaneOp
-from .program_store import stored_programs
-from .record_format import RecordFormat
+from .lanes.lane import VectorLane
+from .lanes.lane_op import LaneOp
+from .program.instructions import CONDITIONS, REGISTER_ENTRIES, Extent, Kind, Operand
+from .program.store import stored_programs
+from .results.record_format import RecordFormat
 
 __all__ = [
     "CONDITIONS",

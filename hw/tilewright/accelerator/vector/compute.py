@@ -13,10 +13,10 @@ from .coefficients import ROUND
 from .constants import constant_bits
 from .entries import entry_of, row_start
 from .entry_sequencer import EntrySequencer
-from .instructions import HALVES, INSTRUCTION_SHAPE, Extent, Mode
-from .lane import VectorLane
-from .program_store import stored_programs
-from .record_format import RecordFormat
+from .lanes.lane import VectorLane
+from .program.instructions import HALVES, INSTRUCTION_SHAPE, Extent, Mode
+from .program.store import stored_programs
+from .results.record_format import RecordFormat
 from .shapes import ENTRIES, entry_log2, plan_shape, step_shape
 
 __all__ = ["VectorCompute"]

@@ -18,13 +18,13 @@ from tilewright.dma import Cause
 from tilewright.storage import BlockFifo
 
 from .compute import VectorCompute
-from .instructions import Kind
 from .load import VectorLoad
-from .program_counter import ProgramCounter
+from .program.counter import ProgramCounter
+from .program.instructions import Kind
 from .reads import VectorReads
 from .registers import VectorRegisters
+from .results.store import VectorStore
 from .shapes import plan_shape, strip_words
-from .store import VectorStore
 
 __all__ = ["VectorEngine"]
 

@@ -3,7 +3,7 @@
 from amaranth.hdl import Cat, Const, Mux, Value
 from amaranth.utils import exact_log2
 
-from .instructions import REGISTER_ENTRIES, SCALAR_ROWS, Mode
+from .program.instructions import REGISTER_ENTRIES, SCALAR_ROWS, Mode
 from .shapes import SCALARS
 
 __all__ = ["entry_of", "row_start"]

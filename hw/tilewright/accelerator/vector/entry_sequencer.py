@@ -8,7 +8,7 @@ from amaranth.utils import exact_log2
 from tilewright.accelerator.contract import PARTIALS, AcceleratorConfig
 from tilewright.base import SharedComponent
 
-from .instructions import Extent
+from .program.instructions import Extent
 from .shapes import entry_log2, step_shape
 
 __all__ = ["EntrySequencer"]

@@ -9,8 +9,8 @@ from tilewright.accelerator.contract import PARTIALS, AcceleratorConfig, Element
 from tilewright.base import SharedComponent
 
 from .entries import entry_of, row_start
-from .instructions import Mode, Operand
-from .record_format import RecordFormat
+from .program.instructions import Mode, Operand
+from .results.record_format import RecordFormat
 from .shapes import ENTRIES, claimed_words, entry_log2, plan_shape, step_shape, strip_words
 
 __all__ = ["VectorLoad"]

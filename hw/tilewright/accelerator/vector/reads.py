@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from tilewright.accelerator.contract import AcceleratorConfig, ElementType, transfer_shape, vector_job_shape
 from tilewright.base import SharedComponent
 
-from .instructions import Operand
+from .program.instructions import Operand
 from .row_addresses import RowAddresses
 from .shapes import claimed_words, plan_shape, step_shape, strip_words
 

@@ -6,7 +6,7 @@ from amaranth.utils import exact_log2
 
 from tilewright.accelerator.contract import PARTIALS, AcceleratorConfig
 
-from .instructions import INSTRUCTION_SHAPE, REGISTER_ENTRIES, SCALAR_ROWS, VECTOR_REGISTERS
+from .program.instructions import INSTRUCTION_SHAPE, REGISTER_ENTRIES, SCALAR_ROWS, VECTOR_REGISTERS
 
 __all__ = [
     "ENTRIES",

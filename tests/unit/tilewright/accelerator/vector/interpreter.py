@@ -9,8 +9,8 @@ from unit.tilewright.accelerator.vector.test_lane import MODEL, modified
 from tilewright.accelerator.contract import PARTIALS, ElementType, Operation
 from tilewright.accelerator.vector.compute import VectorCompute
 from tilewright.accelerator.vector.constants import constant_bits
-from tilewright.accelerator.vector.instructions import CONDITIONS, HALVES, Extent, Kind, Mode, Operand, Source
-from tilewright.accelerator.vector.program_store import StoredPrograms, stored_programs
+from tilewright.accelerator.vector.program.instructions import CONDITIONS, HALVES, Extent, Kind, Mode, Operand, Source
+from tilewright.accelerator.vector.program.store import StoredPrograms, stored_programs
 
 __all__ = ["Step", "conditions", "execute", "rows_at_once", "steps"]
 

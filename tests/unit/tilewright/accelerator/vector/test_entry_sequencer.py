@@ -6,7 +6,7 @@ import pytest
 
 from tilewright.accelerator.contract import PARTIALS, AcceleratorConfig
 from tilewright.accelerator.vector.entry_sequencer import EntrySequencer
-from tilewright.accelerator.vector.instructions import Extent
+from tilewright.accelerator.vector.program.instructions import Extent
 from tilewright_sim.testbench import pysim
 
 DEPTH = 11

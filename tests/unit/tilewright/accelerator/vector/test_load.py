@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from tilewright.accelerator.contract import AcceleratorConfig, ElementType, vector_job_shape
-from tilewright.accelerator.vector.instructions import Kind, Mode, Operand
 from tilewright.accelerator.vector.load import VectorLoad
+from tilewright.accelerator.vector.program.instructions import Kind, Mode, Operand
 from tilewright.accelerator.vector.shapes import plan_shape
 from tilewright_sim.testbench import pysim
 

@@ -6,9 +6,9 @@ import pytest
 from unit.tilewright.accelerator.vector.interpreter import rows_at_once, steps
 
 from tilewright.accelerator.contract import AcceleratorConfig, Operation
-from tilewright.accelerator.vector.instructions import INSTRUCTION_SHAPE
-from tilewright.accelerator.vector.program_counter import ProgramCounter
-from tilewright.accelerator.vector.program_store import stored_programs
+from tilewright.accelerator.vector.program.counter import ProgramCounter
+from tilewright.accelerator.vector.program.instructions import INSTRUCTION_SHAPE
+from tilewright.accelerator.vector.program.store import stored_programs
 from tilewright_sim.testbench import pysim
 
 LANES = 2

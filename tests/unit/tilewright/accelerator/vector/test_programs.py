@@ -6,7 +6,7 @@ from support import lane_operands
 from unit.tilewright.accelerator.vector.interpreter import execute, steps
 
 from tilewright.accelerator.contract import ROTATIONS, WITH_Y, ElementType, Operation
-from tilewright.accelerator.vector.instructions import (
+from tilewright.accelerator.vector.program.instructions import (
     CONSTANT_BITS,
     INSTRUCTION_SHAPE,
     VECTOR_REGISTERS,
@@ -14,7 +14,7 @@ from tilewright.accelerator.vector.instructions import (
     Mode,
     Operand,
 )
-from tilewright.accelerator.vector.program_store import stored_programs
+from tilewright.accelerator.vector.program.store import stored_programs
 from tilewright_sim.models import vector as golden
 
 FLOAT32, BF16, INT32 = ElementType.FLOAT32, ElementType.BF16, ElementType.INT32

@@ -7,8 +7,8 @@ import pytest
 from unit.tilewright.accelerator.vector.interpreter import conditions, rows_at_once, steps
 
 from tilewright.accelerator.contract import AcceleratorConfig, ElementType, Operation, vector_job_shape
-from tilewright.accelerator.vector.instructions import Operand
-from tilewright.accelerator.vector.program_store import stored_programs
+from tilewright.accelerator.vector.program.instructions import Operand
+from tilewright.accelerator.vector.program.store import stored_programs
 from tilewright.accelerator.vector.reads import VectorReads
 from tilewright.accelerator.vector.shapes import plan_shape, strip_words
 from tilewright_sim.testbench import pysim

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from tilewright.accelerator.vector.record_packer import RecordPacker
+from tilewright.accelerator.vector.results.record_packer import RecordPacker
 from tilewright_sim.testbench import pysim
 
 

@@ -7,9 +7,9 @@ import pytest
 from unit.tilewright.accelerator.vector.test_load import plan_of
 
 from tilewright.accelerator.contract import AcceleratorConfig, ElementType, vector_job_shape
-from tilewright.accelerator.vector.instructions import Kind, Mode
+from tilewright.accelerator.vector.program.instructions import Kind, Mode
+from tilewright.accelerator.vector.results.store import VectorStore
 from tilewright.accelerator.vector.shapes import ENTRIES, SCALARS, plan_shape
-from tilewright.accelerator.vector.store import VectorStore
 from tilewright_sim.testbench import pysim
 
 FLOAT32, BF16, INT32 = (kind.value for kind in (ElementType.FLOAT32, ElementType.BF16, ElementType.INT32))

@@ -7,10 +7,10 @@ from amaranth.lib.wiring import In, Out
 from tilewright.accelerator.contract import AcceleratorConfig, Operation
 from tilewright.base import SharedComponent
 
+from ..results.record_format import RecordFormat
+from ..shapes import plan_shape, step_shape, strip_elements
 from .instructions import CONDITIONS, INSTRUCTION_SHAPE
-from .program_store import stored_programs
-from .record_format import RecordFormat
-from .shapes import plan_shape, step_shape, strip_elements
+from .store import stored_programs
 
 __all__ = ["ProgramCounter"]
 

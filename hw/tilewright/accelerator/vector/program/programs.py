@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 from tilewright.accelerator.contract import Operation
 
+from ..lanes.lane_op import LaneOp
+from ..results.record_format import RecordFormat
 from .instructions import HALVES, Extent, Instruction, Kind, Mode, Operand, Read
-from .lane_op import LaneOp
-from .record_format import RecordFormat
 from .sequences import compute, exp, gelu, int32, reciprocal, records, rsqrt, sigmoid
 
 __all__ = ["STORE", "Phase", "program_of", "store"]

@@ -6,7 +6,7 @@ from typing import Self
 from tilewright.accelerator.contract import PARTIALS, AcceleratorConfig
 from tilewright.formats import FP16, INT8, UE5M3, BlockFormat, ScaleFormat
 
-from . import coefficients as c
+from .. import coefficients as c
 
 __all__ = ["RecordFormat"]
 

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from tilewright.accelerator.contract import Operation
 
+from ..results.record_format import RecordFormat
 from .instructions import CONSTANT_BITS, Kind
 from .programs import STORE, Phase, program_of, store
-from .record_format import RecordFormat
 
 __all__ = ["StoredPrograms", "stored_programs"]
 

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Member, Out
 
 from tilewright.accelerator.contract import AcceleratorConfig, vector_job_shape
 
-from .shapes import ENTRIES, plan_shape, step_shape
+from ..shapes import ENTRIES, plan_shape, step_shape
 
 __all__ = ["READ_CYCLES", "words_members"]
 

@@ -5,10 +5,10 @@ The docstring of `tilewright_sim.models.vector.functions` gives the formulas and
 
 from dataclasses import replace
 
-from . import coefficients as c
+from .. import coefficients as c
+from ..lanes.lane_op import LaneOp
+from ..results.record_format import RecordFormat
 from .instructions import Extent, Instruction, Kind, Mode, Read, Term
-from .lane_op import LaneOp
-from .record_format import RecordFormat
 
 __all__ = ["compute", "exp", "gelu", "int32", "reciprocal", "records", "rsqrt", "sigmoid"]
 

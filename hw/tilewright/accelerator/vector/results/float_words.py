@@ -8,8 +8,8 @@ from tilewright.accelerator.contract import PARTIALS, AcceleratorConfig, Element
 from tilewright.base import SharedComponent, place
 from tilewright.storage import SmallFifo, delayed
 
-from .entries import entry_of, row_start
-from .shapes import entry_log2
+from ..entries import entry_of, row_start
+from ..shapes import entry_log2
 from .words import READ_CYCLES, words_members
 
 __all__ = ["FloatWords"]

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from tilewright.base import SharedComponent, registered
 
-from .coefficients import RECIPROCAL_SEED, RSQRT_SEED
+from ..coefficients import RECIPROCAL_SEED, RSQRT_SEED
 from .lane_op import LaneOp
 
 __all__ = ["BitOperations"]

@@ -7,11 +7,11 @@ from amaranth.lib.wiring import In, Out
 from tilewright.accelerator.contract import AcceleratorConfig, ElementType, transfer_shape, vector_job_shape
 from tilewright.base import SharedComponent, place
 
+from ..row_addresses import RowAddresses
+from ..shapes import ENTRIES, plan_shape, step_shape
 from .float_words import FloatWords
 from .record_format import RecordFormat
 from .record_words import RecordWords
-from .row_addresses import RowAddresses
-from .shapes import ENTRIES, plan_shape, step_shape
 
 __all__ = ["VectorStore"]
 

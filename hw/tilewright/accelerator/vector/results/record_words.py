@@ -8,11 +8,11 @@ from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import SharedComponent, place
 from tilewright.storage import SmallFifo, delayed
 
-from .entries import entry_of, row_start
-from .instructions import Mode
+from ..entries import entry_of, row_start
+from ..program.instructions import Mode
+from ..shapes import entry_log2, strip_elements
 from .record_format import RecordFormat
 from .record_packer import RecordPacker
-from .shapes import entry_log2, strip_elements
 from .words import READ_CYCLES, words_members
 
 __all__ = ["RecordWords"]

@@ -5,7 +5,7 @@ from typing import Any
 
 from amaranth.lib import data, enum
 
-from .lane_op import LaneOp
+from ..lanes.lane_op import LaneOp
 
 __all__ = [
     "CONDITIONS",

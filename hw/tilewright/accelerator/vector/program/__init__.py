@@ -1,0 +1,1 @@
+"""The programs of the vector engine: their instructions, where they are stored, and what steps through them."""
