@@ -9,8 +9,8 @@ from tilewright.base import TilewrightError, check_output, write_files
 from tilewright_sim.benchmarks import BENCHES, Configuration, Measurement, markdown, update_page
 from tilewright_sim.console import FigureTable, console
 
+from .common.options import preset_option
 from .demo import BOARD_IMAGES, board_demo, digits_demo
-from .options import preset_option
 
 __all__ = ["bench", "demo"]
 

@@ -12,7 +12,7 @@ from tilewright.boards import BOARDS, BoardConfig
 from tilewright.flows.fpga import BitstreamReport, build_bitstream, loader_command, program
 from tilewright_sim.console import FigureTable, Printer, console
 
-from .options import board_option, json_option, output_option, seeds_option, set_option, toml_option
+from .common.options import board_option, json_option, output_option, seeds_option, set_option, toml_option
 
 __all__ = ["bitstream", "program_command"]
 

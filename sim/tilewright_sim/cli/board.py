@@ -15,8 +15,8 @@ from tilewright_sim.host.serial import Board
 from tilewright_sim.models import gemm as golden
 from tilewright_sim.verilated import BoardSimulator, simulated_board_config
 
-from .gemm_report import report, summary, where_the_time_went
-from .options import board_option, set_option
+from .common.gemm_report import report, summary, where_the_time_went
+from .common.options import board_option, set_option
 
 __all__ = ["board_sim", "gemm_on_board"]
 

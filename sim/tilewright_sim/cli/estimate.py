@@ -11,7 +11,7 @@ from tilewright.accelerator.contract import AcceleratorConfig, ElementType, Oper
 from tilewright.base import load_config, missing_package
 from tilewright_sim.models.cycles import Bus, Gemm, VectorJob, estimate
 
-from .options import (
+from .common.options import (
     FILE,
     ROWS,
     SHAPE,
@@ -115,7 +115,7 @@ def _estimate_network(file: Path | None, config: AcceleratorConfig, bus: Bus, as
     try:
         from tilewright_sim.nn.networks import Network, network_figures
 
-        from .network_report import print_network
+        from .common.network_report import print_network
     except ModuleNotFoundError as error:
         raise missing_package(f"{error.name}, which --network needs,", "networks") from None
     network = Network.load(file or "")

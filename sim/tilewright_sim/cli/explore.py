@@ -34,7 +34,7 @@ from tilewright_sim.explore import (
 from tilewright_sim.models.cycles import Bus
 from tilewright_sim.workers import Outcome, cluster, run_tasks
 
-from .options import (
+from .common.options import (
     bandwidth_option,
     freq_option,
     jobs_option,
@@ -51,7 +51,7 @@ from .options import (
     target_option,
     toml_option,
 )
-from .status import FAILED, INTERRUPTED
+from .common.status import FAILED, INTERRUPTED
 
 __all__ = ["explore"]
 

@@ -30,8 +30,8 @@ from tilewright_sim.models import gemm as golden
 from tilewright_sim.models.cycles import Bus, Estimate, Gemm, estimate
 
 from .board import gemm_on_board
-from .gemm_report import report, summary, where_the_time_went
-from .options import (
+from .common.gemm_report import report, summary, where_the_time_went
+from .common.options import (
     COMPILING,
     FILE,
     SHAPE,
@@ -46,7 +46,7 @@ from .options import (
     seed_option,
     stall_option,
 )
-from .recording import EVENTS, check_waveform, cycles_of, recording_options, save_trace
+from .common.recording import EVENTS, check_waveform, cycles_of, recording_options, save_trace
 
 __all__ = ["gemm"]
 

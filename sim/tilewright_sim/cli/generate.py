@@ -16,7 +16,7 @@ from tilewright_sim.benches.beside import bound_checks, makefile
 from tilewright_sim.console import FigureTable, Printer, console
 from tilewright_sim.models import check_int8
 
-from .options import (
+from .common.options import (
     chosen,
     config_options,
     only_with,

@@ -11,7 +11,7 @@ from tilewright.flows import ReportTarget
 from tilewright.flows.fpga import LUT4_EQUIVALENTS, Area, FpgaFlow
 from tilewright_sim.console import FigureTable, Printer, console
 
-from .options import chosen, config_options, json_option, seeds_option, target_option
+from .common.options import chosen, config_options, json_option, seeds_option, target_option
 
 __all__ = ["area", "area_table", "fmax"]
 

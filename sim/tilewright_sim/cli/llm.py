@@ -40,9 +40,7 @@ from tilewright_sim.nn.llm import (
     where_the_cycles_went,
 )
 
-from .llm_model import load_int8, prepare
-from .network import run_network
-from .options import (
+from .common.options import (
     COMPILING,
     FILE,
     accelerator_options,
@@ -52,7 +50,9 @@ from .options import (
     port_options,
     trace_option,
 )
-from .status import INTERRUPTED
+from .common.status import INTERRUPTED
+from .llm_model import load_int8, prepare
+from .network import run_network
 
 __all__ = ["llm", "model"]
 

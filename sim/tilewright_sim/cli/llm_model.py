@@ -22,7 +22,7 @@ from tilewright_sim.nn.llm import (
     values_without_host,
 )
 
-from .options import given
+from .common.options import given
 
 __all__ = ["load_int8", "prepare"]
 

@@ -16,7 +16,7 @@ from click.shell_completion import CompletionItem
 
 from tilewright.errors import TilewrightError
 
-from .status import INTERRUPTED, MISTAKE
+from .common.status import INTERRUPTED, MISTAKE
 
 __all__ = ["COMMANDS", "Command", "cli", "main", "run"]
 

@@ -19,8 +19,8 @@ from tilewright_sim.nn.networks import (
     network_page,
 )
 
-from .network_report import print_network
-from .options import (
+from .common.network_report import print_network
+from .common.options import (
     COMPILING,
     FILE,
     accelerator_options,

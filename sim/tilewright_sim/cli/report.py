@@ -14,7 +14,7 @@ from tilewright_sim.cost import WORKLOADS, measure, page, view
 from tilewright_sim.host import check_matrix, load_matrix
 from tilewright_sim.models.cycles import Bus
 
-from .options import (
+from .common.options import (
     FILE,
     chosen,
     config_options,

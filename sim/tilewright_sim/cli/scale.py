@@ -28,7 +28,7 @@ from tilewright_sim.scaling import (
     table,
 )
 
-from .options import (
+from .common.options import (
     FILE,
     freq_option,
     json_option,

@@ -9,7 +9,7 @@ from tilewright.base import check_folder, load_config
 from tilewright.boards import BOARDS
 from tilewright_sim.console import FigureTable, Printer, console
 
-from .options import SHAPE, only_with, output_option, preset_option, seeds_option, set_option, toml_option
+from .common.options import SHAPE, only_with, output_option, preset_option, seeds_option, set_option, toml_option
 
 __all__ = ["SOC_BOARD_NAMES", "soc"]
 

@@ -24,8 +24,8 @@ from tilewright_sim.host import (
 )
 from tilewright_sim.models import Records
 
-from .gemm_report import where_the_time_went
-from .options import (
+from .common.gemm_report import where_the_time_went
+from .common.options import (
     COMPILING,
     FILE,
     ROWS,
@@ -37,7 +37,7 @@ from .options import (
     seed_option,
     stall_option,
 )
-from .recording import EVENTS, check_waveform, cycles_of, recording_options, save_trace
+from .common.recording import EVENTS, check_waveform, cycles_of, recording_options, save_trace
 
 __all__ = ["vector"]
 

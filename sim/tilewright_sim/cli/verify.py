@@ -26,7 +26,7 @@ from tilewright_sim.verify import (
 )
 from tilewright_sim.verify import verify as run_regression
 
-from .options import (
+from .common.options import (
     FILE,
     chosen,
     config_options,
@@ -40,7 +40,7 @@ from .options import (
     seed_option,
     target_option,
 )
-from .status import FAILED
+from .common.status import FAILED
 
 __all__ = ["verify"]
 

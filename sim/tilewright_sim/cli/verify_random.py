@@ -26,7 +26,7 @@ from tilewright_sim.verify import (
 )
 from tilewright_sim.workers import Outcome, cluster, run_tasks
 
-from .options import configuration_words, given
+from .common.options import configuration_words, given
 
 __all__ = ["held_with_ecc", "print_campaign", "run_campaign"]
 

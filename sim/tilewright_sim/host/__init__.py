@@ -2,23 +2,23 @@
 
 from .allocator import ALIGNMENT, Allocator
 from .arrays import DeviceArray, DeviceView, Parameters, check_bias, check_matrix, overflows
-from .block_product import BlockOperand, block_operand
 from .c_platform import CPlatform
 from .capabilities import Capabilities
 from .check import check_block_result, check_result, check_vector_result
-from .convolution import plan_convolution, split_convolution
 from .descriptor import Descriptor, VectorDescriptor, flag_bits, geometry_bytes
 from .driver import AnyDescriptor, Driver
 from .errors import HardwareError
-from .fences import fenced
 from .matrix_file import load_matrix, write_matrix
+from .planning.block_product import BlockOperand, block_operand
+from .planning.convolution import plan_convolution, split_convolution
+from .planning.fences import fenced
+from .planning.vector_descriptor import check_operands, check_records, choices_of
+from .planning.vector_operation import vector_rows
 from .program import Program
 from .results import GemmResult, RunResult, VectorResult
 from .runtime import Runtime
 from .scratch import Scratch
 from .simulator import Simulator
-from .vector_descriptor import check_operands, check_records, choices_of
-from .vector_operation import vector_rows
 from .workspace import Workspace
 
 __all__ = [

@@ -9,8 +9,8 @@ from tilewright.formats import FORMATS
 from tilewright_sim.models import Records, block_gemm, blocks, vector
 from tilewright_sim.models import gemm as golden
 
-from .block_product import BlockOperand, rows_of
-from .vector_descriptor import operation_of, scalars_of
+from .planning.block_product import BlockOperand, rows_of
+from .planning.vector_descriptor import operation_of, scalars_of
 
 __all__ = ["check_block_result", "check_result", "check_vector_result"]
 

@@ -15,9 +15,9 @@ from .capabilities import Capabilities
 from .descriptor import Descriptor, VectorDescriptor
 from .device import Device
 from .driver import SLICE_CYCLES, AnyDescriptor, Driver
+from .planning.vector_operation import vector_cycles
 from .program import Program
 from .results import RunResult
-from .vector_operation import vector_cycles
 from .workspace import Workspace
 
 __all__ = ["Progress", "Runner"]

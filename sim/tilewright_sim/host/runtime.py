@@ -13,12 +13,12 @@ from tilewright_sim.models import convolution as images
 from tilewright_sim.models import gemm as golden
 
 from .arrays import check_addend, check_bias, check_matrix, overflows
-from .block_product import block_operand, plan_block_product
-from .convolution import check_image, plan_convolution
-from .product_plan import plan_product
+from .planning.block_product import block_operand, plan_block_product
+from .planning.convolution import check_image, plan_convolution
+from .planning.product_plan import plan_product
+from .planning.vector_operation import Result, plan_vector
 from .results import GemmResult, VectorResult
 from .runner import Progress, Runner
-from .vector_operation import Result, plan_vector
 
 __all__ = ["Runtime"]
 

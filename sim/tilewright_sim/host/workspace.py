@@ -15,7 +15,7 @@ from .allocator import Allocator
 from .arrays import DeviceArray, DeviceRecords, DeviceView, Parameters, bits_of_bf16, check_dtype
 from .descriptor import Descriptor, VectorDescriptor, flag_bits
 from .device import Device
-from .vector_descriptor import vector_descriptor
+from .planning.vector_descriptor import vector_descriptor
 
 __all__ = ["Workspace"]
 

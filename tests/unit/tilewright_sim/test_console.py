@@ -9,7 +9,7 @@ from unit.tilewright_sim.explore.tasks import explored
 from tilewright.accelerator.contract import AcceleratorConfig, Activity
 from tilewright.accelerator.registers import ENGINES
 from tilewright_sim.cli import main as cli
-from tilewright_sim.cli.gemm_report import where_the_time_went
+from tilewright_sim.cli.common.gemm_report import where_the_time_went
 from tilewright_sim.console import FigureTable, Printer
 from tilewright_sim.cost import Report
 from tilewright_sim.cost.tables import COLUMNS, view

@@ -5,7 +5,7 @@ import pytest
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import TilewrightError
-from tilewright_sim.host.convolution import split_convolution
+from tilewright_sim.host.planning.convolution import split_convolution
 from tilewright_sim.models import Convolution, ConvolutionLayout
 
 SMALL = AcceleratorConfig.preset("small", convolution=True)

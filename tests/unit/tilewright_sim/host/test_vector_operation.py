@@ -10,7 +10,7 @@ from support.fake_device import FakeDevice
 from tilewright.accelerator.contract import AcceleratorConfig, ElementType, Operation
 from tilewright.base import TilewrightError
 from tilewright_sim.host import Runtime, VectorDescriptor, flag_bits
-from tilewright_sim.host.vector_operation import plan_vector, vector_cycles, vector_rows
+from tilewright_sim.host.planning.vector_operation import plan_vector, vector_cycles, vector_rows
 from tilewright_sim.models.cycles import Bus
 
 CONFIG = AcceleratorConfig.preset("small", vector_lanes=2, size_bits=8)

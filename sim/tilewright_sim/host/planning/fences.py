@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from tilewright.accelerator.contract import ROTATIONS, TYPE_BYTES, WITH_Y, AcceleratorConfig, ElementType, Operation
 
-from .descriptor import Descriptor, VectorDescriptor, flag_bits
-from .driver import AnyDescriptor
+from ..descriptor import Descriptor, VectorDescriptor, flag_bits
+from ..driver import AnyDescriptor
 
 __all__ = ["fenced"]
 

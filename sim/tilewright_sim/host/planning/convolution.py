@@ -13,9 +13,9 @@ from tilewright.base import TilewrightError
 from tilewright_sim.models import Convolution, ConvolutionLayout
 from tilewright_sim.models import gemm as golden
 
-from .arrays import DeviceArray
-from .descriptor import Descriptor, flag_bits, geometry_bytes
-from .workspace import Workspace
+from ..arrays import DeviceArray
+from ..descriptor import Descriptor, flag_bits, geometry_bytes
+from ..workspace import Workspace
 
 __all__ = ["check_image", "plan_convolution", "split_convolution"]
 

@@ -10,9 +10,9 @@ from tilewright.base import TilewrightError
 from tilewright.formats import BlockFormat
 from tilewright_sim.models import Records, split_product
 
-from .arrays import DeviceArray, check_matrix
+from ..arrays import DeviceArray, check_matrix
+from ..workspace import Workspace
 from .product_plan import ProductPlan
-from .workspace import Workspace
 
 __all__ = ["BlockOperand", "block_operand", "plan_block_product", "rows_of"]
 

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from tilewright_sim.models import gemm as golden
 from tilewright_sim.models import split_product
 
-from .arrays import DeviceArray
-from .descriptor import Descriptor
-from .workspace import Workspace
+from ..arrays import DeviceArray
+from ..descriptor import Descriptor
+from ..workspace import Workspace
 
 __all__ = ["ProductPlan", "plan_product"]
 

@@ -12,10 +12,10 @@ from tilewright.base import TilewrightError
 from tilewright_sim.models import Records
 from tilewright_sim.models.cycles import Bus
 
-from .arrays import DeviceArray, bits_of_bf16
-from .descriptor import VectorDescriptor
+from ..arrays import DeviceArray, bits_of_bf16
+from ..descriptor import VectorDescriptor
+from ..workspace import Workspace
 from .vector_descriptor import check_operands, check_records, operation_of
-from .workspace import Workspace
 
 __all__ = ["Result", "VectorPlan", "plan_vector", "vector_cycles", "vector_rows"]
 

@@ -10,8 +10,8 @@ from tilewright.accelerator.vector import RecordFormat
 from tilewright.base import TilewrightError
 from tilewright.formats import BlockFormat
 
-from .arrays import DeviceArray
-from .descriptor import VectorDescriptor, flag_bits
+from ..arrays import DeviceArray
+from ..descriptor import VectorDescriptor, flag_bits
 
 __all__ = ["check_operands", "check_records", "choices_of", "operation_of", "scalars_of", "vector_descriptor"]
 

@@ -1,0 +1,1 @@
+"""What several commands share: options, recordings, reports, and how a command ends."""

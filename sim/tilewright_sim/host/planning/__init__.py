@@ -1,0 +1,1 @@
+"""What descriptors an operation needs: products, convolutions, vector operations, and the fences between them."""
