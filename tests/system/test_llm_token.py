@@ -130,6 +130,9 @@ def test_what_the_tile_has_waited_for_needs_no_fence_of_b():
                 for found, pair in ((first, (made, b)), (last, (a, made))):
                     (wanted,) = ExactProducts().multiply(0, "qkv", [pair])
                     assert np.array_equal(found.numpy(), wanted)
+                rows.write(np.zeros_like(made.rows))
+                chip.submit([queue[0], replace(queue[2], flags=0)])  # nothing waits here
+                assert not np.array_equal(last.numpy(), wanted)
 
 
 def test_a_flipped_bit_is_found_and_named(model):
