@@ -9,7 +9,8 @@ from support import tiny_llama
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import TilewrightError
 from tilewright.formats import FORMATS
-from tilewright_sim.host import Descriptor, Simulator
+from tilewright_sim.host import Descriptor, Simulator, fenced
+from tilewright_sim.models import Records
 from tilewright_sim.models.cycles import Bus, QueueModel
 from tilewright_sim.nn.llm.block_model import load_block_model
 from tilewright_sim.nn.llm.block_network import BlockNetwork
@@ -105,6 +106,32 @@ def test_cycles_are_as_estimated(model):
             for queue, within in ((descriptors, 0.005), (products, 0.03)):
                 found = QueueModel(CONFIG, Bus(latency=20), jobs_of(queue)).run()
                 assert found == pytest.approx(chip.submit(queue).cycles, rel=within)
+
+
+def test_what_the_tile_has_waited_for_needs_no_fence_of_b():
+    """B of the last product is made by a vector operation, whose result is A of the product before it."""
+    form, rng = CONFIG.a, np.random.default_rng(2)
+    x = rng.standard_normal((16, 32)).astype(np.float32)
+    made = golden_records(x, form)
+    for weights in (129, 128, 4):
+        b, a = (Records.of(rng.standard_normal((n, 32)).astype(np.float32), form) for n in (weights, 5))
+        for seed in range(3):
+            with Simulator(CONFIG, size=1 << 20, latency=40, stall=0.3, seed=seed) as chip:
+                rows = chip.records(Records(form, 32, np.zeros_like(made.rows)))
+                first, last = chip.empty((16, weights), np.float32), chip.empty((5, 16), np.float32)
+                queue = fenced(CONFIG, [
+                    chip.vector_descriptor("COPY", chip.array(x), rows),
+                    chip.descriptor(rows, chip.records(b), first),
+                    chip.descriptor(chip.records(a), rows, last),
+                ])  # fmt: skip
+                assert [bool(one.flags) for one in queue] == [False, True, weights <= 128]
+                chip.submit(queue)
+                for found, pair in ((first, (made, b)), (last, (a, made))):
+                    (wanted,) = ExactProducts().multiply(0, "qkv", [pair])
+                    assert np.array_equal(found.numpy(), wanted)
+                rows.write(np.zeros_like(made.rows))
+                chip.submit([queue[0], replace(queue[2], flags=0)])  # nothing waits here
+                assert not np.array_equal(last.numpy(), wanted)
 
 
 def test_a_flipped_bit_is_found_and_named(model):
