@@ -11,8 +11,8 @@ from tilewright_sim.cli.main import cli
 from tilewright_sim.host.serial import Board
 from tilewright_sim.host.serial.device import SerialLine
 from tilewright_sim.nn.importers import read_tokenizer
-from tilewright_sim.nn.llm.quantize import open_source
-from tilewright_sim.nn.llm.token_chip import TokenChipModel
+from tilewright_sim.nn.llm.int8.quantize import open_source
+from tilewright_sim.nn.llm.whole.chip import TokenChipModel
 from tilewright_sim.verilated import BoardSimulator, simulated_board_config
 
 pytestmark = pytest.mark.long

@@ -13,16 +13,16 @@ from tilewright.base import TilewrightError
 from tilewright.formats import FORMATS
 from tilewright_sim.host import DeviceView, Scratch, Simulator
 from tilewright_sim.models import Records
-from tilewright_sim.nn.llm.block_chip import BlockChipModel, ChipProducts, device_bytes
-from tilewright_sim.nn.llm.block_model import load_block_model
-from tilewright_sim.nn.llm.block_network import BlockNetwork
-from tilewright_sim.nn.llm.block_products import ExactProducts
+from tilewright_sim.nn.llm.blocks.chip import BlockChipModel, ChipProducts, device_bytes
+from tilewright_sim.nn.llm.blocks.model import load_block_model
+from tilewright_sim.nn.llm.blocks.network import BlockNetwork
+from tilewright_sim.nn.llm.blocks.products import ExactProducts
 from tilewright_sim.nn.llm.check import CheckedModel, MismatchError
-from tilewright_sim.nn.llm.chip_model import ChipModel
 from tilewright_sim.nn.llm.generate import generate
-from tilewright_sim.nn.llm.golden_model import GoldenModel
+from tilewright_sim.nn.llm.int8.chip import ChipModel
+from tilewright_sim.nn.llm.int8.golden import GoldenModel
+from tilewright_sim.nn.llm.int8.quantize import open_source, quantize_model
 from tilewright_sim.nn.llm.prompt_blocks import plan_blocks
-from tilewright_sim.nn.llm.quantize import open_source, quantize_model
 
 SIZE = 1 << 22
 PROMPT = "in the other thing"
@@ -135,7 +135,7 @@ def test_a_model_that_does_not_fit_is_refused_before_anything_is_written(model):
 
 def test_the_memory_needed_is_as_predicted(model):
     """The stated need is enough, and at most a quarter too much."""
-    from tilewright_sim.nn.llm.chip_model import device_bytes
+    from tilewright_sim.nn.llm.int8.chip import device_bytes
 
     config = AcceleratorConfig(**CONFIGS["tiny"])
     needed = -(-device_bytes(model, 2000, 32, config.word_bytes) // 4096) * 4096

@@ -12,15 +12,15 @@ from tilewright.formats import FORMATS
 from tilewright_sim.host import Descriptor, Simulator, fenced
 from tilewright_sim.models import Records
 from tilewright_sim.models.cycles import Bus, QueueModel
-from tilewright_sim.nn.llm.block_model import load_block_model
-from tilewright_sim.nn.llm.block_network import BlockNetwork
-from tilewright_sim.nn.llm.block_products import ExactProducts
+from tilewright_sim.nn.llm.blocks.model import load_block_model
+from tilewright_sim.nn.llm.blocks.network import BlockNetwork
+from tilewright_sim.nn.llm.blocks.products import ExactProducts
 from tilewright_sim.nn.llm.check import MismatchError
 from tilewright_sim.nn.llm.generate import generate
 from tilewright_sim.nn.llm.golden_ops import GoldenVectorOps, golden_records
-from tilewright_sim.nn.llm.quantize import open_source
-from tilewright_sim.nn.llm.token_chip import TokenChipModel
-from tilewright_sim.nn.llm.token_cycles import jobs_of
+from tilewright_sim.nn.llm.int8.quantize import open_source
+from tilewright_sim.nn.llm.whole.chip import TokenChipModel
+from tilewright_sim.nn.llm.whole.cycles import jobs_of
 
 SIZE = 1 << 22
 CONFIG = AcceleratorConfig(

@@ -10,17 +10,17 @@ from system.test_block_formats import CONFIGS as BLOCK_CONFIGS
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.formats import FORMATS
 from tilewright_sim.host import Simulator
-from tilewright_sim.nn.llm.block_chip import BlockChipModel
-from tilewright_sim.nn.llm.block_model import load_block_model
-from tilewright_sim.nn.llm.block_network import BlockNetwork
-from tilewright_sim.nn.llm.block_products import ExactProducts
+from tilewright_sim.nn.llm.blocks.chip import BlockChipModel
+from tilewright_sim.nn.llm.blocks.model import load_block_model
+from tilewright_sim.nn.llm.blocks.network import BlockNetwork
+from tilewright_sim.nn.llm.blocks.products import ExactProducts
 from tilewright_sim.nn.llm.check import CheckedModel, MismatchError
-from tilewright_sim.nn.llm.chip_model import ChipModel
 from tilewright_sim.nn.llm.cycle_accounting import VECTOR
 from tilewright_sim.nn.llm.generate import generate
-from tilewright_sim.nn.llm.golden_model import GoldenModel
 from tilewright_sim.nn.llm.golden_ops import GoldenVectorOps
-from tilewright_sim.nn.llm.quantize import open_source, quantize_model
+from tilewright_sim.nn.llm.int8.chip import ChipModel
+from tilewright_sim.nn.llm.int8.golden import GoldenModel
+from tilewright_sim.nn.llm.int8.quantize import open_source, quantize_model
 
 SIZE = 1 << 22
 CONFIG = AcceleratorConfig.preset("nano", vector_lanes=4, variables=4)

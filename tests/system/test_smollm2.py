@@ -8,7 +8,7 @@ from tilewright_sim.nn.importers import describe_kinds, fetch
 from tilewright_sim.nn.llm import EMULATIONS, Conversation, compare, load_model, open_source, public_text
 from tilewright_sim.nn.llm.float_model import FloatModel
 from tilewright_sim.nn.llm.generate import generate
-from tilewright_sim.nn.llm.golden_model import GoldenModel
+from tilewright_sim.nn.llm.int8.golden import GoldenModel
 
 pytestmark = pytest.mark.long
 QUESTION = "What is the capital of France?"

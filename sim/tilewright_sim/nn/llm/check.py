@@ -5,11 +5,11 @@ from numpy.typing import NDArray
 
 from tilewright.base import TilewrightError
 
-from .chip_model import ChipModel
 from .chip_ops import ChipVectorOps
-from .golden_model import GoldenModel
 from .golden_ops import GoldenVectorOps
 from .host_ops import Floats
+from .int8.chip import ChipModel
+from .int8.golden import GoldenModel
 
 __all__ = ["CheckedModel", "CheckedOps", "MismatchError", "check_equal"]
 

@@ -9,18 +9,18 @@ from tilewright.base import TilewrightError
 from tilewright_sim.host import RunResult, Runtime, Simulator
 from tilewright_sim.nn.importers import TextStream, Tokenizer
 
-from .block_chip import BlockChipModel, CheckedProducts
-from .block_model import BlockModel
+from .blocks.chip import BlockChipModel, CheckedProducts
+from .blocks.model import BlockModel
 from .check import CheckedModel, CheckedOps
-from .chip_model import ChipModel
 from .generate import Forward, generate, likeliest_after
 from .host_ops import VectorOps
+from .int8.chip import ChipModel
+from .int8.quantize import Int8Model
 from .prompt_blocks import plan_blocks
-from .quantize import Int8Model
-from .token_check import TokenCheck
-from .token_chip import TokenChipModel, runs_alone
-from .token_golden import NoChip, TokenGoldenModel
 from .trace import TokenTrace
+from .whole.check import TokenCheck
+from .whole.chip import TokenChipModel, runs_alone
+from .whole.golden import NoChip, TokenGoldenModel
 
 __all__ = ["Conversation"]
 

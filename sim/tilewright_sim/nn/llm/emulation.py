@@ -8,12 +8,12 @@ from typing import Any
 from tilewright.formats import FORMATS, BlockFormat
 from tilewright_sim.nn.importers import Source
 
-from .block_model import load_block_model
-from .block_network import BlockNetwork
-from .block_products import ExactProducts, FastProducts
+from .blocks.model import load_block_model
+from .blocks.network import BlockNetwork
+from .blocks.products import ExactProducts, FastProducts
 from .generate import Forward
-from .golden_model import GoldenModel
-from .quantize import Int8Model
+from .int8.golden import GoldenModel
+from .int8.quantize import Int8Model
 
 __all__ = ["EMULATIONS", "Emulation", "Networks", "Prepare"]
 

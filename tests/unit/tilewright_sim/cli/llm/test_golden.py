@@ -10,9 +10,9 @@ from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.formats import FORMATS
 from tilewright_sim.cli.main import main
 from tilewright_sim.models.cycles import Bus
-from tilewright_sim.nn.llm.block_model import load_block_model
-from tilewright_sim.nn.llm.quantize import open_source
-from tilewright_sim.nn.llm.token_cycles import token_cycles
+from tilewright_sim.nn.llm.blocks.model import load_block_model
+from tilewright_sim.nn.llm.int8.quantize import open_source
+from tilewright_sim.nn.llm.whole.cycles import token_cycles
 
 GOLDEN = ["llm", "in the other", "--model", "tiny.gguf", "--format", "q4_1", "--golden", "--max-tokens", "3", "--raw"]
 VECTOR = ["--set", "vector_lanes=4", "--latency", "7"]

@@ -4,7 +4,7 @@ import pytest
 from support import tiny_llama
 
 from tilewright_sim.nn.importers import GgufModel
-from tilewright_sim.nn.llm.quantize import quantize_model
+from tilewright_sim.nn.llm.int8.quantize import quantize_model
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from tilewright.base import TilewrightError
 from tilewright_sim.nn.importers import GgufModel
 from tilewright_sim.nn.llm import open_source
 from tilewright_sim.nn.llm.float_model import FloatModel
-from tilewright_sim.nn.llm.golden_model import GoldenModel
-from tilewright_sim.nn.llm.quantize import load_model, quantize_model
+from tilewright_sim.nn.llm.int8.golden import GoldenModel
+from tilewright_sim.nn.llm.int8.quantize import load_model, quantize_model
 
 TOKENS = [5, 200, 31, 31, 7, 90, 255, 12, 3, 77]
 CONFIGS = {

@@ -13,9 +13,9 @@ from tilewright.formats import FORMATS
 from tilewright_sim.models import Records, block_gemm, blocks
 from tilewright_sim.nn.importers import GgufModel
 from tilewright_sim.nn.llm import block_model, block_products
-from tilewright_sim.nn.llm.block_model import activation_format, kept_format, load_block_model
-from tilewright_sim.nn.llm.block_network import BlockNetwork
-from tilewright_sim.nn.llm.block_products import ExactProducts, FastProducts
+from tilewright_sim.nn.llm.blocks.model import activation_format, kept_format, load_block_model
+from tilewright_sim.nn.llm.blocks.network import BlockNetwork
+from tilewright_sim.nn.llm.blocks.products import ExactProducts, FastProducts
 from tilewright_sim.nn.llm.emulation import EMULATIONS
 from tilewright_sim.nn.llm.float_model import FloatModel
 from tilewright_sim.nn.llm.perplexity import compare

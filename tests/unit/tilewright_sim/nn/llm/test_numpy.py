@@ -7,9 +7,9 @@ from support import tiny_llama
 from tilewright.base import TilewrightError
 from tilewright_sim.models import gemm as golden
 from tilewright_sim.nn.llm.float_model import FloatModel
-from tilewright_sim.nn.llm.golden_model import GoldenModel, exact_product
 from tilewright_sim.nn.llm.host_ops import HostOps, Rotation, quantize_rows, scaled
-from tilewright_sim.nn.llm.quantize import Linear
+from tilewright_sim.nn.llm.int8.golden import GoldenModel, exact_product
+from tilewright_sim.nn.llm.int8.quantize import Linear
 
 TOKENS = [5, 200, 31, 31, 7, 90, 255, 12]
 

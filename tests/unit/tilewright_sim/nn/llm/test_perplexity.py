@@ -7,7 +7,7 @@ import pytest
 
 from tilewright_sim.nn.llm.emulation import EMULATIONS
 from tilewright_sim.nn.llm.float_model import FloatModel
-from tilewright_sim.nn.llm.golden_model import GoldenModel
+from tilewright_sim.nn.llm.int8.golden import GoldenModel
 from tilewright_sim.nn.llm.perplexity import BATCH, Mean, compare, public_text
 
 TOKENS = [5, 200, 31, 31, 7, 90, 255, 12]

@@ -8,8 +8,8 @@ from tilewright.base import TilewrightError
 from tilewright_sim.nn.importers import GgufModel, describe_kinds
 from tilewright_sim.nn.importers.source import Kind, count_kinds
 from tilewright_sim.nn.llm.float_model import FloatModel
-from tilewright_sim.nn.llm.quantize import load_model, open_source, quantize_model
-from tilewright_sim.nn.llm.smooth import factors, smooth
+from tilewright_sim.nn.llm.int8.quantize import load_model, open_source, quantize_model
+from tilewright_sim.nn.llm.int8.smooth import factors, smooth
 
 TOKENS = [5, 200, 31, 31, 7, 90, 255, 12]
 

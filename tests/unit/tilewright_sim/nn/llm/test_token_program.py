@@ -14,13 +14,13 @@ from tilewright_sim.models import Records
 from tilewright_sim.models.cycles import Bus, Gemm, QueueModel
 from tilewright_sim.nn import LlamaConfig
 from tilewright_sim.nn.importers import GgufModel
-from tilewright_sim.nn.llm.block_model import activation_formats, load_block_model
-from tilewright_sim.nn.llm.block_products import ExactProducts
-from tilewright_sim.nn.llm.token_chip import runs_alone
-from tilewright_sim.nn.llm.token_cycles import TokenCycles, blank_model, jobs_of, token_cycles
-from tilewright_sim.nn.llm.token_memory import TokenMemory, unlimited
-from tilewright_sim.nn.llm.token_program import TokenProgram
-from tilewright_sim.nn.llm.token_step import VARIABLES
+from tilewright_sim.nn.llm.blocks.model import activation_formats, load_block_model
+from tilewright_sim.nn.llm.blocks.products import ExactProducts
+from tilewright_sim.nn.llm.whole.chip import runs_alone
+from tilewright_sim.nn.llm.whole.cycles import TokenCycles, blank_model, jobs_of, token_cycles
+from tilewright_sim.nn.llm.whole.memory import TokenMemory, unlimited
+from tilewright_sim.nn.llm.whole.program import TokenProgram
+from tilewright_sim.nn.llm.whole.step import VARIABLES
 
 CONFIG = AcceleratorConfig(
     rows=32, cols=8, dot=32, data_bits=64, requant_lanes=2, chunk_words=4, long_chunk_words=4, panel_words=512,

@@ -7,9 +7,9 @@ from typing import Any
 from tilewright.base import TilewrightError
 from tilewright_sim.host import DeviceArray, DeviceView, fenced
 
-from .cycle_accounting import Product, Rows
-from .token_memory import TokenMemory
-from .token_step import Step
+from ..cycle_accounting import Product, Rows
+from .memory import TokenMemory
+from .step import Step
 
 __all__ = ["TokenProgram"]
 

@@ -10,16 +10,16 @@ from tilewright.accelerator.vector import RecordFormat
 from tilewright.base import ConfigError, TilewrightError
 from tilewright_sim.host import DeviceArray, DeviceView, Program, Runtime
 
-from .block_config import check_formats
-from .block_model import BlockModel
-from .cycle_accounting import Account
-from .memory import MARGIN, check_memory, stored_bytes
-from .prompt_blocks import MAX_BLOCK
-from .submissions import Ran, Submissions
-from .token_check import TokenCheck
-from .token_memory import TokenMemory, unlimited
-from .token_program import TokenProgram
-from .token_step import VARIABLES
+from ..blocks.config import check_formats
+from ..blocks.model import BlockModel
+from ..cycle_accounting import Account
+from ..memory import MARGIN, check_memory, stored_bytes
+from ..prompt_blocks import MAX_BLOCK
+from ..submissions import Ran, Submissions
+from .check import TokenCheck
+from .memory import TokenMemory, unlimited
+from .program import TokenProgram
+from .step import VARIABLES
 
 __all__ = ["TokenChipModel", "check_whole", "runs_alone"]
 

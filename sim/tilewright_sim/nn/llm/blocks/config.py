@@ -7,7 +7,7 @@ from tilewright.accelerator.vector import RecordFormat
 from tilewright.base import ConfigError, TilewrightError
 from tilewright.formats import FORMATS, BlockFormat
 
-from .block_model import BlockModel, activation_format, activation_formats, kept_format
+from .model import BlockModel, activation_format, activation_formats, kept_format
 
 __all__ = ["CHIP_FORMATS", "check_formats", "default_values", "formats_of_b", "values_without_host"]
 

@@ -14,9 +14,9 @@ from tilewright_sim.models.cycles import Bus, Gemm, QueueModel, VectorJob
 from tilewright_sim.nn import LlamaConfig
 from tilewright_sim.nn.importers import layer_tensors
 
-from .block_model import BlockLayer, BlockModel
-from .token_memory import TokenMemory, unlimited
-from .token_program import TokenProgram
+from ..blocks.model import BlockLayer, BlockModel
+from .memory import TokenMemory, unlimited
+from .program import TokenProgram
 
 __all__ = ["TokenCycles", "blank_model", "jobs_of", "token_cycles"]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from tilewright_sim.host import AnyDescriptor
 
-from .cycle_accounting import Work
+from ..cycle_accounting import Work
 
 __all__ = ["VARIABLES", "Step"]
 

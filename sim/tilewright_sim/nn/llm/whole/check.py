@@ -5,11 +5,11 @@ from numpy.typing import NDArray
 
 from tilewright_sim.models import Records, vector
 
-from .block_network import BlockNetwork, Tensor
-from .block_products import ExactProducts
-from .check import check_equal
-from .golden_ops import GoldenVectorOps, golden_records
-from .token_memory import TokenMemory
+from ..blocks.network import BlockNetwork, Tensor
+from ..blocks.products import ExactProducts
+from ..check import check_equal
+from ..golden_ops import GoldenVectorOps, golden_records
+from .memory import TokenMemory
 
 __all__ = ["TokenCheck"]
 

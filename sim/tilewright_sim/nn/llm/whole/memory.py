@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 from tilewright_sim.host import Allocator, DeviceArray, Workspace
 from tilewright_sim.models import Records
 
-from .block_model import BlockModel
-from .golden_ops import turns
+from ..blocks.model import BlockModel
+from ..golden_ops import turns
 
 __all__ = ["TokenMemory", "unlimited"]
 

@@ -30,7 +30,7 @@ _TINY = 1e-6
 
 def calibration_text() -> str:
     """Return the text for which the activations are measured; see ``texts/README.md``."""
-    return (Path(__file__).parent / "texts" / "calibration.txt").read_text(encoding="utf-8")
+    return (Path(__file__).parents[1] / "texts" / "calibration.txt").read_text(encoding="utf-8")
 
 
 def factors(largest: NDArray[np.float32], *weights: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ from tilewright_sim.models import Records
 from tilewright_sim.nn import LlamaConfig
 from tilewright_sim.nn.importers import Source, layer_tensors
 
-from .host_ops import HostOps, Rotation
+from ..host_ops import HostOps, Rotation
 
 __all__ = [
     "BlockLayer",

@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 from tilewright_sim.host import DeviceArray, Runtime
 from tilewright_sim.models import Records
 
-from .block_config import check_formats
-from .block_model import BlockModel
-from .block_network import BlockNetwork
-from .block_products import ExactProducts, Pair, Products, rescaled
-from .check import CheckedOps, check_equal
-from .chip_ops import ChipVectorOps, check_rows, vector_bytes
-from .cycle_accounting import Account, Product
-from .host_ops import VectorOps
-from .memory import MARGIN, check_memory, stored_bytes
-from .prompt_blocks import MAX_BLOCK
-from .submissions import Ran, Submissions
+from ..check import CheckedOps, check_equal
+from ..chip_ops import ChipVectorOps, check_rows, vector_bytes
+from ..cycle_accounting import Account, Product
+from ..host_ops import VectorOps
+from ..memory import MARGIN, check_memory, stored_bytes
+from ..prompt_blocks import MAX_BLOCK
+from ..submissions import Ran, Submissions
+from .config import check_formats
+from .model import BlockModel
+from .network import BlockNetwork
+from .products import ExactProducts, Pair, Products, rescaled
 
 __all__ = ["BlockChipModel", "CheckedProducts", "ChipProducts"]
 

@@ -11,15 +11,15 @@ from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright_sim.host import RunResult
 from tilewright_sim.models.cycles import Bus, QueueModel
 
-from .block_model import BlockModel
-from .block_network import BlockNetwork
-from .block_products import ExactProducts
-from .cycle_accounting import Account
-from .golden_ops import GoldenVectorOps, golden_records
-from .token_chip import check_whole
-from .token_cycles import jobs_of
-from .token_memory import TokenMemory, unlimited
-from .token_program import TokenProgram
+from ..blocks.model import BlockModel
+from ..blocks.network import BlockNetwork
+from ..blocks.products import ExactProducts
+from ..cycle_accounting import Account
+from ..golden_ops import GoldenVectorOps, golden_records
+from .chip import check_whole
+from .cycles import jobs_of
+from .memory import TokenMemory, unlimited
+from .program import TokenProgram
 
 __all__ = ["NoChip", "TokenGoldenModel"]
 

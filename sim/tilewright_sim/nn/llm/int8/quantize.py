@@ -17,8 +17,8 @@ from tilewright_sim.cache import scratch
 from tilewright_sim.nn import LlamaConfig
 from tilewright_sim.nn.importers import GgufModel, SafetensorsModel, Source, Tokenizer, read_tokenizer
 
-from .float_model import FloatModel
-from .host_ops import HostOps, Rotation, quantize_rows
+from ..float_model import FloatModel
+from ..host_ops import HostOps, Rotation, quantize_rows
 from .smooth import MAX_TOKENS, calibration_text, smooth
 
 __all__ = ["Int8Layer", "Int8Model", "Linear", "load_model", "open_source", "quantize_model"]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tilewright.base import TilewrightError
 
-from .host_ops import VectorOps, scaled
+from ..host_ops import VectorOps, scaled
 from .quantize import Int8Model, Linear
 
 __all__ = ["GoldenModel", "Observe", "exact_product"]

@@ -27,9 +27,9 @@ from tilewright.base import TilewrightError
 from tilewright.formats import BlockFormat
 from tilewright_sim.models import Records
 
-from .block_model import BlockLayer, BlockModel
-from .block_products import Products
-from .host_ops import Floats, VectorOps
+from ..host_ops import Floats, VectorOps
+from .model import BlockLayer, BlockModel
+from .products import Products
 
 __all__ = ["BlockNetwork", "Tensor"]
 

@@ -11,14 +11,14 @@ from tilewright.base import TilewrightError
 from tilewright_sim.host import DeviceArray, DeviceView, Runtime, Scratch
 from tilewright_sim.nn import LlamaConfig
 
-from .chip_ops import ChipVectorOps, check_rows, vector_bytes
-from .cycle_accounting import Account, Product
-from .golden_model import Observe
-from .host_ops import VectorOps, scaled
-from .memory import MARGIN, check_memory, stored_bytes
-from .prompt_blocks import MAX_BLOCK
+from ..chip_ops import ChipVectorOps, check_rows, vector_bytes
+from ..cycle_accounting import Account, Product
+from ..host_ops import VectorOps, scaled
+from ..memory import MARGIN, check_memory, stored_bytes
+from ..prompt_blocks import MAX_BLOCK
+from ..submissions import Ran, Submissions
+from .golden import Observe
 from .quantize import Int8Model
-from .submissions import Ran, Submissions
 
 __all__ = ["ChipModel", "device_bytes"]
 

@@ -1,0 +1,1 @@
+"""The network in int8: quantized, in numpy, and on the accelerator."""
