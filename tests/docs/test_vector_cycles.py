@@ -6,11 +6,19 @@ from pathlib import Path
 import pytest
 
 from tilewright.accelerator.contract import AcceleratorConfig, Operation
+from tilewright.formats import FORMATS
 from tilewright_sim.models.cycles import Bus, VectorJob, estimate
+from tilewright_sim.nn import LlamaConfig
+from tilewright_sim.nn.llm import default_values, values_without_host
+from tilewright_sim.nn.llm.whole.cycles import blank_model, token_cycles
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "architecture" / "vector.md").read_text(encoding="utf-8")
 ROWS = re.findall(r"^\| `([A-Z_]+)` \| (\d+) × (\d+) \| ([\d,]+) \| ([\d,]+) \| ([\d,]+) \|$", PAGE, re.MULTILINE)
+SMOLLM2 = LlamaConfig(
+    layers=30, hidden=576, ffn=1536, vocab=49152, heads=9, kv_heads=3, head_width=64, context=8192, rope_base=1e5,
+    epsilon=1e-5, tied=True,
+)  # fmt: skip
 CONFIG, BUS = AcceleratorConfig.preset("base", vector_lanes=16), Bus(latency=64)
 
 
@@ -55,3 +63,16 @@ def test_cycles_of_a_language_model_are_those_of_the_model(place, lanes):
     token, prompt = layer(config, 1), layer(config, 37)
     last_norm = token[0] // 2
     assert found == [*token, 30 * sum(token) + last_norm, 30 * sum(prompt) + last_norm]
+
+
+def test_cycles_of_whole_tokens_are_those_of_the_model():
+    page = (DOCS / "results" / "llm.md").read_text(encoding="utf-8").partition("## One submission for a token")[2]
+    rows = re.findall(r"^\| (\d+) \| (\d+) \| ([\d,]+) \| ([\d,]+) \| \+([\d.]+) % \|$", page, re.MULTILINE)
+    assert len(rows) == 2
+    form, kept = FORMATS["q4_1"], FORMATS["q8_0"]
+    config = AcceleratorConfig(**default_values(form) | values_without_host(form), vector_lanes=16)
+    model = blank_model(SMOLLM2, form, kept, kept)
+    for tokens, position, whole, products, over in rows:
+        found = token_cycles(config, model, int(position), BUS, int(tokens), context=128)
+        assert [f"{found.whole:,}", f"{found.products:,}"] == [whole, products]
+        assert f"{100 * (found.whole / found.products - 1):.1f}" == over

@@ -172,7 +172,7 @@ def llm(
     figures = {
         "prompt": prompt, "prompt_tokens": len(tokens), "answer": talk.text, "answer_tokens": talk.answer,
         "interrupted": interrupted, **report(talk.account, clock), "compared": talk.compared,
-        "compared_vectors": talk.compared_vectors, "simulated": not golden,
+        "compared_vectors": talk.compared_vectors,
         "seconds": time.monotonic() - start,
         "peak_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
     }  # fmt: skip

@@ -38,7 +38,7 @@ DESIGNS = {
         "generic",
     ),
     "images": (lambda: Accelerator(AcceleratorConfig.preset("nano", convolution=True)), "generic"),
-    "vectors": (lambda: Accelerator(AcceleratorConfig.preset("nano", vector_lanes=1)), "generic"),
+    "vectors": (lambda: Accelerator(AcceleratorConfig.preset("nano", vector_lanes=1, variables=1)), "generic"),
     "tile": (lambda: MatmulTile(TileConfig(rows=4, cols=2, dot=1, multiplier="lut")), "generic"),
     "block formats": (lambda: Accelerator(AcceleratorConfig(**FORMATTED)), "generic"),
     "block tile": (lambda: BlockTile(BlockTileConfig.preset("q4_1")), "ecp5"),

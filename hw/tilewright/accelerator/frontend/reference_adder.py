@@ -76,9 +76,9 @@ class ReferenceAdder(SharedComponent):
     word : Out(4)
         Number of a 32-bit word.
     data : Out(32)
-        Its new value.
+        The new value of that word. Valid with `write`.
     done : Out(1)
-        For one cycle.
+        All words have been written. For one cycle.
     """
 
     words = _words()

@@ -20,6 +20,7 @@ def report(account: Account, clock: Clock) -> dict[str, Any]:
         "config": account.config.model_dump(),
         "clock": {"mhz": clock.mhz, "origin": clock.origin, "measured": clock.measured},
         "phases": phases,
+        "simulated": account.simulated,
         "cycles": account.total().cycles,
         "simulator_seconds": account.total().seconds,
     }

@@ -60,7 +60,7 @@ class TokenGoldenModel:
     def __init__(self, chip: NoChip, model: BlockModel, context: int, block: int):
         check_whole(chip.config, model)
         self.chip, self.model = chip, model
-        self.account = Account(chip.config)
+        self.account = Account(chip.config, simulated=False)
         ops = GoldenVectorOps(model.host_ops())
         self._network = BlockNetwork(model, context, ExactProducts(), ops, quantize=golden_records)
         self._programs = []

@@ -12,7 +12,8 @@ from tilewright.base import TilewrightError
 from tilewright.formats import FORMATS
 from tilewright_sim.models import Records, block_gemm, blocks
 from tilewright_sim.nn.importers import GgufModel
-from tilewright_sim.nn.llm import block_model, block_products
+from tilewright_sim.nn.llm.blocks import model as block_model
+from tilewright_sim.nn.llm.blocks import products as block_products
 from tilewright_sim.nn.llm.blocks.model import activation_format, kept_format, load_block_model
 from tilewright_sim.nn.llm.blocks.network import BlockNetwork
 from tilewright_sim.nn.llm.blocks.products import ExactProducts, FastProducts
