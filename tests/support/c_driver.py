@@ -97,7 +97,7 @@ class CDriver(Driver):
         self.device, self.entries, self.capabilities, self.ring = (
             driver.device, driver.entries, driver.capabilities, driver.ring,
         )  # fmt: skip
-        self._own = self.ring, self.entries
+        self._own, self._ready = (self.ring, self.entries), True
         self.library = library
         self.doorbell = Doorbell(self.device)
         self.platform = CPlatform(self.doorbell, wait_cycles)

@@ -17,7 +17,7 @@ from tilewright.accelerator.registers import (
     REGISTERS,
     VECTOR_DESCRIPTOR_VERSION,
 )
-from tilewright_sim.host.descriptor import geometry_values
+from tilewright_sim.host.descriptor import Descriptor, geometry_values
 from tilewright_sim.models import Convolution, ConvolutionLayout, convolution
 from tilewright_sim.models import gemm as golden
 
@@ -152,7 +152,8 @@ class FakeDevice:
         if head == tail or not self.get("CONTROL") or self.get("STATUS") or head == self.endless:
             return False
         entry = self.get("RING_BASE_LO") + 64 * (head % (1 << self.get("RING_LOG2")))
-        raw = self.read_memory(entry, 64)
+        variables = [self.get(f"VARIABLE_{number}") for number in range(self.config.variables)]
+        raw = Descriptor.unpack(self.read_memory(entry, 64)).resolve(variables).pack()
         fields = {
             field.name: int.from_bytes(raw[field.offset :][: field.bits // 8], "little", signed=field.signed)
             for field in DESCRIPTOR

@@ -171,7 +171,7 @@ def test_what_cannot_run_alone_is_refused_before_anything_is_written(model, tmp_
             TokenChipModel(chip, replace(model, layers=layers), 8)
         with pytest.raises(TilewrightError, match=r"need [\d,]+ bytes on the device"):
             TokenChipModel(chip, model, 8000)
-        for context, says in ((8193, "8,193 tokens of context: .* and K is 8,192"), (10**6, "strides are at most")):
+        for context, says in ((8193, "8,193 tokens of context: K is at most 8,192"), (10**6, "strides are at most")):
             with pytest.raises(TilewrightError, match=says):
                 TokenChipModel(chip, model, context)
         wide = load(tmp_path, replace(tiny_llama.CONFIG, head_width=66), kinds={})

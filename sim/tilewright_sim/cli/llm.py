@@ -155,6 +155,7 @@ def llm(
             chip = stack.enter_context(simulated)
         with console.status("copying the model into the device's memory"):
             talk = Conversation(chip, loaded, tokenizer, tokens, max_tokens, check, trace is not None, host_ops)
+            stack.callback(talk.close)
         interrupted = False
 
         def line() -> str:

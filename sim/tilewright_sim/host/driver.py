@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from tilewright.accelerator.contract import (
     DESCRIPTOR_BYTES,
     Activity,
@@ -22,7 +24,7 @@ from .descriptor import Descriptor, VectorDescriptor
 from .device import Device
 from .errors import HardwareError, StuckError, hardware_error
 
-__all__ = ["AnyDescriptor", "Driver"]
+__all__ = ["AnyDescriptor", "Driver", "checked_values"]
 
 AnyDescriptor = Descriptor | VectorDescriptor
 INDICES = 1 << 16
@@ -58,6 +60,7 @@ class Driver:
         self.capabilities = Capabilities.read(self.read)
         self.ring = allocator.allocate(self.entries * DESCRIPTOR_BYTES)
         self._own = self.ring, self.entries
+        self._ready = False  # from the beginning of a reset to its end
         self.set_up()
 
     def read(self, name: str) -> int:
@@ -181,6 +184,7 @@ class Driver:
 
     def soft_reset(self) -> None:
         """Abort all descriptors, clear the error, and set the hardware up again."""
+        self._ready = False
         self.write("COMMAND", _bits("COMMAND", "soft_reset"))
         self._until_stopped()
         self.set_up()
@@ -191,32 +195,31 @@ class Driver:
         self.device.write_registers(_REGISTERS["RING_BASE_LO"].offset, ring)
         self.write("IRQ_ENABLE", _bits("IRQ_STATUS", "error", "empty"))
         self.write("CONTROL", _bits("CONTROL", "enable"))
+        self._ready = True
 
     def select(self, ring: tuple[int, int] | None = None) -> None:
         """Use a ring of this address and so many entries from now on, from its first entry; None for the driver's own.
 
-        Only while nothing is in progress. It takes a soft reset, so counters and variables are 0 then; but if the
-        driver's own ring is in use already, nothing is done. The number of entries is a power of two.
+        Only while nothing is in progress. It takes a soft reset, so counters, variables, counts of flipped bits and
+        interrupts are 0 then, and HEAD and TAIL count from there; but if the driver's own ring is in use already,
+        nothing is done. The number of entries is a power of two.
         """
-        if ring is None and self._own == (self.ring, self.entries):
+        if ring is None and self._ready and self._own == (self.ring, self.entries):
             return
         self.ring, self.entries = ring or self._own
         self.soft_reset()
 
     def set_variables(self, values: Sequence[int]) -> None:
-        """Write variables, from number 0 on. Only while no descriptor that refers to them is in progress.
+        """Write variables, from number 0 on; only while no descriptor in the ring or in progress refers to them.
 
         Raises
         ------
         TilewrightError
-            If there are fewer, or a value does not fit into 32 bits.
+            If there are fewer, or a value is not an integer of 32 bits.
         """
-        count = self.capabilities.variables
+        values, count = checked_values(values), self.capabilities.variables
         if len(values) > count:
             raise TilewrightError(f"{len(values)} variables: this hardware has {count}; see `variables`")
-        for number, value in enumerate(values):
-            if not 0 <= value < 1 << 32:
-                raise TilewrightError(f"variable {number} = {value}: must be 0 to 2**32 - 1")
         if values:
             self.device.write_registers(_REGISTERS["VARIABLE_0"].offset, values)
 
@@ -280,3 +283,12 @@ def _bits(register: str, *names: str) -> int:
     """Return a register's value with ones in these one-bit fields."""
     places = {field.name: field.low for field in _REGISTERS[register].fields}
     return sum(1 << places[name] for name in names)
+
+
+def checked_values(values: Sequence[int]) -> list[int]:
+    """Return the values of variables as integers; `TilewrightError` if one is none, or does not fit into 32 bits."""
+    for number, value in enumerate(values):
+        whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+        if not whole or not 0 <= value < 1 << 32:
+            raise TilewrightError(f"variable {number} = {value!r}: must be an integer, 0 to 2**32 - 1")
+    return [int(value) for value in values]

@@ -1,20 +1,18 @@
 """Descriptors that are in the device's memory once and run many times, with other values of variables."""
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Self
 
-from tilewright.accelerator.contract import DESCRIPTOR_BYTES
+from tilewright.accelerator.contract import DESCRIPTOR_BYTES, REFERENCE_BITS, AcceleratorConfig
 from tilewright.base import TilewrightError
 
 from .descriptor import Descriptor, VectorDescriptor
 from .results import RunResult
 from .workspace import Workspace
 
-__all__ = ["Program"]
+__all__ = ["Program", "variables_of"]
 
 _MOST = 1 << 15  # entries of a ring
-_Run = Callable[["Program", Sequence[int], Callable[[int, int], None] | None], RunResult]
 
 
 class Program:
@@ -25,10 +23,8 @@ class Program:
     workspace : Workspace
     descriptors : sequence of Descriptor or VectorDescriptor
         In the order in which they run; 1 to 32,768.
-    run : callable
-        Runs the program: `Runner`.
-    leave : callable
-        Called with the address of the ring when it is to be used no more.
+    run, close : callable
+        What `Runner` does with it.
 
     Attributes
     ----------
@@ -36,23 +32,29 @@ class Program:
         Of the ring.
     entries : int
         Of the ring: a power of two.
+    variables : int
+        To so many variables descriptors refer, at least: one more than the greatest number.
+    is_open : bool
 
     Raises
     ------
     TilewrightError
         If there is no room, or a descriptor refers to a variable that the hardware has not.
+    ValueError
+        If a value of a descriptor does not fit its field.
     """
 
     def __init__(
         self,
         workspace: Workspace,
         descriptors: Sequence[Descriptor | VectorDescriptor],
-        run: _Run,
-        leave: Callable[[int], None],
+        run: Callable[..., RunResult],
+        close: Callable[["Program"], None],
     ):
         if not 0 < len(descriptors) <= _MOST:
             raise TilewrightError(f"{len(descriptors):,} descriptors: a program has 1 to {_MOST:,}")
-        self.variables = 1 + max((max(one.references().values(), default=-1) for one in descriptors), default=-1)
+        packed = b"".join(one.pack() for one in descriptors)
+        self.variables = max(variables_of(workspace.config, one) for one in descriptors)
         available = workspace.config.variables
         if self.variables > available:
             raise TilewrightError(
@@ -61,10 +63,14 @@ class Program:
             )
         self.descriptors = tuple(descriptors)
         self.entries = 1 << max(len(descriptors) - 1, 1).bit_length()
-        self._allocator, self._run, self._leave = workspace.allocator, run, leave
-        self.address = self._allocator.allocate(self.entries * DESCRIPTOR_BYTES)
-        self._open = True
-        workspace.device.write_memory(self.address, b"".join(one.pack() for one in descriptors))
+        self._run, self._close = run, close
+        self.address = workspace.allocator.allocate(self.entries * DESCRIPTOR_BYTES)
+        self.is_open = True
+        try:
+            workspace.device.write_memory(self.address, packed)
+        except BaseException:
+            workspace.allocator.free(self.address)
+            raise
 
     def run(self, variables: Sequence[int] = (), progress: Callable[[int, int], None] | None = None) -> RunResult:
         """Set the variables, ring the doorbell once, and wait until all is complete.
@@ -83,22 +89,32 @@ class Program:
         HardwareError
             If a descriptor fails, or the hardware is stuck. The hardware is then reset; later descriptors have not run.
         """
-        if not self._open:
-            raise TilewrightError("the program is closed")
-        if len(variables) < self.variables:
-            raise TilewrightError(f"{len(variables)} variables: the program refers to {self.variables}")
         return self._run(self, variables, progress)
 
     def close(self) -> None:
-        """Free its memory. It cannot run any more."""
-        if self._open:
-            with suppress(TilewrightError):  # the device is closed
-                self._leave(self.address)
-            self._allocator.free(self.address)
-        self._open = False
+        """Free its memory. It cannot run any more.
+
+        A soft reset returns the hardware to the driver's own ring: counters, and counts of flipped bits, are 0 then.
+
+        Raises
+        ------
+        TilewrightError
+            If a run is in progress: from a progress callback.
+        """
+        self._close(self)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def variables_of(config: AcceleratorConfig, descriptor: Descriptor | VectorDescriptor) -> int:
+    """Return one more than the greatest number of a variable to which a descriptor refers, or 0.
+
+    Where addresses have more bits than one beside a variable's number, nothing refers to a variable.
+    """
+    if config.addr_bits > 64 - REFERENCE_BITS:
+        return 0
+    return 1 + max(descriptor.references().values(), default=-1)

@@ -14,9 +14,9 @@ from .allocator import Allocator
 from .capabilities import Capabilities
 from .descriptor import Descriptor, VectorDescriptor
 from .device import Device
-from .driver import SLICE_CYCLES, AnyDescriptor, Driver
+from .driver import SLICE_CYCLES, AnyDescriptor, Driver, checked_values
 from .planning.vector_operation import vector_cycles
-from .program import Program
+from .program import Program, variables_of
 from .results import RunResult
 from .workspace import Workspace
 
@@ -66,27 +66,41 @@ class Runner(Workspace):
         HardwareError
             If a descriptor fails, or the hardware is stuck. The hardware is then reset; later descriptors have not run.
         """
-        chosen = _checked(descriptors)
+        chosen, values = _checked(descriptors), checked_values(variables)
+        refers = max(variables_of(self.config, one) for one in chosen)
+        if len(values) < refers <= self.config.variables:
+            raise TilewrightError(f"{len(values)} variables: the descriptors refer to {refers}")
         with self._alone():
             self.driver.select()
-            self.driver.set_variables(variables)
-            return self._submit(chosen, progress, variables)
+            self.driver.set_variables(values)
+            return self._submit(chosen, progress, values)
 
     def program(self, descriptors: Iterable[AnyDescriptor]) -> Program:
         """Copy descriptors into the device's memory, where they can run many times: see `Program.run`."""
-        return Program(self, _checked(descriptors), self._run_program, self._leave)
+        return Program(self, _checked(descriptors), self._run_program, self._close_program)
 
-    def _run_program(self, program: Program, values: Sequence[int], progress: Progress | None) -> RunResult:
+    def _run_program(self, program: Program, variables: Sequence[int], progress: Progress | None) -> RunResult:
+        values = checked_values(variables)
+        if len(values) < program.variables:
+            raise TilewrightError(f"{len(values)} variables: the program refers to {program.variables}")
         with self._alone():
+            if not program.is_open:
+                raise TilewrightError("the program is closed")
             self.driver.select((program.address, program.entries))
             self.driver.set_variables(values)
             return self._submit(program.descriptors, progress, values, written=True)
 
-    def _leave(self, ring: int) -> None:
-        """Use the driver's own ring again, if this one is in use."""
+    def _close_program(self, program: Program) -> None:
         with self._turn:
-            if self.driver.ring == ring:
-                self.driver.select()
+            if self._running:
+                raise TilewrightError("a run is in progress: close the program when it has ended")
+            if not program.is_open:
+                return
+            program.is_open = False
+            if self.driver.ring == program.address:
+                with suppress(TilewrightError):  # the device is closed
+                    self.driver.select()
+            self.allocator.free(program.address)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -155,7 +169,7 @@ class Runner(Workspace):
 
     def _limit(self, descriptor: AnyDescriptor) -> int:
         """Return the cycles after which this descriptor must be complete, cached by shape."""
-        if descriptor.references():  # to variables that there are not: the hardware will report the error
+        if variables_of(self.config, descriptor):  # that there are not: the hardware will report the error
             return _LIMIT_CYCLES
         if isinstance(descriptor, VectorDescriptor):
             return _LIMIT_FACTOR * vector_cycles(self.config, descriptor, self.bus) + _LIMIT_CYCLES

@@ -1,17 +1,8 @@
 /* Driver of the Tilewright accelerator; see tilewright_driver.h. */
 #include "tilewright_driver.h"
 
-/* Memory written before is visible to the accelerator before the next access to a register. */
 #ifndef TILEWRIGHT_BARRIER
-#if defined(__riscv)
-#define TILEWRIGHT_BARRIER() __asm__ volatile("fence iorw, iorw" ::: "memory")
-#elif defined(__aarch64__) || (defined(__ARM_ARCH) && __ARM_ARCH >= 7)
-#define TILEWRIGHT_BARRIER() __asm__ volatile("dsb sy" ::: "memory")
-#elif defined(__GNUC__)
-#define TILEWRIGHT_BARRIER() __sync_synchronize()
-#else
 #error "define TILEWRIGHT_BARRIER() for this compiler"
-#endif
 #endif
 
 #define INTERRUPTS \

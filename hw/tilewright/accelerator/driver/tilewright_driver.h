@@ -28,6 +28,17 @@
 extern "C" {
 #endif
 
+/** Memory written before is visible to the accelerator before the next access to a register. */
+#ifndef TILEWRIGHT_BARRIER
+#if defined(__riscv)
+#define TILEWRIGHT_BARRIER() __asm__ volatile("fence iorw, iorw" ::: "memory")
+#elif defined(__aarch64__) || (defined(__ARM_ARCH) && __ARM_ARCH >= 7)
+#define TILEWRIGHT_BARRIER() __asm__ volatile("dsb sy" ::: "memory")
+#elif defined(__GNUC__)
+#define TILEWRIGHT_BARRIER() __sync_synchronize()
+#endif
+#endif
+
 /** How often STATUS is read until an abort or a reset, for which the bus must finish, counts as stuck. */
 #ifndef TILEWRIGHT_STOP_LOOKS
 #define TILEWRIGHT_STOP_LOOKS 1000000u
@@ -229,11 +240,12 @@ int tilewright_abort(const struct tilewright *chip);
 int tilewright_reset(struct tilewright *chip);
 
 /**
- * @brief Set variables, from number 0 on. No descriptor that refers to them may be in progress; a reset makes them 0.
+ * @brief Set variables, from number 0 on. No descriptor that refers to them may be in the ring or in progress; a reset
+ *        makes them 0.
  *
  * A size or an address of a descriptor refers to a variable as `TILEWRIGHT_REFER_SIZE(variable, offset)` or
- * `TILEWRIGHT_REFER_ADDRESS(variable, offset)`, and is their sum when the descriptor is decoded. Fields that can: m, n,
- * k, a_address, b_address, c_address. This function and the next are in tilewright_variables.c.
+ * `TILEWRIGHT_REFER_ADDRESS(variable, offset)`, and is their sum when the descriptor is decoded. The offset of a size is
+ * less than 2^24, that of an address less than 2^56. Fields that can: m, n, k, a_address, b_address, c_address. This function and the next are in tilewright_variables.c.
  *
  * @return `TILEWRIGHT_OK`, or `TILEWRIGHT_E_ARGUMENT` if there are fewer variables.
  */
@@ -242,10 +254,12 @@ int tilewright_set_variables(const struct tilewright *chip, const uint32_t *valu
 /**
  * @brief Submit the first entries of the ring again, with other variables: nothing is copied.
  *
- * They are those that were submitted first after `tilewright_init` or `tilewright_reset`, in one call or several.
+ * They are those that were submitted first after `tilewright_init`, `tilewright_reset` or the last call of this function,
+ * in one call or several, none through registers (`tilewright_submit_direct`), and not more than the ring has entries:
+ * later ones take the places of the first.
  *
  * @param chip The driver. All descriptors must be complete; it is reset.
- * @param count Number of entries, at most as many as the ring has.
+ * @param count Number of entries, at most as many as were submitted so.
  * @param values Variables from number 0 on; the others are 0.
  * @param variables Number of them.
  * @param ticket Receives the ticket of the last one; may be NULL.

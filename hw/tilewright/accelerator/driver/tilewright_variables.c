@@ -20,6 +20,7 @@ int tilewright_repeat(struct tilewright *chip, size_t count, const uint32_t *val
     tilewright_set_variables(chip, values, variables);
     chip->next += (uint32_t)count;
     if (ticket) *ticket = chip->next - 1;
+    TILEWRIGHT_BARRIER();
     tilewright_write(chip, TILEWRIGHT_TAIL, (uint32_t)count);
     return TILEWRIGHT_OK;
 }

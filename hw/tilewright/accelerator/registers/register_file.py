@@ -10,6 +10,7 @@ from tilewright.base import SharedComponent, place
 from tilewright.bus import AxiLite
 
 from .constants import constants
+from .counters import engines_of
 from .register_port import RegisterPort
 from .table import (
     COUNTER_BASE,
@@ -18,7 +19,6 @@ from .table import (
     REGISTERS,
     VARIABLE_BASE,
     Register,
-    engines_of,
     registers_of,
 )
 

@@ -1,4 +1,4 @@
-"""The registers of the accelerator, in one table, with the counters and the errors.
+"""The registers of the accelerator, in one table, with the errors.
 
 The hardware, the C header, the Markdown page and the driver are all made from it.
 """
@@ -217,7 +217,7 @@ def _registers() -> tuple[Register, ...]:
     variables = tuple(
         Register(f"VARIABLE_{number}", VARIABLE_BASE + 4 * number, "rw",
                  "added to the sizes and addresses of descriptors that refer to it. Write it only while no such "
-                 "descriptor is in progress")
+                 "descriptor is in the ring or in progress")
         for number in range(MOST_VARIABLES)
     )  # fmt: skip
     return fixed + direct + counters + variables

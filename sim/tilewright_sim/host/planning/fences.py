@@ -47,8 +47,9 @@ def fenced(config: AcceleratorConfig, descriptors: Sequence[AnyDescriptor]) -> l
     Raises
     ------
     ValueError
-        If a product accumulates or is a convolution.
+        If a product accumulates or is a convolution, or a descriptor refers to a variable.
     """
+    descriptors = [_known(one) for one in descriptors]
     written: list[_Span] = []
     passed = {"load_a": 0, "load_b": 0, "vector": 0}  # each engine knows that so many descriptors are complete
     loaded = 0  # words of B since the last fence of A
@@ -73,6 +74,16 @@ def fenced(config: AcceleratorConfig, descriptors: Sequence[AnyDescriptor]) -> l
         kept = descriptor.flags & ~flag_bits(*_FENCES.values())
         found.append(replace(descriptor, flags=kept | flag_bits(*names)))
     return found
+
+
+def _known(one: AnyDescriptor) -> AnyDescriptor:
+    """Return a descriptor with members of enumerations in place of their numbers."""
+    if one.references():
+        raise ValueError("a descriptor refers to a variable: see `resolve`")
+    if isinstance(one, Descriptor):
+        return one
+    kinds = {name: ElementType(getattr(one, name)) for name in ("x_type", "y_type", "c_type")}
+    return replace(one, operation=Operation(one.operation), **kinds)
 
 
 def _read(config: AcceleratorConfig, one: AnyDescriptor) -> Iterator[tuple[str, _Span]]:

@@ -11,6 +11,7 @@ from .perplexity import Comparison
 __all__ = ["accuracy_table", "live_line", "report", "summary", "table", "where_the_cycles_went"]
 
 PHASES = ("prefill", "decode")
+_WHERE = {"simulator": " in the simulator", "board": " with transfers", "model": " in numpy"}
 
 
 def report(account: Account, clock: Clock) -> dict[str, Any]:
@@ -20,7 +21,7 @@ def report(account: Account, clock: Clock) -> dict[str, Any]:
         "config": account.config.model_dump(),
         "clock": {"mhz": clock.mhz, "origin": clock.origin, "measured": clock.measured},
         "phases": phases,
-        "simulated": account.simulated,
+        "cycles_from": account.on,
         "cycles": account.total().cycles,
         "simulator_seconds": account.total().seconds,
     }
@@ -64,7 +65,7 @@ def live_line(account: Account, clock: Clock, answered: int, running: int = 0) -
 
 def table(figures: dict[str, Any]) -> FigureTable:
     """Return the measurements of both phases as a table."""
-    made = FigureTable()
+    made, where = FigureTable(), _WHERE[figures["cycles_from"]]
     for heading in ("", *figures["phases"]):
         made.add_column(heading, justify="right" if heading else "left")
     rows = {
@@ -78,9 +79,7 @@ def table(figures: dict[str, Any]) -> FigureTable:
         "multipliers busy in the linear layers": lambda phase: f"{phase['linear_layers']['multipliers_busy']:.2%}",
         f"tokens per second at {figures['clock']['mhz']:g} MHz": lambda phase: f"{phase['tokens_per_second']:,.2f}",
         "submissions per token": lambda phase: f"{phase['submissions'] / phase['tokens']:,.4g}",
-        f"seconds per token in {'the simulator' if figures['simulated'] else 'numpy'}": lambda phase: (
-            f"{phase['simulated_seconds_per_token']:.2f}"
-        ),
+        f"seconds per token{where}": lambda phase: f"{phase['simulated_seconds_per_token']:.2f}",
     }
     parts = {
         "of these, in vector operations": "vector_operations",
@@ -118,9 +117,12 @@ def summary(figures: dict[str, Any]) -> list[str]:
         vectors = figures.get("compared_vectors")
         more = "" if vectors is None else f" and {vectors:,} results of vector operations"
         lines.append(f"all {compared:,} sums{more} of the hardware equal the golden model's")
-    how = (
-        f"simulated in {figures['simulator_seconds']:.0f} s" if figures["simulated"] else "estimated by the cycle model"
-    )
+    seconds = f"{figures['simulator_seconds']:.0f} s"
+    how = {
+        "simulator": f"simulated in {seconds}",
+        "board": f"on the board in {seconds}",
+        "model": "estimated by the cycle model",
+    }[figures["cycles_from"]]
     lines.append(
         f"{figures['cycles']:,} cycles from doorbells to interrupts, {how}; {figures['seconds']:.0f} s in all, "
         f"{figures['peak_bytes'] / 1e9:.2f} GB of memory"

@@ -136,6 +136,11 @@ class Conversation:
         if self.trace:
             self.trace.end_of_step(decoding=len(tokens) == 1)
 
+    def close(self) -> None:
+        """Free what the answer needed in the device's memory beside the model."""
+        if isinstance(self._model, TokenChipModel):
+            self._model.close()
+
     @property
     def compared(self) -> int | None:
         """Number of sums that were compared and were equal; None without comparison."""
@@ -156,7 +161,7 @@ class Conversation:
     def _progress(self, done: int, cycles: int) -> None:
         self.running = cycles
         if isinstance(self._model, TokenChipModel):
-            self.doing = f"{self._what}, operation {done + 1:,} of {self._jobs.count:,}"
+            self.doing = f"{self._what}, operation {min(done + 1, self._jobs.count):,} of {self._jobs.count:,}"
 
     @property
     def _what(self) -> str:

@@ -130,15 +130,15 @@ class Account:
         Tokens read, by phase.
     seconds : dict
         Wall-clock time by phase, including the host's work.
-    simulated : bool
-        The cycles are measured on the Verilog; otherwise they are estimated.
+    on : str
+        Where the cycles come from: ``simulator``, ``board``, or ``model`` if the cycle model estimates them.
     """
 
     config: AcceleratorConfig
     tallies: dict[tuple[str, str], Tally] = field(default_factory=dict)
     tokens: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
-    simulated: bool = True
+    on: str = "simulator"
     _unfinished: list[tuple[tuple[str, str], Tally]] = field(default_factory=list)
 
     def read(self, phase: str, tokens: int, seconds: float) -> None:

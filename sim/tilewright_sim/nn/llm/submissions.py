@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from tilewright_sim.host import Descriptor, Program, RunResult, Runtime, VectorDescriptor
+from tilewright_sim.host import Descriptor, Program, RunResult, Runtime, Simulator, VectorDescriptor
 
 from .cycle_accounting import Account, Work
 
@@ -36,7 +36,7 @@ class Submissions:
 
     def __init__(self, chip: Runtime, ran: Ran | None = None):
         self.chip, self.ran = chip, ran
-        self.account = Account(chip.config)
+        self.account = Account(chip.config, on="simulator" if isinstance(chip, Simulator) else "board")
         self.phase = "prefill"
         self.layer = 0
         self.progress: Callable[[int, int], None] | None = None

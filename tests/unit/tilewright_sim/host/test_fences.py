@@ -118,3 +118,15 @@ def test_random_queues_have_the_fences_that_they_need_and_no_others():
                     less = [*found[:number], replace(one, flags=one.flags & ~flag_bits(flag)), *found[number + 1 :]]
                     assert not complete(less)
     assert count > 300
+
+
+def test_numbers_are_as_good_as_members_of_enumerations():
+    first, second, third = PLACES[:3]
+    add = vector(first, third, y=second)
+    kinds = {name: getattr(add, name).value for name in ("operation", "x_type", "y_type", "c_type")}
+    assert fences(vector(first, second), replace(add, **kinds)) == ["", "b"]
+
+
+def test_descriptors_that_refer_to_variables_are_refused():
+    with pytest.raises(ValueError, match="refers to a variable"):
+        fenced(CONFIG, [vector(PLACES[0], PLACES[1]).refer(c_address=0)])

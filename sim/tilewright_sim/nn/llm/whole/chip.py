@@ -5,7 +5,7 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
-from tilewright.accelerator.contract import DESCRIPTOR_BYTES, AcceleratorConfig
+from tilewright.accelerator.contract import DESCRIPTOR_BYTES, PARTIALS, AcceleratorConfig
 from tilewright.accelerator.vector import RecordFormat
 from tilewright.base import ConfigError, TilewrightError
 from tilewright_sim.host import DeviceArray, DeviceView, Program, Runtime
@@ -27,12 +27,14 @@ __all__ = ["TokenChipModel", "check_whole", "runs_alone"]
 def runs_alone(config: AcceleratorConfig, model: object) -> bool:
     """Whether an accelerator can run a network without the host.
 
-    It has a vector engine whose records are both what A and what keys and values are, at any address, and enough
-    variables.
+    It has a vector engine whose records are both what A and what keys and values are, at any address, enough variables,
+    and lanes for a head.
     """
-    fits = isinstance(model, BlockModel) and model.activations is model.kept and config.a is model.kept
-    fits = fits and RecordFormat.of(config.a) is not None
-    return bool(fits and config.vector_lanes and config.unaligned and config.variables >= len(VARIABLES))
+    if not isinstance(model, BlockModel):
+        return False
+    one_format = model.activations is model.kept is config.a and RecordFormat.of(config.a) is not None
+    long_enough = model.config.head_width <= PARTIALS * config.vector_lanes
+    return one_format and long_enough and config.unaligned and config.variables >= len(VARIABLES)
 
 
 class TokenChipModel:
@@ -87,6 +89,12 @@ class TokenChipModel:
         self.checked = TokenCheck(self.memory) if check else None
         self.length = 0
         self._token: Program | None = None
+
+    def close(self) -> None:
+        """Free the program of a token; the arrays in the device's memory stay until the device is closed."""
+        if self._token:
+            self._token.close()
+        self._token = None
 
     @property
     def account(self) -> Account:
@@ -156,6 +164,8 @@ def check_whole(config: AcceleratorConfig, model: BlockModel) -> None:
     """Raise `TilewrightError` if an accelerator cannot run a model without the host."""
     if not config.vector_lanes:
         raise ConfigError("vector_lanes", 0, "must be 1 or more, so that nothing is left to the host", 4)
+    if RecordFormat.of(model.kept) is None:
+        raise TilewrightError(f"the vector engine makes no records of {model.kept.name}, which keys and values are in")
     if not config.unaligned:
         raise ConfigError("unaligned", False, "must be true: a column of values begins at any element", True)
     if config.variables < len(VARIABLES):

@@ -60,13 +60,16 @@ class TokenGoldenModel:
     def __init__(self, chip: NoChip, model: BlockModel, context: int, block: int):
         check_whole(chip.config, model)
         self.chip, self.model = chip, model
-        self.account = Account(chip.config, simulated=False)
+        self.account = Account(chip.config, on="model")
         ops = GoldenVectorOps(model.host_ops())
         self._network = BlockNetwork(model, context, ExactProducts(), ops, quantize=golden_records)
         self._programs = []
         for layers in range(1, min(model.config.layers, 2) + 1):
             part = replace(model, config=replace(model.config, layers=layers), layers=model.layers[:layers])
-            self._programs.append(TokenProgram(TokenMemory(unlimited(chip.config), part, context, block)))
+            program = TokenProgram(TokenMemory(unlimited(chip.config), part, context, block))
+            for tokens in {1, block}:  # the longest rows are those of the last position
+                program.steps(tokens, context - tokens)
+            self._programs.append(program)
 
     def forward(self, tokens: list[int], *, logits: str = "last") -> NDArray[np.float32]:
         """Read tokens; see `TokenChipModel.forward`."""

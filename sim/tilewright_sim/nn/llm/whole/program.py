@@ -40,11 +40,13 @@ class TokenProgram:
         self.model, self.config = memory.model, memory.model.config
         self._single: dict[bool, list[int]] = {}  # flags of the descriptors of a single token
         config, between = memory.workspace.config, memory.context * memory.tensor(0, "keys").stride
-        if between > config.stride_limit or memory.context > config.k_limit:
+        if between > config.stride_limit:
             raise TilewrightError(
-                f"{memory.context:,} tokens of context: the keys of heads are {between:,} bytes apart, strides are at "
-                f"most {config.stride_limit:,}, and K is {config.k_limit:,} (panel_words); use fewer, or --host-ops"
+                f"{memory.context:,} tokens of context: the keys of heads are {between:,} bytes apart, and strides are "
+                f"at most {config.stride_limit:,}; use fewer"
             )
+        if memory.context > config.k_limit:
+            raise TilewrightError(f"{memory.context:,} tokens of context: K is at most {config.k_limit:,}; use fewer")
 
     def variables(self, position: int) -> dict[str, int]:
         """Return the values of `VARIABLES` for a token at a position."""

@@ -29,7 +29,7 @@ def test_cycles_are_those_of_the_cycle_model(folder):
     result = tilewright(*GOLDEN, *VECTOR, "--json", folder=folder)
     assert result.returncode == 0, result.stderr
     figures = json.loads(result.stdout)
-    assert not figures["simulated"]
+    assert figures["cycles_from"] == "model"
     assert figures["compared"] is None
     config = AcceleratorConfig(**figures["config"])
     assert (config.a_format, config.unaligned, config.variables) == ("q8_0", True, 8)
