@@ -78,7 +78,7 @@ This was a small example. More examples:
 @accelerator_options("small", 0)
 @stall_option
 @recording_options
-@port_options("Multiply")
+@port_options()
 @json_option
 def gemm(
     a_file: Path | None, b_file: Path | None, save: Path | None, shape: tuple[int, int, int] | None,

@@ -90,7 +90,7 @@ _EVERY_MATRIX = click.option(
 @click.option("--check", is_flag=True, help="Compare every result with the reference.")
 @click.option("--golden", is_flag=True,
               help="Simulate nothing: the golden model answers, and cycles are estimated.")  # fmt: skip
-@port_options("Run the model")
+@port_options()
 @freq_option
 @trace_option
 @json_option

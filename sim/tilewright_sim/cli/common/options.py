@@ -135,11 +135,11 @@ target_option = partial(
 )  # fmt: skip
 
 
-def port_options(what: str) -> Callable[[Callable], Callable]:
-    """Return the options of a board at a serial port, on which a command does ``what``."""
+def port_options() -> Callable[[Callable], Callable]:
+    """Return the options of a board at a serial port."""
     return _together(
         click.option(
-            "--port", metavar="PORT", help=f"{what} on the board at this serial port instead of in a simulator."
+            "--port", metavar="PORT", help="Use the accelerator on the board at this serial port, not a simulator."
         ),
         click.option(
             "--baud",
