@@ -54,7 +54,7 @@ def layer(config, tokens):
     ]
 
 
-@pytest.mark.parametrize(("place", "lanes"), enumerate((4, 8, 16)))
+@pytest.mark.parametrize(("place", "lanes"), tuple(enumerate((4, 8, 16))))
 def test_cycles_of_a_language_model_are_those_of_the_model(place, lanes):
     page = (DOCS / "results" / "llm.md").read_text(encoding="utf-8").partition("## With the vector engine")[2]
     cells = re.findall(r"^\| [a-zA-Z].*?" + r"\| ([\d,]*\d)[^|]*" * 3 + r"\|$", page, re.MULTILINE)[1:8]

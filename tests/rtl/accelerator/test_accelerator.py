@@ -60,7 +60,7 @@ def test_accelerator_keeps_its_promises_on_icarus(name):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("name", "seed"), zip(CONFIGS, range(2, 10), strict=True))
+@pytest.mark.parametrize(("name", "seed"), tuple(zip(CONFIGS, range(2, 10), strict=True)))
 def test_accelerator_keeps_its_promises_for_longer(name, seed):
     run(name, simulator="verilator", seed=seed, effort="long")
 

@@ -14,7 +14,7 @@ from tilewright.flows.fpga.area import check_fits
 from tilewright.tile import TileConfig
 from tilewright_sim.benchmarks.libraries import OSU018
 from tilewright_sim.cli import main as cli
-from tilewright_sim.cli import options as cli_options
+from tilewright_sim.cli.common import options as cli_options
 from tilewright_sim.cost import measure, page
 
 TINY = TileConfig(rows=2, cols=2, dot=2, activation_bits=4, weight_bits=4)

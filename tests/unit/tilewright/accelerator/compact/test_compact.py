@@ -45,7 +45,10 @@ def test_invalid_configurations_are_refused_with_the_nearest_value(values, messa
 
 def test_unused_fields_are_left_out_of_the_text_of_a_configuration():
     said = AcceleratorConfig(**NANO).described()
-    unused = {"variant", "size_bits", "stride_bits", "convolution", "ecc", "a_format", "b_formats", "vector_lanes"}
+    unused = {
+        "variant", "size_bits", "stride_bits", "convolution", "ecc", "a_format", "b_formats", "vector_lanes",
+        "variables",
+    }  # fmt: skip
     assert set(AcceleratorConfig.fields()) - set(said) == unused
     assert "variant" in NARROW.described()
     assert AcceleratorConfig.from_json(NARROW.to_json()) == NARROW
