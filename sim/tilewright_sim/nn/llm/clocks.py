@@ -8,8 +8,8 @@ __all__ = ["Clock", "clock_of"]
 
 ASSUMED_MHZ = 100.0
 _REACHED: dict[str, tuple[float, str]] = {
-    "nano": (110.7, "place and route for ECP5-85k, speed 6: `tilewright fmax accelerator --preset nano --seeds 1`"),
-    "small": (113.1, "place and route for ECP5-85k, speed 6: `tilewright fmax accelerator --preset small --seeds 1`"),
+    "nano": (98.4, "place and route for ECP5-85k, speed 6: `tilewright fmax accelerator --preset nano --seeds 1`"),
+    "small": (106.1, "place and route for ECP5-85k, speed 6: `tilewright fmax accelerator --preset small --seeds 1`"),
 }
 """MHz by preset, and how it was measured. Other presets have not been measured."""
 
