@@ -20,7 +20,7 @@ ORDER = {
         "accelerator.contract",
         "accelerator.registers accelerator.load accelerator.execute accelerator.epilogue accelerator.vector",
         "accelerator.frontend accelerator.store accelerator.compact accelerator.driver", "accelerator", "link",
-        "boards", "cores", "verilog packaging", "flows", "flows.fpga flows.asic", "litex",
+        "boards", "cores", "verilog", "packaging", "flows", "flows.fpga flows.asic", "litex",
     ],
     tilewright_sim: [
         "packing closing console cache", "models workers", "models.cycles", "verilated", "testbench host",

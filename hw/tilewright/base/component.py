@@ -39,6 +39,11 @@ class SharedComponent(wiring.Component):
         super().__init__(signature)
         mark_used(self, False)
 
+    @property
+    def module_name(self) -> str:
+        """Name of its module in Verilog, behind the prefix of the core; different modules of one name are numbered."""
+        return "".join(f"_{c.lower()}" if c.isupper() else c for c in type(self).__name__).removeprefix("_")
+
 
 class Target:
     """Collects the modules of one Verilog file; Amaranth passes it to ``elaborate`` as the platform.
@@ -52,11 +57,17 @@ class Target:
         Starts the name of every module, so that several generated files fit into one design.
     family : str
         Whose primitives may be instantiated, one of `FAMILIES`; ``generic`` has none.
+
+    Attributes
+    ----------
+    components : dict
+        By the name of each module, a component that it was made from.
     """
 
     def __init__(self, prefix: str, family: Family = "generic"):
         self.prefix = prefix
         self.family = family
+        self.components: dict[str, SharedComponent] = {}
         self._modules: dict[tuple, tuple[str, list[str]]] = {}
         self._texts: list[str] = []
         self.clocks: list[str] = []
@@ -70,8 +81,8 @@ class Target:
         ports = _flat_ports(component)
         key = (type(component), component.parameters)
         if key not in self._modules:
-            module = self._name(type(component))
-            self._modules[key] = module, []  # the name is taken before the children choose theirs
+            module = self._name(component.module_name)
+            self.components[module] = component  # the name is taken before the children choose theirs
             self._modules[key] = module, self._write(component, module, ports)
         module, clocks = self._modules[key]
         wires: dict[str, Value] = {f"i_{clock}": _CLOCKS[clock]() for clock in clocks}
@@ -90,12 +101,10 @@ class Target:
         self.clocks = self._write(top, self.prefix, ports)
         return "\n".join(self._texts)
 
-    def _name(self, cls: type) -> str:
-        words = "".join(f"_{c.lower()}" if c.isupper() else c for c in cls.__name__)
-        stem = self.prefix + (words.removeprefix(f"_{self.prefix}") or "_core")  # the prefix alone is the top
-        taken = {name for name, _ in self._modules.values()}
+    def _name(self, name: str) -> str:
+        stem = self.prefix + (f"_{name}".removeprefix(f"_{self.prefix}") or "_core")  # the prefix alone is the top
         numbered = (f"{stem}_{n}" for n in itertools.count(1))
-        return next(name for name in itertools.chain([stem], numbered) if name not in taken)
+        return next(name for name in itertools.chain([stem], numbered) if name not in self.components)
 
     def _write(self, component: Elaboratable, name: str, ports: dict) -> list[str]:
         """Convert one module; return which of ``clk`` and ``rst`` it has."""

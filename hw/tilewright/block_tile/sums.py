@@ -2,11 +2,11 @@
 
 from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import data
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from tilewright.base import SharedComponent, place
 from tilewright.formats import ACCUMULATOR_BITS
+from tilewright.storage import TwoPortRam
 
 from .accumulator import BlockAccumulator, peak_shape
 from .config import BlockTileConfig, accumulator_shape
@@ -88,8 +88,9 @@ class BlockSums(SharedComponent):
             m.d.sync += rows[stage].eq(rows[stage - 1])
         columns = [place(m, f"column_{n}", BlockAccumulator(config), platform) for n in range(config.cols)]
         peaks = [column.new_peak.as_value() for column in columns]
-        old_peaks = self._memory(m, "peaks", peaks, rows[0], rows[2], coming[1])
-        old_values = self._memory(m, "values", [column.new_value for column in columns], rows[3], rows[7], coming[6])
+        old_peaks = self._memory(m, platform, "peaks", peaks, rows[0], rows[2], coming[1])
+        values = [column.new_value for column in columns]
+        old_values = self._memory(m, platform, "values", values, rows[3], rows[7], coming[6])
         late_peaks: Value = Cat(peaks)
         for stage in range(2, self.LATENCY):
             later = Signal(len(late_peaks), name=f"peaks_{stage}", reset_less=True)
@@ -114,18 +115,17 @@ class BlockSums(SharedComponent):
         ]
         return m
 
-    def _memory(self, m: Module, name: str, words: list, read_row: Signal, write_row: Signal, write: Signal) -> Signal:
+    def _memory(
+        self, m: Module, platform: object, name: str, words: list, read_row: Signal, write_row: Signal, write: Signal
+    ) -> Signal:
         """A memory of rows; return the row that was addressed in the cycle before."""
         word = Cat(words)
-        memory = Memory(shape=len(word), depth=self.config.acc_rows, init=[], attrs={"no_rw_check": 1})
-        m.submodules[name] = memory
-        write_port = memory.write_port()
-        read_port = memory.read_port()
+        memory = place(m, name, TwoPortRam(len(word), self.config.acc_rows), platform)
         m.d.comb += [
-            write_port.addr.eq(write_row),
-            write_port.data.eq(word),
-            write_port.en.eq(write),
-            read_port.addr.eq(read_row),
-            read_port.en.eq(1),
+            memory.write_row.eq(write_row),
+            memory.write_data.eq(word),
+            memory.write.eq(write),
+            memory.read_row.eq(read_row),
+            memory.read.eq(1),
         ]
-        return read_port.data
+        return memory.read_data

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tilewright.verilog import instances, split_modules
+
 __all__ = ["Hierarchy", "load_netlist", "owners", "read_hierarchy"]
 
-_MODULE = re.compile(r"^module (\w+)\s*\(.*?^endmodule", re.M | re.S)
-_INSTANCE = re.compile(r"^  (\w+)(?: #\(.*?^  \))? \\?(\S+) +\($", re.M | re.S)
 # A block RAM of the family that the design instantiates counts with all its bits.
 _BLOCK_BITS = {"PDPW16KD": 18 * 1024, "DP16KD": 18 * 1024}
 _MEMORY = re.compile(r"^  reg (?:\[(\d+):0\] )?\w+ ?\[(\d+):(\d+)\];", re.M)
@@ -72,18 +72,18 @@ class Hierarchy:
 def read_hierarchy(file: Path, top: str) -> Hierarchy:
     """Read the instances and memories of a file of `verilog.generate`, or of any with one instance to a line."""
     text = file.read_text(encoding="utf-8")
-    instances: dict[str, list[tuple[str, str]]] = {}
+    children: dict[str, list[tuple[str, str]]] = {}
     bits: dict[str, int] = {}
     lines = []
 
     def kind(module: str) -> str:
         return module.removeprefix(f"{top}_")
 
-    for match in _MODULE.finditer(text):
+    for module, match in split_modules(text).items():
         first = text.count("\n", 0, match.start()) + 1
-        lines.append((first, first + match[0].count("\n"), kind(match[1])))
-        instances[match[1]] = [(module, name) for module, name in _INSTANCE.findall(match[0])]
-        bits[match[1]] = sum(
+        lines.append((first, first + match[0].rstrip("\n").count("\n"), kind(module)))
+        children[module] = instances(match[0])
+        bits[module] = sum(
             (int(width or 0) + 1) * (abs(int(a) - int(b)) + 1) for width, a, b in _MEMORY.findall(match[0])
         )
     kinds: dict[str, str] = {}
@@ -92,19 +92,19 @@ def read_hierarchy(file: Path, top: str) -> Hierarchy:
     def visit(module: str, path: str) -> None:
         kinds.setdefault(path, kind(module))
         memory_bits[path] = memory_bits.get(path, 0) + bits[module]
-        for child, name in instances[module]:
+        for child, name in children[module]:
             memory_bits[path] += _BLOCK_BITS.get(child, 0)
-            if child in instances:  # a primitive is not a module of the design
+            if child in children:  # a primitive is not a module of the design
                 visit(child, path if path == top and name == _WRAPPED else f"{path}.{name}")
 
     visit(top, top)
-    lines = [(first, last, kinds[top] if _is_wrapped(instances, top, name, kind) else name)
+    lines = [(first, last, kinds[top] if _is_wrapped(children, top, name, kind) else name)
              for first, last, name in lines]  # fmt: skip
     return Hierarchy(top, file.name, kinds, memory_bits, lines)
 
 
-def _is_wrapped(instances: dict[str, list[tuple[str, str]]], top: str, name: str, kind: Any) -> bool:
-    return any(kind(child) == name and instance == _WRAPPED for child, instance in instances[top])
+def _is_wrapped(children: dict[str, list[tuple[str, str]]], top: str, name: str, kind: Any) -> bool:
+    return any(kind(child) == name and instance == _WRAPPED for child, instance in children[top])
 
 
 def load_netlist(file: Path, module: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """A core description file for FuseSoC (CAPI2)."""
 
 import json
+from collections.abc import Sequence
 
 from tilewright.base import Family
 from tilewright.cores import Core
@@ -10,11 +11,11 @@ from .vlnv import Vlnv
 __all__ = ["core_file"]
 
 
-def core_file(core: Core, family: Family, vlnv: Vlnv) -> str:
+def core_file(core: Core, family: Family, vlnv: Vlnv, sources: Sequence[str]) -> str:
     """Return the text of a ``.core`` file: file sets, and the targets `default`, `synth`, `sim` and `lint`.
 
-    Cores that depend on it get `default`, the Verilog. `synth` adds constraints, `sim` models of the
-    family's primitives.
+    ``sources`` are the files with the core's modules. Cores that depend on it get `default`, the Verilog. `synth` adds
+    constraints, `sim` models of the family's primitives.
     """
     models = ["  models:", "    files: [ecp5_models.v]", "    file_type: verilogSource"] if family == "ecp5" else []
     simulated = "[rtl, models]" if models else "[rtl]"
@@ -25,7 +26,7 @@ def core_file(core: Core, family: Family, vlnv: Vlnv) -> str:
         "",
         "filesets:",
         "  rtl:",
-        f"    files: [{core.module}.v]",
+        f"    files: [{', '.join(sources)}]",
         "    file_type: verilogSource",
         "  constraints:",
         f"    files: [{core.module}.sdc]",

@@ -1,5 +1,7 @@
 """A script that packages a generated core for the IP catalogue of AMD Vivado."""
 
+from collections.abc import Sequence
+
 from tilewright.cores import Core
 
 from .vlnv import Vlnv
@@ -7,11 +9,11 @@ from .vlnv import Vlnv
 __all__ = ["package_script"]
 
 
-def package_script(core: Core, vlnv: Vlnv) -> str:
+def package_script(core: Core, vlnv: Vlnv, sources: Sequence[str]) -> str:
     """Return the text of ``package_ip.tcl``.
 
     Vivado reads descriptions of IP in its own version of IP-XACT, so the script has it write that: it infers the AXI
-    interfaces from the names of the ports.
+    interfaces from the names of the ports. ``sources`` are the files with the core's modules.
     """
     return f"""\
 # Packages {core.module}.v for the IP catalogue of Vivado, into the folder `ip` beside this file:
@@ -19,7 +21,7 @@ def package_script(core: Core, vlnv: Vlnv) -> str:
 # Then add that folder to the IP repositories of your project.
 set here [file dirname [file normalize [info script]]]
 create_project -in_memory
-add_files -norecurse [file join $here {core.module}.v]
+foreach file {{{" ".join(sources)}}} {{ add_files -norecurse [file join $here $file] }}
 set_property top {core.module} [current_fileset]
 ipx::package_project -root_dir [file join $here ip] -import_files -force \\
     -vendor {vlnv.vendor} -library {vlnv.library} -taxonomy /UserIP

@@ -5,6 +5,7 @@ from .block_memory import BlockMemory
 from .delay import DelayLine, Skew, delayed, skew_cycles
 from .secded import Secded, SecdedLocator, SecdedSyndrome, WordCode
 from .small_fifo import SmallFifo
+from .two_port_ram import TwoPortRam
 
 __all__ = [
     "BlockFifo",
@@ -15,6 +16,7 @@ __all__ = [
     "SecdedSyndrome",
     "Skew",
     "SmallFifo",
+    "TwoPortRam",
     "WordCode",
     "delayed",
     "skew_cycles",

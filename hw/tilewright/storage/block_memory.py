@@ -1,10 +1,11 @@
 """A block memory with its output register, one side written and the other read."""
 
 from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Signal, unsigned
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from tilewright.base import SharedComponent, Target
+from tilewright.base import SharedComponent, Target, place
+
+from .two_port_ram import TwoPortRam
 
 __all__ = ["BlockMemory"]
 
@@ -71,20 +72,18 @@ class BlockMemory(SharedComponent):
             for low in range(0, self.bits, PDPW16KD_BITS):
                 self._place_block(m, low)
             return m
-        m.submodules.cells = memory = Memory(shape=self.bits, depth=self.rows, init=[], attrs={"no_rw_check": 1})
-        write = memory.write_port()
-        read = memory.read_port()
-        m.d.comb += write.addr.eq(self.write_row)
-        m.d.comb += write.data.eq(self.data)
-        m.d.comb += write.en.eq(self.write)
-        m.d.comb += read.addr.eq(self.read_row)
-        m.d.comb += read.en.eq(self.fetch)
+        ram = place(m, "ram", TwoPortRam(self.bits, self.rows), platform)
+        m.d.comb += ram.write.eq(self.write)
+        m.d.comb += ram.write_row.eq(self.write_row)
+        m.d.comb += ram.write_data.eq(self.data)
+        m.d.comb += ram.read.eq(self.fetch)
+        m.d.comb += ram.read_row.eq(self.read_row)
         if not self.registered:
-            m.d.comb += self.q.eq(read.data)
+            m.d.comb += self.q.eq(ram.read_data)
             return m
         q = Signal(self.bits, reset_less=True)
         with m.If(self.take):
-            m.d.sync += q.eq(read.data)
+            m.d.sync += q.eq(ram.read_data)
         m.d.comb += self.q.eq(q)
         return m
 

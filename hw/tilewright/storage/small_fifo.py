@@ -1,11 +1,12 @@
 """A first-in first-out queue of few entries, in distributed memory."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Shape, Signal
 from amaranth.lib import stream
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from tilewright.base import SharedComponent
+from tilewright.base import SharedComponent, place
+
+from .two_port_ram import TwoPortRam
 
 __all__ = ["SmallFifo"]
 
@@ -43,25 +44,23 @@ class SmallFifo(SharedComponent):
     def elaborate(self, platform):
         m = Module()
         rows = 1 << (self.depth - 1).bit_length()  # a ring whose end needs no logic
-        m.submodules.memory = memory = Memory(shape=self.shape, depth=rows, init=[])
-        write = memory.write_port()
-        read = memory.read_port(domain="comb")
+        memory = place(m, "memory", TwoPortRam(Shape.cast(self.shape).width, rows, latency=0), platform)
 
         push = Signal()
         pop = Signal()
         m.d.comb += push.eq(self.i.valid & self.i.ready)
         m.d.comb += pop.eq(self.o.valid & self.o.ready)
-        m.d.comb += write.data.eq(self.i.payload)
-        m.d.comb += write.en.eq(push)
-        m.d.comb += self.o.payload.eq(read.data)
+        m.d.comb += memory.write_data.eq(self.i.payload)
+        m.d.comb += memory.write.eq(push)
+        m.d.comb += self.o.payload.eq(memory.read_data)
 
         # Each pointer is kept together with the row after it; `full_at` is the head at which no row will be free.
         head = Signal(range(rows))
         head_next = Signal(range(rows), init=1 % rows)
         tail = Signal(range(rows))
         full_at = Signal(range(rows), init=(1 + rows - self.depth) % rows)
-        m.d.comb += write.addr.eq(tail)
-        m.d.comb += read.addr.eq(head)
+        m.d.comb += memory.write_row.eq(tail)
+        m.d.comb += memory.read_row.eq(head)
         with m.If(push):
             m.d.sync += tail.eq(tail + 1)
             m.d.sync += full_at.eq(full_at + 1)

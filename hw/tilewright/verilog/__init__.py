@@ -1,6 +1,8 @@
 """Write Verilog and timing constraints."""
 
+from .instances import instances, split_modules
+from .memories import MANIFEST, Memories, MemoryModule
 from .sdc import CLOCK_MHZ
-from .writer import generate
+from .writer import ECP5_MODELS, generate
 
-__all__ = ["CLOCK_MHZ", "generate"]
+__all__ = ["CLOCK_MHZ", "ECP5_MODELS", "MANIFEST", "Memories", "MemoryModule", "generate", "instances", "split_modules"]

@@ -12,6 +12,7 @@ from tilewright.base import Config, Family, Port, PortDirection, Target, place, 
 from tilewright.cores import Core
 from tilewright.tools import run_small_yosys
 
+from .memories import Memories, memories_of, separate_memories
 from .primitives import PRIMITIVES
 from .sdc import CLOCK_MHZ, timing_constraints
 
@@ -54,13 +55,20 @@ ECP5_MODELS = Path(__file__).parents[1] / "arithmetic" / "ecp5_models.v"
 
 
 def generate(
-    core: Core, config: Config, folder: Path, family: Family = "generic", *, clock_mhz: float = CLOCK_MHZ
+    core: Core,
+    config: Config,
+    folder: Path,
+    family: Family = "generic",
+    *,
+    clock_mhz: float = CLOCK_MHZ,
+    memories: Memories = "inferred",
 ) -> list[Path]:
     """Write the Verilog of a core, ``config.json``, constraints and companions into ``folder``; return the files.
 
     For ECP5 there is also ``ecp5_models.v``, behavioural models of the instantiated primitives for simulators.
-    ``clock_mhz`` is what the constraints ask for. The same arguments give the same bytes. Either all files are written
-    or none.
+    ``clock_mhz`` is what the constraints ask for. With ``memories="macro"`` each memory is a file of its own in the
+    folder ``memories``, and ``memories.json`` lists them. The same arguments give the same bytes. Either all files are
+    written or none.
 
     Raises
     ------
@@ -77,10 +85,14 @@ def generate(
         *((p.direction, len(p.value), p.name, p.about) for p in ports),
     ]
     body = _write_verilog(rtlil, core.module, family)
+    apart: dict[str, str] = {}
+    if memories == "macro":
+        body, apart = separate_memories(body, core.name, memories_of(body, core.module, target.components))
     files = {
         f"{core.module}.v": _header(core, config, family, table, _DSP_NOTE if "SB_MAC16" in body else []) + body,
         "config.json": _describe(core, config, family, table),
         f"{core.module}.sdc": timing_constraints(ports, clock_mhz),
+        **apart,
         **{name: make(config) for name, make in core.companions.items()},
     }
     if family == "ecp5":

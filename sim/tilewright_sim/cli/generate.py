@@ -1,7 +1,9 @@
 """The commands that need no optional package: generate, presets, registers."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 import click
 
@@ -10,7 +12,8 @@ from tilewright.accelerator.registers import register_page
 from tilewright.base import load_config, write_files
 from tilewright.cores import CORES, Core
 from tilewright.flows import family_of
-from tilewright.packaging import Vlnv, default_vlnv, package_files
+from tilewright.packaging import Macros, Vlnv, asic_files, default_vlnv, package_files
+from tilewright.verilog import CLOCK_MHZ, MANIFEST, Memories
 from tilewright.verilog import generate as generate_verilog
 from tilewright_sim.benches.beside import bound_checks, makefile
 from tilewright_sim.console import FigureTable, Printer, console
@@ -19,6 +22,7 @@ from tilewright_sim.models import check_int8
 from .common.options import (
     chosen,
     config_options,
+    freq_option,
     only_with,
     output_option,
     preset_option,
@@ -38,11 +42,29 @@ __all__ = ["generate", "presets", "registers"]
     "--testbench", is_flag=True, help="Also write a makefile that runs the regression, and assertions to bind."
 )
 @click.option(
+    "--memories",
+    type=click.Choice(get_args(Memories)),
+    default="inferred",
+    show_default=True,
+    help="With macro each memory is a file of its own, to be replaced by a macro's wrapper; memories.json lists them.",
+)
+@click.option(
+    "--asic", is_flag=True, help="Also write configurations for OpenROAD-flow-scripts and LibreLane; --memories macro."
+)
+@click.option(
+    "--macros",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    help="With --asic: LEF, Liberty and GDS files of memory macros, and their wrappers in Verilog.",
+)
+@freq_option
+@click.option(
     "--package", is_flag=True, help="Also write descriptions for FuseSoC (.core), IP-XACT (.xml) and Vivado (.tcl)."
 )
 @click.option("--vlnv", metavar="V:L:N:V", help="With --package: vendor, library, name and version of the package.")
 def generate(
     core: str, preset: str | None, path: Path | None, settings: tuple[str, ...], output: Path, target: str,
+    memories: Memories, asic: bool, macros: Path | None, freq: float | None,
     testbench: bool, package: bool, vlnv: str | None,
 ) -> None:  # fmt: skip
     """Write the Verilog of CORE, constraints and config.json; for an accelerator also its registers as Markdown and
@@ -53,6 +75,8 @@ def generate(
 
     With --testbench there is a Makefile: `make SIM=icarus` runs the tests of `tilewright verify` in that folder.
 
+    With --asic there are openroad/config.mk and librelane/config.json. Without --macros all memories are flip-flops.
+
     For the target ecp5 there is also ecp5_models.v, for simulators only: behavioural models of the primitives.
 
     \b
@@ -60,26 +84,45 @@ def generate(
       tilewright generate tile --preset small -o build/
       tilewright generate tile --config my.toml --set cols=12 --target ecp5 -o build/
       tilewright generate accelerator --package --vlnv acme:ip:gemm:1.0.0 -o build/
+      tilewright generate accelerator --asic --macros macros/ --freq 200 -o build/
     my.toml:
       [tile]
       rows = 8
       multiplier = "dsp"
     """
     only_with("vlnv", "with --package", package)
+    only_with("macros", "with --asic", asic)
+    family = family_of(target)
+    if asic:
+        memories = "macro"
+    if memories == "macro" and family != "generic":
+        option = "--asic" if asic else "--memories macro"
+        raise click.UsageError(f"{option} is for the targets generic and asic, not for {target}, which has block RAMs")
+    mhz = freq or CLOCK_MHZ
     chosen_core, config = chosen(core, preset, path, settings)
     if testbench:
         check_int8(config, "the regression of --testbench")
     name = Vlnv.parse(vlnv) if vlnv is not None else default_vlnv(chosen_core)
     with console.status("generating Verilog"):
-        files = generate_verilog(chosen_core, config, output, family_of(target))
+        files = generate_verilog(chosen_core, config, output, family, clock_mhz=mhz, memories=memories)
     if testbench:
         checks = bound_checks(chosen_core, config)
-        sources = [*(file.name for file in files if file.suffix == ".v"), *checks]
+        sources = [*_verilog(files, output), *checks]
         files += write_files(output, {"Makefile": makefile(chosen_core, sources), **checks})
     if package:
-        files += write_files(output, package_files(chosen_core, config, family_of(target), name))
+        files += write_files(output, package_files(chosen_core, config, family, name, _verilog(files, output)))
+    if asic:
+        listed = json.loads((output / MANIFEST).read_text(encoding="utf-8"))["memories"]
+        found = Macros.read(macros, listed) if macros else Macros.none()
+        constraints = (output / f"{chosen_core.module}.sdc").read_text(encoding="utf-8")
+        files += write_files(output, asic_files(chosen_core, output, constraints, listed, found, mhz))
     for file in files:
         click.echo(f"{file}  {file.stat().st_size:,} bytes")
+
+
+def _verilog(files: Sequence[Path], folder: Path) -> list[str]:
+    """The names in ``folder`` of the Verilog files of the core, as simulators and packages list them."""
+    return [file.relative_to(folder).as_posix() for file in files if file.suffix == ".v"]
 
 
 @click.command()

@@ -44,22 +44,22 @@ def protected(config: AcceleratorConfig) -> dict[str, tuple[str, secded.StoredWo
 
     sums = stored(config.tile.cols * config.sum_bits, min(config.requant_lanes, 4) * config.sum_bits)
     found = {
-        "panel.memory.cells": ("LOAD_A", stored(config.a_word_bits)),
-        "ring.memory.cells": ("LOAD_B", stored(config.b_word_bits)),
-        "accumulators.added": ("SUMS", sums),
-        "accumulators.drain.cells": ("SUMS", sums),
+        "panel.memory.ram.cells": ("LOAD_A", stored(config.a_word_bits)),
+        "ring.memory.ram.cells": ("LOAD_B", stored(config.b_word_bits)),
+        "accumulators.added.cells": ("SUMS", sums),
+        "accumulators.drain.ram.cells": ("SUMS", sums),
     }
     if config.compact:
-        return found | {"store.operands.cells": ("PARAMETERS", stored(32))}
+        return found | {"store.operands.ram.cells": ("PARAMETERS", stored(32))}
     channels = config.data_bits // 32
     for part in range(config.requant_lanes // channels):
         for name, bits in (("addends", 32), ("multipliers", 31), ("shifts", 6)):
             word = stored(channels * bits, bits * min(channels, 64 // bits))
-            found[f"store.parameters.{name}_{part}.cells"] = ("PARAMETERS", word)
+            found[f"store.parameters.{name}_{part}.ram.cells"] = ("PARAMETERS", word)
     results = stored(config.data_bits)
     return found | {
         "store.packer.queue.memory": ("STORE_C", results),
-        "writer.buffer.memory.cells": ("STORE_C", results),
+        "writer.buffer.memory.ram.cells": ("STORE_C", results),
     }
 
 

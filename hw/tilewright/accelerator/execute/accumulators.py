@@ -1,12 +1,11 @@
 """The accumulators behind the tile: sums over K in two banks, one filled while the other drains."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Member
 
 from tilewright.accelerator.contract import ADDEND_BITS, AcceleratorConfig, ResultsPort, SumsPort
 from tilewright.base import SharedComponent, place
-from tilewright.storage import BlockMemory
+from tilewright.storage import BlockMemory, TwoPortRam
 
 from .banks import count_banks, drain_banks
 
@@ -61,11 +60,7 @@ class Accumulators(SharedComponent):
         sums_bits = self._stored_bits
         last_stage = self.WRITE_STAGE - 1
         # Read through plain registers, not through the memory's own: they can be cleared for a first packet.
-        m.submodules.added = added = Memory(
-            shape=sums_bits, depth=2 * config.acc_rows, init=[], attrs={"no_rw_check": 1}
-        )
-        write = added.write_port()
-        read = added.read_port()
+        added = place(m, "added", TwoPortRam(sums_bits, 2 * config.acc_rows), platform)
         drain = place(m, "drain", BlockMemory(sums_bits, 2 * config.acc_rows, self.REGISTERED), platform)
 
         # Where the coming result goes; stage n is n cycles later, and the result is there in the stage before the last.
@@ -87,16 +82,16 @@ class Accumulators(SharedComponent):
         first = Signal(reset_less=True)
         sums = Signal(config.tile.cols * config.sum_bits, reset_less=True)
         m.d.comb += [
-            read.en.eq(1),
-            read.addr.eq(places[self.READ_STAGE]),
+            added.read.eq(1),
+            added.read_row.eq(places[self.READ_STAGE]),
         ]
         m.d.sync += first.eq(results.first)
         stored = self._stored(m, sums, platform)
-        self._add(m, first, self._old(m, read.data, valid, places, stored, platform), sums, platform)
+        self._add(m, first, self._old(m, added.read_data, valid, places, stored, platform), sums, platform)
         m.d.comb += [
-            write.en.eq(valid[last_stage]),
-            write.addr.eq(places[self.WRITE_STAGE]),
-            write.data.eq(stored),
+            added.write.eq(valid[last_stage]),
+            added.write_row.eq(places[self.WRITE_STAGE]),
+            added.write_data.eq(stored),
             drain.write.eq(valid[last_stage]),
             drain.write_row.eq(places[self.WRITE_STAGE]),
             drain.data.eq(stored),

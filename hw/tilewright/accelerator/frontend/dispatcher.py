@@ -2,12 +2,12 @@
 
 from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import data
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from tilewright.accelerator.contract import INDEX_BITS, AcceleratorConfig, job_shape, vector_job_shape
 from tilewright.accelerator.registers import engines_of
-from tilewright.base import SharedComponent
+from tilewright.base import SharedComponent, place
+from tilewright.storage import TwoPortRam
 
 __all__ = ["Dispatcher"]
 
@@ -126,15 +126,13 @@ class Dispatcher(SharedComponent):
         if not self.config.job_register:
             m.d.comb += self.head_interrupts.eq(self.interrupt)
             return m
-        m.submodules.flags = flags = Memory(shape=1, depth=2 * INCOMPLETE, init=[])
-        write = flags.write_port()
-        read = flags.read_port(domain="comb")
+        flags = place(m, "flags", TwoPortRam(1, 2 * INCOMPLETE, latency=0), platform)
         # `index` is none of an incomplete job until `take`.
-        m.d.comb += write.addr.eq(self.index)
-        m.d.comb += write.data.eq(self.interrupt)
-        m.d.comb += write.en.eq(1)
-        m.d.comb += read.addr.eq(self.head)
-        m.d.comb += self.head_interrupts.eq(read.data)
+        m.d.comb += flags.write_row.eq(self.index)
+        m.d.comb += flags.write_data.eq(self.interrupt)
+        m.d.comb += flags.write.eq(1)
+        m.d.comb += flags.read_row.eq(self.head)
+        m.d.comb += self.head_interrupts.eq(flags.read_data)
         return m
 
     def _vector_before(self, m: Module) -> Value:
