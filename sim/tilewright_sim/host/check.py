@@ -72,7 +72,7 @@ def check_vector_result(
             found = vector.run(operation, x[part], other, *scalars, limit=begin, causal=causal, window=window)
             want = found
             if records:
-                want = vector.to_records(found, records)
+                want = vector.to_records(found, records, vector.filling(operation, x[part], *scalars))
             elif held.dtype == np.uint16:
                 want = vector.to_bf16(found)
         want = want.reshape(len(want), -1)

@@ -21,6 +21,7 @@ __all__ = [
     "NO_INDEX",
     "OPERATIONS",
     "argmax",
+    "filling",
     "from_bf16",
     "from_int32",
     "layer_norm",
@@ -70,12 +71,35 @@ def rms_norm(x: Float32, y: Float32, epsilon: float, inverse_n: float) -> Float3
 
     `inverse_n` is 1 / n, rounded to float32.
     """
-    return mul(mul(x, rsqrt(madd(row_sum(mul(x, x)), inverse_n, epsilon))), y)
+    return mul(mul(x, _norm_factor(x, epsilon, inverse_n)), y)
+
+
+def _norm_factor(x: Float32, epsilon: float, inverse_n: float) -> Float32:
+    return rsqrt(madd(row_sum(mul(x, x)), inverse_n, epsilon))
 
 
 def layer_norm(x: Float32, y: Float32, epsilon: float, inverse_n: float) -> Float32:
     """Return the RMS norm of ``x - sum(x) * inverse_n``. A bias is an `ADD` that follows."""
-    return rms_norm(add(x, -mul(row_sum(x), inverse_n)), y, epsilon, inverse_n)
+    return rms_norm(add(x, _minus_mean(x, inverse_n)), y, epsilon, inverse_n)
+
+
+def _minus_mean(x: Float32, inverse_n: float) -> Float32:
+    return -mul(row_sum(x), inverse_n)
+
+
+def filling(operation: str, x: NDArray, epsilon: float, inverse_n: float) -> Float32:
+    """Return what a norm of the rows `x` [m, n] makes of one more element, 0 as its y is, that is in no sum: [m, 1].
+
+    It is 0, or NaN where it is multiplied by an infinite factor. The other operations make 0 of it.
+    """
+    rows = _floats("x", x, ("float32", "uint16", "int32"))
+    element = np.zeros((len(rows), 1), np.float32)
+    if operation not in ("RMS_NORM", "LAYER_NORM"):
+        return element
+    if operation == "LAYER_NORM":
+        element = _minus_mean(rows, inverse_n)
+        rows = add(rows, element)
+    return mul(mul(element, _norm_factor(rows, epsilon, inverse_n)), 0.0)
 
 
 def rotate(x: Float32, y: Float32, *, halves: bool) -> Float32:

@@ -13,8 +13,8 @@ from .lanes import Float32, add, madd, maximum, minimum, mul, round_up
 __all__ = ["to_records"]
 
 
-def to_records(x: Float32, form: RecordFormat) -> NDArray[np.uint8]:
-    """Return the records [m, bytes] of rows [m, n], padded with zeros to whole blocks of 32.
+def to_records(x: Float32, form: RecordFormat, fill: Float32 | float = 0.0) -> NDArray[np.uint8]:
+    """Return the records [m, bytes] of rows [m, n], padded with `fill` [m, 1] to whole blocks of 32.
 
     For each block, with d = max(abs(x)) * CODE_STEP (1 / 127): its scale s is d rounded up to a number of the format,
     from the least to the largest; a code is x * reciprocal(s), from -127 to 127, rounded to nearest, ties to even. So a
@@ -29,7 +29,8 @@ def to_records(x: Float32, form: RecordFormat) -> NDArray[np.uint8]:
     within some 2**-20 of a half.
     """
     block = form.form.block
-    padded = np.zeros((len(x), -(-x.shape[1] // block) * block), np.float32)
+    padded = np.empty((len(x), -(-x.shape[1] // block) * block), np.float32)
+    padded[:] = fill
     padded[:, : x.shape[1]] = x
     rows = padded.reshape(len(x), -1, block)
     largest = abs(rows[..., :1])
