@@ -126,12 +126,12 @@ def drawn(rng, config):
 
 @pytest.mark.long
 @pytest.mark.parametrize(("preset", "values"), CONFIGS, ids=str)
-def test_random_jobs_are_estimated_within_1_percent(preset, values):
+def test_random_jobs_are_estimated_within_2_percent(preset, values):
     config = AcceleratorConfig.preset(preset, **values)
     errors = []
     for latency, bandwidth in [(5, 1.0), (64, 1.0), (200, 1.0), (64, 0.3)]:
         bus = Bus(latency=latency, bandwidth=bandwidth)
         rng = np.random.default_rng(latency)
         with simulator(config, bus) as chip:
-            errors += [check(chip, bus, [drawn(rng, config)], share=0.01, few=30) for _ in range(12)]
+            errors += [check(chip, bus, [drawn(rng, config)], share=0.02, few=30) for _ in range(12)]
     assert abs(np.median(errors)) <= 3, np.percentile(errors, [0, 5, 25, 50, 75, 95, 100])
