@@ -93,7 +93,7 @@ class BlockTerms(SharedComponent):
         shifted: tuple[Value, Value] = (self.sum, factor << fine)
         if max(len(self.sum) + 1, len(factor) + 2) <= MAX_FACTOR_BITS:  # a bit of the shift for each
             shifted = self.sum << fine[0], factor << Cat(Const(0, 1), fine[1])
-        m.d.comb += self.o.terms[0].integer.eq(self._product(m, "product", *shifted, platform))
+        m.d.comb += self.o.terms[0].integer.eq(self._product(m, "sum_product", *shifted, platform))
         invalid = a.invalid | b.scale.invalid
         if config.minimum:
             minimum = Signal.like(b.minimum.mantissa, reset_less=True)
