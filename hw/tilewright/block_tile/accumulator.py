@@ -141,7 +141,8 @@ class BlockAccumulator(SharedComponent):
         first = Signal.like(fine, name="first_term")
         m.d.comb += first.eq(Mux(step, fine >> EXPONENT_STEP, fine))
         wide = first[1:].as_signed()
-        total = Signal(signed(len(fine)), name="total", reset_less=True)
+        # Sums are modulo the range of the value, which a term may exceed.
+        total = Signal(signed(min(len(fine), len(self.new_value))), name="total", reset_less=True)
         rounding = Signal(reset_less=True)
         if others:
             ((fine, step),) = others

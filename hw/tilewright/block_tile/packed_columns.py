@@ -86,21 +86,23 @@ class PackedColumns(SharedComponent):
             pair = Cat(lower, lower[-1].replicate(FIELD - len(lower)), upper).as_signed()
             products.append(self._product(m, row, activation, pair, platform))
             later.append(_registered(m, f"product_{row}", products[row]))
-        lower, upper, carries = [], [], []
-        for number in range(0, tile.rows, 2):
-            halves = Signal(signed(2 * FIELD), name=f"pair_{number}", reset_less=True)
-            m.d.sync += halves.eq(later[number] + later[number + 1])
-            lower.append(halves[:FIELD].as_signed())
-            upper.append(halves[FIELD:].as_signed())
-            carries.append(halves[FIELD - 1])
         # One adder is missing for as many carries: the first pair's upper half is added without a borrow.
         first = Signal(signed(FIELD), name="first_upper", reset_less=True)
+        lowers: list[Value] = []
+        uppers: list[Value] = [first]
+        carries: list[Value] = []
+        for number in range(0, tile.rows, 2):
+            halves = Signal(signed(2 * FIELD if number else FIELD), name=f"pair_{number}", reset_less=True)
+            m.d.sync += halves.eq(later[number] + later[number + 1])
+            lowers.append(halves[:FIELD].as_signed())
+            if number:
+                uppers.append(halves[FIELD:].as_signed())
+            carries.append(halves[FIELD - 1])
         repaid = (packed[FIELD:].as_signed() + packed[FIELD - 1] for packed in products[:2])
         m.d.sync += first.eq(
             sum(_registered(m, f"repaid_{row}", value[:FIELD].as_signed()) for row, value in enumerate(repaid))
         )
-        upper[0] = first
-        totals = self._tree(m, "lower", lower, []), self._tree(m, "upper", upper, carries[1:])
+        totals = self._tree(m, "lower", lowers, []), self._tree(m, "upper", uppers, carries[1:])
         m.d.comb += self.totals.eq(Cat(totals))
         return m
 
