@@ -153,15 +153,17 @@ class GeometryPlanner(SharedComponent):
                                ("above", config.addr_bits))
         )  # fmt: skip
         pitch, left, offset, row_words = (
-            Signal.like(window[name], name=name) for name in ("pitch", "left", "offset", "row_words")
+            Signal.like(window[name], name=name, reset_less=True) for name in ("pitch", "left", "offset", "row_words")
         )
         apart = g.depthwise[0] | (g.dilation_x != 1)
         right = g.pad_left[7]  # pixels are left out
         beyond = (total + g.channels - 1)[log2 : len(total)]  # words before the one with the last element
-        padding = Signal(24)
-        room = Signal(range(half * rows + 1))
-        run_words = Signal.like(window.run_words)
-        m.d.comb += [
+        padding = Signal(24, reset_less=True)
+        room = Signal(range(half * rows + 1), reset_less=True)
+        run_words = Signal.like(window.run_words, reset_less=True)
+        # What follows from the results, an adder for each register. The next step may take what follows from the one
+        # before by one register, its check by two; only `row_words` has more, and no step takes it.
+        m.d.sync += [
             pitch.eq((across + g.channels - 1)[log2 : len(total)] + (1 + slack)),
             padding.eq(Mux(right, 0, pad + rows - 1 >> log2)),
             left.eq(padding),
@@ -174,6 +176,8 @@ class GeometryPlanner(SharedComponent):
             window.taps.eq(Mux(apart, g.kernel_width - 1, 0)),
             window.out_width.eq(g.out_width - 1),
             window.address.eq(self.address - above),
+        ]
+        m.d.comb += [
             window.rows.eq(down),
             *(window[name].eq(g[name]) for name in ("height", "pad_top", "depthwise", "zero_point")),
             *(window[name].eq(value) for name, value in (
