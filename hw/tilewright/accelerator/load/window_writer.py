@@ -80,7 +80,9 @@ class WindowWriter(SharedComponent):
         come = Signal(reset_less=True)
         at_image = Signal()
         fills = Signal()
-        m.d.comb += at_image.eq((line >= self.above) & (line < self.above + self.rows) & (column == window.left))
+        below = Signal(range(2 * config.half_words + 1), reset_less=True)  # right in "Fill", 2 cycles after `start`
+        m.d.sync += below.eq(self.above + self.rows)
+        m.d.comb += at_image.eq((line >= self.above) & (line < below) & (column == window.left))
         with m.If(self.words.valid):
             m.d.sync += offset.eq(offset + 1)
             with m.If(word.row_last):
