@@ -18,10 +18,10 @@ def stand_in(core, config, folder, family="generic"):
     return write_files(folder, files | {name: make(config) for name, make in DRIVER_FILES.items()})
 
 
-def simulated_soc(folder: Path, sdram: bool = True) -> SimulatedSoC:
+def simulated_soc(folder: Path, memory: str = "sdram") -> SimulatedSoC:
     """Return a finalized SoC."""
     with pytest.MonkeyPatch.context() as patch, quiet_litex():
         patch.setattr(module, "generate", stand_in)
-        soc = SimulatedSoC(NANO, folder, sdram)
+        soc = SimulatedSoC(NANO, folder, memory)
         soc.finalize()
     return soc

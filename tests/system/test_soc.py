@@ -25,6 +25,6 @@ def test_the_firmware_finds_everything_right_and_takes_the_cycles_of_the_estimat
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_without_litedram_results_are_right_too(tmp_path):
-    run = simulate(NANO, tmp_path, (64, 64, 64), 20, print, print, sdram=False)
+    run = simulate(NANO, tmp_path, (64, 64, 64), 20, print, print, memory="ram")
     assert run.passed
     assert [product.shape for product in run.products] == [(1, 64, 64), (64, 64, 64)]

@@ -9,9 +9,9 @@
 
 namespace {
 
-// From a doorbell to the interrupt. Latencies are those of reads that found the bus without another.
+// From a doorbell to the interrupt. The latency is the shortest of the reads that found the bus without another.
 struct Run {
-    uint64_t cycles, reads, writes, read_span, latencies, latency_sum;
+    uint64_t cycles, reads, writes, read_span, latency;
 };
 
 struct Soc {
@@ -48,7 +48,8 @@ struct Soc {
         if (top->probe_r) {
             ++run.reads;
             run.read_span = cycle - first_address;
-            if (lonely) ++run.latencies, run.latency_sum += cycle - asked - 1;
+            const uint64_t latency = cycle - asked - 1;
+            if (lonely && (!run.latency || latency < run.latency)) run.latency = latency;
             lonely = false;
             if (beats_due) --beats_due;
         }
