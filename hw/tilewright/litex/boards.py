@@ -100,9 +100,14 @@ def _orangecrab(board: SocBoard) -> SoC:
 
 
 def _board_orangecrab(target: str, **changes: Any) -> SocBoard:
-    """Of the revision 0.2; a bus of 128 bits needs 16 rows, and fewer columns than that unaligned results."""
+    """Of the revision 0.2. A bus of 128 bits needs 16 rows; rows of C that are shorter than its word, `unaligned`."""
     device = DEVICES[target].packaged("CSFBGA285", 8)
-    accelerator = AcceleratorConfig.preset_values("base") | {"unaligned": True, **changes}
+    accelerator = AcceleratorConfig.preset_values("base") | {
+        "cols": 4,
+        "unaligned": True,
+        "panel_words": 1024,
+        **changes,
+    }
     return SocBoard(
         f"orangecrab-{device.part.removeprefix('LFE5U-').lower()}", f"OrangeCrab r0.2 {device.part[-3:]}", device,
         48_000_000, accelerator, _orangecrab, "dfu-util -a 0 -D", (0x1209, 0x5AF0),
@@ -116,6 +121,6 @@ SOC_BOARDS = {
             "ulx3s-85f", "ULX3S 85F", BOARDS["ulx3s-85f"].device, 50_000_000, AcceleratorConfig.preset_values("nano"),
             _ulx3s, "openFPGALoader -b ulx3s",
         ),
-        _board_orangecrab("ecp5-85k", cols=8, multiplier="dsp", panel_words=2048),
+        _board_orangecrab("ecp5-85k", multiplier="dsp"),
     ]
 }  # fmt: skip
