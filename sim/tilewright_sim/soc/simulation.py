@@ -63,9 +63,9 @@ class SimulatedRun:
         What the firmware has printed.
     products : list of ProductLine
     latency : int
-        Cycles of the memory, measured on the first product, which it bounds; see `SocRun`.
+        Cycles of the memory, measured on the last product, which has most reads that are alone on the bus.
     bandwidth : float
-        Beats of the memory per cycle, measured there too.
+        Beats of the memory per cycle, measured on the first product, which it bounds.
     cycles : int
         All cycles that were simulated.
     """
@@ -165,7 +165,7 @@ def _measure(config: AcceleratorConfig, result: SimulatedRun, runs: list[SocRun]
     shapes = [tuple(map(int, match.groups())) for line in result.lines if (match := _PRODUCT.match(line))]
     if not shapes or not runs[0].read_cycles:
         return
-    result.latency = runs[0].latency
+    result.latency = runs[len(shapes) - 1].latency
     result.bandwidth = min(1.0, (runs[0].reads + runs[0].writes) / runs[0].read_cycles)
     bus = Bus(latency=result.latency, bandwidth=result.bandwidth, shared=True)
     for (m, n, k), run in zip(shapes, runs, strict=False):

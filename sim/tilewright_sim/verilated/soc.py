@@ -29,8 +29,8 @@ class SocRun:
     read_cycles : int
         From the first address that was read to the last beat.
     latency : int
-        Cycles from a read's address to its first beat, less one: the shortest of the reads that found no other on the
-        bus. There are few of them, and a refresh in one of them would make an average of no use.
+        Cycles from a read's address to its first beat, less one: the median of the reads that found no other on the
+        bus. There are few of them, and a refresh or two would change their average.
     """
 
     cycles: int
@@ -103,5 +103,5 @@ class SocSimulator(Closing):
         for index in range(self._library.soc_runs(self._soc)):
             run = _Run()
             self._library.soc_get_run(self._soc, ctypes.c_uint64(index), ctypes.byref(run))
-            runs.append(SocRun(run.cycles, run.reads, run.writes, run.read_span, run.latency))
+            runs.append(SocRun(*(getattr(run, name) for name, _ in run._fields_)))
         return runs

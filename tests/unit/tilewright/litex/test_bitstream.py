@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from tilewright.base import TilewrightError, ToolError
 from tilewright.flows.fpga import DoesNotFitError
 from tilewright.litex import SOC_BOARDS, build_soc_bitstream
