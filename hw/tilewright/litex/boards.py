@@ -91,7 +91,7 @@ def _ulx3s(board: SocBoard) -> SoC:
 def _orangecrab(board: SocBoard) -> SoC:
     """The DDR3 of 16 bits runs at twice the clock; LiteDRAM's ports have its burst of 8, 128 bits.
 
-    Of larger chips than this one, of 128 MiB, that much is used; LiteDRAM's refresh is long enough for all of them.
+    Larger chips work as this one, of 128 MiB: at this clock its refresh of 128 cycles is long enough for them too.
     """
     return _OrangeCrab(
         device=board.device.part.removeprefix("LFE5U-"), sys_clk_freq=board.clock_hz,
@@ -99,20 +99,8 @@ def _orangecrab(board: SocBoard) -> SoC:
     )  # fmt: skip
 
 
-def _board_orangecrab(target: str, **changes: Any) -> SocBoard:
-    """Of the revision 0.2. A bus of 128 bits needs 16 rows; rows of C that are shorter than its word, `unaligned`."""
-    device = DEVICES[target].packaged("CSFBGA285", 8)
-    accelerator = AcceleratorConfig.preset_values("base") | {
-        "cols": 4,
-        "unaligned": True,
-        "panel_words": 1024,
-        **changes,
-    }
-    return SocBoard(
-        f"orangecrab-{device.part.removeprefix('LFE5U-').lower()}", f"OrangeCrab r0.2 {device.part[-3:]}", device,
-        48_000_000, accelerator, _orangecrab, "dfu-util -a 0 -D", (0x1209, 0x5AF0),
-    )  # fmt: skip
-
+# LiteDRAM's ports of 128 bits need 16 rows; a row of C is shorter than that with 4 columns, so it is `unaligned`.
+_FOR_DDR3 = {"cols": 4, "unaligned": True, "multiplier": "dsp", "panel_words": 1024}
 
 SOC_BOARDS = {
     board.name: board
@@ -121,6 +109,9 @@ SOC_BOARDS = {
             "ulx3s-85f", "ULX3S 85F", BOARDS["ulx3s-85f"].device, 50_000_000, AcceleratorConfig.preset_values("nano"),
             _ulx3s, "openFPGALoader -b ulx3s",
         ),
-        _board_orangecrab("ecp5-85k", multiplier="dsp"),
+        SocBoard(
+            "orangecrab-85f", "OrangeCrab r0.2 85F", DEVICES["ecp5-85k"].packaged("CSFBGA285", 8), 48_000_000,
+            AcceleratorConfig.preset_values("base") | _FOR_DDR3, _orangecrab, "dfu-util -a 0 -D", (0x1209, 0x5AF0),
+        ),
     ]
 }  # fmt: skip
