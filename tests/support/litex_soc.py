@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import pytest
+from litex.soc.integration.soc import SoC
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.accelerator.driver import DRIVER_FILES
 from tilewright.base import write_files
-from tilewright.litex import SimulatedSoC, module, quiet_litex
+from tilewright.litex import SimulatedSoC, SocBoard, module, quiet_litex
 
 NANO = AcceleratorConfig.preset("nano")
 
@@ -18,10 +19,19 @@ def stand_in(core, config, folder, family="generic"):
     return write_files(folder, files | {name: make(config) for name, make in DRIVER_FILES.items()})
 
 
-def simulated_soc(folder: Path, sdram: bool = True) -> SimulatedSoC:
+def simulated_soc(folder: Path, memory: str = "sdram") -> SimulatedSoC:
     """Return a finalized SoC."""
+    return _finalized(lambda: SimulatedSoC(NANO, folder, memory))
+
+
+def board_soc(board: SocBoard, folder: Path) -> SoC:
+    """Return a finalized SoC for a board, with its own accelerator."""
+    return _finalized(lambda: board.soc(AcceleratorConfig(**board.accelerator), folder))
+
+
+def _finalized(make):
     with pytest.MonkeyPatch.context() as patch, quiet_litex():
         patch.setattr(module, "generate", stand_in)
-        soc = SimulatedSoC(NANO, folder, sdram)
+        soc = make()
         soc.finalize()
     return soc

@@ -6,6 +6,8 @@ import pytest
 from support.litex_soc import NANO
 from unit.tilewright_sim.cli.test_main import tilewright
 
+from tilewright.accelerator.contract import AcceleratorConfig
+from tilewright.litex.levelled import WINDOWS
 from tilewright_sim.soc import simulate
 
 
@@ -25,6 +27,17 @@ def test_the_firmware_finds_everything_right_and_takes_the_cycles_of_the_estimat
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_without_litedram_results_are_right_too(tmp_path):
-    run = simulate(NANO, tmp_path, (64, 64, 64), 20, print, print, sdram=False)
+    run = simulate(NANO, tmp_path, (64, 64, 64), 20, print, print, memory="ram")
     assert run.passed
     assert [product.shape for product in run.products] == [(1, 64, 64), (64, 64, 64)]
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+def test_the_firmware_levels_a_ddr3(tmp_path):
+    config = AcceleratorConfig.preset("base", cols=4, unaligned=True, panel_words=512, ring_words=256)
+    run = simulate(config, tmp_path, (64, 64, 64), 20, print, print, memory="ddr3")
+    assert run.passed
+    found = re.findall(r"best: m(\d), b(\d+) delays: (\d+)", "\n".join(run.lines))
+    assert [(int(lane), int(bitslip)) for lane, bitslip, _ in found] == [(0, WINDOWS[0][0]), (1, WINDOWS[1][0])]
+    assert all(low < int(delay) < high for (_, _, delay), (_, low, high) in zip(found, WINDOWS, strict=True))

@@ -43,9 +43,9 @@ class Device:
         """Its name in the data sheet, with the speed grade."""
         return self.part if self.speed_grade is None else f"{self.part}, speed grade {self.speed_grade}"
 
-    def packaged(self, package: str) -> "Device":
-        """Return the same chip in another package."""
-        return replace(self, package=package)
+    def packaged(self, package: str, speed_grade: int | None = None) -> "Device":
+        """Return the same chip in another package, and of another speed grade if that is given."""
+        return replace(self, package=package, speed_grade=speed_grade or self.speed_grade)
 
 
 # Resources: Lattice FPGA-DS-02012 (ECP5), FPGA-DS-02008 (UltraPlus), FPGA-DS-02029 (LP/HX).

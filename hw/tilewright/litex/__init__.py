@@ -4,12 +4,21 @@ from .bitstream import SocBitstream, build_soc_bitstream, find_board_tools
 from .boards import SOC_BOARDS, SocBoard
 from .connect import add_accelerator
 from .module import LiteXAccelerator
-from .outputs import firmware_headers, firmware_includes, gateware_files, quiet_litex, rom_words, verilog_files
-from .simulated import SimulatedSoC
+from .outputs import (
+    firmware_headers,
+    firmware_includes,
+    firmware_sources,
+    gateware_files,
+    quiet_litex,
+    rom_words,
+    verilog_files,
+)
+from .simulated import SimulatedMemory, SimulatedSoC
 
 __all__ = [
     "SOC_BOARDS",
     "LiteXAccelerator",
+    "SimulatedMemory",
     "SimulatedSoC",
     "SocBitstream",
     "SocBoard",
@@ -18,6 +27,7 @@ __all__ = [
     "find_board_tools",
     "firmware_headers",
     "firmware_includes",
+    "firmware_sources",
     "gateware_files",
     "quiet_litex",
     "rom_words",

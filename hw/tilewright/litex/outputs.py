@@ -12,7 +12,17 @@ from litedram.init import get_sdram_phy_c_header
 from litex.soc.integration import export
 from litex.soc.integration.soc import SoC
 
-__all__ = ["firmware_headers", "firmware_includes", "gateware_files", "quiet_litex", "rom_words", "verilog_files"]
+__all__ = [
+    "firmware_headers",
+    "firmware_includes",
+    "firmware_sources",
+    "gateware_files",
+    "quiet_litex",
+    "rom_words",
+    "verilog_files",
+]
+
+_SOFTWARE = Path(litex.__file__).parent / "soc" / "software"
 
 
 @contextmanager
@@ -43,8 +53,13 @@ def firmware_headers(soc: SoC) -> dict[str, str]:
 
 def firmware_includes(soc: SoC) -> list[Path]:
     """Return the folders of LiteX with the headers that those of `firmware_headers` include."""
-    root = Path(litex.__file__).parent / "soc"
-    return [root / "software" / "include", root / "cores" / "cpu" / soc.cpu.name]
+    return [_SOFTWARE, _SOFTWARE / "include", _SOFTWARE.parent / "cores" / "cpu" / soc.cpu.name]
+
+
+def firmware_sources(soc: SoC) -> list[Path]:
+    """Return LiteX's C sources that ready the SDRAM of a SoC: initialization, levelling of DDR, a test."""
+    names = ("liblitedram/sdram.c", "liblitedram/accessors.c", "libbase/memtest.c") if hasattr(soc, "sdram") else ()
+    return [_SOFTWARE / name for name in names]
 
 
 def rom_words(image: bytes) -> Sequence[int]:

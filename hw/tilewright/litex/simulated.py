@@ -1,6 +1,7 @@
-"""A SoC for simulators: VexRiscv, LiteDRAM with its model of an SDRAM, and an accelerator."""
+"""A SoC for simulators: VexRiscv, LiteDRAM with a model of a memory, and an accelerator."""
 
 from pathlib import Path
+from typing import Literal
 
 from litedram.modules import MT48LC16M16
 from litedram.phy.model import SDRAMPHYModel
@@ -13,8 +14,11 @@ from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.accelerator.registers import REGISTERS
 
 from .connect import add_accelerator
+from .levelled import LevelledDdr3
 
-__all__ = ["SimulatedSoC"]
+__all__ = ["SimulatedMemory", "SimulatedSoC"]
+
+SimulatedMemory = Literal["sdram", "ddr3", "ram"]
 
 CLOCK_HZ = 100_000_000
 """Clock of the SoC and of its SDRAM, whose timing depends on it."""
@@ -38,7 +42,7 @@ _PINS = [
 
 
 class SimulatedSoC(SoCCore):
-    """VexRiscv with firmware in ROM, an accelerator, and an SDRAM as wide as its bus or a RAM.
+    """VexRiscv with firmware in ROM, an accelerator, and a memory.
 
     The top module's ports are ``sys_clk``; ``serial_…``, bytes with valid and ready instead of a serial line; and
     ``probe_…``: one cycle for a write of TAIL (``doorbell``), the interrupt (``irq``), and one cycle for a transfer in
@@ -49,8 +53,9 @@ class SimulatedSoC(SoCCore):
     config : AcceleratorConfig
     folder : Path
         Receives the files of the accelerator.
-    sdram : bool
-        Whether the main memory is SDRAM behind LiteDRAM, at the SoC's clock; otherwise it is 1 MiB on the SoC's bus.
+    memory : str
+        The main memory: ``sdram``, behind LiteDRAM, as wide as the accelerator's bus, at the SoC's clock; ``ddr3``,
+        behind LiteDRAM, see `LevelledDdr3`; or ``ram``, 1 MiB on the SoC's bus.
 
     Raises
     ------
@@ -58,28 +63,28 @@ class SimulatedSoC(SoCCore):
         If the accelerator does not fit the SoC; see `add_accelerator`.
     """
 
-    def __init__(self, config: AcceleratorConfig, folder: Path, sdram: bool = True):
+    def __init__(self, config: AcceleratorConfig, folder: Path, memory: SimulatedMemory = "sdram"):
         platform = SimPlatform("SIM", list(_PINS))
         self.crg = CRG(platform.request("sys_clk"))
         super().__init__(
             platform, clk_freq=CLOCK_HZ, cpu_type="vexriscv", cpu_variant="standard", uart_name="sim",
             integrated_rom_size=_ROM_BYTES, integrated_sram_size=0x2000,
-            integrated_main_ram_size=0 if sdram else _RAM_BYTES, ident="Tilewright", ident_version=False,
+            integrated_main_ram_size=_RAM_BYTES if memory == "ram" else 0, ident="Tilewright", ident_version=False,
         )  # fmt: skip
-        if sdram:
+        if memory == "sdram":
             module = MT48LC16M16(CLOCK_HZ, "1:1")
             self.sdrphy = SDRAMPHYModel(module, data_width=config.data_bits, clk_freq=CLOCK_HZ)
             self.add_sdram("sdram", phy=self.sdrphy, module=module, l2_cache_size=0)
+        elif memory == "ddr3":
+            self.ddrphy = LevelledDdr3(CLOCK_HZ)
+            self.add_sdram("sdram", phy=self.ddrphy, module=self.ddrphy.module, l2_cache_size=0)
         accelerator = add_accelerator(self, config, folder)
         probe = platform.request("probe")
-        registers, memory = accelerator.registers, accelerator.memory
+        registers, bus = accelerator.registers, accelerator.memory
         self.comb += [
             platform.trace.eq(0),
             probe.doorbell.eq(registers.aw.valid & registers.aw.ready & (registers.aw.addr[:9] == _TAIL)),
             probe.irq.eq(accelerator.irq),
-            probe.arlen.eq(memory.ar.len),
-            *(
-                getattr(probe, name).eq(getattr(memory, name).valid & getattr(memory, name).ready)
-                for name in _HANDSHAKES
-            ),
+            probe.arlen.eq(bus.ar.len),
+            *(getattr(probe, name).eq(getattr(bus, name).valid & getattr(bus, name).ready) for name in _HANDSHAKES),
         ]

@@ -1,27 +1,30 @@
 """The command ``soc``."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from tilewright.accelerator.contract import AcceleratorConfig
-from tilewright.base import check_folder, load_config
-from tilewright.boards import BOARDS
+from tilewright.base import check_folder, load_values
 from tilewright_sim.console import FigureTable, Printer, console
 
 from .common.options import SHAPE, only_with, output_option, preset_option, seeds_option, set_option, toml_option
 
+if TYPE_CHECKING:
+    from tilewright.litex import SocBoard
+
 __all__ = ["SOC_BOARD_NAMES", "soc"]
 
-SOC_BOARD_NAMES = ["ulx3s-85f"]
+SOC_BOARD_NAMES = ["ulx3s-85f", "orangecrab-85f"]
 """Those of `tilewright.litex.SOC_BOARDS`, known without LiteX."""
 
 
 @click.command()
 @click.argument("shape", metavar="[MxNxK]", type=SHAPE, default="256x256x256")
 @click.option("--sim", "simulated", is_flag=True, help="Simulate the SoC in Verilator.")
-@click.option("--board", "-b", type=click.Choice(list(BOARDS)), help="Name of the board.")
-@preset_option(default="nano", show_default=True)
+@click.option("--board", "-b", type=click.Choice(SOC_BOARD_NAMES), help="Name of the board.")
+@preset_option(show_default="nano, or what fits the board")
 @toml_option
 @set_option
 @click.option("--images", default=20, show_default=True, type=click.IntRange(1, 450), help="Test images to run.")
@@ -31,7 +34,7 @@ SOC_BOARD_NAMES = ["ulx3s-85f"]
     "--no-build", is_flag=True, help="With --board: write Verilog, constraints and firmware, but no bitstream."
 )
 def soc(
-    shape: tuple[int, int, int], simulated: bool, board: str | None, preset: str, path: Path | None,
+    shape: tuple[int, int, int], simulated: bool, board: str | None, preset: str | None, path: Path | None,
     settings: tuple[str, ...], images: int, output: Path, seeds: int, no_build: bool,
 ) -> int:  # fmt: skip
     """Build a LiteX SoC with VexRiscv, LiteDRAM and an accelerator, and firmware that uses it.
@@ -47,18 +50,23 @@ def soc(
       tilewright soc --sim
       tilewright soc 64x512x512 --sim --preset small
       tilewright soc --board ulx3s-85f -o build/
+      tilewright soc --board orangecrab-85f -o build/
     """
     if simulated == (board is not None):
         raise click.UsageError("give either --sim or --board BOARD")
-    if board not in (None, *SOC_BOARD_NAMES):
-        raise click.UsageError(f"--board {board}: there is a SoC for {', '.join(SOC_BOARD_NAMES)} alone")
     only_with("seeds no_build", "with --board", board is not None)
     only_with("seeds", "without --no-build", not no_build)
-    config = load_config(AcceleratorConfig, preset, path, settings)
+    chosen = None
+    if board is not None:
+        from tilewright.litex import SOC_BOARDS  # LiteX is imported only where it is needed
+
+        chosen = SOC_BOARDS[board]
+    start = chosen.accelerator if chosen and not preset else AcceleratorConfig.preset_values(preset or "nano")
+    config = AcceleratorConfig(**start | load_values(AcceleratorConfig, None, path, settings))
     check_folder(output)
-    if board is None:
+    if chosen is None:
         return _simulate(config, output, shape, images)
-    _build(board, config, output, shape, images, [] if no_build else list(range(1, seeds + 1)))
+    _build(chosen, config, output, shape, images, [] if no_build else list(range(1, seeds + 1)))
     return 0
 
 
@@ -67,10 +75,10 @@ def _step(text: str) -> None:
 
 
 def _simulate(config: AcceleratorConfig, output: Path, shape: tuple[int, int, int], images: int) -> int:
-    from tilewright_sim.soc import simulate  # LiteX is imported only where it is needed
+    from tilewright_sim.soc import simulate
 
     run = simulate(config, output, shape, images, _step, lambda line: click.echo(f"  {line}"))
-    title = f"cycles from doorbell to interrupt; memory: latency {run.latency:.0f}, {run.bandwidth:.2f} beats per cycle"
+    title = f"cycles from doorbell to interrupt; memory: latency {run.latency}, {run.bandwidth:.2f} beats per cycle"
     table = FigureTable(title=title, title_justify="left")
     for heading in ("GEMM", "cycles", "estimate", "difference", "multipliers busy"):
         table.add_column(heading, justify="left" if heading == "GEMM" else "right")
@@ -89,12 +97,11 @@ def _simulate(config: AcceleratorConfig, output: Path, shape: tuple[int, int, in
 
 
 def _build(
-    name: str, config: AcceleratorConfig, output: Path, shape: tuple[int, int, int], images: int, seeds: list[int]
-) -> None:
-    from tilewright.litex import SOC_BOARDS
+    board: "SocBoard", config: AcceleratorConfig, output: Path, shape: tuple[int, int, int], images: int,
+    seeds: list[int],
+) -> None:  # fmt: skip
     from tilewright_sim.soc import build_for_board
 
-    board = SOC_BOARDS[name]
     firmware, built = build_for_board(board, config, output, shape, images, seeds, _step)
     click.echo(f"driver: {firmware.driver_bytes:,} bytes of code and constants on rv32im")
     if built is None:
@@ -108,4 +115,4 @@ def _build(
     Printer().print(table)
     for wanted, achieved in built.clocks.values():
         click.echo(f"the clock of {wanted:g} MHz could have {achieved:.1f} MHz")
-    click.echo(f"{output / f'{name}.bit'}: load it with openFPGALoader")
+    click.echo(f"load it with {board.loader} {output / list(board.files(built.bitstream))[-1]}")

@@ -31,7 +31,7 @@ def build_for_board(
     seeds: Sequence[int],
     progress: Callable[[str], None],
 ) -> tuple[Firmware, SocBitstream | None]:
-    """Write Verilog, constraints and firmware into ``folder``, and the bitstream ``NAME.bit`` if it meets timing.
+    """Write Verilog, constraints and firmware into ``folder``, and the files of the bitstream if it meets timing.
 
     Parameters
     ----------
@@ -73,5 +73,5 @@ def build_for_board(
     if not seeds:
         return firmware, None
     built = build_soc_bitstream(board, files, TOP, seeds, progress)
-    write_files(folder, {f"{board.name}.bit": built.bitstream})
+    write_files(folder, board.files(built.bitstream))
     return firmware, built

@@ -15,6 +15,8 @@ __all__ = ["COMPILER", "Firmware", "build_firmware", "find_compiler"]
 COMPILER = "riscv64-unknown-elf-gcc"
 _SOURCES = Path(__file__).parent / "firmware"
 _WARNINGS = ["-Wall", "-Wextra", "-Werror"]
+_TESTED = "-DMEMTEST_DATA_SIZE=0x4000"
+"""Bytes of the SDRAM that LiteX's test writes: every product tests more, and a simulated SoC is slow."""
 _LINKED = """\
 ENTRY(_start)
 MEMORY {{
@@ -70,8 +72,11 @@ def build_firmware(
     memories: dict[str, tuple[int, int]],
     flags: str,
     includes: Sequence[Path],
+    sources: Sequence[Path],
 ) -> Firmware:
     """Compile the firmware into ``folder``, as ``firmware.elf`` and ``firmware.bin``.
+
+    The sources of LiteX, which are not ours to mend, are compiled without warnings.
 
     Parameters
     ----------
@@ -85,6 +90,8 @@ def build_firmware(
         Those of the processor, for GCC.
     includes : sequence of Path
         Folders of headers that LiteX has for all SoCs.
+    sources : sequence of Path
+        LiteX's sources.
 
     Raises
     ------
@@ -93,22 +100,25 @@ def build_firmware(
     """
     find_compiler()
     (folder / "firmware.ld").write_text(_LINKED.format(**memories), encoding="utf-8")
-    paths = [f"-I{path.resolve()}" for path in (folder, driver, _SOURCES)]
+    paths = [f"-I{path.resolve()}" for path in (folder, driver, _SOURCES, _SOURCES / "libc")]
     system = [word for path in includes for word in ("-isystem", str(path))]
     options = [
         *shlex.split(flags), "-std=gnu99", "-Os", "-ffreestanding", "-ffunction-sections", "-fdata-sections",
-        "-fno-tree-loop-distribute-patterns", *_WARNINGS, *paths, *system,
+        "-fno-tree-loop-distribute-patterns", _TESTED, *paths, *system,
     ]  # fmt: skip
-    sources = [
-        *(_SOURCES / name for name in ("start.S", "main.c", "board.c")),
+    own = [
+        *(_SOURCES / name for name in ("start.S", "main.c", "board.c", "printf.c")),
         *(driver / name for name in ("tilewright_driver.c", "tilewright_text.c")),
     ]
     objects = []
-    for source in sources:
+    for source in (*own, *sources):
         objects.append(f"{source.stem}.o")
-        _run([COMPILER, *options, "-c", str(source.resolve()), "-o", objects[-1]], folder)
+        warnings = _WARNINGS if source in own else ["-w"]
+        _run([COMPILER, *options, *warnings, "-c", str(source.resolve()), "-o", objects[-1]], folder)
+    # GCC finds its library by an architecture without versions; to compile with that one, CSRs would be an extension.
+    library = shlex.split(flags.replace("rv32i2p0_", "rv32i"))
     linked = ["-nostdlib", "-nostartfiles", "-Wl,--gc-sections", "-T", "firmware.ld", *objects, "-lgcc"]
-    _run([COMPILER, *options, *linked, "-o", "firmware.elf"], folder)
+    _run([COMPILER, *library, *linked, "-o", "firmware.elf"], folder)
     _run([COMPILER.replace("gcc", "objcopy"), "-O", "binary", "firmware.elf", "firmware.bin"], folder)
     sizes = _run([COMPILER.replace("gcc", "size"), "tilewright_driver.o"], folder).splitlines()[1].split()
     return Firmware((folder / "firmware.bin").read_bytes(), int(sizes[0]) + int(sizes[1]))

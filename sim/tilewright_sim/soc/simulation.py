@@ -7,7 +7,16 @@ from pathlib import Path
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import write_files
-from tilewright.litex import SimulatedSoC, firmware_headers, firmware_includes, quiet_litex, rom_words, verilog_files
+from tilewright.litex import (
+    SimulatedMemory,
+    SimulatedSoC,
+    firmware_headers,
+    firmware_includes,
+    firmware_sources,
+    quiet_litex,
+    rom_words,
+    verilog_files,
+)
 from tilewright_sim.models.cycles import Bus, Gemm, estimate
 from tilewright_sim.verilated import SocRun, SocSimulator
 
@@ -53,8 +62,10 @@ class SimulatedRun:
     lines : list of str
         What the firmware has printed.
     products : list of ProductLine
-    latency, bandwidth : float
-        Of the memory, measured on the first product, which it bounds: cycles, and beats per cycle.
+    latency : int
+        Cycles of the memory, measured on the last product, which has most reads that are alone on the bus.
+    bandwidth : float
+        Beats of the memory per cycle, measured on the first product, which it bounds.
     cycles : int
         All cycles that were simulated.
     """
@@ -62,7 +73,7 @@ class SimulatedRun:
     firmware: Firmware
     lines: list[str] = field(default_factory=list)
     products: list[ProductLine] = field(default_factory=list)
-    latency: float = 0.0
+    latency: int = 0
     bandwidth: float = 0.0
     cycles: int = 0
 
@@ -79,7 +90,7 @@ def simulate(
     images: int,
     progress: Callable[[str], None],
     printed: Callable[[str], None],
-    sdram: bool = True,
+    memory: SimulatedMemory = "sdram",
 ) -> SimulatedRun:
     """Build a `SimulatedSoC` with its firmware in ``folder``, and run it in Verilator until the firmware ends.
 
@@ -94,7 +105,7 @@ def simulate(
         Number of digits to read, 1 to 450.
     progress, printed : callable
         Receive what is done next, and each line that the firmware prints.
-    sdram : bool
+    memory : str
         See `SimulatedSoC`.
 
     Raises
@@ -108,7 +119,7 @@ def simulate(
     find_compiler()
     progress("generating the accelerator and the SoC")
     with quiet_litex():
-        soc = SimulatedSoC(config, folder, sdram)
+        soc = SimulatedSoC(config, folder, memory)
         soc.finalize()
     progress("compiling the firmware")
     firmware = write_firmware(soc, config, folder, shape, images)
@@ -145,7 +156,8 @@ def write_firmware(soc, config: AcceleratorConfig, folder: Path, shape: tuple[in
     memories = {
         name: (soc.mem_regions[name].origin, soc.mem_regions[name].size) for name in ("rom", "sram", "main_ram")
     }
-    return build_firmware(place, folder / "driver", memories, soc.cpu.gcc_flags, firmware_includes(soc))
+    includes, sources = firmware_includes(soc), firmware_sources(soc)
+    return build_firmware(place, folder / "driver", memories, soc.cpu.gcc_flags, includes, sources)
 
 
 def _measure(config: AcceleratorConfig, result: SimulatedRun, runs: list[SocRun]) -> None:
@@ -153,9 +165,9 @@ def _measure(config: AcceleratorConfig, result: SimulatedRun, runs: list[SocRun]
     shapes = [tuple(map(int, match.groups())) for line in result.lines if (match := _PRODUCT.match(line))]
     if not shapes or not runs[0].read_cycles:
         return
-    result.latency = runs[0].latency
+    result.latency = runs[len(shapes) - 1].latency
     result.bandwidth = min(1.0, (runs[0].reads + runs[0].writes) / runs[0].read_cycles)
-    bus = Bus(latency=round(result.latency), bandwidth=result.bandwidth, shared=True)
+    bus = Bus(latency=result.latency, bandwidth=result.bandwidth, shared=True)
     for (m, n, k), run in zip(shapes, runs, strict=False):
         guess = estimate(config, [Gemm(m=m, n=n, k=k, requant=False)], bus)
         busy = guess.multiplier_cycles / run.cycles

@@ -28,21 +28,22 @@ class SocRun:
         Beats.
     read_cycles : int
         From the first address that was read to the last beat.
-    latency : float
-        Average cycles from a read's address to its first beat, less one, of reads that found no other on the bus.
+    latency : int
+        Cycles from a read's address to its first beat, less one: the median of the reads that found no other on the
+        bus. There are few of them, and a refresh or two would change their average.
     """
 
     cycles: int
     reads: int
     writes: int
     read_cycles: int
-    latency: float
+    latency: int
 
 
 class _Run(ctypes.Structure):
     _fields_ = [
         (name, ctypes.c_uint64)
-        for name in ("cycles", "reads", "writes", "read_span", "latencies", "latency_sum")
+        for name in ("cycles", "reads", "writes", "read_span", "latency")
     ]  # fmt: skip
 
 
@@ -82,7 +83,7 @@ class SocSimulator(Closing):
             self._soc = None
 
     def lines(self, limit: int) -> Iterator[str]:
-        """Yield each line that the firmware prints, until ``limit`` more cycles are over."""
+        """Yield each line that the firmware prints, as a terminal shows it, until ``limit`` more cycles are over."""
         buffer, text = ctypes.create_string_buffer(4096), b""
         end = self.cycles + limit
         while self.cycles < end:
@@ -93,7 +94,7 @@ class SocSimulator(Closing):
                 text += buffer.raw[:count]
             *whole, text = text.split(b"\n")
             for line in whole:
-                yield line.decode("ascii", "replace").rstrip("\r")
+                yield line.decode("ascii", "replace").rstrip().rpartition("\r")[2]
 
     @property
     def runs(self) -> list[SocRun]:
@@ -102,6 +103,5 @@ class SocSimulator(Closing):
         for index in range(self._library.soc_runs(self._soc)):
             run = _Run()
             self._library.soc_get_run(self._soc, ctypes.c_uint64(index), ctypes.byref(run))
-            latency = run.latency_sum / run.latencies if run.latencies else 0.0
-            runs.append(SocRun(run.cycles, run.reads, run.writes, run.read_span, latency))
+            runs.append(SocRun(*(getattr(run, name) for name, _ in run._fields_)))
         return runs

@@ -2,6 +2,7 @@
 
 from .area import LUT4_EQUIVALENTS, Area, DoesNotFitError, ModuleAreas
 from .bitstream import BitstreamReport, build_bitstream
+from .dfu import dfu_file
 from .flow import GOALS_MHZ, SYNTHESIS, FpgaFlow, pack_routed, place_and_route
 from .placement import Placement
 from .programmer import loader_command, program
@@ -17,6 +18,7 @@ __all__ = [
     "ModuleAreas",
     "Placement",
     "build_bitstream",
+    "dfu_file",
     "loader_command",
     "pack_routed",
     "place_and_route",

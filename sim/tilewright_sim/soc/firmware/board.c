@@ -5,8 +5,9 @@
 #include <generated/mem.h>
 #include <generated/soc.h>
 #include <irq.h>
+#include <stdio.h>
 #ifdef CSR_SDRAM_BASE
-#include <generated/sdram_phy.h>
+#include <liblitedram/sdram.h>
 #endif
 
 #define RING_LOG2 2
@@ -29,29 +30,17 @@ void *memset(void *start, int value, size_t bytes) {
     return start;
 }
 
-/* LiteX's headers leave this to the firmware. */
+/* LiteX's headers leave these to the firmware. The SoC has no L2 cache. */
+void flush_l2_cache(void) {}
+
 void busy_wait_us(unsigned int us) {
     uint32_t loops = us * (CONFIG_CLOCK_FREQUENCY / 1000000);
     while (loops--) __asm__ volatile("nop");
 }
 
-static void put(char c) {
+void print_character(char c) {
     while (uart_txfull_read()) continue;
     uart_rxtx_write((uint8_t)c);
-}
-
-void print(const char *text) {
-    while (*text) put(*text++);
-}
-
-void print_number(uint32_t number) {
-    if (number >= 10) print_number(number / 10);
-    put((char)('0' + number % 10));
-}
-
-void print_hex(uint32_t number) {
-    int shift;
-    for (shift = 28; shift >= 0; shift -= 4) put("0123456789abcdef"[number >> shift & 15]);
 }
 
 void board_invalidate(void) { flush_cpu_dcache(); }
@@ -63,11 +52,7 @@ void trap(uint32_t cause, uint32_t address) {
         raised = 1;
         return;
     }
-    print("failed: exception ");
-    print_number(cause);
-    print(" at 0x");
-    print_hex(address);
-    print("\n");
+    printf("failed: exception %lu at 0x%08lx\n", cause, address);
     for (;;) continue;
 }
 
@@ -84,12 +69,15 @@ static const struct tilewright_platform platform = {
     .wait = wait_for_interrupt,
 };
 
-int board_init(struct tilewright *chip) {
+int board_memory(void) {
 #ifdef CSR_SDRAM_BASE
-    sdram_dfii_control_write(DFII_CONTROL_CKE | DFII_CONTROL_ODT | DFII_CONTROL_RESET_N);
-    init_sequence();
-    sdram_dfii_control_write(DFII_CONTROL_SEL);
+    return sdram_init();
+#else
+    return 1;
 #endif
+}
+
+int board_init(struct tilewright *chip) {
     handled = chip;
     irq_setmask(1u << TILEWRIGHT_INTERRUPT);
     csrs(mie, EXTERNAL_INTERRUPTS);

@@ -2,6 +2,8 @@
 #include "board.h"
 #include "job.h"
 
+#include <stdio.h>
+
 #define ROW(bytes) (((bytes) + 63) / 64 * 64)
 #define PATIENCE 100000000u /* clock cycles after which a product counts as lost */
 #define DIGITS_HIDDEN_PITCH (ROW(4 * DIGITS_HIDDEN) / 4)
@@ -15,11 +17,7 @@ static uint32_t factors[JOB_N] IN_MAIN_RAM;
 static uint32_t folded[JOB_K] IN_MAIN_RAM;
 
 static int failed(const char *what, int result) {
-    print("failed: ");
-    print(what);
-    if (result) print(": ");
-    if (result) print(tilewright_result_text(result));
-    print("\n");
+    printf("failed: %s%s%s\n", what, result ? ": " : "", result ? tilewright_result_text(result) : "");
     return 1;
 }
 
@@ -81,15 +79,9 @@ static int multiply(uint32_t m, uint32_t n, uint32_t k) {
     for (i = 0; i < sizeof c / sizeof c[0]; i++) c[i] = 0x55555555;
     result = run(&product, 1, &cycles);
     if (result) return failed("product", result);
-    print_number(m);
-    print("x");
-    print_number(n);
-    print("x");
-    print_number(k);
+    printf("%lux%lux%lu", m, n, k);
     if (!is_right(&product)) return failed(" is wrong", 0);
-    print(": right, ");
-    print_number(cycles);
-    print(" cycles as the processor sees it\n");
+    printf(": right, %lu cycles as the processor sees it\n", cycles);
     return 0;
 }
 
@@ -147,35 +139,30 @@ static int read_digits(void) {
     layers[1].c_stride = sizeof logits[0];
     result = run(layers, 2, &cycles);
     if (result) return failed("digits", result);
-    print("digits:");
+    printf("digits:");
     for (image = 0; image < DIGITS_IMAGES; image++) {
-        print(" ");
-        print_number(answer(image));
+        printf(" %lu", answer(image));
         if (answer(image) == digits_labels[image])
             right++;
         else
-            print("!");
+            printf("!");
         for (digit = 0; digit < DIGITS_CLASSES; digit++)
             if (logits[image][digit] != digits_logits[image][digit]) return failed(" differs from the golden model", 0);
     }
-    print("\n");
-    print_number(right);
-    print(" of ");
-    print_number(DIGITS_IMAGES);
-    print(" digits read right, all outputs as the golden model, in ");
-    print_number(cycles);
-    print(" cycles\n");
+    printf("\n%lu of %u digits read right, all outputs as the golden model, in %lu cycles\n", right, DIGITS_IMAGES, cycles);
     return 0;
 }
 
 int main(void) {
-    const int result = board_init(&chip);
+    int result;
+    if (!board_memory()) return failed("the SDRAM does not keep what is written", 0);
+    result = board_init(&chip);
     if (result) return failed("initialization", result);
-    print("the driver has found the accelerator\n");
+    printf("the driver has found the accelerator\n");
     fill(a, JOB_M, JOB_K);
     fill(b, JOB_N, JOB_K);
     /* A single row, which the memory bounds, and then the whole. */
     if (multiply(1, JOB_N, JOB_K) || multiply(JOB_M, JOB_N, JOB_K) || read_digits()) return 1;
-    print("done\n");
+    printf("done\n");
     return 0;
 }

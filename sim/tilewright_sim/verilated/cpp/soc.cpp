@@ -1,4 +1,5 @@
 // Runs a verilated SoC: what it prints, and what its accelerator does on the memory bus from doorbell to interrupt.
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -9,10 +10,16 @@
 
 namespace {
 
-// From a doorbell to the interrupt. Latencies are those of reads that found the bus without another.
+// From a doorbell to the interrupt. The latency is the median of the reads that found the bus without another.
 struct Run {
-    uint64_t cycles, reads, writes, read_span, latencies, latency_sum;
+    uint64_t cycles, reads, writes, read_span, latency;
 };
+
+uint64_t median(std::vector<uint64_t> values) {
+    if (values.empty()) return 0;
+    std::sort(values.begin(), values.end());
+    return values[values.size() / 2];
+}
 
 struct Soc {
     std::unique_ptr<VerilatedContext> context = std::make_unique<VerilatedContext>();
@@ -21,6 +28,7 @@ struct Soc {
     std::vector<Run> runs;
     uint64_t cycle = 0, doorbell = 0, first_address = 0, asked = 0, beats_due = 0;
     bool running = false, lonely = false;
+    std::vector<uint64_t> latencies;
     Run run{};
 
     Soc() {
@@ -36,11 +44,12 @@ struct Soc {
         if (top->serial_source_valid) printed.push_back(char(top->serial_source_data));
         if (!running) {
             running = top->probe_doorbell;
-            if (running) run = Run{}, doorbell = cycle, first_address = beats_due = 0, lonely = false;
+            if (running) run = Run{}, doorbell = cycle, first_address = beats_due = 0, lonely = false, latencies.clear();
             return;
         }
         if (top->probe_irq) {
             run.cycles = cycle - doorbell;
+            run.latency = median(latencies);
             runs.push_back(run);
             running = false;
             return;
@@ -48,7 +57,7 @@ struct Soc {
         if (top->probe_r) {
             ++run.reads;
             run.read_span = cycle - first_address;
-            if (lonely) ++run.latencies, run.latency_sum += cycle - asked - 1;
+            if (lonely) latencies.push_back(cycle - asked - 1);
             lonely = false;
             if (beats_due) --beats_due;
         }

@@ -3,13 +3,11 @@
 import json
 
 import pytest
-from support.litex_soc import NANO, stand_in
 
 from tilewright.base import TilewrightError, ToolError
 from tilewright.flows.fpga import DoesNotFitError
-from tilewright.litex import SOC_BOARDS, build_soc_bitstream, gateware_files, module, quiet_litex, rom_words
+from tilewright.litex import SOC_BOARDS, build_soc_bitstream
 from tilewright.tools import WheelTool
-from tilewright_sim.cli.soc import SOC_BOARD_NAMES
 
 BOARD = SOC_BOARDS["ulx3s-85f"]
 FILES = {"soc.v": "module soc; endmodule\n", "soc.lpf": ""}
@@ -65,22 +63,3 @@ def test_a_missing_tool_is_told_first(monkeypatch):
     monkeypatch.setattr(WheelTool, "installed", False)
     with pytest.raises(ToolError, match=r"Yosys is missing: run `pip install 'tilewright\[soc\]'`"):
         build_soc_bitstream(BOARD, FILES, "soc", [1])
-
-
-def test_the_gateware_of_the_board_is_complete(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "generate", stand_in)
-    with quiet_litex():
-        soc = BOARD.soc(NANO, tmp_path)
-        soc.finalize()
-        soc.init_rom("rom", rom_words(b"\x13\0\0\0\x6f"))
-        files = gateware_files(soc, "soc")
-    assert set(files) == {
-        "soc.v", "accelerator.v", "VexRiscv.v", "soc.lpf", "soc_rom.init", "soc_sram.init", "soc_mem.init"
-    }  # fmt: skip
-    assert files["soc_rom.init"].split() == ["00000013", "0000006f"]
-    assert 'LOCATE COMP "sdram_clock" SITE "F19";' in files["soc.lpf"]
-    assert soc.sdram.crossbar.controller.data_width == NANO.data_bits
-
-
-def test_the_command_knows_the_boards_without_litex():
-    assert list(SOC_BOARDS) == SOC_BOARD_NAMES

@@ -36,7 +36,7 @@ def test_the_verilog_of_a_soc_can_be_cached(soc):
 
 
 def test_without_litedram_memory_is_on_the_bus_of_the_soc(tmp_path):
-    soc = simulated_soc(tmp_path, sdram=False)
+    soc = simulated_soc(tmp_path, memory="ram")
     assert list(soc.bus.masters) == ["cpu_bus0", "cpu_bus1", "tilewright"]
     assert not hasattr(soc, "sdram")
 

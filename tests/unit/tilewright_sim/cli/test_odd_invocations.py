@@ -180,7 +180,7 @@ CONTRADICTIONS = [
     ["soc"], ["soc", "--sim", "--board", "ulx3s-85f"], ["soc", "--board", "icebreaker"],
     ["soc", "--sim", "--seeds", "2"], ["soc", "--sim", "--no-build"],
     ["soc", "--board", "ulx3s-85f", "--no-build", "--seeds", "2"],
-    ["soc", "--sim", "-o", "ok.npy"],
+    ["soc", "--sim", "-o", "ok.npy"], ["soc", "--board", "orangecrab-85f", "--preset", "nan"],
     ["vector", "COPY"], ["vector", "COPY", "4x4x4"], ["vector", "COPY", "--set", "vector_lanes=3"],
     ["vector", "ADD", "--x", "rows.npy", "--set", "vector_lanes=4"], ["vector", "SOFTMAX", "--set", "vector_lanes=32"],
     ["vector", "COPY", "--x", "float.npy", "--set", "vector_lanes=4"], ["vector", "COPY", "--limit", "3"],

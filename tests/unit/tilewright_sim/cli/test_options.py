@@ -37,6 +37,8 @@ def test_an_option_of_one_name_is_the_same_in_all_commands():
     assert len(found.pop("--random")) == 2  # the shape of `gemm`, the number of `verify`
     assert len(found.pop("--format")) == 2  # that of `llm`, those that `model perplexity` compares
     assert len(found.pop("--sim")) == 2  # what `soc` does, the simulator of `verify`
+    for name in ("--board", "-b"):
+        assert len(found.pop(name)) == 2  # boards with a system of ours, boards with a LiteX SoC
     assert len(found.pop("--result")) == 2  # of products, integers; of `vector`
     assert len(found.pop("--window")) == 2  # of `model perplexity`, of a softmax
     assert {name: ways for name, ways in found.items() if len(ways) > 1} == {}
