@@ -153,7 +153,7 @@ def test_a_design_that_does_not_fit_is_reported_before_placement(tools, tmp_path
     with pytest.raises(TilewrightError, match=words):
         build_bitstream(BOARDS["colorlight-i5"], BoardConfig.preset("colorlight-i5"), tmp_path, [1])
     tools["cells"] = {"SB_LUT4": 100, "SB_DFF": 3000, "SB_DFFE": 3000, "SB_SPRAM256KA": 5}
-    with pytest.raises(TilewrightError, match=r"6,000 flip-flops of 5,280 \(720 too many\), 5 single-port RAMs of 4"):
+    with pytest.raises(TilewrightError, match=r"6,000 flip-flops of 5,280 \(720 too many\), 5 large RAMs of 4"):
         build_bitstream(BOARDS["icebreaker"], BoardConfig.preset("icebreaker"), tmp_path, [1])
     tools["cells"], tools["fail"] = {}, "nextpnr failed: ERROR: Unable to place cell 'x', no BELs remaining"
     with pytest.raises(TilewrightError, match=r"does not fit ecp5-25k .*no BELs remaining; make it smaller"):
