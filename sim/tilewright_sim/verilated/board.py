@@ -13,7 +13,7 @@ from tilewright.boards import BoardConfig
 from tilewright.cores import BOARD
 from tilewright.memory.sdram import SdramConfig
 from tilewright_sim.closing import Closing
-from tilewright_sim.models.sdram_figures import ChipFigures
+from tilewright_sim.models import ChipFigures
 
 from .build import build_library, cached_verilog
 
