@@ -31,7 +31,7 @@ def bitstream(
 
     A TOML file has a table [board].
 
-    Writes NAME.bit (or .bin), NAME.json with the report, and NAME.v. Fails and writes nothing if the design does not
+    Writes NAME.bit (or .bin, .fs), NAME.json with the report, and NAME.v. Fails and writes nothing if the design does not
     fit or misses timing.
 
     \b

@@ -28,7 +28,7 @@ class BitstreamReport:
     """The report of a build.
 
     ``used`` and ``available`` count resources by nextpnr's names. ``clock_mhz`` is what the clock runs at,
-    ``reached_mhz`` what timing analysis allows; the second is never less.
+    ``reached_mhz`` what timing analysis allows, times `Device.derating`; the second is never less.
     """
 
     board: str
@@ -49,7 +49,7 @@ def build_bitstream(
     seeds: list[int],
     progress: Callable[[str], None] = lambda step: None,
 ) -> BitstreamReport:
-    """Write ``NAME.bit`` or ``NAME.bin``, ``NAME.json`` (the report) and ``NAME.v`` into a folder.
+    """Write ``NAME.bit``, ``NAME.bin`` or ``NAME.fs``, ``NAME.json`` (the report) and ``NAME.v`` into a folder.
 
     Placements are tried seed by seed until one meets timing at ``config.clock_hz``.
 
