@@ -168,12 +168,13 @@ def _write_for_ever(device):
 
 
 @pytest.mark.long
-def test_the_ulx3s_multiplies_from_its_sdram():
+@pytest.mark.parametrize(("name", "size"), [("ulx3s-85f", 1 << 25), ("tang-nano-20k", 1 << 23)])
+def test_a_board_multiplies_from_its_sdram(name, size):
     rng = np.random.default_rng(4)
     a, b = (rng.integers(-128, 128, (rows, 40), dtype=np.int8) for rows in (20, 24))
-    with BoardSimulator(simulated_board_config("ulx3s-85f")) as simulated, Board(simulated.port) as chip:
+    with BoardSimulator(simulated_board_config(name)) as simulated, Board(simulated.port) as chip:
         assert np.array_equal(chip.gemm(a, b).c, golden.gemm(a, b))
-        assert len(chip.serial.memory) == 1 << 25
+        assert len(chip.serial.memory) == size
 
 
 @pytest.mark.long
@@ -197,7 +198,9 @@ def test_the_netlist_does_what_the_rtl_does(tmp_path):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("name", "mhz"), [("colorlight-i5", 80), ("ulx3s-85f", 80), ("icebreaker", 12)])
+@pytest.mark.parametrize(
+    ("name", "mhz"), [("colorlight-i5", 80), ("ulx3s-85f", 80), ("icebreaker", 12), ("tang-nano-20k", 54)]
+)
 def test_the_bitstream_is_built_and_meets_timing(name, mhz, tmp_path):
     config = BoardConfig.preset(name)
     report = build_bitstream(BOARDS[name], config, tmp_path, [1, 2, 3])

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tilewright.base import FAMILIES
 from tilewright.cores import CORES
 from tilewright.verilog.writer import ECP5_MODELS, generate
 from tilewright_sim.cli.main import COMMANDS
@@ -22,6 +23,7 @@ GENERATE_ALL = """
 import sys
 import zipfile
 from pathlib import Path
+from tilewright.base import FAMILIES
 from tilewright.cores import CORES
 from tilewright.verilog import generate
 for core in CORES.values():
@@ -134,7 +136,7 @@ def version(python: str) -> str:
 def test_the_verilator_of_debian_12_finds_no_fault(core, tmp_path):
     verilator = debian_verilator(tmp_path)
     chosen = CORES[core]
-    for family in ("generic", "ecp5", "ice40", "xc7"):
+    for family in FAMILIES:
         first = next(iter(chosen.config.PRESETS))
         generate(chosen, chosen.config.preset(first), tmp_path / family, family)
         top = tmp_path / family / f"{chosen.module}.v"

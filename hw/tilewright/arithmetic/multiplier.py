@@ -32,7 +32,8 @@ class Multiplier(SharedComponent):
     ===== ==========================================================================================
     infer A registered ``*``: synthesis chooses.
     dsp   ECP5: one MULT18X18D with its own input and output registers. Elsewhere the same three
-          registers around a ``*``, which synthesis for 7-series packs into its DSP block.
+          registers around a ``*``, which synthesis for 7-series and Nexus packs into the DSP block with them, and
+          for Gowin without; GateMate has none and makes a CC_MULT of logic.
           On iCE40, for at most 8 x 8 bits, a `ProcessingElement` takes a `MultiplierPair` instead.
           The last register is in the fabric: from a DSP block to the adders the way is long.
     lut   Carry chains only, see `LutMultiplier`; 36 CCU2C for 8 x 8 bits on ECP5.

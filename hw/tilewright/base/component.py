@@ -14,7 +14,7 @@ from .amaranth_doors import PortDirection, mark_used
 
 __all__ = ["FAMILIES", "Family", "SharedComponent", "Target", "place"]
 
-Family = Literal["generic", "ecp5", "ice40", "xc7"]
+Family = Literal["generic", "ecp5", "ice40", "xc7", "gowin", "nexus", "gatemate"]
 FAMILIES: tuple[Family, ...] = get_args(Family)
 
 

@@ -7,6 +7,9 @@ from tilewright.base import DEVICES, Device, TilewrightError
 
 __all__ = ["BOARDS", "Board", "constraints_folder"]
 
+# Of a family's files of pins, and of its bitstreams.
+_SUFFIXES = {"ecp5": ("lpf", "bit"), "ice40": ("pcf", "bin"), "gowin": ("cst", "fs")}
+
 
 @dataclass(frozen=True)
 class Board:
@@ -28,6 +31,9 @@ class Board:
         The board's name in openFPGALoader.
     flash_only : bool
         As it comes, its programmer reaches the flash memory alone, from which the chip starts.
+    sdram_clock_degrees : float
+        By how much of a period the SDRAM chip's clock lags the controller's at the preset's frequency: data from either
+        side then meet setup and hold times at the other. See the calculation in docs/architecture/sdram.md.
     """
 
     name: str
@@ -39,16 +45,17 @@ class Board:
     loader: str
     tied: tuple[tuple[str, int], ...] = ()
     flash_only: bool = False
+    sdram_clock_degrees: float = 270
 
     @property
     def constraints(self) -> Path:
         """The board's file of pins and clocks."""
-        return constraints_folder() / f"{self.name}.{'lpf' if self.device.family == 'ecp5' else 'pcf'}"
+        return constraints_folder() / f"{self.name}.{_SUFFIXES[self.device.family][0]}"
 
     @property
     def bitstream(self) -> str:
         """Name of the file that is loaded into the board."""
-        return f"{self.name}.{'bit' if self.device.family == 'ecp5' else 'bin'}"
+        return f"{self.name}.{_SUFFIXES[self.device.family][1]}"
 
 
 BOARDS = {
@@ -65,6 +72,10 @@ BOARDS = {
         Board(
             "icebreaker", "1BitSquared iCEBreaker", DEVICES["ice40-up5k"], 12_000_000,
             (0, 1), True, "ice40_generic", flash_only=True,
+        ),
+        Board(
+            "tang-nano-20k", "Sipeed Tang Nano 20K", DEVICES["gowin-gw2ar-18"], 27_000_000,
+            (0, 1, 2, 3), True, "tangnano20k", sdram_clock_degrees=292.5,
         ),
     ]
 }  # fmt: skip

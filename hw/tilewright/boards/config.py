@@ -36,12 +36,22 @@ class BoardConfig(AcceleratorConfig):
             "max_burst": 1, "outstanding": 1, "memory": "block", "memory_bytes": 1 << 17,
             "clock_hz": 12_000_000, "baud": 1_000_000,
         },
+        "tang-nano-20k": {
+            **AcceleratorConfig.PRESETS["nano"], "rows": 8, "cols": 4, "dot": 8, "data_bits": 64, "requant_lanes": 2,
+            "unaligned": True, "addr_bits": 24, "size_bits": 14, "stride_bits": 20,
+            "memory": "sdram", "sdram_chip": "gw2ar-18", "memory_bytes": 1 << 23,
+            "clock_hz": 54_000_000, "baud": 1_000_000,
+        },
     }  # fmt: skip
 
     memory: Annotated[
         Literal["block", "sdram"],
         Field(description="Memory on the chip (`block`), or the board's SDRAM chip (`sdram`)."),
     ] = "block"
+    sdram_chip: Annotated[
+        Literal["ulx3s", "is42s16160g-7", "w9825g6kh-6", "as4c32m16sb-7", "gw2ar-18"],
+        Field(description="The SDRAM chip, a preset of the core `sdram`."),
+    ] = "ulx3s"
     memory_bytes: Annotated[
         int, Field(ge=4096, le=1 << 27, description="Size of the memory in bytes; a power of two.")
     ] = 1 << 16
@@ -79,7 +89,8 @@ class BoardConfig(AcceleratorConfig):
     @property
     def sdram(self) -> SdramConfig:
         """The controller of the board's SDRAM."""
-        return SdramConfig(
+        return SdramConfig.preset(
+            self.sdram_chip,
             clock_khz=self.clock_hz // 1000,
             data_bits=self.data_bits,
             addr_bits=self.addr_bits,

@@ -11,7 +11,7 @@ from tilewright.base import DEFAULT_DEVICES, DEVICES, Device, Family, Tilewright
 __all__ = ["TARGETS", "ReportTarget", "family_of"]
 
 
-TARGETS = ["generic", *DEVICES, "xc7", "asic"]
+TARGETS = ["generic", *DEVICES, "xc7", "nexus", "asic"]
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class ReportTarget:
     Parameters
     ----------
     family : str
-        ``generic``, ``ice40``, ``ecp5``, ``xc7`` or ``asic``.
+        One of `FAMILIES`, or ``asic``.
     device : Device or None
         For place and route.
     liberty : tuple of Path
@@ -30,14 +30,14 @@ class ReportTarget:
         Of an asic: area of a bit of memory in µm², macro and periphery; None leaves memories out of the sum.
     """
 
-    family: Literal["generic", "ice40", "ecp5", "xc7", "asic"]
+    family: Family | Literal["asic"]
     device: Device | None = None
     liberty: tuple[Path, ...] = ()
     memory_um2_per_bit: float | None = None
 
     @classmethod
     def parse(cls, name: str, liberty: Sequence[Path] = (), memory_um2_per_bit: float | None = None) -> "ReportTarget":
-        """Return the target called ``name``, one of `TARGETS`; ``ecp5`` is ``ecp5-85k``, ``ice40`` ``ice40-hx8k``.
+        """Return the target called ``name``, one of `TARGETS`, or a family for its device of `DEFAULT_DEVICES`.
 
         Raises
         ------

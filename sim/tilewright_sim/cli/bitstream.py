@@ -31,8 +31,8 @@ def bitstream(
 
     A TOML file has a table [board].
 
-    Writes NAME.bit (or .bin), NAME.json with the report, and NAME.v. Fails and writes nothing if the design does not
-    fit or misses timing.
+    Writes NAME.bit (or .bin, .fs), NAME.json with the report, and NAME.v. Fails and writes nothing if the design does
+    not fit or misses timing.
 
     \b
     Examples:

@@ -224,7 +224,7 @@ def _parts(measures: str, target: ReportTarget) -> tuple[str, ...]:
     for name in names:
         if name not in _MEASURES:
             raise TilewrightError(f"--measure {measures}: {name!r} is not one of {', '.join(_MEASURES)}")
-    if "fmax" in names and target.family in ("generic", "xc7"):
+    if "fmax" in names and target.family != "asic" and target.device is None:
         raise TilewrightError(f"--measure fmax: there is no place and route for {target.name}; try --target ecp5")
     if "energy" in names and target.family != "asic":
         raise TilewrightError(f"--measure energy: not for {target.name}; give --target asic and --liberty FILE")

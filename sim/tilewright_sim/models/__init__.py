@@ -6,6 +6,7 @@ from .axi_rules import AxiRules
 from .dma import Request, failure, read_words, word_count, write_bytes
 from .geometry import Convolution, ConvolutionLayout, same_padding
 from .operands import check_int8
+from .sdram_figures import ChipFigures
 from .splitting import Part, split_product
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AxiRules",
+    "ChipFigures",
     "Convolution",
     "ConvolutionLayout",
     "Part",

@@ -6,11 +6,14 @@ import os
 import threading
 import tty
 from pathlib import Path
+from typing import ClassVar
 
 from tilewright.base import TilewrightError, load_config
 from tilewright.boards import BoardConfig
 from tilewright.cores import BOARD
+from tilewright.memory.sdram import SdramConfig
 from tilewright_sim.closing import Closing
+from tilewright_sim.models import ChipFigures
 
 from .build import build_library, cached_verilog
 
@@ -57,13 +60,8 @@ class BoardSimulator(Closing):
         tty.setraw(self._slave)
         os.set_blocking(self._host, False)
         self.port = os.ttyname(self._slave)
-        self._board = ctypes.c_void_p(
-            self._library.board_new(
-                ctypes.c_uint32(config.divisor),
-                ctypes.c_uint32(config.clock_hz // 1000),
-                ctypes.c_uint32(config.sdram.burst_length if config.memory == "sdram" else 1),
-            )
-        )
+        figures = _Figures.of(config.sdram) if config.memory == "sdram" else _Figures()
+        self._board = ctypes.c_void_p(self._library.board_new(ctypes.c_uint32(config.divisor), ctypes.byref(figures)))
         self._closed = False
         self._thread = threading.Thread(
             target=self._library.board_serve, args=(self._board, ctypes.c_int(self._host)), daemon=True
@@ -95,6 +93,23 @@ class BoardSimulator(Closing):
                 os.close(descriptor)
         if violation:
             raise TilewrightError(f"the controller violated a rule of the SDRAM: {violation}")
+
+
+class _Figures(ctypes.Structure):
+    """`sdram::Figures` of `sdram_model.hpp`."""
+
+    _fields_: ClassVar = [(name, ctypes.c_int64) for name in (
+        "dq_bits", "row_bits", "col_bits", "bank_bits", "t_rc_ns", "t_ras_ns", "t_rp_ns", "t_rcd_ns", "t_rrd_ns",
+        "t_wr_ns", "t_rfc_ns", "t_mrd_ns", "refresh_us", "power_up_us", "t_ras_most_ns", "start_refreshes",
+        "clock_khz", "cas_latency", "burst_length",
+    )]  # fmt: skip
+
+    @classmethod
+    def of(cls, config: SdramConfig) -> "_Figures":
+        """Return the datasheet of the chip, and how the controller uses it."""
+        used = {name: getattr(config, name) for name in ("clock_khz", "cas_latency", "burst_length")}
+        known = vars(ChipFigures.of(config)) | used
+        return cls(**{name: known[name] for name, *_ in cls._fields_})
 
 
 LINK_CYCLES = 12

@@ -14,7 +14,9 @@ def short_start(monkeypatch):
     monkeypatch.setattr(sdram_refresh, "START_REFRESHES", 1)
 
 
-@pytest.mark.parametrize("config", [tiny(), SdramConfig()], ids=["tiny", "ulx3s"])
+@pytest.mark.parametrize(
+    "config", [tiny(), SdramConfig(), SdramConfig.preset("gw2ar-18")], ids=["tiny", "ulx3s", "gw2ar-18"]
+)
 def test_refresh_is_never_late(config, tmp_path):
     """For ever, if the banks close in time, which the next proof shows."""
     proof, free = refresh(config)

@@ -16,6 +16,7 @@ from tilewright.verilog import generate
         pytest.param("colorlight-i5", "ecp5", marks=pytest.mark.long),
         pytest.param("colorlight-i5", "xc7", marks=pytest.mark.long),
         pytest.param("ulx3s-85f", "ecp5", marks=pytest.mark.long),
+        pytest.param("tang-nano-20k", "gowin", marks=pytest.mark.long),
     ],
 )
 def test_verilog_of_boards_is_clean(preset, family, tmp_path):

@@ -13,7 +13,7 @@ from tilewright.base import TilewrightError, check_folder, write_files
 from tilewright.boards import Board, BoardConfig, nearest_clock
 from tilewright.cores import BOARD
 from tilewright.flows import ReportTarget
-from tilewright.tools import NEXTPNR, YOSYS
+from tilewright.tools import NEXTPNR, PACKERS, YOSYS
 
 from .area import DoesNotFitError, check_fits, total_area
 from .flow import FpgaFlow
@@ -28,7 +28,7 @@ class BitstreamReport:
     """The report of a build.
 
     ``used`` and ``available`` count resources by nextpnr's names. ``clock_mhz`` is what the clock runs at,
-    ``reached_mhz`` what timing analysis allows; the second is never less.
+    ``reached_mhz`` what timing analysis allows, times `Device.derating`; the second is never less.
     """
 
     board: str
@@ -49,7 +49,7 @@ def build_bitstream(
     seeds: list[int],
     progress: Callable[[str], None] = lambda step: None,
 ) -> BitstreamReport:
-    """Write ``NAME.bit`` or ``NAME.bin``, ``NAME.json`` (the report) and ``NAME.v`` into a folder.
+    """Write ``NAME.bit``, ``NAME.bin`` or ``NAME.fs``, ``NAME.json`` (the report) and ``NAME.v`` into a folder.
 
     Placements are tried seed by seed until one meets timing at ``config.clock_hz``.
 
@@ -62,7 +62,7 @@ def build_bitstream(
     """
     start = time.monotonic()
     check_folder(folder)
-    for tool in (YOSYS, NEXTPNR[board.device.family]):
+    for tool in (YOSYS, NEXTPNR[board.device.family], PACKERS[board.device.family]):
         tool.find("board")
     flow = FpgaFlow(BOARD, config, ReportTarget(board.device.family, board.device))
     around = on_board(board, config)

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -27,9 +26,23 @@ SYNTHESIS: dict[Family, str] = {
     "ecp5": "synth_ecp5",
     "ice40": "synth_ice40",
     "xc7": "synth_xilinx -flatten -noiopad",
+    "gowin": "synth_gowin -family gw2a",
+    "nexus": "synth_nexus",
+    "gatemate": "synth_gatemate -luttree",
 }
-GOALS_MHZ = {"ecp5": 250.0, "ice40": 100.0}
+GOALS_MHZ = {"ecp5": 250.0, "ice40": 100.0, "gowin": 150.0, "gatemate": 100.0}
 """What placement strives for where no clock is asked for."""
+# The file of pins and clocks, and where to write what the packer reads.
+_FILES = {
+    "ecp5": ["--lpf", "{pins}", "--textcfg", "routed"],
+    "ice40": ["--pcf", "{pins}", "--asc", "routed"],
+    "gowin": ["--vopt", "cst={pins}", "--write", "routed"],
+}
+_PACK = {
+    "ecp5": ["--compress", "--input", "routed", "--bit", "packed"],
+    "ice40": ["routed", "packed"],
+    "gowin": ["-d", "{database}", "-o", "packed", "routed"],
+}
 _MISFIT = re.compile(r"unable to place|no more|failed to (?:find|expand)|unable to find", re.I)
 
 
@@ -144,6 +157,10 @@ class FpgaFlow:
         if len(placements) < len(seeds):
             notes.append(f"Interrupted: {len(placements)} of {len(seeds)} seeds were placed.")
         notes.append("Fmax is nextpnr's, all ports registered; the critical path is the best seed's.")
+        if self.device.derating != 1:
+            notes.append(f"Fmax is {self.device.derating:g} of what nextpnr finds, which is too high for this family.")
+        if self.device.not_timed:
+            notes.append(f"Paths {self.device.not_timed} are not among those that nextpnr times.")
         return FlowResults(area, timing_of(placements, freq), notes)
 
     def _all_placements(
@@ -193,11 +210,12 @@ class FpgaFlow:
             If nextpnr is missing or fails.
         """
         if around.pins:
-            shutil.copy(around.pins, folder / "pins")
-        options = [*around.options, "--freq", str(mhz)]
+            (folder / "pins").write_text(around.pins, encoding="utf-8")
+        derating = self.device.derating
+        options = [*around.options, "--freq", str(mhz / derating)]
         place_and_route(self.device, folder, seed, options, "pins" if around.pins else None)
         hierarchy = read_hierarchy(folder / f"{self.core.module}.v", self.core.module)
-        return read_placement(folder / "report.json", seed, hierarchy, around.instance)
+        return read_placement(folder / "report.json", seed, hierarchy, around.instance, derating)
 
     def pack(self, folder: Path) -> Path:
         """Pack the placement that was routed last; return the file of the bitstream.
@@ -207,7 +225,7 @@ class FpgaFlow:
         ToolError
             If the packer is missing or fails.
         """
-        return pack_routed(self.family, folder)
+        return pack_routed(self.device, folder)
 
 
 def place_and_route(
@@ -232,14 +250,10 @@ def place_and_route(
     ToolError
         If nextpnr is missing or fails.
     """
-    arguments = ["-q", f"--{device.name}", "--package", device.package]
-    if device.speed_grade is not None:
-        arguments += ["--speed", str(device.speed_grade)]
-    arguments += [*options, "--timing-allow-fail", "--seed", str(seed)]
+    arguments = ["-q", *_part(device), *options, "--timing-allow-fail", "--seed", str(seed)]
     arguments += ["--json", "netlist.json", "--report", "report.json"]
     if pins:
-        ecp5 = device.family == "ecp5"
-        arguments += ["--lpf", pins, "--textcfg", "routed"] if ecp5 else ["--pcf", pins, "--asc", "routed"]
+        arguments += [argument.format(pins=pins) for argument in _FILES[device.family]]
     try:
         NEXTPNR[device.family].run(arguments, folder)
     except ToolError as error:
@@ -248,7 +262,15 @@ def place_and_route(
         raise
 
 
-def pack_routed(family: Family, folder: Path) -> Path:
+def _part(device: Device) -> list[str]:
+    """Arguments of nextpnr that name a device."""
+    if device.family in ("ecp5", "ice40"):
+        speed = [] if device.speed_grade is None else ["--speed", str(device.speed_grade)]
+        return [f"--{device.name}", "--package", device.package, *speed]
+    return ["--device", device.part, *(["--vopt", f"family={device.database}"] if device.database else [])]
+
+
+def pack_routed(device: Device, folder: Path) -> Path:
     """Pack what `place_and_route` routed last in a folder; return the file of the bitstream.
 
     Raises
@@ -256,6 +278,6 @@ def pack_routed(family: Family, folder: Path) -> Path:
     ToolError
         If the packer is missing or fails.
     """
-    ecp5 = ["--compress", "--input", "routed", "--bit", "packed"]
-    PACKERS[family].run(ecp5 if family == "ecp5" else ["routed", "packed"], folder)
+    arguments = [argument.format(database=device.database) for argument in _PACK[device.family]]
+    PACKERS[device.family].run(arguments, folder)
     return folder / "packed"

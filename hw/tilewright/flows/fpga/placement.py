@@ -46,7 +46,7 @@ class Placement:
         return f"from {start} to {end}, {total:.1f} ns, {wires:.1f} of them wires"
 
 
-def read_placement(file: Path, seed: int, hierarchy: Hierarchy, instance: str) -> Placement:
+def read_placement(file: Path, seed: int, hierarchy: Hierarchy, instance: str, derating: float = 1.0) -> Placement:
     """Read nextpnr's report of a placement.
 
     Parameters
@@ -57,13 +57,15 @@ def read_placement(file: Path, seed: int, hierarchy: Hierarchy, instance: str) -
         Of the core.
     instance : str
         The core's instance in what was placed.
+    derating : float
+        What of the clock is believed; times are longer by as much.
     """
     report = json.loads(file.read_text(encoding="utf-8"))
     # A clock that only drives an output, as an SDRAM chip's, is not reported.
-    mhz = min(clock["achieved"] for clock in report["fmax"].values())
+    mhz = min(clock["achieved"] for clock in report["fmax"].values()) * derating
     cells = {name: row for name, row in report.get("utilization", {}).items() if row["used"]}
     used, available = ({name: row[what] for name, row in cells.items()} for what in ("used", "available"))
-    return Placement(seed, mhz, _slowest(report, hierarchy, instance), used, available)
+    return Placement(seed, mhz, _slowest(report, hierarchy, instance, derating), used, available)
 
 
 def timing_of(placements: Sequence[Placement], freq: float | None) -> dict[str, Any]:
@@ -81,7 +83,7 @@ def timing_of(placements: Sequence[Placement], freq: float | None) -> dict[str, 
     }
 
 
-def _slowest(report: dict[str, Any], hierarchy: Hierarchy, instance: str) -> list[dict[str, Any]]:
+def _slowest(report: dict[str, Any], hierarchy: Hierarchy, instance: str, derating: float) -> list[dict[str, Any]]:
     """The longest of the paths from register to register, in the words of the design."""
     paths = [p for p in report.get("critical_paths", []) if p["from"] == p["to"] or "async" not in p["from"] + p["to"]]
     if not paths:
@@ -96,7 +98,7 @@ def _slowest(report: dict[str, Any], hierarchy: Hierarchy, instance: str) -> lis
             "component": component,
             "signal": signal,
             "kind": kinds.get(step["type"], step["type"]),
-            "ns": round(step["delay"], 4),
+            "ns": round(step["delay"] / derating, 4),
         })
     return steps
 
@@ -104,7 +106,7 @@ def _slowest(report: dict[str, Any], hierarchy: Hierarchy, instance: str) -> lis
 # What synthesis and packing append to the name of the net that a cell drives.
 _SUFFIX = re.compile(
     r"(?:_(?:TRELLIS_FF|TRELLIS_COMB|LUT4|CCU2C|PFUMX|L6MUX21|DPR16X4|MULT18X18D|DP16KD|PDPW16KD|SB_LUT4|SB_CARRY|"
-    r"SB_DFF[A-Z]*|SB_RAM40_4K|SB_MAC16)(?=_|$)|\$nextpnr|_(?:Q|Z|COUT|S0|S1|O|D|A|B|C|I[0-3])(?:_|$)).*$"
+    r"SB_DFF[A-Z]*|SB_RAM40_4K|SB_MAC16|DFF[SRPC]?E?|ALU|LUT[1-4]|MUX2_LUT[5-8])(?=_|$)|\$nextpnr|_(?:Q|Z|COUT|S0|S1|O|D|A|B|C|I[0-3])(?:_|$)).*$"
 )
 
 

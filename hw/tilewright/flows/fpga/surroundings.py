@@ -1,7 +1,6 @@
 """What is around a core on the chip: nothing, registers at its ports, or a board's top level."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from tilewright.base import Family
@@ -10,8 +9,16 @@ from tilewright.cores import BOARD, Core
 
 __all__ = ["Surroundings", "alone", "on_board", "out_of_context"]
 
-# Out of context an ECP5 needs no pins. nextpnr for iCE40 has no such mode: all ports share two pins there.
-_OPTIONS = {"ecp5": ("--out-of-context", "--lpf-allow-unconstrained"), "ice40": ("--pcf-allow-unconstrained",)}
+# Out of context an ECP5 needs no pins. nextpnr has no such mode for the others: all ports share two pins there.
+_OPTIONS = {
+    "ecp5": ("--out-of-context", "--lpf-allow-unconstrained"),
+    "ice40": ("--pcf-allow-unconstrained",),
+    "gatemate": ("--vopt", "allow-unconstrained"),
+}
+# Where these three pins must have a place.
+_PINS = {"gowin": 'IO_LOC "clk" 4;\nIO_LOC "serial" 70;\nIO_LOC "folded" 69;\n'}
+# Eight cells of an iCE40 share a clock enable and a reset: fewer flip-flops with one of their own get a LUT instead.
+_ON_BOARD = {"ice40": "-dffe_min_ce_use 5"}
 _INSTANCE = "design_under_test"
 
 
@@ -31,8 +38,8 @@ class Surroundings:
         Further options of Yosys's command.
     options : tuple of str
         Further options of nextpnr.
-    pins : Path or None
-        The board's file of pins and clocks.
+    pins : str
+        The text of the board's file of pins and clocks, if there is one.
     """
 
     top: str
@@ -40,7 +47,7 @@ class Surroundings:
     verilog: str = ""
     synthesis: str = ""
     options: tuple[str, ...] = ()
-    pins: Path | None = None
+    pins: str = ""
 
 
 def alone(core: Core) -> Surroundings:
@@ -52,7 +59,7 @@ def out_of_context(core: Core, ports: list[dict[str, Any]], family: Family) -> S
     """Return registers at each port of a core; its ports as in ``config.json``."""
     wrap = _registered if family == "ecp5" else _chained
     text = wrap(core.module, [port for port in ports if port["name"] != "clk"])
-    return Surroundings("registered", _INSTANCE, text, options=_OPTIONS[family])
+    return Surroundings("registered", _INSTANCE, text, options=_OPTIONS.get(family, ()), pins=_PINS.get(family, ""))
 
 
 def on_board(board: Board, config: BoardConfig) -> Surroundings:
@@ -64,10 +71,8 @@ def on_board(board: Board, config: BoardConfig) -> Surroundings:
         If the board has no such clock.
     """
     text = top_level(board, config, BOARD.ports_of(config))
-    if board.device.family == "ecp5":
-        return Surroundings("top", BOARD.module, text, pins=board.constraints)
-    # Eight cells share a clock enable and a reset: fewer flip-flops with one of their own get a LUT instead.
-    return Surroundings("top", BOARD.module, text, "-dffe_min_ce_use 5", pins=board.constraints)
+    pins = board.constraints.read_text(encoding="utf-8")
+    return Surroundings("top", BOARD.module, text, _ON_BOARD.get(board.device.family, ""), pins=pins)
 
 
 def _registered(module: str, ports: list[dict]) -> str:

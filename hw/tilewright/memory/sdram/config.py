@@ -27,6 +27,13 @@ _AS4C32M16SB_7 = {  # Alliance, 512 Mbit
     "t_rc_ns": 63, "t_ras_ns": 42, "t_rp_ns": 21, "t_rcd_ns": 21, "t_rrd_ns": 14, "t_wr_ns": 14, "t_rfc_ns": 63,
     "t_mrd_ns": 14, "t_ck2_ns": 10, "t_ck3_ns": 7, "power_up_us": 200, "col_bits": 10,
 }  # fmt: skip
+# Of the chip in the package of a Gowin GW2AR-18, 64 Mbit. Its maker is not known; LiteX takes the times of an ESMT
+# M12L64322A for it, which are not longer than these of a -7 grade; 4096 refreshes in 64 ms are 2048 rows in 32.
+_GW2AR_18 = {
+    "dq_bits": 32, "row_bits": 11, "col_bits": 8, "t_rc_ns": 70, "t_ras_ns": 49, "t_rp_ns": 21, "t_rcd_ns": 21,
+    "t_rrd_ns": 14, "t_wr_ns": 15, "t_rfc_ns": 70, "t_mrd_ns": 14, "t_ck2_ns": 10, "t_ck3_ns": 7, "power_up_us": 200,
+    "refresh_us": 32_000, "clock_khz": 54_000,
+}  # fmt: skip
 
 
 def _ns(about: str):
@@ -47,6 +54,7 @@ class SdramConfig(Config):
         "is42s16160g-7": _IS42S16160G_7,
         "w9825g6kh-6": _W9825G6KH_6,
         "as4c32m16sb-7": _AS4C32M16SB_7,
+        "gw2ar-18": _GW2AR_18,
     }
 
     clock_khz: Annotated[int, Field(ge=20_000, le=200_000, description="Clock of chip and controller.")] = 80_000

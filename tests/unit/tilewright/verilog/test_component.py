@@ -160,7 +160,7 @@ def test_the_text_is_the_same_each_time():
 
 
 def test_families_are_those_of_the_command():
-    assert FAMILIES == ("generic", "ecp5", "ice40", "xc7")
+    assert FAMILIES == ("generic", "ecp5", "ice40", "xc7", "gowin", "nexus", "gatemate")
     assert Target("top").family == "generic"
 
 

@@ -1,4 +1,4 @@
-"""Area of the accelerator on ECP5: its memories are block memories, all of them, and small is small."""
+"""Area of the accelerator: its memories are block memories, all of them on ECP5, and small is small."""
 
 import pytest
 from amaranth.hdl import Shape
@@ -34,10 +34,13 @@ def memories(config):
     ]
 
 
-def blocks(bits, rows):
-    """Block memories of an ECP5: 512 rows of 36 bits, 1024 of 18, 2048 of 9, 4096 of 4."""
-    width = next(width for depth, width in ((512, 36), (1024, 18), (2048, 9), (4096, 4)) if rows <= depth)
+def blocks(bits, rows, shapes=((512, 36), (1024, 18), (2048, 9), (4096, 4))):
+    """Block memories of these rows and bits; of an ECP5, a Gowin or a Nexus if they are not given."""
+    width = next(width for depth, width in shapes if rows <= depth)
     return -(-bits // width)
+
+
+GATEMATE_SHAPES = ((512, 40), (1024, 20), (2048, 10), (4096, 5))
 
 
 def most_registers(config):
@@ -62,3 +65,20 @@ def test_no_memory_ends_up_in_flip_flops(preset, bar):
     assert area.bram == sum(blocks(*memory) for memory in memories(config))
     assert area.ff <= most_registers(config), f"{area.ff} flip-flops, {most_registers(config)} accounted for"
     assert area.lut4 <= bar
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("preset", ["nano", "small"])
+@pytest.mark.parametrize(
+    ("family", "shapes", "multipliers"),
+    [("gowin", (), 1), ("nexus", (), 1), ("gatemate", (GATEMATE_SHAPES,), 0)],
+)
+def test_the_large_memories_are_blocks_and_the_multipliers_dsps_on_other_families(family, shapes, multipliers, preset):
+    config = AcceleratorConfig.preset(preset, multiplier="dsp")
+    found = FpgaFlow(CORES["accelerator"], config, family).areas().modules
+    panel, ring, *sums = memories(config)[:4]
+    for component, parts in (("panel", [panel]), ("ring", [ring]), ("accumulators", sums)):
+        area = [module.area.bram for module in found if f"/{component}" in module.name]
+        assert sum(area) == sum(blocks(*memory, *shapes) for memory in parts), component
+    dsp = sum(module.area.dsp for module in found if "/multiplier" in module.name)
+    assert dsp == multipliers * config.tile.multipliers

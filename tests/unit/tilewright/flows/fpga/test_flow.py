@@ -63,6 +63,8 @@ def test_a_core_out_of_context_is_placed_on_the_device_of_the_table(tools, tmp_p
         ("ulx3s-85f", ["--85k", "--package", "CABGA381", "--speed", "6"], ["--lpf", "pins", "--textcfg", "routed"],
          ["--compress", "--input", "routed", "--bit", "packed"]),
         ("icebreaker", ["--up5k", "--package", "sg48"], ["--pcf", "pins", "--asc", "routed"], ["routed", "packed"]),
+        ("tang-nano-20k", ["--device", "GW2AR-LV18QN88C8/I7", "--vopt", "family=GW2A-18C", "--freq", "100.0"],
+         ["--vopt", "cst=pins", "--write", "routed"], ["-d", "GW2A-18C", "-o", "packed", "routed"]),
     ],
 )  # fmt: skip
 def test_a_board_is_placed_in_its_package_with_its_pins(name, device, pins, packer, tools, tmp_path):
@@ -79,7 +81,7 @@ def test_a_board_is_placed_in_its_package_with_its_pins(name, device, pins, pack
     assert tools[2] == packer
 
 
-@pytest.mark.parametrize("name", ["ulx3s-85f", "icebreaker"])
+@pytest.mark.parametrize("name", ["ulx3s-85f", "icebreaker", "tang-nano-20k"])
 def test_the_area_counts_every_kind_of_cell_of_a_board_top(name, tmp_path):
     board, config = BOARDS[name], BoardConfig.preset(name)
     ports = [("input", "clk", 1), ("input", "rst", 1)]
@@ -100,7 +102,10 @@ def test_a_core_alone_is_synthesized_without_a_wrapper(tools, tmp_path):
     assert tools[0][:2] == ["read_verilog tile.v", "synth_xilinx -flatten -noiopad -top tile"]
 
 
-@pytest.mark.parametrize(("family", "words"), [("ecp5", ["a_q <= a;", "b_q <= b_d;"]), ("ice40", ["{chain, serial}"])])
+@pytest.mark.parametrize(
+    ("family", "words"),
+    [("ecp5", ["a_q <= a;", "b_q <= b_d;"]), ("ice40", ["{chain, serial}"]), ("gowin", ["{chain, serial}"])],
+)
 def test_every_port_but_the_clock_is_registered(family, words):
     text = out_of_context(CORES["tile"], PORTS, family).verilog
     assert all(word in text for word in words)
@@ -120,6 +125,14 @@ def test_the_slowest_path_is_summarised_in_a_few_words(tmp_path):
     placed = read_placement(tmp_path / "report.json", 1, hierarchy, "board")
     assert placed.slowest == "from board.a sum to board.b total, 3.0 ns, 2.0 of them wires"
     assert Placement(1, 10.0, []).slowest == "path unknown"
+
+
+def test_a_derated_clock_and_its_path_agree(tmp_path):
+    path = [{"type": "routing", "delay": 2.0, "from": {"cell": "x"}, "to": {"cell": "y"}}]
+    report = {"fmax": {"clock": {"achieved": 500.0}}, "critical_paths": [{"from": "c", "to": "c", "path": path}]}
+    (tmp_path / "report.json").write_text(json.dumps(report))
+    placed = read_placement(tmp_path / "report.json", 1, Hierarchy("tile", "tile.v", {}, {}, []), "tile", 0.8)
+    assert (placed.mhz, placed.path[0]["ns"]) == (400.0, 2.5)
 
 
 def test_timing_is_the_median_and_the_best_of_the_seeds():

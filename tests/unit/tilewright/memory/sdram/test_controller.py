@@ -24,10 +24,11 @@ CONFIGS = {
     "32": {**SLOW, "data_bits": 32},
     "64": {**FAST, "data_bits": 64},
     "128": {**SLOW, "data_bits": 128, "clock_khz": 100_000, "cas_latency": 2, "capture_cycles": 1},
+    "wide chip": {**SdramConfig.preset_values("gw2ar-18"), "power_up_us": 1, "data_bits": 64},
 }
 
 
-@pytest.mark.parametrize(("name", "stall"), [("32", 0.0), ("64", 0.7), ("128", 0.3)])
+@pytest.mark.parametrize(("name", "stall"), [("32", 0.0), ("64", 0.7), ("128", 0.3), ("wide chip", 0.2)])
 def test_moves_every_byte_and_keeps_every_rule(name, stall):
     config = SdramConfig(**CONFIGS[name])
     _, chip = run(config, random_transfers(config, 12, seed=len(name) + int(stall), invalid=0.15), stall=stall, seed=1)
@@ -87,8 +88,8 @@ def test_alternating_reads_and_writes_meet_the_target(capsys):
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_latency_matches_the_docstring(name):
-    config = SdramConfig(**CONFIGS[name], refresh_us=100_000)
-    row = (1 << config.col_bits) * 2
+    config = SdramConfig(**CONFIGS[name] | {"refresh_us": 100_000})
+    row = (1 << config.col_bits) * config.dq_bits // 8
     addresses = [0, 0, 8, row, row << config.bank_bits, 2 * row, 2 * row]
     manager, _ = run(config, [Transfer(address, 1, False, alone=True) for address in addresses])
     latencies = [b - a for a, b in zip(manager.ask_cycles, manager.answer_cycles, strict=True)][1:]
@@ -150,7 +151,7 @@ def broken(field, change):
 @pytest.mark.parametrize(("field", "change", "rule"), BROKEN, ids=[field for field, _, _ in BROKEN])
 def test_a_controller_that_breaks_a_rule_is_found(field, change, rule):
     config = broken(field, change)
-    row = (1 << config.col_bits) * 2
+    row = (1 << config.col_bits) * config.dq_bits // 8
     rows = [0, 4 * row, row, 5 * row, 2 * row, 3 * row, 8 * row, 9 * row]
     transfers = [Transfer(address, 1, False) for address in rows]
     transfers += [write(config, (1 << 20) + address, 1) for address in rows]
