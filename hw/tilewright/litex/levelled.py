@@ -72,8 +72,10 @@ class LevelledDdr3(SDRAMPHYModel, AutoCSR):
 
     def _lane(self, lane: int, window: tuple[int, int, int], wrong: Signal, read: Signal) -> None:
         bitslip, low, high = window
-        delay, slipped = Signal(max=_DELAYS), Signal(max=_BITSLIPS)
-        within, chosen = Signal(), self._dly_sel.storage[lane]
+        delay = Signal(max=_DELAYS)
+        slipped = Signal(max=_BITSLIPS)
+        within = Signal()
+        chosen = self._dly_sel.storage[lane]
         self.comb += [
             within.eq((delay >= low) & (delay <= high)),
             wrong.eq(~within | (slipped != bitslip)),

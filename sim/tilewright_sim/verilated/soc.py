@@ -103,5 +103,5 @@ class SocSimulator(Closing):
         for index in range(self._library.soc_runs(self._soc)):
             run = _Run()
             self._library.soc_get_run(self._soc, ctypes.c_uint64(index), ctypes.byref(run))
-            runs.append(SocRun(*(getattr(run, name) for name, _ in run._fields_)))
+            runs.append(SocRun(*(getattr(run, field[0]) for field in run._fields_)))
         return runs
