@@ -199,7 +199,7 @@ def test_the_netlist_does_what_the_rtl_does(tmp_path):
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    ("name", "mhz"), [("colorlight-i5", 80), ("ulx3s-85f", 80), ("icebreaker", 12), ("tang-nano-20k", 36)]
+    ("name", "mhz"), [("colorlight-i5", 80), ("ulx3s-85f", 80), ("icebreaker", 12), ("tang-nano-20k", 54)]
 )
 def test_the_bitstream_is_built_and_meets_timing(name, mhz, tmp_path):
     config = BoardConfig.preset(name)

@@ -75,7 +75,7 @@ BOARDS = {
         ),
         Board(
             "tang-nano-20k", "Sipeed Tang Nano 20K", DEVICES["gowin-gw2ar-18"], 27_000_000,
-            (0, 1, 2, 3), True, "tangnano20k", sdram_clock_degrees=315,
+            (0, 1, 2, 3), True, "tangnano20k", sdram_clock_degrees=292.5,
         ),
     ]
 }  # fmt: skip

@@ -40,7 +40,7 @@ class BoardConfig(AcceleratorConfig):
             **AcceleratorConfig.PRESETS["nano"], "rows": 8, "cols": 4, "dot": 8, "data_bits": 64, "requant_lanes": 2,
             "unaligned": True, "addr_bits": 24, "size_bits": 14, "stride_bits": 20,
             "memory": "sdram", "sdram_chip": "gw2ar-18", "memory_bytes": 1 << 23,
-            "clock_hz": 36_000_000, "baud": 1_000_000,
+            "clock_hz": 54_000_000, "baud": 1_000_000,
         },
     }  # fmt: skip
 

@@ -17,7 +17,7 @@ from .results import Measurement
 __all__ = ["bench_board"]
 
 COMMAND = "tilewright bench board"
-TARGETS_MHZ = {"colorlight-i5": 80, "ulx3s-85f": 80, "icebreaker": 12, "tang-nano-20k": 36}
+TARGETS_MHZ = {"colorlight-i5": 80, "ulx3s-85f": 80, "icebreaker": 12, "tang-nano-20k": 54}
 MAX_MINUTES = 20
 BITS_PER_BYTE = 10
 SIZE = 24_000

@@ -63,7 +63,8 @@ def read_placement(file: Path, seed: int, hierarchy: Hierarchy, instance: str, d
     report = json.loads(file.read_text(encoding="utf-8"))
     # A clock that only drives an output, as an SDRAM chip's, is not reported.
     mhz = min(clock["achieved"] for clock in report["fmax"].values()) * derating
-    cells = {name: row for name, row in report.get("utilization", {}).items() if row["used"]}
+    # Of what it does not place, as Gowin's IOBUF, it counts none as available.
+    cells = {name: row for name, row in report.get("utilization", {}).items() if row["used"] and row["available"]}
     used, available = ({name: row[what] for name, row in cells.items()} for what in ("used", "available"))
     return Placement(seed, mhz, _slowest(report, hierarchy, instance, derating), used, available)
 

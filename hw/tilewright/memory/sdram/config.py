@@ -32,7 +32,7 @@ _AS4C32M16SB_7 = {  # Alliance, 512 Mbit
 _GW2AR_18 = {
     "dq_bits": 32, "row_bits": 11, "col_bits": 8, "t_rc_ns": 70, "t_ras_ns": 49, "t_rp_ns": 21, "t_rcd_ns": 21,
     "t_rrd_ns": 14, "t_wr_ns": 15, "t_rfc_ns": 70, "t_mrd_ns": 14, "t_ck2_ns": 10, "t_ck3_ns": 7, "power_up_us": 200,
-    "refresh_us": 32_000, "clock_khz": 36_000,
+    "refresh_us": 32_000, "clock_khz": 54_000,
 }  # fmt: skip
 
 

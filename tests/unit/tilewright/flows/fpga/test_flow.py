@@ -21,7 +21,8 @@ PORTS = [
     {"name": "b", "direction": "output", "bits": 2},
 ]
 REPORT = {"fmax": {"fast": {"achieved": 90.0}, "slow": {"achieved": 70.0}},
-          "utilization": {"LUT": {"used": 3, "available": 9}, "PLL": {"used": 0, "available": 2}}}  # fmt: skip
+          "utilization": {"LUT": {"used": 3, "available": 9}, "PLL": {"used": 0, "available": 2},
+                          "PAD": {"used": 4, "available": 0}}}  # fmt: skip
 
 
 @pytest.fixture
