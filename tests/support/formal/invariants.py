@@ -3,10 +3,9 @@
 These alone look inside. All that they say is proven too, together with the rules they help.
 """
 
-from types import SimpleNamespace
 from unittest import mock
 
-from amaranth.hdl import Array, Assert, Elaboratable, Fragment, Module, Mux, Shape, Signal, Value, signed
+from amaranth.hdl import Array, Assert, Elaboratable, Fragment, Module, Mux, Signal, Value, signed
 from amaranth.lib.data import View
 
 from tilewright.dma.write_aligner import write_beat_shape, write_burst_shape
@@ -17,33 +16,29 @@ __all__ = ["ReaderInvariants", "WriterInvariants", "opened"]
 
 
 class Registers(Elaboratable):
-    """Stands for the `Memory` of a `SmallFifo` where invariants speak of its rows: they are ``row_0`` and up."""
+    """Stands for the `TwoPortRam` of a `SmallFifo` where invariants speak of its rows: they are ``row_0`` and up."""
 
-    def __init__(self, *, shape, depth, init):
-        bits = Shape.cast(shape).width
-        self.rows = [Signal(bits, name=f"row_{n}", reset_less=True) for n in range(depth)]
-        self.write = SimpleNamespace(addr=Signal(range(depth)), data=Signal(shape), en=Signal())
-        self.read = SimpleNamespace(addr=Signal(range(depth)), data=Signal(shape))
-
-    def write_port(self):
-        return self.write
-
-    def read_port(self, domain):
-        assert domain == "comb"
-        return self.read
+    def __init__(self, bits, rows, latency):
+        assert latency == 0
+        self.rows = [Signal(bits, name=f"row_{n}", reset_less=True) for n in range(rows)]
+        self.write = Signal()
+        self.write_row = Signal(range(rows))
+        self.write_data = Signal(bits)
+        self.read_row = Signal(range(rows))
+        self.read_data = Signal(bits)
 
     def elaborate(self, platform):
         m = Module()
         for n, row in enumerate(self.rows):
-            with m.If(self.write.en & (self.write.addr == n)):
-                m.d.sync += row.eq(self.write.data)
-        m.d.comb += Value.cast(self.read.data).eq(Array(self.rows)[self.read.addr])
+            with m.If(self.write & (self.write_row == n)):
+                m.d.sync += row.eq(self.write_data)
+        m.d.comb += self.read_data.eq(Array(self.rows)[self.read_row])
         return m
 
 
 def opened(component):
     """Elaborate a component; return it, and its signals by the names of its modules and their own."""
-    with mock.patch.object(small_fifo, "Memory", Registers):
+    with mock.patch.object(small_fifo, "TwoPortRam", Registers):
         fragment = Fragment.get(component, None)
     signals = {}
 
