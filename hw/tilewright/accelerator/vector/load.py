@@ -84,33 +84,24 @@ class VectorLoad(SharedComponent):
         row = Signal(range(max(2, lanes)))
         short = Mux(instruction.operand == Operand.X, self.job.x_type, self.job.y_type) == ElementType.BF16
         offset = Cat(Const(0, exact_log2(width)), chunk)
-        behind = Signal(signed(len(step.elements) + 2))  # elements of the row from the chunk's first one on
-        m.d.comb += behind.eq(step.elements - offset)
+        # From the chunk's first element to the row's end and to its limits: registers, as three sums would be too slow.
+        behind = Signal(signed(len(step.elements) + 2), reset_less=True)
+        above = Signal(signed(bits), reset_less=True)
+        below = Signal(signed(bits), reset_less=True)
         last_word = behind <= width
-        last_chunk = last_word
-        if RecordFormat.of(config.a):
-            left = Cat(offset[:5], Const(0, 1)) + width  # of a block, at the end of this chunk
-            last_chunk = last_word & ((job.c_type != ElementType.RECORDS) | left[5])
+        last_chunk = last_word & self._ends_block(offset)
         needs_word = behind > 0
-        last_row = row == step.rows - 1
 
-        first = Signal(signed(bits))
-        above = Signal(signed(bits))  # from the chunk's first element to the limits
-        below = Signal(signed(bits))
-        m.d.comb += [
-            first.eq(step.element + offset),
-            above.eq(high - first),
-            below.eq(low - first),
-        ]
-        word = self.words.payload
-        half = word.word_select(chunk[0], config.data_bits // 2)
-        spread = Cat(Cat(Const(0, 16), half.word_select(lane, 16)) for lane in range(width))
-        elements = Mux(short, spread, word)
+        def begin_row(high: Value, low: Value) -> list:
+            return [
+                behind.eq(step.elements),
+                above.eq(high - step.element),
+                below.eq(low - step.element),
+            ]
+
         m.d.comb += self.released.eq(claimed_words(config, step, self.plan, short))
         goes = Signal()
-        m.d.sync += self.write.eq(Mux(goes, ((1 << width) - 1) << offset[: exact_log2(lanes)], 0))
-        place_ = row_start(row, self.plan, entry_log2(config)) | (offset >> exact_log2(lanes))
-        m.d.sync += self.write_entry.eq(entry_of(instruction.write, Mode.ELEMENTS, row, place_))
+        self._address(m, goes, row, offset)
         with m.FSM():
             with m.State("IDLE"):
                 m.d.sync += chunk.eq(0)
@@ -123,30 +114,63 @@ class VectorLoad(SharedComponent):
                     m.d.sync += high.eq(job.n)
                 m.next = "LOW"
             with m.State("LOW"):
-                m.d.sync += low.eq(Mux(windowed, high - job.window, 0))
+                start = Mux(windowed, high - job.window, 0)
+                m.d.sync += low.eq(start)
+                m.d.sync += begin_row(high, start)
                 m.next = "ROWS"
             with m.State("ROWS"), m.If(self.words.valid | ~needs_word):
                 m.d.comb += goes.eq(1)
                 m.d.comb += self.words.ready.eq(needs_word & (~short | chunk[0] | last_word))
                 m.d.sync += chunk.eq(Mux(last_chunk, 0, chunk + 1))
+                m.d.sync += [
+                    behind.eq(behind - width),
+                    above.eq(above - width),
+                    below.eq(below - width),
+                ]
                 with m.If(last_chunk):
+                    next_high = high + grows
+                    next_low = low + (grows & windowed)
                     m.d.sync += [
                         row.eq(row + 1),
-                        high.eq(high + grows),
-                        low.eq(low + (grows & windowed)),
+                        high.eq(next_high),
+                        low.eq(next_low),
                     ]
-                with m.If(last_chunk & last_row):
+                    m.d.sync += begin_row(next_high, next_low)
+                with m.If(last_chunk & (row == step.rows - 1)):
                     m.next = "WRITTEN"
             with m.State("WRITTEN"):
                 m.d.comb += self.steps.ready.eq(1)
                 m.d.comb += self.release.eq(1)
                 m.next = "IDLE"
+        elements = self._elements(chunk, short)
         limited = []
         for lane in range(width):
             outside = instruction.limited & ((above <= lane) | (below > lane))
             limited.append(self._limited(elements.word_select(lane, _BITS), outside, behind > lane))
         m.d.sync += self.data.eq(Cat(limited * (lanes // width)))
         return m
+
+    def _ends_block(self, offset: Value) -> Value:
+        """Whether a chunk may be the last of a row: of records there must be whole blocks."""
+        if not RecordFormat.of(self.config.a):
+            return Const(1, 1)
+        ends = (Cat(offset[:5], Const(0, 1)) + self.config.data_bits // _BITS)[5]
+        return (self.job.c_type != ElementType.RECORDS) | ends
+
+    def _address(self, m: Module, goes: Value, row: Value, offset: Value) -> None:
+        """Say in the next cycle which lanes of which entry a chunk is for."""
+        lanes_log2 = exact_log2(self.config.vector_lanes)
+        chunk = (1 << self.config.data_bits // _BITS) - 1
+        m.d.sync += self.write.eq(Mux(goes, chunk << offset[:lanes_log2], 0))
+        place_ = row_start(row, self.plan, entry_log2(self.config)) | (offset >> lanes_log2)
+        entry = entry_of(self.steps.payload.instruction.write, Mode.ELEMENTS, row, place_)
+        m.d.sync += self.write_entry.eq(entry)
+
+    def _elements(self, chunk: Value, short: Value) -> Value:
+        """The elements of a chunk as float32 or int32; bf16 has twice as many in a word."""
+        word, bits = self.words.payload, self.config.data_bits
+        half = word.word_select(chunk[0], bits // 2)
+        return Mux(short, Cat(Cat(Const(0, 16), half.word_select(lane, 16)) for lane in range(bits // _BITS)), word)
 
     def _limited(self, element: Value, outside: Value, there: Value) -> Value:
         """An element; the least there is if it is outside the row's limits, 0 behind the row's end."""

@@ -4,6 +4,7 @@ import pytest
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import ConfigError
+from tilewright.block_tile import BlockTileConfig
 from tilewright.tile import TileConfig
 from tilewright_sim.models import check_int8
 
@@ -20,3 +21,7 @@ def test_block_formats_of_either_operand_are_refused(field, value):
 def test_int8_and_other_cores_pass():
     check_int8(AcceleratorConfig(), "a tool")
     check_int8(TileConfig(), "a tool")
+
+
+def test_other_cores_may_have_block_formats():
+    check_int8(BlockTileConfig.preset("q4_1"), "the regression")
