@@ -76,11 +76,16 @@ class ProgramCounter(SharedComponent):
         m = Module()
         store = stored_programs(RecordFormat.of(self.config.a), self.loads)
         counter = Signal(range(len(store.lines)))
-        line = Signal(data.StructLayout({"instruction": range(len(store.instructions)), **_LOOPS}), reset_less=True)
+        # The condition of an instruction is in its line: behind a block RAM there is no time to compare it.
+        fields = {"instruction": range(len(store.instructions)), "when": len(CONDITIONS), **_LOOPS}
+        line = Signal(data.StructLayout(fields), reset_less=True)
         loops = Signal(data.StructLayout(_LOOPS), reset_less=True)
         instruction = Signal(INSTRUCTION_SHAPE, reset_less=True)
         # Words of a constant, not a memory, whose first contents a chip would not have.
-        lines = [line.shape().const(one._asdict()).as_value().value for one in store.lines]
+        lines = [
+            line.shape().const(one._asdict() | {"when": store.instructions[one.instruction]["when"]}).as_value().value
+            for one in store.lines
+        ]
         instructions = [INSTRUCTION_SHAPE.const(fields).as_value().value for fields in store.instructions]
         m.d.sync += line.eq(_word(lines, line.shape().size, counter))
         m.d.sync += instruction.eq(_word(instructions, INSTRUCTION_SHAPE.size, line.instruction))
@@ -90,11 +95,11 @@ class ProgramCounter(SharedComponent):
         fetched = known[1]
         running = Signal()
 
-        skip = Signal()
+        skip = Signal(reset_less=True)  # goes with `instruction`
         take = Signal()
         used = Signal()
+        m.d.sync += skip.eq((line.when & ~self.conditions).any())
         m.d.comb += [
-            skip.eq((instruction.when & ~self.conditions).any()),
             used.eq(running & fetched & (skip | take)),
             take.eq(~self.o.valid | self.o.ready),
         ]
