@@ -58,7 +58,7 @@ def protected(config: AcceleratorConfig) -> dict[str, tuple[str, secded.StoredWo
             found[f"store.parameters.{name}_{part}.ram.cells"] = ("PARAMETERS", word)
     results = stored(config.data_bits)
     return found | {
-        "store.packer.queue.memory": ("STORE_C", results),
+        "store.packer.queue.memory.cells": ("STORE_C", results),
         "writer.buffer.memory.ram.cells": ("STORE_C", results),
     }
 
