@@ -98,6 +98,15 @@ def test_a_row_of_zeros_has_a_norm_of_zeros():
             assert not vector.run(operation, zeros, ones, epsilon, 1 / 8).any()
 
 
+def test_what_fills_up_a_norm_is_0_unless_a_factor_of_it_is_infinite():
+    usual, huge = np.array([[1, 2, 3, 4]], F32), np.full((1, 4), 3e38, F32)
+    for operation in ("RMS_NORM", "LAYER_NORM"):
+        assert vector.filling(operation, usual, 1e-5, 1 / 4).tolist() == [[0]]
+        with np.errstate(all="ignore"):
+            assert np.isnan(vector.filling(operation, huge, 1e-5, 1 / 4)).all()
+    assert not vector.filling("ADD", huge, 0.0, 0.0).any()
+
+
 def test_rotations_by_hand():
     x = np.array([[1, 2, 3, 4]], F32)
     y = np.array([10, 100, 1000, 10000, 0.5, 0.25, 2, 3], F32)
