@@ -27,7 +27,7 @@ def asic_files(
     ----------
     core : Core
     folder : Path
-        Where `tilewright.verilog.generate` has written the core, with ``memories="macro"``.
+        Where the core is written, see `tilewright.verilog.core_files`, with ``memories="macro"``.
     constraints : str
         Its constraints, in ns.
     memories : sequence of mapping

@@ -16,7 +16,7 @@ from .memories import Memories, memories_of, separate_memories
 from .primitives import PRIMITIVES
 from .sdc import CLOCK_MHZ, timing_constraints
 
-__all__ = ["generate"]
+__all__ = ["ECP5_MODELS", "core_files", "generate"]
 
 # Each waiver with its reason; everything else that `verilator -Wall` knows must be clean. An older Verilator stops at a
 # rule that it does not know, so these are the names that each version has: WIDTH and UNUSED, not the rules that later
@@ -63,17 +63,29 @@ def generate(
     clock_mhz: float = CLOCK_MHZ,
     memories: Memories = "inferred",
 ) -> list[Path]:
-    """Write the Verilog of a core, ``config.json``, constraints and companions into ``folder``; return the files.
-
-    For ECP5 there is also ``ecp5_models.v``, behavioural models of the instantiated primitives for simulators.
-    ``clock_mhz`` is what the constraints ask for. With ``memories="macro"`` each memory is a file of its own in the
-    folder ``memories``, and ``memories.json`` lists them. The same arguments give the same bytes. Either all files are
-    written or none.
+    """Write the files of a core, see `core_files`, into ``folder``, all or none; return them.
 
     Raises
     ------
     TilewrightError
         If the folder cannot be written.
+    """
+    return write_files(folder, core_files(core, config, family, clock_mhz=clock_mhz, memories=memories))
+
+
+def core_files(
+    core: Core,
+    config: Config,
+    family: Family = "generic",
+    *,
+    clock_mhz: float = CLOCK_MHZ,
+    memories: Memories = "inferred",
+) -> dict[str, str]:
+    """Return the Verilog of a core, ``config.json``, constraints and companions: texts by file name.
+
+    For ECP5 there is also ``ecp5_models.v``, behavioural models of the instantiated primitives for simulators.
+    ``clock_mhz`` is what the constraints ask for. With ``memories="macro"`` each memory is a file of its own in the
+    folder ``memories``, and ``memories.json`` lists them. The same arguments give the same bytes.
     """
     component = core.component(config)
     ports = core.ports(component)
@@ -97,7 +109,7 @@ def generate(
     }
     if family == "ecp5":
         files[ECP5_MODELS.name] = ECP5_MODELS.read_text(encoding="utf-8")
-    return write_files(folder, files)
+    return files
 
 
 def _write_verilog(rtlil: str, top: str, family: Family) -> str:

@@ -1,7 +1,6 @@
 """The commands that need no optional package: generate, presets, registers."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -13,8 +12,7 @@ from tilewright.base import load_config, write_files
 from tilewright.cores import CORES, Core
 from tilewright.flows import family_of
 from tilewright.packaging import Macros, Vlnv, asic_files, default_vlnv, package_files
-from tilewright.verilog import CLOCK_MHZ, MANIFEST, Memories
-from tilewright.verilog import generate as generate_verilog
+from tilewright.verilog import CLOCK_MHZ, MANIFEST, Memories, core_files
 from tilewright_sim.benches.beside import bound_checks, makefile
 from tilewright_sim.console import FigureTable, Printer, console
 from tilewright_sim.models import check_int8
@@ -104,25 +102,19 @@ def generate(
         check_int8(config, "the regression of --testbench")
     name = Vlnv.parse(vlnv) if vlnv is not None else default_vlnv(chosen_core)
     with console.status("generating Verilog"):
-        files = generate_verilog(chosen_core, config, output, family, clock_mhz=mhz, memories=memories)
+        files = core_files(chosen_core, config, family, clock_mhz=mhz, memories=memories)
+    sources = [name for name in files if name.endswith(".v")]
     if testbench:
         checks = bound_checks(chosen_core, config)
-        sources = [*_verilog(files, output), *checks]
-        files += write_files(output, {"Makefile": makefile(chosen_core, sources), **checks})
+        files |= {"Makefile": makefile(chosen_core, [*sources, *checks]), **checks}
     if package:
-        files += write_files(output, package_files(chosen_core, config, family, name, _verilog(files, output)))
+        files |= package_files(chosen_core, config, family, name, sources)
     if asic:
-        listed = json.loads((output / MANIFEST).read_text(encoding="utf-8"))["memories"]
+        listed = json.loads(files[MANIFEST])["memories"]
         found = Macros.read(macros, listed) if macros else Macros.none()
-        constraints = (output / f"{chosen_core.module}.sdc").read_text(encoding="utf-8")
-        files += write_files(output, asic_files(chosen_core, output, constraints, listed, found, mhz))
-    for file in files:
+        files |= asic_files(chosen_core, output, files[f"{chosen_core.module}.sdc"], listed, found, mhz)
+    for file in write_files(output, files):
         click.echo(f"{file}  {file.stat().st_size:,} bytes")
-
-
-def _verilog(files: Sequence[Path], folder: Path) -> list[str]:
-    """The names in ``folder`` of the Verilog files of the core, as simulators and packages list them."""
-    return [file.relative_to(folder).as_posix() for file in files if file.suffix == ".v"]
 
 
 @click.command()
