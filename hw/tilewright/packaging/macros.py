@@ -1,13 +1,13 @@
 """The user's memory macros, and which memories of a core they are for."""
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tilewright.base import TilewrightError
-from tilewright.verilog import instances, split_modules
 
 __all__ = ["Macro", "Macros"]
 
@@ -68,11 +68,12 @@ class Macros:
                 hint = f"; nearest: {near[0]}" if near else ""
                 raise TilewrightError(f"{file}: the core has no memory {module}{hint}")
             text = file.read_text(encoding="utf-8", errors="replace")
-            if module not in split_modules(text):
+            text = re.sub(r"//[^\n]*|/\*.*?\*/", "", text, flags=re.S)
+            if not re.search(rf"\bmodule\s+{re.escape(module)}\b", text):
                 raise TilewrightError(f"{file}: has no module {module}")
-            for name, instance in instances(text):
-                if name in macros:
-                    macros[name].instances += [f"{path}.{instance}" for path in paths[module]]
+            for macro in macros.values():
+                for instance in re.findall(rf"\b{re.escape(macro.name)}\s+(?:#\s*\(.*?\)\s*)?(\w+)\s*\(", text, re.S):
+                    macro.instances += [f"{path}.{instance}" for path in paths[module]]
         for macro in macros.values():
             if not macro.instances:
                 raise TilewrightError(f"{macro.lef}: no wrapper instantiates {macro.name}")

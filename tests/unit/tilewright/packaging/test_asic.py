@@ -119,6 +119,22 @@ def test_a_wrapper_takes_the_place_of_its_memory_and_macros_are_listed_by_their_
     assert sorted(macro["instances"]) == sorted(f"{path}.macro" for path in wrapped["instances"])
 
 
+@pytest.mark.parametrize(
+    "instance",
+    [
+        "sram_32x256 macro (",
+        "sram_32x256\n\tmacro(",
+        "  sram_32x256 #(.VERBOSE(0), .DELAY(1)) macro (",
+        "sram_32x256 #(2)\nmacro\n(",
+    ],
+)
+def test_wrappers_are_read_in_any_style(instance, generated, macros):
+    text = WRAPPER.replace("  sram_32x256 macro (", "// sram_32x256 old (\n" + instance).replace("module ", "module\n")
+    (macros / "accelerator_ram_256x32.v").write_text(text, encoding="utf-8")
+    [macro] = Macros.read(macros, generated[1]).macros
+    assert {path.rpartition(".")[2] for path in macro.instances} == {"macro"}
+
+
 def test_the_instances_of_macros_have_the_names_of_a_flattened_netlist(generated, macros, tmp_path):
     folder = written(generated, Macros.read(macros, generated[1]))
     names = [in_librelane(folder, name) for name in libre(folder)["VERILOG_FILES"]]
