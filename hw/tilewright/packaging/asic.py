@@ -45,20 +45,19 @@ def asic_files(
         if re.search(r"\s", str(path)):
             raise TilewrightError(f"--asic: {path} has a blank, and make cannot list such files: choose another folder")
     models = [memory["file"] for memory in memories if memory["module"] not in macros.wrappers]
-    inside = [f"{core.module}.v", *models]
+    sources = [*(folder / name for name in (f"{core.module}.v", *models)), *macros.wrappers.values()]
     largest = max((memory["words"] * memory["bits"] for memory in memories if memory["file"] in models), default=0)
     return {
-        "openroad/config.mk": _config_mk(core, folder / "openroad", inside, macros, mhz, largest),
+        "openroad/config.mk": _config_mk(core, folder / "openroad", sources, macros, mhz, largest),
         "openroad/constraint.sdc": _in_units_of_the_platform(constraints),
-        "librelane/config.json": _config_json(core, folder / "librelane", inside, macros, mhz),
+        "librelane/config.json": _config_json(core, folder / "librelane", sources, macros, mhz),
     }
 
 
-def _config_mk(core: Core, folder: Path, inside: list[str], macros: Macros, mhz: float, largest: int) -> str:
+def _config_mk(core: Core, folder: Path, sources: list[Path], macros: Macros, mhz: float, largest: int) -> str:
     def files(name: str, paths: Sequence[Path]) -> str:
         return " \\\n    ".join([f"export {name} =", *(f"$(HERE)/{_relative(path, folder)}" for path in paths)])
 
-    sources = [*(folder.parent / name for name in inside), *macros.wrappers.values()]
     lines = [
         "# For OpenROAD-flow-scripts. In its folder `flow`:",
         "#   make DESIGN_CONFIG=<this file> PLATFORM=<sky130hd, ihp-sg13g2, nangate45, asap7 ...>",
@@ -93,11 +92,10 @@ def _in_units_of_the_platform(constraints: str) -> str:
     return constraints.replace(first, scaled)
 
 
-def _config_json(core: Core, folder: Path, inside: list[str], macros: Macros, mhz: float) -> str:
+def _config_json(core: Core, folder: Path, sources: list[Path], macros: Macros, mhz: float) -> str:
     def here(path: Path) -> str:
         return f"dir::{_relative(path, folder)}"
 
-    sources = [*(folder.parent / name for name in inside), *macros.wrappers.values()]
     constraints = here(folder.parent / f"{core.module}.sdc")
     content: dict[str, Any] = {
         "meta": {"version": 2, "flow": "Classic"},

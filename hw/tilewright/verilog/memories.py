@@ -43,11 +43,6 @@ class MemoryModule:
     instances: tuple[str, ...]
 
     @property
-    def bits(self) -> int:
-        """Of one instance."""
-        return self.ram.rows * self.ram.bits
-
-    @property
     def ports(self) -> dict[str, int]:
         """Bits of each port of the module, by name; all but ``read_data`` are inputs."""
         members = self.ram.signature.members.items()

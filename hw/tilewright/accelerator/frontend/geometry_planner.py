@@ -161,8 +161,8 @@ class GeometryPlanner(SharedComponent):
         padding = Signal(24, reset_less=True)
         room = Signal(range(half * rows + 1), reset_less=True)
         run_words = Signal.like(window.run_words, reset_less=True)
-        # What follows from the results, an adder for each register. A step takes at least 3 cycles: the check of the next
-        # one may take what follows by two registers, the factors of the one after that by three, and none takes more.
+        # What follows from the results, an adder for each register. A step takes at least 3 cycles: the check of the
+        # next one may take what follows by two registers, the factors of the one after that by three; none takes more.
         m.d.sync += [
             pitch.eq((across + g.channels - 1)[log2 : len(total)] + (1 + slack)),
             padding.eq(Mux(right, 0, pad + rows - 1 >> log2)),
