@@ -71,7 +71,7 @@ def folder(tmp_path_factory):
 
 
 WORK = [
-    ("tilewright_sim.cli.generate", ["generate_verilog"]),
+    ("tilewright_sim.cli.generate", ["core_files"]),
     ("tilewright_sim.cli.implement", ["FpgaFlow"]),
     ("tilewright_sim.cli.bitstream", ["build_bitstream", "program", "loader_command"]),
     ("tilewright_sim.cli.gemm", ["Simulator", "gemm_on_board", "estimate"]),
