@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from tilewright.accelerator.contract import AcceleratorConfig, ElementType, Operation
+from tilewright.accelerator.contract import ONE_TYPE, AcceleratorConfig, ElementType, Operation
 from tilewright.base import load_config, missing_package
 from tilewright_sim.models.cycles import Bus, Gemm, VectorJob, estimate
 
@@ -40,7 +40,7 @@ class _Vector(click.ParamType):
             self.fail(f"{value}: write it as OPERATION:MxN, for example SOFTMAX:9x100, with one of {names}", param, ctx)
         operation = Operation.__members__[name.upper()]
         m, n = ROWS.convert(rows, param, ctx)
-        c_type = ElementType.INT32 if operation is Operation.ARGMAX else ElementType.FLOAT32
+        c_type = ONE_TYPE.get(operation, ElementType.FLOAT32)
         return VectorJob(operation=operation, m=m, n=n, c_type=c_type)
 
 

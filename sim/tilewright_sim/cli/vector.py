@@ -8,7 +8,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from tilewright.accelerator.contract import ROTATIONS, WITH_Y, AcceleratorConfig, Operation
+from tilewright.accelerator.contract import ONE_TYPE, ROTATIONS, SOFTMAXES, WITH_Y, AcceleratorConfig, Operation
 from tilewright.base import ConfigError, TilewrightError, check_output, load_config
 from tilewright_sim.console import Printer, console
 from tilewright_sim.host import (
@@ -46,7 +46,7 @@ _MOST_ELEMENTS = 1 << 26
 _MAGNITUDES = 12
 """Powers of 2 by which random rows, and the elements of a row, are apart."""
 _FACTOR = Number(-3.4e38, 3.4e38)
-_SOFTMAX = "with SOFTMAX"
+_SOFTMAX = "with SOFTMAX and WEIGHTED_SOFTMAX"
 
 
 @click.command()
@@ -66,13 +66,15 @@ _SOFTMAX = "with SOFTMAX"
     show_default=True,
     help="Type of the results; records are of a_format, q8_0 or q8_e5m3.",
 )
-@click.option("--scalar", type=_FACTOR, help="Factor of SCALE and SOFTMAX, 1 by default; epsilon of the norms, 0.")
+@click.option(
+    "--scalar", type=_FACTOR, help="Factor of SCALE, ABS_MAX and softmaxes, 1 by default; epsilon of the norms, 0."
+)
 @click.option("--scalar2", type=_FACTOR, help="Second scalar: 1 / N of the norms, which is the default.")
-@click.option("--limit", type=click.IntRange(1), help="Elements of row 0 that count; all by default. SOFTMAX.")
-@click.option("--causal", is_flag=True, help="In each row one element more counts. SOFTMAX.")
+@click.option("--limit", type=click.IntRange(1), help="Elements of row 0 that count; all by default. Softmaxes.")
+@click.option("--causal", is_flag=True, help="In each row one element more counts. Softmaxes.")
 @click.option(
     "--window", "elements", type=click.IntRange(0, 65535), default=0,
-    help="The number of last elements within the limit that count; 0, the default, for all. SOFTMAX.",
+    help="The number of last elements within the limit that count; 0, the default, for all. Softmaxes.",
 )  # fmt: skip
 @seed_option(default=0)
 @accelerator_options("small", 0)
@@ -88,7 +90,7 @@ def vector(
     """Run an operation of the vector engine on the Verilog of an accelerator, on M rows of N elements.
 
     OPERATION is COPY, ADD, MULTIPLY, SCALE, RMS_NORM, LAYER_NORM, ROTATE_ADJACENT, ROTATE_HALVES, SOFTMAX, SILU, GELU,
-    RELU or ARGMAX. The configuration needs `vector_lanes`.
+    RELU, ARGMAX, QUANTIZE, ABS_MAX or WEIGHTED_SOFTMAX. The configuration needs `vector_lanes`.
 
     Runs X.npy, or random rows of many magnitudes, in the simulator, compares every bit of the result with the golden
     model, and shows where the time went. Files hold float32, int32 (x only) or uint16, the bits of bf16. The first run
@@ -106,8 +108,8 @@ def vector(
     only_with("x_type", "without --x", x_file is None)
     only_with("seed", "with random operands or --stall", x_file is None or stall > 0)
     only_with("y_file", "with --x", x_file is not None)
-    only_with("limit causal elements", _SOFTMAX, operation == "SOFTMAX")
-    only_with("result", "where results are no indices", operation != "ARGMAX")
+    only_with("limit causal elements", _SOFTMAX, Operation.__members__[operation] in SOFTMAXES)
+    only_with("result", "where results have a choice of types", Operation.__members__[operation] not in ONE_TYPE)
     distinct_files(
         {"--save": save, "--trace": trace, "--waveform": waveform}, {"--x": x_file, "--y": y_file, "--config": path}
     )

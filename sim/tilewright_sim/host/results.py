@@ -47,8 +47,8 @@ class GemmResult(RunResult):
 class VectorResult(RunResult):
     """The result ``c`` of one vector operation, and its `RunResult`.
 
-    It is float32 [m, n], uint16 [m, n] with the bits of bf16, `Records`, or int32 [m] of ARGMAX. The
-    utilisation, which is that of the multipliers of products, is 0.
+    It is float32 [m, n], uint16 [m, n] with the bits of bf16, `Records`, int32 [m] of ARGMAX, or int8 [m, n] of
+    QUANTIZE. The utilisation, which is that of the multipliers of products, is 0.
     """
 
     c: NDArray | Records

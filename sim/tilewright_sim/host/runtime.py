@@ -213,7 +213,8 @@ class Runtime(Runner):
         scalar, scalar2, limit, causal, window
             See `Workspace.vector_descriptor`.
         result : str
-            ``float32``, ``bf16``, or ``records`` of the format of A: q8_0 or q8_e5m3. ARGMAX makes int32 [M] otherwise.
+            ``float32``, ``bf16``, or ``records`` of the format of A: q8_0 or q8_e5m3. By itself ARGMAX makes
+            int32 [M], QUANTIZE int8 [M, N], and ABS_MAX float32 [M, 1].
         progress : callable, optional
 
         Raises

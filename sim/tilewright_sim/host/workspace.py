@@ -147,19 +147,20 @@ class Workspace:
         x : DeviceArray
             float32, uint16 or int32 [m, n].
         c : DeviceArray
-            float32 or uint16 [m, n]; int32 [m, 1] of ARGMAX. uint16 are the bits of bf16, here and for ``y``.
+            float32 or uint16 [m, n]; int32 [m, 1] of ARGMAX, float32 [m, 1] of ABS_MAX, int8 [n, m] of QUANTIZE. uint16
+            are the bits of bf16, here and for ``y``.
         y : DeviceArray, optional
             float32 or uint16 [m, n], or [1, n]: one row for all. A rotation's has 2 * n columns.
         scalar : float, optional
-            The factor of SCALE and SOFTMAX, 1 by default; epsilon of the norms, 0 by default.
+            The factor of SCALE, ABS_MAX and softmaxes, 1 by default; epsilon of the norms, 0 by default.
         scalar2 : float, optional
             1 / n of the norms, which is the default.
         limit : int, optional
-            SOFTMAX: elements of row 0 that count; n by default.
+            Softmaxes: elements of row 0 that count; n by default.
         causal : bool
-            SOFTMAX: in each row one element more counts than in the row before.
+            Softmaxes: in each row one element more counts than in the row before.
         window : int
-            SOFTMAX: of these, only as many as this count, the last ones; 0 for all.
+            Softmaxes: of these, only as many as this count, the last ones; 0 for all.
         fences : str
             Any of the letters "xy": wait for all earlier descriptors before this operand is read.
         interrupt : bool

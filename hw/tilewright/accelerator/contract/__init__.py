@@ -45,7 +45,18 @@ from .signatures import (
     SumsPort,
 )
 from .store_ports import store_ports
-from .vector import ROTATIONS, TYPE_BYTES, WITH_Y, ElementType, Operation, vector_job_shape, vector_ports
+from .vector import (
+    ONE_RESULT,
+    ONE_TYPE,
+    ROTATIONS,
+    SOFTMAXES,
+    TYPE_BYTES,
+    WITH_Y,
+    ElementType,
+    Operation,
+    vector_job_shape,
+    vector_ports,
+)
 
 __all__ = [
     "ADDEND_BITS",
@@ -56,6 +67,8 @@ __all__ = [
     "MOST_FORMATS",
     "MOST_VARIABLES",
     "NUMBER_BITS",
+    "ONE_RESULT",
+    "ONE_TYPE",
     "PARAMETER_PITCH_BYTES",
     "PARTIALS",
     "REFERENCE_BITS",
@@ -63,6 +76,7 @@ __all__ = [
     "ROTATIONS",
     "SHIFT_BITS",
     "SIZE_BITS",
+    "SOFTMAXES",
     "STRIDE_BITS",
     "TYPE_BYTES",
     "WITH_Y",

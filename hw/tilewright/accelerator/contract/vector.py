@@ -11,7 +11,10 @@ from .constants import INDEX_BITS, Activity
 from .shapes import failure_shape, transfer_shape
 
 __all__ = [
+    "ONE_RESULT",
+    "ONE_TYPE",
     "ROTATIONS",
+    "SOFTMAXES",
     "TYPE_BYTES",
     "WITH_Y",
     "ElementType",
@@ -37,18 +40,25 @@ class Operation(enum.Enum, shape=5):  # type: ignore[call-arg]  # Amaranth's key
     GELU = 10
     RELU = 11
     ARGMAX = 12
+    QUANTIZE = 13
+    ABS_MAX = 14
+    WEIGHTED_SOFTMAX = 15
 
 
 ROTATIONS: tuple[Any, ...] = (Operation.ROTATE_ADJACENT, Operation.ROTATE_HALVES)
 """Their y has rows of ``2 * n`` elements."""
 WITH_Y: tuple[Any, ...] = (
     Operation.ADD, Operation.MULTIPLY, Operation.RMS_NORM, Operation.LAYER_NORM, *ROTATIONS, Operation.SILU,
-    Operation.GELU, Operation.RELU,
+    Operation.GELU, Operation.RELU, Operation.WEIGHTED_SOFTMAX,
 )  # fmt: skip
 """The operations that have an operand y."""
+SOFTMAXES: tuple[Any, ...] = (Operation.SOFTMAX, Operation.WEIGHTED_SOFTMAX)
+"""The operations whose rows have limits: ``k``, ``causal`` and ``window``."""
+ONE_RESULT: tuple[Any, ...] = (Operation.ARGMAX, Operation.ABS_MAX)
+"""The operations whose result has one element a row."""
 
 
-class ElementType(enum.Enum, shape=2):  # type: ignore[call-arg]  # Amaranth's keyword
+class ElementType(enum.Enum, shape=3):  # type: ignore[call-arg]  # Amaranth's keyword
     """How an element of a row lies in memory."""
 
     FLOAT32 = 0
@@ -56,16 +66,24 @@ class ElementType(enum.Enum, shape=2):  # type: ignore[call-arg]  # Amaranth's k
     INT32 = 2
     RECORDS = 3
     """Of the result alone: blocks of the format of A."""
+    INT8_COLUMNS = 4
+    """Of the result of QUANTIZE alone: row r is a column of bytes. Element e is at ``c_address + r + e * c_stride``."""
 
 
 TYPE_BYTES: dict[Any, int] = {ElementType.FLOAT32: 4, ElementType.BF16: 2, ElementType.INT32: 4}
 """Bytes of an element of each type."""
+ONE_TYPE: dict[Any, Any] = {
+    Operation.ARGMAX: ElementType.INT32,
+    Operation.QUANTIZE: ElementType.INT8_COLUMNS,
+    Operation.ABS_MAX: ElementType.FLOAT32,
+}
+"""The type of the result of operations that have no choice. The others have FLOAT32, BF16 or RECORDS."""
 
 
 def vector_job_shape(config: AcceleratorConfig) -> data.StructLayout:
     """A descriptor of the vector engine that has been checked.
 
-    ``index`` is its number since reset. It has ``m`` rows of ``n`` elements; ``k`` is the limit of row 0 (SOFTMAX).
+    ``index`` is its number since reset. It has ``m`` rows of ``n`` elements; ``k`` is the limit of row 0 (softmaxes).
     x is at A, y at B, the result at C; ``b_stride`` is 0 if one row of y serves all. The types are numbers of
     `ElementType`. ``scalar`` and ``scalar2`` are bits of float32. ``fence_a`` is for x, ``fence_b`` for y.
     """

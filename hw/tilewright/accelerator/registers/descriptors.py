@@ -114,7 +114,7 @@ VECTOR_FLAGS = {
     "FENCE_A": (FLAGS["FENCE_A"][0], "load x only when all earlier descriptors are complete"),
     "FENCE_B": (FLAGS["FENCE_B"][0], "load y only when all earlier descriptors are complete; not without y"),
     "INTERRUPT": FLAGS["INTERRUPT"],
-    "CAUSAL": (9, "with SOFTMAX: the limit of row r is k + r, otherwise k"),
+    "CAUSAL": (9, "with a softmax: the limit of row r is k + r, otherwise k"),
 }
 """The same of a vector descriptor."""
 
@@ -128,7 +128,7 @@ VECTOR_DESCRIPTOR = (
     DescriptorField("flags", 2, 16, "as in the table of a vector descriptor's flags; the other bits are 0"),
     DescriptorField("m", 4, 32, "rows, at least 1"),
     DescriptorField("n", 8, 32, "elements of a row, at least 1; rotated: even, with ROTATE_HALVES a power of 2"),
-    DescriptorField("k", 12, 32, "SOFTMAX: elements of row 0 that count, at least 1; otherwise 0"),
+    DescriptorField("k", 12, 32, "softmaxes: elements of row 0 that count, at least 1; otherwise 0"),
     DescriptorField("a_address", 16, 64, "of x: [m, n], row-major"),
     DescriptorField(
         "b_address",
@@ -137,8 +137,15 @@ VECTOR_DESCRIPTOR = (
         "of y: [m, n], row-major; a rotation's [m, 2 * n], in each row the cosines, then the signed sines, which begin "
         f"with a bus word unless the configuration has `unaligned`. Only {_WITH_Y} have it",
     ),
-    DescriptorField("c_address", 32, 64, "of the result: [m, n], row-major; ARGMAX: an index in each row"),
-    DescriptorField("scalar", 40, 32, "epsilon of RMS_NORM and LAYER_NORM, factor of SCALE and SOFTMAX", real=True),
+    DescriptorField(
+        "c_address",
+        32,
+        64,
+        "of the result: [m, n], row-major; ARGMAX and ABS_MAX: one element in each row; QUANTIZE: [n, m], row-major",
+    ),
+    DescriptorField(
+        "scalar", 40, 32, "epsilon of RMS_NORM and LAYER_NORM, factor of SCALE, ABS_MAX and softmaxes", real=True
+    ),
     DescriptorField("scalar2", 44, 32, "1 / n of RMS_NORM and LAYER_NORM", real=True),
     DescriptorField("a_stride", 48, 32, "bytes from a row of x to the next"),
     DescriptorField("b_stride", 52, 32, "bytes from a row of y to the next; 0: the same row for all"),
@@ -148,9 +155,10 @@ VECTOR_DESCRIPTOR = (
         60,
         8,
         f"of x in bits 1:0, of y in 3:2, of the result in 7:4: {_TYPES}. y is never INT32; the result is it "
-        "with ARGMAX alone, and always. RECORDS, of the result alone: blocks of the format of A, q8_0 or q8_e5m3",
+        "with ARGMAX alone, and always; INT8_COLUMNS with QUANTIZE alone, and always; FLOAT32 with ABS_MAX. RECORDS, "
+        "of the result alone: blocks of the format of A, q8_0 or q8_e5m3. QUANTIZE needs `unaligned`",
     ),
-    DescriptorField("window", 61, 16, "SOFTMAX: elements before the limit that count, 0 for all; otherwise 0"),
+    DescriptorField("window", 61, 16, "softmaxes: elements before the limit that count, 0 for all; otherwise 0"),
     DescriptorField("reserved", 63, 8, "0"),
 )
 """A descriptor of the vector engine. What it shares with `DESCRIPTOR` has the same name and place."""

@@ -5,7 +5,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from tilewright.accelerator.contract import ROTATIONS, TYPE_BYTES, WITH_Y, AcceleratorConfig, ElementType, Operation
+from tilewright.accelerator.contract import (
+    ONE_RESULT,
+    ROTATIONS,
+    TYPE_BYTES,
+    WITH_Y,
+    AcceleratorConfig,
+    ElementType,
+    Operation,
+)
 
 from ..descriptor import Descriptor, VectorDescriptor, flag_bits
 from ..driver import AnyDescriptor
@@ -105,8 +113,10 @@ def _written(config: AcceleratorConfig, one: AnyDescriptor) -> _Span:
     if isinstance(one, Descriptor):
         size = 1 if one.flags & flag_bits("REQUANT") else 4
         return _Span.of(one.c_address, one.m, one.c_stride, size * one.n)
+    if one.operation is Operation.QUANTIZE:
+        return _Span.of(one.c_address, one.n, one.c_stride, one.m)
     if one.c_type is ElementType.RECORDS:
         size = config.a.row_bytes(one.n)
     else:
-        size = TYPE_BYTES[one.c_type] * (1 if one.operation is Operation.ARGMAX else one.n)
+        size = TYPE_BYTES[one.c_type] * (1 if one.operation in ONE_RESULT else one.n)
     return _Span.of(one.c_address, one.m, one.c_stride, size)

@@ -5,7 +5,17 @@ from typing import Any
 
 import numpy as np
 
-from tilewright.accelerator.contract import PARTIALS, ROTATIONS, WITH_Y, AcceleratorConfig, ElementType, Operation
+from tilewright.accelerator.contract import (
+    ONE_RESULT,
+    ONE_TYPE,
+    PARTIALS,
+    ROTATIONS,
+    SOFTMAXES,
+    WITH_Y,
+    AcceleratorConfig,
+    ElementType,
+    Operation,
+)
 from tilewright.accelerator.vector import RecordFormat
 from tilewright.base import TilewrightError
 from tilewright.formats import BlockFormat
@@ -13,12 +23,22 @@ from tilewright.formats import BlockFormat
 from ..arrays import DeviceArray
 from ..descriptor import VectorDescriptor, flag_bits
 
-__all__ = ["check_operands", "check_records", "choices_of", "operation_of", "scalars_of", "vector_descriptor"]
+__all__ = [
+    "check_operands",
+    "check_records",
+    "choices_of",
+    "operation_of",
+    "result_shape",
+    "result_types",
+    "scalars_of",
+    "vector_descriptor",
+]
 
 _TYPES: dict[str, Any] = {
     "float32": ElementType.FLOAT32,
     "uint16": ElementType.BF16,
     "int32": ElementType.INT32,
+    "int8": ElementType.INT8_COLUMNS,
 }
 _NORMS: tuple[Any, ...] = (Operation.RMS_NORM, Operation.LAYER_NORM)
 _LONGEST_WINDOW = (1 << 16) - 1
@@ -37,7 +57,8 @@ def operation_of(name: str | Operation) -> Any:
 def scalars_of(operation: Any, n: int, scalar: float | None, scalar2: float | None) -> tuple[float, float]:
     """Return the scalars of an operation on rows of n elements, with their defaults."""
     norm = operation in _NORMS
-    defaults = float(operation in (Operation.SCALE, Operation.SOFTMAX)), 1 / n if norm else 0.0
+    factor = operation in (Operation.SCALE, Operation.ABS_MAX, *SOFTMAXES)
+    defaults = float(factor), 1 / n if norm else 0.0
     found = []
     for name, value, default in zip(("scalar", "scalar2"), (scalar, scalar2), defaults, strict=True):
         try:
@@ -74,13 +95,12 @@ def vector_descriptor(
     m, n = x.shape
     if m > config.size_limit:
         raise TilewrightError(f"x has {m} rows: a descriptor takes up to {config.size_limit}")
-    index = what == Operation.ARGMAX
     if c.form:
         form = check_records(config, what, n)
         _check_type("c", c, (form.name,))
     else:
-        _check_type("c", c, ("int32",) if index else ("float32", "uint16"))
-    wanted = [m, 1 if index else n]
+        _check_type("c", c, result_types(what))
+    wanted = list(result_shape(what, m, n))
     if [c.shape[0], c.k] != wanted:
         raise TilewrightError(f"c is {[c.shape[0], c.k]}: must be {wanted} with x {[m, n]}")
     choices = choices_of(what, n, scalar=scalar, scalar2=scalar2, limit=limit, causal=causal, window=window)
@@ -99,6 +119,18 @@ def vector_descriptor(
         c_type=ElementType.RECORDS if c.form else _TYPES[c.dtype.name],
         **choices,
     )  # fmt: skip
+
+
+def result_types(operation: Any) -> tuple[str, ...]:
+    """Return the types that the result of an operation can have besides records, the usual one first."""
+    if operation in ONE_TYPE:
+        return tuple(name for name, kind in _TYPES.items() if kind is ONE_TYPE[operation])
+    return "float32", "uint16"
+
+
+def result_shape(operation: Any, m: int, n: int) -> tuple[int, int]:
+    """Return the shape of the result of rows [m, n] in memory."""
+    return (n, m) if operation == Operation.QUANTIZE else (m, 1 if operation in ONE_RESULT else n)
 
 
 def choices_of(
@@ -120,13 +152,13 @@ def choices_of(
     """
     factors = scalars_of(operation, n, scalar, scalar2)
     k = 0
-    if operation == Operation.SOFTMAX:
+    if operation in SOFTMAXES:
         k = min(n if limit is None else _number("limit", limit, 1), n)
         window = _number("window", window, 0, _LONGEST_WINDOW)
         if not factors[0] >= _LEAST:
-            raise TilewrightError(f"scalar = {factors[0]:g}: must be positive with SOFTMAX, from {_LEAST:g}")
+            raise TilewrightError(f"scalar = {factors[0]:g}: must be positive with {operation.name}, from {_LEAST:g}")
     elif causal or window or limit is not None:
-        raise TilewrightError(f"limit, causal and window are of SOFTMAX: {operation.name} has none of them")
+        raise TilewrightError(f"limit, causal and window are of softmaxes: {operation.name} has none of them")
     return {"k": k, "window": window, "scalar": factors[0], "scalar2": factors[1]}
 
 
@@ -147,6 +179,8 @@ def check_operands(config: AcceleratorConfig, operation: Any, x: Any, y: Any) ->
     m, n = x.shape
     if n > config.size_limit:
         raise TilewrightError(f"a row of x has {n} elements: this hardware takes up to {config.size_limit}")
+    if operation == Operation.QUANTIZE and not config.unaligned:
+        raise TilewrightError("QUANTIZE writes bytes at any address: set unaligned")
     if operation in ROTATIONS:
         _check_rotation(config, operation, n)
     if (operation in WITH_Y) != (y is not None):
@@ -172,8 +206,8 @@ def check_records(config: AcceleratorConfig, operation: Any, n: int) -> BlockFor
         raise TilewrightError(
             f"records: a_format is {config.a.name} here; results can be records of q8_0 and q8_e5m3, the format of A"
         )
-    if operation == Operation.ARGMAX:
-        raise TilewrightError("records: the results of ARGMAX are indices")
+    if operation in ONE_TYPE:
+        raise TilewrightError(f"records: the results of {operation.name} are {result_types(operation)[0]}")
     longest = records.longest_row(config)
     if n > longest:
         full = records.form.row_bytes(longest)

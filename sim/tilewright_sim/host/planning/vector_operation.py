@@ -15,7 +15,7 @@ from tilewright_sim.models.cycles import Bus
 from ..arrays import DeviceArray, bits_of_bf16
 from ..descriptor import VectorDescriptor
 from ..workspace import Workspace
-from .vector_descriptor import check_operands, check_records, operation_of
+from .vector_descriptor import check_operands, check_records, operation_of, result_shape, result_types
 
 __all__ = ["Result", "VectorPlan", "plan_vector", "vector_cycles", "vector_rows"]
 
@@ -34,25 +34,25 @@ class VectorPlan:
 
     Parameters
     ----------
-    index : bool
-        The result is one number for each row.
+    operation : Operation
     descriptors : list of VectorDescriptor
         To run in any order.
     results : list of DeviceArray
         The rows of the result, from the first.
     """
 
-    index: bool
+    operation: Any
     descriptors: list[VectorDescriptor] = field(default_factory=list)
     results: list[DeviceArray] = field(default_factory=list)
 
     def collect(self) -> NDArray | Records:
-        """Return the result [m, n], or [m]; call it when all descriptors have run."""
-        c = np.concatenate([array.numpy() for array in self.results])
+        """Return the result [m, n], or of ARGMAX [m]; call it when all descriptors have run."""
+        columns = self.operation == Operation.QUANTIZE
+        c = np.concatenate([array.numpy().T if columns else array.numpy() for array in self.results])
         first = self.results[0]
         if first.form:
             return Records(first.form, first.k, c)
-        return c[:, 0] if self.index else c
+        return c[:, 0] if self.operation == Operation.ARGMAX else c
 
 
 def vector_rows(values: ArrayLike, name: str, types: tuple[str, ...]) -> NDArray:
@@ -109,9 +109,11 @@ def plan_vector(
     other = None if y is None else vector_rows(y, "y", ("float32", "uint16"))
     m, n = rows.shape
     check_operands(workspace.config, what, rows, other)
-    index = what == Operation.ARGMAX
+    usual = result_types(what)
+    if result == "bf16" and "uint16" not in usual:
+        raise TilewrightError(f"result = 'bf16': the results of {what.name} are {usual[0]}")
     form = check_records(workspace.config, what, n) if result == "records" else None
-    plan = VectorPlan(index)
+    plan = VectorPlan(what)
     shared = workspace.array(other) if other is not None and len(other) == 1 else None
     if shared:
         stack.enter_context(shared)
@@ -121,12 +123,13 @@ def plan_vector(
         right = shared
         if other is not None and not shared:
             right = stack.enter_context(workspace.array(other[part]))
-        shape = (left.shape[0], 1 if index else n)
+        rows_of = left.shape[0]
         if form:
-            empty = Records(form, n, np.zeros((shape[0], form.row_bytes(n)), np.uint8))
+            empty = Records(form, n, np.zeros((rows_of, form.row_bytes(n)), np.uint8))
             c: DeviceArray = stack.enter_context(workspace.records(empty))
         else:
-            c = stack.enter_context(workspace.empty(shape, "int32" if index else kinds[result]))
+            kind = kinds[result] if result == "bf16" else usual[0]
+            c = stack.enter_context(workspace.empty(result_shape(what, rows_of, n), kind))
         begin = limit
         if causal and first:
             begin = (n if limit is None else limit) + first

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tilewright.accelerator.contract import WITH_Y, Operation
+from tilewright.accelerator.contract import SOFTMAXES, WITH_Y, Operation
 from tilewright.accelerator.vector import coefficients as k
 from tilewright.base import TilewrightError
 
@@ -28,6 +28,7 @@ __all__ = [
     "quantize_rows",
     "rms_norm",
     "rotate",
+    "row_magnitude",
     "row_max",
     "row_sum",
     "run",
@@ -64,6 +65,11 @@ def row_max(x: Float32) -> Float32:
         half = -(-width // 2)
         x = np.concatenate([maximum(x[:, : width - half], x[:, half:]), x[:, width - half : half]], axis=1)
     return maximum(x, largest)
+
+
+def row_magnitude(x: Float32) -> Float32:
+    """Return the largest absolute values [m, 1] of the rows of `x` [m, n]; NaN where a row has one."""
+    return row_max(np.abs(x))
 
 
 def rms_norm(x: Float32, y: Float32, epsilon: float, inverse_n: float) -> Float32:
@@ -171,7 +177,7 @@ def quantize_rows(x: Float32) -> tuple[NDArray[np.int8], Float32]:
     is ``x * inverse`` rounded to an integer, ties to even: the lowest 8 bits of ``madd(x, inverse, 12582912)``. It is
     from -127 to 127 without a clamp. Codes of a row are 0 where its magnitude is above 8.077e37 or not a number.
     """
-    magnitude = row_max(np.abs(x))
+    magnitude = row_magnitude(x)
     inverse = mul(reciprocal(maximum(magnitude, k.CODE_LEAST_MAGNITUDE)), k.CODE_HIGHEST)
     codes = madd(x, inverse, k.ROUND).view(np.uint32).astype(np.uint8).view(np.int8)
     return codes, mul(magnitude, k.CODE_STEP)
@@ -202,8 +208,12 @@ OPERATIONS: dict[str, Callable[[_Arguments], NDArray]] = {
     "GELU": lambda a: mul(gelu(a.x), a.y),
     "RELU": lambda a: mul(maximum(a.x, 0.0), a.y),
     "ARGMAX": lambda a: argmax(a.x),
+    "QUANTIZE": lambda a: quantize_rows(a.x)[0],
+    "ABS_MAX": lambda a: mul(row_magnitude(a.x), a.scalar),
+    "WEIGHTED_SOFTMAX": lambda a: mul(softmax(a.x, a.scalar, limit=a.limit, causal=a.causal, window=a.window), a.y),
 }
-"""The operations by name. `COPY` makes zeros of subnormal numbers. y is the gate of `SILU`, `GELU` and `RELU`."""
+"""The operations by name. `COPY` makes zeros of subnormal numbers. y is the gate of `SILU`, `GELU` and `RELU`, and the
+weights by which the results of a `WEIGHTED_SOFTMAX` are multiplied."""
 
 
 def run(
@@ -225,19 +235,20 @@ def run(
         float32, int32 (x only), or uint16: the bits of bf16. `y` is [m, n], or [n] or [1, n]: one row for all; of 2n
         elements for a rotation.
     scalar, scalar2 : float
-        Rounded to float32. The factor of SCALE and SOFTMAX; epsilon and 1 / n of the norms.
+        Rounded to float32. The factor of SCALE, ABS_MAX and softmaxes; epsilon and 1 / n of the norms.
     limit, causal, window
-        Of SOFTMAX; see `softmax`.
+        Of softmaxes; see `softmax`.
 
     Returns
     -------
     array
-        float32 [m, n]; int32 [m] of ARGMAX. `to_bf16` and `quantize_rows` make other types of the former.
+        float32 [m, n], [m, 1] of ABS_MAX; int32 [m] of ARGMAX; int8 [m, n] of QUANTIZE. `to_bf16` and `to_records`
+        make other types of float32.
     """
     if operation not in OPERATIONS:
         raise TilewrightError(f"operation: {operation!r} is not one of {', '.join(OPERATIONS)}")
     rows = _floats("x", x, ("float32", "uint16", "int32"))
-    if operation == "SOFTMAX" and np.asarray(x).dtype == np.int32:
+    if Operation.__members__[operation] in SOFTMAXES and np.asarray(x).dtype == np.int32:
         rows = np.where(np.asarray(x) == np.iinfo(np.int32).min, np.float32(-np.inf), rows)
     if rows.ndim != 2 or rows.shape[1] == 0:
         raise TilewrightError(f"x: the shape must be [m, n] with n from 1, not {list(rows.shape)}")
