@@ -253,7 +253,9 @@ class AcceleratorConfig(OperandFormats, StoredWords, Config):
         image = self.half_words * self.a_word_bits // 8 if self.convolution else 0  # all rows of an image at once
         register = ADDEND_BITS // 8 * PARTIALS * self.vector_lanes  # the longest row of the vector engine
         longest_row = max(chunk, sums, DESCRIPTOR_BYTES, image, register)
-        rows = max(self.acc_rows, self.tile.cols, self.half_words if self.convolution else 0, self.vector_lanes)
+        columns = PARTIALS if self.unaligned else 1  # a result of columns: each element of the registers is a row
+        vector = self.vector_lanes * columns
+        rows = max(self.acc_rows, self.tile.cols, self.half_words if self.convolution else 0, vector)
         return DmaConfig(
             data_bits=self.data_bits,
             addr_bits=self.addr_bits,

@@ -265,5 +265,6 @@ class DescriptorDecoder(SharedComponent):
         if vector := self.of_vector:
             for name, row_bytes in vector.row_bytes.items():
                 rows_of, stride, bytes_of = shapes[name]
-                shapes[name] = Mux(vector.present, rows, rows_of), stride, Mux(vector.present, row_bytes, bytes_of)
+                own = Mux(vector.columns, n, rows) if name == "c" else rows
+                shapes[name] = Mux(vector.present, own, rows_of), stride, Mux(vector.present, row_bytes, bytes_of)
         return {name: (raw[f"{name}_address"], *shapes[name]) for name in _RANGES}

@@ -5,17 +5,32 @@ from typing import Any
 from amaranth.hdl import Cat, Const, Module, Mux, Value, signed, unsigned
 from amaranth.lib import data
 
-from tilewright.accelerator.contract import PARTIALS, ROTATIONS, WITH_Y, AcceleratorConfig, ElementType, Operation
+from tilewright.accelerator.contract import (
+    ONE_RESULT,
+    ONE_TYPE,
+    PARTIALS,
+    ROTATIONS,
+    SOFTMAXES,
+    WITH_Y,
+    AcceleratorConfig,
+    ElementType,
+    Operation,
+)
 from tilewright.accelerator.registers import VECTOR_DESCRIPTOR, VECTOR_DESCRIPTOR_VERSION, VECTOR_FLAGS
 from tilewright.accelerator.vector import RecordFormat
 
 from .fields import over
 
-__all__ = ["VectorCheck"]
+__all__ = ["VectorCheck", "known_operations"]
 
 VECTOR_SHAPE = data.StructLayout({
     field.name: signed(field.bits) if field.signed else unsigned(field.bits) for field in VECTOR_DESCRIPTOR
 })
+
+
+def known_operations(config: AcceleratorConfig) -> list[Any]:
+    """Return the operations that there are: bytes of a column are written only at any address."""
+    return [one for one in Operation if config.unaligned or one is not Operation.QUANTIZE]
 
 
 class VectorCheck:
@@ -37,6 +52,8 @@ class VectorCheck:
         ``k``, or the ``n`` of a rotation, cannot be.
     with_y : Value
         There is an operand y.
+    columns : Value
+        The result is `INT8_COLUMNS`: it has n rows of m bytes.
     sines : Value
         The sines of a rotation's rows begin within a word of the bus.
     """
@@ -47,9 +64,10 @@ class VectorCheck:
         self._records = RecordFormat.of(config.a)
         self._x, self._y, self._c = raw.types[:2], raw.types[2:4], raw.types[4:]
         self.present = raw.version == VECTOR_DESCRIPTOR_VERSION
-        softmax, argmax = self._is(Operation.SOFTMAX), self._is(Operation.ARGMAX)
+        softmax = self._is(*SOFTMAXES)
         self.with_y = self._is(*WITH_Y)
         self._rotates = self._is(*ROTATIONS)
+        self.columns = self._is(Operation.QUANTIZE)
 
         def flag(name: str) -> Value:
             return raw.flags[VECTOR_FLAGS[name][0]]
@@ -57,13 +75,13 @@ class VectorCheck:
         known = sum(1 << bit for bit, _ in VECTOR_FLAGS.values())
         integer = ElementType.INT32
         self.unknown = Cat(
-            ~self._is(*Operation),
+            ~self._is(*known_operations(config)),
             (raw.flags & ~Const(known, len(raw.flags))).any(),
             flag("CAUSAL") & ~softmax,
             flag("FENCE_B") & ~self.with_y,
             self._x > integer,
             self._y >= integer,
-            Mux(argmax, self._c != integer, (self._c >= integer) & ~self._to_records()),
+            self._other_type(),
             ~softmax & (raw.window.any() | raw.k.any()),
             raw.reserved.any(),
         ).any()
@@ -85,12 +103,20 @@ class VectorCheck:
     def row_bytes(self) -> dict[str, Value]:
         """Bytes of a row of each operand and of the result, by the names of their addresses."""
         n = self._raw.n[: self._config.size_bits]
-        index = Const(4, len(n) + 2)
+        column = self._raw.m[: self._config.size_bits]
+        one = Const(4, len(n) + 2)
         return {
             "a": self._bytes(n, self._x),
             "b": self._bytes(Mux(self._rotates, n << 1, n), self._y),
-            "c": Mux(self._is(Operation.ARGMAX), index, self._c_bytes(n)),
+            "c": Mux(self._is(*ONE_RESULT), one, Mux(self.columns, column, self._c_bytes(n))),
         }
+
+    def _other_type(self) -> Value:
+        """Whether the result has a type that the operation does not make."""
+        integer = ElementType.INT32
+        other = Mux(self._is(*ONE_TYPE), 0, (self._c >= integer) & ~self._to_records())
+        only = [self._is(operation) & (self._c != kind) for operation, kind in ONE_TYPE.items()]
+        return Cat(other, *only).any()
 
     def _to_records(self) -> Value:
         """The result is records, and the engine has a format for them."""

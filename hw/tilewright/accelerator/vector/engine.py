@@ -9,6 +9,7 @@ from tilewright.accelerator.contract import (
     AcceleratorConfig,
     Activity,
     ElementType,
+    Operation,
     Unit,
     vector_job_shape,
     vector_ports,
@@ -142,6 +143,7 @@ class VectorEngine(SharedComponent):
         busy = Signal()
         failed = Signal()  # a write of the job; then it never completes
         groups = (job.n + PARTIALS - 1) >> exact_log2(PARTIALS)
+        columns = job.c_type == ElementType.INT8_COLUMNS  # each row of it is a write request of its own
         m.d.sync += first.eq(busy & (self.head == job.index))
         m.d.sync += failed.eq(~start & (failed | self.failure.valid))
         with m.FSM():
@@ -160,7 +162,7 @@ class VectorEngine(SharedComponent):
                 for log2 in reversed(range(lanes_log2)):
                     with m.If(groups <= 1 << log2):
                         m.d.sync += plan.pitch_log2.eq(log2)
-                        m.d.sync += plan.rows_log2.eq(lanes_log2 - log2)
+                        m.d.sync += plan.rows_log2.eq(Mux(columns, 0, lanes_log2 - log2))
                 m.next = "START"
             with m.State("START"):
                 m.d.comb += busy.eq(1)
@@ -186,6 +188,7 @@ class VectorEngine(SharedComponent):
                         job.x_type == ElementType.INT32,
                         job.c_type == ElementType.BF16,
                         job.c_type == ElementType.RECORDS,
+                        job.operation == Operation.WEIGHTED_SOFTMAX,
                     )
                 ),
             ]

@@ -1,9 +1,9 @@
 """Where the rows that are in the registers begin in memory."""
 
-from amaranth.hdl import Module, Signal, Value
+from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import stream
 
-from tilewright.accelerator.contract import AcceleratorConfig
+from tilewright.accelerator.contract import AcceleratorConfig, ElementType
 
 __all__ = ["RowAddresses"]
 
@@ -25,7 +25,7 @@ class RowAddresses:
     Attributes
     ----------
     base : dict of str to Signal
-        The address, by operand.
+        The address, by operand. A result of columns begins a byte later for each row.
     """
 
     def __init__(self, m: Module, config: AcceleratorConfig, start: Value, job, plan, operands: str):
@@ -44,4 +44,7 @@ class RowAddresses:
         """Add to a cycle in which the addresses are `behind`."""
         m.d.sync += self._row.eq(steps.payload.row)
         for name, base in self.base.items():
-            m.d.sync += base.eq(base + (self._job[f"{name}_stride"] << self._plan.rows_log2))
+            step = self._job[f"{name}_stride"] << self._plan.rows_log2
+            if name == "c":
+                step = Mux(self._job.c_type == ElementType.INT8_COLUMNS, 1, step)
+            m.d.sync += base.eq(base + step)

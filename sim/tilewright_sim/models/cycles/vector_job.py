@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 from tilewright.accelerator.contract import (
     DESCRIPTOR_BYTES,
+    ONE_RESULT,
+    ONE_TYPE,
     PARTIALS,
     ROTATIONS,
     TYPE_BYTES,
@@ -65,8 +67,13 @@ class VectorJob:
             raise TilewrightError(f"N = {self.n}: ROTATE_HALVES needs a power of 2")
         if self.y_type is ElementType.INT32:
             raise TilewrightError("y_type = INT32: must be FLOAT32 or BF16")
-        if (self.c_type is ElementType.INT32) != (self.operation is Operation.ARGMAX):
-            raise TilewrightError(f"c_type = {self.c_type.name}: must be INT32 with ARGMAX, and with nothing else")
+        only = ONE_TYPE.get(self.operation)
+        if only is not None and self.c_type is not only:
+            raise TilewrightError(f"c_type = {self.c_type.name}: must be {only.name} with {self.operation.name}")
+        if only is None and self.c_type in (ElementType.INT32, ElementType.INT8_COLUMNS):
+            raise TilewrightError(f"c_type = {self.c_type.name}: {self.operation.name} makes none")
+        if self.columns and not config.unaligned:
+            raise TilewrightError("QUANTIZE writes bytes at any address: set unaligned")
         if self.c_type is ElementType.RECORDS and not RecordFormat.of(config.a):
             raise TilewrightError(f"c_type = RECORDS: the vector engine makes none of A's format, {config.a_format}")
 
@@ -78,7 +85,12 @@ class VectorJob:
     @property
     def results(self) -> int:
         """Elements of a row of the result."""
-        return 1 if self.operation is Operation.ARGMAX else self.n
+        return 1 if self.operation in ONE_RESULT else self.n
+
+    @property
+    def columns(self) -> bool:
+        """Whether each element of the result is a row of its own in memory."""
+        return self.operation is Operation.QUANTIZE
 
 
 class Step(NamedTuple):
@@ -125,13 +137,14 @@ class VectorShape:
         lanes = config.vector_lanes
         self.strip = REGISTER_ENTRIES * lanes
         groups = math.ceil(job.n / PARTIALS)
-        self.batch = max(1, lanes >> (groups - 1).bit_length())
+        self.batch = 1 if job.columns else max(1, lanes >> (groups - 1).bit_length())
         self.records = job.c_type is ElementType.RECORDS
         holds = {
             "again": groups > lanes,
             "int32": job.x_type is ElementType.INT32,
             "bf16": job.c_type is ElementType.BF16,
             "records": self.records,
+            "weighted": job.operation is Operation.WEIGHTED_SOFTMAX,
         }
         self.left_out = sum(1 << place for place, name in enumerate(CONDITIONS) if not holds[name])
 
@@ -190,7 +203,8 @@ class VectorShape:
                     size, _, _ = self.operand(one["operand"])
                     whole, rest = divmod(self.job.n, self.strip)
                     read += self.job.m * (whole * self.words(self.strip, size) + self.words(rest, size))
-        return read, self.job.m * self.result_words(self.job.results)
+        each = self.job.n if self.job.columns else self.result_words(self.job.results)
+        return read, self.job.m * each
 
     def result_words(self, elements: int) -> int:
         """Bus words of so many elements of a row of the result."""

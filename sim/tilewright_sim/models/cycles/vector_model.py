@@ -181,7 +181,9 @@ class VectorModel:
             self.store_row = step.row
             cycle += 1
         cycle = max(cycle, self.first) + 1  # the writer takes the request
-        elements = 1 if self.job.c_type is ElementType.INT32 else step.elements
+        if self.job.columns:
+            return self._store_column(step.elements, cycle)
+        elements = 1 if self.job.results == 1 else step.elements
         parts = self._parts(elements)
         stride, offset = shape.result_words(self.job.results), shape.result_bytes(step.element) // word
         for row in range(step.rows):
@@ -200,6 +202,15 @@ class VectorModel:
             if gathered:
                 self._write(start, gathered, taken)
             cycle += shape.records
+        return cycle + READ
+
+    def _store_column(self, elements: int, cycle: float) -> float:
+        """Store elements as rows of a byte, the writer having taken the request in this cycle; return as `_store`."""
+        for row in range(elements):
+            cycle = max(cycle + 1, self.room[0] + 1)
+            taken = max(cycle + READ, self.room[-1] + 1, self.buffered[0])
+            self.room.append(taken)
+            self._write(row, 1, taken)
         return cycle + READ
 
     def _parts(self, elements: int) -> list[int]:

@@ -76,8 +76,9 @@ class Source(enum.Enum, shape=2):  # type: ignore[call-arg]  # Amaranth's keywor
     INDEX = 3
 
 
-CONDITIONS = ("again", "int32", "bf16", "records")
-"""An instruction may be left out: unless the row is longer than a register; x is int32; the result is bf16, records."""
+CONDITIONS = ("again", "int32", "bf16", "records", "weighted")
+"""An instruction may be left out: unless the row is longer than a register; x is int32; the result is bf16, records;
+the softmax has weights."""
 
 INSTRUCTION_SHAPE = data.StructLayout({
     "kind": Kind,

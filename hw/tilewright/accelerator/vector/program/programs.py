@@ -1,16 +1,18 @@
 """The programs of the vector engine: a sequence of instructions for each operation."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from tilewright.accelerator.contract import Operation
 
+from .. import coefficients as c
 from ..lanes.lane_op import LaneOp
 from ..results.record_format import RecordFormat
 from .instructions import HALVES, Extent, Instruction, Kind, Mode, Operand, Read
 from .sequences import compute, exp, gelu, int32, reciprocal, records, rsqrt, sigmoid
 
-__all__ = ["STORE", "Phase", "program_of", "store"]
+__all__ = ["STORE", "Phase", "program_of", "same_program", "store"]
 
 INFINITY = float("inf")
 NO_INDEX = 16777215.0
@@ -177,7 +179,42 @@ def softmax() -> list[Phase]:
         Phase([*reduce(0, LaneOp.MAX), *clear(0.0).instructions], strips=False),
         Phase([*again(begin), *powers, fold(X)]),
         Phase([*reduce(1), *reciprocal(scalar(2), scalar(1), (scalar(3),))], strips=False),
-        Phase([*again([*begin, *powers]), compute(x, x, scalar(2)), STORE]),
+        Phase([
+            *again([*begin, *powers]),
+            load_y().conditional("weighted"),
+            compute(x, x, scalar(2)),
+            compute(x, x, vector(Y)).conditional("weighted"),
+            STORE,
+        ]),
+    ]
+
+
+def magnitude() -> list[Phase]:
+    """The largest absolute value of each row, in scalar 0."""
+    return [
+        clear(0.0),
+        Phase([*load_x(), replace(fold(X, LaneOp.MAX), absolute_c=True)]),
+        Phase(reduce(0, LaneOp.MAX), strips=False),
+    ]
+
+
+def abs_max() -> list[Phase]:
+    *load, largest = magnitude()
+    scaled = compute(scalar(0), scalar(0), "scalar")
+    return [*load, Phase([*largest.instructions, scaled, Instruction(Kind.STORE, a=scalar(0))], strips=False)]
+
+
+def quantize() -> list[Phase]:
+    *load, largest = magnitude()
+    inverse = [
+        compute(scalar(0), scalar(0), addend=c.CODE_LEAST_MAGNITUDE, op=LaneOp.MAX),
+        *reciprocal(scalar(1), scalar(0), (scalar(2),)),
+        compute(scalar(1), scalar(1), c.CODE_HIGHEST),
+    ]
+    return [
+        *load,
+        Phase([*largest.instructions, *inverse], strips=False),
+        Phase([*again(load_x()), compute(vector(X), vector(X), scalar(1), c.ROUND), STORE]),
     ]
 
 
@@ -210,9 +247,17 @@ _PROGRAMS: dict[Any, Callable[[], list[Phase]]] = {
     Operation.GELU: lambda: gate(gelu(_X, vector(ACC), vector(T), _TEMPORARIES)),
     Operation.RELU: lambda: gate([compute(_X, _X, addend=0.0, op=LaneOp.MAX)]),
     Operation.ARGMAX: argmax,
+    Operation.QUANTIZE: quantize,
+    Operation.ABS_MAX: abs_max,
+    Operation.WEIGHTED_SOFTMAX: softmax,
 }
 
 
 def program_of(operation: Operation) -> list[Phase]:
     """The program of an operation."""
     return _PROGRAMS[operation]()
+
+
+def same_program(operation: Operation) -> Operation:
+    """The first operation that has the same program."""
+    return next(one for one, program in _PROGRAMS.items() if program is _PROGRAMS[operation])

@@ -7,7 +7,7 @@ from tilewright.accelerator.contract import Operation
 
 from ..results.record_format import RecordFormat
 from .instructions import CONSTANT_BITS, Kind
-from .programs import STORE, Phase, program_of, store
+from .programs import STORE, Phase, program_of, same_program, store
 
 __all__ = ["StoredPrograms", "stored_programs"]
 
@@ -68,6 +68,9 @@ def stored_programs(form: RecordFormat | None = None, loads: bool = False) -> St
     """
     found = StoredPrograms([], [], {}, ["scalar", "scalar2"], 0)
     for operation in Operation.__members__.values():
+        if (first := same_program(operation)) in found.starts:
+            found.starts[operation] = found.starts[first]
+            continue
         found.starts[operation] = len(found.lines)
         phases = program_of(operation)
         if loads:

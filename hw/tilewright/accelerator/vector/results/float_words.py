@@ -1,10 +1,10 @@
-"""Makes words of rows of float32, of bf16, and of indices."""
+"""Makes words of rows of float32, of bf16, of indices, and of bytes."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib.wiring import connect, flipped
 from amaranth.utils import exact_log2
 
-from tilewright.accelerator.contract import PARTIALS, AcceleratorConfig, ElementType
+from tilewright.accelerator.contract import ONE_RESULT, PARTIALS, AcceleratorConfig, ElementType
 from tilewright.base import SharedComponent, place
 from tilewright.storage import SmallFifo, delayed
 
@@ -22,7 +22,8 @@ class FloatWords(SharedComponent):
     """Read the rows of a register, 32 bits of each lane or, for bf16, the upper 16, as words.
 
     A word in each cycle, for bf16 in each second one; in the first 5 cycles none. With int32 a row is one element, the
-    integer in the lowest 22 bits of lane 0 of a scalar register.
+    integer in the lowest 22 bits of lane 0 of a scalar register. Of a result of columns, a word is the lowest byte of
+    one element.
 
     Parameters
     ----------
@@ -58,15 +59,19 @@ class FloatWords(SharedComponent):
         lanes, width = config.vector_lanes, config.data_bits // _BITS
         short = Signal()
         integer = Signal()
+        columns = Signal()
         m.d.comb += short.eq(self.job.c_type == ElementType.BF16)
         m.d.comb += integer.eq(self.job.c_type == ElementType.INT32)
-        elements = Mux(integer, 1, step.elements)
+        m.d.comb += columns.eq(self.job.c_type == ElementType.INT8_COLUMNS)
+        elements = Mux(self.job.operation.as_value().matches(*(one.value for one in ONE_RESULT)), 1, step.elements)
 
-        chunk = Signal(range(PARTIALS * lanes // width))
+        offset = Signal(range(PARTIALS * lanes))
+        chunk = offset[exact_log2(width) :]
+        following = Signal(range(PARTIALS * lanes + 1))
         current = Signal(range(max(2, lanes)))
-        offset = Cat(Const(0, exact_log2(width)), chunk)
         last_chunk = Signal()
-        m.d.comb += last_chunk.eq(Cat(Const(0, exact_log2(width)), chunk + 1) >= elements)
+        m.d.comb += following.eq(offset + Mux(columns, 1, width))
+        m.d.comb += last_chunk.eq(following >= elements)
         on_way = Signal(range(_WORDS + 1))
         reads = Signal()
         completes = Signal()
@@ -75,7 +80,7 @@ class FloatWords(SharedComponent):
         drain = Signal(range(READ_CYCLES + 1))
         with m.FSM():
             with m.State("IDLE"):
-                m.d.sync += chunk.eq(0)
+                m.d.sync += offset.eq(0)
                 m.d.sync += current.eq(0)
                 with m.If(self.start):
                     m.next = "ROWS"
@@ -83,7 +88,7 @@ class FloatWords(SharedComponent):
                 m.d.sync += drain.eq(READ_CYCLES)
                 with m.If(on_way != _WORDS):
                     m.d.comb += reads.eq(1)
-                    m.d.sync += chunk.eq(Mux(last_chunk, 0, chunk + 1))
+                    m.d.sync += offset.eq(Mux(last_chunk, 0, following))
                     with m.If(last_chunk):
                         m.d.sync += current.eq(current + 1)
                     with m.If(last_chunk & (current == step.rows - 1)):
@@ -96,23 +101,25 @@ class FloatWords(SharedComponent):
         place_ = row_start(current, self.plan, entry_log2(config)) | (offset >> exact_log2(lanes))
         read = step.instruction
         m.d.sync += self.entry.eq(entry_of(read.first, read.first_mode, current, place_))
-        self._gather(m, offset, completes, chunk[0], short, integer, platform)
+        self._gather(m, offset, completes, short, integer, columns, platform)
         return m
 
-    def _gather(self, m: Module, offset, completes, odd, short: Signal, integer: Signal, platform):
+    def _gather(self, m: Module, offset, completes, short: Signal, integer: Signal, columns: Signal, platform):
         """Make words of the chunks that were read, and queue them."""
         lanes, width = self.config.vector_lanes, self.config.data_bits // _BITS
-        part = offset[exact_log2(width) : exact_log2(lanes)]
-        late = delayed(m, "chunk_line", Cat(odd, part), READ_CYCLES, platform)
+        width_log2 = exact_log2(width)
+        late = delayed(m, "chunk_line", offset[: max(width_log2 + 1, exact_log2(lanes))], READ_CYCLES, platform)
+        lane, part, odd = late[:width_log2], late[width_log2 : exact_log2(lanes)], late[width_log2]
         completed = Signal(READ_CYCLES)
         m.d.sync += completed.eq(Cat(completes, completed))
-        chunk = self.elements.word_select(late[1:], self.config.data_bits) if len(part) else self.elements
+        chunk = self.elements.word_select(part, self.config.data_bits) if len(part) else self.elements
         upper = Cat(chunk.word_select(lane, _BITS)[16:] for lane in range(width))
         held = Signal(len(upper), reset_less=True)
-        with m.If(~late[0]):
+        with m.If(~odd):
             m.d.sync += held.eq(upper)
-        whole = Cat(chunk[:22], Mux(integer, 0, chunk[22:_BITS]), chunk[_BITS:])
+        first = Mux(columns, chunk.word_select(lane, _BITS)[:8], chunk[:22])
+        whole = Cat(first, Mux(integer, 0, chunk[22:_BITS]), chunk[_BITS:])
         queue = place(m, "queue", SmallFifo(self.config.data_bits, _WORDS), platform)
         m.d.comb += queue.i.valid.eq(completed[-1])
-        m.d.comb += queue.i.payload.eq(Mux(short, Mux(late[0], Cat(held, upper), upper), whole))
+        m.d.comb += queue.i.payload.eq(Mux(short, Mux(odd, Cat(held, upper), upper), whole))
         connect(m, queue.o, flipped(self.words))

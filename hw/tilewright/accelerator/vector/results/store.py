@@ -3,12 +3,19 @@
 from amaranth.hdl import Module, Mux, Signal, Value, unsigned
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
 
-from tilewright.accelerator.contract import AcceleratorConfig, ElementType, transfer_shape, vector_job_shape
+from tilewright.accelerator.contract import (
+    ONE_RESULT,
+    AcceleratorConfig,
+    ElementType,
+    transfer_shape,
+    vector_job_shape,
+)
 from tilewright.base import SharedComponent, place
 
 from ..row_addresses import RowAddresses
-from ..shapes import ENTRIES, plan_shape, step_shape
+from ..shapes import ENTRIES, plan_shape, step_shape, strip_elements
 from .float_words import FloatWords
 from .record_format import RecordFormat
 from .record_words import RecordWords
@@ -19,7 +26,9 @@ _REQUESTS = 63  # that have not ended, at most
 
 
 class VectorStore(SharedComponent):
-    """Request the write of the rows of a register, then send their words, as the result's type asks for::
+    """Request the write of the rows of a register, then send their words, as the result's type asks for.
+
+    A row of a result of columns is alone in the registers; each of its elements is a row of one byte in memory::
 
         steps ─┬─► requests
                └─► FloatWords or RecordWords ◄── elements
@@ -77,7 +86,12 @@ class VectorStore(SharedComponent):
         rows = RowAddresses(m, config, self.start, job, self.plan, "c")
         request = Signal(transfer_shape(config), reset_less=True)
         m.d.comb += self.requests.payload.eq(request)
-        elements = Mux(job.c_type == ElementType.INT32, 1, step.elements)
+        elements = Mux(job.operation.as_value().matches(*(one.value for one in ONE_RESULT)), 1, step.elements)
+        columns = Signal()
+        m.d.comb += columns.eq(job.c_type == ElementType.INT8_COLUMNS)
+        lower = Signal(config.addr_bits, reset_less=True)  # where the strip's part of a column begins, from its top
+        strip_stride = job.c_stride << exact_log2(strip_elements(config))
+        offset = Mux(columns, Mux(step.element == 0, 0, lower), self._bytes_of(step.element))
         unfinished = Signal(range(_REQUESTS + 1))  # requests
         accepted = Signal()
         m.d.comb += accepted.eq(self.requests.valid & self.requests.ready)
@@ -88,9 +102,9 @@ class VectorStore(SharedComponent):
             with m.State("IDLE"):
                 m.d.sync += [
                     request.index.eq(job.index),
-                    request.request.address.eq(rows.base["c"] + self._bytes_of(step.element)),
-                    request.request.bytes.eq(self._bytes_of(elements)),
-                    request.request.rows.eq(step.rows),
+                    request.request.address.eq(rows.base["c"] + offset),
+                    request.request.bytes.eq(Mux(columns, 1, self._bytes_of(elements))),
+                    request.request.rows.eq(Mux(columns, step.elements, step.rows)),
                     request.request.stride.eq(job.c_stride),
                 ]
                 with m.If(rows.behind(self.steps)):
@@ -100,6 +114,7 @@ class VectorStore(SharedComponent):
             with m.State("REQUEST"):
                 m.d.comb += self.requests.valid.eq(unfinished != _REQUESTS)
                 with m.If(accepted):
+                    m.d.sync += lower.eq(Mux(step.element == 0, 0, lower) + strip_stride)
                     m.next = "WORDS"
             with m.State("WORDS"):
                 m.d.comb += self.steps.ready.eq(done)

@@ -4,7 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from tilewright.accelerator.contract import WITH_Y, AcceleratorConfig, ElementType, Operation, Unit
+from tilewright.accelerator.contract import (
+    ONE_TYPE,
+    SOFTMAXES,
+    WITH_Y,
+    AcceleratorConfig,
+    ElementType,
+    Operation,
+    Unit,
+)
 from tilewright.accelerator.frontend.decoder import DescriptorDecoder
 from tilewright.accelerator.registers import ERRORS
 from tilewright_sim.host.descriptor import Descriptor, VectorDescriptor, flag_bits
@@ -22,6 +30,7 @@ CONFIGS = {
     "narrow": SMALL.replace(size_bits=11, stride_bits=14, addr_bits=20),
 }  # fmt: skip
 FLOAT32, BF16, INT32 = ElementType.FLOAT32, ElementType.BF16, ElementType.INT32
+COLUMNS = ElementType.INT8_COLUMNS
 GOOD = VectorDescriptor(
     operation=Operation.ADD, m=4, n=10, a_address=0x1000, b_address=0x2000, c_address=0x3000, a_stride=64, b_stride=0,
     c_stride=128,
@@ -94,16 +103,15 @@ def test_the_job_is_what_the_descriptor_says():
 
 @pytest.mark.parametrize("operation", Operation)
 def test_every_operation_is_taken(operation):
-    argmax, softmax = operation == Operation.ARGMAX, operation == Operation.SOFTMAX
-    one = replace(GOOD, operation=operation, n=8, c_type=INT32 if argmax else BF16, k=8 * softmax)
-    (job,) = decode(SMALL, [one])
+    one = replace(GOOD, operation=operation, n=8, c_type=ONE_TYPE.get(operation, BF16), k=8 * (operation in SOFTMAXES))
+    (job,) = decode(CONFIGS["wide"], [one])
     assert job.operation == operation
 
 
-NO_Y = sorted(set(Operation) - set(WITH_Y) - {Operation.SOFTMAX, Operation.ARGMAX}, key=lambda one: one.value)
+NO_Y = sorted(set(Operation) - set(WITH_Y) - set(SOFTMAXES) - set(ONE_TYPE), key=lambda one: one.value)
 BAD = [
     ({"version": 3}, "VERSION", "DESCRIPTOR"),
-    ({"operation": 13}, "FLAGS", "DESCRIPTOR"),
+    ({"operation": 16}, "FLAGS", "DESCRIPTOR"),
     ({"operation": 255}, "FLAGS", "DESCRIPTOR"),
     ({"operation": 32}, "FLAGS", "DESCRIPTOR"),
     *(({"flags": 1 << bit}, "FLAGS", "DESCRIPTOR") for bit in (0, 1, 2, 5, 7, 8, 9, 10, 15)),
@@ -114,7 +122,9 @@ BAD = [
     ({"c_type": INT32}, "FLAGS", "DESCRIPTOR"),
     ({"c_type": 4}, "FLAGS", "DESCRIPTOR"),
     ({"c_type": 9}, "FLAGS", "DESCRIPTOR"),
-    *(({"operation": Operation.ARGMAX, "c_type": kind}, "FLAGS", "DESCRIPTOR") for kind in (FLOAT32, BF16, 6, 10)),
+    *(({"operation": Operation.ARGMAX, "c_type": kind}, "FLAGS", "DESCRIPTOR") for kind in (FLOAT32, BF16, 4, 6, 10)),
+    *(({"operation": Operation.QUANTIZE, "c_type": kind}, "FLAGS", "DESCRIPTOR") for kind in (FLOAT32, INT32, 3, 12)),
+    *(({"operation": Operation.ABS_MAX, "c_type": kind}, "FLAGS", "DESCRIPTOR") for kind in (BF16, INT32, 3, 4)),
     ({"window": 1}, "FLAGS", "DESCRIPTOR"),
     ({"window": 1 << 15, "m": 0}, "FLAGS", "DESCRIPTOR"),
     ({"k": 1}, "FLAGS", "DESCRIPTOR"),
@@ -123,6 +133,7 @@ BAD = [
     ({"m": "over"}, "SIZE", "LOAD_A"),
     ({"operation": Operation.SOFTMAX}, "SIZE", "LOAD_A"),
     ({"operation": Operation.SOFTMAX, "k": "over"}, "SIZE", "LOAD_A"),
+    ({"operation": Operation.WEIGHTED_SOFTMAX}, "SIZE", "LOAD_A"),
     ({"n": 0}, "SIZE", "LOAD_B"),
     ({"n": "over"}, "SIZE", "LOAD_B"),
     ({"n": 1 << 31}, "SIZE", "LOAD_B"),
@@ -173,6 +184,19 @@ def test_reports_what_is_wrong_with_a_descriptor(name):
     found = decode(config, [changed(config, change) for change, _, _ in cases])
     for (change, code, unit), got in zip(cases, found, strict=True):
         assert got == (ERRORS[code][0], Unit[unit]), change
+
+
+def test_a_result_of_columns_has_a_row_of_bytes_for_each_element():
+    """It goes to any address, so only with unaligned transfers; what it reaches is the last row's last byte."""
+    one = replace(GOOD, operation=Operation.QUANTIZE, c_type=COLUMNS, n=3, m=6, c_stride=0x100)
+    top = 1 << CONFIGS["wide"].addr_bits
+    fits = replace(one, c_address=top - 0x200 - 6)
+    beyond = replace(one, c_address=top - 0x200 - 5)
+    assert decode(SMALL, [one]) == [(ERRORS["FLAGS"][0], Unit.DESCRIPTOR)]
+    first, second, third = decode(CONFIGS["wide"], [one, fits, beyond])
+    assert first.c_type == COLUMNS.value
+    assert second.operation == Operation.QUANTIZE
+    assert third == (ERRORS["WRAPPED"][0], Unit.STORE_C)
 
 
 def test_sines_may_begin_anywhere_with_unaligned_transfers():

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from amaranth.hdl import ResetInserter, Signal
 
-from tilewright.accelerator.contract import AcceleratorConfig, ElementType, Operation, vector_job_shape
+from tilewright.accelerator.contract import SOFTMAXES, AcceleratorConfig, ElementType, Operation, vector_job_shape
 from tilewright.accelerator.vector import VectorEngine
 from tilewright.dma import Cause
 from tilewright_sim.models import vector as golden
@@ -60,11 +60,13 @@ class VectorJob:
     def apply(self, memory: bytearray) -> None:
         """Put what the golden model says into memory."""
         options = {name: value for name, value in self.fields.items() if name in ("scalar", "scalar2", "window")}
-        if self.operation == Operation.SOFTMAX:
+        if self.operation in SOFTMAXES:
             options |= {"limit": self.fields["k"], "causal": bool(self.fields.get("causal"))}
         result = golden.run(self.operation.name, self.x, self.y, **options)
         if self.c_type == BF16:
             result = golden.to_bf16(result)
+        if self.operation == Operation.QUANTIZE:
+            result = result.T  # an element of all rows, then the next one
         for number, row in enumerate(result):
             data = row.tobytes()
             memory[self.c_address + number * self.c_stride : self.c_address + number * self.c_stride + len(data)] = data

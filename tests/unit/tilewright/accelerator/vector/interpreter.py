@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from unit.tilewright.accelerator.vector.test_lane import MODEL, modified
 
-from tilewright.accelerator.contract import PARTIALS, ElementType, Operation
+from tilewright.accelerator.contract import ONE_RESULT, PARTIALS, ElementType, Operation
 from tilewright.accelerator.vector.compute import VectorCompute
 from tilewright.accelerator.vector.constants import constant_bits
 from tilewright.accelerator.vector.program.instructions import CONDITIONS, HALVES, Extent, Kind, Mode, Operand, Source
@@ -35,18 +35,18 @@ def rows_at_once(n: int, lanes: int) -> int:
     return lanes // pitch
 
 
-def conditions(n: int, lanes: int, x_type, c_type) -> int:
+def conditions(operation, n: int, lanes: int, x_type, c_type) -> int:
     """The conditions that hold, one bit each."""
     of_c = (c_type == kind for kind in (ElementType.BF16, ElementType.RECORDS))
-    return sum(
-        value << number for number, value in enumerate((n > PARTIALS * lanes, x_type == ElementType.INT32, *of_c))
-    )
+    weighted = operation == Operation.WEIGHTED_SOFTMAX
+    hold = (n > PARTIALS * lanes, x_type == ElementType.INT32, *of_c, weighted)
+    return sum(value << number for number, value in enumerate(hold))
 
 
 def steps(store: StoredPrograms, operation, m: int, n: int, lanes: int, hold: int) -> list[Step]:
     """The instructions of a job, in order."""
     found = []
-    batch, strip = rows_at_once(n, lanes), PARTIALS * lanes
+    batch, strip = 1 if operation == Operation.QUANTIZE else rows_at_once(n, lanes), PARTIALS * lanes
     for row in range(0, m, batch):
         place = store.starts[operation]
         ends = False
@@ -96,13 +96,16 @@ class _Machine:
 
 
 def execute(operation, x, y, options: dict, c_type, lanes: int, seed: int) -> np.ndarray:
-    """What the program of an operation makes of rows: bits [m, n], of bf16 16 of them; of ARGMAX int32 [m]."""
+    """What the program of an operation makes of rows: bits [m, n], of bf16 16 of them, of QUANTIZE the lowest 8.
+
+    Of ARGMAX it is int32 [m], of ABS_MAX bits [m, 1].
+    """
     store = stored_programs()
     m, n = x.shape
     x_type = ElementType.INT32 if x.dtype == np.int32 else ElementType.FLOAT32
-    result = np.zeros((m, 1 if operation == Operation.ARGMAX else n), np.uint32)
+    result = np.zeros((m, 1 if operation in ONE_RESULT else n), np.uint32)
     machine = None
-    for step in steps(store, operation, m, n, lanes, conditions(n, lanes, x_type, c_type)):
+    for step in steps(store, operation, m, n, lanes, conditions(operation, n, lanes, x_type, c_type)):
         if machine is None or machine.row != step.row:
             machine = _Machine(step.row, step.rows, lanes, np.random.default_rng(seed))
         fields = store.instructions[step.instruction]
@@ -115,8 +118,8 @@ def execute(operation, x, y, options: dict, c_type, lanes: int, seed: int) -> np
         else:
             bits, ready = machine.storage(fields["first_mode"], fields["first"])
             rows = slice(step.row, step.row + step.rows)
-            if operation == Operation.ARGMAX:
-                result[rows] = bits[:, :1] & 0x3FFFFF
+            if operation in ONE_RESULT:
+                result[rows] = bits[:, :1] & (0x3FFFFF if operation == Operation.ARGMAX else 0xFFFFFFFF)
             else:
                 assert (ready[:, : step.elements] >= 0).all() & (ready[:, : step.elements] <= machine.now).all()
                 result[rows, step.element : step.element + step.elements] = bits[:, : step.elements]
@@ -212,4 +215,4 @@ def _operate(fields: dict, operands: dict, constants: list, options: dict, index
     return MODEL[fields["op"]](*np.broadcast_arrays(a, b.view(np.float32), c)).view(np.uint32)
 
 
-assert CONDITIONS == ("again", "int32", "bf16", "records")
+assert CONDITIONS == ("again", "int32", "bf16", "records", "weighted")

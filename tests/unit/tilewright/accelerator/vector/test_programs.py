@@ -5,7 +5,7 @@ import pytest
 from support import lane_operands
 from unit.tilewright.accelerator.vector.interpreter import execute, steps
 
-from tilewright.accelerator.contract import ROTATIONS, WITH_Y, ElementType, Operation
+from tilewright.accelerator.contract import ONE_TYPE, ROTATIONS, SOFTMAXES, WITH_Y, ElementType, Operation
 from tilewright.accelerator.vector.program.instructions import (
     CONSTANT_BITS,
     INSTRUCTION_SHAPE,
@@ -52,9 +52,9 @@ def case(rng, operation, m, n, x_type, y_type, wild):
     options = {"scalar": 0.0, "scalar2": 0.0, "limit": n, "causal": False, "window": 0}
     if operation in (Operation.RMS_NORM, Operation.LAYER_NORM):
         options |= {"scalar": 1e-5, "scalar2": 1 / n}
-    elif operation in (Operation.SCALE, Operation.SOFTMAX):
+    elif operation in (Operation.SCALE, Operation.ABS_MAX, *SOFTMAXES):
         options["scalar"] = float(np.float32(rng.uniform(0.01, 2)))
-    if operation == Operation.SOFTMAX:
+    if operation in SOFTMAXES:
         options |= {"limit": int(rng.integers(1, n + 2)), "causal": bool(rng.integers(2))}
         options["window"] = int(rng.choice([0, 1, rng.integers(1, n + 1), 65535]))
     return x, y, options
@@ -67,6 +67,8 @@ def check(operation, m, n, lanes, x_type, y_type, c_type, seed, wild):
     got = execute(operation, x, y, options, c_type, lanes, seed)
     if operation == Operation.ARGMAX:
         assert (got == want).all()
+    elif operation == Operation.QUANTIZE:
+        assert (got.astype(np.uint8).view(np.int8) == want).all()
     elif c_type == BF16:
         assert (got >> 16 == golden.to_bf16(want)).all()
     else:
@@ -82,7 +84,7 @@ def test_programs_give_the_golden_models_bits(operation, shape):
     first = 3 * list(SHAPES).index(shape)
     for seed in range(first, first + 3):
         x_type = (FLOAT32, BF16, INT32)[seed % 3]
-        c_type = FLOAT32 if operation != Operation.ARGMAX and seed % 2 else BF16
+        c_type = ONE_TYPE.get(operation, (BF16, FLOAT32)[seed % 2])
         check(operation, m, n, lanes, x_type, (FLOAT32, BF16)[seed // 2 % 2], c_type, seed, wild=seed % 4 > 1)
 
 
@@ -102,7 +104,7 @@ def test_a_row_with_nan_has_no_largest_element_and_equal_ones_the_first():
     assert found.tolist() == [1, 0, golden.NO_INDEX, 0]
 
 
-@pytest.mark.parametrize("hold", range(8))
+@pytest.mark.parametrize("hold", [*range(8), 16, 17])
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
 def test_the_loads_alone_are_those_of_the_program(operation, hold):
     whole, alone = stored_programs(), stored_programs(loads=True)

@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 from unit.tilewright.accelerator.vector.test_load import plan_of
 
-from tilewright.accelerator.contract import AcceleratorConfig, ElementType, vector_job_shape
+from tilewright.accelerator.contract import AcceleratorConfig, ElementType, Operation, vector_job_shape
 from tilewright.accelerator.vector.program.instructions import Kind, Mode
 from tilewright.accelerator.vector.results.store import VectorStore
 from tilewright.accelerator.vector.shapes import ENTRIES, SCALARS, plan_shape
 from tilewright_sim.testbench import pysim
 
-FLOAT32, BF16, INT32 = (kind.value for kind in (ElementType.FLOAT32, ElementType.BF16, ElementType.INT32))
+FLOAT32, BF16, INT32, COLUMNS = (
+    kind.value for kind in (ElementType.FLOAT32, ElementType.BF16, ElementType.INT32, ElementType.INT8_COLUMNS)
+)
 CONFIGS = {
     "one lane": AcceleratorConfig.preset("nano", vector_lanes=1),
     "two words of lanes": AcceleratorConfig.preset("small", vector_lanes=4),
@@ -34,9 +36,10 @@ def run(config, kind, n, steps, *, stall=0.0, seed=0, first_at=0, ends=True):
         for found in (requests, words, cycles):
             found.clear()
         chance = random.Random(seed)
-        job = {"index": 5, "m": 9, "n": n, "c_type": kind, "c_address": BASE, "c_stride": STRIDE}
+        job = {"index": 5, "m": 9, "n": n, "c_type": kind, "c_address": BASE, "c_stride": STRIDE,
+               "operation": {INT32: Operation.ARGMAX, COLUMNS: Operation.QUANTIZE}.get(kind, Operation.COPY)}
         ctx.set(dut.job, vector_job_shape(config).const(job))
-        ctx.set(dut.plan, plan_shape(config).const(plan_of(config, n)))
+        ctx.set(dut.plan, plan_shape(config).const(plan_of(config, n) | ({"rows_log2": 0} if kind == COLUMNS else {})))
         ctx.set(dut.start, 1)
         await ctx.tick()
         ctx.set(dut.start, 0)
@@ -93,6 +96,10 @@ def expected(config, kind, n, steps, registers):
     requests, rows_of = [], []
     pitch = 64 << plan_of(config, n)["pitch_log2"]
     for row, rows, element, elements in steps:
+        if kind == COLUMNS:
+            requests.append((5, BASE + row + element * STRIDE, 1, elements, STRIDE))
+            rows_of += [[one & 0xFF] for one in registers[3 * 64 : 4 * 64].reshape(-1)[:elements]]
+            continue
         count = 1 if kind == INT32 else elements
         requests.append((5, BASE + row * STRIDE + element * size, count * size, rows, STRIDE))
         for number in range(rows):
@@ -109,7 +116,7 @@ def check(config, kind, n, steps, **options):
     requests, words, cycles, registers = run(config, kind, n, steps, **options)
     wanted, rows_of = expected(config, kind, n, steps, registers)
     assert requests == wanted
-    bits = 16 if kind == BF16 else 32
+    bits = {BF16: 16, COLUMNS: 8}.get(kind, 32)
     per = config.data_bits // bits
     for row in rows_of:
         count = -(-len(row) // per)
@@ -120,13 +127,13 @@ def check(config, kind, n, steps, **options):
     return cycles
 
 
-@pytest.mark.parametrize("kind", [FLOAT32, BF16, INT32], ids=["float32", "bf16", "int32"])
+@pytest.mark.parametrize("kind", [FLOAT32, BF16, INT32, COLUMNS], ids=["float32", "bf16", "int32", "columns"])
 @pytest.mark.parametrize("name", CONFIGS)
 def test_rows_go_to_memory_whatever_stalls(name, kind):
-    config = CONFIGS[name]
+    config = CONFIGS[name].replace(unaligned=kind == COLUMNS)
     lanes = config.vector_lanes
     for n, stall in ((1, 0.0), (7, 0.6), (64 * lanes - 3, 0.3)):
-        rows = 1 << plan_of(config, n)["rows_log2"]
+        rows = 1 if kind == COLUMNS else 1 << plan_of(config, n)["rows_log2"]
         steps = [(0, rows, 0, n), (rows, max(1, rows - 1), 0, n)]
         check(config, kind, n, steps, stall=stall, first_at=25 if n == 7 else 0)
     strips = [(0, 1, 0, 64 * lanes), (0, 1, 64 * lanes, 9), (1, 1, 0, 64 * lanes), (1, 1, 64 * lanes, 9)]
