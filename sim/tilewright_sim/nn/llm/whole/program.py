@@ -109,9 +109,13 @@ class _Reading:
         matrices, vectors = self._matrices, self._vectors
         x, normed = self._rows(self.memory.stream(self.layer)), self._tensor("normed")
         yield self._norm(x, normed, vectors["attn_norm"])
-        for name in "qkv":
-            yield from self._linear("qkv", normed, matrices[f"attn_{name}"], self._tensor(name))
-            yield from self._turned(name) if name != "v" else self._kept_values()
+        yield from self._linear("qkv", normed, matrices["attn_q"], self._tensor("q"))
+        yield from self._turned("q")
+        yield from self._linear("qkv", normed, matrices["attn_v"], self._tensor("v"))
+        yield from self._value_scales()
+        yield from self._linear("qkv", normed, matrices["attn_k"], self._tensor("k"))
+        yield from self._value_codes()
+        yield from self._turned("k")
         yield from self._scores()
         yield from self._mixed()
         heads = self._tensor("heads")
@@ -180,14 +184,17 @@ class _Reading:
         rows.form, rows.k = keys.form, keys.k
         return rows
 
-    def _kept_values(self) -> Iterator[Step]:
-        """Add the bias, and write int8 and scales into the cache: int8 of each record of positions by itself."""
+    def _value_scales(self) -> Iterator[Step]:
+        """Add the bias to values, and write their scales into the cache."""
         yield from self._biased("v")
-        x, values, form = self._result("v"), self._whole("values"), self.memory.form
         scales = DeviceView.of(self._whole("scales"), slice(None), slice(self.position, self.end))
         column = DeviceView(scales.device, scales.address, (self.tokens, 1), scales.dtype, scales.dtype.itemsize)
         refers = {"c_address": "scale"} if self.single else {}
-        yield self._vector("add", "ABS_MAX", x, column, refers=refers, scalar=CODE_STEP)
+        yield self._vector("add", "ABS_MAX", self._result("v"), column, refers=refers, scalar=CODE_STEP)
+
+    def _value_codes(self) -> Iterator[Step]:
+        """Write values into the cache as int8, those of each record of positions by themselves."""
+        x, values, form = self._result("v"), self._whole("values"), self.memory.form
         first = self.position
         while first < self.end:
             last = min(self.end, (first // form.record + 1) * form.record)
