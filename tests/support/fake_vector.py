@@ -3,7 +3,8 @@
 import numpy as np
 from support.fake_device import CYCLES, FakeDevice
 
-from tilewright.accelerator.contract import WITH_Y, AcceleratorConfig
+from tilewright.accelerator.contract import WITH_Y, AcceleratorConfig, ElementType, Operation
+from tilewright.accelerator.vector import RecordFormat
 from tilewright_sim.host import Allocator, RunResult, VectorDescriptor, Workspace, flag_bits
 from tilewright_sim.models import vector
 
@@ -11,7 +12,7 @@ CAUSAL = flag_bits("CAUSAL")
 
 
 class FakeVectorChip(Workspace):
-    """Runs descriptors of float32 rows; ``submitted`` has those of each submission."""
+    """Runs descriptors of float32 rows, whose results are not bf16; ``submitted`` has those of each submission."""
 
     def __init__(self, config: AcceleratorConfig, size: int = 1 << 24):
         device = FakeDevice(config, size)
@@ -35,6 +36,9 @@ class FakeVectorChip(Workspace):
             y = self._rows(one.b_address, one.b_stride, one.m if one.b_stride else 1, columns)
         limits = {"limit": one.k or None, "causal": bool(one.flags & CAUSAL), "window": one.window}
         rows = vector.run(one.operation.name, x, y, one.scalar, one.scalar2, **limits)
+        if one.c_type is ElementType.RECORDS:
+            rows = vector.to_records(rows, RecordFormat.of(self.config.a))
+        rows = rows.T.copy() if one.operation is Operation.QUANTIZE else rows
         for row, values in enumerate(rows):
             self.device.write_memory(one.c_address + row * one.c_stride, values)
 

@@ -13,14 +13,14 @@ from tilewright_sim.host import Descriptor, Simulator, fenced
 from tilewright_sim.models import Records
 from tilewright_sim.models.cycles import Bus, QueueModel
 from tilewright_sim.nn.llm.blocks.model import load_block_model
-from tilewright_sim.nn.llm.blocks.network import BlockNetwork
 from tilewright_sim.nn.llm.blocks.products import ExactProducts
 from tilewright_sim.nn.llm.check import MismatchError
 from tilewright_sim.nn.llm.generate import generate
-from tilewright_sim.nn.llm.golden_ops import GoldenVectorOps, golden_records
+from tilewright_sim.nn.llm.golden_ops import golden_records
 from tilewright_sim.nn.llm.int8.quantize import open_source
 from tilewright_sim.nn.llm.whole.chip import TokenChipModel
 from tilewright_sim.nn.llm.whole.cycles import jobs_of
+from tilewright_sim.nn.llm.whole.network import golden_network
 
 SIZE = 1 << 22
 CONFIG = AcceleratorConfig(
@@ -45,9 +45,7 @@ def model(tmp_path_factory):
 
 def answers(model, parts, count, context):
     """The tokens that the golden model answers."""
-    ops = GoldenVectorOps(model.host_ops())
-    network = BlockNetwork(model, context, ExactProducts(), ops, quantize=golden_records)
-    return list(generate(network, parts, count, ()))
+    return list(generate(golden_network(model, context), parts, count, ()))
 
 
 def elements(sizes, counts):
@@ -61,6 +59,7 @@ def elements(sizes, counts):
         vectors += count * (sizes.q_width + sizes.kv_width) * sizes.qk_norm
         form = FORMATS["q8_0"]
         vectors += end * sizes.kv_heads * form.row_bytes(sizes.head_width) + sizes.kv_width * form.row_bytes(int(end))
+        vectors += end  # scales of values
     return sizes.layers * int(products), sizes.layers * int(vectors)
 
 
@@ -142,7 +141,8 @@ def test_a_flipped_bit_is_found_and_named(model):
         for array, place, says in (
             (reader.memory.weights[model.layers[1].matrices["ffn_up"]], (9, 20), r"layer 1, up, position \[0, 9\]"),
             (reader.memory.tensor(1, "keys"), (8, 3), r"layer 1, keys, position \[1, 0, 3\]"),
-            (reader.memory.tensor(0, "columns"), (17, 1), r"layer 0, values, position \[1, 1, "),
+            (reader.memory.tensor(0, "values"), (17, 3), r"layer 0, values, position \[17, 3\]"),
+            (reader.memory.tensor(0, "scales"), (0, 1), r"layer 0, scales, position \[0, 1\]"),
         ):
             data = array.numpy()
             changed = data.copy()
@@ -165,10 +165,6 @@ def test_what_cannot_run_alone_is_refused_before_anything_is_written(model, tmp_
         )
         with pytest.raises(TilewrightError, match="a_format = 'q8_0': must be the format of the model's activations"):
             TokenChipModel(chip, usual, 8)
-        layers = [replace(layer, matrices=layer.matrices | {"attn_v": layer.matrices["attn_output"]})
-                  for layer in model.layers]  # fmt: skip
-        with pytest.raises(TilewrightError, match="layer 0: the matrix of values must be in q8_0, as activations are"):
-            TokenChipModel(chip, replace(model, layers=layers), 8)
         with pytest.raises(TilewrightError, match=r"need [\d,]+ bytes on the device"):
             TokenChipModel(chip, model, 8000)
         for context, says in ((8193, "8,193 tokens of context: K is at most 8,192"), (10**6, "strides are at most")):
@@ -181,7 +177,7 @@ def test_what_cannot_run_alone_is_refused_before_anything_is_written(model, tmp_
         reader = TokenChipModel(chip, model, 8, 4)
         with pytest.raises(TilewrightError, match="cannot read 5 tokens: at most 4 at once, and 8 in all"):
             reader.forward(PROMPT[:5])
-    for field, value in (("unaligned", False), ("variables", 5), ("vector_lanes", 0)):
+    for field, value in (("unaligned", False), ("variables", 4), ("vector_lanes", 0)):
         chip.config = CONFIG.replace(**{field: value})
         with pytest.raises(TilewrightError, match=f"^{field} = {value}: must be"):
             TokenChipModel(chip, model, 8)

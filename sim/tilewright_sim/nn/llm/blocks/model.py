@@ -164,8 +164,7 @@ def load_block_model(
     accelerator for ``form`` can hold, unless ``every_matrix``: Q4_0 and Q8_0 beside `q4_1`, Q8_0 beside `q4_0`. All
     others are dequantized and quantized: see `blocks.quantize` and `Records.normalized`.
 
-    ``activations`` is one of `activation_formats`, by default that of `activation_format`. If it is another, the matrix
-    of values is in that format too: with the operands exchanged, its product is that of the values transposed.
+    ``activations`` is one of `activation_formats`, by default that of `activation_format`.
 
     Raises
     ------
@@ -173,17 +172,13 @@ def load_block_model(
         If an element is not finite, a scale is out of range, or a row is too long for an accumulator.
     """
     config = source.config
-    usual = activation_format(form)
-    activations = activations or usual
     kept = {form.name, *(() if every_matrix else _ALSO_HELD.get(form.name, ()))}
     held: dict[tuple[str, str, bool], list[Records]] = {}
 
     def matrix(name: str) -> Records:
         found, unchanged = source.records(name), True
-        first = activations is not usual and name.endswith("attn_v.weight")  # the first operand
-        wanted = {activations.name} if first else kept
-        if found is None or found.form.name not in wanted:
-            found, unchanged = _quantized(source, name, activations if first else form), False
+        if found is None or found.form.name not in kept:
+            found, unchanged = _quantized(source, name, form), False
         if found.k > LONGEST_K:
             raise TilewrightError(
                 f"{name} has rows of {found.k:,} elements: an accumulator takes {LONGEST_K:,} at most"
@@ -211,7 +206,7 @@ def load_block_model(
     counted.sort(key=lambda one: -one.elements)
     norm = source.tensor("output_norm.weight")
     return BlockModel(
-        config, activations, kept_format(form),
+        config, activations or activation_format(form), kept_format(form),
         source.tensor("token_embd.weight") if embedding is None else embedding, layers, norm, output,
         source.rope_factors(), counted,
     )  # fmt: skip

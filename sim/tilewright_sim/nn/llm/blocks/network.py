@@ -4,18 +4,19 @@ The host quantizes to two block formats. In the one of ``activations`` are
 
 * the inputs of a linear layer, a row for each token, in blocks along the row;
 * queries, a row for each head and token, in blocks along the row;
-* the probabilities, a row for each head and token, in blocks along positions, from position 0.
+* the probabilities, a row for each head and token, in blocks along positions, from position 0; multiplied by the scales
+  of values, if these have one for each token.
 
 In ``kept`` is what is multiplied with these in place of weights:
 
 * keys, a row for each head and token, in blocks along the row;
-* the values of a head, transposed, a row for each element of the head, in blocks along positions. When tokens are read,
-  the last record, if it is not full, is quantized again together with the new positions, from floats; full records
-  never change. Positions that have not been read count as zeros.
+* the values of a head, transposed, a row for each element of the head, in blocks along positions. By default a block
+  has its own scale, which may depend on the tokens that are read together: see `RecordValues`. In `ColumnValues` a
+  token has one scale, which is moved to its probabilities.
 
-So the scale of a block of values may depend on the tokens that are read together. No factor is moved from one operand
-to another: scores are multiplied by ``head_width**-0.5`` in float32, after the product. In formats with a narrow range
-of scales, which is `nvfp4`, rows of A and of weights are divided by a power of two: see `Records.normalized`.
+No other factor is moved from one operand to another: scores are multiplied by ``head_width**-0.5`` in float32, after
+the product. In formats with a narrow range of scales, which is `nvfp4`, rows of A and of weights are divided by a power
+of two: see `Records.normalized`.
 """
 
 from collections.abc import Callable
@@ -30,10 +31,11 @@ from tilewright_sim.models import Records
 from ..host_ops import Floats, VectorOps
 from .model import BlockLayer, BlockModel
 from .products import Products
+from .values import RecordValues, Values
 
 __all__ = ["BlockNetwork", "Tensor"]
 
-Tensor = Floats | Records | NDArray[np.uint8]
+Tensor = Floats | Records | NDArray
 _MATRICES = {
     "q": "attn_q", "k": "attn_k", "v": "attn_v", "output": "attn_output", "gate": "ffn_gate", "up": "ffn_up",
     "down": "ffn_down",
@@ -60,7 +62,10 @@ class BlockNetwork:
         keys and values.
     observe : callable or None
         Called with the layer, a name and the value of every tensor: float32 [tokens, …], or its records. Those of
-        ``scores`` are [heads, tokens, positions], and ``keys`` and ``values`` are uint8, all that is in the cache.
+        ``scores`` are [heads, tokens, positions]. All that is in the cache is observed too: ``keys`` are uint8, the
+        others are what `Values.keep` returns.
+    values : Values or None
+        Keeps the values; by default `RecordValues`, made as keys are.
     """
 
     def __init__(
@@ -72,6 +77,7 @@ class BlockNetwork:
         reached: Callable[[int], None] | None = None,
         quantize: Callable[[Floats, BlockFormat], Records] | None = None,
         observe: Callable[[int, str, Tensor], None] | None = None,
+        values: Values | None = None,
     ):
         config, form = model.config, model.kept
         self.model = model
@@ -83,10 +89,9 @@ class BlockNetwork:
         self._to_activations = quantize or Records.normalized
         self._to_kept = quantize or Records.of
         self._observe = observe or (lambda layer, name, value: None)
-        heads = (config.layers, config.kv_heads)
-        self._keys = np.zeros((*heads, context, form.row_bytes(config.head_width)), dtype=np.uint8)
-        self._values = np.zeros((*heads, config.head_width, form.row_bytes(context)), dtype=np.uint8)
-        self._last_values = np.zeros((*heads, config.head_width, form.record), dtype=np.float32)
+        self.values = values or RecordValues(model, context, self._to_kept)
+        row_bytes = form.row_bytes(config.head_width)
+        self._keys = np.zeros((config.layers, config.kv_heads, context, row_bytes), dtype=np.uint8)
 
     def forward(self, tokens: list[int], *, logits: str = "last") -> Floats:
         """Read tokens and return logits [rows, vocab]: of the ``last`` token, of ``all``, or of ``none``.
@@ -144,9 +149,11 @@ class BlockNetwork:
         keys = [Records(form, config.head_width, rows) for rows in self._keys[number, :, :end]]
         found = self.products.multiply(number, "scores", list(zip(queries, keys, strict=True)))
         scores = self._seen(number, "scores", np.concatenate(found).reshape(config.heads, len(x), end))
-        shares = self._by_head(number, "shares", ops.softmax(scores, positions, config.head_width**-0.5))
-        values = [Records(form, end, rows) for rows in self._values[number, :, :, : form.row_bytes(end)]]
-        found = self.products.multiply(number, "mixed", list(zip(shares, values, strict=True)))
+        weights = self.values.weighted(number, ops.softmax(scores, positions, config.head_width**-0.5))
+        shares = self._by_head(number, "shares", weights)
+        found = self.products.multiply(
+            number, "mixed", list(zip(shares, self.values.records(number, end), strict=True))
+        )
         mixed = np.concatenate(found).reshape(config.heads, len(x), config.head_width)
         return self._seen(number, "mixed", mixed.swapaxes(0, 1).reshape(len(x), config.q_width))
 
@@ -175,13 +182,6 @@ class BlockNetwork:
         start, end = self.length, self.length + len(keys)
         rows = self._to_kept(keys.swapaxes(0, 1).reshape(-1, width), form).rows
         self._keys[number, :, start:end] = rows.reshape(-1, len(keys), rows.shape[1])
-
-        old = self._last_values[number, :, :, : start % form.record]
-        pending = np.concatenate([old, values.transpose(1, 2, 0)], axis=2)
-        rows = self._to_kept(pending.reshape(-1, pending.shape[2]), form).rows
-        first = start // form.record * form.record_bytes
-        self._values[number, :, :, first : first + rows.shape[1]] = rows.reshape(-1, width, rows.shape[1])
-        rest = pending.shape[2] % form.record
-        self._last_values[number, :, :, :rest] = pending[:, :, pending.shape[2] - rest :]
         self._observe(number, "keys", self._keys[number, :, :end])
-        self._observe(number, "values", self._values[number, :, :, : form.row_bytes(end)])
+        for name, kept in self.values.keep(number, values.reshape(len(values), -1), start).items():
+            self._observe(number, name, kept)

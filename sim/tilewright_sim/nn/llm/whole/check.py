@@ -5,11 +5,10 @@ from numpy.typing import NDArray
 
 from tilewright_sim.models import Records, vector
 
-from ..blocks.network import BlockNetwork, Tensor
-from ..blocks.products import ExactProducts
+from ..blocks.network import Tensor
 from ..check import check_equal
-from ..golden_ops import GoldenVectorOps, golden_records
 from .memory import TokenMemory
+from .network import golden_network
 
 __all__ = ["TokenCheck"]
 
@@ -36,10 +35,7 @@ class TokenCheck:
         self.memory, self.model = memory, memory.model
         self.compared = self.compared_vectors = 0
         self._tokens = self._end = 0
-        ops = GoldenVectorOps(self.model.host_ops())
-        self.network = BlockNetwork(
-            self.model, memory.context, ExactProducts(), ops, quantize=golden_records, observe=self._compare
-        )
+        self.network = golden_network(self.model, memory.context, self._compare)
 
     def forward(self, tokens: list[int], logits: str) -> None:
         """Read the tokens that the device has just read.
@@ -73,15 +69,11 @@ class TokenCheck:
             return (memory.last if name == "last" else memory.logits).numpy()
         if name == "out":
             return memory.stream(layer + 1).numpy()[:tokens]
-        if name == "v" and config.qkv_bias:
-            return np.ascontiguousarray(memory.tensor(layer, name).numpy()[:, :tokens].T)
-        if name in ("v", "v with bias"):
-            return np.ascontiguousarray(memory.tensor(layer, "columns").numpy()[:, end - tokens : end].T)
         found = memory.tensor(layer, name).numpy()
         if name == "keys":
             return found.reshape(config.kv_heads, memory.context, -1)[:, :end]
-        if name == "values":
-            return found.reshape(config.kv_heads, config.head_width, -1)[:, :, : wanted.shape[2]]
+        if name in ("scales", "values"):
+            return found[:, : wanted.shape[1]]
         if name in ("scores", "shares", "queries"):
             found = np.ascontiguousarray(found[: config.heads * tokens, : wanted.shape[-1]])
             return found.reshape(wanted.shape)

@@ -46,7 +46,7 @@ class TokenChipModel:
         Its configuration has a vector engine, `unaligned`, variables, and the model's format of activations, keys and
         values.
     model : BlockModel
-        With one format for activations, keys, values, and the matrix of values: see `load_block_model`.
+        With one format for activations, keys and values: see `load_block_model`.
     context : int
         Maximum number of tokens in all.
     block : int
@@ -167,7 +167,7 @@ def check_whole(config: AcceleratorConfig, model: BlockModel) -> None:
     if RecordFormat.of(model.kept) is None:
         raise TilewrightError(f"the vector engine makes no records of {model.kept.name}, which keys and values are in")
     if not config.unaligned:
-        raise ConfigError("unaligned", False, "must be true: a column of values begins at any element", True)
+        raise ConfigError("unaligned", False, "must be true: the values of a token are written byte by byte", True)
     if config.variables < len(VARIABLES):
         reason = f"must be {len(VARIABLES)} or more: the descriptors of a token refer to so many"
         raise ConfigError("variables", config.variables, reason, len(VARIABLES))
@@ -177,11 +177,6 @@ def check_whole(config: AcceleratorConfig, model: BlockModel) -> None:
             f"activations are {model.activations.name}, keys and values {model.kept.name}: must be one format, so that "
             "the vector engine makes both"
         )
-    for number, layer in enumerate(model.layers):
-        if layer.matrices["attn_v"].form is not model.kept:
-            raise TilewrightError(
-                f"layer {number}: the matrix of values must be in {model.kept.name}, as activations are"
-            )
 
 
 def _planned_bytes(config: AcceleratorConfig, model: BlockModel, context: int, block: int, check: bool) -> int:

@@ -64,9 +64,9 @@ def blank_model(config: LlamaConfig, form: BlockFormat, activations: BlockFormat
     ----------
     config : LlamaConfig
     form : BlockFormat
-        Of the matrices of layers, except that of values.
+        Of the matrices of layers.
     activations : BlockFormat
-        Of activations, keys, values, and the matrix of values.
+        Of activations, keys and values.
     output : BlockFormat
         Of the output layer.
     """
@@ -81,7 +81,7 @@ def blank_model(config: LlamaConfig, form: BlockFormat, activations: BlockFormat
         if len(shape) == 1:
             vectors[short] = np.zeros(shape, np.float32)
         else:
-            matrices[short] = zeros(shape[0], shape[1], activations if short == "attn_v" else form)
+            matrices[short] = zeros(shape[0], shape[1], form)
     head = zeros(config.vocab, config.hidden, output)
     layers = config.layers * [BlockLayer(matrices, vectors)]
     norm = np.zeros(config.hidden, np.float32)

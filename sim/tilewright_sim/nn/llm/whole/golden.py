@@ -12,13 +12,11 @@ from tilewright_sim.host import RunResult
 from tilewright_sim.models.cycles import Bus, QueueModel
 
 from ..blocks.model import BlockModel
-from ..blocks.network import BlockNetwork
-from ..blocks.products import ExactProducts
 from ..cycle_accounting import Account
-from ..golden_ops import GoldenVectorOps, golden_records
 from .chip import check_whole
 from .cycles import jobs_of
 from .memory import TokenMemory, unlimited
+from .network import golden_network
 from .program import TokenProgram
 
 __all__ = ["NoChip", "TokenGoldenModel"]
@@ -61,8 +59,7 @@ class TokenGoldenModel:
         check_whole(chip.config, model)
         self.chip, self.model = chip, model
         self.account = Account(chip.config, on="model")
-        ops = GoldenVectorOps(model.host_ops())
-        self._network = BlockNetwork(model, context, ExactProducts(), ops, quantize=golden_records)
+        self._network = golden_network(model, context)
         self._programs = []
         for layers in range(1, min(model.config.layers, 2) + 1):
             part = replace(model, config=replace(model.config, layers=layers), layers=model.layers[:layers])

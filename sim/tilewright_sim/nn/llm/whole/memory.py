@@ -1,12 +1,12 @@
 """What a network that runs without the host has in the device's memory."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tilewright_sim.host import Allocator, DeviceArray, Workspace
 from tilewright_sim.models import Records
 
 from ..blocks.model import BlockModel
+from ..blocks.values import unscaled_records
 from ..golden_ops import turns
 
 __all__ = ["TokenMemory", "unlimited"]
@@ -32,24 +32,19 @@ class TokenMemory:
     ----------
     weights : dict from Records to DeviceArray
     vectors : list of dict from str to DeviceArray
-        Norms and biases of each layer, a row each. The bias of values has a row for each element, with the same number
-        ``block`` times.
+        Norms and biases of each layer, a row each.
     output_norm : DeviceArray
     turns : DeviceArray
         float32 [context, 2 * head_width]: what heads at each position are rotated with.
-    positions : int
-        Positions in the cache of values: the context, rounded up to whole records.
     """
 
     def __init__(self, workspace: Workspace, model: BlockModel, context: int, block: int, apart: bool = False):
         config = model.config
         self.workspace, self.model, self.context, self.block = workspace, model, context, block
         self.form = workspace.config.a
-        self.positions = -(-context // self.form.record) * self.form.record
         self.weights: dict[Records, DeviceArray] = {one: workspace.records(one) for one in model.matrices()}
         self.vectors = [
-            {name: workspace.array(self._vector(name, values)) for name, values in layer.vectors.items()}
-            for layer in model.layers
+            {name: workspace.array(values[None]) for name, values in layer.vectors.items()} for layer in model.layers
         ]
         self.output_norm = workspace.array(model.output_norm[None])
         self.turns = workspace.array(turns(model.host_ops().rotation, np.arange(context)))
@@ -59,8 +54,8 @@ class TokenMemory:
         self._caches = [
             {
                 "keys": self._records(config.kv_heads * context, config.head_width),
-                "values": self._records(config.kv_width, self.positions),
-                "columns": workspace.array(np.zeros((config.kv_width, self.positions), np.float32)),
+                "values": workspace.records(unscaled_records(self.form, config.kv_width, context)),
+                "scales": workspace.array(np.zeros((1, context), np.float32)),
             }
             for _ in model.layers
         ]
@@ -70,8 +65,8 @@ class TokenMemory:
     def tensor(self, layer: int, name: str) -> DeviceArray:
         """Return a tensor of a layer, with rows for as many tokens as may be read together; see `_layer_tensors`.
 
-        Those of the cache are ``keys``, records with rows for all positions of each head, ``values``, records
-        [kv_width, positions], and ``columns``, the same in float32.
+        Those of the cache have all positions: ``keys``, records with rows for those of each head, ``values``, records
+        [kv_width, context] of the scale 1, and ``scales``, float32 [1, context]: see `ColumnValues`.
         """
         cache = self._caches[layer]
         return cache[name] if name in cache else self._tensors[layer % len(self._tensors)][name]
@@ -82,10 +77,9 @@ class TokenMemory:
 
     def _layer_tensors(self) -> dict[str, DeviceArray]:
         config, block = self.model.config, self.block
-        widths = {"q": config.q_width, "k": config.kv_width}
+        widths = {"q": config.q_width, "k": config.kv_width, "v": config.kv_width}
         more = {f"{name} with bias": self._floats(block, width) for name, width in widths.items() if config.qkv_bias}
-        more |= {"v": self._floats(config.kv_width, block)} if config.qkv_bias else {}
-        more |= {f"{name} normed": self._floats(block, width) for name, width in widths.items() if config.qk_norm}
+        more |= {f"{name} normed": self._floats(block, widths[name]) for name in "qk" if config.qk_norm}
         return more | {
             "normed": self._records(block, config.hidden),
             **{name: self._floats(block, width) for name, width in widths.items()},
@@ -108,9 +102,6 @@ class TokenMemory:
 
     def _records(self, rows: int, k: int) -> DeviceArray:
         return self.workspace.records(Records(self.form, k, np.zeros((rows, self.form.row_bytes(k)), np.uint8)))
-
-    def _vector(self, name: str, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.repeat(values[:, None], self.block, axis=1) if name == "attn_v.bias" else values[None]
 
 
 class _Unlimited:

@@ -4,9 +4,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
+from tilewright.accelerator.vector.coefficients import CODE_STEP
 from tilewright.base import TilewrightError
 from tilewright_sim.host import DeviceArray, DeviceView, fenced
 
+from ..blocks.values import code_byte
 from ..cycle_accounting import Product, Rows
 from .memory import TokenMemory
 from .step import Step
@@ -14,16 +18,15 @@ from .step import Step
 __all__ = ["TokenProgram"]
 
 _PIECE = 512
-"""Elements of a piece of the feed-forward network: its SiLU takes about as long as the ring of weights to fill."""
+"""Elements of a piece of the feed-forward network: its SiLU runs while the weights of the next one are loaded."""
 
 
 class TokenProgram:
     """Makes the steps of a network.
 
-    Keys and values enter their cache in the layout of the operands of the products that read them. The product for
-    values has its operands exchanged, so that its result is a column for each token, and the vector engine makes
-    records of the blocks of positions in which tokens are. Vector jobs lie between products that do not need them, so
-    that the weights of these are loaded meanwhile.
+    Keys and values enter their cache in the layout of the operands of the products that read them: the values of a
+    token are a column of bytes in records of the scale 1, and probabilities are multiplied by their scales. Vector jobs
+    lie between products that do not need them, so that the weights of these are loaded meanwhile.
 
     Parameters
     ----------
@@ -50,13 +53,12 @@ class TokenProgram:
 
     def variables(self, position: int) -> dict[str, int]:
         """Return the values of `VARIABLES` for a token at a position."""
-        memory, block = self.memory, position // self.memory.form.record
+        memory, form = self.memory, self.memory.form
         return {
             "end": position + 1,
             "key": position * memory.tensor(0, "keys").stride,
-            "column": 4 * position,
-            "block": 4 * block * memory.form.record,
-            "record": block * memory.form.record_bytes,
+            "scale": position * memory.tensor(0, "scales").dtype.itemsize,
+            "code": code_byte(form, position) - code_byte(form, 0),
             "turn": position * memory.turns.stride,
         }
 
@@ -107,22 +109,9 @@ class _Reading:
         matrices, vectors = self._matrices, self._vectors
         x, normed = self._rows(self.memory.stream(self.layer)), self._tensor("normed")
         yield self._norm(x, normed, vectors["attn_norm"])
-        columns = DeviceView.of(self._whole("columns"), slice(None), slice(self.position, self.end))
-        yield from self._linear("qkv", normed, matrices["attn_k"], self._tensor("k"))
-        there = self.memory.weights[matrices["attn_v"]]
-        if self.config.qkv_bias:
-            yield self._product("qkv", there, normed, self._biased("v"))
-        else:
-            yield self._product("qkv", there, normed, columns, c_address="column")
-        yield from self._turned("k")
-        yield from self._biased_values(columns)
-        each = self.config.group * self.config.head_width
-        for head in range(self.config.kv_heads):
-            part = slice(head * each, (head + 1) * each)
-            q = DeviceView.of(self._tensor("q"), slice(None), part)
-            yield from self._linear("qkv", normed, matrices["attn_q"], q, part)
-            yield self._values(head)
-        yield from self._turned("q")
+        for name in "qkv":
+            yield from self._linear("qkv", normed, matrices[f"attn_{name}"], self._tensor(name))
+            yield from self._turned(name) if name != "v" else self._kept_values()
         yield from self._scores()
         yield from self._mixed()
         heads = self._tensor("heads")
@@ -143,13 +132,20 @@ class _Reading:
         out = self._rows(self.memory.stream(self.layer + 1))
         yield self._vector("add", "ADD", self._tensor("attended"), out, self._tensor("down"))
 
-    def _turned(self, name: str) -> Iterator[Step]:
-        """Add the bias, norm the heads, rotate them, and write records: queries, or keys into the cache."""
-        x, norm = self._tensor(name), f"attn_{name}_norm"
+    def _biased(self, name: str) -> Iterator[Step]:
+        """Add the bias to queries, keys or values, if there is one."""
         if self.config.qkv_bias:
             biased = self._tensor(f"{name} with bias")
-            yield self._vector("add", "ADD", x, biased, self._vectors[f"attn_{name}.bias"])
-            x = biased
+            yield self._vector("add", "ADD", self._tensor(name), biased, self._vectors[f"attn_{name}.bias"])
+
+    def _result(self, name: str) -> DeviceArray:
+        """Return queries, keys or values, with their bias if there is one."""
+        return self._tensor(f"{name} with bias" if self.config.qkv_bias else name)
+
+    def _turned(self, name: str) -> Iterator[Step]:
+        """Add the bias, norm the heads, rotate them, and write records: queries, or keys into the cache."""
+        yield from self._biased(name)
+        x, norm = self._result(name), f"attn_{name}_norm"
         if self.config.qk_norm:
             normed = self._tensor(f"{name} normed")
             for part, c in zip(self._heads(x), self._heads(normed), strict=True):
@@ -184,21 +180,24 @@ class _Reading:
         rows.form, rows.k = keys.form, keys.k
         return rows
 
-    def _biased_values(self, columns: DeviceArray) -> Iterator[Step]:
-        """Add the bias to values, if there is one."""
-        if self.config.qkv_bias:
-            bias = DeviceView.of(self._vectors["attn_v.bias"], slice(None), slice(self.tokens))
-            refers = {"c_address": "column"} if self.single else {}
-            yield self._vector("add", "ADD", self._biased("v"), columns, bias, refers)
-
-    def _values(self, head: int) -> Step:
-        """Make records of the blocks of positions in which the tokens are, of the values of a head."""
-        record, width = self.memory.form.record, self.config.head_width
-        part = slice(self.position // record * record, -(-self.end // record) * record)
-        rows = slice(head * width, (head + 1) * width)
-        x, c = (DeviceView.of(self._whole(name), rows, part) for name in ("columns", "values"))
-        refers = {"a_address": "block", "c_address": "record"} if self.single else {}
-        return self._vector("add", "COPY", x, c, refers=refers)
+    def _kept_values(self) -> Iterator[Step]:
+        """Add the bias, and write int8 and scales into the cache: int8 of each record of positions by itself."""
+        yield from self._biased("v")
+        x, values, form = self._result("v"), self._whole("values"), self.memory.form
+        scales = DeviceView.of(self._whole("scales"), slice(None), slice(self.position, self.end))
+        column = DeviceView(scales.device, scales.address, (self.tokens, 1), scales.dtype, scales.dtype.itemsize)
+        refers = {"c_address": "scale"} if self.single else {}
+        yield self._vector("add", "ABS_MAX", x, column, refers=refers, scalar=CODE_STEP)
+        first = self.position
+        while first < self.end:
+            last = min(self.end, (first // form.record + 1) * form.record)
+            part = DeviceView.of(x, slice(first - self.position, last - self.position))
+            codes = DeviceView(
+                values.device, values.address + code_byte(form, first), (x.shape[1], last - first), np.int8,
+                values.stride,
+            )  # fmt: skip
+            yield self._vector("add", "QUANTIZE", part, codes, refers={"c_address": "code"} if self.single else {})
+            first = last
 
     def _scores(self) -> Iterator[Step]:
         count, context = self.config.group * self.tokens, self.memory.context
@@ -207,11 +206,12 @@ class _Reading:
             scores = DeviceView.of(self._rows_of("scores", head, count), slice(None), slice(self.end))
             yield self._product("scores", self._rows_of("queries", head, count), keys, scores, n="end")
         parts = [self.config.heads] if self.single else self.config.heads * [self.tokens]
+        weights = DeviceView.of(self._whole("scales"), slice(None), slice(self.end))
         scale, refers = self.config.head_width**-0.5, {"n": "end", "k": "end"} if self.single else {}
         for number, rows in enumerate(parts):
             x, c = (DeviceView.of(self._rows_of(name, number, rows), slice(None), slice(self.end))
                     for name in ("scores", "shares"))  # fmt: skip
-            yield self._vector("softmax", "SOFTMAX", x, c, refers=refers,
+            yield self._vector("softmax", "WEIGHTED_SOFTMAX", x, c, weights, refers,
                                scalar=scale, limit=self.position + 1, causal=not self.single)  # fmt: skip
 
     def _mixed(self) -> Iterator[Step]:
@@ -243,9 +243,6 @@ class _Reading:
 
     def _tensor(self, name: str) -> DeviceArray:
         return self._rows(self._whole(name))
-
-    def _biased(self, name: str) -> DeviceArray:
-        return DeviceView.of(self._whole(name), slice(None), slice(self.tokens))
 
     def _rows_of(self, name: str, number: int, rows: int) -> DeviceArray:
         """Return the part of this number of a tensor that is cut into parts of so many rows."""

@@ -9,10 +9,9 @@ from ..cycle_accounting import Work
 
 __all__ = ["VARIABLES", "Step"]
 
-VARIABLES = ("end", "key", "column", "block", "record", "turn")
+VARIABLES = ("end", "key", "scale", "code", "turn")
 """What the descriptors of a single token need of its position: the number of positions with its own; the bytes before
-its keys, before its column of the values in float32, before that column's block there, before the block's records, and
-before its rotation."""
+its keys, before the scale of its values, from the first code of a row of values to its own, and before its rotation."""
 
 
 @dataclass(frozen=True)

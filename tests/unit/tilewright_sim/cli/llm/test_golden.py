@@ -62,7 +62,7 @@ def test_the_report_says_that_nothing_was_simulated(folder):
         ([*VECTOR, "--memory", "64"], "--memory has an effect only where hardware computes"),
         ([], "vector_lanes = 0: must be 1 or more"),
         ([*VECTOR, "--set", "unaligned=false"], "unaligned = False: must be true"),
-        ([*VECTOR, "--set", "variables=5"], "variables = 5: must be 6 or more"),
+        ([*VECTOR, "--set", "variables=4"], "variables = 4: must be 5 or more"),
         ([*VECTOR, "--format", "int8"], "does not run without the host"),
     ],
 )

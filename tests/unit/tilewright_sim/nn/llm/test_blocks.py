@@ -214,20 +214,20 @@ def test_the_network_hardly_depends_on_how_a_text_is_cut(source, name):
 def test_values_are_quantized_again_in_their_last_record_only(name, source):
     """From floats, in the layer in which they do not depend on other tokens."""
     model = load_block_model(source, FORMATS[name])
-    form, config, ops = model.kept, model.config, model.host_ops()
+    form, ops = model.kept, model.host_ops()
     tokens = (TOKENS * 2)[: form.record + 3]
     network = BlockNetwork(model, len(tokens), FastProducts())
     network.forward(tokens[:-6], logits="none")
     for token in tokens[-6:]:
-        before, full = network._values[0].copy(), network.length // form.record * form.record_bytes
+        before, full = network.values.rows[0].copy(), network.length // form.record * form.record_bytes
         network.forward([token], logits="none")
-        assert np.array_equal(network._values[0][:, :, :full], before[:, :, :full])
-        assert not np.array_equal(network._values[0][:, :, full:], before[:, :, full:])
+        assert np.array_equal(network.values.rows[0][:, :full], before[:, :full])
+        assert not np.array_equal(network.values.rows[0][:, full:], before[:, full:])
     assert full > 0
     inputs = Records.normalized(ops.norm(model.embed(tokens), model.layers[0].vectors["attn_norm"]), model.activations)
     values = inputs.values @ model.layers[0].matrices["attn_v"].values.T
-    want = blocks.quantize(values.T, form).reshape(config.kv_heads, config.head_width, -1)
-    assert np.mean(network._values[0] == want) > 0.99  # a last bit may tip a rounding
+    want = blocks.quantize(values.T, form)
+    assert np.mean(network.values.rows[0] == want) > 0.99  # a last bit may tip a rounding
 
 
 def test_a_row_that_is_too_long_for_an_accumulator_is_refused(source, monkeypatch):

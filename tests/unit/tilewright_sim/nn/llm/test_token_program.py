@@ -3,19 +3,16 @@
 import itertools
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from support import tiny_llama
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.formats import FORMATS
 from tilewright_sim.host import Descriptor, flag_bits
-from tilewright_sim.models import Records
 from tilewright_sim.models.cycles import Bus, Gemm, QueueModel
 from tilewright_sim.nn import LlamaConfig
 from tilewright_sim.nn.importers import GgufModel
 from tilewright_sim.nn.llm.blocks.model import activation_formats, load_block_model
-from tilewright_sim.nn.llm.blocks.products import ExactProducts
 from tilewright_sim.nn.llm.whole.chip import runs_alone
 from tilewright_sim.nn.llm.whole.cycles import TokenCycles, blank_model, jobs_of, token_cycles
 from tilewright_sim.nn.llm.whole.memory import TokenMemory, unlimited
@@ -57,9 +54,9 @@ def test_only_variables_depend_on_the_position_of_a_token(sizes, tmp_path):
     assert len(made) == 1
     fields = {(step.kind, field, name) for step in steps for field, name in step.refers.items()}
     assert fields == {
-        ("qkv" if not sizes.qkv_bias else "add", "c_address", "column"), ("add", "a_address", "block"),
-        ("add", "c_address", "record"), ("rotate", "b_address", "turn"), ("rotate", "c_address", "key"),
-        ("scores", "n", "end"), ("softmax", "n", "end"), ("softmax", "k", "end"), ("mixed", "k", "end"),
+        ("add", "c_address", "scale"), ("add", "c_address", "code"), ("rotate", "b_address", "turn"),
+        ("rotate", "c_address", "key"), ("scores", "n", "end"), ("softmax", "n", "end"), ("softmax", "k", "end"),
+        ("mixed", "k", "end"),
     }  # fmt: skip
 
 
@@ -87,10 +84,10 @@ def test_a_token_has_few_descriptors_and_a_prompt_one_for_each_head(model):
         kinds = [step.kind for step in program.steps(tokens, 0) if step.layer < config.layers]
         counts = {kind: kinds.count(kind) / config.layers for kind in kinds}
         assert counts == {
-            "norm": 2, "qkv": 2 + config.kv_heads, "rotate": config.heads + config.kv_heads if heads else 2,
+            "norm": 2, "qkv": 3, "rotate": config.heads + config.kv_heads if heads else 2,
             "scores": config.kv_heads, "softmax": config.heads if heads else 1,
             "mixed": config.heads if heads else config.kv_heads, "output": 1, "gate_up": 2, "gate": 1, "down": 1,
-            "add": 3 + config.kv_heads,
+            "add": 5,
         }  # fmt: skip
     last = [step.kind for step in program.steps(3, 0) if step.layer == config.layers]
     assert last == ["norm", "logits", "add"]
@@ -127,7 +124,7 @@ def test_a_token_of_smollm2():
         epsilon=1e-5, tied=True,
     )  # fmt: skip
     config = CONFIG.replace(
-        data_bits=128, requant_lanes=4, chunk_words=16, long_chunk_words=16, panel_words=4096, ring_words=1024,
+        data_bits=128, requant_lanes=4, chunk_words=16, long_chunk_words=16, panel_words=4096, ring_words=4096,
         acc_rows=64, multiplier="dsp", vector_lanes=16,
     )  # fmt: skip
     model = blank_model(sizes, FORMATS["q4_1"], FORMATS["q8_0"], FORMATS["q8_0"])
@@ -136,34 +133,24 @@ def test_a_token_of_smollm2():
     assert found.whole < 1.2 * found.products
 
 
-def test_operands_can_be_exchanged():
-    """So a product of values can be that of the values transposed."""
-    rng, form = np.random.default_rng(1), FORMATS["q8_0"]
-    spread = np.exp2(rng.integers(-12, 6, (1, 160)))
-    a, b = (Records.of((rng.standard_normal((n, 160)) * spread).astype(np.float32), form) for n in (9, 5))
-    (found,), (exchanged,) = (ExactProducts().multiply(0, "qkv", [pair]) for pair in ((a, b), (b, a)))
-    assert np.array_equal(found.T, exchanged)
-
-
-def test_values_are_held_in_the_format_of_both_operands(tmp_path):
+def test_activations_in_another_format_change_no_matrix(tmp_path):
     source = GgufModel(tiny_llama.write_gguf(tmp_path / "tiny.gguf", kinds=tiny_llama.KINDS | {"attn_v": "Q4_1"}))
     both, usual = (load_block_model(source, FORMATS["q4_1"], activations=form) for form in (FORMATS["q8_0"], None))
     assert [form.name for form in activation_formats(FORMATS["q4_1"])] == ["q8_e5m3", "q8_0"]
     assert (both.activations.name, both.kept.name, usual.activations.name) == ("q8_0", "q8_0", "q8_e5m3")
     for one, other in zip(both.layers, usual.layers, strict=True):
-        assert (one.matrices["attn_v"].form.name, other.matrices["attn_v"].form.name) == ("q8_0", "q4_1")
-        for name in set(one.matrices) - {"attn_v"}:
+        assert one.matrices["attn_v"].form.name == "q4_1"
+        for name in one.matrices:
             assert one.matrices[name].rows.tobytes() == other.matrices[name].rows.tobytes()
     assert runs_alone(CONFIG, both)
     assert not runs_alone(CONFIG, usual)
-    for field, value in (("variables", 5), ("unaligned", False), ("vector_lanes", 0), ("a_format", "q8_e5m3")):
+    for field, value in (("variables", 4), ("unaligned", False), ("vector_lanes", 0), ("a_format", "q8_e5m3")):
         assert not runs_alone(CONFIG.replace(**{field: value}), both)
 
 
 def test_each_position_has_its_own_places(model):
     program = program_of(model)
     found = [program.variables(position) for position in range(80)]
-    for name, step in (("end", 1), ("column", 4), ("turn", program.memory.turns.stride)):
+    for name, step in (("end", 1), ("scale", 4), ("turn", program.memory.turns.stride)):
         assert all(after[name] - before[name] == step for before, after in itertools.pairwise(found))
-    assert [values["block"] for values in found] == [128 * (position // 32) for position in range(80)]
-    assert [values["record"] for values in found] == [34 * (position // 32) for position in range(80)]
+    assert [values["code"] for values in found] == [34 * (position // 32) + position % 32 for position in range(80)]

@@ -1,0 +1,33 @@
+"""The network in numpy as an accelerator without the host computes it, to the bit."""
+
+from collections.abc import Callable
+
+from tilewright_sim.models import vector
+
+from ..blocks.model import BlockModel
+from ..blocks.network import BlockNetwork, Tensor
+from ..blocks.products import ExactProducts
+from ..blocks.values import ColumnValues
+from ..golden_ops import GoldenVectorOps, golden_records
+
+__all__ = ["golden_network"]
+
+
+def golden_network(
+    model: BlockModel, context: int, observe: Callable[[int, str, Tensor], None] | None = None
+) -> BlockNetwork:
+    """Return the network: exact products, and all else by the golden model of the vector engine.
+
+    Parameters
+    ----------
+    model : BlockModel
+    context : int
+        Maximum number of tokens in all.
+    observe : callable or None
+        See `BlockNetwork`.
+    """
+    values = ColumnValues(model, context, vector.quantize_rows, vector.lanes.mul)
+    ops = GoldenVectorOps(model.host_ops())
+    return BlockNetwork(
+        model, context, ExactProducts(), ops, quantize=golden_records, observe=observe, values=values
+    )  # fmt: skip
