@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tilewright.accelerator.contract import PARTIALS, ROTATIONS, WITH_Y, Operation
+from tilewright.accelerator.contract import PARTIALS, ROTATIONS, SOFTMAXES, WITH_Y, Operation
 
 SPECIAL = np.array(
     [0x7F800000, 0xFF800000, 0x7FC00000, 0xFFC12345, 0x7F800001, 0x00000001, 0x807FFFFF, 0x00800000, 0x7F7FFFFF,
@@ -44,7 +44,9 @@ def operands(rng, operation, shape, x_type="float32", y_type="float32", one_row=
         y = rows(rng, (1 if one else m, n * (2 if what in ROTATIONS else 1)), y_type)
     if operation in ("SCALE", *NORMS):
         choices["scalar"] = float(rng.choice([1.0, 0.125, 1e-5]) if rng.random() < 0.6 else floats(rng, (1, 1))[0, 0])
-    if operation == "SOFTMAX":
+    if operation == "ABS_MAX":
+        choices["scalar"] = 1 / 127
+    if what in SOFTMAXES:
         choices["scalar"] = float(np.exp2(rng.uniform(-20, 3)))
         choices["limit"] = int(rng.integers(1, n + 1)) if rng.random() < 0.7 else None
         choices["causal"] = bool(rng.random() < 0.5)

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from support.vector_rows import NORMS, fitting, floats, operands
 
-from tilewright.accelerator.contract import PARTIALS, AcceleratorConfig, Operation
+from tilewright.accelerator.contract import ONE_TYPE, PARTIALS, AcceleratorConfig, Operation
 from tilewright.accelerator.vector import RecordFormat
+from tilewright.base import TilewrightError
 from tilewright_sim.host import DeviceView, Simulator, check_vector_result
 from tilewright_sim.host.errors import BusError, DescriptorError
 from tilewright_sim.models import gemm as golden
@@ -18,7 +19,7 @@ from tilewright_sim.models import vector
 BLOCKS = {"rows": 32, "cols": 8, "dot": 32, "data_bits": 128, "chunk_words": 16, "requant_lanes": 4,
           "ring_words": 1024, "multiplier": "dsp"}  # fmt: skip
 CONFIGS = {
-    "4 lanes": ("nano", {"vector_lanes": 4, "variables": 4}),
+    "4 lanes": ("nano", {"vector_lanes": 4, "variables": 4, "unaligned": True}),
     "1 lane": ("nano", {"vector_lanes": 1}),
     "2 lanes": ("small", {"vector_lanes": 2}),
     "4 lanes, wide bus": ("base", {"vector_lanes": 4}),
@@ -42,12 +43,13 @@ def config_of(name):
 def run(chip, operation, x, y, result="float32", **choices):
     """Run an operation and compare every bit; return what it did."""
     done = chip.vector(operation, x, y, result=result, **choices)
-    index = operation == "ARGMAX"
-    assert done.c.shape == (x.shape[:1] if index else x.shape)
+    shape = {"ARGMAX": x.shape[:1], "ABS_MAX": (len(x), 1)}.get(operation, x.shape)
+    assert done.c.shape == shape
     if result == "records":
         assert done.c.rows.shape == (len(x), done.c.form.row_bytes(x.shape[1]))
     else:
-        assert done.c.dtype == (np.int32 if index else np.float32 if result == "float32" else np.uint16)
+        kind = {"ARGMAX": np.int32, "QUANTIZE": np.int8}.get(operation, np.float32)
+        assert done.c.dtype == (np.uint16 if result == "bf16" else kind)
     check_vector_result(done.c, operation, x, y, **choices)
     return done
 
@@ -64,14 +66,20 @@ def test_operations_of_every_type_and_shape_equal_the_golden_model(chips, operat
     """From one element to rows that are longer than a register, and more rows than are in the registers at once."""
     config = chips[0].config
     rng = np.random.default_rng(OPERATIONS.index(operation))
+    if operation == "QUANTIZE" and not config.unaligned:
+        with pytest.raises(TilewrightError, match="set unaligned"):
+            chips[0].vector(operation, floats(rng, (1, 1)))
+        return
+    only = Operation[operation] in ONE_TYPE
     register = PARTIALS * config.vector_lanes
     shapes = [(1, 1), (2 * config.vector_lanes + 3, 7), (3, PARTIALS + 1), (2, register), (2, register + 3), (5, 30)]
     for number, ((x_type, result), shape) in enumerate(zip(TYPES, shapes, strict=True)):
         y_type = ("float32", "uint16")[number // 2 % 2]
         sizes = fitting(config, operation, shape, y_type)
         x, y, choices = operands(rng, operation, sizes, x_type, y_type, one_row=number % 3 == 0)
-        in_records = RecordFormat.of(config.a) and operation != "ARGMAX" and number != 4
-        run(chips[number % 2], operation, x, y, "records" if in_records else result, **choices)
+        in_records = RecordFormat.of(config.a) and number != 4
+        kind = "float32" if only else "records" if in_records else result
+        run(chips[number % 2], operation, x, y, kind, **choices)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +153,7 @@ def test_rows_beyond_the_limit_of_a_descriptor_are_cut():
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_a_million_elements_equal_the_golden_model(operation):
     """Of every magnitude, with infinities, NaN and subnormal numbers; few enough for most rows to have a number."""
-    config = AcceleratorConfig.preset("small", vector_lanes=4)
+    config = AcceleratorConfig.preset("small", vector_lanes=4, unaligned=operation == "QUANTIZE")
     rng = np.random.default_rng(OPERATIONS.index(operation))
     shapes = [(512, 96)] * 15 + [(60, 700)] * 6 + [(4, 5000)] * 2
     compared = numbers = 0
@@ -158,7 +166,7 @@ def test_a_million_elements_equal_the_golden_model(operation):
                     choices["scalar2"] = float(floats(rng, (1, 1))[0, 0])
                 done = run(chip, operation, x, y, **choices)
                 compared += x.size
-                known = done.c != vector.NO_INDEX if operation == "ARGMAX" else ~np.isnan(done.c)
+                known = done.c != vector.NO_INDEX if operation == "ARGMAX" else ~np.isnan(done.c.astype(np.float32))
                 numbers += np.count_nonzero(known) * x.size // known.size
     print(f"{operation}: {compared:,} elements, {numbers / compared:.0%} of them not NaN")
     assert numbers > compared // 3

@@ -19,27 +19,31 @@ module tilewright_descriptor #(
   wire convolution = CONVOLUTION != 0 && raw[24] && !vector;
   wire requant = raw[16] && !vector, bias = raw[17] && !vector, accumulate = raw[18] && !vector;
   wire used = requant || bias;
-  // Of the vector engine: ADD, MULTIPLY, norms, rotations and gates have a y.
+  // Of the vector engine: ADD, MULTIPLY, norms, rotations, gates and the weighted softmax have a y.
   wire [7:0] operation = raw[15:8];
-  wire rotates = operation == 6 || operation == 7, softmax = operation == 8, argmax = operation == 12;
-  wire with_y = operation == 1 || operation == 2 || operation >= 4 && operation <= 11 && !softmax;
+  wire rotates = operation == 6 || operation == 7, softmax = operation == 8 || operation == 15;
+  wire argmax = operation == 12, quantize = operation == 13, abs_max = operation == 14;
+  wire with_y = operation == 1 || operation == 2 || operation >= 4 && operation <= 11 && operation != 8 || operation == 15;
   wire [1:0] x_type = raw[481:480], y_type = raw[483:482];
   wire [3:0] c_type = raw[487:484];
   wire [SIZE_BITS+2:0] y_elements = rotates ? 2 * n : n;
   assign interrupt = raw[22];
   assign reads = {accumulate, used || convolution, !vector || with_y, 1'b1};
-  wire records = RECORD_BYTES != 0 && vector && c_type == 3 && !argmax;  // of 32 elements each
+  wire columns = vector && quantize;  // n rows of m bytes
+  wire one_type = argmax || quantize || abs_max;
+  wire records = RECORD_BYTES != 0 && vector && c_type == 3 && !one_type;  // of 32 elements each
   wire [SIZE_BITS+1:0] row_bytes = requant ? n : records ? ((n + 31) >> 5) * RECORD_BYTES :
-      vector && argmax ? 4 : vector && c_type == 1 ? 2 * n : 4 * n;
+      columns ? m : vector && (argmax || abs_max) ? 4 : vector && c_type == 1 ? 2 * n : 4 * n;
   wire [31:0] pitch = (4 * n + 63) >> 6 << 6;
-  assign total = m[SIZE_BITS-1:0] * row_bytes;
+  wire [SIZE_BITS-1:0] c_rows = columns ? n : m;
+  assign total = c_rows * row_bytes;
   wire [3:0] address_over, stride_over, misaligned, wrapped;
   genvar i;
   generate
     for (i = 0; i < 4; i = i + 1) begin : ranges
       wire [63:0] address = raw[(i==2?320:i==3?256:128+64*i)+:64];
       wire [31:0] stride = i == 2 ? pitch : raw[(i==3?448:384+32*i)+:32];
-      wire [SIZE_BITS-1:0] last_row = (i == 2 ? (requant ? 3 : 1) : i == 1 && !vector ? n : m) - 1;
+      wire [SIZE_BITS-1:0] last_row = (i == 2 ? (requant ? 3 : 1) : i == 1 && !vector ? n : i == 3 ? c_rows : m) - 1;
       wire [SIZE_BITS+2:0] operand = i == 0 ? n << (x_type == 1 ? 1 : 2) : y_elements << (y_type == 1 ? 1 : 2);
       wire [SIZE_BITS+2:0] bytes = i == 2 ? 4 * n : i == 3 ? row_bytes : vector ? operand : k;
       wire [31:0] step = i == 2 ? stride : stride[STRIDE_BITS-1:0];
@@ -65,8 +69,10 @@ module tilewright_descriptor #(
   wire twice = raw[23];
   wire rounding = requant && !ROUNDINGS[twice] || twice && !requant;  // one that is not there, or of nothing
   wire flags = raw[31:16] >> FLAGS != 0 || raw[15:8] != 0 || raw[511:504] != 0 || accumulate && used || rounding;
-  wire vector_flags = operation > 12 || (raw[31:16] & ~16'h0258) != 0 || raw[25] && !softmax || raw[20] && !with_y ||
-      x_type == 3 || y_type[1] || (argmax ? c_type != 2 : c_type > 1 && !records) ||
+  wire wrong_type = argmax ? c_type != 2 : quantize ? c_type != 4 || !UNALIGNED : abs_max ? c_type != 0 :
+      c_type > 1 && !records;
+  wire vector_flags = operation > 15 || (raw[31:16] & ~16'h0258) != 0 || raw[25] && !softmax || raw[20] && !with_y ||
+      x_type == 3 || y_type[1] || wrong_type ||
       !softmax && (k != 0 || raw[503:488] != 0) || raw[511:504] != 0;
   assign code = raw[7:0] != VERSION && !vector ? 1 : (vector ? vector_flags : flags) ? 2 : sizes || address_over != 0 || stride_over != 0 ? 3 :
       misaligned != 0 ? 4 : wrapped != 0 ? 7 : 0;

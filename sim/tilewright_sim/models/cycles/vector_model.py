@@ -23,6 +23,7 @@ LIMITS = 3  # from the offer of a load to its first words
 READ = 4  # from the reading of a chunk in the registers to its word
 ON_WAY = 8  # words between the registers and the writer
 BLOCK = 32  # elements of a block of records
+COLUMN = 5  # more for a byte of a column
 LEAVE = 5  # from a word's taking by the writer to the bus
 
 
@@ -205,12 +206,15 @@ class VectorModel:
         return cycle + READ
 
     def _store_column(self, elements: int, cycle: float) -> float:
-        """Store elements as rows of a byte, the writer having taken the request in this cycle; return as `_store`."""
+        """Store elements as rows of a byte, the writer having taken the request in this cycle; return as `_store`.
+
+        With memories of a few cycles, where the bus does not limit the writes, a column takes up to a sixth less.
+        """
         for row in range(elements):
             cycle = max(cycle + 1, self.room[0] + 1)
             taken = max(cycle + READ, self.room[-1] + 1, self.buffered[0])
             self.room.append(taken)
-            self._write(row, 1, taken)
+            self._write(row, 1, taken + COLUMN)
         return cycle + READ
 
     def _parts(self, elements: int) -> list[int]:

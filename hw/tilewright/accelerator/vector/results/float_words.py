@@ -1,6 +1,6 @@
 """Makes words of rows of float32, of bf16, of indices, and of bytes."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib.wiring import connect, flipped
 from amaranth.utils import exact_log2
 

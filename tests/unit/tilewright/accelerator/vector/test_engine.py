@@ -7,7 +7,16 @@ import pytest
 from unit.tilewright.accelerator.vector.harness import VectorJob, run_jobs
 from unit.tilewright.accelerator.vector.test_programs import case
 
-from tilewright.accelerator.contract import ONE_TYPE, ROTATIONS, SOFTMAXES, AcceleratorConfig, Activity, ElementType, Operation, Unit
+from tilewright.accelerator.contract import (
+    ONE_TYPE,
+    ROTATIONS,
+    SOFTMAXES,
+    AcceleratorConfig,
+    Activity,
+    ElementType,
+    Operation,
+    Unit,
+)
 from tilewright.dma import Cause
 
 FLOAT32, BF16, INT32 = ElementType.FLOAT32, ElementType.BF16, ElementType.INT32
@@ -27,7 +36,8 @@ def job(rng, operation, m, n, *, x_type=FLOAT32, y_type=FLOAT32, c_type=FLOAT32,
     return VectorJob(
         operation, x, y, ONE_TYPE.get(operation, c_type),
         x_address=at, y_address=at + 0x400, c_address=at + (0 if in_place else 0xC00),
-        a_stride=rows, b_stride=2 * rows if y is not None and len(y) > 1 else 0, c_stride=m if columns else rows, fields=fields,
+        a_stride=rows, b_stride=2 * rows if y is not None and len(y) > 1 else 0, c_stride=m if columns else rows,
+        fields=fields,
     )  # fmt: skip
 
 

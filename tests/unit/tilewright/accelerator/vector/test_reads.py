@@ -39,7 +39,14 @@ JOBS = [
 
 
 def of_job(job):
-    return steps(STORE, job["operation"], job["m"], job["n"], LANES, conditions(job["operation"], job["n"], LANES, job["x_type"], 0))
+    return steps(
+        STORE,
+        job["operation"],
+        job["m"],
+        job["n"],
+        LANES,
+        conditions(job["operation"], job["n"], LANES, job["x_type"], 0),
+    )
 
 
 def expected(job):

@@ -36,8 +36,15 @@ def run(config, kind, n, steps, *, stall=0.0, seed=0, first_at=0, ends=True):
         for found in (requests, words, cycles):
             found.clear()
         chance = random.Random(seed)
-        job = {"index": 5, "m": 9, "n": n, "c_type": kind, "c_address": BASE, "c_stride": STRIDE,
-               "operation": {INT32: Operation.ARGMAX, COLUMNS: Operation.QUANTIZE}.get(kind, Operation.COPY)}
+        job = {
+            "index": 5,
+            "m": 9,
+            "n": n,
+            "c_type": kind,
+            "c_address": BASE,
+            "c_stride": STRIDE,
+            "operation": {INT32: Operation.ARGMAX, COLUMNS: Operation.QUANTIZE}.get(kind, Operation.COPY),
+        }
         ctx.set(dut.job, vector_job_shape(config).const(job))
         ctx.set(dut.plan, plan_shape(config).const(plan_of(config, n) | ({"rows_log2": 0} if kind == COLUMNS else {})))
         ctx.set(dut.start, 1)

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from unit.tilewright_sim.models.vector.rows import F32, bits, draw, sum_in_order
 
+from tilewright.accelerator.contract import WITH_Y, Operation
+from tilewright.accelerator.vector import coefficients
 from tilewright.base import TilewrightError
 from tilewright_sim.models import vector
 from tilewright_sim.models.vector import functions, lanes
@@ -24,9 +26,9 @@ def float64(operation, x, y, scalar, scalar2):
         return x * y[:, :n] + p * y[:, n:]
     if operation == "ROTATE_HALVES":
         return x * y[:, :n] + np.concatenate([x[:, n // 2 :], x[:, : n // 2]], axis=1) * y[:, n:]
-    if operation == "SOFTMAX":
+    if "SOFTMAX" in operation:
         e = np.exp(x * scalar - (x * scalar).max(axis=1, keepdims=True))
-        return e / e.sum(axis=1, keepdims=True)
+        return e / e.sum(axis=1, keepdims=True) * (y if operation == "WEIGHTED_SOFTMAX" else 1)
     z = 2 * np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)
     return {
         "COPY": lambda: x,
@@ -36,6 +38,7 @@ def float64(operation, x, y, scalar, scalar2):
         "SILU": lambda: x / (1 + np.exp(-x)) * y,
         "GELU": lambda: x / (1 + np.exp(-z)) * y,
         "RELU": lambda: np.maximum(x, 0) * y,
+        "ABS_MAX": lambda: np.abs(x).max(axis=1, keepdims=True) * F32(scalar),
     }[operation]()
 
 
@@ -43,6 +46,7 @@ def float64(operation, x, y, scalar, scalar2):
 DIFFERENCES = {
     "COPY": 0, "ADD": 1, "MULTIPLY": 1, "SCALE": 1, "RMS_NORM": 6, "LAYER_NORM": 8, "ROTATE_ADJACENT": 3,
     "ROTATE_HALVES": 3, "SOFTMAX": 30, "SILU": 8, "GELU": 8, "RELU": 1,
+    "ABS_MAX": 1, "WEIGHTED_SOFTMAX": 30,
 }  # fmt: skip
 
 
@@ -51,7 +55,7 @@ def test_operations_are_their_formulas(operation):
     m, n = 30, 128
     x = draw(m, n, magnitudes=2.0)
     y = draw(m, 2 * n if "ROTATE" in operation else n, seed=1, magnitudes=2.0)
-    if operation in ("COPY", "SCALE", "SOFTMAX"):
+    if Operation[operation] not in WITH_Y:
         y = None
     scalar, scalar2 = (1e-5, 1 / n) if "NORM" in operation else (0.3, 0.0)
     got = vector.run(operation, x, y, scalar, scalar2)
@@ -196,9 +200,15 @@ def test_specials_raise_no_warnings():
     for operation in vector.OPERATIONS:
         if operation == "ROTATE_HALVES":
             continue
-        y = None if operation in ("COPY", "SCALE", "SOFTMAX", "ARGMAX") else x
+        y = x if Operation[operation] in WITH_Y else None
         y = np.concatenate([x, x], axis=1) if "ROTATE" in operation else y
         result = vector.run(operation, x, y, 1.0, 0.1)
-        assert result.dtype == np.int32 or set(bits(result[np.isnan(result)])) <= {0x7FC00000}
-    vector.quantize_rows(x)
+        assert result.dtype in (np.int32, np.int8) or set(bits(result[np.isnan(result)])) <= {0x7FC00000}
     assert lanes.bf16(x).shape == x.shape
+
+
+def test_quantize_and_abs_max_are_the_codes_and_the_scales_of_rows():
+    x = draw(20, 70, magnitudes=9.0)
+    codes, scales = vector.quantize_rows(x)
+    assert vector.run("QUANTIZE", x).tolist() == codes.tolist()
+    assert bits(vector.run("ABS_MAX", x, scalar=coefficients.CODE_STEP)) == bits(scales)
