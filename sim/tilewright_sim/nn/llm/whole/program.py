@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tilewright.accelerator.vector import coefficients as k
+from tilewright.accelerator.vector import coefficients
 from tilewright.base import TilewrightError
 from tilewright_sim.host import DeviceArray, DeviceView, fenced
 
@@ -190,7 +190,7 @@ class _Reading:
         scales = DeviceView.of(self._whole("scales"), slice(None), slice(self.position, self.end))
         column = DeviceView(scales.device, scales.address, (self.tokens, 1), scales.dtype, scales.dtype.itemsize)
         refers = {"c_address": "scale"} if self.single else {}
-        yield self._vector("add", "ABS_MAX", self._result("v"), column, refers=refers, scalar=k.CODE_STEP)
+        yield self._vector("add", "ABS_MAX", self._result("v"), column, refers=refers, scalar=coefficients.CODE_STEP)
 
     def _value_codes(self) -> Iterator[Step]:
         """Write values into the cache as int8, those of each record of positions by themselves."""
