@@ -48,8 +48,9 @@ def board():
 def test_a_prompt_is_answered_with_the_bits_of_the_golden_model(board, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     model = load(tmp_path)
-    prompt = read_tokenizer(open_source(tmp_path / "tiny.gguf")).encode("in the other")
-    arguments = ["llm", "in the other", "--raw", "--model", "tiny.gguf", "--format", "q4_1", "--max-tokens", "3"]
+    (path,) = tmp_path.glob("*.gguf")
+    prompt = read_tokenizer(open_source(path)).encode("in the other")
+    arguments = ["llm", "in the other", "--raw", "--model", path.name, "--format", "q4_1", "--max-tokens", "3"]
     result = CliRunner().invoke(cli, [*arguments, "--port", board.port, "--json"], catch_exceptions=False)
     assert result.exit_code == 0
     figures = json.loads(result.output.splitlines()[-1])
