@@ -134,7 +134,8 @@ def _lint(config: AcceleratorConfig, builds: Path) -> str:
 
 def _classes(config: AcceleratorConfig) -> Counter[str]:
     """The bins of functional coverage that a configuration meets."""
-    return Counter(f"{name}: {_class(value)}" for name, value in config.model_dump().items())
+    values = {name: value if isinstance(value, tuple) else (value,) for name, value in config.model_dump().items()}
+    return Counter(f"{name}: {_class(value)}" for name, several in values.items() for value in several)
 
 
 def _class(value: Any) -> str:

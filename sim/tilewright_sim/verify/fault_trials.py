@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from tilewright.accelerator.registers import REGISTERS
-from tilewright_sim.benches.jobs import Job, faults, somewhere
+from tilewright_sim.benches.jobs import Job, faults, kinds_with, somewhere
 from tilewright_sim.host import HardwareError
 
 from .random_jobs import WrongResultError
@@ -23,7 +23,6 @@ __all__ = ["FaultHost"]
 
 LONGEST = 8
 """Of M, N and K."""
-_KINDS = {"PARAMETERS": ("bias", "requant"), "LOAD_C": ("accumulate",), "STORE_C": ("plain", "bias", "requant")}
 _UNITS = ("DESCRIPTOR", "LOAD_A", "LOAD_B", "PARAMETERS", "LOAD_C", "STORE_C")
 _RESPONSES = {"SLVERR": 2, "DECERR": 3}
 _READABLE = [register.name for register in REGISTERS if register.name in ("STATUS", "HEAD", "TAIL", "ENGINES", "ID")]
@@ -85,11 +84,11 @@ class FaultHost(TrialHost):
 
     def _bus_error(self) -> list[Job]:
         device, driver, chance = self.simulator.simulated, self.simulator.driver, self.chance
-        unit, code = chance.choice(_UNITS), chance.choice(list(_RESPONSES))
+        unit = chance.choice([unit for unit in _UNITS if kinds_with(self.author, unit)])
+        code = chance.choice(list(_RESPONSES))
         jobs = self._jobs(4)
-        kinds = _KINDS.get(unit, ("plain", "bias", "requant", "accumulate"))
         place = chance.randrange(3)
-        victim = jobs[place] = self.author.job(kind=chance.choice(kinds), alone=True)
+        victim = jobs[place] = self.author.job(kind=chance.choice(kinds_with(self.author, unit)), alone=True)
         driver.write("CONTROL", 0)
         self._start(jobs)
         word = self.config.word_bytes

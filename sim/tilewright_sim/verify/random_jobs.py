@@ -152,10 +152,10 @@ class JobHost:
 
     def _accept(self, job: Job) -> None:
         """The C of a job that did not complete may be anything."""
-        d, row = job.descriptor, job.descriptor.n * job.element_bytes
+        d = job.descriptor
         for number in range(d.m):
             first = d.c_address + number * d.c_stride
-            self.image[first : first + row] = self.simulator.device.read_memory(self.base + first, row)
+            self.image[first : first + job.row_bytes] = self.simulator.device.read_memory(self.base + first, job.row_bytes)
 
     def compare(self, jobs: list[Job]) -> None:
         """See that the memory is as it should be; the jobs are for the message."""

@@ -4,10 +4,12 @@ import random
 from typing import Protocol
 
 from tilewright.accelerator.contract import DESCRIPTOR_BYTES, PARAMETER_PITCH_BYTES, AcceleratorConfig
+from tilewright.formats import BlockFormat
 from tilewright_sim.host import Descriptor, flag_bits
 
 from .images import Image, draw_image
 from .jobs import Job
+from .records import draw_records
 
 __all__ = ["Author", "Owner", "Space"]
 
@@ -42,20 +44,30 @@ class Space:
     def __init__(self, config: AcceleratorConfig, longest: int, limit: int, first: int = 0):
         self.first = first
         self._pad = 6 * config.word_bytes
+        self._forms = (config.a, *config.b_all)
         edges = [config.tile.rows + 1, config.tile.cols + 1, config.acc_rows + 1]
         reach = max([longest, *(edge for edge in edges if edge <= (20 if config.compact else 160))])
-        wanted = max(12 * self.largest(reach), 6 * 16 * (config.k_limit + self._pad))
+        wanted = max(12 * self.largest(reach), 6 * 16 * (self._row(config.k_limit) + self._pad))
         self.size = 1 << min(max(wanted.bit_length(), 18), 23, config.addr_bits)
         self.ring = self.size - 64 * DESCRIPTOR_BYTES
         fitting = [edge for edge in range(1, reach + 1) if 12 * self.largest(edge) <= self.size]
         self.reach = min(limit, max(fitting, default=1))
         self.longest = min(longest, self.reach)
-        self.deep = max(1, min(limit, config.k_limit, self.size // 6 // 16 - self._pad))
+        room = self.size // 6 // 16 - self._pad
+        self.deep = max(1, min(limit, config.k_limit, *(whole_elements(form, room) for form in self._forms)))
 
     def largest(self, edge: int) -> int:
         """Return the bytes that a job with sizes up to ``edge`` may need."""
-        operands, result = 2 * edge * (edge + self._pad), edge * (4 * edge + self._pad)
+        operands, result = 2 * edge * (self._row(edge) + self._pad), edge * (4 * edge + self._pad)
         return operands + result + 3 * (4 * edge + PARAMETER_PITCH_BYTES) + 8 * self._pad
+
+    def _row(self, k: int) -> int:
+        return max(form.row_bytes(k) for form in self._forms)
+
+
+def whole_elements(form: BlockFormat, size: int) -> int:
+    """Return how many elements are in the records that fit into so many bytes."""
+    return size // form.record_bytes * form.record
 
 
 class Owner(Protocol):
@@ -73,10 +85,17 @@ class Owner(Protocol):
 
 
 class Author:
-    """Creates random jobs, whose operands may be results of earlier jobs, behind a fence."""
+    """Creates random jobs, whose operands may be results of earlier jobs, behind a fence.
+
+    Attributes
+    ----------
+    kinds : tuple of str
+        What C can be.
+    """
 
     def __init__(self, owner: Owner):
         self.owner, self.config, self.chance, self.space = owner, owner.config, owner.chance, owner.space
+        self.kinds = ("plain",) if self.config.scaled else ("plain", "bias", "requant", "accumulate")
         self.grain = 1 if self.config.unaligned else self.config.word_bytes
         self.longest, self.reach, self.deep = self.space.longest, self.space.reach, self.space.deep
         self.next = self.space.first
@@ -143,7 +162,9 @@ class Author:
             image = draw_image(chance, config, self.space.largest(self.reach))
             if image:
                 return self._convolution(image, chance.choice(["plain", "bias", "requant"]), flags)
-        kind = kind or chance.choice(["plain", "bias", "requant", "requant", "accumulate"])
+        kind = kind or chance.choice(self.kinds)
+        b_format = chance.randrange(len(config.b_formats))
+        forms = {"a": config.a, "b": config.b_all[b_format]}
         m = self.size(1, config.tile.cols - 1, config.tile.cols, config.acc_rows, config.acc_rows + 1)
         n = self.size(1, config.tile.cols, config.tile.cols + 1)
         k = self.size(1, config.tile.rows, config.tile.rows + 1, 2 * config.tile.rows * config.chunk_words)
@@ -156,9 +177,11 @@ class Author:
             names.add("DOUBLE_ROUNDING")
         size = 1 if kind == "requant" else 4
         operands: dict[str, int] = {}
-        olds = {letter: None if alone else self.pick([], 0.3) for letter in "ab"}
+        short = {letter: [old for old in self.done if not whole_elements(form, old.row_bytes)]
+                 for letter, form in forms.items()}  # fmt: skip
+        olds = {letter: None if alone else self.pick(short[letter], 0.3) for letter in "ab"}
         used = [old for old in olds.values() if old]
-        k = min([k, *(old.descriptor.n * old.element_bytes for old in used)])
+        k = min([k, *(whole_elements(forms[letter], old.row_bytes) for letter, old in olds.items() if old)])
         for letter, old in olds.items():
             if old:
                 operands |= {f"{letter}_address": old.descriptor.c_address, f"{letter}_stride": old.descriptor.c_stride}
@@ -166,11 +189,14 @@ class Author:
         m, n = (min(rows, old.descriptor.m) if old else rows for rows, old in zip((m, n), olds.values(), strict=True))
         for letter, rows in (("a", m), ("b", n)):
             if f"{letter}_address" not in operands:
-                address, stride = self.fresh(rows, k, overlap=True)
+                address, stride = self.fresh(rows, forms[letter].row_bytes(k), overlap=True)
                 operands |= {f"{letter}_address": address, f"{letter}_stride": stride}
+                if forms[letter].scale.bits:
+                    for row, values in enumerate(draw_records(chance, forms[letter], rows, k)):
+                        self.owner.put(address + row * stride, values.tobytes())
         old = self.pick(used, 0.7 if kind == "accumulate" else 0.2) if not alone else None
-        if old and old.descriptor.n * old.element_bytes >= 4:
-            m, n = min(m, old.descriptor.m), min(n, old.descriptor.n * old.element_bytes // size)
+        if old and old.row_bytes >= 4:
+            m, n = min(m, old.descriptor.m), min(n, old.row_bytes // size)
             operands |= {"c_address": old.descriptor.c_address, "c_stride": old.descriptor.c_stride}
             names |= {"FENCE_C"} if kind == "accumulate" else set()
             used.append(old)
@@ -190,7 +216,7 @@ class Author:
             (0, -128, 127), (-128, -128, 127), (127, 0, 60), (-3, -100, -100), (5, -128, 127), (11, -70, 90),
         ])  # fmt: skip
         descriptor = Descriptor(
-            m=m, n=n, k=k, flags=flag_bits(*names), zero_point=zero, minimum=low, maximum=high, **operands,
+            m=m, n=n, k=k, b_format=b_format, flags=flag_bits(*names), zero_point=zero, minimum=low, maximum=high, **operands,
         )  # fmt: skip
         job = Job(config, descriptor)
         self.done = [old for old in self.done if not old.result_addresses() & job.result_addresses()] + [job]

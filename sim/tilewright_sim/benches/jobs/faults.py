@@ -2,10 +2,10 @@
 
 from tilewright.accelerator.registers import FLAGS
 
-from .author import Owner
+from .author import Author, Owner
 from .jobs import Job
 
-__all__ = ["faults", "somewhere"]
+__all__ = ["faults", "kinds_with", "somewhere"]
 
 
 def faults(job: Job) -> list[tuple[str, str, dict[str, int]]]:
@@ -19,6 +19,7 @@ def faults(job: Job) -> list[tuple[str, str, dict[str, int]]]:
         ("FLAGS", "DESCRIPTOR", {"flags": 1 << len(FLAGS)}),
         ("FLAGS", "DESCRIPTOR", {"flags": 1 << 15, "k": 0}),
         ("FLAGS", "DESCRIPTOR", {"b_format": 128}),
+        ("FLAGS", "DESCRIPTOR", {"b_format": len(config.b_formats)}),
         ("FLAGS", "DESCRIPTOR", {"reserved_2": 1}),
         ("FLAGS", "DESCRIPTOR", {"flags": flag["ACCUMULATE"] | flag["REQUANT"]}),
         ("FLAGS", "DESCRIPTOR", {"flags": flag["ACCUMULATE"] | flag["BIAS"]}),
@@ -56,7 +57,21 @@ def faults(job: Job) -> list[tuple[str, str, dict[str, int]]]:
             ("ALIGNMENT", "STORE_C", {"c_stride": d.c_stride | 1}),
             ("ALIGNMENT", "PARAMETERS", {"flags": flag["BIAS"], "parameter_address": d.c_address | 2}),
         ]
+    if config.scaled:  # which has no use for parameters
+        found = [("FLAGS", "DESCRIPTOR", fields) if unit == "PARAMETERS" else (code, unit, fields)
+                 for code, unit, fields in found]  # fmt: skip
+        found += [("FLAGS", "DESCRIPTOR", {"flags": flag[name]}) for name in ("REQUANT", "BIAS", "ACCUMULATE")]
     return found
+
+
+def kinds_with(author: Author, unit: str) -> list[str]:
+    """Return the kinds of jobs in which a transfer of the unit can be the first that fails."""
+    among = {
+        "PARAMETERS": ("bias", "requant"),
+        "LOAD_C": ("accumulate",),
+        "STORE_C": ("plain", "bias", "requant"),  # the old C would be read first
+    }.get(unit, author.kinds)
+    return [kind for kind in author.kinds if kind in among]
 
 
 def somewhere(owner: Owner, job: Job, unit: str) -> int:
@@ -68,9 +83,9 @@ def somewhere(owner: Owner, job: Job, unit: str) -> int:
         case "LOAD_A" if job.flag("CONVOLUTION"):
             return d.a_address  # in the first row, which is always read
         case "LOAD_A":
-            return d.a_address + chance.randrange(d.m) * d.a_stride + chance.randrange(d.k)
+            return d.a_address + chance.randrange(d.m) * d.a_stride + chance.randrange(job.forms[0].row_bytes(d.k))
         case "LOAD_B":
-            return d.b_address + chance.randrange(d.n) * d.b_stride + chance.randrange(d.k)
+            return d.b_address + chance.randrange(d.n) * d.b_stride + chance.randrange(job.forms[1].row_bytes(d.k))
         case "PARAMETERS":
             row = chance.randrange(3 if job.flag("REQUANT") else 1)
             return d.parameter_address + row * job.pitch + chance.randrange(4 * d.n)

@@ -7,8 +7,9 @@ import numpy as np
 
 from tilewright.accelerator.contract import DESCRIPTOR_BYTES, PARAMETER_PITCH_BYTES, AcceleratorConfig
 from tilewright.accelerator.registers import FLAGS, GEOMETRY
+from tilewright.formats import BlockFormat
 from tilewright_sim.host import Descriptor
-from tilewright_sim.models import Convolution, ConvolutionLayout, convolution
+from tilewright_sim.models import Convolution, ConvolutionLayout, block_gemm, blocks, convolution
 from tilewright_sim.models import gemm as golden
 
 __all__ = ["Job", "matrix", "spoiled"]
@@ -30,6 +31,16 @@ class Job:
         return 1 if self.flag("REQUANT") else 4
 
     @property
+    def row_bytes(self) -> int:
+        """Bytes of a row of C."""
+        return self.descriptor.n * self.element_bytes
+
+    @property
+    def forms(self) -> tuple[BlockFormat, BlockFormat]:
+        """The formats of A and B."""
+        return self.config.a, self.config.b_all[self.descriptor.b_format]
+
+    @property
     def pitch(self) -> int:
         """Bytes from the biases to the multipliers, and from the multipliers to the shifts."""
         return -(-4 * self.descriptor.n // PARAMETER_PITCH_BYTES) * PARAMETER_PITCH_BYTES
@@ -43,13 +54,15 @@ class Job:
     def bins(self) -> dict[str, str]:
         """Return its bins of functional coverage, by group."""
         d, config = self.descriptor, self.config
-        row = d.n * self.element_bytes
+        a, b = self.forms
+        row = a.row_bytes(d.k)
         return {
             "M": _against(d.m, {"acc_rows": config.acc_rows, "cols": config.tile.cols}),
             "N": _against(d.n, {"cols": config.tile.cols}),
             "K": _against(d.k, {"k_limit": config.k_limit, "rows": config.tile.rows}),
-            "A": "rows overlap" if d.a_stride < d.k else "rows adjoin" if d.a_stride == d.k else "rows apart",
-            "C": "rows adjoin" if d.c_stride == row else "rows apart",
+            "A": "rows overlap" if d.a_stride < row else "rows adjoin" if d.a_stride == row else "rows apart",
+            "B is": b.name,
+            "C": "rows adjoin" if d.c_stride == self.row_bytes else "rows apart",
             "kind": "convolution" if self.flag("CONVOLUTION") else "product",
             "flags": " ".join(name for name in FLAGS if self.flag(name)) or "none",
         }
@@ -69,12 +82,19 @@ class Job:
     def result_addresses(self) -> set[int]:
         """Return the addresses of all bytes of C."""
         d = self.descriptor
-        rows = (range(d.c_address + row * d.c_stride, d.c_address + row * d.c_stride + d.n * self.element_bytes)
+        rows = (range(d.c_address + row * d.c_stride, d.c_address + row * d.c_stride + self.row_bytes)
                 for row in range(d.m))  # fmt: skip
         return {address for row in rows for address in row}
 
     def apply(self, image: bytearray) -> None:
         """Apply the effect of the descriptor to the contents of a memory."""
+        d = self.descriptor
+        result = self._block_product(image) if self.config.scaled else self._product(image)
+        for row, values in enumerate(result):
+            start = d.c_address + row * d.c_stride
+            image[start : start + values.nbytes] = values.tobytes()
+
+    def _product(self, image: bytearray) -> np.ndarray:
         d = self.descriptor
         b = matrix(image, d.b_address, d.b_stride, d.n, d.k, np.int8)
         bias = requant = addend = None
@@ -99,10 +119,16 @@ class Job:
             pixels = pixels.reshape(geometry.height, geometry.width, geometry.channels)
             a = convolution.products(ConvolutionLayout(self.config, geometry), pixels, b)
             b = np.eye(d.n, dtype=np.int64)
-        result = golden.gemm(a, b, bias, requant, addend)
-        for row, values in enumerate(result.astype("<i1" if self.element_bytes == 1 else "<i4")):
-            start = d.c_address + row * d.c_stride
-            image[start : start + values.nbytes] = values.tobytes()
+        return golden.gemm(a, b, bias, requant, addend).astype("<i1" if self.element_bytes == 1 else "<i4")
+
+    def _block_product(self, image: bytearray) -> np.ndarray:
+        d = self.descriptor
+        places = ((d.a_address, d.a_stride, d.m), (d.b_address, d.b_stride, d.n))
+        a, b = (
+            blocks.unpack(matrix(image, *place, form.row_bytes(d.k), np.uint8), form)
+            for place, form in zip(places, self.forms, strict=True)
+        )
+        return block_gemm.block_gemm(a, b).astype("<f4")
 
 
 def matrix(image: bytearray, address: int, stride: int, rows: int, columns: int, dtype) -> np.ndarray:
