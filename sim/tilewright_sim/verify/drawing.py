@@ -43,7 +43,9 @@ def draw(chance: random.Random, held: Mapping[str, Any]) -> AcceleratorConfig:
     said = None
     for _ in range(_TRIES):
         try:
-            config = _mended({field.name: _value(field, chance) for field in fields} | _formats(chance) | dict(held), held)
+            config = _mended(
+                {field.name: _value(field, chance) for field in fields} | _formats(chance) | dict(held), held
+            )
         except ConfigError as error:
             if error.field not in AcceleratorConfig.fields():
                 raise

@@ -155,7 +155,9 @@ class JobHost:
         d = job.descriptor
         for number in range(d.m):
             first = d.c_address + number * d.c_stride
-            self.image[first : first + job.row_bytes] = self.simulator.device.read_memory(self.base + first, job.row_bytes)
+            self.image[first : first + job.row_bytes] = self.simulator.device.read_memory(
+                self.base + first, job.row_bytes
+            )
 
     def compare(self, jobs: list[Job]) -> None:
         """See that the memory is as it should be; the jobs are for the message."""

@@ -216,7 +216,8 @@ class Author:
             (0, -128, 127), (-128, -128, 127), (127, 0, 60), (-3, -100, -100), (5, -128, 127), (11, -70, 90),
         ])  # fmt: skip
         descriptor = Descriptor(
-            m=m, n=n, k=k, b_format=b_format, flags=flag_bits(*names), zero_point=zero, minimum=low, maximum=high, **operands,
+            m=m, n=n, k=k, b_format=b_format, flags=flag_bits(*names), zero_point=zero, minimum=low, maximum=high,
+            **operands,
         )  # fmt: skip
         job = Job(config, descriptor)
         self.done = [old for old in self.done if not old.result_addresses() & job.result_addresses()] + [job]

@@ -19,8 +19,8 @@ def draw_codes(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64] | None]:
     """Return random codes of elements [rows, blocks, block], of scales and, for a format with them, of minimums.
 
-    Magnitudes of scales, and of minimums, [rows, blocks], are from one range of codes, which has between one code and all
-    of them, on a logarithmic scale: sums have blocks of similar and of very different magnitudes.
+    Magnitudes of scales and minimums [rows, blocks] are from one range of codes, which has from one code to all of
+    them, on a logarithmic scale: sums have blocks of similar and of very different magnitudes.
 
     Parameters
     ----------
@@ -49,8 +49,10 @@ def draw_codes(
 
 
 def draw_records(chance: random.Random, form: BlockFormat, rows: int, k: int) -> NDArray[np.uint8]:
-    """Return random rows of ``k`` elements, [rows, bytes]; a quarter of such matrices have scales that are no numbers."""
+    """Return random rows of ``k`` elements, [rows, bytes]; in a quarter of them some scales are no numbers."""
     rng = np.random.default_rng(chance.getrandbits(64))
     count = -(-k // form.record) * form.blocks
-    codes, scales, minimums = draw_codes(rng, form, (rows, count, form.block), invalid=_INVALID if rng.random() < 0.25 else 0)
+    codes, scales, minimums = draw_codes(
+        rng, form, (rows, count, form.block), invalid=_INVALID if rng.random() < 0.25 else 0
+    )
     return blocks.pack(form, codes, scales, minimums)

@@ -3,10 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from tilewright.accelerator.contract import AcceleratorConfig
+from tilewright.formats import FORMATS
 
 __all__ = ["REACHABLE", "UNREACHABLE", "split"]
 
 FENCES = ("FENCE_A", "FENCE_B", "FENCE_C", "INTERRUPT")
+_ALONE = tuple(name for name, form in FORMATS.items() if form.blocks > 1)
+"""Formats of the block tile, which the accelerator does not have."""
 RESULTS = ("plain", "BIAS", "REQUANT", "ACCUMULATE")
 UNITS = ("LOAD_A", "LOAD_B", "PARAMETERS", "STORE_C")
 _GROUPS: dict[str, tuple[str, ...]] = {
@@ -14,6 +17,7 @@ _GROUPS: dict[str, tuple[str, ...]] = {
     "N": ("1", "< cols", "= cols", "> cols"),
     "K": ("1", "< rows", "= rows", "> rows", "= k_limit"),
     "A": ("rows overlap", "rows adjoin", "rows apart"),
+    "B is": tuple(name for name in FORMATS if name not in _ALONE),
     "C": ("rows adjoin", "rows apart"),
     "result": RESULTS,
     "result and flag": tuple(f"{result} {flag}" for result in RESULTS for flag in ("none", *FENCES)),
@@ -31,6 +35,7 @@ UNREACHABLE = {
     "result: ACCUMULATE with BIAS or REQUANT": "such a descriptor fails with FLAGS",
     "C: rows overlap": "two results in the same bytes have no order, so the golden model defines none",
     "activation_bits, weight_bits: other than 8": "the accelerator has one format, int8",
+    f"a_format, b_formats: {', '.join(_ALONE)}": "a record must be one block in the accelerator",
     "vector_lanes: other than 0": "the random jobs are products",
     "variables: other than 0": "no random job refers to one",
 }
@@ -43,7 +48,7 @@ def _fields() -> Iterator[str]:
         if row.name in ("activation_bits", "weight_bits", "vector_lanes", "variables"):
             continue
         if row.choices:
-            yield from (f"{row.name}: {str(choice).lower()}" for choice in row.choices)
+            yield from (f"{row.name}: {str(choice).lower()}" for choice in row.choices if choice not in _ALONE)
         else:
             low, high = row.limits.start, row.limits.stop - 1
             yield from (f"{row.name}: from {1 << bit}" for bit in range(low.bit_length() - 1, high.bit_length()))
