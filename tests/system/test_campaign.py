@@ -72,7 +72,7 @@ def test_a_right_configuration_is_checked_once(tmp_path, in_process):
     for _ in range(2):
         done = campaign(tmp_path / "new", "--random", "40", "--seed", "7")
         assert done.return_value == 0, done.output or done.exception
-        assert "40 random products on 1 random configurations: 1 passed; " in done.output
+        assert "40 random jobs on 1 random configurations: 1 passed; " in done.output
     assert in_process == [7]
 
 

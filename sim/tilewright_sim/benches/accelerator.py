@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from dataclasses import replace
 
 import cocotb
 from cocotbext.axi import AxiResp
@@ -119,15 +120,16 @@ async def bad_descriptors_fail_alone(dut):
     chip, author = await begin(dut)
     author.shorten(6)
     chance = chip.chance
-    cases = faults(author.job(kind="plain", alone=True))
-    for code, unit, fields in chance.sample(cases, setup.effort(3, 10, len(cases))):
+    kinds = [kind for kind in ("plain", "vector") if kind in author.kinds]
+    cases = [(kind, *case) for kind in kinds for case in faults(author.job(kind=kind, alone=True))]
+    for kind, code, unit, fields in chance.sample(cases, setup.effort(3, 10, len(cases))):
         chip.set_timing(TIMINGS[chance.choice(list(TIMINGS))])
         author.clear()
         jobs = [author.job() for _ in range(chance.randrange(3))]
-        good = author.job(kind="plain", alone=True)
+        good = author.job(kind=kind, alone=True)
         bad = spoiled(good, **fields)
         later = [author.job() for _ in range(chance.randrange(3))]
-        after = Job(CONFIG, good.descriptor)
+        after = replace(good)
         direct = not jobs and chance.random() < 0.3 and (await chip.fields("STATUS"))["direct_ready"]
         if direct:
             await chip.submit_direct(bad)
@@ -146,7 +148,7 @@ async def bad_descriptors_fail_alone(dut):
 
 
 @each_test
-@cocotb.parametrize(unit=["DESCRIPTOR", "LOAD_A", "LOAD_B", "PARAMETERS", "LOAD_C", "STORE_C"])
+@cocotb.parametrize(unit=["DESCRIPTOR", "LOAD_A", "LOAD_B", "PARAMETERS", "LOAD_C", "STORE_C", "VECTOR"])
 async def bus_errors_fail_alone(dut, unit):
     """After SLVERR or DECERR on each kind of access only C of the failed job is wrong; later jobs run after resume."""
     chip, author = await begin(dut)
@@ -154,7 +156,7 @@ async def bus_errors_fail_alone(dut, unit):
     author.shorten(max(1, SPACE.longest // 2))
     kinds = kinds_with(author, unit)
     if not kinds:
-        setup.skip(f"C is float32, without {unit}")
+        setup.skip(f"no transfer is of {unit}")
     cases = list(itertools.product((AxiResp.SLVERR, AxiResp.DECERR), TIMINGS.values()))
     for answer, timing in chance.sample(cases, setup.effort(1, 3, len(cases))):
         chip.set_timing(timing)

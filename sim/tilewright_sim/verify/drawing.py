@@ -13,8 +13,10 @@ __all__ = ["draw"]
 
 AFFORDABLE = 128
 """Arrays of more multipliers are drawn more rarely, so that all sizes together take about the same time to compile."""
-KEPT = ("vector_lanes", "variables")
-"""Fields that keep their defaults unless they are held: the random jobs are products that refer to nothing."""
+LANE = 16
+"""Multipliers that take about as long to compile as a lane of the vector engine."""
+KEPT = ("variables",)
+"""Fields that keep their defaults unless they are held: the random jobs refer to nothing."""
 _TRIES = 300
 _REPAIRS = 60
 
@@ -22,10 +24,11 @@ _REPAIRS = 60
 def draw(chance: random.Random, held: Mapping[str, Any]) -> AcceleratorConfig:
     """Return a random configuration.
 
-    Each field but `KEPT` is drawn from all its values, numbers on a logarithmic scale; operands are int8 in half of the
-    draws, and of block formats that go together in the others. What does not fit together is
-    mended with the nearest value that works, as the error names it. An array of more than `AFFORDABLE` multipliers is
-    kept with the probability ``AFFORDABLE / multipliers``.
+    Each field but `KEPT` is drawn from all its values, numbers on a logarithmic scale, 0 where it can be in half of the
+    draws; operands are int8 in half of the draws, and of block formats that go together otherwise. What does not fit
+    together is mended with the nearest value that works, as the error names it. An array of more than `AFFORDABLE`
+    multipliers, with `LANE` for each lane of the vector engine, is kept with the probability
+    ``AFFORDABLE / multipliers``.
 
     Parameters
     ----------
@@ -51,7 +54,7 @@ def draw(chance: random.Random, held: Mapping[str, Any]) -> AcceleratorConfig:
                 raise
             said = error
             continue
-        if not rare or chance.random() * config.tile.multipliers < AFFORDABLE:
+        if not rare or chance.random() * (config.tile.multipliers + LANE * config.vector_lanes) < AFFORDABLE:
             return config
     told = ", ".join(f"{name} = {value}" for name, value in held.items())
     raise TilewrightError(f"no configuration was found with {told}; the last that was tried has {said}")
@@ -73,6 +76,9 @@ def _value(field: ConfigField, chance: random.Random) -> Any:
         text = chance.choice(field.choices)
         return {"true": True, "false": False}.get(text, text)
     low, high = field.limits.start, field.limits[-1]
+    if not low and chance.random() < 0.5:
+        return 0
+    low = max(1, low)
     return min(high, max(low, round(math.exp(chance.uniform(math.log(low), math.log(high))))))
 
 

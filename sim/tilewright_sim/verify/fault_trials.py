@@ -23,7 +23,7 @@ __all__ = ["FaultHost"]
 
 LONGEST = 8
 """Of M, N and K."""
-_UNITS = ("DESCRIPTOR", "LOAD_A", "LOAD_B", "PARAMETERS", "LOAD_C", "STORE_C")
+_UNITS = ("DESCRIPTOR", "LOAD_A", "LOAD_B", "PARAMETERS", "LOAD_C", "STORE_C", "VECTOR")
 _RESPONSES = {"SLVERR": 2, "DECERR": 3}
 _READABLE = [register.name for register in REGISTERS if register.name in ("STATUS", "HEAD", "TAIL", "ENGINES", "ID")]
 
@@ -93,9 +93,8 @@ class FaultHost(TrialHost):
         self._start(jobs)
         word = self.config.word_bytes
         address = self.base + somewhere(self, victim, unit) // word * word
-        device.add_fault(
-            range(address, address + 1), _RESPONSES[code], reads=unit != "STORE_C", writes=unit == "STORE_C"
-        )
+        reads, writes = unit != "STORE_C", unit in ("STORE_C", "VECTOR")
+        device.add_fault(range(address, address + 1), _RESPONSES[code], reads=reads, writes=writes)
         driver.write("CONTROL", 1)
         error = self._error(f"{code} at {address:#x} for {unit}")
         device.clear_faults()
@@ -107,8 +106,8 @@ class FaultHost(TrialHost):
         driver, chance = self.simulator.driver, self.chance
         jobs = self._jobs(4)
         place = chance.randrange(3)
-        jobs[place] = self.author.job(kind="plain", alone=True)
-        moved = Job(self.config, jobs[place].descriptor.moved(self.base))
+        jobs[place] = self.author.job(kind=chance.choice(self.author.kinds), alone=True)
+        moved = replace(jobs[place], descriptor=jobs[place].descriptor.moved(self.base))
         code, unit, fields = chance.choice(faults(moved))
         driver.write("CONTROL", 0)
         self._start(jobs)

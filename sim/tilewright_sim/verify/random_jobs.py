@@ -188,8 +188,7 @@ def _check_counters(counters: dict[str, int], busy: int) -> None:
 def told(job: Job) -> str:
     """A descriptor in a message."""
     d = job.descriptor
-    flags = job.bins()["flags"]
     return (
-        f"{d.m}x{d.n}x{d.k}, flags {flags}, A at {d.a_address:#x} + {d.a_stride}, B at {d.b_address:#x} + "
+        f"{job.about}, flags {job.flags}, A at {d.a_address:#x} + {d.a_stride}, B at {d.b_address:#x} + "
         f"{d.b_stride}, C at {d.c_address:#x} + {d.c_stride}"
     )

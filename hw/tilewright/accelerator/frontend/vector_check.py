@@ -69,12 +69,12 @@ class VectorCheck:
         ).any()
         n = raw.n[: config.size_bits]
         mixed = (n & (n - 1)[: len(n)]).any()  # not a power of two
-        long = n > PARTIALS * config.vector_lanes
+        long = _above(n, PARTIALS * config.vector_lanes)
         self.size = Cat(
             softmax & over(raw.k, config.size_limit),
             self._rotates & (n[0] | long),
             self._is(Operation.ROTATE_HALVES) & mixed,
-            self._to_records() & (n > self._records.longest_row(config)) if self._records else 0,
+            self._to_records() & _above(n, self._records.longest_row(config)) if self._records else 0,
         ).any()
         self.sines = self._rotates & self._bytes(n, self._y)[: config.dma.word_log2].any()
 
@@ -119,3 +119,8 @@ class VectorCheck:
         names = ["m", "n", "k", "fence_a", "fence_b"]
         names += [f"{operand}_{kind}" for operand in "abc" for kind in ("address", "stride")]
         m.d.comb += [job[name].eq(shared[name]) for name in names]
+
+
+def _above(value: Value, limit: int) -> Value:
+    """Whether a value is more than a limit; a constant if it cannot be, of which linters complain in Verilog."""
+    return value > limit if limit < (1 << len(value)) - 1 else Const(0, 1)

@@ -8,8 +8,10 @@ from tilewright.formats import BlockFormat
 from tilewright_sim.host import Descriptor, flag_bits
 
 from .images import Image, draw_image
-from .jobs import Job
+from .job import Job
+from .product import Product
 from .records import draw_records
+from .vector_author import draw_vector_job
 
 __all__ = ["Author", "Owner", "Space"]
 
@@ -38,13 +40,16 @@ class Space:
     reach : int
         Maximum of M, N and K in corner cases: one more than fits in a weight tile or an accumulator bank.
     deep : int
-        Maximum K of jobs with few rows and columns.
+        Maximum K of products with few rows and columns.
+    wide : int
+        Maximum N of vector jobs with at most 3 rows.
     """
 
     def __init__(self, config: AcceleratorConfig, longest: int, limit: int, first: int = 0):
         self.first = first
         self._pad = 6 * config.word_bytes
         self._forms = (config.a, *config.b_all)
+        self._vector = config.vector_lanes > 0
         edges = [config.tile.rows + 1, config.tile.cols + 1, config.acc_rows + 1]
         reach = max([longest, *(edge for edge in edges if edge <= (20 if config.compact else 160))])
         wanted = max(12 * self.largest(reach), 6 * 16 * (self._row(config.k_limit) + self._pad))
@@ -55,10 +60,14 @@ class Space:
         self.longest = min(longest, self.reach)
         room = self.size // 6 // 16 - self._pad
         self.deep = max(1, min(limit, config.k_limit, *(whole_elements(form, room) for form in self._forms)))
+        self.wide = max(1, min(limit, (self.size // 6 // 3 - 3 * self._pad) // 16))
 
     def largest(self, edge: int) -> int:
         """Return the bytes that a job with sizes up to ``edge`` may need."""
-        operands, result = 2 * edge * (self._row(edge) + self._pad), edge * (4 * edge + self._pad)
+        row = self._row(edge)
+        operands, result = 2 * edge * (row + self._pad), edge * (max(row, 4 * edge) + self._pad)
+        if self._vector:
+            operands = max(operands, edge * (3 * 4 * max(edge, 32) + 2 * self._pad))  # a rotation may have 32 elements
         return operands + result + 3 * (4 * edge + PARAMETER_PITCH_BYTES) + 8 * self._pad
 
     def _row(self, k: int) -> int:
@@ -89,15 +98,19 @@ class Author:
 
     Attributes
     ----------
+    products : tuple of str
+        What C of a product can be.
     kinds : tuple of str
-        What C can be.
+        The same, and ``vector`` if there is an engine for it.
     """
 
     def __init__(self, owner: Owner):
         self.owner, self.config, self.chance, self.space = owner, owner.config, owner.chance, owner.space
-        self.kinds = ("plain",) if self.config.scaled else ("plain", "bias", "requant", "accumulate")
+        self.products = ("plain", *(() if self.config.scaled else ("bias", "requant", "accumulate")))
+        self.kinds = (*self.products, *(("vector",) if self.config.vector_lanes else ()))
         self.grain = 1 if self.config.unaligned else self.config.word_bytes
         self.longest, self.reach, self.deep = self.space.longest, self.space.reach, self.space.deep
+        self.wide = self.space.wide
         self.next = self.space.first
         self.done: list[Job] = []
 
@@ -120,7 +133,7 @@ class Author:
 
     def shorten(self, longest: int) -> None:
         """Limit M, N and K of all further jobs."""
-        self.longest = self.reach = self.deep = min(longest, self.space.longest)
+        self.longest = self.reach = self.deep = self.wide = min(longest, self.space.longest)
 
     def stride(self, row: int, rows: int, *, overlap: bool = False) -> int:
         """Return a stride in bytes: that of adjacent rows, or more, or, with ``overlap``, less or 0."""
@@ -157,12 +170,24 @@ class Author:
 
     def job(self, *, kind: str | None = None, alone: bool = False, flags: tuple[str, ...] = ()) -> Job:
         """Return a random job, which may read earlier results behind fences unless it is ``alone``."""
+        image = None
+        if kind is None and self.config.convolution and self.chance.random() < 0.4:
+            image = draw_image(self.chance, self.config, self.space.largest(self.reach))
+        if kind is None:
+            vector = "vector" in self.kinds and self.chance.random() < 0.4
+            kind = "vector" if vector else self.chance.choice(self.products)
+        job: Job
+        if image:
+            job = self._convolution(image, self.chance.choice(["plain", "bias", "requant"]), flags)
+        elif kind == "vector":
+            job = draw_vector_job(self, alone=alone, flags=flags)
+        else:
+            job = self._product(kind, alone, flags)
+        self.done = [old for old in self.done if not old.result_addresses() & job.result_addresses()] + [job]
+        return job
+
+    def _product(self, kind: str, alone: bool, flags: tuple[str, ...]) -> Product:
         chance, config = self.chance, self.config
-        if kind is None and config.convolution and chance.random() < 0.4:
-            image = draw_image(chance, config, self.space.largest(self.reach))
-            if image:
-                return self._convolution(image, chance.choice(["plain", "bias", "requant"]), flags)
-        kind = kind or chance.choice(self.kinds)
         b_format = chance.randrange(len(config.b_formats))
         forms = {"a": config.a, "b": config.b_all[b_format]}
         m = self.size(1, config.tile.cols - 1, config.tile.cols, config.acc_rows, config.acc_rows + 1)
@@ -204,9 +229,9 @@ class Author:
             operands["c_address"], operands["c_stride"] = self.fresh(m, n * size)
         if kind in ("bias", "requant"):
             old = self.pick(used, 0.4) if kind == "bias" and not alone else None
-            if old and old.element_bytes == 4:
+            if old and old.row_bytes >= 4:
                 row = chance.randrange(old.descriptor.m)
-                n = min(n, old.descriptor.n)
+                n = min(n, old.row_bytes // 4)
                 operands["parameter_address"] = old.descriptor.c_address + row * old.descriptor.c_stride
                 names.add("FENCE_C")
             else:
@@ -219,11 +244,9 @@ class Author:
             m=m, n=n, k=k, b_format=b_format, flags=flag_bits(*names), zero_point=zero, minimum=low, maximum=high,
             **operands,
         )  # fmt: skip
-        job = Job(config, descriptor)
-        self.done = [old for old in self.done if not old.result_addresses() & job.result_addresses()] + [job]
-        return job
+        return Product(config, descriptor)
 
-    def _convolution(self, image: Image, kind: str, flags: tuple[str, ...]) -> Job:
+    def _convolution(self, image: Image, kind: str, flags: tuple[str, ...]) -> Product:
         """Return a job with its own image, weights and parameters."""
         g, chance = image.geometry, self.chance
         a_address, a_stride = self.fresh(g.height, g.width * g.channels)
@@ -246,9 +269,7 @@ class Author:
             a_stride=a_stride, b_address=b_address, b_stride=b_stride, c_address=c_address, c_stride=c_stride,
             parameter_address=parameter_address,
         )  # fmt: skip
-        job = Job(self.config, descriptor)
-        self.done.append(job)
-        return job
+        return Product(self.config, descriptor)
 
     def pick(self, but: list[Job], probability: float) -> Job | None:
         """Return an earlier job whose C has not been overwritten, or None."""

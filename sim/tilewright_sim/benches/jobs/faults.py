@@ -1,21 +1,34 @@
 """Invalid descriptors for the accelerator, and addresses at which its transfers can fail."""
 
-from tilewright.accelerator.registers import FLAGS
+from typing import Any
+
+from tilewright.accelerator.contract import PARTIALS, ElementType, Operation
+from tilewright.accelerator.registers import FLAGS, VECTOR_FLAGS
+from tilewright_sim.host import flag_bits
 
 from .author import Author, Owner
-from .jobs import Job
+from .job import Job
+from .vector_job import VectorJob
 
 __all__ = ["faults", "kinds_with", "somewhere"]
 
 
-def faults(job: Job) -> list[tuple[str, str, dict[str, int]]]:
-    """Return the error code, the unit and the changed fields of each invalid variant of a descriptor."""
+Fault = tuple[str, str, dict[str, Any]]
+"""Error code, unit, and fields of a descriptor that are changed."""
+
+
+def faults(job: Job) -> list[Fault]:
+    """Return each invalid variant of a descriptor."""
+    return _of_vector(job) if isinstance(job, VectorJob) else _of_product(job)
+
+
+def _of_product(job: Job) -> list[Fault]:
     d, config = job.descriptor, job.config
     flag = {name: 1 << bit for name, (bit, _) in FLAGS.items()}
     top, word = 1 << config.addr_bits, config.word_bytes
     found = [
         ("VERSION", "DESCRIPTOR", {"version": 0}),
-        ("VERSION", "DESCRIPTOR", {"version": 2, "b_format": 1, "m": 0}),
+        ("VERSION", "DESCRIPTOR", {"version": 3, "b_format": 1, "m": 0}),
         ("FLAGS", "DESCRIPTOR", {"flags": 1 << len(FLAGS)}),
         ("FLAGS", "DESCRIPTOR", {"flags": 1 << 15, "k": 0}),
         ("FLAGS", "DESCRIPTOR", {"b_format": 128}),
@@ -64,17 +77,81 @@ def faults(job: Job) -> list[tuple[str, str, dict[str, int]]]:
     return found
 
 
+def _of_vector(job: VectorJob) -> list[Fault]:
+    d, config = job.descriptor, job.config
+    top, word, over = 1 << config.addr_bits, config.word_bytes, config.size_limit + 1
+    softmax: Any = Operation.SOFTMAX
+    halves: Any = Operation.ROTATE_HALVES
+    kinds: Any = ElementType
+    found: list[Fault] = [
+        ("VERSION", "DESCRIPTOR", {"version": 3}),
+        ("FLAGS", "DESCRIPTOR", {"operation": len(Operation)}),
+        ("FLAGS", "DESCRIPTOR", {"operation": 32, "m": 0}),
+        ("FLAGS", "DESCRIPTOR", {"flags": flag_bits("CAUSAL")}),
+        *(
+            ("FLAGS", "DESCRIPTOR", {"flags": 1 << bit})
+            for bit in range(16)
+            if bit not in (place for place, _ in VECTOR_FLAGS.values())
+        ),
+        *(
+            ("FLAGS", "DESCRIPTOR", {"operation": one, "flags": flag_bits("FENCE_B")})
+            for one in (Operation.COPY, Operation.SCALE)
+        ),
+        ("FLAGS", "DESCRIPTOR", {"x_type": 3}),
+        ("FLAGS", "DESCRIPTOR", {"y_type": kinds.INT32}),
+        ("FLAGS", "DESCRIPTOR", {"c_type": kinds.INT32}),
+        ("FLAGS", "DESCRIPTOR", {"c_type": 4}),
+        ("FLAGS", "DESCRIPTOR", {"operation": Operation.ARGMAX, "c_type": kinds.FLOAT32}),
+        ("FLAGS", "DESCRIPTOR", {"window": 1}),
+        ("FLAGS", "DESCRIPTOR", {"k": 1, "n": 0}),
+        ("FLAGS", "DESCRIPTOR", {"reserved": 1}),
+        ("SIZE", "LOAD_A", {"m": 0}),
+        ("SIZE", "LOAD_A", {"m": over}),
+        ("SIZE", "LOAD_A", {"operation": softmax, "k": 0}),
+        ("SIZE", "LOAD_A", {"operation": softmax, "k": over}),
+        ("SIZE", "LOAD_A", {"operation": halves, "n": 12}),
+        ("SIZE", "LOAD_A", {"operation": Operation.ROTATE_ADJACENT, "n": PARTIALS * config.vector_lanes + 2}),
+        ("SIZE", "LOAD_A", {"a_stride": 1 << config.stride_bits}),
+        ("SIZE", "LOAD_B", {"n": 0}),
+        ("SIZE", "LOAD_B", {"n": over}),
+        ("SIZE", "LOAD_B", {"b_stride": 1 << config.stride_bits}),
+        ("SIZE", "STORE_C", {"c_stride": 1 << 31}),
+        ("WRAPPED", "LOAD_A", {"a_address": top - word, "m": 1, "n": word // 4 + 1, "x_type": kinds.FLOAT32}),
+        ("WRAPPED", "LOAD_A", {"a_address": top - word, "a_stride": word, "m": 2, "n": 1}),
+        ("WRAPPED", "LOAD_B", {"b_address": top - word, "m": 1, "n": word // 2 + 1, "y_type": kinds.BF16}),
+        ("WRAPPED", "STORE_C", {"c_address": top - word, "m": 1, "n": word // 4 + 1}),
+    ]
+    if config.addr_bits < 64:
+        found += [
+            ("SIZE", "LOAD_A", {"a_address": d.a_address | 1 << 63}),
+            ("SIZE", "LOAD_B", {"b_address": 1 << config.addr_bits}),
+        ]
+    if not config.unaligned:
+        found += [
+            ("ALIGNMENT", "LOAD_A", {"a_address": d.a_address | 1}),
+            ("ALIGNMENT", "LOAD_B", {"b_stride": 2}),
+            ("ALIGNMENT", "LOAD_B", {"operation": halves, "n": 2, "y_type": kinds.BF16, "b_address": 2}),
+            ("ALIGNMENT", "STORE_C", {"c_address": d.c_address | 2}),
+        ]
+    # An addition with nothing else wrong, of which a row of any type fits into memory.
+    sound = {"operation": Operation.ADD, "flags": 0, "n": 1, "k": 0, "window": 0, "c_type": kinds.FLOAT32}
+    return [(code, unit, sound | fields) for code, unit, fields in found]
+
+
 def kinds_with(author: Author, unit: str) -> list[str]:
     """Return the kinds of jobs in which a transfer of the unit can be the first that fails."""
     among = {
         "PARAMETERS": ("bias", "requant"),
         "LOAD_C": ("accumulate",),
+        "VECTOR": ("vector",),
+        "LOAD_A": author.products,
+        "LOAD_B": author.products,
         "STORE_C": ("plain", "bias", "requant"),  # the old C would be read first
     }.get(unit, author.kinds)
     return [kind for kind in author.kinds if kind in among]
 
 
-def somewhere(owner: Owner, job: Job, unit: str) -> int:
+def somewhere(owner: Owner, job: Any, unit: str) -> int:
     """Return the address of a random byte that the unit accesses for the job."""
     d, chance = job.descriptor, owner.chance
     match unit:
@@ -82,6 +159,8 @@ def somewhere(owner: Owner, job: Job, unit: str) -> int:
             return owner.entry(job.index) + chance.randrange(64)
         case "LOAD_A" if job.flag("CONVOLUTION"):
             return d.a_address  # in the first row, which is always read
+        case "VECTOR":
+            return chance.choice(sorted(job.operand_addresses() | job.result_addresses()))
         case "LOAD_A":
             return d.a_address + chance.randrange(d.m) * d.a_stride + chance.randrange(job.forms[0].row_bytes(d.k))
         case "LOAD_B":

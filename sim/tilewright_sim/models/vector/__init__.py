@@ -19,6 +19,7 @@ from .operations import (
     to_bf16,
 )
 from .records import to_records
+from .stored import run_stored
 
 __all__ = [
     "NO_INDEX",
@@ -36,6 +37,7 @@ __all__ = [
     "row_max",
     "row_sum",
     "run",
+    "run_stored",
     "softmax",
     "to_bf16",
     "to_records",

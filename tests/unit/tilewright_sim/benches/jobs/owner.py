@@ -14,6 +14,11 @@ BLOCKS = {
     "int8 activations": AcceleratorConfig(**SMALL | {"unaligned": True, "chunk_words": 1}, b_formats=("mxfp6_e2m3",)),
     "int8 weights": AcceleratorConfig(**SMALL | {"chunk_words": 8, "panel_words": 128}, a_format="q8_e5m3"),
 }
+VECTORS = {
+    "one lane": AcceleratorConfig.preset("nano", vector_lanes=1),
+    "records": BLOCKS["three formats"].replace(vector_lanes=2),
+    "unaligned": AcceleratorConfig.preset("small", vector_lanes=4, unaligned=True, addr_bits=40),
+}
 
 
 class Owner:

@@ -1,30 +1,31 @@
-"""A job of the accelerator in a bench: its descriptor, and its effect on the memory."""
+"""A product's descriptor in a bench, and its effect on the memory."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from tilewright.accelerator.contract import DESCRIPTOR_BYTES, PARAMETER_PITCH_BYTES, AcceleratorConfig
-from tilewright.accelerator.registers import FLAGS, GEOMETRY
+from tilewright.accelerator.contract import DESCRIPTOR_BYTES, PARAMETER_PITCH_BYTES
+from tilewright.accelerator.registers import GEOMETRY
 from tilewright.formats import BlockFormat
 from tilewright_sim.host import Descriptor
 from tilewright_sim.models import Convolution, ConvolutionLayout, block_gemm, blocks, convolution
 from tilewright_sim.models import gemm as golden
 
-__all__ = ["Job", "matrix", "spoiled"]
+from .job import Job, matrix
+
+__all__ = ["Product"]
 
 
 @dataclass
-class Job:
-    """A descriptor, and its index in the ring once it is submitted."""
+class Product(Job):
+    """A product, or a convolution."""
 
-    config: AcceleratorConfig
     descriptor: Descriptor
-    index: int = field(default=-1)
 
-    def flag(self, name: str) -> bool:
-        return bool(self.descriptor.flags >> FLAGS[name][0] & 1)
+    @property
+    def about(self) -> str:
+        return f"{self.descriptor.m}x{self.descriptor.n}x{self.descriptor.k}"
 
     @property
     def element_bytes(self) -> int:
@@ -32,7 +33,6 @@ class Job:
 
     @property
     def row_bytes(self) -> int:
-        """Bytes of a row of C."""
         return self.descriptor.n * self.element_bytes
 
     @property
@@ -47,12 +47,10 @@ class Job:
 
     @property
     def busy_cycles(self) -> int:
-        """Number of activation words that enter the tile."""
         d = self.descriptor
         return d.m * -(-d.n // self.config.tile.cols) * -(-d.k // self.config.tile.rows)
 
     def bins(self) -> dict[str, str]:
-        """Return its bins of functional coverage, by group."""
         d, config = self.descriptor, self.config
         a, b = self.forms
         row = a.row_bytes(d.k)
@@ -64,7 +62,7 @@ class Job:
             "B is": b.name,
             "C": "rows adjoin" if d.c_stride == self.row_bytes else "rows apart",
             "kind": "convolution" if self.flag("CONVOLUTION") else "product",
-            "flags": " ".join(name for name in FLAGS if self.flag(name)) or "none",
+            "flags": self.flags,
         }
 
     def geometry(self, image: bytearray) -> Convolution | None:
@@ -79,20 +77,8 @@ class Job:
         }
         return Convolution(**values | {"depthwise": bool(values["depthwise"])})
 
-    def result_addresses(self) -> set[int]:
-        """Return the addresses of all bytes of C."""
-        d = self.descriptor
-        rows = (range(d.c_address + row * d.c_stride, d.c_address + row * d.c_stride + self.row_bytes)
-                for row in range(d.m))  # fmt: skip
-        return {address for row in rows for address in row}
-
-    def apply(self, image: bytearray) -> None:
-        """Apply the effect of the descriptor to the contents of a memory."""
-        d = self.descriptor
-        result = self._block_product(image) if self.config.scaled else self._product(image)
-        for row, values in enumerate(result):
-            start = d.c_address + row * d.c_stride
-            image[start : start + values.nbytes] = values.tobytes()
+    def result(self, image: bytearray) -> np.ndarray:
+        return self._block_product(image) if self.config.scaled else self._product(image)
 
     def _product(self, image: bytearray) -> np.ndarray:
         d = self.descriptor
@@ -129,18 +115,6 @@ class Job:
             for place, form in zip(places, self.forms, strict=True)
         )
         return block_gemm.block_gemm(a, b).astype("<f4")
-
-
-def matrix(image: bytearray, address: int, stride: int, rows: int, columns: int, dtype) -> np.ndarray:
-    """Return a matrix in the contents of a memory."""
-    size = columns * np.dtype(dtype).itemsize
-    parts = [bytes(image[address + row * stride :][:size]) for row in range(rows)]
-    return np.frombuffer(b"".join(parts), np.dtype(dtype).newbyteorder("<")).reshape(rows, columns)
-
-
-def spoiled(job: Job, **fields) -> Job:
-    """Return the job with some fields replaced by invalid values."""
-    return Job(job.config, replace(job.descriptor, **fields))
 
 
 def _against(value: int, limits: dict[str, int]) -> str:
