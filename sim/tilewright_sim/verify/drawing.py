@@ -15,8 +15,6 @@ AFFORDABLE = 128
 """Arrays of more multipliers are drawn more rarely, so that all sizes together take about the same time to compile."""
 LANE = 16
 """Multipliers that take about as long to compile as a lane of the vector engine."""
-KEPT = ("variables",)
-"""Fields that keep their defaults unless they are held: the random jobs refer to nothing."""
 _TRIES = 300
 _REPAIRS = 60
 
@@ -24,7 +22,7 @@ _REPAIRS = 60
 def draw(chance: random.Random, held: Mapping[str, Any]) -> AcceleratorConfig:
     """Return a random configuration.
 
-    Each field but `KEPT` is drawn from all its values, numbers on a logarithmic scale, 0 where it can be in half of the
+    Each field is drawn from all its values, numbers on a logarithmic scale, 0 where it can be in half of the
     draws; operands are int8 in half of the draws, and of block formats that go together otherwise. What does not fit
     together is mended with the nearest value that works, as the error names it. An array of more than `AFFORDABLE`
     multipliers, with `LANE` for each lane of the vector engine, is kept with the probability
@@ -41,7 +39,7 @@ def draw(chance: random.Random, held: Mapping[str, Any]) -> AcceleratorConfig:
     TilewrightError
         If nothing is found that has these values.
     """
-    fields = [field for field in AcceleratorConfig.field_table() if field.name not in KEPT]
+    fields = AcceleratorConfig.field_table()
     rare = not {"rows", "cols"} <= held.keys()
     said = None
     for _ in range(_TRIES):

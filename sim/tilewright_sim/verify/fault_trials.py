@@ -107,7 +107,7 @@ class FaultHost(TrialHost):
         jobs = self._jobs(4)
         place = chance.randrange(3)
         jobs[place] = self.author.job(kind=chance.choice(self.author.kinds), alone=True)
-        moved = replace(jobs[place], descriptor=jobs[place].descriptor.moved(self.base))
+        moved = replace(jobs[place], descriptor=jobs[place].descriptor.moved(self.base), references={})
         code, unit, fields = chance.choice(faults(moved))
         driver.write("CONTROL", 0)
         self._start(jobs)
@@ -157,6 +157,7 @@ class FaultHost(TrialHost):
             driver.set_up()
         else:
             driver.soft_reset()
+        driver.set_variables(self.author.variables)
         for job in jobs:
             self._accept(job)
         self.compare(jobs)

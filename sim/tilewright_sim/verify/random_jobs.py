@@ -127,7 +127,7 @@ class JobHost:
             If the hardware reports an error, hangs, or breaks a rule of the bus.
         """
         self.copy()
-        result = self.simulator.submit(self.descriptors(jobs))
+        result = self.simulator.submit(self.descriptors(jobs), variables=jobs[0].variables)
         self.cycles += result.cycles
         self.apply(jobs)
         self.compare(jobs)
@@ -135,14 +135,15 @@ class JobHost:
             _check_counters(result.counters, sum(job.busy_cycles for job in jobs))
 
     def copy(self) -> None:
-        """Copy the memory as it should be to the simulator."""
+        """Copy the memory as it should be to the simulator, and the author's variables; nothing may be in progress."""
         device = self.simulator.device
+        self.simulator.driver.set_variables(self.author.variables)
         device.write_memory(self.base + _RESERVED, self.image[_RESERVED:])
         device.write_memory(self.base, self.image[: _RING.start])
 
     def descriptors(self, jobs: list[Job]) -> list[Descriptor]:
         """Return the jobs' descriptors, for where the memory is."""
-        return [job.descriptor.moved(self.base) for job in jobs]
+        return [job.stored(self.base) for job in jobs]
 
     def apply(self, jobs: list[Job]) -> None:
         """Do to the memory as it should be what jobs say."""
@@ -188,7 +189,8 @@ def _check_counters(counters: dict[str, int], busy: int) -> None:
 def told(job: Job) -> str:
     """A descriptor in a message."""
     d = job.descriptor
+    variables = f", refers to variables in {job.refers}" if job.references else ""
     return (
-        f"{job.about}, flags {job.flags}, A at {d.a_address:#x} + {d.a_stride}, B at {d.b_address:#x} + "
+        f"{job.about}, flags {job.flags}{variables}, A at {d.a_address:#x} + {d.a_stride}, B at {d.b_address:#x} + "
         f"{d.b_stride}, C at {d.c_address:#x} + {d.c_stride}"
     )

@@ -41,10 +41,11 @@ CONFIGS = {
     "tiny": TINY, "half-bus": HALF_BUS, "full-bus": FULL_BUS, "unaligned": UNALIGNED, "narrow": NARROW,
     "images": IMAGES, "compact": COMPACT, "compact-8": COMPACT_8, "blocks": BLOCKS,
     "vectors": TINY | {"vector_lanes": 1}, "records": BLOCKS | {"vector_lanes": 2},
+    "variables": TINY | {"variables": 3},
 }  # fmt: skip
 # To compile for Verilator takes half a minute each; Icarus needs seconds, and is slow.
 ON_VERILATOR, ON_ICARUS = ["unaligned", "compact"], ["tiny"]
-IN_SHORT = ["blocks", "vectors"]
+IN_SHORT = ["blocks", "vectors", "variables"]
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,7 @@ def checks_parameters(core: Core, config: Config) -> dict[str, int] | None:
                 "VECTOR_LANES": config.vector_lanes, "RECORD_BYTES": records.form.record_bytes if records else 0,
                 "SCALED": int(config.scaled), "B_FORMATS": len(config.b_all), "A_RECORD": config.a.record_bytes,
                 "B_RECORDS": sum(form.record_bytes << 8 * number for number, form in enumerate(config.b_all)),
+                "VARIABLES": config.variables,
                 "SIZE_LIMIT": config.size_limit, "K_LIMIT": config.k_limit,
                 "READABLE": sum(1 << r.offset // 4 for r in registers),
                 "WRITABLE": sum(1 << r.offset // 4 for r in registers if r.access != "ro"),

@@ -1,3 +1,26 @@
+// The descriptor with the values of the variables to which it refers: m, n, k, and the addresses of A, B and C. A reference
+// to a variable that there is not, or whose sum has too many bits, stays as it is.
+module tilewright_references #(
+    parameter VARIABLES = 0
+) (
+    input [511:0] raw, variables,
+    output [511:0] resolved
+);
+  localparam [127:0] THERE = (128'd1 << VARIABLES) - 128'd1;
+  genvar i;
+  generate
+    for (i = 0; i < 6; i = i + 1) begin : fields
+      localparam BITS = i < 3 ? 32 : 64, FIRST = i < 3 ? 32 + 32 * i : 128 + 64 * (i - 3);
+      wire [BITS-1:0] field = raw[FIRST+:BITS];
+      wire [6:0] number = field[BITS-8+:7];
+      wire [BITS:0] sum = field[BITS-9:0] + variables[32*number[3:0]+:32];
+      wire refers = field[BITS-1] && THERE[number] && !sum[BITS];
+      assign resolved[FIRST+:BITS] = refers ? sum[BITS-1:0] : field;
+    end
+  endgenerate
+  assign resolved[31:0] = raw[31:0], resolved[511:320] = raw[511:320];
+endmodule
+
 // What is legal of a descriptor, and which memory it may touch. Ends are exclusive. The geometry of a convolution is not
 // looked at: its image may be all that follows its first pixel. A vector descriptor's x is A, its y is B.
 // A_RECORD, and B_RECORDS for each format of B, are bytes of a record: of 32 elements, or of one element if it is 1.

@@ -11,6 +11,7 @@ from .images import Image, draw_image
 from .job import Job
 from .product import Product
 from .records import draw_records
+from .references import draw_references, draw_variables
 from .vector_author import draw_vector_job
 
 __all__ = ["Author", "Owner", "Space"]
@@ -102,6 +103,8 @@ class Author:
         What C of a product can be.
     kinds : tuple of str
         The same, and ``vector`` if there is an engine for it.
+    variables : tuple of int
+        Values of the variables for all jobs until `clear`.
     """
 
     def __init__(self, owner: Owner):
@@ -111,13 +114,14 @@ class Author:
         self.grain = 1 if self.config.unaligned else self.config.word_bytes
         self.longest, self.reach, self.deep = self.space.longest, self.space.reach, self.space.deep
         self.wide = self.space.wide
-        self.next = self.space.first
         self.done: list[Job] = []
+        self.clear()
 
     def clear(self) -> None:
-        """Reuse the memory from its start; all jobs must be complete."""
+        """Reuse the memory from its start, and draw other variables; all jobs must be complete."""
         self.next = self.space.first
         self.done.clear()
+        self.variables = draw_variables(self.chance, self.config, self.space.size)
 
     def room(self, size: int) -> int:
         """Allocate bytes whose bus words nothing else uses; return their address."""
@@ -183,6 +187,8 @@ class Author:
             job = draw_vector_job(self, alone=alone, flags=flags)
         else:
             job = self._product(kind, alone, flags)
+        job.variables = self.variables
+        job.references = draw_references(self.chance, job, self.variables)
         self.done = [old for old in self.done if not old.result_addresses() & job.result_addresses()] + [job]
         return job
 

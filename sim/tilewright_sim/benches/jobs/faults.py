@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tilewright.accelerator.contract import PARTIALS, ElementType, Operation
+from tilewright.accelerator.contract import PARTIALS, REFERENCE_BITS, AcceleratorConfig, ElementType, Operation
 from tilewright.accelerator.registers import FLAGS, VECTOR_FLAGS
 from tilewright_sim.host import flag_bits
 
@@ -13,13 +13,43 @@ from .vector_job import VectorJob
 __all__ = ["faults", "kinds_with", "somewhere"]
 
 
+_REFERS = 1 << REFERENCE_BITS - 1
 Fault = tuple[str, str, dict[str, Any]]
 """Error code, unit, and fields of a descriptor that are changed."""
 
 
 def faults(job: Job) -> list[Fault]:
     """Return each invalid variant of a descriptor."""
-    return _of_vector(job) if isinstance(job, VectorJob) else _of_product(job)
+    return (_of_vector(job) if isinstance(job, VectorJob) else _of_product(job)) + _of_references(job)
+
+
+def _of_references(job: Job) -> list[Fault]:
+    """Return references to variables that there are not, and sums that are too large, or 0."""
+    config, count = job.config, job.config.variables
+    if not count:
+        return []
+    largest = max(range(count), key=job.variables.__getitem__)
+    units = {"m": "LOAD_A", "n": "LOAD_B", "a_address": "LOAD_A", "b_address": "LOAD_B", "c_address": "STORE_C"}
+    sound: dict[str, Any] = {}
+    if isinstance(job, VectorJob):
+        sound = {"operation": Operation.SOFTMAX, "flags": 0, "n": 1, "k": 1, "c_type": ElementType.FLOAT32}
+        units.pop("b_address")  # there is no y
+    units["k"] = "LOAD_A"
+    found: list[Fault] = []
+    for name, unit in units.items():
+        low = (32 if name in "mnk" else 64) - REFERENCE_BITS
+        refers = [_REFERS | number for number in range(_REFERS)]
+        found += [("SIZE", unit, sound | {name: refers[number] << low | 1}) for number in (count, _REFERS - 1)]
+        if name in "mnk" or config.addr_bits < low or job.variables[largest]:
+            found += [("SIZE", unit, sound | {name: refers[largest] << low | (1 << low) - 1})]
+        if name in "mnk" and 0 in job.variables:
+            found += [("SIZE", unit, sound | {name: refers[job.variables.index(0)] << low})]
+    return found
+
+
+def _far(config: AcceleratorConfig) -> int:
+    """Return a bit of an address that is over the limit, and no reference."""
+    return 1 << (62 if config.variables else 63)
 
 
 def _of_product(job: Job) -> list[Fault]:
@@ -39,7 +69,7 @@ def _of_product(job: Job) -> list[Fault]:
         ("SIZE", "LOAD_A", {"m": 0, "n": 0}),
         ("SIZE", "LOAD_A", {"m": 1 << config.size_bits}),
         ("SIZE", "LOAD_B", {"n": 0}),
-        ("SIZE", "LOAD_B", {"n": (1 << 31) + 1}),
+        ("SIZE", "LOAD_B", {"n": (1 << 30) + 1}),
         ("SIZE", "LOAD_A", {"k": 0}),
         ("SIZE", "LOAD_A", {"k": config.k_limit + 1}),
         ("SIZE", "LOAD_A", {"a_stride": 1 << config.stride_bits}),
@@ -59,7 +89,7 @@ def _of_product(job: Job) -> list[Fault]:
     if config.addr_bits < 64:
         found += [
             ("SIZE", "LOAD_B", {"b_address": d.b_address | 1 << config.addr_bits}),
-            ("SIZE", "STORE_C", {"c_address": d.c_address | 1 << 63, "c_stride": d.c_stride | 1}),
+            ("SIZE", "STORE_C", {"c_address": d.c_address | _far(config), "c_stride": d.c_stride | 1}),
             ("SIZE", "PARAMETERS", {"flags": flag["BIAS"], "parameter_address": 1 << config.addr_bits}),
         ]
     if not config.unaligned:
@@ -123,7 +153,7 @@ def _of_vector(job: VectorJob) -> list[Fault]:
     ]
     if config.addr_bits < 64:
         found += [
-            ("SIZE", "LOAD_A", {"a_address": d.a_address | 1 << 63}),
+            ("SIZE", "LOAD_A", {"a_address": d.a_address | _far(config)}),
             ("SIZE", "LOAD_B", {"b_address": 1 << config.addr_bits}),
         ]
     if not config.unaligned:

@@ -14,11 +14,31 @@ __all__ = ["Job", "matrix", "spoiled"]
 
 @dataclass
 class Job:
-    """A descriptor, and its index in the ring once it is submitted: a `Product` or a `VectorJob`."""
+    """A descriptor, and its index in the ring once it is submitted: a `Product` or a `VectorJob`.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+    descriptor : Descriptor or VectorDescriptor
+        With the values of variables in place of references to them.
+    index : int
+    references : dict
+        Variables to which fields of the descriptor in memory refer, by the names of the fields.
+    variables : tuple of int
+        The values of the variables.
+    """
 
     config: AcceleratorConfig
     descriptor: Any
-    index: int = field(default=-1)
+    index: int = -1
+    references: dict[str, int] = field(default_factory=dict)
+    variables: tuple[int, ...] = ()
+
+    def stored(self, by: int = 0) -> Any:
+        """Return the descriptor for the ring, with its references, for matrices so many bytes higher."""
+        moved = self.descriptor.moved(by)
+        rest = {name: getattr(moved, name) - self.variables[number] for name, number in self.references.items()}
+        return replace(moved, **rest).refer(**self.references)
 
     def flag(self, name: str) -> bool:
         return bool(self.descriptor.flags >> (FLAGS | VECTOR_FLAGS)[name][0] & 1)
@@ -27,6 +47,11 @@ class Job:
     def flags(self) -> str:
         """The names of its flags."""
         return " ".join(name for name in FLAGS | VECTOR_FLAGS if self.flag(name)) or "none"
+
+    @property
+    def refers(self) -> str:
+        """The names of the fields that refer to variables."""
+        return " ".join(self.references) or "nothing"
 
     @property
     def about(self) -> str:
@@ -74,5 +99,5 @@ def matrix(image: bytearray, address: int, stride: int, rows: int, columns: int,
 
 
 def spoiled(job: Job, **fields) -> Job:
-    """Return the job with some fields replaced by invalid values."""
-    return replace(job, descriptor=replace(job.descriptor, **fields), index=-1)
+    """Return the job with some fields replaced, as they lie in memory, and without references."""
+    return replace(job, descriptor=replace(job.descriptor, **fields), index=-1, references={})

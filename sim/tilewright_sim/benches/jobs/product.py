@@ -63,6 +63,7 @@ class Product(Job):
             "C": "rows adjoin" if d.c_stride == self.row_bytes else "rows apart",
             "kind": "convolution" if self.flag("CONVOLUTION") else "product",
             "flags": self.flags,
+            "refers": self.refers,
         }
 
     def geometry(self, image: bytearray) -> Convolution | None:

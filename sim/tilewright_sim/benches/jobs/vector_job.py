@@ -64,6 +64,7 @@ class VectorJob(Job):
             "y": f"{d.y_type.name}, {'rows' if d.b_stride else 'one row'}" if self.y_columns else "none",
             "elements": "1" if d.n == 1 else f"{'<' if d.n < register else '=' if d.n == register else '>'} register",
             "vector flags": self.flags,
+            "refers": self.refers,
         }
 
     def result(self, image: bytearray) -> NDArray:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from tilewright.accelerator.contract import AcceleratorConfig, ElementType, Operation
-from tilewright.accelerator.registers import VECTOR_FLAGS
+from tilewright.accelerator.registers import REFERABLE, VECTOR_FLAGS
 from tilewright.formats import FORMATS
 
 __all__ = ["REACHABLE", "UNREACHABLE", "split"]
@@ -27,6 +27,7 @@ _GROUPS: dict[str, tuple[str, ...]] = {
     "y": ("none", *(f"{kind}, {rows}" for kind in TYPES[:2] for rows in ("rows", "one row"))),
     "elements": ("1", "< register", "= register", "> register"),
     "vector flag": ("none", *VECTOR_FLAGS),
+    "refers": ("nothing", *REFERABLE),
     "result": RESULTS,
     "result and flag": tuple(f"{result} {flag}" for result in RESULTS for flag in ("none", *FENCES)),
     "trial": ("bus", "descriptor", "abort", "soft reset", "hard reset", "slow", "doorbells"),
@@ -44,7 +45,6 @@ UNREACHABLE = {
     "C: rows overlap": "two results in the same bytes have no order, so the golden model defines none",
     "activation_bits, weight_bits: other than 8": "the accelerator has one format, int8",
     f"a_format, b_formats: {', '.join(_ALONE)}": "a record must be one block in the accelerator",
-    "variables: other than 0": "no random job refers to one",
 }
 """What has no bin, and why."""
 
@@ -52,7 +52,7 @@ UNREACHABLE = {
 def _fields() -> Iterator[str]:
     """Each choice of a field, and each power of two within its limits."""
     for row in AcceleratorConfig.field_table():
-        if row.name in ("activation_bits", "weight_bits", "variables"):
+        if row.name in ("activation_bits", "weight_bits"):
             continue
         if row.choices:
             yield from (f"{row.name}: {str(choice).lower()}" for choice in row.choices if choice not in _ALONE)
@@ -77,6 +77,8 @@ def split(bins: Mapping[str, int]) -> Iterable[str]:
             yield from (f"result and flag: {result} {flag}" for flag in flags)
         elif group == "vector flags":
             yield from (f"vector flag: {flag}" for flag in value.split())
+        elif group == "refers":
+            yield from (f"refers: {field}" for field in value.split())
         elif value in ("True", "False"):
             yield f"{group}: {value.lower()}"
         else:

@@ -19,6 +19,10 @@ VECTORS = {
     "records": BLOCKS["three formats"].replace(vector_lanes=2),
     "unaligned": AcceleratorConfig.preset("small", vector_lanes=4, unaligned=True, addr_bits=40),
 }
+VARIABLES = {
+    "two": AcceleratorConfig.preset("nano", variables=2),
+    "vectors": AcceleratorConfig.preset("nano", variables=16, vector_lanes=1, addr_bits=56, unaligned=True),
+}
 
 
 class Owner:
