@@ -41,6 +41,8 @@ def pause(channel, chance: random.Random, stall: float) -> None:
 class Chip:
     """The design, its memory, and its host; ``want`` holds the expected contents of the memory."""
 
+    base = 0
+
     def __init__(self, dut, config: AcceleratorConfig, space: Space, seed: int):
         self.dut, self.config, self.space = dut, config, space
         self.variables: tuple[int, ...] = ()

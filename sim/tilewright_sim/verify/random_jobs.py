@@ -72,7 +72,8 @@ class JobHost:
         longest = LONGEST // (2 if config.compact else 1)
         self.space = Space(config, longest, config.size_limit, first=_RESERVED)
         end = 1 << config.addr_bits
-        self.base = self.chance.choice([0, end - self.space.size])
+        size = self.space.size
+        self.base = self.chance.choice([0, end - size, self.chance.randrange(end // size) * size])
         self.timing = _random_memory(self.chance)
         self.ring_log2 = self.chance.randint(*self.RING_LOG2)
         self.image = bytearray(self.chance.randbytes(self.space.size))

@@ -81,11 +81,12 @@ def whole_elements(form: BlockFormat, size: int) -> int:
 
 
 class Owner(Protocol):
-    """The owner of the memory to which an `Author` writes."""
+    """The owner of the memory to which an `Author` writes; for the hardware it begins at the address ``base``."""
 
     config: AcceleratorConfig
     chance: random.Random
     space: Space
+    base: int
 
     def put(self, address: int, data: bytes) -> None:
         """Write memory as the host."""
@@ -188,7 +189,7 @@ class Author:
         else:
             job = self._product(kind, alone, flags)
         job.variables = self.variables
-        job.references = draw_references(self.chance, job, self.variables)
+        job.references = draw_references(self.chance, job, self.variables, self.owner.base)
         self.done = [old for old in self.done if not old.result_addresses() & job.result_addresses()] + [job]
         return job
 

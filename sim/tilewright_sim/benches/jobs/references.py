@@ -20,14 +20,16 @@ def draw_variables(chance: random.Random, config: AcceleratorConfig, size: int) 
     return tuple(chance.choice(choices)() for _ in range(config.variables))
 
 
-def draw_references(chance: random.Random, job: Job, values: Sequence[int]) -> dict[str, int]:
+def draw_references(chance: random.Random, job: Job, values: Sequence[int], base: int) -> dict[str, int]:
     """Return the variables to which fields of a descriptor refer, by the names of the fields.
 
-    ``values`` are those of the variables. A field's own part, which is added, is not negative.
+    ``values`` are those of the variables, ``base`` is the address where the memory of the jobs begins. A field's own
+    part, which is added, is not negative.
     """
     found = {}
+    moved = job.descriptor.moved(base)
     for name in REFERABLE:
-        able = [number for number, value in enumerate(values) if value <= getattr(job.descriptor, name)]
+        able = [number for number, value in enumerate(values) if value <= getattr(moved, name)]
         if able and chance.random() < _SHARE:
             found[name] = chance.choice(able)
     return found

@@ -28,7 +28,8 @@ VARIABLES = {
 class Owner:
     """A memory in Python."""
 
-    def __init__(self, config, seed):
+    def __init__(self, config, seed, base=0):
+        self.base = base
         self.config, self.chance, self.space = config, random.Random(seed), Space(config, 12, config.size_limit)
         self.image = bytearray(self.chance.randbytes(self.space.size))
 
