@@ -209,3 +209,11 @@ def test_gemm_without_arguments_runs_a_small_example_and_lists_more(tmp_path):
     assert "all 4,096 results equal numpy's" in done.stdout
     assert "where the time went" in done.stdout
     assert "--random 512x512x512" in done.stdout
+
+
+def test_the_regression_is_written_for_block_formats_too(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    command = ["generate", "accelerator", "--testbench", "--output", "b", *BLOCKS]
+    done = CliRunner().invoke(main.cli, command, standalone_mode=False)
+    assert done.exception is None
+    assert ".SCALED(1), .B_FORMATS(2), " in (tmp_path / "b" / "accelerator_checks.sv").read_text()
