@@ -47,6 +47,22 @@ def test_queues_and_trials_leave_the_memory_as_they_should(seed):
             host.trial()
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(3))
+def test_block_formats_vector_jobs_and_variables_share_queues_and_trials(seed):
+    config = AcceleratorConfig(
+        rows=32, cols=8, dot=32, data_bits=64, chunk_words=4, long_chunk_words=8, panel_words=64, ring_words=128,
+        acc_rows=8, addr_bits=40, a_format="q8_0", b_formats=("q4_0", "q8_0", "q4_1"), vector_lanes=2, variables=3,
+    )  # fmt: skip
+    with JobHost(config, seed) as host:
+        for jobs in host.batches(120):
+            host.run(jobs)
+        assert {"kind: product", "kind: vector", "B is: q4_0", "B is: q8_0", "B is: q4_1"} <= set(host.coverage)
+    with FaultHost(config, seed) as host:
+        for _ in range(60):
+            host.trial()
+
+
 @pytest.mark.parametrize(
     ("method", "says"),
     [("_accept", "bytes of the memory are wrong"), ("_failed", "bytes of the memory are wrong|was expected")],
@@ -72,7 +88,7 @@ def test_a_right_configuration_is_checked_once(tmp_path, in_process):
     for _ in range(2):
         done = campaign(tmp_path / "new", "--random", "40", "--seed", "7")
         assert done.return_value == 0, done.output or done.exception
-        assert "40 random products on 1 random configurations: 1 passed; " in done.output
+        assert "40 random jobs on 1 random configurations: 1 passed; " in done.output
     assert in_process == [7]
 
 

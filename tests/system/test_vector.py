@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.vector_rows import NORMS, fitting, floats, operands
 
 from tilewright.accelerator.contract import ONE_TYPE, PARTIALS, AcceleratorConfig, Operation
 from tilewright.accelerator.vector import RecordFormat
 from tilewright.base import TilewrightError
+from tilewright_sim.benches.jobs import NORMS, draw_floats, draw_operands, fitting
 from tilewright_sim.host import DeviceView, Simulator, check_vector_result
 from tilewright_sim.host.errors import BusError, DescriptorError
 from tilewright_sim.models import gemm as golden
@@ -68,7 +68,7 @@ def test_operations_of_every_type_and_shape_equal_the_golden_model(chips, operat
     rng = np.random.default_rng(OPERATIONS.index(operation))
     if operation == "QUANTIZE" and not config.unaligned:
         with pytest.raises(TilewrightError, match="set unaligned"):
-            chips[0].vector(operation, floats(rng, (1, 1)))
+            chips[0].vector(operation, draw_floats(rng, (1, 1)))
         return
     only = Operation[operation] in ONE_TYPE
     register = PARTIALS * config.vector_lanes
@@ -76,7 +76,7 @@ def test_operations_of_every_type_and_shape_equal_the_golden_model(chips, operat
     for number, ((x_type, result), shape) in enumerate(zip(TYPES, shapes, strict=True)):
         y_type = ("float32", "uint16")[number // 2 % 2]
         sizes = fitting(config, operation, shape, y_type)
-        x, y, choices = operands(rng, operation, sizes, x_type, y_type, one_row=number % 3 == 0)
+        x, y, choices = draw_operands(rng, operation, sizes, x_type, y_type, one_row=number % 3 == 0)
         in_records = RecordFormat.of(config.a) and number != 4
         kind = "float32" if only else "records" if in_records else result
         run(chips[number % 2], operation, x, y, kind, **choices)
@@ -94,7 +94,7 @@ def test_products_and_vector_operations_wait_for_each_other_at_fences(chips):
     chip = chips[1]
     a, b = (rng.integers(-128, 128, (rows, k), dtype=np.int8) for rows in (m, n))
     b2 = rng.integers(-128, 128, (5, 4 * n), dtype=np.int8)
-    weights, turns = floats(rng, (1, n)), rng.standard_normal((m, 2 * n)).astype(np.float32)
+    weights, turns = draw_floats(rng, (1, n)), rng.standard_normal((m, 2 * n)).astype(np.float32)
     arrays = [chip.array(values) for values in (a, b, b2, weights, turns)]
     on_a, on_b, on_b2, on_weights, on_turns = arrays
     sums, beside, sums2 = chip.empty((m, n)), chip.empty((m, n)), chip.empty((m, 5))
@@ -125,7 +125,7 @@ def test_products_and_vector_operations_wait_for_each_other_at_fences(chips):
 def test_a_job_that_fails_fails_alone(chips):
     chip = chips[0]
     rng = np.random.default_rng(4)
-    x, y = floats(rng, (9, 20)), floats(rng, (9, 20))
+    x, y = draw_floats(rng, (9, 20)), draw_floats(rng, (9, 20))
     on_x, on_y, c = chip.array(x), chip.array(y), chip.empty(x.shape, np.float32)
     good = chip.vector_descriptor("ADD", on_x, c, on_y)
     for wrong in ({"k": 1}, {"window": 1}, {"y_type": 2}, {"c_type": 2}, {"operation": 31}):
@@ -161,9 +161,9 @@ def test_a_million_elements_equal_the_golden_model(operation):
         while compared < 1_000_000:
             for number, shape in enumerate(shapes):
                 sizes = fitting(config, operation, shape)
-                x, y, choices = operands(rng, operation, sizes, one_row=number % 4 == 0)
+                x, y, choices = draw_operands(rng, operation, sizes, one_row=number % 4 == 0)
                 if operation in NORMS and number % 2:
-                    choices["scalar2"] = float(floats(rng, (1, 1))[0, 0])
+                    choices["scalar2"] = float(draw_floats(rng, (1, 1))[0, 0])
                 done = run(chip, operation, x, y, **choices)
                 compared += x.size
                 known = done.c != vector.NO_INDEX if operation == "ARGMAX" else ~np.isnan(done.c.astype(np.float32))

@@ -41,8 +41,11 @@ def pause(channel, chance: random.Random, stall: float) -> None:
 class Chip:
     """The design, its memory, and its host; ``want`` holds the expected contents of the memory."""
 
+    base = 0
+
     def __init__(self, dut, config: AcceleratorConfig, space: Space, seed: int):
         self.dut, self.config, self.space = dut, config, space
+        self.variables: tuple[int, ...] = ()
         self.chance = random.Random(seed)
         logging.getLogger(f"cocotb.{dut._name}").setLevel(logging.WARNING)
 
@@ -105,8 +108,9 @@ class Chip:
         assert await self.write(name, bits(name, *fields)) == AxiResp.OKAY
 
     async def set_up(self, ring_log2: int = 3) -> None:
-        """Configure the ring and enable the accelerator."""
+        """Configure the ring and enable the accelerator, perhaps after a reset."""
         self.ring_log2 = ring_log2
+        self.variables = ()
         setup.cover(ring=f"{1 << ring_log2} descriptors")
         await self.write("RING_BASE_LO", self.space.ring)
         await self.write("RING_BASE_HI", 0)
@@ -123,11 +127,20 @@ class Chip:
         self.memory.contents[address : address + len(data)] = data
         self.want[address : address + len(data)] = data
 
+    async def _set_variables(self, jobs: list[Job]) -> None:
+        """Write the variables of jobs, unless they have these values."""
+        values = jobs[0].variables
+        if values != self.variables:
+            for number, value in enumerate(values):
+                await self.write(f"VARIABLE_{number}", value)
+            self.variables = values
+
     async def submit(self, jobs: list[Job]) -> None:
         """Write descriptors to the ring, which must have room for them."""
+        await self._set_variables(jobs)
         tail = await self.read("TAIL")
         for number, job in enumerate(jobs):
-            self.put(self.entry(tail + number), job.descriptor.pack())
+            self.put(self.entry(tail + number), job.stored().pack())
             job.index = (tail + number) & 0xFFFF
         await self.write("TAIL", (tail + len(jobs)) & 0xFFFF)
 
@@ -135,8 +148,9 @@ class Chip:
         """Write a descriptor to the registers: word 0 first, the last word last, the others in any order."""
         while not (await self.fields("STATUS"))["direct_ready"]:
             await cycles(self.dut, self.chance.randrange(1, 20))
+        await self._set_variables([job])
         job.index = await self.read("TAIL")
-        words = list(enumerate(np.frombuffer(job.descriptor.pack(), "<u4").tolist()))
+        words = list(enumerate(np.frombuffer(job.stored().pack(), "<u4").tolist()))
         first, *others, last = words
         self.chance.shuffle(others)
         for number, word in [first, *others, last]:

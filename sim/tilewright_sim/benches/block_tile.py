@@ -15,6 +15,7 @@ from tilewright_sim.models import block_gemm, block_words, blocks
 from tilewright_sim.testbench.cocotb import Beat, Sink, Source, cycles, never, randomly, reset, start
 
 from . import setup
+from .jobs import draw_codes
 
 CONFIG = setup.load(BlockTileConfig)
 ROWS, COLS = CONFIG.rows, CONFIG.cols
@@ -111,14 +112,9 @@ class Tile:
 
 
 def side(form: BlockFormat, rows: int, count: int, *, finite: bool = True) -> Side:
-    """Return random codes, their scales from a random range; without ``finite`` some scales are not numbers."""
+    """Return random codes; without ``finite`` some scales are not numbers."""
     rng = np.random.default_rng(random.getrandbits(64))
-    every = np.arange(1 << form.scale.bits)
-    legal = every[~blocks.Scales.of(every, form.scale).invalid] if finite else every
-    low, high = sorted(rng.integers(0, len(legal), 2))
-    scales, minimums = legal[rng.integers(low, high + 1, (2, rows, count))]
-    codes = rng.integers(0, 1 << form.element.bits, (rows, count, ROWS))
-    return Side(form, codes, scales, minimums if form.minimum else None)
+    return Side(form, *draw_codes(rng, form, (rows, count, ROWS), invalid=0 if finite else 0.1))
 
 
 def job(rows: int | None = None, count: int | None = None, *, finite: bool = True) -> Job:

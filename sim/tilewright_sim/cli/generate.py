@@ -15,7 +15,6 @@ from tilewright.packaging import Macros, Vlnv, asic_files, default_vlnv, package
 from tilewright.verilog import CLOCK_MHZ, MANIFEST, Memories, core_files
 from tilewright_sim.benches.beside import bound_checks, makefile
 from tilewright_sim.console import FigureTable, Printer, console
-from tilewright_sim.models import check_int8
 
 from .common.options import (
     chosen,
@@ -98,8 +97,6 @@ def generate(
         raise click.UsageError(f"{option} is for the targets generic and asic, not for {target}, which has block RAMs")
     mhz = freq or CLOCK_MHZ
     chosen_core, config = chosen(core, preset, path, settings)
-    if testbench:
-        check_int8(config, "the regression of --testbench")
     name = Vlnv.parse(vlnv) if vlnv is not None else default_vlnv(chosen_core)
     with console.status("generating Verilog"):
         files = core_files(chosen_core, config, family, clock_mhz=mhz, memories=memories)

@@ -62,7 +62,7 @@ OUTPUT = Path("build/verify")
 )
 @click.option(
     "--random", "products", metavar="COUNT", type=click.IntRange(1, 1_000_000_000),
-    help="Instead, so many random products on random configurations.",
+    help="Instead, so many random jobs on random configurations.",
 )  # fmt: skip
 @click.option("--faults", is_flag=True, help="With --random: errors, aborts, resets and slow memories in each trial.")
 @click.option(
@@ -92,7 +92,8 @@ def verify(
     Verilog, logs and, where a test fails, waveforms.
 
     With --random, configurations are drawn instead: each is generated, linted, compiled with Verilator, and computes
-    some hundred random products in random memories; every byte of the memory is compared. Fields of the preset, the
+    some hundred random products, of int8 or block formats, and jobs of the vector engine if it has one, in random
+    memories; every byte of the memory is compared. Fields of the preset, the
     file and --set are held. What was right is kept in --output: after Ctrl-C, or with a larger COUNT, the same command
     continues.
 

@@ -1,4 +1,4 @@
-"""``verify --random``: random products on random configurations."""
+"""``verify --random``: random jobs on random configurations."""
 
 import shlex
 from collections import Counter
@@ -31,19 +31,19 @@ from .common.options import configuration_words, given
 __all__ = ["held_with_ecc", "print_campaign", "run_campaign"]
 
 _COUNTED = {
-    "random": ("M: ", "random products"),
+    "random": ("kind: ", "random jobs"),
     "faults": ("trial: ", "trials with faults"),
     "flips": ("flipped bits in ", "flipped bits"),
 }
 """How the coverage names what was counted, and what it is."""
 EXPLAINED = 3
-"""Configurations that fail are run again for a smaller product and a waveform, so many at most."""
+"""Configurations that fail are run again for a smaller job and a waveform, so many at most."""
 
 
 def run_campaign(
     products: int, kind: Kind, seed: int, held: dict[str, Any], output: Path, scheduler: str | None, jobs: int
 ) -> tuple[Report, list[str]]:
-    """Check so many random products, trials or flipped bits, or a few more.
+    """Check so many random jobs, trials or flipped bits, or a few more.
 
     What was right in an earlier run is not run again. Returns the report, with a test for each configuration, and the
     commands that repeat the failures.

@@ -92,7 +92,7 @@ def check(task: CampaignTask) -> Outcome:
         return OTHER_VERSION
     start = time.perf_counter()
     config = task.config
-    cycles, done, coverage = 0, 0, _classes(config)
+    cycles, done, coverage = 0, 0, config_bins(config)
     error: str | TilewrightError = ""
     with tempfile.TemporaryDirectory(prefix="tilewright-") as folder:
         builds = Path(folder)
@@ -132,16 +132,17 @@ def _lint(config: AcceleratorConfig, builds: Path) -> str:
     return f"verilator --lint-only -Wall: {said[0]}" if said else ""
 
 
-def _classes(config: AcceleratorConfig) -> Counter[str]:
+def config_bins(config: AcceleratorConfig) -> Counter[str]:
     """The bins of functional coverage that a configuration meets."""
-    return Counter(f"{name}: {_class(value)}" for name, value in config.model_dump().items())
+    values = {name: value if isinstance(value, tuple) else (value,) for name, value in config.model_dump().items()}
+    return Counter(f"{name}: {_class(value)}" for name, several in values.items() for value in several)
 
 
 def _class(value: Any) -> str:
     """A choice, or the power of two at or below a number."""
     if isinstance(value, bool) or not isinstance(value, int):
         return str(value)
-    return f"from {1 << value.bit_length() - 1}"
+    return f"from {1 << value.bit_length() - 1}" if value else "0"
 
 
 @lru_cache

@@ -3,12 +3,12 @@
 import tempfile
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from tilewright.accelerator.contract import AcceleratorConfig
+from tilewright.accelerator.contract import ROTATIONS, AcceleratorConfig
 from tilewright.base import TilewrightError
-from tilewright_sim.benches.jobs import Job
+from tilewright_sim.benches.jobs import Job, VectorJob, spoiled
 
 from .campaign import HOSTS, CampaignTask
 from .random_jobs import JobHost, told
@@ -99,8 +99,9 @@ def _smallest(replay: _Replay, jobs: list[Job], error: str, waveform: Path, prog
 
 
 def _halves(job: Job) -> Iterable[Job]:
-    """The job with half of M, K or N; not of N where it has parameters, which would then be at other addresses."""
+    """The job with half of M, K or N; not of N where parameters or sines would then be at other addresses."""
     d = job.descriptor
-    for name in ("m", "k") if d.parameter_address else ("m", "k", "n"):
+    fixed = d.operation in ROTATIONS if isinstance(job, VectorJob) else d.parameter_address
+    for name in ("m", "k") if fixed else ("m", "k", "n"):
         if (size := getattr(d, name)) > 1:
-            yield Job(job.config, replace(d, **{name: size // 2}))
+            yield spoiled(job, **{name: size // 2})

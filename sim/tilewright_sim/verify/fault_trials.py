@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from tilewright.accelerator.registers import REGISTERS
-from tilewright_sim.benches.jobs import Job, faults, somewhere
+from tilewright_sim.benches.jobs import Job, faults, kinds_with, somewhere
 from tilewright_sim.host import HardwareError
 
 from .random_jobs import WrongResultError
@@ -23,8 +23,7 @@ __all__ = ["FaultHost"]
 
 LONGEST = 8
 """Of M, N and K."""
-_KINDS = {"PARAMETERS": ("bias", "requant"), "LOAD_C": ("accumulate",), "STORE_C": ("plain", "bias", "requant")}
-_UNITS = ("DESCRIPTOR", "LOAD_A", "LOAD_B", "PARAMETERS", "LOAD_C", "STORE_C")
+_UNITS = ("DESCRIPTOR", "LOAD_A", "LOAD_B", "PARAMETERS", "LOAD_C", "STORE_C", "VECTOR")
 _RESPONSES = {"SLVERR": 2, "DECERR": 3}
 _READABLE = [register.name for register in REGISTERS if register.name in ("STATUS", "HEAD", "TAIL", "ENGINES", "ID")]
 
@@ -85,18 +84,17 @@ class FaultHost(TrialHost):
 
     def _bus_error(self) -> list[Job]:
         device, driver, chance = self.simulator.simulated, self.simulator.driver, self.chance
-        unit, code = chance.choice(_UNITS), chance.choice(list(_RESPONSES))
+        unit = chance.choice([unit for unit in _UNITS if kinds_with(self.author, unit)])
+        code = chance.choice(list(_RESPONSES))
         jobs = self._jobs(4)
-        kinds = _KINDS.get(unit, ("plain", "bias", "requant", "accumulate"))
         place = chance.randrange(3)
-        victim = jobs[place] = self.author.job(kind=chance.choice(kinds), alone=True)
+        victim = jobs[place] = self.author.job(kind=chance.choice(kinds_with(self.author, unit)), alone=True)
         driver.write("CONTROL", 0)
         self._start(jobs)
         word = self.config.word_bytes
         address = self.base + somewhere(self, victim, unit) // word * word
-        device.add_fault(
-            range(address, address + 1), _RESPONSES[code], reads=unit != "STORE_C", writes=unit == "STORE_C"
-        )
+        reads, writes = unit != "STORE_C", unit in ("STORE_C", "VECTOR")
+        device.add_fault(range(address, address + 1), _RESPONSES[code], reads=reads, writes=writes)
         driver.write("CONTROL", 1)
         error = self._error(f"{code} at {address:#x} for {unit}")
         device.clear_faults()
@@ -108,8 +106,8 @@ class FaultHost(TrialHost):
         driver, chance = self.simulator.driver, self.chance
         jobs = self._jobs(4)
         place = chance.randrange(3)
-        jobs[place] = self.author.job(kind="plain", alone=True)
-        moved = Job(self.config, jobs[place].descriptor.moved(self.base))
+        jobs[place] = self.author.job(kind=chance.choice(self.author.kinds), alone=True)
+        moved = replace(jobs[place], descriptor=jobs[place].descriptor.moved(self.base), references={})
         code, unit, fields = chance.choice(faults(moved))
         driver.write("CONTROL", 0)
         self._start(jobs)
@@ -159,6 +157,7 @@ class FaultHost(TrialHost):
             driver.set_up()
         else:
             driver.soft_reset()
+        driver.set_variables(self.author.variables)
         for job in jobs:
             self._accept(job)
         self.compare(jobs)

@@ -72,7 +72,8 @@ class JobHost:
         longest = LONGEST // (2 if config.compact else 1)
         self.space = Space(config, longest, config.size_limit, first=_RESERVED)
         end = 1 << config.addr_bits
-        self.base = self.chance.choice([0, end - self.space.size])
+        size = self.space.size
+        self.base = self.chance.choice([0, end - size, self.chance.randrange(end // size) * size])
         self.timing = _random_memory(self.chance)
         self.ring_log2 = self.chance.randint(*self.RING_LOG2)
         self.image = bytearray(self.chance.randbytes(self.space.size))
@@ -127,7 +128,7 @@ class JobHost:
             If the hardware reports an error, hangs, or breaks a rule of the bus.
         """
         self.copy()
-        result = self.simulator.submit(self.descriptors(jobs))
+        result = self.simulator.submit(self.descriptors(jobs), variables=jobs[0].variables)
         self.cycles += result.cycles
         self.apply(jobs)
         self.compare(jobs)
@@ -135,14 +136,15 @@ class JobHost:
             _check_counters(result.counters, sum(job.busy_cycles for job in jobs))
 
     def copy(self) -> None:
-        """Copy the memory as it should be to the simulator."""
+        """Copy the memory as it should be to the simulator, and the author's variables; nothing may be in progress."""
         device = self.simulator.device
+        self.simulator.driver.set_variables(self.author.variables)
         device.write_memory(self.base + _RESERVED, self.image[_RESERVED:])
         device.write_memory(self.base, self.image[: _RING.start])
 
     def descriptors(self, jobs: list[Job]) -> list[Descriptor]:
         """Return the jobs' descriptors, for where the memory is."""
-        return [job.descriptor.moved(self.base) for job in jobs]
+        return [job.stored(self.base) for job in jobs]
 
     def apply(self, jobs: list[Job]) -> None:
         """Do to the memory as it should be what jobs say."""
@@ -152,10 +154,12 @@ class JobHost:
 
     def _accept(self, job: Job) -> None:
         """The C of a job that did not complete may be anything."""
-        d, row = job.descriptor, job.descriptor.n * job.element_bytes
-        for number in range(d.m):
+        d = job.descriptor
+        for number in range(job.c_rows):
             first = d.c_address + number * d.c_stride
-            self.image[first : first + row] = self.simulator.device.read_memory(self.base + first, row)
+            self.image[first : first + job.row_bytes] = self.simulator.device.read_memory(
+                self.base + first, job.row_bytes
+            )
 
     def compare(self, jobs: list[Job]) -> None:
         """See that the memory is as it should be; the jobs are for the message."""
@@ -186,8 +190,8 @@ def _check_counters(counters: dict[str, int], busy: int) -> None:
 def told(job: Job) -> str:
     """A descriptor in a message."""
     d = job.descriptor
-    flags = job.bins()["flags"]
+    variables = f", refers to variables in {job.refers}" if job.references else ""
     return (
-        f"{d.m}x{d.n}x{d.k}, flags {flags}, A at {d.a_address:#x} + {d.a_stride}, B at {d.b_address:#x} + "
+        f"{job.about}, flags {job.flags}{variables}, A at {d.a_address:#x} + {d.a_stride}, B at {d.b_address:#x} + "
         f"{d.b_stride}, C at {d.c_address:#x} + {d.c_stride}"
     )

@@ -12,7 +12,6 @@ from pathlib import Path
 from tilewright.base import Config, Family, ToolError
 from tilewright.cores import Core
 from tilewright_sim.benches import BENCHES, CONFIG_FILE, COVERAGE_FILE, EFFORT, LONGEST
-from tilewright_sim.models import check_int8
 from tilewright_sim.testbench.runner import BenchResult, BenchRun, Simulation, plain_text, simulator_environment
 
 from .plan import matching
@@ -75,10 +74,8 @@ def verify(
     Raises
     ------
     TilewrightError
-        If no test matches, the configuration has block formats, the simulator is missing or cannot compile the Verilog,
-        or the folder cannot be written.
+        If no test matches, the simulator is missing or cannot compile the Verilog, or the folder cannot be written.
     """
-    check_int8(config, "the regression")
     simulator_environment(settings.simulator)
     names = matching(core, config, settings.tests)
     progress("generating Verilog", 0, len(names))

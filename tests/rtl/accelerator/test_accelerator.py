@@ -33,12 +33,19 @@ COMPACT_8 = COMPACT | {
     "rows": 8, "cols": 8, "dot": 8, "ring_words": 128, "panel_words": 128, "chunk_words": 2, "acc_rows": 16,
     "addr_bits": 40, "size_bits": 16, "stride_bits": 24, "rounding": "single",
 }  # fmt: skip
+BLOCKS = {
+    "rows": 32, "cols": 8, "dot": 32, "data_bits": 64, "requant_lanes": 2, "chunk_words": 4, "long_chunk_words": 8,
+    "panel_words": 64, "ring_words": 128, "acc_rows": 8, "a_format": "q8_0", "b_formats": ["q4_1", "q8_0"],
+}  # fmt: skip
 CONFIGS = {
     "tiny": TINY, "half-bus": HALF_BUS, "full-bus": FULL_BUS, "unaligned": UNALIGNED, "narrow": NARROW,
-    "images": IMAGES,    "compact": COMPACT, "compact-8": COMPACT_8,
+    "images": IMAGES, "compact": COMPACT, "compact-8": COMPACT_8, "blocks": BLOCKS,
+    "vectors": TINY | {"vector_lanes": 1}, "records": BLOCKS | {"vector_lanes": 2},
+    "variables": TINY | {"variables": 3},
 }  # fmt: skip
 # To compile for Verilator takes half a minute each; Icarus needs seconds, and is slow.
 ON_VERILATOR, ON_ICARUS = ["unaligned", "compact"], ["tiny"]
+IN_SHORT = ["blocks", "vectors", "variables"]
 
 
 @pytest.mark.parametrize(
@@ -59,8 +66,14 @@ def test_accelerator_keeps_its_promises_on_icarus(name):
     run(name, simulator="icarus", effort="quick")
 
 
+@pytest.mark.parametrize("name", IN_SHORT)
+def test_random_queues_match_the_golden_model(name):
+    """The shortest of the tests that `tilewright verify` runs; the others are long."""
+    run(name, simulator="icarus", effort="quick", testcase="timing=stalled")
+
+
 @pytest.mark.long
-@pytest.mark.parametrize(("name", "seed"), tuple(zip(CONFIGS, range(2, 10), strict=True)))
+@pytest.mark.parametrize(("name", "seed"), tuple(zip(CONFIGS, range(2, 2 + len(CONFIGS)), strict=True)))
 def test_accelerator_keeps_its_promises_for_longer(name, seed):
     run(name, simulator="verilator", seed=seed, effort="long")
 

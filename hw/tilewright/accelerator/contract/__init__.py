@@ -54,6 +54,7 @@ from .vector import (
     WITH_Y,
     ElementType,
     Operation,
+    operations_of,
     vector_job_shape,
     vector_ports,
 )
@@ -102,6 +103,7 @@ __all__ = [
     "job_shape",
     "load_shape",
     "loaded_shape",
+    "operations_of",
     "place_shape",
     "source_shape",
     "store_ports",

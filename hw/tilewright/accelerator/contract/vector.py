@@ -19,6 +19,7 @@ __all__ = [
     "WITH_Y",
     "ElementType",
     "Operation",
+    "operations_of",
     "vector_job_shape",
     "vector_ports",
 ]
@@ -78,6 +79,11 @@ ONE_TYPE: dict[Any, Any] = {
     Operation.ABS_MAX: ElementType.FLOAT32,
 }
 """The type of the result of operations that have no choice. The others have FLOAT32, BF16 or RECORDS."""
+
+
+def operations_of(config: AcceleratorConfig) -> list[Any]:
+    """Return the operations that an engine has: without `unaligned` it writes no columns of bytes."""
+    return [one for one in Operation.__members__.values() if config.unaligned or one is not Operation.QUANTIZE]
 
 
 def vector_job_shape(config: AcceleratorConfig) -> data.StructLayout:

@@ -15,22 +15,18 @@ from tilewright.accelerator.contract import (
     AcceleratorConfig,
     ElementType,
     Operation,
+    operations_of,
 )
 from tilewright.accelerator.registers import VECTOR_DESCRIPTOR, VECTOR_DESCRIPTOR_VERSION, VECTOR_FLAGS
 from tilewright.accelerator.vector import RecordFormat
 
 from .fields import over
 
-__all__ = ["VectorCheck", "known_operations"]
+__all__ = ["VectorCheck"]
 
 VECTOR_SHAPE = data.StructLayout({
     field.name: signed(field.bits) if field.signed else unsigned(field.bits) for field in VECTOR_DESCRIPTOR
 })
-
-
-def known_operations(config: AcceleratorConfig) -> list[Any]:
-    """Return the operations that there are: bytes of a column are written only at any address."""
-    return [one for one in Operation if config.unaligned or one is not Operation.QUANTIZE]
 
 
 class VectorCheck:
@@ -75,7 +71,7 @@ class VectorCheck:
         known = sum(1 << bit for bit, _ in VECTOR_FLAGS.values())
         integer = ElementType.INT32
         self.unknown = Cat(
-            ~self._is(*known_operations(config)),
+            ~self._is(*operations_of(config)),
             (raw.flags & ~Const(known, len(raw.flags))).any(),
             flag("CAUSAL") & ~softmax,
             flag("FENCE_B") & ~self.with_y,
@@ -87,12 +83,12 @@ class VectorCheck:
         ).any()
         n = raw.n[: config.size_bits]
         mixed = (n & (n - 1)[: len(n)]).any()  # not a power of two
-        long = n > PARTIALS * config.vector_lanes
+        long = _above(n, PARTIALS * config.vector_lanes)
         self.size = Cat(
             softmax & over(raw.k, config.size_limit),
             self._rotates & (n[0] | long),
             self._is(Operation.ROTATE_HALVES) & mixed,
-            self._to_records() & (n > self._records.longest_row(config)) if self._records else 0,
+            self._to_records() & _above(n, self._records.longest_row(config)) if self._records else 0,
         ).any()
         self.sines = self._rotates & self._bytes(n, self._y)[: config.dma.word_log2].any()
 
@@ -145,3 +141,8 @@ class VectorCheck:
         names = ["m", "n", "k", "fence_a", "fence_b"]
         names += [f"{operand}_{kind}" for operand in "abc" for kind in ("address", "stride")]
         m.d.comb += [job[name].eq(shared[name]) for name in names]
+
+
+def _above(value: Value, limit: int) -> Value:
+    """Whether a value is more than a limit; a constant if it cannot be, of which linters complain in Verilog."""
+    return value > limit if limit < (1 << len(value)) - 1 else Const(0, 1)

@@ -5,7 +5,9 @@
 module tilewright_descriptor_rules #(
     parameter ADDR_BITS = 32, DATA_BITS = 64, SIZE_BITS = 16, STRIDE_BITS = 24, UNALIGNED = 0,
     parameter [31:0] SIZE_LIMIT = 65535, K_LIMIT = 2048, parameter FLAGS = 8, VERSION = 1,
-    parameter [1:0] ROUNDINGS = 3, parameter ECC = 0, CONVOLUTION = 0, VECTOR_LANES = 0, RECORD_BYTES = 0
+    parameter [1:0] ROUNDINGS = 3, parameter ECC = 0, CONVOLUTION = 0, VECTOR_LANES = 0, RECORD_BYTES = 0,
+    parameter SCALED = 0, B_FORMATS = 1, parameter [7:0] A_RECORD = 1, parameter [31:0] B_RECORDS = 1,
+    parameter VARIABLES = 0
 ) (
     input clk, off, write, read, calm,
     input [6:0] word, read_word,
@@ -18,7 +20,7 @@ module tilewright_descriptor_rules #(
 );
   localparam WORD_BYTES = DATA_BITS / 8, LOW = $clog2(WORD_BYTES), TOTAL = 2 * SIZE_BITS + 2;
   localparam [6:0] CONTROL = 8, COMMAND = 9, STATUS = 10, IRQ_ENABLE = 12, IRQ_STATUS = 13, BASE_LO = 16, BASE_HI = 17,
-      LOG2 = 18, HEAD = 19, TAIL = 20, ERROR = 21, ERROR_INDEX = 22, DIRECT = 32;
+      LOG2 = 18, HEAD = 19, TAIL = 20, ERROR = 21, ERROR_INDEX = 22, DIRECT = 32, VARIABLE = 96;
 
   // The host's registers, and the pointers: completed, fetched, submitted.
   reg lost, resetting, enable, permit, failed_seen, index_seen;
@@ -37,7 +39,7 @@ module tilewright_descriptor_rules #(
   reg bad;  // the last of them is not legal
   reg [15:0] bad_number;
   // The fetch, and the kinds of bursts that the memory has not answered.
-  reg [511:0] raw;
+  reg [511:0] raw, variables;
   reg [6:0] asked, arrived;  // bytes of the descriptor
   reg gathered;  // all have come
   reg [ADDR_BITS-1:0] next_fetch;
@@ -53,10 +55,12 @@ module tilewright_descriptor_rules #(
   wire [4*ADDR_BITS+3:0] raw_ends;
   wire [3:0] raw_reads;
   wire [TOTAL-1:0] total;
+  wire [511:0] resolved;
+  tilewright_references #(VARIABLES) references (raw, variables, resolved);
   tilewright_descriptor #(
       ADDR_BITS, WORD_BYTES, SIZE_BITS, STRIDE_BITS, UNALIGNED, SIZE_LIMIT, K_LIMIT, FLAGS, VERSION, ROUNDINGS,
-      CONVOLUTION, VECTOR_LANES, RECORD_BYTES)
-      descriptor (raw, code, interrupt, raw_firsts, raw_ends, raw_reads, total);
+      CONVOLUTION, VECTOR_LANES, RECORD_BYTES, SCALED, B_FORMATS, A_RECORD, B_RECORDS)
+      descriptor (resolved, code, interrupt, raw_firsts, raw_ends, raw_reads, total);
 
   wire [ADDR_BITS:0] ring_end = base + (65'd64 << log2);
   wire [15:0] place = fetched & ((16'd1 << log2) - 16'd1);
@@ -124,12 +128,13 @@ module tilewright_descriptor_rules #(
       tail <= 0;
       head_read <= 0;
       since <= 0;
+      variables <= 0;
     end
   endtask
 
   initial begin
     {lost, resetting, enable, permit, failed_seen, index_seen, irq_enable, pending, base, log2, head, fetched, tail} = 0;
-    {index, head_read, since, there, bad, bad_number, raw, asked, arrived, gathered, next_fetch} = 0;
+    {index, head_read, since, there, bad, bad_number, raw, asked, arrived, gathered, next_fetch, variables} = 0;
     {fetches, issued, answered, bytes, aw_open, w_open} = 0;
   end
 
@@ -234,7 +239,7 @@ module tilewright_descriptor_rules #(
               fetched <= fetched + 16'd1;
               tail <= tail + 16'd1;
             end
-          end
+          end else if (word >= VARIABLE) variables[32*word[3:0]+:32] <= data;
         endcase
       if (write && (word == BASE_LO || word == BASE_HI || word == LOG2) && enable && tail != head) lost <= 1;
       if (write && word == TAIL && (data[15:0] - head > 16'd1 << log2 || data[15:0] - head < tail - head)) lost <= 1;

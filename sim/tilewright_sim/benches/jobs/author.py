@@ -4,10 +4,15 @@ import random
 from typing import Protocol
 
 from tilewright.accelerator.contract import DESCRIPTOR_BYTES, PARAMETER_PITCH_BYTES, AcceleratorConfig
+from tilewright.formats import BlockFormat
 from tilewright_sim.host import Descriptor, flag_bits
 
 from .images import Image, draw_image
-from .jobs import Job
+from .job import Job
+from .product import Product
+from .records import draw_records
+from .references import draw_references, draw_variables
+from .vector_author import draw_vector_job
 
 __all__ = ["Author", "Owner", "Space"]
 
@@ -36,34 +41,52 @@ class Space:
     reach : int
         Maximum of M, N and K in corner cases: one more than fits in a weight tile or an accumulator bank.
     deep : int
-        Maximum K of jobs with few rows and columns.
+        Maximum K of products with few rows and columns.
+    wide : int
+        Maximum N of vector jobs with at most 3 rows.
     """
 
     def __init__(self, config: AcceleratorConfig, longest: int, limit: int, first: int = 0):
         self.first = first
         self._pad = 6 * config.word_bytes
+        self._forms = (config.a, *config.b_all)
+        self._vector = config.vector_lanes > 0
         edges = [config.tile.rows + 1, config.tile.cols + 1, config.acc_rows + 1]
         reach = max([longest, *(edge for edge in edges if edge <= (20 if config.compact else 160))])
-        wanted = max(12 * self.largest(reach), 6 * 16 * (config.k_limit + self._pad))
+        wanted = max(12 * self.largest(reach), 6 * 16 * (self._row(config.k_limit) + self._pad))
         self.size = 1 << min(max(wanted.bit_length(), 18), 23, config.addr_bits)
         self.ring = self.size - 64 * DESCRIPTOR_BYTES
         fitting = [edge for edge in range(1, reach + 1) if 12 * self.largest(edge) <= self.size]
         self.reach = min(limit, max(fitting, default=1))
         self.longest = min(longest, self.reach)
-        self.deep = max(1, min(limit, config.k_limit, self.size // 6 // 16 - self._pad))
+        room = self.size // 6 // 16 - self._pad
+        self.deep = max(1, min(limit, config.k_limit, *(whole_elements(form, room) for form in self._forms)))
+        self.wide = max(1, min(limit, (self.size // 6 // 3 - 3 * self._pad) // 16))
 
     def largest(self, edge: int) -> int:
         """Return the bytes that a job with sizes up to ``edge`` may need."""
-        operands, result = 2 * edge * (edge + self._pad), edge * (4 * edge + self._pad)
+        row = self._row(edge)
+        operands, result = 2 * edge * (row + self._pad), edge * (max(row, 4 * edge) + self._pad)
+        if self._vector:
+            operands = max(operands, edge * (3 * 4 * max(edge, 32) + 2 * self._pad))  # a rotation may have 32 elements
         return operands + result + 3 * (4 * edge + PARAMETER_PITCH_BYTES) + 8 * self._pad
+
+    def _row(self, k: int) -> int:
+        return max(form.row_bytes(k) for form in self._forms)
+
+
+def whole_elements(form: BlockFormat, size: int) -> int:
+    """Return how many elements are in the records that fit into so many bytes."""
+    return size // form.record_bytes * form.record
 
 
 class Owner(Protocol):
-    """The owner of the memory to which an `Author` writes."""
+    """The owner of the memory to which an `Author` writes; for the hardware it begins at the address ``base``."""
 
     config: AcceleratorConfig
     chance: random.Random
     space: Space
+    base: int
 
     def put(self, address: int, data: bytes) -> None:
         """Write memory as the host."""
@@ -73,19 +96,33 @@ class Owner(Protocol):
 
 
 class Author:
-    """Creates random jobs, whose operands may be results of earlier jobs, behind a fence."""
+    """Creates random jobs, whose operands may be results of earlier jobs, behind a fence.
+
+    Attributes
+    ----------
+    products : tuple of str
+        What C of a product can be.
+    kinds : tuple of str
+        The same, and ``vector`` if there is an engine for it.
+    variables : tuple of int
+        Values of the variables for all jobs until `clear`.
+    """
 
     def __init__(self, owner: Owner):
         self.owner, self.config, self.chance, self.space = owner, owner.config, owner.chance, owner.space
+        self.products = ("plain", *(() if self.config.scaled else ("bias", "requant", "accumulate")))
+        self.kinds = (*self.products, *(("vector",) if self.config.vector_lanes else ()))
         self.grain = 1 if self.config.unaligned else self.config.word_bytes
         self.longest, self.reach, self.deep = self.space.longest, self.space.reach, self.space.deep
-        self.next = self.space.first
+        self.wide = self.space.wide
         self.done: list[Job] = []
+        self.clear()
 
     def clear(self) -> None:
-        """Reuse the memory from its start; all jobs must be complete."""
+        """Reuse the memory from its start, and draw other variables; all jobs must be complete."""
         self.next = self.space.first
         self.done.clear()
+        self.variables = draw_variables(self.chance, self.config, self.space.size)
 
     def room(self, size: int) -> int:
         """Allocate bytes whose bus words nothing else uses; return their address."""
@@ -101,7 +138,7 @@ class Author:
 
     def shorten(self, longest: int) -> None:
         """Limit M, N and K of all further jobs."""
-        self.longest = self.reach = self.deep = min(longest, self.space.longest)
+        self.longest = self.reach = self.deep = self.wide = min(longest, self.space.longest)
 
     def stride(self, row: int, rows: int, *, overlap: bool = False) -> int:
         """Return a stride in bytes: that of adjacent rows, or more, or, with ``overlap``, less or 0."""
@@ -138,12 +175,28 @@ class Author:
 
     def job(self, *, kind: str | None = None, alone: bool = False, flags: tuple[str, ...] = ()) -> Job:
         """Return a random job, which may read earlier results behind fences unless it is ``alone``."""
+        image = None
+        if kind is None and self.config.convolution and self.chance.random() < 0.4:
+            image = draw_image(self.chance, self.config, self.space.largest(self.reach))
+        if kind is None:
+            vector = "vector" in self.kinds and self.chance.random() < 0.4
+            kind = "vector" if vector else self.chance.choice(self.products)
+        job: Job
+        if image:
+            job = self._convolution(image, self.chance.choice(["plain", "bias", "requant"]), flags)
+        elif kind == "vector":
+            job = draw_vector_job(self, alone=alone, flags=flags)
+        else:
+            job = self._product(kind, alone, flags)
+        job.variables = self.variables
+        job.references = draw_references(self.chance, job, self.variables, self.owner.base)
+        self.done = [old for old in self.done if not old.result_addresses() & job.result_addresses()] + [job]
+        return job
+
+    def _product(self, kind: str, alone: bool, flags: tuple[str, ...]) -> Product:
         chance, config = self.chance, self.config
-        if kind is None and config.convolution and chance.random() < 0.4:
-            image = draw_image(chance, config, self.space.largest(self.reach))
-            if image:
-                return self._convolution(image, chance.choice(["plain", "bias", "requant"]), flags)
-        kind = kind or chance.choice(["plain", "bias", "requant", "requant", "accumulate"])
+        b_format = chance.randrange(len(config.b_formats))
+        forms = {"a": config.a, "b": config.b_all[b_format]}
         m = self.size(1, config.tile.cols - 1, config.tile.cols, config.acc_rows, config.acc_rows + 1)
         n = self.size(1, config.tile.cols, config.tile.cols + 1)
         k = self.size(1, config.tile.rows, config.tile.rows + 1, 2 * config.tile.rows * config.chunk_words)
@@ -156,21 +209,26 @@ class Author:
             names.add("DOUBLE_ROUNDING")
         size = 1 if kind == "requant" else 4
         operands: dict[str, int] = {}
-        olds = {letter: None if alone else self.pick([], 0.3) for letter in "ab"}
+        short = {letter: [old for old in self.done if not whole_elements(form, old.row_bytes)]
+                 for letter, form in forms.items()}  # fmt: skip
+        olds = {letter: None if alone else self.pick(short[letter], 0.3) for letter in "ab"}
         used = [old for old in olds.values() if old]
-        k = min([k, *(old.descriptor.n * old.element_bytes for old in used)])
+        k = min([k, *(whole_elements(forms[letter], old.row_bytes) for letter, old in olds.items() if old)])
         for letter, old in olds.items():
             if old:
                 operands |= {f"{letter}_address": old.descriptor.c_address, f"{letter}_stride": old.descriptor.c_stride}
                 names.add(f"FENCE_{letter.upper()}")
-        m, n = (min(rows, old.descriptor.m) if old else rows for rows, old in zip((m, n), olds.values(), strict=True))
+        m, n = (min(rows, old.c_rows) if old else rows for rows, old in zip((m, n), olds.values(), strict=True))
         for letter, rows in (("a", m), ("b", n)):
             if f"{letter}_address" not in operands:
-                address, stride = self.fresh(rows, k, overlap=True)
+                address, stride = self.fresh(rows, forms[letter].row_bytes(k), overlap=True)
                 operands |= {f"{letter}_address": address, f"{letter}_stride": stride}
+                if forms[letter].scale.bits:
+                    for row, values in enumerate(draw_records(chance, forms[letter], rows, k)):
+                        self.owner.put(address + row * stride, values.tobytes())
         old = self.pick(used, 0.7 if kind == "accumulate" else 0.2) if not alone else None
-        if old and old.descriptor.n * old.element_bytes >= 4:
-            m, n = min(m, old.descriptor.m), min(n, old.descriptor.n * old.element_bytes // size)
+        if old and old.row_bytes >= 4:
+            m, n = min(m, old.c_rows), min(n, old.row_bytes // size)
             operands |= {"c_address": old.descriptor.c_address, "c_stride": old.descriptor.c_stride}
             names |= {"FENCE_C"} if kind == "accumulate" else set()
             used.append(old)
@@ -178,9 +236,9 @@ class Author:
             operands["c_address"], operands["c_stride"] = self.fresh(m, n * size)
         if kind in ("bias", "requant"):
             old = self.pick(used, 0.4) if kind == "bias" and not alone else None
-            if old and old.element_bytes == 4:
-                row = chance.randrange(old.descriptor.m)
-                n = min(n, old.descriptor.n)
+            if old and old.row_bytes >= 4:
+                row = chance.randrange(old.c_rows)
+                n = min(n, old.row_bytes // 4)
                 operands["parameter_address"] = old.descriptor.c_address + row * old.descriptor.c_stride
                 names.add("FENCE_C")
             else:
@@ -190,13 +248,12 @@ class Author:
             (0, -128, 127), (-128, -128, 127), (127, 0, 60), (-3, -100, -100), (5, -128, 127), (11, -70, 90),
         ])  # fmt: skip
         descriptor = Descriptor(
-            m=m, n=n, k=k, flags=flag_bits(*names), zero_point=zero, minimum=low, maximum=high, **operands,
+            m=m, n=n, k=k, b_format=b_format, flags=flag_bits(*names), zero_point=zero, minimum=low, maximum=high,
+            **operands,
         )  # fmt: skip
-        job = Job(config, descriptor)
-        self.done = [old for old in self.done if not old.result_addresses() & job.result_addresses()] + [job]
-        return job
+        return Product(config, descriptor)
 
-    def _convolution(self, image: Image, kind: str, flags: tuple[str, ...]) -> Job:
+    def _convolution(self, image: Image, kind: str, flags: tuple[str, ...]) -> Product:
         """Return a job with its own image, weights and parameters."""
         g, chance = image.geometry, self.chance
         a_address, a_stride = self.fresh(g.height, g.width * g.channels)
@@ -219,9 +276,7 @@ class Author:
             a_stride=a_stride, b_address=b_address, b_stride=b_stride, c_address=c_address, c_stride=c_stride,
             parameter_address=parameter_address,
         )  # fmt: skip
-        job = Job(self.config, descriptor)
-        self.done.append(job)
-        return job
+        return Product(self.config, descriptor)
 
     def pick(self, but: list[Job], probability: float) -> Job | None:
         """Return an earlier job whose C has not been overwritten, or None."""

@@ -20,6 +20,7 @@ from .operations import (
     to_bf16,
 )
 from .records import to_records
+from .stored import run_stored
 
 __all__ = [
     "NO_INDEX",
@@ -38,6 +39,7 @@ __all__ = [
     "row_max",
     "row_sum",
     "run",
+    "run_stored",
     "softmax",
     "to_bf16",
     "to_records",

@@ -1,4 +1,4 @@
-"""Random products and trials with faults, as ``tilewright verify --random`` runs them, and the bins that they meet."""
+"""Random jobs and trials with faults, as ``tilewright verify --random`` runs them, and the bins that they meet."""
 
 from collections import Counter
 from pathlib import Path
@@ -77,7 +77,7 @@ class Campaign(Row):
 
 
 class Random(Campaign):
-    """Random products."""
+    """Random jobs."""
 
     NAME = "random"
     COUNT = 100_000

@@ -90,9 +90,6 @@ BLOCKS = ["--preset", "base", *(word for setting in (
         (["gemm", "narrow.npy", "wide.npy"], "narrow.npy is [4, 32] and wide.npy [4, 33]"),
         (["estimate", "4x4x64", "--result", "int8"], "--result has an effect only where operands are int8"),
         (["estimate", "4x4x64", "--b-format", "q8"], "b_format = 'q8': b_formats of this configuration are"),
-        (["generate", "accelerator", "--testbench"], "a_format = 'q8_e5m3': the regression of --testbench takes int8"),
-        (["verify", "accelerator"], "a_format = 'q8_e5m3': the regression takes int8 alone; nearest that works: int8"),
-        (["verify", "accelerator", "--random", "9"], "a_format = 'q8_e5m3': random verification takes int8 alone"),
         (["scale", "--gemm", "4x4x4"], "a_format = 'q8_e5m3': the model of many cores takes int8 alone"),
     ],
 )
@@ -212,3 +209,11 @@ def test_gemm_without_arguments_runs_a_small_example_and_lists_more(tmp_path):
     assert "all 4,096 results equal numpy's" in done.stdout
     assert "where the time went" in done.stdout
     assert "--random 512x512x512" in done.stdout
+
+
+def test_the_regression_is_written_for_block_formats_too(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    command = ["generate", "accelerator", "--testbench", "--output", "b", *BLOCKS]
+    done = CliRunner().invoke(main.cli, command, standalone_mode=False)
+    assert done.exception is None
+    assert ".SCALED(1), .B_FORMATS(2), " in (tmp_path / "b" / "accelerator_checks.sv").read_text()

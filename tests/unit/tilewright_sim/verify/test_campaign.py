@@ -5,12 +5,15 @@ import re
 
 import pytest
 from click.testing import CliRunner
+from unit.tilewright_sim.benches.jobs.owner import SMALL
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import ConfigError, TilewrightError
+from tilewright.formats import FORMATS
 from tilewright_sim.cli import main
 from tilewright_sim.verify import CampaignTask, Journal
-from tilewright_sim.verify.drawing import AFFORDABLE, KEPT, draw
+from tilewright_sim.verify.campaign import config_bins
+from tilewright_sim.verify.drawing import AFFORDABLE, draw
 from tilewright_sim.workers import Outcome
 
 
@@ -22,14 +25,14 @@ def test_every_value_of_a_choice_and_every_size_of_the_array_is_drawn():
     configs = drawn(200)
     for field in AcceleratorConfig.field_table():
         found = {getattr(config.tile, field.name, getattr(config, field.name, None)) for config in configs}
-        if field.name in KEPT:
+        if field.name in ("a_format", "b_formats"):
             continue
         if field.choices:
             assert {str(value).lower() for value in found} == set(field.choices), field.name
         elif field.name not in ("activation_bits", "weight_bits"):  # there is one format
             assert len(found) > 2, field.name
-    sizes = [config.tile.multipliers for config in configs]
-    assert max(sizes) >= 1024
+    assert max(config.tile.multipliers for config in configs) >= 1024
+    sizes = [config.tile.multipliers for config in configs if not config.scaled]  # a block is at least twice as large
     assert sum(size > AFFORDABLE for size in sizes) < len(sizes) / 3
 
 
@@ -43,10 +46,21 @@ def test_held_fields_stay_as_they_are():
         assert (config.tile.rows, config.tile.cols, config.variant, config.requant_lanes) == (16, 4, "fast", 2)
 
 
-def test_operands_are_int8():
-    assert not any(config.scaled for config in drawn(20))
-    with pytest.raises(ConfigError, match=r"b_formats = 'q4_1': random verification takes int8 alone"):
-        drawn(1, b_formats="q4_1")
+def test_operands_are_int8_or_block_formats_that_go_together():
+    configs = drawn(300)
+    scaled = [config for config in configs if config.scaled]
+    assert len(configs) / 5 < len(scaled) < len(configs) * 2 / 3
+    assert {form for config in scaled for form in config.b_formats} == set(FORMATS) - {"nvfp4"}  # the block tile's
+    assert {len(config.b_formats) for config in scaled} == {1, 2, 3}
+    assert {config.b_formats for config in drawn(9, b_formats="q4_1")} == {("q4_1",)}
+
+
+def test_a_configuration_meets_a_bin_of_each_field_and_of_each_format():
+    config = AcceleratorConfig(**SMALL, a_format="q8_0", b_formats=("q4_0", "q4_1"))
+    bins = config_bins(config)
+    assert {"vector_lanes: 0", "rows: from 32", "ecc: False", "a_format: q8_0", "b_formats: q4_0", "b_formats: q4_1",
+            "size_bits: from 8"} <= set(bins)  # fmt: skip
+    assert len(bins) == len(config.model_dump()) + 1
 
 
 def test_held_fields_that_cannot_be_are_refused_with_the_reason():

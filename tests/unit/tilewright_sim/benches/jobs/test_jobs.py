@@ -1,15 +1,15 @@
 """Random descriptors: what they take from memory, what they leave, and what is wrong with wrong ones."""
 
-import random
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from unit.tilewright_sim.benches.jobs.owner import BLOCKS, Owner
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.accelerator.registers import ERRORS
-from tilewright_sim.benches.jobs import Author, Job, Space, faults, somewhere
-from tilewright_sim.models import ConvolutionLayout, convolution
+from tilewright_sim.benches.jobs import Author, faults, kinds_with, matrix, somewhere
+from tilewright_sim.models import ConvolutionLayout, Records, convolution
 
 CONFIGS = {
     "nano": AcceleratorConfig.preset("nano"),
@@ -18,20 +18,6 @@ CONFIGS = {
         "nano", addr_bits=16, size_bits=8, stride_bits=12, panel_words=64, ring_words=64, long_chunk_words=4, acc_rows=8
     ),
 }
-
-
-class Owner:
-    """A memory in Python."""
-
-    def __init__(self, config, seed):
-        self.config, self.chance, self.space = config, random.Random(seed), Space(config, 12, config.size_limit)
-        self.image = bytearray(self.chance.randbytes(self.space.size))
-
-    def put(self, address, data):
-        self.image[address : address + len(data)] = data
-
-    def entry(self, index):
-        return self.space.ring + 64 * index
 
 
 @pytest.fixture(params=[(name, seed) for name in CONFIGS for seed in range(3)], ids=str)
@@ -103,4 +89,67 @@ def test_each_fault_has_a_code_of_the_table_and_fits_a_descriptor(owner):
     found = faults(job)
     assert {"VERSION", "FLAGS", "SIZE", "WRAPPED"} <= {code for code, _, _ in found} <= set(ERRORS)
     for _, _, fields in found:
-        assert Job(owner.config, replace(job.descriptor, **fields)).descriptor.pack()
+        assert replace(job.descriptor, **fields).pack()
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_a_product_of_block_formats_is_what_the_real_values_say(name):
+    owner = Owner(BLOCKS[name], 1)
+    author = Author(owner)
+    met, right = set(), 0
+    for _ in range(40):
+        author.clear()
+        job = author.job(alone=True)
+        d, forms = job.descriptor, job.forms
+        met.add(forms[1].name)
+        places = ((d.a_address, d.a_stride, d.m), (d.b_address, d.b_stride, d.n))
+        values = [
+            Records(form, d.k, matrix(owner.image, *place, form.row_bytes(d.k), np.uint8)).blocks().values()
+            for form, place in zip(forms, places, strict=True)
+        ]
+        k = min(x.shape[1] for x in values)  # int8 ends with its last element
+        a, b = (x[:, :k] for x in values)
+        before = bytes(owner.image)
+        job.apply(owner.image)
+        got = matrix(owner.image, d.c_address, d.c_stride, d.m, d.n, np.float32).astype(np.float64)
+        with np.errstate(invalid="ignore"):
+            want, most = a @ b.T, abs(a) @ abs(b).T
+        fine = np.isfinite(want) & (most < 1e38)
+        assert np.array_equal(np.isnan(want), np.isnan(got))
+        assert np.all(abs(got - want)[fine] <= 2**-20 * most[fine] + 2**-148)
+        right += np.count_nonzero(fine & (want != 0))
+        changed = {at for at in range(len(before)) if before[at] != owner.image[at]}
+        assert changed <= job.result_addresses()
+    assert met == set(owner.config.b_formats)
+    assert right > 1000
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_with_block_formats_c_is_float32_alone(name):
+    owner = Owner(BLOCKS[name], 1)
+    author = Author(owner)
+    assert [unit for unit in ("LOAD_A", "PARAMETERS", "LOAD_C", "STORE_C") if kinds_with(author, unit)] == [
+        "LOAD_A", "STORE_C"
+    ]  # fmt: skip
+    for _ in range(20):
+        author.clear()
+        assert not any(author.job().flag(name) for name in ("REQUANT", "BIAS", "ACCUMULATE"))
+    assert {unit for _, unit, _ in faults(author.job(alone=True))} == {"DESCRIPTOR", "LOAD_A", "LOAD_B", "STORE_C"}
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_results_of_earlier_products_are_read_as_whole_records(name):
+    author = Author(Owner(BLOCKS[name], 1))
+    found = set()
+    for _ in range(30):
+        author.clear()
+        for _ in range(8):
+            rows = {old.descriptor.c_address: old for old in author.done}
+            job = author.job()
+            for letter, form in zip("ab", job.forms, strict=True):
+                old = rows.get(getattr(job.descriptor, f"{letter}_address"))
+                if old:
+                    found.add(letter)
+                    assert job.flag(f"FENCE_{letter.upper()}")
+                    assert form.row_bytes(job.descriptor.k) <= old.row_bytes
+    assert found == {"a", "b"}

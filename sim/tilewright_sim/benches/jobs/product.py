@@ -1,33 +1,44 @@
-"""A job of the accelerator in a bench: its descriptor, and its effect on the memory."""
+"""A product's descriptor in a bench, and its effect on the memory."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from tilewright.accelerator.contract import DESCRIPTOR_BYTES, PARAMETER_PITCH_BYTES, AcceleratorConfig
-from tilewright.accelerator.registers import FLAGS, GEOMETRY
+from tilewright.accelerator.contract import DESCRIPTOR_BYTES, PARAMETER_PITCH_BYTES
+from tilewright.accelerator.registers import GEOMETRY
+from tilewright.formats import BlockFormat
 from tilewright_sim.host import Descriptor
-from tilewright_sim.models import Convolution, ConvolutionLayout, convolution
+from tilewright_sim.models import Convolution, ConvolutionLayout, block_gemm, blocks, convolution
 from tilewright_sim.models import gemm as golden
 
-__all__ = ["Job", "matrix", "spoiled"]
+from .job import Job, matrix
+
+__all__ = ["Product"]
 
 
 @dataclass
-class Job:
-    """A descriptor, and its index in the ring once it is submitted."""
+class Product(Job):
+    """A product, or a convolution."""
 
-    config: AcceleratorConfig
     descriptor: Descriptor
-    index: int = field(default=-1)
 
-    def flag(self, name: str) -> bool:
-        return bool(self.descriptor.flags >> FLAGS[name][0] & 1)
+    @property
+    def about(self) -> str:
+        return f"{self.descriptor.m}x{self.descriptor.n}x{self.descriptor.k}"
 
     @property
     def element_bytes(self) -> int:
         return 1 if self.flag("REQUANT") else 4
+
+    @property
+    def row_bytes(self) -> int:
+        return self.descriptor.n * self.element_bytes
+
+    @property
+    def forms(self) -> tuple[BlockFormat, BlockFormat]:
+        """The formats of A and B."""
+        return self.config.a, self.config.b_all[self.descriptor.b_format]
 
     @property
     def pitch(self) -> int:
@@ -36,22 +47,23 @@ class Job:
 
     @property
     def busy_cycles(self) -> int:
-        """Number of activation words that enter the tile."""
         d = self.descriptor
         return d.m * -(-d.n // self.config.tile.cols) * -(-d.k // self.config.tile.rows)
 
     def bins(self) -> dict[str, str]:
-        """Return its bins of functional coverage, by group."""
         d, config = self.descriptor, self.config
-        row = d.n * self.element_bytes
+        a, b = self.forms
+        row = a.row_bytes(d.k)
         return {
             "M": _against(d.m, {"acc_rows": config.acc_rows, "cols": config.tile.cols}),
             "N": _against(d.n, {"cols": config.tile.cols}),
             "K": _against(d.k, {"k_limit": config.k_limit, "rows": config.tile.rows}),
-            "A": "rows overlap" if d.a_stride < d.k else "rows adjoin" if d.a_stride == d.k else "rows apart",
-            "C": "rows adjoin" if d.c_stride == row else "rows apart",
+            "A": "rows overlap" if d.a_stride < row else "rows adjoin" if d.a_stride == row else "rows apart",
+            "B is": b.name,
+            "C": "rows adjoin" if d.c_stride == self.row_bytes else "rows apart",
             "kind": "convolution" if self.flag("CONVOLUTION") else "product",
-            "flags": " ".join(name for name in FLAGS if self.flag(name)) or "none",
+            "flags": self.flags,
+            "refers": self.refers,
         }
 
     def geometry(self, image: bytearray) -> Convolution | None:
@@ -66,15 +78,10 @@ class Job:
         }
         return Convolution(**values | {"depthwise": bool(values["depthwise"])})
 
-    def result_addresses(self) -> set[int]:
-        """Return the addresses of all bytes of C."""
-        d = self.descriptor
-        rows = (range(d.c_address + row * d.c_stride, d.c_address + row * d.c_stride + d.n * self.element_bytes)
-                for row in range(d.m))  # fmt: skip
-        return {address for row in rows for address in row}
+    def result(self, image: bytearray) -> np.ndarray:
+        return self._block_product(image) if self.config.scaled else self._product(image)
 
-    def apply(self, image: bytearray) -> None:
-        """Apply the effect of the descriptor to the contents of a memory."""
+    def _product(self, image: bytearray) -> np.ndarray:
         d = self.descriptor
         b = matrix(image, d.b_address, d.b_stride, d.n, d.k, np.int8)
         bias = requant = addend = None
@@ -99,22 +106,16 @@ class Job:
             pixels = pixels.reshape(geometry.height, geometry.width, geometry.channels)
             a = convolution.products(ConvolutionLayout(self.config, geometry), pixels, b)
             b = np.eye(d.n, dtype=np.int64)
-        result = golden.gemm(a, b, bias, requant, addend)
-        for row, values in enumerate(result.astype("<i1" if self.element_bytes == 1 else "<i4")):
-            start = d.c_address + row * d.c_stride
-            image[start : start + values.nbytes] = values.tobytes()
+        return golden.gemm(a, b, bias, requant, addend).astype("<i1" if self.element_bytes == 1 else "<i4")
 
-
-def matrix(image: bytearray, address: int, stride: int, rows: int, columns: int, dtype) -> np.ndarray:
-    """Return a matrix in the contents of a memory."""
-    size = columns * np.dtype(dtype).itemsize
-    parts = [bytes(image[address + row * stride :][:size]) for row in range(rows)]
-    return np.frombuffer(b"".join(parts), np.dtype(dtype).newbyteorder("<")).reshape(rows, columns)
-
-
-def spoiled(job: Job, **fields) -> Job:
-    """Return the job with some fields replaced by invalid values."""
-    return Job(job.config, replace(job.descriptor, **fields))
+    def _block_product(self, image: bytearray) -> np.ndarray:
+        d = self.descriptor
+        places = ((d.a_address, d.a_stride, d.m), (d.b_address, d.b_stride, d.n))
+        a, b = (
+            blocks.unpack(matrix(image, *place, form.row_bytes(d.k), np.uint8), form)
+            for place, form in zip(places, self.forms, strict=True)
+        )
+        return block_gemm.block_gemm(a, b).astype("<f4")
 
 
 def _against(value: int, limits: dict[str, int]) -> str:
