@@ -16,7 +16,7 @@ def test_what_lies_in_memory_refers_to_the_values_of_the_descriptor(name, base):
     config = VARIABLES[name]
     author = Author(Owner(config, 1, base))
     fields, kinds, values = Counter(), set(), set()
-    for _ in range(60):
+    for _ in range(120):
         author.clear()
         for _ in range(6):
             job = author.job()
