@@ -129,8 +129,8 @@ def records(x: Read, scale: Read, temporaries: Temporaries, form: RecordFormat) 
         compute(s, s, addend=form.step, op=LaneOp.MAX),
         compute(s, s, addend=form.largest, op=LaneOp.MIN),
         *reciprocal(t, s, (u,)),
-        compute(x, x, t),
-        compute(x, x, addend=-c.CODE_HIGHEST, op=LaneOp.MAX),
-        compute(x, x, addend=c.CODE_HIGHEST, op=LaneOp.MIN),
-        compute(x, x, 1.0, c.ROUND),
+        # Of integers the limits are the same after rounding as before.
+        compute(x, x, t, c.ROUND),
+        compute(x, x, addend=c.ROUND - c.CODE_HIGHEST, op=LaneOp.MAX),
+        compute(x, x, addend=c.ROUND + c.CODE_HIGHEST, op=LaneOp.MIN),
     ]
