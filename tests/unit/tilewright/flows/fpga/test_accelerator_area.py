@@ -75,10 +75,13 @@ def test_no_memory_ends_up_in_flip_flops(preset, bar):
 )
 def test_the_large_memories_are_blocks_and_the_multipliers_dsps_on_other_families(family, shapes, multipliers, preset):
     config = AcceleratorConfig.preset(preset, multiplier="dsp")
-    found = FpgaFlow(CORES["accelerator"], config, family).areas().modules
+    areas = FpgaFlow(CORES["accelerator"], config, family).areas()
     panel, ring, *sums = memories(config)[:4]
-    for component, parts in (("panel", [panel]), ("ring", [ring]), ("accumulators", sums)):
-        area = [module.area.bram for module in found if f"/{component}" in module.name]
-        assert sum(area) == sum(blocks(*memory, *shapes) for memory in parts), component
-    dsp = sum(module.area.dsp for module in found if "/multiplier" in module.name)
-    assert dsp == multipliers * config.tile.multipliers
+    large = sum(blocks(*memory, *shapes) for memory in (panel, ring, *sums))
+    assert areas.total.bram >= large  # the others may be tables or blocks
+    products = [module.area for module in areas.modules if "/multiplier" in module.name]  # with registers of their own
+    assert areas.total.ff - sum(area.ff for area in products) <= most_registers(config)
+    held = [module.area.bram for module in areas.modules if "/panel" in module.name or "/accumulators" in module.name]
+    # A block that has lost its path counts for the first of its kind: the ring's may be one of the parameters.
+    assert sum(held) == large - blocks(*ring, *shapes)
+    assert sum(area.dsp for area in products) == multipliers * config.tile.multipliers
