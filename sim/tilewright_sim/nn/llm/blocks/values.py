@@ -3,13 +3,14 @@
 In memory they are transposed: a row for each element of a token's values, in blocks along positions, from position 0.
 """
 
+import math
 from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tilewright.accelerator.vector import RecordFormat
+from tilewright.accelerator.vector import RecordFormat, coefficients
 from tilewright.base import TilewrightError
 from tilewright.formats import BlockFormat
 from tilewright_sim.models import Records, blocks
@@ -17,10 +18,13 @@ from tilewright_sim.models import Records, blocks
 from ..host_ops import Floats, quantize_rows
 from .model import BlockModel
 
-__all__ = ["ColumnValues", "RecordValues", "Values", "code_byte", "unscaled_records"]
+__all__ = ["TOKEN_FACTOR", "ColumnValues", "RecordValues", "Values", "code_byte", "code_records"]
 
 Quantize = Callable[[Floats, BlockFormat], Records]
 """Makes records of rows in a format."""
+_RECORD_SCALE_LOG2 = -7
+TOKEN_FACTOR = math.ldexp(coefficients.CODE_STEP, -_RECORD_SCALE_LOG2)
+"""What the scale of a token is, by its largest magnitude: 128 / 127."""
 
 
 class Values(Protocol):
@@ -91,16 +95,18 @@ class RecordValues(_Cache):
 class ColumnValues(_Cache):
     """`Values` as int8 with one scale for each token, by which its probabilities are multiplied.
 
-    The scale of every record is 1. What is kept of a token does not depend on others.
+    The scale of every record is 1 / 128, and that of a token its largest magnitude times 128 / 127: so the product of a
+    probability and a scale is about as large as the probability times the values, and the scales of records of such
+    products are far from the least that there is. What is kept of a token does not depend on others.
 
     Parameters
     ----------
     model : BlockModel
-        Keys and values are in a format that `unscaled_records` takes.
+        Keys and values are in a format that `code_records` takes.
     context : int
         Maximum number of tokens.
     quantize : callable
-        Returns int8 and scales [tokens, 1] of rows; by default that of the host.
+        Returns int8 and the scales of tokens [tokens, 1], of rows; by default as the host quantizes.
     multiply : callable
         Multiplies probabilities by scales; by default in numpy.
     """
@@ -109,12 +115,12 @@ class ColumnValues(_Cache):
         self,
         model: BlockModel,
         context: int,
-        quantize: Callable[[Floats], tuple[NDArray[np.int8], Floats]] = quantize_rows,
+        quantize: Callable[[Floats], tuple[NDArray[np.int8], Floats]] | None = None,
         multiply: Callable[[Floats, Floats], Floats] = np.multiply,
     ):
-        super().__init__(model, unscaled_records(model.kept, model.config.kv_width, context).rows)
+        super().__init__(model, code_records(model.kept, model.config.kv_width, context).rows)
         self.scales = np.zeros((model.config.layers, context), np.float32)
-        self._quantize, self._multiply = quantize, multiply
+        self._quantize, self._multiply = quantize or _quantized, multiply
 
     def keep(self, layer: int, values: Floats, start: int) -> dict[str, NDArray]:
         end = start + len(values)
@@ -127,8 +133,13 @@ class ColumnValues(_Cache):
         return self._multiply(shares, self.scales[layer, : shares.shape[2]])
 
 
-def unscaled_records(form: BlockFormat, rows: int, k: int) -> Records:
-    """Return rows of ``k`` zeros whose records have the scale 1: an element is its code, an int8.
+def _quantized(x: Floats) -> tuple[NDArray[np.int8], Floats]:
+    codes, scales = quantize_rows(x)
+    return codes, np.ldexp(scales, -_RECORD_SCALE_LOG2)
+
+
+def code_records(form: BlockFormat, rows: int, k: int) -> Records:
+    """Return rows of ``k`` zeros whose records have the scale 1 / 128: an element is its code, an int8, over 128.
 
     Raises
     ------
@@ -138,11 +149,11 @@ def unscaled_records(form: BlockFormat, rows: int, k: int) -> Records:
     if RecordFormat.of(form) is None:
         raise TilewrightError(f"{form.name}: int8 with a scale for each token must be in q8_0 or q8_e5m3")
     codes = np.zeros((rows, -(-k // form.block), form.block), np.int64)
-    one = np.full(codes.shape[:2], form.scale.bias << form.scale.mantissa_bits)
+    one = np.full(codes.shape[:2], form.scale.bias + _RECORD_SCALE_LOG2 << form.scale.mantissa_bits)
     return Records(form, k, blocks.pack(form, codes, one))
 
 
 def code_byte(form: BlockFormat, position: int) -> int:
-    """Return the byte in which an element of a row is, in a format that `unscaled_records` takes."""
+    """Return the byte in which an element of a row is, in a format that `code_records` takes."""
     record, number = divmod(position, form.record)
     return record * form.record_bytes + form.code_place(number) // 8

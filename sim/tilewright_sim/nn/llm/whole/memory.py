@@ -6,7 +6,7 @@ from tilewright_sim.host import Allocator, DeviceArray, Workspace
 from tilewright_sim.models import Records
 
 from ..blocks.model import BlockModel
-from ..blocks.values import unscaled_records
+from ..blocks.values import code_records
 from ..golden_ops import turns
 
 __all__ = ["TokenMemory", "unlimited"]
@@ -54,7 +54,7 @@ class TokenMemory:
         self._caches = [
             {
                 "keys": self._records(config.kv_heads * context, config.head_width),
-                "values": workspace.records(unscaled_records(self.form, config.kv_width, context)),
+                "values": workspace.records(code_records(self.form, config.kv_width, context)),
                 "scales": workspace.array(np.zeros((1, context), np.float32)),
             }
             for _ in model.layers
@@ -66,7 +66,7 @@ class TokenMemory:
         """Return a tensor of a layer, with rows for as many tokens as may be read together; see `_layer_tensors`.
 
         Those of the cache have all positions: ``keys``, records with rows for those of each head, ``values``, records
-        [kv_width, context] of the scale 1, and ``scales``, float32 [1, context]: see `ColumnValues`.
+        [kv_width, context] of one scale, and ``scales``, float32 [1, context]: see `ColumnValues`.
         """
         cache = self._caches[layer]
         return cache[name] if name in cache else self._tensors[layer % len(self._tensors)][name]

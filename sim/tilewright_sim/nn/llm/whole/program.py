@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from tilewright.accelerator.vector import coefficients
 from tilewright.base import TilewrightError
 from tilewright_sim.host import DeviceArray, DeviceView, fenced
 
-from ..blocks.values import code_byte
+from ..blocks.values import TOKEN_FACTOR, code_byte
 from ..cycle_accounting import Product, Rows
 from .memory import TokenMemory
 from .step import Step
@@ -25,7 +24,7 @@ class TokenProgram:
     """Makes the steps of a network.
 
     Keys and values enter their cache in the layout of the operands of the products that read them: the values of a
-    token are a column of bytes in records of the scale 1, and probabilities are multiplied by their scales. Vector jobs
+    token are a column of bytes in records of one scale, and probabilities are multiplied by their scales. Vector jobs
     lie between products that do not need them, so that the weights of these are loaded meanwhile.
 
     Parameters
@@ -190,7 +189,7 @@ class _Reading:
         scales = DeviceView.of(self._whole("scales"), slice(None), slice(self.position, self.end))
         column = DeviceView(scales.device, scales.address, (self.tokens, 1), scales.dtype, scales.dtype.itemsize)
         refers = {"c_address": "scale"} if self.single else {}
-        yield self._vector("add", "ABS_MAX", self._result("v"), column, refers=refers, scalar=coefficients.CODE_STEP)
+        yield self._vector("add", "ABS_MAX", self._result("v"), column, refers=refers, scalar=TOKEN_FACTOR)
 
     def _value_codes(self) -> Iterator[Step]:
         """Write values into the cache as int8, those of each record of positions by themselves."""

@@ -11,7 +11,7 @@ from tilewright_sim.nn.importers import GgufModel
 from tilewright_sim.nn.llm.blocks.model import load_block_model
 from tilewright_sim.nn.llm.blocks.network import BlockNetwork
 from tilewright_sim.nn.llm.blocks.products import ExactProducts, FastProducts
-from tilewright_sim.nn.llm.blocks.values import ColumnValues, RecordValues, code_byte, unscaled_records
+from tilewright_sim.nn.llm.blocks.values import ColumnValues, RecordValues, code_byte, code_records
 from tilewright_sim.nn.llm.float_model import FloatModel
 from tilewright_sim.nn.llm.golden_ops import golden_records
 from tilewright_sim.nn.llm.perplexity import compare
@@ -46,17 +46,17 @@ def kept(model, *sizes):
 
 def test_an_element_of_a_record_is_its_code(model):
     form, codes = model.kept, np.random.default_rng(1).integers(-127, 128, (3, CONTEXT)).astype(np.int8)
-    records = unscaled_records(form, 3, CONTEXT)
+    records = code_records(form, 3, CONTEXT)
     assert not records.values.any()
     for position in range(CONTEXT):
         records.rows[:, code_byte(form, position)] = codes[:, position].view(np.uint8)
-    assert np.array_equal(records.dequantize(), codes)
+    assert np.array_equal(128 * records.dequantize(), codes)
 
 
 @pytest.mark.parametrize("name", ["mxint8", "nvfp4"])
 def test_formats_of_other_elements_are_refused(name):
     with pytest.raises(TilewrightError, match=f"{name}: int8 with a scale for each token must be in q8_0 or q8_e5m3"):
-        unscaled_records(FORMATS[name], 1, 1)
+        code_records(FORMATS[name], 1, 1)
 
 
 def test_a_token_touches_no_other_position(model):
@@ -92,7 +92,7 @@ def test_the_product_is_that_of_floats_within_the_roundings(model):
         part = floats[:, head * config.head_width : (head + 1) * config.head_width]
         codes = np.abs(records.values).sum(axis=1)
         steps = left.blocks().scale.values(form.scale).max()
-        bound = 0.51 * weights[head].sum() + 0.51 * steps * codes
+        bound = 0.51 * weights[head].sum() / 128 + 0.51 * steps * codes
         error = np.abs(found[0] - shares[head, 0].astype(np.float64) @ part)
         assert np.all(error <= bound)
         assert error.max() > 0.01 * bound.max()
@@ -104,7 +104,7 @@ def test_the_golden_network_does_what_the_operations_of_the_vector_engine_do(mod
     values, x = network.values, draw(3, model.config.kv_width)
     x[0] *= 2.0**-120  # so that products with its scale are subnormal
     found = values.keep(0, x, 2)
-    step = float(np.float32(1) / np.float32(127))
+    step = 128 * float(np.float32(1) / np.float32(127))
     assert np.array_equal(found["scales"][0, 2:], vector.run("ABS_MAX", x, scalar=step)[:, 0])
     places = [code_byte(model.kept, position) for position in (2, 3, 4)]
     assert np.array_equal(found["values"][:, places].view(np.int8), vector.run("QUANTIZE", x).T)
