@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tilewright.accelerator.contract import ROTATIONS, AcceleratorConfig, ElementType, Operation
+from tilewright.accelerator.contract import ONE_TYPE, ROTATIONS, AcceleratorConfig, ElementType, Operation
 from tilewright.base import TilewrightError
 from tilewright_sim.models.cycles import Bus, Gemm, VectorJob, estimate, traffic
 from tilewright_sim.models.cycles import estimator as cycle_model
@@ -16,15 +16,15 @@ FREE = [one for one in Operation.__members__.values() if one not in ROTATIONS]
 
 
 def job(operation, m, n, **values):
-    if operation is Operation.ARGMAX:
-        values["c_type"] = ElementType.INT32
+    if operation in ONE_TYPE:
+        values.setdefault("c_type", ONE_TYPE[operation])
     return VectorJob(operation=operation, m=m, n=n, **values)
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.sampled_from(FREE), st.integers(1, 30), st.integers(1, 700), st.integers(0, 200), st.integers(1, 3))
 def test_nothing_is_faster_than_the_lanes_or_the_bus(operation, m, n, latency, count):
-    guess = estimate(CONFIG, [job(operation, m, n)] * count, Bus(latency=latency))
+    guess = estimate(CONFIG.replace(unaligned=True), [job(operation, m, n)] * count, Bus(latency=latency))
     assert guess.cycles >= guess.lower_bound > 0
     assert guess.cycles >= 2 * latency * count
     assert guess.multiplier_cycles == guess.utilisation == 0
@@ -35,6 +35,8 @@ def test_lane_cycles_and_traffic_are_those_of_the_program():
     assert estimate(CONFIG, [one]).vector_cycles == 3 * 32
     assert traffic(CONFIG, one) == (64 // 8 + 2 * 3 * 50, 3 * 50)
     assert traffic(CONFIG, job(Operation.SCALE, 3, 100, c_type=ElementType.BF16)) == (64 // 8 + 3 * 50, 3 * 25)
+    column = job(Operation.QUANTIZE, 2, 100)  # each byte of a word of its own
+    assert traffic(CONFIG.replace(unaligned=True), column) == (64 // 8 + 2 * 50, 2 * 100)
     long = job(Operation.ARGMAX, 2, 300)  # longer than a register of 256 elements: read twice
     assert traffic(CONFIG, long) == (64 // 8 + 2 * 2 * 150, 2)
 
