@@ -84,6 +84,9 @@ def test_shortened_loops_agree_with_complete_ones(m, n, monkeypatch):
         ({}, job(Operation.ADD, 1, 1, y_type=ElementType.INT32), "y_type = INT32"),
         ({}, job(Operation.ADD, 1, 1, c_type=ElementType.INT32), "c_type = INT32"),
         ({}, job(Operation.ADD, 1, 1, c_type=ElementType.RECORDS), "c_type = RECORDS"),
+        ({}, job(Operation.ADD, 1, 1, c_type=ElementType.INT8_COLUMNS), "c_type = INT8_COLUMNS: ADD makes none"),
+        ({}, job(Operation.ABS_MAX, 1, 1, c_type=ElementType.BF16), "c_type = BF16: must be FLOAT32 with ABS_MAX"),
+        ({}, job(Operation.QUANTIZE, 1, 1), "QUANTIZE writes bytes at any address: set unaligned"),
     ],
 )
 def test_jobs_that_the_accelerator_cannot_do_are_refused(config, one, says):
