@@ -90,7 +90,7 @@ def test_each_operation_is_estimated_to_a_few_cycles(latency):
             if operation in ROTATIONS:
                 m, n = 5, 64
             c_type = ONE_TYPE.get(operation, ElementType.FLOAT32)
-            few = 12 if operation is Operation.QUANTIZE else 3  # each of its bytes is a burst
+            few = 30 if operation is Operation.QUANTIZE else 3  # each of its bytes is a burst
             check(chip, bus, [VectorJob(operation=operation, m=m, n=n, c_type=c_type)], share=0.002, few=few)
 
 
