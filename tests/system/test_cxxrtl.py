@@ -46,6 +46,12 @@ def valid_of(port):
     return f"{found[1]}valid" if found and found[2] not in ("valid", "ready") else None
 
 
+def written_bits(values, cycle):
+    """The bits of a word of write data that have a strobe; the others mean nothing."""
+    strobes = values["m_axi_wstrb"][cycle]
+    return sum(0xFF << 8 * byte for byte in range(strobes.bit_length()) if strobes >> byte & 1)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(("name", "start"), [("tiny", "zeros"), *((name, "random") for name in CONFIGS)])
 def test_every_output_agrees_in_every_cycle(name, start, tmp_path):
@@ -65,7 +71,8 @@ def test_every_output_agrees_in_every_cycle(name, start, tmp_path):
             valid = valid_of(port) if start == "random" else None
             if values["rst"][cycle] or (valid and not values[valid][cycle]):
                 continue
-            assert design.get(port) == values[port][cycle], f"{port} in cycle {cycle}"
+            counts = written_bits(values, cycle) if port == "m_axi_wdata" and start == "random" else -1
+            assert (design.get(port) ^ values[port][cycle]) & counts == 0, f"{port} in cycle {cycle}"
             if values[port][cycle]:
                 moved.add(port)
         design.set("clk", 1)

@@ -89,7 +89,7 @@ def test_it_opens_without_a_network_and_without_an_error(browser, exploration):
     assert browser.execute_script("return performance.getEntriesByType('resource').length") == 0
     shown = browser.find_elements(By.CSS_SELECTOR, "#pareto .scatterlayer .point")
     assert len(shown) == len(exploration["points"]) == 12
-    assert "4 that cannot be built" in browser.find_element(By.ID, "skipped-title").text
+    assert "4 invalid points" in browser.find_element(By.ID, "skipped-title").text
     assert "must divide rows" in browser.find_element(By.ID, "skipped").text
 
 
