@@ -90,7 +90,7 @@ def cluster(scheduler: str | None, jobs: int) -> Iterator["Client"]:
     # traceback. Masking the signal is not enough: multiprocessing unmasks it.
     with _interrupt_ignored():
         workers = LocalCluster(
-            n_workers=jobs, threads_per_worker=1, processes=True, dashboard_address=None, memory_limit=0,
+            n_workers=jobs, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0", memory_limit=0,
             silence_logs=50,
         )  # fmt: skip
     try:

@@ -1,10 +1,13 @@
 """Tasks on workers: what tells two versions of the sources apart, on machines with other folders."""
 
+import contextlib
 import shutil
+import socket
+import warnings
 
 import pytest
 
-from tilewright_sim.workers import digest
+from tilewright_sim.workers import cluster, digest
 
 
 def test_equal_sources_have_one_digest_wherever_they_are(tmp_path):
@@ -34,3 +37,15 @@ def test_files_that_nothing_depends_on_do_not_count(tmp_path):
     (tmp_path / "notes.txt").write_text("2")
     assert digest([tmp_path]) == before
     assert digest([tmp_path / "a.py"]) == before
+
+
+def test_workers_do_not_mind_that_the_usual_port_is_taken():
+    """As it is by those of another command."""
+    with socket.socket() as taken, warnings.catch_warnings():
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with contextlib.suppress(OSError):  # by somebody else: just as well
+            taken.bind(("", 8787))
+        taken.listen()
+        warnings.simplefilter("error", UserWarning)
+        with cluster(None, 1) as workers:
+            assert workers.submit(int, "3").result() == 3
