@@ -55,6 +55,7 @@ from .vector import (
     ElementType,
     Operation,
     operations_of,
+    result_shape,
     vector_job_shape,
     vector_ports,
 )
@@ -105,6 +106,7 @@ __all__ = [
     "loaded_shape",
     "operations_of",
     "place_shape",
+    "result_shape",
     "source_shape",
     "store_ports",
     "tile_shape",

@@ -20,6 +20,7 @@ __all__ = [
     "ElementType",
     "Operation",
     "operations_of",
+    "result_shape",
     "vector_job_shape",
     "vector_ports",
 ]
@@ -71,7 +72,9 @@ class ElementType(enum.Enum, shape=3):  # type: ignore[call-arg]  # Amaranth's k
     """Of the result of QUANTIZE alone: row r is a column of bytes. Element e is at ``c_address + r + e * c_stride``."""
 
 
-TYPE_BYTES: dict[Any, int] = {ElementType.FLOAT32: 4, ElementType.BF16: 2, ElementType.INT32: 4}
+TYPE_BYTES: dict[Any, int] = {
+    ElementType.FLOAT32: 4, ElementType.BF16: 2, ElementType.INT32: 4, ElementType.INT8_COLUMNS: 1,
+}  # fmt: skip
 """Bytes of an element of each type."""
 ONE_TYPE: dict[Any, Any] = {
     Operation.ARGMAX: ElementType.INT32,
@@ -84,6 +87,11 @@ ONE_TYPE: dict[Any, Any] = {
 def operations_of(config: AcceleratorConfig) -> list[Any]:
     """Return the operations that an engine has: without `unaligned` it writes no columns of bytes."""
     return [one for one in Operation.__members__.values() if config.unaligned or one is not Operation.QUANTIZE]
+
+
+def result_shape(operation: Any, m: int, n: int) -> tuple[int, int]:
+    """Return the rows and columns that the result of rows [m, n] has in memory."""
+    return (n, m) if operation is Operation.QUANTIZE else (m, 1 if operation in ONE_RESULT else n)
 
 
 def vector_job_shape(config: AcceleratorConfig) -> data.StructLayout:

@@ -57,7 +57,8 @@ def draw_vector_job(author: "Author", *, alone: bool = False, flags: tuple[str, 
     fields |= choices_of(operation, n, **_choices(rng, operation.name, n, finite=c_type is ElementType.RECORDS))
     columns = operation is Operation.QUANTIZE
     row = VectorJob(config, VectorDescriptor(**fields)).row_bytes
-    smaller = c_type in TYPE_BYTES and row <= n * x_bytes and not (y_old and y_old is x_old)
+    in_rows = not columns and c_type is not ElementType.RECORDS
+    smaller = in_rows and row <= n * x_bytes and not (y_old and y_old is x_old)
     in_place = smaller and TYPE_BYTES[c_type] <= x_bytes and chance.random() < 0.15
     fields |= _operand(author, "a", x_old, draw_rows(rng, (m, n), DTYPES[x_type]), overlap=not in_place)
     if with_y:

@@ -5,7 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tilewright.accelerator.contract import ONE_RESULT, PARTIALS, ROTATIONS, TYPE_BYTES, WITH_Y, ElementType, Operation
+from tilewright.accelerator.contract import (
+    PARTIALS,
+    ROTATIONS,
+    TYPE_BYTES,
+    WITH_Y,
+    ElementType,
+    Operation,
+    result_shape,
+)
 from tilewright.accelerator.vector import RecordFormat
 from tilewright_sim.host import VectorDescriptor
 from tilewright_sim.models import vector
@@ -32,15 +40,12 @@ class VectorJob(Job):
     @property
     def row_bytes(self) -> int:
         d = self.descriptor
-        if d.c_type is ElementType.RECORDS:
-            return self.config.a.row_bytes(d.n)
-        if d.operation is Operation.QUANTIZE:
-            return d.m
-        return TYPE_BYTES[d.c_type] * (1 if d.operation in ONE_RESULT else d.n)
+        _, columns = result_shape(d.operation, d.m, d.n)
+        return self.config.a.row_bytes(columns) if d.c_type is ElementType.RECORDS else TYPE_BYTES[d.c_type] * columns
 
     @property
     def c_rows(self) -> int:
-        return self.descriptor.n if self.descriptor.operation is Operation.QUANTIZE else self.descriptor.m
+        return result_shape(self.descriptor.operation, self.descriptor.m, self.descriptor.n)[0]
 
     @property
     def busy_cycles(self) -> int:

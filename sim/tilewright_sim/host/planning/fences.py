@@ -6,13 +6,13 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from tilewright.accelerator.contract import (
-    ONE_RESULT,
     ROTATIONS,
     TYPE_BYTES,
     WITH_Y,
     AcceleratorConfig,
     ElementType,
     Operation,
+    result_shape,
 )
 
 from ..descriptor import Descriptor, VectorDescriptor, flag_bits
@@ -113,10 +113,6 @@ def _written(config: AcceleratorConfig, one: AnyDescriptor) -> _Span:
     if isinstance(one, Descriptor):
         size = 1 if one.flags & flag_bits("REQUANT") else 4
         return _Span.of(one.c_address, one.m, one.c_stride, size * one.n)
-    if one.operation is Operation.QUANTIZE:
-        return _Span.of(one.c_address, one.n, one.c_stride, one.m)
-    if one.c_type is ElementType.RECORDS:
-        size = config.a.row_bytes(one.n)
-    else:
-        size = TYPE_BYTES[one.c_type] * (1 if one.operation in ONE_RESULT else one.n)
-    return _Span.of(one.c_address, one.m, one.c_stride, size)
+    rows, columns = result_shape(one.operation, one.m, one.n)
+    size = config.a.row_bytes(columns) if one.c_type is ElementType.RECORDS else TYPE_BYTES[one.c_type] * columns
+    return _Span.of(one.c_address, rows, one.c_stride, size)

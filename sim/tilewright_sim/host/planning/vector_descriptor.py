@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from tilewright.accelerator.contract import (
-    ONE_RESULT,
     ONE_TYPE,
     PARTIALS,
     ROTATIONS,
@@ -15,6 +14,7 @@ from tilewright.accelerator.contract import (
     AcceleratorConfig,
     ElementType,
     Operation,
+    result_shape,
 )
 from tilewright.accelerator.vector import RecordFormat
 from tilewright.base import TilewrightError
@@ -28,7 +28,6 @@ __all__ = [
     "check_records",
     "choices_of",
     "operation_of",
-    "result_shape",
     "result_types",
     "scalars_of",
     "vector_descriptor",
@@ -126,11 +125,6 @@ def result_types(operation: Any) -> tuple[str, ...]:
     if operation in ONE_TYPE:
         return tuple(name for name, kind in _TYPES.items() if kind is ONE_TYPE[operation])
     return "float32", "uint16"
-
-
-def result_shape(operation: Any, m: int, n: int) -> tuple[int, int]:
-    """Return the shape of the result of rows [m, n] in memory."""
-    return (n, m) if operation == Operation.QUANTIZE else (m, 1 if operation in ONE_RESULT else n)
 
 
 def choices_of(

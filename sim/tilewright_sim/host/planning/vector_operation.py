@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tilewright.accelerator.contract import PARTIALS, AcceleratorConfig, Operation
+from tilewright.accelerator.contract import PARTIALS, AcceleratorConfig, Operation, result_shape
 from tilewright.base import TilewrightError
 from tilewright_sim.models import Records
 from tilewright_sim.models.cycles import Bus
@@ -15,7 +15,7 @@ from tilewright_sim.models.cycles import Bus
 from ..arrays import DeviceArray, bits_of_bf16
 from ..descriptor import VectorDescriptor
 from ..workspace import Workspace
-from .vector_descriptor import check_operands, check_records, operation_of, result_shape, result_types
+from .vector_descriptor import check_operands, check_records, operation_of, result_types
 
 __all__ = ["Result", "VectorPlan", "plan_vector", "vector_cycles", "vector_rows"]
 

@@ -214,6 +214,4 @@ class VectorShape:
         """Bytes of so many elements of a row of the result."""
         if self.records:
             return self.config.a.row_bytes(elements)
-        if self.job.columns:
-            return 1
         return elements * TYPE_BYTES[self.job.c_type]

@@ -58,6 +58,11 @@ def test_a_span_ends_with_its_last_row():
     index = replace(vector(first, place), operation=Operation.ARGMAX, m=1, n=100, c_type=ElementType.INT32)
     for behind, wanted in ((3, "a"), (4, "")):
         assert fences(index, vector(place + behind, first)) == ["", wanted]
+    largest = replace(index, operation=Operation.ABS_MAX, c_type=ElementType.FLOAT32)
+    column = replace(vector(first, place), operation=Operation.QUANTIZE, m=3, n=9, c_type=ElementType.INT8_COLUMNS)
+    for write, last in ((largest, 3), (column, 8 * 32 + 2)):  # 9 rows of 3 bytes
+        for behind, wanted in ((last, "a"), (last + 1, "")):
+            assert fences(write, vector(place + behind, first)) == ["", wanted]
     shared = replace(vector(first, PLACES[2], y=place - 32), b_stride=0)
     assert fences(product(first, WEIGHTS, place), shared) == ["", ""]
     turned = replace(shared, operation=Operation.ROTATE_ADJACENT)  # cosines and sines

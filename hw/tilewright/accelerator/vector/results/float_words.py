@@ -4,13 +4,13 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib.wiring import connect, flipped
 from amaranth.utils import exact_log2
 
-from tilewright.accelerator.contract import ONE_RESULT, PARTIALS, AcceleratorConfig, ElementType
+from tilewright.accelerator.contract import PARTIALS, AcceleratorConfig, ElementType
 from tilewright.base import SharedComponent, place
 from tilewright.storage import SmallFifo, delayed
 
 from ..entries import entry_of, row_start
 from ..shapes import entry_log2
-from .words import READ_CYCLES, words_members
+from .words import READ_CYCLES, stored_elements, words_members
 
 __all__ = ["FloatWords"]
 
@@ -63,7 +63,7 @@ class FloatWords(SharedComponent):
         m.d.comb += short.eq(self.job.c_type == ElementType.BF16)
         m.d.comb += integer.eq(self.job.c_type == ElementType.INT32)
         m.d.comb += columns.eq(self.job.c_type == ElementType.INT8_COLUMNS)
-        elements = Mux(self.job.operation.as_value().matches(*(one.value for one in ONE_RESULT)), 1, step.elements)
+        elements = stored_elements(self.job, step)
 
         offset = Signal(range(PARTIALS * lanes))
         chunk = offset[exact_log2(width) :]

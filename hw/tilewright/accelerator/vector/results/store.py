@@ -6,7 +6,6 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from tilewright.accelerator.contract import (
-    ONE_RESULT,
     AcceleratorConfig,
     ElementType,
     transfer_shape,
@@ -19,6 +18,7 @@ from ..shapes import ENTRIES, plan_shape, step_shape, strip_elements
 from .float_words import FloatWords
 from .record_format import RecordFormat
 from .record_words import RecordWords
+from .words import stored_elements
 
 __all__ = ["VectorStore"]
 
@@ -86,7 +86,7 @@ class VectorStore(SharedComponent):
         rows = RowAddresses(m, config, self.start, job, self.plan, "c")
         request = Signal(transfer_shape(config), reset_less=True)
         m.d.comb += self.requests.payload.eq(request)
-        elements = Mux(job.operation.as_value().matches(*(one.value for one in ONE_RESULT)), 1, step.elements)
+        elements = stored_elements(job, step)
         columns = Signal()
         m.d.comb += columns.eq(job.c_type == ElementType.INT8_COLUMNS)
         lower = Signal(config.addr_bits, reset_less=True)  # where the strip's part of a column begins, from its top
