@@ -20,7 +20,7 @@ class BlockMemory(SharedComponent):
     A row read with `fetch` in cycle t can be moved to `q` with `take` from cycle t + 1 on. Reading a row
     in the cycle it is written returns undefined data. Nothing is reset.
 
-    On ECP5, 17 to 512 rows are PDPW16KD blocks that use their own output registers: what follows `q` starts 1 ns
+    On ECP5, 17 to 512 rows (`shallow`: 2 to 512) are PDPW16KD blocks that use their own output registers: what follows `q` starts 1 ns
     after the clock instead of 5.8. Elsewhere memory and registers are inferred.
 
     Parameters
@@ -30,6 +30,8 @@ class BlockMemory(SharedComponent):
         A power of two, at least 2.
     registered : bool
         Otherwise there is no second register: `q` is the row fetched last, and `take` does nothing.
+    shallow : bool
+        Use blocks for 16 rows and less, too: a wide row would take more LUTs as their memory.
 
     Members
     -------
@@ -49,12 +51,13 @@ class BlockMemory(SharedComponent):
         The row taken last; undefined before the first.
     """
 
-    def __init__(self, bits: int, rows: int, registered: bool = True):
+    def __init__(self, bits: int, rows: int, registered: bool = True, shallow: bool = False):
         if rows < 2 or rows & rows - 1:
             raise ValueError(f"rows = {rows} must be a power of two, at least 2")
         self.bits = bits
         self.rows = rows
         self.registered = registered
+        self.shallow = shallow
         super().__init__({
             "write": In(1),
             "write_row": In(range(rows)),
@@ -68,7 +71,7 @@ class BlockMemory(SharedComponent):
     def elaborate(self, platform):
         m = Module()
         ecp5 = isinstance(platform, Target) and platform.family == "ecp5"
-        if ecp5 and self.registered and 16 < self.rows <= PDPW16KD_ROWS:
+        if ecp5 and self.registered and (16 < self.rows or self.shallow) and self.rows <= PDPW16KD_ROWS:
             for low in range(0, self.bits, PDPW16KD_BITS):
                 self._place_block(m, low)
             return m

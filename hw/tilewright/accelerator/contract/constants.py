@@ -16,6 +16,7 @@ __all__ = [
     "NUMBER_BITS",
     "PARAMETER_PITCH_BYTES",
     "PARTIALS",
+    "QUEUED_JOBS",
     "REFERENCE_BITS",
     "RESULT",
     "SIZE_BITS",
@@ -73,7 +74,9 @@ PARTIALS = 64
 
 
 NUMBER_BITS = 4
-"""Low bits of a descriptor's number that order those in progress, at most 5."""
+"""Low bits of a descriptor's number that order those in progress, at most 7."""
+QUEUED_JOBS = 6
+"""With a vector engine, jobs at most that engines may take and that are not complete."""
 
 
 CORRUPT = Cause.EMPTY

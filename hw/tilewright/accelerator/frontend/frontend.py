@@ -22,6 +22,7 @@ from .counters import ActivityCounters, CycleCounter
 from .decoder import DescriptorDecoder
 from .dispatcher import Dispatcher
 from .interrupts import Interrupts
+from .queued_dispatcher import QueuedDispatcher
 from .ring import CommandRing
 from .supervisor import Supervisor
 
@@ -140,7 +141,8 @@ class Frontend(SharedComponent):
         registers = place(m, "registers", RegisterFile(config), platform)
         ring = place(m, "ring", CommandRing(config), platform, reset=reset)
         decoder = place(m, "decoder", DescriptorDecoder(config), platform, reset=flush)
-        dispatcher = place(m, "dispatcher", Dispatcher(config), platform, reset=flush)
+        dispatcher_of = QueuedDispatcher if config.vector_lanes else Dispatcher
+        dispatcher = place(m, "dispatcher", dispatcher_of(config), platform, reset=flush)
         interrupts = place(m, "interrupts", Interrupts(3), platform, reset=reset)
         counters = place(m, "counters", ActivityCounters(config) if config.has_counters else CycleCounter(), platform)
 
@@ -179,7 +181,7 @@ class Frontend(SharedComponent):
             self.job.eq(dispatcher.job),
             self.job_valid.eq(dispatcher.job_valid),
         ]
-        if config.vector_lanes:
+        if isinstance(dispatcher, QueuedDispatcher):
             self._connect_vector(m, decoder, dispatcher)
         if config.variables:
             m.d.comb += decoder.variables.eq(registers.variables)
@@ -231,7 +233,7 @@ class Frontend(SharedComponent):
         with m.Elif(decoder.fetch_geometry):
             m.d.sync += geometry.eq(1)
 
-    def _connect_vector(self, m: Module, decoder: DescriptorDecoder, dispatcher: Dispatcher):
+    def _connect_vector(self, m: Module, decoder: DescriptorDecoder, dispatcher: QueuedDispatcher):
         m.d.comb += [
             dispatcher.decoded_vector.eq(decoder.vector),
             dispatcher.decoded_vector_job.eq(decoder.vector_job),

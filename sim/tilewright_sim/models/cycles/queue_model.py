@@ -7,7 +7,7 @@ accumulators, a slot among the bursts in flight), only the cycle in which it is 
 import math
 from collections import deque
 
-from tilewright.accelerator.contract import DESCRIPTOR_BYTES, AcceleratorConfig
+from tilewright.accelerator.contract import DESCRIPTOR_BYTES, QUEUED_JOBS, AcceleratorConfig
 from tilewright.block_tile import BlockTile
 from tilewright.tile import MatmulTile
 from tilewright_sim.models import ConvolutionLayout
@@ -41,7 +41,9 @@ VECTOR_PLAN = (
 )
 REFERENCES = 12  # for the fields of a descriptor that refer to variables
 FIRST = 6  # from the last response of the jobs before to a vector job's reads behind a fence, and its writes
-NEXT = 3  # from its own last response to the taking of the next vector job
+NEXT = 6  # from its own last response to the taking of the next vector job
+QUEUED = 2  # with a vector engine: more cycles from a job's decoding to its offer
+TURN = 3  # more if another job was on offer
 OFFER = 5  # from an engine's taking a job to the first request of the next one
 CHOICE = 2  # from a choice of the arbiter to the next one
 FENCE = 8  # from the last response of the products before to the first request for A behind a fence
@@ -95,7 +97,7 @@ class QueueModel:
                 self.blocks.append(_Block(job, gemm, shape, m, row))
                 row += m
         self.accepted = deque([0.0] * 3, maxlen=3)  # cycles in which the last requests reach their last rows
-        self.complete = (0, 0.0)  # jobs that are complete, and the cycle of their last response
+        self.answers: list[float] = []  # the cycle of the last response of each job that is complete
         self.vector = VectorModel(config, self.reads, self.writes, self.accepted, self._load_ahead)
         self.vector_taken = self.vector_free = 0.0
         self.steps = [(place, tile, chunk) for place, block in enumerate(self.blocks)
@@ -133,10 +135,11 @@ class QueueModel:
                 self._drain(block, tile, self._parameters())
                 if tile == len(block.shape.tiles) - 1:
                     block.done = self.start
-                    self.complete = (block.job + (block is self.blocks[-1] or self.blocks[place + 1].job > block.job),
-                                     self.writes.flights[-1])  # fmt: skip
+                    if block is self.blocks[-1] or self.blocks[place + 1].job > block.job:
+                        self.answers.append(self.writes.flights[-1])
+                        self._fetch()
         self._run_vector_jobs(len(self.queue))
-        return self.complete[1] + FINISH
+        return self.answers[-1] + FINISH
 
     def _run_vector_jobs(self, before: int) -> None:
         """Run the vector jobs before this job."""
@@ -146,10 +149,10 @@ class QueueModel:
             assert isinstance(job, VectorJob)
             self.vector_taken = max(self.jobs[number], self.vector_free)
             self._fetch()
-            answered = self.vector.run(job, self.vector_taken, self.complete[1] + FIRST if number else 0.0)
+            answered = self.vector.run(job, self.vector_taken, self.answers[-1] + FIRST if number else 0.0)
             self._load_ahead(answered + FENCE)
             self.vector_free = answered + NEXT
-            self.complete = (number + 1, answered)
+            self.answers.append(answered)
             self._fetch()
 
     def _load_ahead(self, before: float) -> None:
@@ -168,6 +171,7 @@ class QueueModel:
             number = len(self.jobs)
             job = self.queue[number]
             plan = (VECTOR_PLAN if isinstance(job, VectorJob) else PLAN) + self.config.addr_bits
+            plan += QUEUED if self.config.vector_lanes else 0
             plan += REFERENCES if self.config.variables else 0
             if isinstance(job, Gemm) and job.image is not None:
                 plan += self._geometry(ConvolutionLayout(self.config, job.image))
@@ -177,17 +181,19 @@ class QueueModel:
             free = self._dispatched(number)
             if free == NEVER:
                 return
-            self.jobs.append(max(self.jobs[-1] + plan + ASK + 10 + self.reads.latency, free))
+            turn = TURN if self.config.vector_lanes else 0
+            self.jobs.append(max(self.jobs[-1] + plan + ASK + 10 + self.reads.latency, free) + turn)
 
     def _dispatched(self, number: int) -> float:
-        """Return when the engines have all taken the job before, which may have to wait; `NEVER` if unknown."""
-        if isinstance(self.queue[number - 1], VectorJob):
-            return NEVER if number - 1 in self.vector_jobs else self.vector_taken + OFFER
-        # The store takes no product while a vector job before it is incomplete.
-        before = max((job for job in range(number - 1) if isinstance(self.queue[job], VectorJob)), default=None)
-        if before is None:
+        """Return when there is space for a job in the queue before the engines; `NEVER` if unknown."""
+        oldest = number - QUEUED_JOBS
+        if oldest < 0 or not self.config.vector_lanes:
             return 0.0
-        return self.vector_free + OFFER if before < self.complete[0] else NEVER
+        return self.answers[oldest] + OFFER if oldest < len(self.answers) else NEVER
+
+    def _all_before(self, job: int) -> float:
+        """Return when all jobs before this one were complete; `NEVER` if unknown."""
+        return (self.answers[job - 1] if job else 0.0) if job <= len(self.answers) else NEVER
 
     def _offered(self, job: int) -> float:
         """Return when a job is offered to its engines; `NEVER` if unknown."""
@@ -246,8 +252,7 @@ class QueueModel:
         block = self.blocks[place]
         free = max(self._offered(block.job), self.blocks[place - 2].done if place >= 2 else 0.0)
         if block.gemm.fenced and not block.row:
-            jobs, answered = self.complete
-            free = max(free, answered + FENCE if jobs >= block.job else NEVER)
+            free = max(free, self._all_before(block.job) + FENCE)
         if free > ready or free == NEVER:
             return False
         shape = block.shape
@@ -284,8 +289,7 @@ class QueueModel:
             self.ring_free += words
         ready = max(self._offered(block.job), self.ring_freed, turn)
         if block.gemm.fenced_b and not (block.row or tile or chunk):
-            jobs, answered = self.complete
-            ready = max(ready, answered + FENCE if jobs >= block.job else NEVER)
+            ready = max(ready, self._all_before(block.job) + FENCE)
         return ready
 
     def _load_b(self) -> None:
