@@ -3,6 +3,7 @@
 import pytest
 from amaranth.hdl import Signal
 from formal.accelerator.buffers import panel, ring
+from formal.accelerator.dispatching import queued_jobs
 from formal.accelerator.frontend import pointers, ranges, serial_ranges
 from formal.accelerator.proofs import accumulators, whole_path, writes
 from formal.accelerator.surroundings import tiny
@@ -12,6 +13,7 @@ from support.long_cases import late
 from tilewright.accelerator.execute import Accumulators
 from tilewright.accelerator.execute.activation_feeder import ActivationFeeder
 from tilewright.accelerator.execute.weight_feeder import WeightFeeder
+from tilewright.accelerator.frontend import queued_dispatcher
 from tilewright.accelerator.frontend.dispatcher import Dispatcher
 from tilewright.accelerator.frontend.range_check import RangeCheck
 from tilewright.accelerator.frontend.ring import CommandRing
@@ -46,6 +48,13 @@ def test_pointers_keep_their_order_and_each_job_goes_to_each_engine_once(tmp_pat
     """For ever, with flushes, skips, direct descriptors and a host that moves the tail."""
     proof, free = pointers(tiny())
     prove(proof, tmp_path, free=free, depth=3, mode="prove")
+
+
+@pytest.mark.parametrize("depth", [11, *late((16,))])
+def test_queued_jobs_go_to_the_engines_of_their_kind_once_and_in_order(depth, tmp_path):
+    """And to store when no vector job before is incomplete, and at most 6 are."""
+    proof, free = queued_jobs(tiny(vector_lanes=1))
+    prove(proof, tmp_path, free=free, depth=depth, timeout=900)
 
 
 @pytest.mark.parametrize("depth", [12, *late((20,))])
@@ -207,6 +216,13 @@ def test_finds_a_write_before_the_jobs_before_are_complete(tmp_path, monkeypatch
     monkeypatch.setattr(store_writes, "NUMBER_BITS", 0)
     proof, free = writes(tiny())
     fails(proof, free, tmp_path, 12, "rules")
+
+
+@pytest.mark.parametrize(("name", "value", "depth"), [("STORE", None, 16), ("VECTOR", 3, 12)])
+def test_finds_a_queue_that_forgets_a_rule(name, value, depth, tmp_path, monkeypatch):
+    monkeypatch.setattr(queued_dispatcher, name, value)
+    proof, free = queued_jobs(tiny(vector_lanes=1))
+    fails(proof, free, tmp_path, depth, "rules")
 
 
 def test_finds_a_range_that_is_not_added_up_to_its_end(tmp_path):

@@ -32,7 +32,7 @@ def default_values(form: BlockFormat) -> dict[str, Any]:
     """
     return {
         "rows": form.block, "cols": _MULTIPLIERS // form.block, "dot": form.block, "data_bits": 128,
-        "chunk_words": 16, "long_chunk_words": 16, "ring_words": 4096, "requant_lanes": 4,
+        "chunk_words": 16, "long_chunk_words": 16, "ring_words": 8192, "requant_lanes": 4,
         "multiplier": "dsp", "a_format": activation_format(form).name,
         "b_formats": tuple(dict.fromkeys([form.name, kept_format(form).name])),
     }  # fmt: skip
