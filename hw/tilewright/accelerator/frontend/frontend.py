@@ -44,7 +44,8 @@ class Frontend(SharedComponent):
     **Jobs.** A tail that is written (`s_axil`: the later of address and data) in cycle t asks for a descriptor with
     `fetch` in t + 4. Its last word in cycle t gives a job in t + 36 with 32 `addr_bits` and no `variables`
     (`DescriptorDecoder.latency` + 1). While it is being offered, the next descriptor is fetched and planned; the offer
-    of that follows 2 cycles after the last taking. At most 4 jobs are offered and incomplete.
+    of that follows 2 cycles after the last taking. At most 4 jobs are offered and incomplete. With `vector_lanes` jobs
+    wait in a queue: see `QueuedDispatcher`.
 
     **Direct descriptors** are taken when nothing is incomplete and the ring is empty: `direct_ready` is 1. All 16
     words must be written: word 0 first, the others in any order, the last one submits. A word is refused while
@@ -75,7 +76,7 @@ class Frontend(SharedComponent):
     words : In(stream.Signature(config.dma.word_shape, always_ready=True))
         The descriptor's bytes. If the transfer fails, some words or all are 0 or do not come.
     job : Out(job_shape(config))
-        A checked descriptor; it stays until all engines have taken it.
+        A checked descriptor; it stays until all engines have taken it. With `vector_lanes` it is valid with `job_valid`.
     vector_job : Out(vector_job_shape(config))
         The same for the vector engine; only with `vector_lanes`.
     job_valid : Out(4), with `vector_lanes` Out(5)

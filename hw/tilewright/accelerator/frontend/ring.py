@@ -97,7 +97,7 @@ class CommandRing(SharedComponent):
 
         fetched = Signal(INDEX_BITS)
         moved = Signal(INDEX_BITS)
-        # At most 4 are offered and 1 is fetched, so three bits tell whether any is incomplete.
+        # At most 6 are offered and 1 is fetched, so three bits tell whether any is incomplete.
         m.d.comb += self.idle.eq(fetched[:3] == self.head[:3])
         m.d.comb += self.drained.eq(fetched == self.tail)
         m.d.comb += moved.eq(fetched + Cat(1, self.forget.replicate(INDEX_BITS - 1)))  # plus or minus 1

@@ -1,4 +1,4 @@
-// Descriptors are fetched in turn, at most 5 are in progress, the bus serves their operands only, bytes of C are written
+// Descriptors are fetched in turn, at most 5 (with a vector engine 7) are in progress, the bus serves their operands only, bytes of C are written
 // of the oldest alone, HEAD and the interrupt follow, and what is not legal fails with its error. After an error response,
 // an abort, or what hosts should not do, these rules rest until a reset, or until the host has read the failed
 // descriptor's number and resumes.
@@ -18,6 +18,7 @@ module tilewright_descriptor_rules #(
     input [DATA_BITS-1:0] rdata,
     input [DATA_BITS/8-1:0] wstrb
 );
+  localparam [15:0] MOST = VECTOR_LANES ? 7 : 5;
   localparam WORD_BYTES = DATA_BITS / 8, LOW = $clog2(WORD_BYTES), TOTAL = 2 * SIZE_BITS + 2;
   localparam [6:0] CONTROL = 8, COMMAND = 9, STATUS = 10, IRQ_ENABLE = 12, IRQ_STATUS = 13, BASE_LO = 16, BASE_HI = 17,
       LOG2 = 18, HEAD = 19, TAIL = 20, ERROR = 21, ERROR_INDEX = 22, DIRECT = 32, VARIABLE = 96;
@@ -158,7 +159,7 @@ module tilewright_descriptor_rules #(
           permit <= 0;
           fetched <= fetched + 16'd1;
           arrived <= 0;
-          if (!lost) `TILEWRIGHT_RULE(0, fetched - head < 5, "more than 5 descriptors are in progress");
+          if (!lost) `TILEWRIGHT_RULE(0, fetched - head < MOST, "more descriptors are in progress than there may be");
         end else if (!lost && !more_fetch) `TILEWRIGHT_RULE(0, readable, "neither a descriptor nor an operand is read");
       end
       if (r) begin
