@@ -42,8 +42,7 @@ VECTOR_PLAN = (
 REFERENCES = 12  # for the fields of a descriptor that refer to variables
 FIRST = 6  # from the last response of the jobs before to a vector job's reads behind a fence, and its writes
 NEXT = 6  # from its own last response to the taking of the next vector job
-QUEUED = 2  # with a vector engine: more cycles from a job's decoding to its offer
-TURN = 3  # more if another job was on offer
+QUEUED = 5  # with a vector engine: more cycles from a job's decoding to its offer
 OFFER = 5  # from an engine's taking a job to the first request of the next one
 CHOICE = 2  # from a choice of the arbiter to the next one
 FENCE = 8  # from the last response of the products before to the first request for A behind a fence
@@ -87,6 +86,7 @@ class QueueModel:
             self.writes.beat *= 2
         self.queue = queue
         self.blocks = []
+        self.decoded = 0.0  # when the decoder has handed on its last job
         self.jobs: list[float] = []  # when engines have the jobs that are known to be offered to them
         self.vector_jobs = deque(job for job, one in enumerate(queue) if isinstance(one, VectorJob))
         for job, gemm in enumerate(queue):
@@ -171,18 +171,17 @@ class QueueModel:
             number = len(self.jobs)
             job = self.queue[number]
             plan = (VECTOR_PLAN if isinstance(job, VectorJob) else PLAN) + self.config.addr_bits
-            plan += QUEUED if self.config.vector_lanes else 0
             plan += REFERENCES if self.config.variables else 0
             if isinstance(job, Gemm) and job.image is not None:
                 plan += self._geometry(ConvolutionLayout(self.config, job.image))
             if not number:
-                self.jobs.append(self._read(0, 1, DESCRIPTOR_BYTES // self.word, 0, float(ASK)) + plan)
-                continue
-            free = self._dispatched(number)
-            if free == NEVER:
-                return
-            turn = TURN if self.config.vector_lanes else 0
-            self.jobs.append(max(self.jobs[-1] + plan + ASK + 10 + self.reads.latency, free) + turn)
+                self.decoded = self._read(0, 1, DESCRIPTOR_BYTES // self.word, 0, float(ASK)) + plan
+            else:
+                free = self._dispatched(number)
+                if free == NEVER:
+                    return
+                self.decoded = max(self.decoded + plan + ASK + 10 + self.reads.latency, free)
+            self.jobs.append(self.decoded + (QUEUED if self.config.vector_lanes else 0))
 
     def _dispatched(self, number: int) -> float:
         """Return when there is space for a job in the queue before the engines; `NEVER` if unknown."""
