@@ -20,8 +20,8 @@ class BlockMemory(SharedComponent):
     A row read with `fetch` in cycle t can be moved to `q` with `take` from cycle t + 1 on. Reading a row
     in the cycle it is written returns undefined data. Nothing is reset.
 
-    On ECP5, 17 to 512 rows (`shallow`: 2 to 512) are PDPW16KD blocks that use their own output registers: what follows `q` starts 1 ns
-    after the clock instead of 5.8. Elsewhere memory and registers are inferred.
+    On ECP5, 17 to 512 rows (`shallow`: 2 to 512) are PDPW16KD blocks that use their own output registers: what follows
+    `q` starts 1 ns after the clock instead of 5.8. Elsewhere memory and registers are inferred.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ class BlockMemory(SharedComponent):
     def elaborate(self, platform):
         m = Module()
         ecp5 = isinstance(platform, Target) and platform.family == "ecp5"
-        if ecp5 and self.registered and (16 < self.rows or self.shallow) and self.rows <= PDPW16KD_ROWS:
+        if ecp5 and self.registered and (self.rows > 16 or self.shallow) and self.rows <= PDPW16KD_ROWS:
             for low in range(0, self.bits, PDPW16KD_BITS):
                 self._place_block(m, low)
             return m

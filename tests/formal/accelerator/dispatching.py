@@ -1,5 +1,7 @@
 """The queue in front of engines of two kinds, with any engines, any completions, and jobs of any kinds."""
 
+from itertools import pairwise
+
 from amaranth.hdl import Array, Assert, Elaboratable, Module, Signal, Value
 from amaranth.lib.data import View
 from support.formal.prove import Proof
@@ -51,7 +53,7 @@ class QueueRules(Elaboratable):
             view = View(job.shape(), Value.cast(job))
             m.d.comb += Assert(~leaves | dut.job_ready[engine] & (count > 0) & (view.index == queue[0]))
             with m.If(leaves):
-                m.d.sync += [left.eq(right) for left, right in zip(queue, queue[1:], strict=False)]
+                m.d.sync += [left.eq(right) for left, right in pairwise(queue)]
             for place, entry in enumerate(queue):
                 with m.If(enters & (count - leaves == place)):
                     m.d.sync += entry.eq(number)

@@ -76,7 +76,7 @@ class Frontend(SharedComponent):
     words : In(stream.Signature(config.dma.word_shape, always_ready=True))
         The descriptor's bytes. If the transfer fails, some words or all are 0 or do not come.
     job : Out(job_shape(config))
-        A checked descriptor; it stays until all engines have taken it. With `vector_lanes` it is valid with `job_valid`.
+        A checked descriptor; it stays until all engines have taken it. With `vector_lanes` it goes with `job_valid`.
     vector_job : Out(vector_job_shape(config))
         The same for the vector engine; only with `vector_lanes`.
     job_valid : Out(4), with `vector_lanes` Out(5)
