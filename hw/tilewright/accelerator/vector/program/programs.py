@@ -36,7 +36,7 @@ def scalar(register: int) -> Read:
     return Read(register, Mode.ROWS)
 
 
-X, Y, SCALE, KEPT, T, ACC = 0, 1, 2, 3, 4, 5  # vector registers; 2, 3 and T belong to the sequences of functions
+X, Y, SCALE, T, ACC = 0, 1, 2, 4, 5  # vector registers; 2, 3 and T belong to the sequences of functions
 STORE = Instruction(Kind.STORE)
 """The end of a program, which all have in common: see `store`."""
 
@@ -219,32 +219,18 @@ def quantize() -> list[Phase]:
 
 
 def argmax() -> list[Phase]:
-    """The largest element, then the first place where it is.
-
-    Strips are reduced element by element, and only the register that is left is folded: a fold takes 3 times as long.
-    """
-    x, kept = vector(X), vector(KEPT)
+    found, x = vector(T), vector(X)
     return [
-        _fill(-INFINITY),
-        Phase([*load_x(), compute(kept, kept, addend=x, op=LaneOp.MAX)]),
-        Phase([*_folded(LaneOp.MAX, -INFINITY), *_fill(NO_INDEX).instructions], strips=False),
+        clear(-INFINITY),
+        Phase([*load_x(), fold(X, LaneOp.MAX)]),
+        Phase([*reduce(0, LaneOp.MAX), *clear(NO_INDEX).instructions], strips=False),
         Phase([
             *again(load_x()),
-            compute(vector(T), x, "index", scalar(0), op=LaneOp.EQUAL),
-            compute(kept, kept, addend=vector(T), op=LaneOp.MIN),
+            compute(found, x, "index", scalar(0), op=LaneOp.EQUAL),
+            fold(T, LaneOp.MIN),
         ]),
-        Phase([*_folded(LaneOp.MIN, NO_INDEX), Instruction(Kind.STORE, a=scalar(0))], strips=False),
+        Phase([*reduce(0, LaneOp.MIN), Instruction(Kind.STORE, a=scalar(0))], strips=False),
     ]
-
-
-def _fill(value: float) -> Phase:
-    """Give all elements of a strip their first value."""
-    return Phase([compute(vector(KEPT), value, addend=value, op=LaneOp.MAX)], strips=False)
-
-
-def _folded(op: Any, value: float) -> list[Instruction]:
-    """Scalar 0: the largest or smallest element of a strip."""
-    return [*clear(value).instructions, fold(KEPT, op), *reduce(0, op)]
 
 
 _PROGRAMS: dict[Any, Callable[[], list[Phase]]] = {
