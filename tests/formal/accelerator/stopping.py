@@ -4,7 +4,7 @@ from amaranth.hdl import Assert, Assume, Cat, Elaboratable, Module, Mux, Signal,
 from amaranth.lib.data import View
 from support.formal.prove import Proof
 
-from tilewright.accelerator.contract import NUMBER_BITS, QUEUED_JOBS
+from tilewright.accelerator.contract import QUEUED_JOBS
 from tilewright.accelerator.frontend.supervisor import Supervisor
 from tilewright.accelerator.load import LoadA, LoadB
 
