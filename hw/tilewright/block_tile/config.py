@@ -40,13 +40,18 @@ class OperandFormats:
 
     @property
     def b(self) -> BlockFormat:
-        """The first of them; scales and the units of the elements are those of all."""
-        return self.b_all[0]
+        """The first of them with scales, if any has; scales and the units of the elements are those of all others."""
+        return next((form for form in self.b_all if form.scale.bits), self.b_all[0])
 
     @property
     def scaled(self) -> bool:
         """A or B has scales."""
         return bool(self.a.scale.bits or self.b.scale.bits)
+
+    @property
+    def integer(self: Any) -> int | None:
+        """The place of int8 among several formats of B; None if it is not there, or alone."""
+        return None if len(self.b_formats) == 1 else _place("int8", self.b_formats)
 
 
 class BlockTileConfig(OperandFormats, Config):
@@ -69,7 +74,10 @@ class BlockTileConfig(OperandFormats, Config):
     ] = "q8_e5m3"
     b_formats: Annotated[
         tuple[Literal[*FORMATS], ...],  # type: ignore[valid-type]
-        Field(description="Block formats of the weights, one of which each word has; `int8` has no scale."),
+        Field(
+            description="Block formats of the weights, one of which each word has. `int8` has no scale; beside others it "
+            "is multiplied as if all its scales were 1."
+        ),
         BeforeValidator(as_tuple),
     ] = ("q4_1",)
     acc_rows: Annotated[
@@ -99,7 +107,7 @@ class BlockTileConfig(OperandFormats, Config):
                 reason = f"its blocks of {form.block} must be as long as those of {a.block} of a_format = {a.name}"
                 nearest = next(name for name, known in FORMATS.items() if known.block == a.block)
                 raise ConfigError("b_formats", form.name, reason, nearest)
-            if _units(form) != _units(self.b):
+            if form.scale.bits and _units(form) != _units(self.b):
                 like = (name for name, known in FORMATS.items() if _units(known) == _units(self.b))
                 reason = f"its scales and units must be those of {self.b.name}"
                 other = next((name for name in like if name not in self.b_formats), None)
@@ -173,6 +181,10 @@ class BlockTileConfig(OperandFormats, Config):
     def left_bits(self) -> int:
         """Bits by which a term is left of the lowest bit of an accumulator of its exponent; negative: right."""
         return guard_bits(self.a, self.b) - self.a.scale.mantissa_bits - self.b.scale.mantissa_bits - EXPONENT_STEP + 1
+
+
+def _place(name: str, names: tuple[str, ...]) -> int | None:
+    return names.index(name) if name in names else None
 
 
 def _units(form: BlockFormat) -> tuple[ScaleFormat, int]:

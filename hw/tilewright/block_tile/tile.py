@@ -163,8 +163,9 @@ class BlockTile(SharedComponent):
         parts = []
         for form in config.b_all:
             block = data.View(block_word(form, config.rows), b.block[: block_word(form, config.rows).size])
-            minimum = block.minimum if form.minimum else Const(0, form.scale.bits * config.minimum)
-            parts.append(Cat(self._decoded(form, block.codes, tile.weight_bits), block.scale, minimum))
+            scale = block.scale if form.scale.bits else Const(config.b.scale.one, config.b.scale.bits)
+            minimum = block.minimum if form.minimum else Const(0, config.b.scale.bits * config.minimum)
+            parts.append(Cat(self._decoded(form, block.codes, tile.weight_bits), scale, minimum))
         m.d.comb += [
             feeder.i.payload.data.eq(
                 Cat(self._decoded(config.a, a.block.codes, tile.activation_bits), a.block.scale, a.first, a.final)

@@ -81,6 +81,11 @@ class ScaleFormat:
         """The shape of an exponent without its bias."""
         return signed(signed_bits(self.exponents.start, self.exponents.stop - 1))
 
+    @property
+    def one(self) -> int:
+        """The code of 1."""
+        return self.bias << self.mantissa_bits
+
     def unpack(self, code: Value) -> ScaleParts:
         """The parts of a code, in hardware, without a register."""
         fields = self.exponent_bits + self.mantissa_bits

@@ -96,9 +96,11 @@ def estimate_command(
         return
     one: tuple[Gemm | VectorJob, ...] = jobs
     if shape:
-        only_with("result", "where operands are int8: with block formats C is float32", not config.scaled)
+        number = b_format_place(config, b_format)
+        floats = config.makes_floats(number)
+        only_with("result", "where operands are int8: with block formats C is float32", not floats)
         m, n, k = shape
-        one = (Gemm(m=m, n=n, k=k, requant=result == "int8", b_format=b_format_place(config, b_format)),)
+        one = (Gemm(m=m, n=n, k=k, requant=result == "int8", b_format=number),)
     guess = estimate(config, one * queue, bus)
     if as_json:
         click.echo(json.dumps({**asdict(guess), "bound": guess.bound}))

@@ -118,13 +118,14 @@ def gemm(
     )
     config = load_config(AcceleratorConfig, preset, path, settings)
     int8_only = "where operands are int8: with block formats C is float32"
-    only_with("result scale zero_point bias_file", int8_only, not config.scaled)
-    forms = config.a, config.b_all[b_format_place(config, b_format)]
+    number = b_format_place(config, b_format)
+    floats, forms = config.makes_floats(number), config.operands(number)
+    only_with("result scale zero_point bias_file", int8_only, not floats)
     for file in filter(None, (save, trace, waveform)):
         check_output(file)
     rng = np.random.default_rng(seed)
     a, b = _operands(forms, a_file, b_file, shape, rng)
-    if config.scaled and a.shape[1] > config.k_limit:
+    if floats and a.shape[1] > config.k_limit:
         raise ConfigError("K", a.shape[1], "block formats need one descriptor", config.k_limit)
     bias = check_bias(load_matrix(bias_file), b.shape[0]) if bias_file else None
     requant = _requant(a.shape[1], scale, result, zero_point)
@@ -137,24 +138,24 @@ def gemm(
     memory: dict[str, Any] = {"latency": latency, "bandwidth": bandwidth, "stall": stall, "seed": seed}
     product = Gemm(
         m=a.shape[0], n=b.shape[0], k=a.shape[1], requant=requant is not None, bias=bias is not None,
-        b_format=config.b_all.index(forms[1]),
+        b_format=number,
     )  # fmt: skip
     guess = _guess(config, product, Bus(latency=latency, bandwidth=bandwidth * (1 - stall)))
     with console.status(COMPILING):
         chip = Simulator(config, waveform=waveform, window=cycles, events=EVENTS if trace else 0, **memory)
     with chip:
-        done = _run(chip, a, b, bias, requant, guess)
+        done = _run(chip, a, b, bias, requant, guess, floats=floats)
         if trace:
             save_trace(chip, trace)
-    if config.scaled:
+    if floats:
         check_block_result(done.c, a, b)
     else:
         check_result(done.c, a, b, bias, requant)
     check_waveform(waveform)
     if save:
         write_matrix(save, done.c)
-    wrapped = 0 if config.scaled else overflows(a, b, bias)
-    formats = {"a_format": forms[0].name, "b_format": forms[1].name} if config.scaled else {}
+    wrapped = 0 if floats else overflows(a, b, bias)
+    formats = {"a_format": forms[0].name, "b_format": forms[1].name} if floats else {}
     figures = report(config, done, a.shape[1], guess) | {"wrapped_sums": wrapped, **formats}
     if as_json:
         click.echo(json.dumps(figures))
@@ -172,7 +173,7 @@ def gemm(
 
 def _run(
     chip: Simulator, a: Any, b: Any, bias: NDArray | None, requant: golden.Requant | None,
-    guess: Estimate | None,
+    guess: Estimate | None, *, floats: bool,
 ) -> GemmResult:  # fmt: skip
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as bar:
@@ -181,7 +182,7 @@ def _run(
         def progress(_: int, cycles: int) -> None:
             bar.update(task, completed=cycles)
 
-        if chip.config.scaled:
+        if floats:
             return chip.block_gemm(a, b, progress=progress)
         return chip.gemm(a, b, bias=bias, requant=requant, progress=progress)
 

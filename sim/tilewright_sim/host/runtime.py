@@ -78,7 +78,7 @@ class Runtime(Runner):
         TilewrightError
             If arguments do not fit together, or the hardware fails; the hardware is then reset.
         """
-        if self.config.scaled:
+        if not self.config.integers:
             raise TilewrightError(f"A is {self.config.a.name} and B {self.config.b.name} here: use `block_gemm`")
         a, b = check_matrix(a, "A"), check_matrix(b, "B")
         if a.shape[1] != b.shape[1]:
@@ -127,7 +127,9 @@ class Runtime(Runner):
         """
         if not self.config.scaled:
             raise TilewrightError("this configuration multiplies int8: use `gemm`, or set a_format and b_formats")
-        left, right = block_operand(a, (self.config.a,), "A"), block_operand(b, self.config.b_all, "B")
+        config = self.config
+        forms = [form for number, form in enumerate(config.b_all) if config.makes_floats(number)]
+        left, right = block_operand(a, (config.a,), "A"), block_operand(b, forms, "B")
         with self._turn, ExitStack() as stack:
             plan = plan_block_product(self, stack, left, right)
             run = self.submit(plan.descriptors, progress)

@@ -1,13 +1,12 @@
 """Matrices and parameters in the device's memory, and descriptors of products of these."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from tilewright.accelerator.contract import AcceleratorConfig, Operation
 from tilewright.base import TilewrightError
-from tilewright.formats import BlockFormat
 from tilewright_sim.models import Records, split_product
 from tilewright_sim.models import gemm as golden
 
@@ -86,7 +85,7 @@ class Workspace:
         ----------
         a, b, c : DeviceArray
             int8 [m, k], int8 [n, k], and int32 or int8 [m, n]. With block formats, `DeviceRecords` for those, and
-            float32 [m, n].
+            float32 [m, n]; the former, too, if int8 is among several `b_formats`.
         parameters : Parameters, optional
             The bias, and the multipliers and shifts of an int8 result.
         accumulate : bool
@@ -96,11 +95,12 @@ class Workspace:
         interrupt : bool
             Raise the interrupt on completion.
         """
-        (m, k), (n, k_of_b) = self._sizes(a, "A", (self.config.a,)), self._sizes(b, "B", self.config.b_all)
+        b_format = self.b_format(a, b)
+        (m, k), (n, k_of_b) = (a.shape[0], a.k), (b.shape[0], b.k)
         if k_of_b != k or c.shape != (m, n):
             raise TilewrightError(f"A {[m, k]}, B {[n, k_of_b]}, C {list(c.shape)}: not [m,k], [n,k], [m,n]")
         requant = parameters.requant if parameters else None
-        if self.config.scaled:
+        if self.config.makes_floats(b_format):
             if c.dtype != np.float32:
                 raise TilewrightError(f"C is {c.dtype}: must be float32 with these formats")
             if parameters or accumulate:
@@ -116,7 +116,7 @@ class Workspace:
         flags += ["INTERRUPT"] if interrupt else []
         return Descriptor(
             flags=flag_bits(*flags),
-            b_format=self.config.b_all.index(b.form) if b.form else 0,
+            b_format=b_format,
             m=m, n=n, k=k,
             a_address=a.address, b_address=b.address, c_address=c.address,
             parameter_address=parameters.address if parameters else 0,
@@ -171,12 +171,19 @@ class Workspace:
             fences=fences, interrupt=interrupt,
         )  # fmt: skip
 
-    def _sizes(self, array: DeviceArray, name: str, forms: Sequence[BlockFormat]) -> tuple[int, int]:
-        """Return rows and elements of a row of an operand, which must have a format of the hardware."""
-        held = array.form.name if array.form else array.dtype.name
-        if held not in [form.name for form in forms]:
-            raise TilewrightError(f"{name} is {held}: must be {' or '.join(form.name for form in forms)}")
-        return array.shape[0], array.k
+    def b_format(self, a: DeviceArray, b: DeviceArray) -> int:
+        """Return the number of the format of B with which A and B have the formats of these arrays."""
+        pairs = [self.config.operands(number) for number in range(len(self.config.b_formats))]
+        held = [array.form.name if array.form else array.dtype.name for array in (a, b)]
+        for place, name in enumerate("AB"):
+            names = dict.fromkeys(pair[place].name for pair in pairs)
+            if held[place] not in names:
+                raise TilewrightError(f"{name} is {held[place]}: must be {' or '.join(names)}")
+        found = (number for number, pair in enumerate(pairs) if held == [form.name for form in pair])
+        number = next(found, None)
+        if number is None:
+            raise TilewrightError(f"A is {held[0]} and B {held[1]}: int8 goes with int8 alone")
+        return number
 
     def choices(self, requant: golden.Requant | None, biased: bool, fences: str) -> tuple[list[str], dict[str, int]]:
         """Return what a descriptor says of its epilogue and its fences: the names of flags, and fields by name.
@@ -196,10 +203,11 @@ class Workspace:
     def descriptors(self, a: DeviceArray, b: DeviceArray, c: DeviceArray) -> Iterator[Descriptor]:
         """Yield the descriptors of an int32 product of any size, in the order in which they must run.
 
-        With block formats the product is float32, and K at most `AcceleratorConfig.k_limit`.
+        Of block formats the product is float32, and K at most `AcceleratorConfig.k_limit`.
         """
+        floats = self.config.makes_floats(self.b_format(a, b))
         for part in split_product(self.config, a.shape[0], b.shape[0], b.k):
-            depth = slice(None) if self.config.scaled else part.depth
+            depth = slice(None) if floats else part.depth
             yield self.descriptor(
                 DeviceView.of(a, part.rows, depth),
                 DeviceView.of(b, part.columns, depth),

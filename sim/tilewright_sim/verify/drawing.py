@@ -23,8 +23,8 @@ def draw(chance: random.Random, held: Mapping[str, Any]) -> AcceleratorConfig:
     """Return a random configuration.
 
     Each field is drawn from all its values, numbers on a logarithmic scale, 0 where it can be in half of the
-    draws; operands are int8 in half of the draws, and of block formats that go together otherwise. What does not fit
-    together is mended with the nearest value that works, as the error names it. An array of more than `AFFORDABLE`
+    draws; operands are int8 in half of the draws, and of block formats that go together otherwise, half of them with int8
+    beside them. What does not fit together is mended with the nearest value that works, as the error names it. An array of more than `AFFORDABLE`
     multipliers, with `LANE` for each lane of the vector engine, is kept with the probability
     ``AFFORDABLE / multipliers``.
 
@@ -66,7 +66,10 @@ def _formats(chance: random.Random) -> dict[str, Any]:
     family = [name for name, form in FORMATS.items()
               if (form.scale, form.element.fraction_bits) == (one.scale, one.element.fraction_bits)]  # fmt: skip
     count = chance.randint(1, min(len(family), MOST_FORMATS))
-    return {"b_formats": tuple(chance.sample(family, count))}
+    chosen = chance.sample(family, count)
+    if "int8" not in chosen and count < MOST_FORMATS and chance.random() < 0.5:
+        chosen.insert(chance.randint(0, count), "int8")
+    return {"b_formats": tuple(chosen)}
 
 
 def _value(field: ConfigField, chance: random.Random) -> Any:

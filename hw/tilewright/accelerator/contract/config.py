@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from tilewright.base import Config, as_tuple
 from tilewright.block_tile import A_FORMATS, BlockTileConfig, OperandFormats, accumulator_shape, block_word
 from tilewright.dma import DmaConfig
-from tilewright.formats import FORMATS, LONGEST_K
+from tilewright.formats import FORMATS, LONGEST_K, BlockFormat
 from tilewright.tile import TileConfig
 
 from .constants import ADDEND_BITS, DESCRIPTOR_BYTES, MOST_VARIABLES, PARTIALS, SIZE_BITS, STRIDE_BITS
@@ -139,12 +139,16 @@ class AcceleratorConfig(OperandFormats, StoredWords, Config):
         Literal[*A_FORMATS],  # type: ignore[valid-type]
         Field(
             description="Format of A. If this or `b_formats` have scales, C is float32, `rows` and `dot` are the "
-            "elements of a block, and there is no `variant` = compact, no `ecc` and no `convolution`."
+            "elements of a block, and there is no `variant` = compact, no `ecc` and no `convolution`. In products that "
+            "choose int8 among several `b_formats`, A is int8, too."
         ),
     ] = "int8"
     b_formats: Annotated[
         tuple[Literal[*FORMATS], ...],  # type: ignore[valid-type]
-        Field(description="Formats of B, of which each descriptor chooses one; they have the same scales."),
+        Field(
+            description="Formats of B, of which each descriptor chooses one; they have the same scales. `int8` beside "
+            "others stands for products of int8 by int8, with C and flags as without block formats."
+        ),
         BeforeValidator(as_tuple),
     ] = ("int8",)
     vector_lanes: Annotated[
@@ -209,6 +213,24 @@ class AcceleratorConfig(OperandFormats, StoredWords, Config):
     def b_format_bits(self) -> int:
         """Bits of the number of a format of B."""
         return (len(self.b_formats) - 1).bit_length()
+
+    @property
+    def integers(self) -> bool:
+        """There are products of int8 by int8, whose sums are integers."""
+        return not self.scaled or self.integer is not None
+
+    @property
+    def a_all(self) -> tuple[BlockFormat, ...]:
+        """The formats of A: `a`, and int8 if that is another one, and products of int8 by int8 are possible."""
+        return (self.a,) if self.integer is None or self.a.record == 1 else (self.a, self.b_all[self.integer])
+
+    def operands(self, number: int) -> tuple[BlockFormat, BlockFormat]:
+        """The formats of A and B in a product with the format of B of this number."""
+        return self.a_all[-1] if number == self.integer else self.a, self.b_all[number]
+
+    def makes_floats(self, number: int) -> bool:
+        """C of such a product is float32, to which nothing is added; otherwise a sum of integers."""
+        return self.scaled and number != self.integer
 
     @property
     def block_tile(self) -> BlockTileConfig:
@@ -280,7 +302,7 @@ class AcceleratorConfig(OperandFormats, StoredWords, Config):
 
     @property
     def k_limit(self) -> int:
-        """Largest K of one descriptor; longer ones are split and accumulated, but not with scales."""
+        """Largest K of one descriptor; longer ones are split and accumulated, but not where C is float32."""
         return min(self.half_words * self.tile.rows, self.size_limit, *([LONGEST_K] if self.scaled else []))
 
     @property

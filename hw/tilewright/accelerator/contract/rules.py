@@ -3,6 +3,7 @@
 from typing import Any
 
 from tilewright.base import ConfigError, round_log2
+from tilewright.formats import INT8
 
 from .constants import ADDEND_BITS, INTEGER_BITS, MOST_FORMATS, REFERENCE_BITS, RESULT
 
@@ -59,6 +60,9 @@ def _check_formats(config: Any) -> None:
         if form.blocks > 1:
             field, nearest = ("b_formats", "q4_1") if number else ("a_format", "q8_e5m3")
             raise ConfigError(field, form.name, "a record must be one block", nearest)
+    if config.integer is not None and config.a.element.values != INT8.values:
+        reason = "must have elements of int8 with int8 among several b_formats, which is the format of A then, too"
+        raise ConfigError("a_format", config.a.name, reason, "q8_e5m3")
     for field in ("rows", "dot"):
         if getattr(config.tile, field) != tile.rows:
             reason = f"must be a block of {config.b.name if config.b.scale.bits else config.a.name}"
@@ -91,7 +95,7 @@ def _check_widths(config: Any) -> None:
         what = f"a block of {least.name}" if least.scale.bits else f"a word of rows = {rows}"
         reason = f"must be at most the {most} bits of {what}"
         raise ConfigError("data_bits", config.data_bits, reason, 1 << most.bit_length() - 1)
-    result_bytes = ADDEND_BITS // 8 if config.scaled else RESULT.bytes_of(1)
+    result_bytes = RESULT.bytes_of(1) if config.integers else ADDEND_BITS // 8
     if config.word_bytes > result_bytes * cols and not config.unaligned:
         reason = f"a row of a C tile, cols = {cols * result_bytes} bytes, must fill a bus word unless `unaligned`"
         raise ConfigError("data_bits", config.data_bits, reason, 8 * result_bytes * cols)

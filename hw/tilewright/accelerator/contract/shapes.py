@@ -106,12 +106,15 @@ def source_shape() -> data.StructLayout:
 
 
 def load_shape(config: AcceleratorConfig) -> data.StructLayout:
-    """A request for a chunk: `block_last` marks the last of its M-block, `long` and `b_format` select its layout."""
+    """A request for a chunk: `block_last` marks the last of its M-block, `long` and `format` select its layout.
+
+    ``format`` is the number of the operand's format in `a_all` or `b_all`.
+    """
     return data.StructLayout({
         "transfer": transfer_shape(config),
         "block_last": 1,
         "long": 1,
-        "b_format": unsigned(config.b_format_bits),
+        "format": unsigned(config.b_format_bits),
     })
 
 
@@ -133,12 +136,16 @@ def format_shape(rounding: str) -> data.StructLayout:
 
 
 def place_shape(config: AcceleratorConfig) -> data.StructLayout:
-    """Position of results in a bus word: raw, ``part`` of the lanes is it; requantized, all go to ``position``."""
+    """Position of results in a bus word: raw, ``part`` of the lanes is it; requantized, all go to ``position``.
+
+    ``integer`` says that the results are sums of integers; it has no bits where all are alike.
+    """
     parts = config.requant_lanes * ADDEND_BITS // config.data_bits
     return data.StructLayout({
         "requant": 1,
         "part": unsigned((parts - 1).bit_length()),
         "position": unsigned((config.data_bits // RESULT.bits // config.requant_lanes - 1).bit_length()),
+        "integer": unsigned(int(config.integer is not None)),
     })
 
 
@@ -146,7 +153,7 @@ def tile_shape(config: AcceleratorConfig) -> data.StructLayout:
     """An output tile: its address, its ``rows`` and ``columns`` (at least 1), and the operations on its sums.
 
     ``add`` says that something is added, which is the old C if ``accumulate``; ``last`` ends the job; ``bank`` is that
-    of its parameters.
+    of its parameters. ``integer`` as in `place_shape`.
     """
     return data.StructLayout({
         "address": unsigned(config.addr_bits),
@@ -156,13 +163,14 @@ def tile_shape(config: AcceleratorConfig) -> data.StructLayout:
         "index": unsigned(INDEX_BITS),
         "last": 1, "bank": 1, "add": 1, "accumulate": 1, "requant": 1,
         "double": unsigned(int(config.rounding == "both")),
+        "integer": unsigned(int(config.integer is not None)),
         **_LIMITS,
     })  # fmt: skip
 
 
 def arriving_shape(config: AcceleratorConfig) -> data.StructLayout:
     """A bus word of a load: `row_last` and `last` as in `DmaReader`, the others as in its request."""
-    return data.StructLayout(loaded_shape(config.data_bits).members | {"b_format": unsigned(config.b_format_bits)})
+    return data.StructLayout(loaded_shape(config.data_bits).members | {"format": unsigned(config.b_format_bits)})
 
 
 def loaded_shape(word_bits: int) -> data.StructLayout:

@@ -250,7 +250,8 @@ class DescriptorDecoder(SharedComponent):
         flags = flags_of(raw)
         k, n, rows = (raw[name][: self.config.size_bits] for name in "knm")
         four_n = Cat(Const(0, 2), n)
-        a_rows, a_bytes = rows, self.config.a.row_bytes(k)
+        integer = raw.b_format == self.config.integer if len(self.config.a_all) > 1 else Const(0, 0)
+        a_rows, a_bytes = rows, chosen([form.row_bytes(k) for form in self.config.a_all], integer)
         if self.planner:
             window = self.planner.window
             a_rows = Mux(flags["CONVOLUTION"], window.height, rows)

@@ -146,7 +146,8 @@ class FieldChecks:
         if self.geometry:
             unknown |= self.geometry.known & self.geometry.unknown
         if config.scaled:
-            unknown |= flags["ACCUMULATE"] | self._used
+            changes = flags["ACCUMULATE"] | self._used
+            unknown |= changes if config.integer is None else changes & (raw.b_format != config.integer)
         return unknown | flags["ACCUMULATE"] & self._used | self._other_rounding()
 
     def _other_rounding(self) -> Value:

@@ -1,6 +1,6 @@
 """The engine that loads activations into the A panel."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -16,6 +16,7 @@ from tilewright.accelerator.contract import (
     load_shape,
 )
 from tilewright.base import SharedComponent, place
+from tilewright.block_tile import chosen
 
 from .due import count_due
 from .window_writer import WindowWriter
@@ -88,18 +89,21 @@ class LoadA(SharedComponent):
         m.d.sync += fenced.eq(job.fence_a & (self.head != job.index))
 
         chunk = chunk_words(config, job.long, config.tile.rows)  # elements
-        chunk_bytes = config.a.row_bytes(chunk)
+        integer = job.b_format == config.integer if len(config.a_all) > 1 else Const(0, 0)
+        chunk_bytes = chosen([form.row_bytes(chunk) for form in config.a_all], integer)
+        rest_bytes = chosen([form.row_bytes(k_remaining) for form in config.a_all], integer)
         last_chunk = Signal()
         m.d.comb += last_chunk.eq(k_remaining <= chunk)
         request = self.requests.payload
         m.d.comb += [
             request.transfer.request.address.eq(address),
-            request.transfer.request.bytes.eq(Mux(last_chunk, config.a.row_bytes(k_remaining), chunk_bytes)),
+            request.transfer.request.bytes.eq(Mux(last_chunk, rest_bytes, chunk_bytes)),
             request.transfer.request.rows.eq(rows),
             request.transfer.request.stride.eq(job.a_stride),
             request.transfer.index.eq(job.index),
             request.block_last.eq(last_chunk),
             request.long.eq(job.long),
+            request.format.eq(integer),
         ]
         last_block = Signal(reset_less=True)  # a cycle after `m_remaining`
         m.d.sync += last_block.eq(m_remaining <= job.block_rows)
@@ -218,7 +222,7 @@ class LoadA(SharedComponent):
 
     def _store_words(self, m: Module, writer: WindowWriter | None, of_window: Value | None, platform):
         config = self.config
-        upsizer = place(m, "upsizer", word_maker(config, (config.a,), config.a_word_bits), platform)
+        upsizer = place(m, "upsizer", word_maker(config, config.a_all, config.a_word_bits, config.a.scale), platform)
         connect(m, flipped(self.words), upsizer.i)
         word = upsizer.o.payload
         half = Signal()

@@ -107,7 +107,7 @@ class LoadB(SharedComponent):
             request.transfer.request.stride.eq(job.b_stride),
             request.transfer.index.eq(job.index),
             request.long.eq(job.long),
-            request.b_format.eq(job.b_format),
+            request.format.eq(job.b_format),
             self.first_tile.eq(first_tile),
         ]
         restart = Signal()  # at the first N-tile

@@ -83,7 +83,7 @@ class ReadArbiter(SharedComponent):
     descriptor_words, parameter_words, c_words, vector_words : Out(stream.Signature(word_shape, always_ready=True))
         The words of the requests of the same name, in order. They must be taken in the cycle in which they come.
     a_words, b_words : Out(stream.Signature(arriving_shape(config), always_ready=True))
-        The same for chunks, with `block_last`, `long` and `b_format` of their request.
+        The same for chunks, with `block_last`, `long` and `format` of their request.
     requests : Out(stream.Signature(config.dma.request_shape))
         The chosen transfers, to the reader. From a register; a request stays until it is accepted.
     words : In(stream.Signature(config.dma.word_shape, always_ready=True))
@@ -105,7 +105,7 @@ class ReadArbiter(SharedComponent):
         config = self.config
         # As many as the reader can have begun; more would only wait there.
         depth = config.outstanding
-        owner_shape = data.StructLayout({"unit": Unit, "block_last": 1, "long": 1, "b_format": config.b_format_bits})
+        owner_shape = data.StructLayout({"unit": Unit, "block_last": 1, "long": 1, "format": config.b_format_bits})
         issue_shape = data.StructLayout({"unit": Unit, "index": NUMBER_BITS})
         owners = place(m, "owners", SmallFifo(owner_shape, depth), platform)
         issues = place(m, "issues", SmallFifo(issue_shape, depth), platform)
@@ -190,10 +190,11 @@ class ReadArbiter(SharedComponent):
         ]
         m.d.comb += issues.i.payload.index.eq(number)
         m.d.comb += owners.i.payload.block_last.eq(self.a_requests.payload.block_last)
-        m.d.comb += owners.i.payload.b_format.eq(self.b_requests.payload.b_format)
-        m.d.comb += owners.i.payload.long.eq(
-            Mux(unit == Unit.LOAD_A, self.a_requests.payload.long, self.b_requests.payload.long)
-        )
+        asked_a, asked_b = self.a_requests.payload, self.b_requests.payload
+        with_a = unit == Unit.LOAD_A
+        several = len(config.a_all) > 1
+        m.d.comb += owners.i.payload.format.eq(Mux(with_a, asked_a.format, asked_b.format) if several else asked_b.format)
+        m.d.comb += owners.i.payload.long.eq(Mux(with_a, asked_a.long, asked_b.long))
 
         self._return_words(m, owners, {which: taker for which, (_, taker) in streams.items()})
         self._report_failures(m, issues)
@@ -207,7 +208,7 @@ class ReadArbiter(SharedComponent):
             m.d.comb += taker.valid.eq(self.words.valid & (owner.unit == which))
             m.d.comb += [taker.payload[name].eq(word[name]) for name in ("data", "row_last", "last")]
         for taker in (self.a_words, self.b_words):
-            m.d.comb += [taker.payload[name].eq(owner[name]) for name in ("block_last", "long", "b_format")]
+            m.d.comb += [taker.payload[name].eq(owner[name]) for name in ("block_last", "long", "format")]
 
     def _report_failures(self, m: Module, issues: SmallFifo):
         failure, issue, status = self.failure.payload, issues.o.payload, self.status.payload

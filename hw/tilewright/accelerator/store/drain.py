@@ -172,6 +172,7 @@ class StoreDrain(SharedComponent):
         m.d.comb += here.requant.eq(tile.requant)
         m.d.comb += here.part.eq(part)
         m.d.comb += here.position.eq(group)
+        m.d.comb += here.integer.eq(tile.integer)
         fills = here.position.all() if len(here.position) else 1
         m.d.comb += self.claim.eq(beat & (~tile.requant | fills | ends_row))
         m.d.comb += self.busy.eq(beat)

@@ -12,8 +12,9 @@ from tilewright.accelerator.contract import (
 )
 from tilewright.accelerator.epilogue import ParameterBuffer, Requantizer
 from tilewright.base import SharedComponent, place
-from tilewright.block_tile import Float32Lane
-from tilewright.storage import DelayLine
+from tilewright.block_tile import Float32Lane, accumulator_shape, chosen
+from tilewright.formats import guard_bits
+from tilewright.storage import DelayLine, delayed
 
 from .drain import StoreDrain
 from .packer import StorePacker
@@ -32,7 +33,7 @@ class Store(SharedComponent):
         job ──► TileIterator ──► requests      words ──► ParameterBuffer ──┐
                     │ tiles                                               ▼
                     ├──► StoreDrain ──► sums         sums.sums ─────► Requantizer ──► StorePacker ──► write_words
-                    │                                                 with scales: Float32Lane
+                    │                                                 with scales: Float32Lane, or both
                     └──► StoreWrites ──► write_requests        write_status ──► completed, failure
 
     Requantized, `requant_lanes` sums are taken in a cycle; raw, a bus word is made in a cycle. Between tiles, and
@@ -84,8 +85,10 @@ class Store(SharedComponent):
     def latency(self) -> int:
         """Cycles from the fetch of a word's last sums to its offer."""
         config = self.config
-        epilogue = Float32Lane.LATENCY if config.scaled else Requantizer.latency_of(config.rounding)
-        return config.fetch_cycles + epilogue + 2
+        epilogues = [Float32Lane.LATENCY] if config.scaled else []
+        if config.integers:
+            epilogues.append(Requantizer.latency_of(config.rounding))
+        return config.fetch_cycles + max(epilogues) + 2
 
     def elaborate(self, platform):
         m = Module()
@@ -117,7 +120,7 @@ class Store(SharedComponent):
         ]
 
         connect(m, drain.sums, flipped(self.sums))
-        results = (self._convert if config.scaled else self._requantize)(m, iterator, drain, platform)
+        results = self._results(m, iterator, drain, platform)
         m.d.comb += packer.claim.eq(drain.claim)
         m.d.comb += drain.room.eq(packer.room)
 
@@ -128,7 +131,7 @@ class Store(SharedComponent):
         m.d.comb += late_place.i.eq(drain.place)
         m.d.comb += packer.place.eq(late_place.o)
         m.d.comb += packer.ends.eq(ends[-1])
-        m.d.comb += packer.results.eq(results)
+        m.d.comb += packer.results.eq(chosen(results, packer.place.integer))
 
         stalled = Signal()
         m.d.comb += stalled.eq(self.write_words.valid & ~self.write_words.ready)
@@ -148,7 +151,20 @@ class Store(SharedComponent):
         m.d.comb += self.activity.eq(activity)
         return m
 
-    def _convert(self, m: Module, iterator: TileIterator, drain: StoreDrain, platform) -> Value:
+    def _results(self, m: Module, iterator: TileIterator, drain: StoreDrain, platform) -> list[Value]:
+        """What becomes of the sums: float32, integers, or both, in the same cycle."""
+        config, epilogue = self.config, self.latency - self.config.fetch_cycles - 2
+        found = []
+        if config.scaled:
+            floats = self._convert(m, platform)
+            found.append(delayed(m, "late_floats", floats, epilogue - Float32Lane.LATENCY, platform))
+        if config.integers:
+            integers = self._requantize(m, iterator, drain, platform)
+            wait = epilogue - Requantizer.latency_of(config.rounding)
+            found.append(delayed(m, "late_integers", integers, wait, platform))
+        return found
+
+    def _convert(self, m: Module, platform) -> Value:
         """Make the sums float32; there are no parameters."""
         config = self.config
         results = []
@@ -171,7 +187,7 @@ class Store(SharedComponent):
             parameters.fetch.eq(drain.fetch),
             parameters.row.eq(drain.row),
             requantizer.sums.eq(
-                self._check(m, requantizer, drain, parameters, platform) if config.ecc else self.sums.sums
+                self._check(m, requantizer, drain, parameters, platform) if config.ecc else self._integers()
             ),
             requantizer.addends.eq(parameters.addends),
             requantizer.multipliers.eq(parameters.multipliers),
@@ -180,6 +196,16 @@ class Store(SharedComponent):
             requantizer.format.eq(drain.format),
         ]
         return requantizer.o
+
+    def _integers(self) -> Value:
+        """The sums as int32; those of scales that are 1 are exact, in upper bits of the accumulators."""
+        if not self.config.scaled:
+            return self.sums.sums
+        tile = self.config.block_tile
+        shape, below = accumulator_shape(tile), guard_bits(tile.a, tile.b)
+        words = (self.sums.sums.word_select(lane, shape.size) for lane in range(self.config.requant_lanes))
+        values = (data.View(shape, word).value[below:].as_signed() for word in words)
+        return Cat((value + Const(0, signed(ADDEND_BITS)))[:ADDEND_BITS] for value in values)
 
     def _delay_source(self, m: Module, drain: StoreDrain, platform) -> tuple[Value, Value, data.View]:
         """Whether sums are in the epilogue, which bus words of their operands count, and where they come from."""

@@ -134,6 +134,7 @@ class TileIterator(SharedComponent):
             tile.last.eq(last_row & last_column),
             tile.bank.eq(bank),
             tile.add.eq(job.requant | job.bias | job.accumulate),
+            tile.integer.eq(job.b_format == config.integer if config.integer is not None else 0),
             *(
                 tile[name].eq(job[name])
                 for name in ("index", "accumulate", "requant", "double", "zero_point", "minimum", "maximum")

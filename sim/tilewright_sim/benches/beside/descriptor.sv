@@ -24,11 +24,12 @@ endmodule
 // What is legal of a descriptor, and which memory it may touch. Ends are exclusive. The geometry of a convolution is not
 // looked at: its image may be all that follows its first pixel. A vector descriptor's x is A, its y is B.
 // A_RECORD, and B_RECORDS for each format of B, are bytes of a record: of 32 elements, or of one element if it is 1.
+// With the format of B of the number INTEGER, A is int8, too, and C is not float32.
 module tilewright_descriptor #(
     parameter ADDR_BITS = 32, WORD_BYTES = 4, SIZE_BITS = 16, STRIDE_BITS = 24, UNALIGNED = 0,
     parameter [31:0] SIZE_LIMIT = 65535, K_LIMIT = 2048, parameter FLAGS = 8, VERSION = 1,
     parameter [1:0] ROUNDINGS = 3, parameter CONVOLUTION = 0, VECTOR_LANES = 0, RECORD_BYTES = 0,
-    parameter SCALED = 0, B_FORMATS = 1, parameter [7:0] A_RECORD = 1, parameter [31:0] B_RECORDS = 1
+    parameter SCALED = 0, B_FORMATS = 1, INTEGER = 255, parameter [7:0] A_RECORD = 1, parameter [31:0] B_RECORDS = 1
 ) (
     input [511:0] raw,
     output [3:0] code,
@@ -41,6 +42,7 @@ module tilewright_descriptor #(
   localparam WIDE = ADDR_BITS + SIZE_BITS + STRIDE_BITS + 3, LOW = $clog2(WORD_BYTES);
   wire [31:0] m = raw[63:32], n = raw[95:64], k = raw[127:96];
   wire [7:0] b_record = B_RECORDS >> 8 * raw[9:8];
+  wire floats = SCALED != 0 && raw[15:8] != INTEGER;
   wire vector = VECTOR_LANES != 0 && raw[7:0] == 2;
   wire convolution = CONVOLUTION != 0 && raw[24] && !vector;
   wire requant = raw[16] && !vector, bias = raw[17] && !vector, accumulate = raw[18] && !vector;
@@ -71,7 +73,7 @@ module tilewright_descriptor #(
       wire [31:0] stride = i == 2 ? pitch : raw[(i==3?448:384+32*i)+:32];
       wire [SIZE_BITS-1:0] last_row = (i == 2 ? (requant ? 3 : 1) : i == 1 && !vector ? n : i == 3 ? c_rows : m) - 1;
       wire [SIZE_BITS+2:0] operand = i == 0 ? n << (x_type == 1 ? 1 : 2) : y_elements << (y_type == 1 ? 1 : 2);
-      wire [7:0] record = i == 0 ? A_RECORD : b_record;
+      wire [7:0] record = i == 0 ? (SCALED != 0 && !floats ? 8'd1 : A_RECORD) : b_record;
       wire [SIZE_BITS+2:0] product = record == 1 ? k : ((k + 31) >> 5) * record;
       wire [SIZE_BITS+2:0] bytes = i == 2 ? 4 * n : i == 3 ? row_bytes : vector ? operand : product;
       wire [31:0] step = i == 2 ? stride : stride[STRIDE_BITS-1:0];
@@ -97,7 +99,7 @@ module tilewright_descriptor #(
   wire twice = raw[23];
   wire rounding = requant && !ROUNDINGS[twice] || twice && !requant;  // one that is not there, or of nothing
   wire flags = raw[31:16] >> FLAGS != 0 || raw[15:8] >= B_FORMATS || raw[511:504] != 0 || accumulate && used ||
-      rounding || SCALED && (accumulate || used);
+      rounding || floats && (accumulate || used);
   wire wrong_type = argmax ? c_type != 2 : quantize ? c_type != 4 || !UNALIGNED : abs_max ? c_type != 0 :
       c_type > 1 && !records;
   wire vector_flags = operation > 15 || (raw[31:16] & ~16'h0258) != 0 || raw[25] && !softmax || raw[20] && !with_y ||

@@ -110,7 +110,7 @@ class Author:
 
     def __init__(self, owner: Owner):
         self.owner, self.config, self.chance, self.space = owner, owner.config, owner.chance, owner.space
-        self.products = ("plain", *(() if self.config.scaled else ("bias", "requant", "accumulate")))
+        self.products = ("plain", *(("bias", "requant", "accumulate") if self.config.integers else ()))
         self.kinds = (*self.products, *(("vector",) if self.config.vector_lanes else ()))
         self.grain = 1 if self.config.unaligned else self.config.word_bytes
         self.longest, self.reach, self.deep = self.space.longest, self.space.reach, self.space.deep
@@ -195,8 +195,9 @@ class Author:
 
     def _product(self, kind: str, alone: bool, flags: tuple[str, ...]) -> Product:
         chance, config = self.chance, self.config
-        b_format = chance.randrange(len(config.b_formats))
-        forms = {"a": config.a, "b": config.b_all[b_format]}
+        numbers = range(len(config.b_formats))
+        b_format = chance.choice([number for number in numbers if kind == "plain" or not config.makes_floats(number)])
+        forms = dict(zip("ab", config.operands(b_format), strict=True))
         m = self.size(1, config.tile.cols - 1, config.tile.cols, config.acc_rows, config.acc_rows + 1)
         n = self.size(1, config.tile.cols, config.tile.cols + 1)
         k = self.size(1, config.tile.rows, config.tile.rows + 1, 2 * config.tile.rows * config.chunk_words)

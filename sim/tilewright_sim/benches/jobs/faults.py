@@ -100,7 +100,7 @@ def _of_product(job: Job) -> list[Fault]:
             ("ALIGNMENT", "STORE_C", {"c_stride": d.c_stride | 1}),
             ("ALIGNMENT", "PARAMETERS", {"flags": flag["BIAS"], "parameter_address": d.c_address | 2}),
         ]
-    if config.scaled:  # which has no use for parameters
+    if config.makes_floats(d.b_format):  # which has no use for parameters
         found = [("FLAGS", "DESCRIPTOR", fields) if unit == "PARAMETERS" else (code, unit, fields)
                  for code, unit, fields in found]  # fmt: skip
         found += [("FLAGS", "DESCRIPTOR", {"flags": flag[name]}) for name in ("REQUANT", "BIAS", "ACCUMULATE")]

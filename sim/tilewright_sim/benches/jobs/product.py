@@ -38,7 +38,7 @@ class Product(Job):
     @property
     def forms(self) -> tuple[BlockFormat, BlockFormat]:
         """The formats of A and B."""
-        return self.config.a, self.config.b_all[self.descriptor.b_format]
+        return self.config.operands(self.descriptor.b_format)
 
     @property
     def pitch(self) -> int:
@@ -79,7 +79,8 @@ class Product(Job):
         return Convolution(**values | {"depthwise": bool(values["depthwise"])})
 
     def result(self, image: bytearray) -> np.ndarray:
-        return self._block_product(image) if self.config.scaled else self._product(image)
+        floats = self.config.makes_floats(self.descriptor.b_format)
+        return self._block_product(image) if floats else self._product(image)
 
     def _product(self, image: bytearray) -> np.ndarray:
         d = self.descriptor

@@ -99,7 +99,7 @@ def _read(config: AcceleratorConfig, one: AnyDescriptor) -> Iterator[tuple[str, 
     if isinstance(one, Descriptor):
         if one.flags & flag_bits("ACCUMULATE", "CONVOLUTION"):
             raise ValueError("a product that accumulates or is a convolution has other operands")
-        for name, rows, form in (("a", one.m, config.a), ("b", one.n, config.b_all[one.b_format])):
+        for name, rows, form in zip("ab", (one.m, one.n), config.operands(one.b_format), strict=True):
             yield name, _Span.of(getattr(one, f"{name}_address"), rows, getattr(one, f"{name}_stride"),
                                  form.row_bytes(one.k))  # fmt: skip
         return

@@ -100,7 +100,7 @@ def _check(config: AcceleratorConfig, gemm: Gemm) -> None:
             raise TilewrightError(f"{name.upper()} = {getattr(gemm, name)}: must be 1 to {limit} with one descriptor")
     if gemm.b_format >= len(config.b_formats):
         raise TilewrightError(f"b_format = {gemm.b_format}: this configuration has {len(config.b_formats)}")
-    if config.scaled and (gemm.requant or gemm.bias or gemm.accumulate):
+    if config.makes_floats(gemm.b_format) and (gemm.requant or gemm.bias or gemm.accumulate):
         raise TilewrightError("C is float32 with these formats: nothing is requantized or added")
 
 

@@ -56,10 +56,6 @@ class Gemm:
             raise TilewrightError("the convolution does not fit into one descriptor of this configuration")
         return cls(m=image.out_height * image.out_width, n=n, k=layout.k, image=image, **values)
 
-    def form(self, config: AcceleratorConfig) -> BlockFormat:
-        """Return the format of B."""
-        return config.b_all[self.b_format]
-
     @property
     def macs(self) -> int:
         """Number of multiply-accumulates; of a convolution one for each weight and output pixel."""
@@ -138,7 +134,8 @@ class Shape:
         self.blocks = list(_cut(gemm.m, self.block_rows))
         self.tiles = list(_cut(gemm.n, config.tile.cols))
         self.chunk_words = list(_cut(self.k_words, self.chunk))
-        self.a, self.b = (Rows.of(config, form, gemm.k, self.chunk) for form in (config.a, gemm.form(config)))
+        forms = config.operands(gemm.b_format)
+        self.a, self.b = (Rows.of(config, form, gemm.k, self.chunk) for form in forms)
 
     def image_rows(self, block: int) -> int:
         """Rows of the image that the M-block of this number loads."""
