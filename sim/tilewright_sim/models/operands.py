@@ -7,16 +7,18 @@ from tilewright.formats import FORMATS
 __all__ = ["check_int8"]
 
 
-def check_int8(config: Config, what: str) -> None:
-    """Raise `ConfigError` if a configuration of the accelerator has block formats; others are not looked at.
+def check_int8(config: Config, what: str, *, beside: bool = False) -> None:
+    """Raise `ConfigError` if a configuration of the accelerator has block formats; other cores are not looked at.
 
     Parameters
     ----------
     config : Config
     what : str
         Whoever needs int8, for the message.
+    beside : bool
+        Block formats do not matter if there are products of int8 by int8, too.
     """
-    if not isinstance(config, AcceleratorConfig):
+    if not isinstance(config, AcceleratorConfig) or (beside and config.integers):
         return
     for field in ("a_format", "b_formats"):
         value = getattr(config, field)

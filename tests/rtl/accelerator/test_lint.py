@@ -38,6 +38,8 @@ ODD = [
     {"rows": 4, "cols": 4, "dot": 4, "data_bits": 32, "requant_lanes": 1, "convolution": True},
     {"rows": 32, "cols": 8, "dot": 32, "unaligned": True, "ring_words": 256, "a_format": "q8_e5m3",
      "b_formats": ["q4_1", "q8_0"], "multiplier": "dsp"},
+    {"rows": 32, "cols": 8, "dot": 32, "unaligned": True, "ring_words": 256, "a_format": "q8_e5m3",
+     "b_formats": ["q4_1", "int8"], "rounding": "single"},
     {"rows": 4, "cols": 4, "dot": 4, "data_bits": 32, "requant_lanes": 1, "vector_lanes": 4},
     # No row is longer than a register of the vector engine.
     {"rows": 32, "cols": 8, "dot": 32, "ring_words": 256, "chunk_words": 4, "a_format": "q8_0", "b_formats": ["q4_0"],
@@ -54,7 +56,9 @@ def test_verilog_of_presets_is_clean_and_well_formed(preset, family, tmp_path):
 @pytest.mark.long
 @pytest.mark.parametrize("family", ["generic", "ecp5"])
 @pytest.mark.parametrize(
-    "fields", ODD, ids=["unaligned", "least", "compact", "narrow", "images", "block formats", "vectors", "short rows"]
+    "fields",
+    ODD,
+    ids=["unaligned", "least", "compact", "narrow", "images", "block formats", "int8 beside", "vectors", "short rows"],
 )
 def test_verilog_of_odd_shapes_is_clean_and_well_formed(fields, family, tmp_path):
     check(AcceleratorConfig(**fields), family, tmp_path)

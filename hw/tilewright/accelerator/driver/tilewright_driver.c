@@ -111,10 +111,30 @@ static uint32_t aligned(const struct tilewright *chip, uint32_t bytes) {
     return (bytes + mask) & ~mask;
 }
 
+/* The number of the format of B that is int8 with A int8, too; -1 if there is none. */
+static int format_of_int8(const struct tilewright *chip) {
+    if (!(tilewright_read(chip, TILEWRIGHT_CAP_BUS) & TILEWRIGHT_CAP_BUS_FORMATS_MASK)) return 0;
+#ifdef TILEWRIGHT_CAP_FORMATS /* not known to the header of an accelerator without block formats */
+    {
+        const uint32_t formats = tilewright_read(chip, TILEWRIGHT_CAP_FORMATS);
+        const uint32_t count = TILEWRIGHT_GET(TILEWRIGHT_CAP_FORMATS_B_COUNT, formats);
+        uint32_t of[] = {TILEWRIGHT_GET(TILEWRIGHT_CAP_FORMATS_B_FORMAT_0, formats),
+                         TILEWRIGHT_GET(TILEWRIGHT_CAP_FORMATS_B_FORMAT_1, formats),
+                         TILEWRIGHT_GET(TILEWRIGHT_CAP_FORMATS_B_FORMAT_2, formats),
+                         TILEWRIGHT_GET(TILEWRIGHT_CAP_FORMATS_B_FORMAT_3, formats)};
+        unsigned number;
+        for (number = 0; count > 1 && number < count; number++) /* alone it goes with the blocks of A */
+            if (!of[number]) return (int)number;
+    }
+#endif
+    return -1;
+}
+
 int tilewright_prepare(const struct tilewright *chip, struct tilewright_descriptor *product, uint32_t m, uint32_t n,
                        uint32_t k) {
     unsigned char *byte = (unsigned char *)product;
     size_t left = sizeof *product;
+    const int format = format_of_int8(chip);
     while (left--) byte[left] = 0;
     product->version = TILEWRIGHT_DESCRIPTOR_VERSION;
     product->m = m;
@@ -122,7 +142,8 @@ int tilewright_prepare(const struct tilewright *chip, struct tilewright_descript
     product->c_stride = aligned(chip, 4 * n);
     product->minimum = -128;
     product->maximum = 127;
-    if (tilewright_read(chip, TILEWRIGHT_CAP_BUS) & TILEWRIGHT_CAP_BUS_FORMATS_MASK) return TILEWRIGHT_E_FORMATS;
+    if (format < 0) return TILEWRIGHT_E_FORMATS;
+    product->b_format = (uint8_t)format;
     product->k = k;
     product->a_stride = aligned(chip, k);
     product->b_stride = aligned(chip, k);

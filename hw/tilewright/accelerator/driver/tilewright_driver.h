@@ -144,10 +144,11 @@ int tilewright_init(struct tilewright *chip, const struct tilewright_platform *p
  * @brief Fill a descriptor for an int32 product, C[m, n] = A[m, k] * B[n, k]^T.
  *
  * The strides are the shortest that the alignment allows, those of C for int32. All other fields are 0, except for the
- * version and for the clamp limits -128 and 127. The caller sets the addresses, and whatever else is wanted.
+ * version, for the clamp limits -128 and 127, and for `b_format` where int8 is one of several formats. The caller sets the addresses, and whatever else is wanted.
  *
- * @return `TILEWRIGHT_OK`; `TILEWRIGHT_E_FORMATS` if the accelerator takes block formats (CAP_BUS.formats). `k` and the
- *         strides of A and B are then 0, and the caller must set them: with `k` = 0 the descriptor fails with SIZE.
+ * @return `TILEWRIGHT_OK`; `TILEWRIGHT_E_FORMATS` if the accelerator takes block formats (CAP_BUS.formats) and not int8
+ *         beside them (CAP_FORMATS; the header must be of an accelerator with it). `k` and the strides of A and B are
+ *         then 0, and the caller must set them: with `k` = 0 the descriptor fails with SIZE.
  */
 int tilewright_prepare(const struct tilewright *chip, struct tilewright_descriptor *product, uint32_t m, uint32_t n,
                        uint32_t k);

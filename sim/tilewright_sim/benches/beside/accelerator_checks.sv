@@ -2,7 +2,7 @@
 module accelerator_checks #(
     parameter ADDR_BITS = 32, DATA_BITS = 64, ID_BITS = 4, MAX_BURST = 16, OUTSTANDING = 16, LITE_BITS = 9,
     parameter SIZE_BITS = 16, STRIDE_BITS = 24, UNALIGNED = 0, FLAGS = 8, VERSION = 1, ECC = 0, CONVOLUTION = 0,
-    parameter VECTOR_LANES = 0, RECORD_BYTES = 0, SCALED = 0, B_FORMATS = 1,
+    parameter VECTOR_LANES = 0, RECORD_BYTES = 0, SCALED = 0, B_FORMATS = 1, INTEGER = 255,
     parameter [7:0] A_RECORD = 1, parameter [31:0] B_RECORDS = 1, parameter VARIABLES = 0,
     parameter [1:0] ROUNDINGS = 3,
     parameter [31:0] SIZE_LIMIT = 65535, K_LIMIT = 2048,
@@ -59,7 +59,8 @@ module accelerator_checks #(
       s_axil_wdata, s_axil_rdata, s_axil_wstrb, s_axil_bresp, s_axil_rresp, write, read, word, read_word, data, calm);
   tilewright_descriptor_rules #(
       ADDR_BITS, DATA_BITS, SIZE_BITS, STRIDE_BITS, UNALIGNED, SIZE_LIMIT, K_LIMIT, FLAGS, VERSION, ROUNDINGS,
-      ECC, CONVOLUTION, VECTOR_LANES, RECORD_BYTES, SCALED, B_FORMATS, A_RECORD, B_RECORDS, VARIABLES) descriptors (
+      ECC, CONVOLUTION, VECTOR_LANES, RECORD_BYTES, SCALED, B_FORMATS, INTEGER, A_RECORD, B_RECORDS,
+      VARIABLES) descriptors (
       clk, off, write, read, calm, word, read_word, data, s_axil_rdata, m_axi_arvalid && m_axi_arready,
       m_axi_rvalid && m_axi_rready, m_axi_rlast, m_axi_rresp[1], m_axi_awvalid && m_axi_awready,
       m_axi_wvalid && m_axi_wready, m_axi_wlast, m_axi_bvalid && m_axi_bready, m_axi_bresp[1], irq, m_axi_araddr,

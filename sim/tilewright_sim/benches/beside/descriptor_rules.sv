@@ -6,7 +6,7 @@ module tilewright_descriptor_rules #(
     parameter ADDR_BITS = 32, DATA_BITS = 64, SIZE_BITS = 16, STRIDE_BITS = 24, UNALIGNED = 0,
     parameter [31:0] SIZE_LIMIT = 65535, K_LIMIT = 2048, parameter FLAGS = 8, VERSION = 1,
     parameter [1:0] ROUNDINGS = 3, parameter ECC = 0, CONVOLUTION = 0, VECTOR_LANES = 0, RECORD_BYTES = 0,
-    parameter SCALED = 0, B_FORMATS = 1, parameter [7:0] A_RECORD = 1, parameter [31:0] B_RECORDS = 1,
+    parameter SCALED = 0, B_FORMATS = 1, INTEGER = 255, parameter [7:0] A_RECORD = 1, parameter [31:0] B_RECORDS = 1,
     parameter VARIABLES = 0
 ) (
     input clk, off, write, read, calm,
@@ -60,7 +60,7 @@ module tilewright_descriptor_rules #(
   tilewright_references #(VARIABLES) references (raw, variables, resolved);
   tilewright_descriptor #(
       ADDR_BITS, WORD_BYTES, SIZE_BITS, STRIDE_BITS, UNALIGNED, SIZE_LIMIT, K_LIMIT, FLAGS, VERSION, ROUNDINGS,
-      CONVOLUTION, VECTOR_LANES, RECORD_BYTES, SCALED, B_FORMATS, A_RECORD, B_RECORDS)
+      CONVOLUTION, VECTOR_LANES, RECORD_BYTES, SCALED, B_FORMATS, INTEGER, A_RECORD, B_RECORDS)
       descriptor (resolved, code, interrupt, raw_firsts, raw_ends, raw_reads, total);
 
   wire [ADDR_BITS:0] ring_end = base + (65'd64 << log2);

@@ -95,7 +95,10 @@ def gemms(product: Product, config: AcceleratorConfig) -> list[Gemm]:
             for _, _, part in split_convolution(config, image)
         ] * product.image[0]
     parts = [
-        Gemm(m=m, n=block.outputs.stop - block.outputs.start, k=block.k, requant=product.requant, bias=True)
+        Gemm(
+            m=m, n=block.outputs.stop - block.outputs.start, k=block.k, requant=product.requant, bias=True,
+            b_format=config.integer or 0,
+        )
         for block in blocks(product, config)
     ] * product.batch
     return [gemm for part in parts for gemm in split_gemm(config, part)]

@@ -52,9 +52,9 @@ def plan(graph: Graph, config: AcceleratorConfig) -> list[Stage]:
     Raises
     ------
     ConfigError
-        If the configuration has block formats.
+        If the configuration has no products of int8 by int8.
     """
-    check_int8(config, "a quantized network")
+    check_int8(config, "a quantized network", beside=True)
     stages = [Stage()]
     made: dict[int, _Matrix | None] = {}  # results of the last stage; None: not as a matrix that a product can read
 

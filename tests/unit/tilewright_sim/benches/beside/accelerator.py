@@ -12,7 +12,7 @@ ACCELERATOR = {
     "ADDR_BITS": 32, "DATA_BITS": 128, "ID_BITS": 4, "MAX_BURST": 4, "OUTSTANDING": 2, "LITE_BITS": 9,
     "SIZE_BITS": 16, "STRIDE_BITS": 24, "UNALIGNED": 0, "FLAGS": 8, "VERSION": 1, "ROUNDINGS": 1,
     "ECC": 0, "CONVOLUTION": 0, "VECTOR_LANES": 0, "RECORD_BYTES": 0,
-    "SCALED": 0, "B_FORMATS": 1, "A_RECORD": 1, "B_RECORDS": 1, "VARIABLES": 0,
+    "SCALED": 0, "B_FORMATS": 1, "INTEGER": 255, "A_RECORD": 1, "B_RECORDS": 1, "VARIABLES": 0,
     "SIZE_LIMIT": 65535, "K_LIMIT": 64,
     "READABLE": sum(1 << r.offset // 4 for r in REGISTERS),
     "WRITABLE": sum(1 << r.offset // 4 for r in REGISTERS if r.access != "ro"),

@@ -6,7 +6,8 @@ from tilewright.cores import CORES
 from tilewright_sim.benches.beside import checks_parameters, checks_text
 
 NAMES = ("ADDR_BITS", "SIZE_BITS", "STRIDE_BITS", "UNALIGNED", "SIZE_LIMIT", "K_LIMIT", "FLAGS", "VERSION", "ROUNDINGS",
-         "CONVOLUTION", "VECTOR_LANES", "RECORD_BYTES", "SCALED", "B_FORMATS", "A_RECORD", "B_RECORDS")  # fmt: skip
+         "CONVOLUTION", "VECTOR_LANES", "RECORD_BYTES", "SCALED", "B_FORMATS", "INTEGER", "A_RECORD",
+         "B_RECORDS")  # fmt: skip
 BENCH = """
 module bench;
   reg [511:0] texts[0:{last}];

@@ -28,8 +28,8 @@ def test_rows_are_whole_records_of_the_format_that_is_chosen(name, tmp_path):
     job = Author(Owner(config, 1)).job(alone=True)
     top, word = 1 << config.addr_bits, 1 if config.unaligned else config.word_bytes
     descriptors, wanted = [], []
-    for number, form in enumerate(config.b_all):
-        for letter, of in (("a", config.a), ("b", form)):
+    for number in range(len(config.b_all)):
+        for letter, of in zip("ab", config.operands(number), strict=True):
             for k in (9, 32, 33, random.Random(number).randrange(34, 64)):
                 size = of.row_bytes(k)
                 for beyond in (0, word):

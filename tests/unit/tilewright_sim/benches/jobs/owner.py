@@ -12,6 +12,7 @@ SMALL = {
 BLOCKS = {
     "three formats": AcceleratorConfig(**SMALL, a_format="q8_0", b_formats=("q4_0", "q8_0", "q4_1")),
     "int8 activations": AcceleratorConfig(**SMALL | {"unaligned": True, "chunk_words": 1}, b_formats=("mxfp6_e2m3",)),
+    "int8 beside": AcceleratorConfig(**SMALL, a_format="q8_0", b_formats=("q4_1", "int8", "q8_0")),
     "int8 weights": AcceleratorConfig(**SMALL | {"chunk_words": 8, "panel_words": 128}, a_format="q8_e5m3"),
 }
 VECTORS = {
