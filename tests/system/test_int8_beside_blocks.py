@@ -15,8 +15,8 @@ from tilewright_sim.models import gemm as golden
 from tilewright_sim.models.block_gemm import block_gemm
 
 CONFIG = AcceleratorConfig(
-    rows=32, cols=8, dot=32, data_bits=64, chunk_words=8, long_chunk_words=8, panel_words=256, ring_words=128, acc_rows=8,
-    a_format="q8_e5m3", b_formats=("q4_1", "int8", "q8_0"),
+    rows=32, cols=8, dot=32, data_bits=64, chunk_words=8, long_chunk_words=8, panel_words=256, ring_words=128,
+    acc_rows=8, a_format="q8_e5m3", b_formats=("q4_1", "int8", "q8_0"),
 )  # fmt: skip
 
 
@@ -46,7 +46,8 @@ def test_products_of_int8_equal_numpy_with_every_epilogue(chip, shape):
     assert np.array_equal(chip.gemm(a, b, accumulate=old).c, golden.wrap32(exact + old))
     for rounding in CONFIG.roundings:
         requant = replace(golden.Requant.from_scale(40 / (5500 * k**0.5), 3), rounding=rounding)
-        assert np.array_equal(chip.gemm(a, b, bias=bias // 4096, requant=requant).c, requant.apply(exact + bias // 4096))
+        less = bias // 4096
+        assert np.array_equal(chip.gemm(a, b, bias=less, requant=requant).c, requant.apply(exact + less))
 
 
 def test_the_largest_sums_are_exact_and_k_beyond_a_descriptor_is_accumulated(chip):

@@ -75,8 +75,8 @@ class BlockTileConfig(OperandFormats, Config):
     b_formats: Annotated[
         tuple[Literal[*FORMATS], ...],  # type: ignore[valid-type]
         Field(
-            description="Block formats of the weights, one of which each word has. `int8` has no scale; beside others it "
-            "is multiplied as if all its scales were 1."
+            description="Block formats of the weights, one of which each word has. `int8` has no scale; beside "
+            "others it is multiplied as if all its scales were 1."
         ),
         BeforeValidator(as_tuple),
     ] = ("q4_1",)

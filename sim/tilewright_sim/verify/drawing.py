@@ -23,10 +23,10 @@ def draw(chance: random.Random, held: Mapping[str, Any]) -> AcceleratorConfig:
     """Return a random configuration.
 
     Each field is drawn from all its values, numbers on a logarithmic scale, 0 where it can be in half of the
-    draws; operands are int8 in half of the draws, and of block formats that go together otherwise, half of them with int8
-    beside them. What does not fit together is mended with the nearest value that works, as the error names it. An array of more than `AFFORDABLE`
-    multipliers, with `LANE` for each lane of the vector engine, is kept with the probability
-    ``AFFORDABLE / multipliers``.
+    draws; operands are int8 in half of the draws, and of block formats that go together otherwise, in about half of
+    those with int8 beside them. What does not fit together is mended with the nearest value that works, as the error
+    names it. An array of more than `AFFORDABLE` multipliers, with `LANE` for each lane of the vector engine, is kept
+    with the probability ``AFFORDABLE / multipliers``.
 
     Parameters
     ----------

@@ -192,8 +192,8 @@ class ReadArbiter(SharedComponent):
         m.d.comb += owners.i.payload.block_last.eq(self.a_requests.payload.block_last)
         asked_a, asked_b = self.a_requests.payload, self.b_requests.payload
         with_a = unit == Unit.LOAD_A
-        several = len(config.a_all) > 1
-        m.d.comb += owners.i.payload.format.eq(Mux(with_a, asked_a.format, asked_b.format) if several else asked_b.format)
+        form = Mux(with_a, asked_a.format, asked_b.format) if len(config.a_all) > 1 else asked_b.format
+        m.d.comb += owners.i.payload.format.eq(form)
         m.d.comb += owners.i.payload.long.eq(Mux(with_a, asked_a.long, asked_b.long))
 
         self._return_words(m, owners, {which: taker for which, (_, taker) in streams.items()})

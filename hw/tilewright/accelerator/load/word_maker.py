@@ -69,11 +69,10 @@ class WordSwitch(SharedComponent):
         m = Module()
         o = self.o.payload
         for number, form in enumerate(self.forms):
-            plain = form.record == 1
-            maker = Upsizer(self.config, self.config.tile.rows * form.element.bits) if plain else RecordGearbox(self.config, form)
+            maker = word_maker(self.config, (form,), self.config.tile.rows * form.element.bits)
             gearbox = place(m, f"format_{number}", maker, platform)
             found = gearbox.o.payload
-            block = Cat(found.data, Const(self.scale.one, self.scale.bits)) if plain else found.data
+            block = found.data if form.scale.bits else Cat(found.data, Const(self.scale.one, self.scale.bits))
             m.d.comb += [
                 gearbox.i.payload.eq(self.i.payload),
                 gearbox.i.valid.eq(self.i.valid & (self.i.payload.format == number)),

@@ -96,7 +96,11 @@ def gemms(product: Product, config: AcceleratorConfig) -> list[Gemm]:
         ] * product.image[0]
     parts = [
         Gemm(
-            m=m, n=block.outputs.stop - block.outputs.start, k=block.k, requant=product.requant, bias=True,
+            m=m,
+            n=block.outputs.stop - block.outputs.start,
+            k=block.k,
+            requant=product.requant,
+            bias=True,
             b_format=config.integer or 0,
         )
         for block in blocks(product, config)

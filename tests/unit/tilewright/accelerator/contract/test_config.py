@@ -88,8 +88,8 @@ def test_widths_follow_the_formats():
     ({"b_formats": ("int8", "q4_1", "int8")}, "b_formats = 'int8': there twice"),
     ({"a_format": "mxfp6_e2m3", "b_formats": ("int8", "mxfp4")}, "a_format = 'mxfp6_e2m3': must have elements of int8 "
      "with int8 among several b_formats, which is the format of A then, too; nearest that works: q8_e5m3"),
-    ({"b_formats": ("q4_1", "int8"), "data_bits": 128, "cols": 8}, "data_bits = 128: a row of a C tile, cols = 8 bytes, "
-     "must fill a bus word unless `unaligned`; nearest that works: 64"),
+    ({"b_formats": ("q4_1", "int8")}, "data_bits = 128: a row of a C tile, cols = 8 bytes, must fill a bus word "
+     "unless `unaligned`; nearest that works: 64"),
 ])  # fmt: skip
 def test_formats_that_cannot_work_are_refused(values, message):
     with pytest.raises(ConfigError) as failure:

@@ -25,7 +25,7 @@ def test_what_is_random_is_legal_and_each_fault_is_told(name, tmp_path):
 @pytest.mark.parametrize("name", BLOCKS)
 def test_rows_are_whole_records_of_the_format_that_is_chosen(name, tmp_path):
     config = BLOCKS[name]
-    job = Author(Owner(config, 1)).job(alone=True)
+    job = Author(Owner(config, 1)).job(kind="plain", alone=True)
     top, word = 1 << config.addr_bits, 1 if config.unaligned else config.word_bytes
     descriptors, wanted = [], []
     for number in range(len(config.b_all)):
