@@ -110,7 +110,8 @@ class Author:
 
     def __init__(self, owner: Owner):
         self.owner, self.config, self.chance, self.space = owner, owner.config, owner.chance, owner.space
-        self.products = ("plain", *(("bias", "requant", "accumulate") if self.config.integers else ()))
+        plain = ("plain",) * (1 if self.config.integer is None else len(self.config.b_formats))  # blocks have no other
+        self.products = (*plain, *(("bias", "requant", "accumulate") if self.config.integers else ()))
         self.kinds = (*self.products, *(("vector",) if self.config.vector_lanes else ()))
         self.grain = 1 if self.config.unaligned else self.config.word_bytes
         self.longest, self.reach, self.deep = self.space.longest, self.space.reach, self.space.deep

@@ -52,7 +52,7 @@ def test_operands_are_int8_or_block_formats_that_go_together():
     assert len(configs) / 5 < len(scaled) < len(configs) * 2 / 3
     assert {form for config in scaled for form in config.b_formats} == set(FORMATS) - {"nvfp4"}  # the block tile's
     assert {len(config.b_formats) for config in scaled} == {1, 2, 3, 4}
-    assert {config.integer for config in scaled} == {None, 0, 1, 2, 3}
+    assert {config.integer for config in scaled} >= {None, 0, 1, 2}  # int8 beside them, in any place
     assert {config.b_formats for config in drawn(9, b_formats="q4_1")} == {("q4_1",)}
 
 

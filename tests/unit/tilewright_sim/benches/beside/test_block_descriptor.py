@@ -15,10 +15,10 @@ from tilewright_sim.benches.jobs import Author, faults
 def test_what_is_random_is_legal_and_each_fault_is_told(name, tmp_path):
     owner = Owner(BLOCKS[name], 1)
     author = Author(owner)
-    good = [author.job(alone=True) for _ in range(6)]
-    bad = faults(good[0])
-    descriptors = [job.descriptor for job in good] + [replace(good[0].descriptor, **fields) for *_, fields in bad]
-    wanted = [0] * len(good) + [ERRORS[code][0] for code, *_ in bad]
+    good = [author.job(kind=kind, alone=True) for kind in author.kinds * 2]
+    bad = [(code, replace(job.descriptor, **fields)) for job in good for code, _, fields in faults(job)]
+    descriptors = [job.descriptor for job in good] + [descriptor for _, descriptor in bad]
+    wanted = [0] * len(good) + [ERRORS[code][0] for code, _ in bad]
     assert [code for code, _ in judged(owner.config, descriptors, tmp_path)] == wanted
 
 

@@ -97,9 +97,9 @@ def test_a_product_of_block_formats_is_what_the_real_values_say(name):
     owner = Owner(BLOCKS[name], 1)
     author = Author(owner)
     met, right = set(), 0
-    for _ in range(40):
+    for _ in range(80):
         author.clear()
-        job = author.job(alone=True)
+        job = author.job(kind="plain", alone=True)
         d, forms = job.descriptor, job.forms
         met.add(forms[1].name)
         places = ((d.a_address, d.a_stride, d.m), (d.b_address, d.b_stride, d.n))
@@ -113,8 +113,8 @@ def test_a_product_of_block_formats_is_what_the_real_values_say(name):
         job.apply(owner.image)
         if not owner.config.makes_floats(d.b_format):
             assert [form.name for form in forms] == ["int8", "int8"]
-            if not any(map(job.flag, ("BIAS", "REQUANT", "ACCUMULATE"))):
-                assert np.array_equal(matrix(owner.image, d.c_address, d.c_stride, d.m, d.n, np.int32), a @ b.T)
+            assert np.array_equal(matrix(owner.image, d.c_address, d.c_stride, d.m, d.n, np.int32), a @ b.T)
+            right += d.m * d.n
             continue
         got = matrix(owner.image, d.c_address, d.c_stride, d.m, d.n, np.float32).astype(np.float64)
         with np.errstate(invalid="ignore"):
@@ -129,7 +129,21 @@ def test_a_product_of_block_formats_is_what_the_real_values_say(name):
     assert right > 1000
 
 
-@pytest.mark.parametrize("name", BLOCKS)
+def test_only_products_of_int8_beside_block_formats_have_an_epilogue():
+    author, met = Author(Owner(BLOCKS["int8 beside"], 1)), set()
+    for _ in range(60):
+        author.clear()
+        job = author.job(alone=True)
+        flags = {name for name in ("REQUANT", "BIAS", "ACCUMULATE") if job.flag(name)}
+        met |= {(name, job.forms[1].name) for name in flags or {"none"}}
+        units = {unit for _, unit, _ in faults(job)}
+        assert ("PARAMETERS" in units) == (job.forms[1].name == "int8")
+    assert met == {(name, "int8") for name in ("none", "REQUANT", "BIAS", "ACCUMULATE")} | {
+        ("none", "q4_1"), ("none", "q8_0")
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [name for name in BLOCKS if not BLOCKS[name].integers])
 def test_with_block_formats_c_is_float32_alone(name):
     owner = Owner(BLOCKS[name], 1)
     author = Author(owner)
