@@ -97,9 +97,9 @@ def test_a_product_of_block_formats_is_what_the_real_values_say(name):
     owner = Owner(BLOCKS[name], 1)
     author = Author(owner)
     met, right = set(), 0
-    for _ in range(80):
+    for _ in range(40):
         author.clear()
-        job = author.job(kind="plain", alone=True)
+        job = author.job(alone=True)
         d, forms = job.descriptor, job.forms
         met.add(forms[1].name)
         places = ((d.a_address, d.a_stride, d.m), (d.b_address, d.b_stride, d.n))
@@ -113,7 +113,8 @@ def test_a_product_of_block_formats_is_what_the_real_values_say(name):
         job.apply(owner.image)
         if not owner.config.makes_floats(d.b_format):
             assert [form.name for form in forms] == ["int8", "int8"]
-            assert np.array_equal(matrix(owner.image, d.c_address, d.c_stride, d.m, d.n, np.int32), a @ b.T)
+            if not any(map(job.flag, ("BIAS", "REQUANT", "ACCUMULATE"))):
+                assert np.array_equal(matrix(owner.image, d.c_address, d.c_stride, d.m, d.n, np.int32), a @ b.T)
             right += d.m * d.n
             continue
         got = matrix(owner.image, d.c_address, d.c_stride, d.m, d.n, np.float32).astype(np.float64)
