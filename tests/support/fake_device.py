@@ -17,6 +17,7 @@ from tilewright.accelerator.registers import (
     REGISTERS,
     VECTOR_DESCRIPTOR_VERSION,
 )
+from tilewright.formats import FORMATS
 from tilewright_sim.host.descriptor import Descriptor, geometry_values
 from tilewright_sim.models import Convolution, ConvolutionLayout, convolution
 from tilewright_sim.models import gemm as golden
@@ -54,6 +55,8 @@ class FakeDevice:
             name: getattr(config, name).bit_length() - 1
             for name in ("half_words", "ring_words", "acc_rows", "chunk_words", "long_chunk_words")
         }
+        numbers = {name: number for number, name in enumerate(FORMATS)}
+        of_b = {f"b_format_{place}": numbers[name] for place, name in enumerate(config.b_formats)}
         self.registers |= {
             OFFSET["ID"]: IDENTIFIER,
             OFFSET["VERSION"]: bits("VERSION", descriptor=DESCRIPTOR_VERSION, registers=REGISTER_MAP_VERSION),
@@ -74,8 +77,10 @@ class FakeDevice:
                 double_rounding="double" in config.roundings,
                 convolution=config.convolution,
                 compact=config.compact,
+                formats=config.scaled,
                 vector=config.vector_lanes > 0,
             ),
+            OFFSET["CAP_FORMATS"]: bits("CAP_FORMATS", a_format=numbers[config.a_format], b_count=len(of_b), **of_b),
             OFFSET["CAP_VECTOR"]: bits("CAP_VECTOR", lanes=config.vector_lanes, descriptor=VECTOR_DESCRIPTOR_VERSION),
             OFFSET["CAP_BUFFERS"]: bits(
                 "CAP_BUFFERS",

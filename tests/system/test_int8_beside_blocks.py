@@ -13,6 +13,8 @@ from tilewright_sim.host.errors import DescriptorError
 from tilewright_sim.models import Records
 from tilewright_sim.models import gemm as golden
 from tilewright_sim.models.block_gemm import block_gemm
+from tilewright_sim.nn import digits
+from tilewright_sim.nn.digits import on_accelerator
 
 CONFIG = AcceleratorConfig(
     rows=32, cols=8, dot=32, data_bits=64, chunk_words=8, long_chunk_words=8, panel_words=256, ring_words=128,
@@ -77,6 +79,12 @@ def test_both_kinds_follow_each_other_in_a_queue(chip):
     chip.submit(descriptors)
     for arrays, want in checks:
         assert np.array_equal(arrays[2].numpy().view(np.uint32), want.view(np.uint32))
+
+
+def test_an_int8_network_runs_beside_block_formats(chip):
+    network, (pixels, _) = digits.Network.load(), digits.test_set()
+    logits, _ = on_accelerator.forward(network, chip, pixels[:20])
+    assert np.array_equal(logits, on_accelerator.expected(network, pixels[:20], CONFIG.roundings[0]))
 
 
 def test_a_product_of_blocks_refuses_the_flags_that_one_of_int8_has(chip):

@@ -135,7 +135,7 @@ def _registers() -> tuple[Register, ...]:
             Field("double_rounding", 27, 1, "the epilogue can round twice: DOUBLE_ROUNDING"),
             Field("ecc", 28, 1, "stored words have check bits; there are ECC_CORRECTED and ECC_CORRUPT"),
             Field("convolution", 29, 1, "A can be an image: CONVOLUTION"),
-            Field("formats", 30, 1, "A or B has scales, and C is float32: see CAP_FORMATS"),
+            Field("formats", 30, 1, "there are block formats, for which C is float32: see CAP_FORMATS"),
             Field("vector", 31, 1, "there is a vector engine: see CAP_VECTOR"))),
         Register("CAP_BUFFERS", 0x10, "ro", "logarithms to base 2 of the buffers' sizes", (
             Field("half_words", 0, 5, "words in a half of the A panel"),
@@ -147,7 +147,8 @@ def _registers() -> tuple[Register, ...]:
             Field("stride_bits_less", 25, 4, "by how many bits strides are narrower than 24"),
             Field("variables", 29, 1, "there are variables: see CAP_VARIABLES"))),
         Register("K_LIMIT", 0x14, "ro", "largest k of a descriptor; CAP_BUFFERS tells the limits of m, n and strides"),
-        Register("CAP_FORMATS", FORMATS_BASE, "ro", f"formats of the matrices: {_FORMATS}", (
+        Register("CAP_FORMATS", FORMATS_BASE, "ro",
+                 f"formats of the matrices: {_FORMATS}. With int8 among several of B, A is int8, too", (
             Field("a_format", 0, 4, "of A"), Field("b_count", 4, 4, "how many formats B can have"),
             *(Field(f"b_format_{n}", 8 + 6 * n, 6, f"of B, number {n}") for n in range(MOST_FORMATS)))),
         Register("CAP_VECTOR", VECTOR_BASE, "ro", "the vector engine", (

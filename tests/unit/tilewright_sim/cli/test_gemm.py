@@ -118,6 +118,19 @@ def test_estimate_takes_the_format_of_b(tmp_path):
         assert json.loads(done.stdout)["cycles"] == want.cycles
 
 
+def test_estimate_takes_int8_beside_block_formats():
+    beside = ["--set", 'b_formats=["q4_1","int8"]', "--set", "unaligned=true"]
+    more = ["--b-format", "int8", "--result", "int8", "--json"]
+    done = CliRunner().invoke(main.cli, ["estimate", "9x64x1000", *BLOCKS, *beside, *more])
+    config = AcceleratorConfig.preset("base").replace(
+        rows=32, cols=8, dot=32, a_format="q8_e5m3", b_formats=("q4_1", "int8"), chunk_words=16, unaligned=True
+    )
+    want = estimate(config, [Gemm(m=9, n=64, k=1000, requant=True, b_format=1)])
+    assert json.loads(done.stdout)["cycles"] == want.cycles
+    plain = config.replace(a_format="int8", b_formats=("int8",))
+    assert want.bus_cycles == estimate(plain, [Gemm(m=9, n=64, k=1000, requant=True)]).bus_cycles
+
+
 class Golden:
     """A simulator whose products are the golden model's, with some bits of the first result flipped."""
 

@@ -18,6 +18,15 @@ def test_block_formats_of_either_operand_are_refused(field, value):
         check_int8(config, "a tool")
 
 
+def test_int8_beside_block_formats_is_enough_for_some():
+    beside = AcceleratorConfig(**SIZES, a_format="q8_0", b_formats=("q4_1", "int8"))
+    check_int8(beside, "a tool", beside=True)
+    alone = AcceleratorConfig(**SIZES, a_format="q8_0", b_formats=("int8",))
+    for config, may in ((beside, False), (alone, True)):
+        with pytest.raises(ConfigError, match="a_format = 'q8_0': a tool takes int8 alone"):
+            check_int8(config, "a tool", beside=may)
+
+
 def test_int8_and_other_cores_pass():
     check_int8(AcceleratorConfig(), "a tool")
     check_int8(TileConfig(), "a tool")

@@ -225,6 +225,20 @@ def test_block_formats_are_not_prepared_as_int8(library, device):
     assert library.tilewright_result_text(-11) == b"the accelerator takes block formats, not int8"
 
 
+@pytest.mark.parametrize(("formats", "number"), [(("q4_1", "int8"), 1), (("int8", "q4_1"), 0), (("q4_1", "q8_0"), None),
+                                                 (("int8",), None)])  # fmt: skip
+def test_int8_beside_block_formats_is_prepared_with_its_number(formats, number, tmp_path):
+    config = AcceleratorConfig(rows=32, dot=32, chunk_words=4, a_format="q8_0", b_formats=formats)
+    library, device = compile_driver(config, tmp_path), FakeDevice(config)
+    done, chip = init(library, device)
+    assert done == OK
+    product = ctypes.create_string_buffer(64)
+    result = library.tilewright_prepare(ctypes.byref(chip), product, 3, 5, 6)
+    found = Descriptor.unpack(product.raw)
+    wanted = (OK, number, 6, 8, 8) if number is not None else (-11, 0, 0, 0, 0)
+    assert (result, found.b_format, found.k, found.a_stride, found.b_stride) == wanted
+
+
 PROGRAM = """
 #include <stdio.h>
 #include <stdlib.h>
