@@ -6,8 +6,10 @@ The assertions that are bound to every core say of each output when it must be k
 import re
 
 import pytest
+from support.configs import BLOCKS
 
 from tilewright.accelerator.contract import AcceleratorConfig
+from tilewright.block_tile import BlockTileConfig
 from tilewright.cores import CORES
 from tilewright.dma import DmaConfig
 from tilewright.memory.sdram import SdramConfig
@@ -24,6 +26,9 @@ COMPACT = AcceleratorConfig(
     max_burst=1, chunk_words=8, variant="compact",
 )  # fmt: skip
 ECC = ACCELERATOR.model_copy(update={"ecc": True})
+VECTORS = ACCELERATOR.model_copy(update={"vector_lanes": 1, "variables": 2, "unaligned": True})
+RECORDS = AcceleratorConfig(**BLOCKS | {"vector_lanes": 2})
+BLOCK_TILE = BlockTileConfig(a_format="nvfp4", b_formats=("nvfp4",), acc_rows=8)
 DMA = DmaConfig(data_bits=32, max_burst=4, outstanding=2, unaligned=True)
 # A core, its configuration, the last test of its bench, and a register that needs its reset.
 CASES = [
@@ -31,11 +36,14 @@ CASES = [
     *(
         pytest.param(*case, marks=pytest.mark.long)
         for case in [
+            ("block-tile", BLOCK_TILE, "a_reset_drops_all_data_in_flight", "loaded"),
             ("dma-reader", DMA, "restarts_after_a_reset", "status_valid"),
             ("dma-writer", DMA, "restarts_after_a_reset", "busy"),
             ("sdram", SdramConfig(power_up_us=1, data_bits=32), "restarts_after_a_reset", "started"),
             ("accelerator", ACCELERATOR, "direct_descriptors_and_the_ring_take_turns", "command_ring.fetched"),
             ("accelerator", ECC, "direct_descriptors_and_the_ring_take_turns", "command_ring.fetched"),
+            ("accelerator", VECTORS, "direct_descriptors_and_the_ring_take_turns", "command_ring.fetched"),
+            ("accelerator", RECORDS, "direct_descriptors_and_the_ring_take_turns", "command_ring.fetched"),
             ("accelerator", COMPACT, "direct_descriptors_and_the_ring_take_turns", "command_ring.fetched"),
         ]
     ),

@@ -8,7 +8,7 @@ import cocotb
 from cocotbext.axi import AxiResp
 
 from tilewright.accelerator.contract import AcceleratorConfig, Unit
-from tilewright.accelerator.registers import ERRORS
+from tilewright.accelerator.registers import ERRORS, constants
 from tilewright_sim.testbench.cocotb import cycles
 
 from . import setup
@@ -54,6 +54,15 @@ async def random_queues_match_the_golden_model(dut, timing):
             continue
         assert counts["execute_busy"] == sum(job.busy_cycles for job in jobs)
         assert (counts["read_words"], counts["write_words"]) == (chip.memory.read_words, chip.memory.written_words)
+
+
+@each_test
+async def registers_tell_the_configuration(dut):
+    """Those of identity and capability do, and the base of the ring is read as it was written."""
+    chip, _ = await begin(dut, "uneven")
+    for name, value in constants(CONFIG).items():
+        assert await chip.read(name) == value, f"{name} is wrong"
+    assert await chip.read("RING_BASE_LO") == SPACE.ring
 
 
 @each_test

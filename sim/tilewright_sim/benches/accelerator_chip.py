@@ -18,8 +18,8 @@ from tilewright_sim.testbench.cocotb import AxiMemory, cycle, cycles
 from . import setup
 from .jobs import Job, Space
 
-HANG_CYCLES = 3000
-"""Cycles without a word on the bus after which the accelerator is considered to hang."""
+HANG_CYCLES = 10_000
+"""Cycles without a word on the bus after which it is a hang; the vector engine computes a strip for some thousands."""
 _REGISTERS = {register.name: register for register in REGISTERS}
 
 

@@ -1,7 +1,7 @@
 """Run the bench of the accelerator on its generated Verilog, in both simulators."""
 
 import pytest
-from support.configs import COMPACT, TINY
+from support.configs import BLOCKS, COMPACT, TINY
 
 from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.cores import CORES
@@ -32,10 +32,6 @@ IMAGES = TINY | {"panel_words": 512, "convolution": True}
 COMPACT_8 = COMPACT | {
     "rows": 8, "cols": 8, "dot": 8, "ring_words": 128, "panel_words": 128, "chunk_words": 2, "acc_rows": 16,
     "addr_bits": 40, "size_bits": 16, "stride_bits": 24, "rounding": "single",
-}  # fmt: skip
-BLOCKS = {
-    "rows": 32, "cols": 8, "dot": 32, "data_bits": 64, "requant_lanes": 2, "chunk_words": 4, "long_chunk_words": 8,
-    "panel_words": 64, "ring_words": 128, "acc_rows": 8, "a_format": "q8_0", "b_formats": ["q4_1", "q8_0"],
 }  # fmt: skip
 CONFIGS = {
     "tiny": TINY, "half-bus": HALF_BUS, "full-bus": FULL_BUS, "unaligned": UNALIGNED, "narrow": NARROW,

@@ -53,13 +53,14 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/scorecard", description=__doc__)
     parser.add_argument("--short", action="store_true", help="a sample of the work, against the recorded figures")
     parser.add_argument("--rows", metavar="NAMES", help=f"only these, with commas between them: {names}")
+    parser.add_argument("--files", metavar="PARTS", help="mutants of these only: parts of names, with commas between")
     parser.add_argument("--minutes", type=float, help="stop after so long, shared by the rows; 0 writes what is known")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument(
         "--scheduler", metavar="ADDRESS", help="of Dask; its workers need this checkout and this folder"
     )
     args = parser.parse_args()
-    if args.short and (args.rows or args.minutes is not None or args.scheduler):
+    if args.short and (args.rows or args.files or args.minutes is not None or args.scheduler):
         parser.error("--short takes no other option")
     if args.jobs < 1:
         parser.error(f"--jobs = {args.jobs}: must be at least 1")
@@ -82,6 +83,7 @@ def _run(row: Row, args: argparse.Namespace, rows_left: int) -> None:
     if args.minutes is not None:
         args.end = getattr(args, "end", now + 60 * args.minutes)
     until = now + (args.end - now) / rows_left if args.minutes is not None else float("inf")
+    row.only = tuple(args.files.split(",")) if args.files else ()
     row.prepare(until)
     tasks = row.tasks()
     if not tasks or monotonic() > until:

@@ -13,16 +13,20 @@ ROOT = Path(__file__).parents[3]
 HARDWARE = ROOT / "hw" / "tilewright"
 NOT_HARDWARE = ("base", "verilog", "flows", "tools", "cores.py", "config.py")
 """Folders and files that import Amaranth and describe no circuit: they write Verilog, or are configurations."""
+ALL_HARDWARE = ("formats", "vector")
+"""Folders of which files without Amaranth describe hardware too: microprograms, widths of accumulators."""
 
 
 def hardware_files() -> list[Path]:
-    """Return every file that describes a circuit: those that import Amaranth."""
-    files = sorted(HARDWARE.rglob("*.py"))
-    return [
-        file
-        for file in files
-        if not any(part in NOT_HARDWARE for part in file.relative_to(HARDWARE).parts) and _imports_amaranth(file)
-    ]
+    """Return every file that describes a circuit: those that import Amaranth, and all of some folders."""
+    return [file for file in sorted(HARDWARE.rglob("*.py")) if _describes_hardware(file)]
+
+
+def _describes_hardware(file: Path) -> bool:
+    parts = file.relative_to(HARDWARE).parts
+    if file.name == "__init__.py" or any(part in NOT_HARDWARE for part in parts):
+        return False
+    return any(part in ALL_HARDWARE for part in parts) or _imports_amaranth(file)
 
 
 def _imports_amaranth(file: Path) -> bool:

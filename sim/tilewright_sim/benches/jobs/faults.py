@@ -56,6 +56,7 @@ def _of_product(job: Job) -> list[Fault]:
     d, config = job.descriptor, job.config
     flag = {name: 1 << bit for name, (bit, _) in FLAGS.items()}
     top, word = 1 << config.addr_bits, config.word_bytes
+    in_word = word * d.n // job.row_bytes  # results
     found = [
         ("VERSION", "DESCRIPTOR", {"version": 0}),
         ("VERSION", "DESCRIPTOR", {"version": 3, "b_format": 1, "m": 0}),
@@ -79,7 +80,7 @@ def _of_product(job: Job) -> list[Fault]:
         ("WRAPPED", "LOAD_A", {"a_address": top - d.m * word, "a_stride": word, "m": d.m + 1, "k": 1}),
         ("WRAPPED", "LOAD_B", {"b_address": top - word, "b_stride": 1 << 10, "n": 2, "k": 4}),
         ("WRAPPED", "LOAD_B", {"b_address": top - 8 * word, "b_stride": word, "m": 2, "n": 10, "k": word}),
-        ("WRAPPED", "STORE_C", {"c_address": top - word, "m": 1, "n": word // (job.row_bytes // d.n) + 1}),
+        ("WRAPPED", "STORE_C", {"c_address": top - word, "m": 1, "n": in_word + 1}),
         ("WRAPPED", "STORE_C", {"c_address": top - d.m * word, "c_stride": word, "m": d.m + 1, "n": 1}),
         ("WRAPPED", "PARAMETERS", {"flags": flag["BIAS"], "parameter_address": top - word, "n": word // 4 + 1}),
     ]  # fmt: skip

@@ -61,11 +61,16 @@ _labs: dict[str, Bench] = {}
 def work(task: Task) -> Outcome:
     """Try a mutant; a worker calls it, and keeps its lab for the next one."""
     name, folder = task
-    mutants = {mutant.name: mutant for mutant in drawn()}
-    if name not in mutants:
+    if name not in _mutants():
         return Outcome({}, "a worker has other sources: it needs the same checkout", fatal=True)
-    entry = _bench(Path(folder)).try_(mutants[name])
+    entry = _bench(Path(folder)).try_(_mutants()[name])
     return Outcome(entry | {"digest": _digest(entry)})
+
+
+@lru_cache
+def _mutants() -> dict[str, Mutant]:
+    """All mutants by name, of the sources as they were when a worker began, of which its lab is a copy."""
+    return {mutant.name: mutant for mutant in drawn()}
 
 
 def _bench(folder: Path) -> Bench:
@@ -75,7 +80,9 @@ def _bench(folder: Path) -> Bench:
     return _labs[key]
 
 
-def measure_tests(folder: Path, progress: Callable[[int, int], None], until: float) -> None:
-    """Measure the tests of which it is not known what they reach, until a time."""
+def measure_tests(
+    folder: Path, progress: Callable[[int, int], None], until: float, first: tuple[str, ...] = ()
+) -> None:
+    """Measure the tests of which it is not known what they reach, until a time: first those named like this."""
     with Lab(folder / "labs" / "reach", SELECTION) as lab:
-        measure(lab, Reach.kept(folder), progress, until)
+        measure(lab, Reach.kept(folder), progress, until, first)

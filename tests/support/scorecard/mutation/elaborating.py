@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from support.configs import COMPACT, TINY
+from support.configs import BLOCKS, COMPACT, TINY
 
 __all__ = ["CONFIGS", "elaborated", "modules"]
 
@@ -16,6 +16,10 @@ _SOURCES: list[tuple[str, dict]] = [
     ("tile/ecp5", {"rows": 4, "cols": 2, "dot": 2, "multiplier": "dsp"}),
     ("tile/ice40", {"rows": 3, "cols": 2, "dot": 3, "multiplier": "dsp"}),
     ("tile", {"rows": 4, "cols": 4, "dot": 2, "multiplier": "dsp"}),
+    ("block-tile", {"a_format": "q8_e5m3", "b_formats": ["q4_1"], "acc_rows": 8, "multiplier": "lut"}),
+    ("block-tile", {"a_format": "mxint8", "b_formats": ["mxfp4"], "acc_rows": 8, "multiplier": "dsp"}),
+    ("block-tile/ecp5", {"a_format": "q8_0", "b_formats": ["q4_0"], "acc_rows": 8, "multiplier": "dsp"}),
+    ("block-tile", {"a_format": "nvfp4", "b_formats": ["nvfp4"], "acc_rows": 16}),
     *((core, {"data_bits": 64, "max_burst": 16, "outstanding": 4, "unaligned": unaligned})
       for core in ("dma-reader", "dma-writer") for unaligned in (False, True)),
     ("dma-reader", {"data_bits": 32, "max_burst": 1, "outstanding": 1}),
@@ -28,6 +32,12 @@ _SOURCES: list[tuple[str, dict]] = [
     ("accelerator", _WIDE | {"addr_bits": 40, "unaligned": True, "rounding": "single", "requant_lanes": 2}),
     ("accelerator", TINY | {"ecc": True}),
     ("accelerator", TINY | {"convolution": True}),
+    ("accelerator", TINY | {"vector_lanes": 1, "variables": 3}),
+    ("accelerator", TINY | {"vector_lanes": 4, "unaligned": True}),
+    ("accelerator", BLOCKS | {"vector_lanes": 2}),
+    ("accelerator", BLOCKS | {"a_format": "mxint8", "b_formats": ["mxfp6_e2m3"], "unaligned": True,
+                              "chunk_words": 1, "vector_lanes": 4}),
+    ("accelerator", BLOCKS | {"a_format": "int8", "b_formats": ["q4_1"], "multiplier": "dsp"}),
     ("accelerator", COMPACT),
     ("accelerator", COMPACT | {"rows": 8, "cols": 8, "dot": 8, "ring_words": 128, "panel_words": 128, "acc_rows": 16,
                                 "chunk_words": 2, "addr_bits": 40, "size_bits": 16, "stride_bits": 24}),

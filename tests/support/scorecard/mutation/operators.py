@@ -70,6 +70,8 @@ class _Finder:
     def _inside(self, node: ast.AST) -> Iterator[Change]:
         """Changes in a node and all in it, without annotations, messages and docstrings."""
         match node:
+            case ast.keyword(arg="reset_less"):
+                return  # what may begin with any value may also begin with the one of a reset
             case ast.JoinedStr() | ast.Raise() | ast.Assert() | ast.arguments() | ast.Constant(value=str()):
                 return
             case ast.AnnAssign(value=value):

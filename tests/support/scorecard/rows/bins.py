@@ -43,7 +43,9 @@ UNREACHABLE = {
     "K: > k_limit": "such a descriptor fails with SIZE: bins `error: SIZE LOAD_A`",
     "result: ACCUMULATE with BIAS or REQUANT": "such a descriptor fails with FLAGS",
     "C: rows overlap": "two results in the same bytes have no order, so the golden model defines none",
-    "activation_bits, weight_bits: other than 8": "the accelerator has one format, int8",
+    "activation_bits, weight_bits: other than 8": (
+        "such a configuration is refused: elements of fewer bits are those of block formats"
+    ),
     f"a_format, b_formats: {', '.join(_ALONE)}": "a record must be one block in the accelerator",
 }
 """What has no bin, and why."""

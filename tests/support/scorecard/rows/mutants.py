@@ -39,7 +39,8 @@ class Mutants(Row):
         self.all = dict(enumerate(drawn()))
 
     def prepare(self, until: float = math.inf) -> None:
-        campaign.measure_tests(self.folder, self._told, min(until, monotonic() + SHARE * (until - monotonic())))
+        until = min(until, monotonic() + SHARE * (until - monotonic()))
+        campaign.measure_tests(self.folder, self._told, until, self.only)
         self.reach = Reach.kept(self.folder)
 
     @staticmethod
@@ -51,6 +52,7 @@ class Mutants(Row):
         return {
             number: (mutant.name, str(self.folder))
             for number, mutant in campaign.left(self.journal, self.reach).items()
+            if not self.only or any(part in mutant.file for part in self.only)
         }
 
     def work(self, task: campaign.Task) -> Outcome:

@@ -19,6 +19,11 @@ class Row(ABC):
     ----------
     folder : Path
         Of the journals.
+
+    Attributes
+    ----------
+    only : tuple of str
+        Parts of the names of files, whose mutants alone are tried now; empty for all.
     """
 
     NAME: ClassVar[str]
@@ -27,6 +32,7 @@ class Row(ABC):
 
     def __init__(self, folder: Path):
         self.folder = folder
+        self.only: tuple[str, ...] = ()
 
     def prepare(self, until: float = math.inf) -> None:  # noqa: B027  # most rows need nothing
         """Do what must be done once before `tasks` are known; what takes long ends at a time."""

@@ -18,6 +18,7 @@ from support.scorecard.rows.campaigns import Ecc
 from support.scorecard.rows.mutants import mutants_figure
 from support.scorecard.rows.named_tests import Proofs
 from support.scorecard.rows.row import Row
+from support.scorecard.rows.tied import Verilog
 from support.scorecard.rows.waivers import waived
 from support.scorecard.short import below, sample
 from support.scorecard.sources import ROOT, digest_of, sources_digest
@@ -135,10 +136,11 @@ def test_configurations_of_a_campaign_count_once_they_are_right(tmp_path):
 
 
 def test_a_point_is_waived_for_its_reason_only():
+    verilog = Verilog("module accelerator();\n\n\n\n\n\n\n\n\nendmodule\n")
     waived_point = CoveragePoint("accelerator", "toggle", 9, "m_axi_arid[0]:0->1")
-    assert "identifier 0" in waived(waived_point)
-    assert waived(CoveragePoint("accelerator", "toggle", 9, "m_axi_araddr[0]:0->1")) is None
-    assert waived(CoveragePoint("accelerator", "line", 9, "m_axi_arid")) is None
+    assert "identifier 0" in waived(waived_point, verilog)
+    assert waived(CoveragePoint("accelerator", "toggle", 9, "m_axi_araddr[0]:0->1"), verilog) is None
+    assert waived(CoveragePoint("accelerator", "line", 9, "m_axi_arid"), verilog) is None
 
 
 def test_the_recorded_page_is_made_of_the_recorded_figures():
@@ -192,11 +194,11 @@ def test_what_is_begun_continues_and_ends_in_time(tmp_path, monkeypatch):
 
     monkeypatch.setattr(command, "cluster", lambda *_: contextlib.nullcontext())
     monkeypatch.setattr(command, "run_tasks", run_tasks)
-    options = argparse.Namespace(minutes=1e-9, end=0.0, jobs=1, scheduler=None)
+    options = argparse.Namespace(minutes=1e-9, end=0.0, jobs=1, scheduler=None, files=None)
     command._run(Numbers(tmp_path), options, 1)
     assert done == []  # the time was over before
     monkeypatch.setattr(command, "monotonic", chain([0.0] * 4, repeat(9.0)).__next__)
-    command._run(Numbers(tmp_path), argparse.Namespace(minutes=0.1, jobs=1, scheduler=None), 1)
+    command._run(Numbers(tmp_path), argparse.Namespace(minutes=0.1, jobs=1, scheduler=None, files=None), 1)
     assert done == [0, 1, 2]
-    command._run(Numbers(tmp_path), argparse.Namespace(minutes=None, jobs=1, scheduler=None), 1)
+    command._run(Numbers(tmp_path), argparse.Namespace(minutes=None, jobs=1, scheduler=None, files=None), 1)
     assert done == [0, 1, 2, 3, 4]

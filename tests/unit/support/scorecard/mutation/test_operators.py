@@ -35,6 +35,7 @@ def made(line):
         ("x = a if b else c", {"x = a if not (b) else c"}),
         ("raise ValueError(f'{a + 1}')", set()),
         ("x: int | None", set()),
+        ("x = Signal(reset_less=True)", set()),
     ],
 )
 def test_each_operator_changes_what_it_should(line, become):
@@ -57,7 +58,9 @@ def test_every_change_of_every_hardware_file_is_python_on_the_same_lines():
 def test_the_draw_has_every_hardware_file_and_does_not_depend_on_the_others():
     mutants = drawn()
     assert len(mutants) > 1500
-    assert {mutant.file for mutant in mutants} == {file.relative_to(ROOT).as_posix() for file in hardware_files()}
+    changeable = {file.relative_to(ROOT).as_posix() for file in hardware_files() if changes(file.read_text("utf-8"))}
+    assert {mutant.file for mutant in mutants} == changeable
+    assert "hw/tilewright/accelerator/vector/program/programs.py" in changeable
     assert [mutant.name for mutant in mutants] == [mutant.name for mutant in drawn()]
     assert len({mutant.name for mutant in mutants}) == len(mutants)
     assert {mutant.file for mutant in mutants[:300]} > {"hw/tilewright/dma/reader.py", "hw/tilewright/link/frames.py"}

@@ -9,7 +9,7 @@ import numpy as np
 from amaranth.hdl import ResetInserter, Signal
 
 from tilewright.accelerator.contract import SOFTMAXES, AcceleratorConfig, ElementType, Operation, vector_job_shape
-from tilewright.accelerator.vector import VectorEngine
+from tilewright.accelerator.vector import RecordFormat, VectorEngine
 from tilewright.dma import Cause
 from tilewright_sim.models import vector as golden
 from tilewright_sim.testbench import pysim
@@ -36,6 +36,8 @@ class VectorJob:
     b_stride: int = 0
     c_stride: int = 0
     fields: dict = field(default_factory=dict)
+    records: RecordFormat | None = None
+    """Of the result, if it is some."""
 
     def payload(self, index: int) -> dict:
         """The fields of its job."""
@@ -62,7 +64,10 @@ class VectorJob:
         options = {name: value for name, value in self.fields.items() if name in ("scalar", "scalar2", "window")}
         if self.operation in SOFTMAXES:
             options |= {"limit": self.fields["k"], "causal": bool(self.fields.get("causal"))}
-        result = golden.run(self.operation.name, self.x, self.y, **options)
+        if self.records:
+            result = golden.run_stored(self.operation.name, self.x, self.y, **options, stored=self.records)
+        else:
+            result = golden.run(self.operation.name, self.x, self.y, **options)
         if self.c_type == BF16:
             result = golden.to_bf16(result)
         if self.operation == Operation.QUANTIZE:

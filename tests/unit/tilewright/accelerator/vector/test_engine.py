@@ -4,6 +4,7 @@ import random
 
 import numpy as np
 import pytest
+from support.configs import BLOCKS
 from unit.tilewright.accelerator.vector.harness import VectorJob, run_jobs
 from unit.tilewright.accelerator.vector.test_programs import case
 
@@ -17,6 +18,7 @@ from tilewright.accelerator.contract import (
     Operation,
     Unit,
 )
+from tilewright.accelerator.vector import RecordFormat
 from tilewright.dma import Cause
 
 FLOAT32, BF16, INT32 = ElementType.FLOAT32, ElementType.BF16, ElementType.INT32
@@ -41,7 +43,7 @@ def job(rng, operation, m, n, *, x_type=FLOAT32, y_type=FLOAT32, c_type=FLOAT32,
     )  # fmt: skip
 
 
-def check(config, jobs, seed=0, **options):
+def check(config, jobs, seed=0, limit_cycles=60_000, **options):
     """Run jobs, and compare the whole memory with what the golden model leaves."""
     memory = bytearray(random.Random(seed).randbytes(0x1000 * (len(jobs) + 1)))
     for one in jobs:
@@ -50,7 +52,7 @@ def check(config, jobs, seed=0, **options):
     for number, one in enumerate(jobs):
         if number not in (options.get("flush_after") or {}):
             one.apply(want)
-    seen = run_jobs(config, memory, jobs, seed=seed, limit_cycles=60_000, **options)
+    seen = run_jobs(config, memory, jobs, seed=seed, limit_cycles=limit_cycles, **options)
     assert memory == want
     return seen
 
@@ -69,6 +71,40 @@ def test_jobs_follow_each_other_with_stalls():
     assert seen.activities[Activity.DEPENDENCY] > 0
     assert seen.activities[Activity.BUSY] > 0
     assert seen.activities[Activity.IDLE] <= len(jobs)
+
+
+@pytest.mark.parametrize(("a_format", "unaligned"), [("q8_0", False), ("q8_e5m3", True)])
+def test_results_are_stored_as_records_of_the_format_of_a(a_format, unaligned):
+    config = AcceleratorConfig(**BLOCKS | {"a_format": a_format, "unaligned": unaligned, "vector_lanes": 2})
+    records = RecordFormat.of(config.a)
+    rng = np.random.default_rng(4)
+    jobs = [
+        job(rng, Operation.COPY, 2, 37, c_type=ElementType.RECORDS),
+        job(rng, Operation.ADD, 1, 1, c_type=ElementType.RECORDS, at=0x1000),
+        job(rng, Operation.COPY, 1, 130, c_type=ElementType.RECORDS, at=0x2000),
+    ]
+    for one in jobs:
+        one.records = records
+    check(config, jobs, stalls=0.2, limit_cycles=8000)
+
+
+def test_elements_change_lanes():
+    """To be rotated, and where a row has one result."""
+    rng = np.random.default_rng(6)
+    jobs = [
+        job(rng, operation, 2, n, at=0x1000 * number)
+        for number, (operation, n) in enumerate([
+            (Operation.ROTATE_ADJACENT, 8), (Operation.ROTATE_HALVES, 16), (Operation.LAYER_NORM, 7),
+            (Operation.ARGMAX, 13),
+        ])
+    ]  # fmt: skip
+    check(WIDE, jobs, limit_cycles=6000)
+
+
+def test_quantized_rows_are_stored_as_columns_of_bytes():
+    rng = np.random.default_rng(5)
+    jobs = [job(rng, Operation.QUANTIZE, m, n, at=0x1000 * number) for number, (m, n) in enumerate([(3, 5), (1, 67)])]
+    check(CONFIG.replace(unaligned=True), jobs, stalls=0.3, limit_cycles=6000)
 
 
 @pytest.mark.parametrize("number", [0, 1])

@@ -92,6 +92,15 @@ def test_each_fault_has_a_code_of_the_table_and_fits_a_descriptor(owner):
         assert replace(job.descriptor, **fields).pack()
 
 
+@pytest.mark.parametrize("kind", ["plain", "bias", "requant", "accumulate"])
+def test_a_result_that_should_not_fit_goes_past_the_last_address(owner, kind):
+    job = Author(owner).job(kind=kind, alone=True)
+    for code, unit, fields in faults(job):
+        if (code, unit) == ("WRAPPED", "STORE_C"):
+            bad = replace(job, descriptor=replace(job.descriptor, **fields))
+            assert max(bad.result_addresses()) >= 1 << job.config.addr_bits
+
+
 @pytest.mark.parametrize("name", BLOCKS)
 def test_a_product_of_block_formats_is_what_the_real_values_say(name):
     owner = Owner(BLOCKS[name], 1)
