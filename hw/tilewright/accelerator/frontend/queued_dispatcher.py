@@ -42,8 +42,20 @@ class QueuedDispatcher(SharedComponent):
 
     Members
     -------
-    decoded, decoded_job, index, interrupt, take, head, head_interrupts
-        As those of `Dispatcher`.
+    decoded : In(1)
+        There is a job, `decoded_job`, without its ``index``; until `take`.
+    decoded_job : In(job_shape(config))
+        The job. It must not change while `decoded` is 1.
+    index : In(16)
+        Number of the job's descriptor, modulo ``2**16``; valid with `decoded`.
+    interrupt : In(1)
+        Completion of the job must interrupt; valid with `decoded`.
+    take : Out(1)
+        `decoded_job` is taken in this cycle; from the next on, `decoded` is for another job.
+    head : In(16)
+        Number of the oldest incomplete job, modulo ``2**16``.
+    head_interrupts : Out(1)
+        Completion of that job must interrupt. Undefined if none is incomplete.
     decoded_vector : In(1)
         It is the vector job `decoded_vector_job`; valid with `decoded`.
     decoded_vector_job : In(vector_job_shape(config))
@@ -87,7 +99,8 @@ class QueuedDispatcher(SharedComponent):
         fetched = Signal(PLACE_BITS)
         shown = Signal(PLACE_BITS)
         self._keep(m, chosen, platform)
-        m.d.sync += [fetched.eq(chosen), shown.eq(fetched)]
+        m.d.sync += fetched.eq(chosen)
+        m.d.sync += shown.eq(fetched)
         for engine, ready in enumerate(self.job_ready):
             waiting = Signal(PLACE_BITS, name=f"waiting_{engine}")  # jobs of both kinds from the engine's turn on
             turn = Signal(PLACE_BITS, name=f"turn_{engine}")
@@ -115,7 +128,8 @@ class QueuedDispatcher(SharedComponent):
         own = {name: shape for name, shape in vector.items() if product.get(name) != shape}
         row = data.StructLayout({"job": job_shape(self.config), "vector": data.StructLayout(own)})
         jobs = place(m, "jobs", BlockMemory(row.size, 1 << PLACE_BITS, shallow=True), platform)
-        written, read = Signal(row), Signal(row)
+        written = Signal(row)
+        read = Signal(row)
         m.d.comb += [
             written.job.eq(self.decoded_job),
             written.job.index.eq(self.index),
