@@ -5,6 +5,7 @@ from collections import deque
 
 import numpy as np
 import pytest
+from unit.tilewright.accelerator.vector.interpreter import extent_of
 
 from tilewright.accelerator.contract import AcceleratorConfig, ElementType, vector_job_shape
 from tilewright.accelerator.vector.load import VectorLoad
@@ -32,6 +33,11 @@ def run(config, job, steps, stall=0.0, seed=0):
     lanes, width = config.vector_lanes, config.data_bits // 32
     registers = np.zeros((512, lanes), np.uint32)
     cycles, found = [], []
+
+    def store(write, entry, data):
+        for lane in range(lanes):
+            if write >> lane & 1:
+                registers[entry, lane] = data >> 32 * lane & 0xFFFFFFFF
 
     async def bench(ctx):
         chance = random.Random(seed)
@@ -63,15 +69,14 @@ def run(config, job, steps, stall=0.0, seed=0):
                 if valid and taken:
                     words.popleft()
                     valid = False
-                for lane in range(lanes):
-                    if write >> lane & 1:
-                        registers[entry, lane] = data >> 32 * lane & 0xFFFFFFFF
+                store(write, entry, data)
                 assert release == accepted
                 assert not release or released == claim
                 count += 1
             assert not words
             ctx.set(dut.steps.valid, 0)
             cycles.append(count)
+            store(*(await ctx.tick().sample(dut.write, dut.write_entry, dut.data))[-3:])
             found.append(registers.copy())
             *_, write = await ctx.tick().sample(dut.write)
             assert not write
@@ -82,7 +87,7 @@ def run(config, job, steps, stall=0.0, seed=0):
 
 def step_of(operand, register, row, rows, element, elements, limited=0):
     fields = {"kind": Kind.LOAD, "operand": operand, "write": register, "write_mode": Mode.ELEMENTS, "limited": limited}
-    return {"instruction": fields, "row": row, "rows": rows, "element": element, "elements": elements}
+    return {"instruction": fields, "row": row, "element": element} | extent_of(rows, elements)
 
 
 def elements_of(config, registers, register, rows, elements, n):
