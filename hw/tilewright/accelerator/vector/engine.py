@@ -144,6 +144,7 @@ class VectorEngine(SharedComponent):
         failed = Signal()  # a write of the job; then it never completes
         columns = job.c_type == ElementType.INT8_COLUMNS  # each row of it is a write request of its own
         m.d.sync += first.eq(busy & (self.head == job.index))
+        m.d.sync += start.eq(0)
         m.d.sync += failed.eq(~start & (failed | self.failure.valid))
         with m.FSM():
             with m.State("IDLE"):
@@ -156,6 +157,7 @@ class VectorEngine(SharedComponent):
                 m.d.sync += [
                     plan.pitch_log2.eq(lanes_log2),
                     plan.rows_log2.eq(0),
+                    start.eq(1),
                     plan.long.eq(job.n > PARTIALS << lanes_log2),
                 ]
                 for log2 in reversed(range(lanes_log2)):
@@ -165,7 +167,6 @@ class VectorEngine(SharedComponent):
                 m.next = "START"
             with m.State("START"):
                 m.d.comb += busy.eq(1)
-                m.d.comb += start.eq(1)
                 m.next = "RUN"
             with m.State("RUN"):
                 m.d.comb += busy.eq(1)
