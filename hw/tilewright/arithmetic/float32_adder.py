@@ -97,12 +97,13 @@ class Float32Adder(SharedComponent):
         flags = register("flags_3", flags)
 
         word = wire("coarsely", _moved(_moved(total, 16, coarse[1]), 8, coarse[0]))
-        shifts = [coarse[1], coarse[0]]
-        for step in (4, 2, 1):
-            shifts.append(wire(f"left_{step}", ~word[-step:].any()))
-            word = wire(f"moved_{step}", _moved(word, step, shifts[-1]))
-        shift = register("shift", Cat(reversed(shifts)))
-        word = register("normal", word)
+        left_4 = wire("left_4", ~word[-4:].any())
+        word = wire("moved_4", _moved(word, 4, left_4))
+        # The last two distances both from the same four bits, so that one multiplexer moves the word by both.
+        left_2 = wire("left_2", ~word[-2:].any())
+        left_1 = wire("left_1", ~Mux(left_2, word[-3], word[-1]))
+        shift = register("shift", Cat(left_1, left_2, left_4, coarse))
+        word = register("normal", _moved(_moved(word, 2, left_2), 1, left_1))
         exponent = register("exponent_4", exponent)
         added = register("added_4", added)
         last = register("last_4", last)

@@ -64,6 +64,7 @@ class EntriesWait(Elaboratable):
         groups = Signal(6)
         m.d.comb += groups.eq(Mux(whole, (step.elements + PARTIALS - 1) >> 6, 1))
         m.d.comb += Assume((step.rows != 0) & (step.elements != 0) & (step.elements <= PARTIALS * self.lanes))
+        m.d.comb += Assume((step.last_row == step.rows - 1) & (step.last_group == (step.elements - 1) >> 6))
         m.d.comb += Assume(groups * step.rows <= self.lanes)
         m.d.comb += Assume((extent != Extent.ROWS) | (step.instruction.exchange == 0))
 
@@ -141,11 +142,14 @@ class ReadsHaveSpace(Elaboratable):
         words = Signal(16)
         m.d.comb += words.eq(claimed_words(config, step, dut.plan, short))  # a unit test shows that they are enough
         # A job begins when nothing is left of the one before; its rows come in order.
-        outstanding, owed, running = Signal(16), Signal(), Signal()
+        outstanding, running = Signal(16), Signal()
         m.d.comb += Assume(~dut.start | ~running)
         m.d.comb += Assume(~dut.steps.valid | running)
         with m.If(dut.start):
             m.d.sync += running.eq(1)
+        complete = Signal()  # all descriptors before: that does not change
+        m.d.sync += complete.eq(dut.first)
+        m.d.comb += Assume(~complete | dut.first)
         batch = Signal(8)
         with m.If(dut.steps.valid & dut.steps.ready):
             m.d.sync += batch.eq(step.row)
@@ -154,23 +158,22 @@ class ReadsHaveSpace(Elaboratable):
         accepted = dut.steps.valid & dut.steps.ready
         m.d.sync += outstanding.eq(outstanding + Mux(accepted, words, 0) - Mux(dut.release, dut.released, 0))
         m.d.comb += Assert(outstanding <= 2 * strip_words(config))
-        m.d.comb += Assert(~dut.steps.ready | ~owed)
-        m.d.comb += Assert(dut.requests.valid == owed)
-        with m.If(accepted):
-            m.d.comb += Assert(dut.first | ~Mux(of_x, job.fence_a, job.fence_b))
-            m.d.sync += owed.eq(1)
-        with m.Elif(dut.requests.valid & dut.requests.ready):
-            m.d.sync += owed.eq(0)
+        m.d.comb += Assert(dut.steps.ready == (dut.requests.valid & dut.requests.ready))
         with m.If(dut.requests.valid):
-            m.d.comb += Assert((dut.requests.payload.index == job.index) & dut.requests.payload.request.bytes.any())
+            m.d.comb += Assert(dut.steps.valid & (dut.first | ~Mux(of_x, job.fence_a, job.fence_b)))
         # What holds inside, so that induction closes.
         state = self.inside["fsm_state"]
         m.d.comb += Assert(self.inside["free"] + outstanding == 2 * strip_words(config))
-        m.d.comb += Assert(owed == (state == 2))
+        m.d.comb += Assert(~dut.requests.valid | (state == 2))
         m.d.comb += Assert(state != 3)
-        with m.If(state == 1):
+        with m.If(state != 0):
             m.d.comb += Assert(dut.steps.valid & (self.inside["claim"] == words))
-        m.d.comb += Assert(running | (outstanding == 0) & ~owed)
+        with m.If(state == 2):
+            m.d.comb += Assert((dut.requests.payload.index == job.index) & dut.requests.payload.request.bytes.any())
+        with m.If((state == 2) & self.inside["may"]):
+            m.d.comb += Assert(self.inside["claim"] <= self.inside["free"])
+            m.d.comb += Assert(dut.first | ~Mux(of_x, job.fence_a, job.fence_b))
+        m.d.comb += Assert(running | (outstanding == 0))
         stalled = dut.requests.valid & ~dut.requests.ready
         m.d.comb += self.may.eq(dut.steps.valid & dut.first & (outstanding <= strip_words(config)) & ~stalled)
         return m

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from amaranth.utils import exact_log2
 
 from tilewright.accelerator.contract import PARTIALS, AcceleratorConfig
-from tilewright.base import SharedComponent, place
+from tilewright.base import SharedComponent, place, registered
 from tilewright.storage import DelayLine, delayed
 
 from .coefficients import ROUND
@@ -172,12 +172,15 @@ class VectorCompute(SharedComponent):
 
     def _constant(self, m: Module, name: str, instruction, platform) -> Value:
         """The bits of a constant operand, in time for the others."""
-        number = delayed(m, f"constant_{name}_line", instruction[f"constant_{name}"], _TO_OPERANDS - 1, platform)
-        value = Signal(_BITS, name=f"constant_{name}", reset_less=True)
+        number = delayed(m, f"constant_{name}_line", instruction[f"constant_{name}"], _TO_OPERANDS - 2, platform)
+        value = Const(0, _BITS)
+        fixed = Signal(_BITS, name=f"fixed_{name}", reset_less=True)
+        m.d.sync += fixed.eq(0)
         with m.Switch(number):
             for place_, constant in enumerate(stored_programs(RecordFormat.of(self.config.a)).constants):
+                if isinstance(constant, str):
+                    value = Mux(number == place_, getattr(self, constant), value)
+                    continue
                 with m.Case(place_):
-                    m.d.sync += value.eq(
-                        getattr(self, constant) if isinstance(constant, str) else constant_bits(constant)
-                    )
-        return value
+                    m.d.sync += fixed.eq(constant_bits(constant))
+        return registered(m, f"constant_{name}", fixed | registered(m, f"scalar_{name}", value))

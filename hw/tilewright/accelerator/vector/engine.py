@@ -142,9 +142,9 @@ class VectorEngine(SharedComponent):
         lanes_log2 = exact_log2(self.config.vector_lanes)
         busy = Signal()
         failed = Signal()  # a write of the job; then it never completes
-        groups = (job.n + PARTIALS - 1) >> exact_log2(PARTIALS)
         columns = job.c_type == ElementType.INT8_COLUMNS  # each row of it is a write request of its own
         m.d.sync += first.eq(busy & (self.head == job.index))
+        m.d.sync += start.eq(0)
         m.d.sync += failed.eq(~start & (failed | self.failure.valid))
         with m.FSM():
             with m.State("IDLE"):
@@ -157,16 +157,16 @@ class VectorEngine(SharedComponent):
                 m.d.sync += [
                     plan.pitch_log2.eq(lanes_log2),
                     plan.rows_log2.eq(0),
-                    plan.long.eq(groups > self.config.vector_lanes),
+                    start.eq(1),
+                    plan.long.eq(job.n > PARTIALS << lanes_log2),
                 ]
                 for log2 in reversed(range(lanes_log2)):
-                    with m.If(groups <= 1 << log2):
+                    with m.If(job.n <= PARTIALS << log2):
                         m.d.sync += plan.pitch_log2.eq(log2)
                         m.d.sync += plan.rows_log2.eq(Mux(columns, 0, lanes_log2 - log2))
                 m.next = "START"
             with m.State("START"):
                 m.d.comb += busy.eq(1)
-                m.d.comb += start.eq(1)
                 m.next = "RUN"
             with m.State("RUN"):
                 m.d.comb += busy.eq(1)

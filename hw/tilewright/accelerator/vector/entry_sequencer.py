@@ -5,7 +5,7 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
-from tilewright.accelerator.contract import PARTIALS, AcceleratorConfig
+from tilewright.accelerator.contract import AcceleratorConfig
 from tilewright.base import SharedComponent
 
 from .program.instructions import Extent
@@ -53,7 +53,7 @@ class EntrySequencer(SharedComponent):
             "row": Out(unsigned(max(1, exact_log2(lanes)))),
             "group": Out(unsigned(max(1, exact_log2(lanes)))),
             "entry": Out(unsigned(entry_log2(config))),
-            "drained": Out(1),
+            "drained": Out(1, init=1),
         })
 
     def elaborate(self, platform):
@@ -61,12 +61,10 @@ class EntrySequencer(SharedComponent):
         step = self.steps.payload
         instruction = step.instruction
         elements = (instruction.extent == Extent.ELEMENTS) | (instruction.extent == Extent.FOLD)
-        groups = Signal(range(self.config.vector_lanes + 1))
-        m.d.comb += groups.eq(Mux(elements, (step.elements + PARTIALS - 1) >> exact_log2(PARTIALS), 1))
 
         since_first = Signal(range(self.depth + 1), init=self.depth)  # entry of this instruction, or of its group
         since_last = Signal(range(self.depth + 1), init=self.depth)
-        m.d.comb += self.drained.eq(since_last == self.depth)
+        first_done = Signal(init=1)  # `since_first` is `depth`; `drained`, that `since_last` is
         in_order = Signal()  # the instruction before went through all elements
         running = Signal()
         begins, goes_on, last_entry, last_row, last_group = (
@@ -74,23 +72,25 @@ class EntrySequencer(SharedComponent):
         )
         follows = elements & in_order & ~instruction.exchange.any()
         m.d.comb += [
-            begins.eq(~running & self.steps.valid & (self.drained | (follows & (since_first == self.depth)))),
-            goes_on.eq(running & (self.entry.any() | self.row.any() | (since_first == self.depth) | ~self._folds())),
+            begins.eq(~running & self.steps.valid & (self.drained | (follows & first_done))),
+            goes_on.eq(running & (self.entry.any() | self.row.any() | first_done | ~self._folds())),
             self.valid.eq(begins | goes_on),
             last_entry.eq(self.entry.all() | (instruction.extent == Extent.ROWS)),
-            last_row.eq(self.row == step.rows - 1),
-            last_group.eq(self.group == groups - 1),
+            last_row.eq(self.row == step.last_row),
+            last_group.eq(~elements | (self.group == step.last_group)),
             self.steps.ready.eq(self.valid & last_entry & last_row & last_group),
         ]
         restart = self.valid & ~self.entry.any() & ~self.row.any() & (begins | self._folds())
         with m.If(restart):
             m.d.sync += since_first.eq(1)
-        with m.Elif(since_first != self.depth):
+        with m.Elif(~first_done):
             m.d.sync += since_first.eq(since_first + 1)
         with m.If(self.valid):
             m.d.sync += since_last.eq(1)
         with m.Elif(~self.drained):
             m.d.sync += since_last.eq(since_last + 1)
+        m.d.sync += first_done.eq(~restart & (first_done | (since_first == self.depth - 1)))
+        m.d.sync += self.drained.eq(~self.valid & (self.drained | (since_last == self.depth - 1)))
         with m.If(self.valid):
             m.d.sync += running.eq(~self.steps.ready)
             m.d.sync += self.entry.eq(Mux(last_entry, 0, self.entry + 1))

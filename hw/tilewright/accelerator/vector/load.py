@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from tilewright.accelerator.contract import PARTIALS, AcceleratorConfig, ElementType, vector_job_shape
-from tilewright.base import SharedComponent
+from tilewright.base import SharedComponent, registered
 
 from .entries import entry_of, row_start
 from .program.instructions import Mode, Operand
@@ -36,7 +36,7 @@ class VectorLoad(SharedComponent):
     Members
     -------
     steps : In(stream.Signature(step_shape(config)))
-        LOAD instructions; accepted when the register is written.
+        LOAD instructions; accepted in the cycle before the last write.
     job : In(vector_job_shape(config))
         The job that the instructions belong to.
     plan : In(plan_shape(config))
@@ -76,30 +76,39 @@ class VectorLoad(SharedComponent):
         instruction = step.instruction
         job = self.job
         bits = max(config.size_bits, len(job.window)) + 2
-        high = Signal(signed(bits), reset_less=True)  # limits of the row
-        low = Signal(signed(bits), reset_less=True)
-        windowed = job.window.any()
-        grows = job.causal & (high != job.n)
+        high = Signal(signed(bits), reset_less=True)  # the row's upper limit
+        span = Signal(bits, reset_less=True)  # from the lower limit to the upper one of the row's element 0
+        windowed = Signal(reset_less=True)
+        grows = Signal(reset_less=True)  # the next row's limit is another one
+        m.d.sync += windowed.eq(job.window.any())
+        m.d.sync += span.eq(job.window + step.element)
         chunk = Signal(range(PARTIALS * lanes // width))
         row = Signal(range(max(2, lanes)))
         short = Mux(instruction.operand == Operand.X, self.job.x_type, self.job.y_type) == ElementType.BF16
         offset = Cat(Const(0, exact_log2(width)), chunk)
-        # From the chunk's first element to the row's end and to its limits: registers, as three sums would be too slow.
+        # From the chunk's first element to the row's end and to its limits, and to the latter from the row's first one:
+        # registers, as sums one behind the other would be too slow. So is what is compared with the chunk's width.
         behind = Signal(signed(len(step.elements) + 2), reset_less=True)
-        above = Signal(signed(bits), reset_less=True)
-        below = Signal(signed(bits), reset_less=True)
-        last_word = behind <= width
+        above, above_first, below, below_first = (
+            Signal(signed(bits), name=name, reset_less=True)
+            for name in ("above", "above_first", "below", "below_first")
+        )
+        last_word = Signal(reset_less=True)  # behind <= width
+        needs_word = Signal(reset_less=True)  # behind > 0
         last_chunk = last_word & self._ends_block(offset)
-        needs_word = behind > 0
 
-        def begin_row(high: Value, low: Value) -> list:
+        def begin_row(above_row: Value, below_row: Value) -> list:
             return [
                 behind.eq(step.elements),
-                above.eq(high - step.element),
-                below.eq(low - step.element),
+                last_word.eq(step.elements <= width),
+                needs_word.eq(1),
+                above.eq(above_row),
+                above_first.eq(above_row),
+                below.eq(below_row),
+                below_first.eq(below_row),
             ]
 
-        m.d.comb += self.released.eq(claimed_words(config, step, self.plan, short))
+        m.d.sync += self.released.eq(claimed_words(config, step, self.plan, short))
         goes = Signal()
         self._address(m, goes, row, offset)
         with m.FSM():
@@ -110,13 +119,13 @@ class VectorLoad(SharedComponent):
                 with m.If(self.steps.valid):
                     m.next = "HIGH"
             with m.State("HIGH"):
-                with m.If(high > job.n):
+                within = high < job.n
+                with m.If(~within):
                     m.d.sync += high.eq(job.n)
+                m.d.sync += grows.eq(job.causal & within)
                 m.next = "LOW"
             with m.State("LOW"):
-                start = Mux(windowed, high - job.window, 0)
-                m.d.sync += low.eq(start)
-                m.d.sync += begin_row(high, start)
+                m.d.sync += begin_row(high - step.element, Mux(windowed, high, 0) - span)
                 m.next = "ROWS"
             with m.State("ROWS"), m.If(self.words.valid | ~needs_word):
                 m.d.comb += goes.eq(1)
@@ -124,29 +133,30 @@ class VectorLoad(SharedComponent):
                 m.d.sync += chunk.eq(Mux(last_chunk, 0, chunk + 1))
                 m.d.sync += [
                     behind.eq(behind - width),
+                    last_word.eq(behind <= 2 * width),
+                    needs_word.eq(~last_word),
                     above.eq(above - width),
                     below.eq(below - width),
                 ]
                 with m.If(last_chunk):
-                    next_high = high + grows
-                    next_low = low + (grows & windowed)
                     m.d.sync += [
                         row.eq(row + 1),
-                        high.eq(next_high),
-                        low.eq(next_low),
+                        high.eq(high + 1),
+                        grows.eq(grows & (high + 1 != job.n)),
                     ]
-                    m.d.sync += begin_row(next_high, next_low)
-                with m.If(last_chunk & (row == step.rows - 1)):
+                    m.d.sync += begin_row(above_first + grows, below_first + (grows & windowed))
+                with m.If(last_chunk & (row == step.last_row)):
                     m.next = "WRITTEN"
             with m.State("WRITTEN"):
                 m.d.comb += self.steps.ready.eq(1)
                 m.d.comb += self.release.eq(1)
                 m.next = "IDLE"
-        elements = self._elements(chunk, short)
+        elements = registered(m, "elements", self._elements(chunk, short))
         limited = []
         for lane in range(width):
-            outside = instruction.limited & ((above <= lane) | (below > lane))
-            limited.append(self._limited(elements.word_select(lane, _BITS), outside, behind > lane))
+            outside = registered(m, f"outside_{lane}", instruction.limited & ((above <= lane) | (below > lane)))
+            there = registered(m, f"there_{lane}", behind > lane)
+            limited.append(self._limited(elements.word_select(lane, _BITS), outside, there))
         m.d.sync += self.data.eq(Cat(limited * (lanes // width)))
         return m
 
@@ -158,13 +168,15 @@ class VectorLoad(SharedComponent):
         return (self.job.c_type != ElementType.RECORDS) | ends
 
     def _address(self, m: Module, goes: Value, row: Value, offset: Value) -> None:
-        """Say in the next cycle which lanes of which entry a chunk is for."""
+        """Say 2 cycles later which lanes of which entry a chunk is for."""
         lanes_log2 = exact_log2(self.config.vector_lanes)
         chunk = (1 << self.config.data_bits // _BITS) - 1
-        m.d.sync += self.write.eq(Mux(goes, chunk << offset[:lanes_log2], 0))
+        write = Signal.like(self.write)
+        m.d.sync += write.eq(Mux(goes, chunk << offset[:lanes_log2], 0))
+        m.d.sync += self.write.eq(write)
         place_ = row_start(row, self.plan, entry_log2(self.config)) | (offset >> lanes_log2)
         entry = entry_of(self.steps.payload.instruction.write, Mode.ELEMENTS, row, place_)
-        m.d.sync += self.write_entry.eq(entry)
+        m.d.sync += self.write_entry.eq(registered(m, "entry", entry))
 
     def _elements(self, chunk: Value, short: Value) -> Value:
         """The elements of a chunk as float32 or int32; bf16 has twice as many in a word."""

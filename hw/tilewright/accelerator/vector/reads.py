@@ -32,7 +32,7 @@ class VectorReads(SharedComponent):
     first : In(1)
         All earlier descriptors are complete.
     steps : In(stream.Signature(step_shape(config)))
-        The LOADs of the job, from a `ProgramCounter` of its own.
+        The LOADs of the job, from a `ProgramCounter` of its own; accepted with their requests.
     release : In(1)
         The words of a LOAD have left their buffer.
     released : In(range(strip_words(config) + 1))
@@ -75,6 +75,9 @@ class VectorReads(SharedComponent):
         request = Signal(transfer_shape(config), reset_less=True)
         m.d.comb += self.requests.payload.eq(request)
         m.d.comb += self.fenced.eq(Mux(of_x, job.fence_a, job.fence_b) & ~self.first)
+        # From a register: the arbiter comes behind it. In `CLAIM` and `REQUEST` it can only become 1.
+        may = Signal()
+        m.d.sync += may.eq((free >= claim) & ~self.fenced)
         with m.FSM():
             with m.State("DECODE"):
                 with m.If(rows.behind(self.steps)):
@@ -92,13 +95,12 @@ class VectorReads(SharedComponent):
                     request.request.rows.eq(step.rows),
                     request.request.stride.eq(stride),
                 ]
-                with m.If((free >= claim) & ~self.fenced):
+                m.next = "REQUEST"
+            with m.State("REQUEST"):
+                m.d.comb += self.requests.valid.eq(may)
+                with m.If(may & self.requests.ready):
                     m.d.comb += claims.eq(1)
                     m.d.comb += self.steps.ready.eq(1)
-                    m.next = "REQUEST"
-            with m.State("REQUEST"):
-                m.d.comb += self.requests.valid.eq(1)
-                with m.If(self.requests.ready):
                     m.next = "DECODE"
         return m
 

@@ -48,7 +48,8 @@ def plan_shape(config: AcceleratorConfig) -> data.StructLayout:
 def step_shape(config: AcceleratorConfig) -> data.StructLayout:
     """An instruction, and the rows and elements that it is for.
 
-    ``row`` is the number of the first of ``rows`` rows, ``element`` that of the first of ``elements`` elements.
+    ``row`` is the number of the first of ``rows`` rows, ``element`` that of the first of ``elements`` elements. Among
+    these rows the last one has the number ``last_row``, and among the groups of these elements ``last_group``.
     """
     strip = strip_elements(config)
     return data.StructLayout({
@@ -57,6 +58,8 @@ def step_shape(config: AcceleratorConfig) -> data.StructLayout:
         "rows": unsigned(config.vector_lanes.bit_length()),
         "element": unsigned(config.size_bits),
         "elements": unsigned(strip.bit_length()),
+        "last_row": range(max(2, config.vector_lanes)),
+        "last_group": range(max(2, config.vector_lanes)),
     })
 
 

@@ -14,7 +14,8 @@ __all__ = ["VectorModel"]
 
 # Cycles of the hardware, see its docstrings.
 START = 3  # from a job's taking to the first cycle of its program counters
-FETCH = 3  # from a line of a program to the next
+FETCH = 3  # from a line of a program to the next, of an instruction that is left out
+OFFER = 1  # more of one that is not
 GRANT = 2  # from a request's decoding to the arbiter's taking it
 PASS = 1  # from there to the reader's taking it
 ADDRESS = 2  # from there to its first address, of a reader and a writer
@@ -87,6 +88,7 @@ class VectorModel:
             if step.instruction is not None:
                 self.used = max(self.used, self.done)
                 self.done = actions[step.instruction["kind"]](step, self.used + 1)
+                self.used += OFFER
         return self.writes.flights[-1]
 
     def _compute(self, step: Step, offered: float) -> float:
@@ -143,6 +145,7 @@ class VectorModel:
         words = self.shape.words(step.elements, size)
         claimed = words * self.shape.batch
         claim = max(self.ahead_used + 1, self.decoded) + 1
+        self.ahead_used += OFFER
         if step.row != self.load_row:
             self.load_row = step.row
             claim += 1
@@ -153,9 +156,9 @@ class VectorModel:
         self.free -= claimed
         if self.job.fenced if operand == Operand.X else self.job.fenced_y:
             claim = max(claim, self.first)
-        self.ahead_done = claim
         self.before_read(claim)
         granted = max(claim + GRANT, self.passed + 1)
+        self.ahead_done = granted
         self.decoded = granted + 1
         self.passed = max(granted + PASS, self.accepted[-1] + 1)
         start = (step.element + part) * size // self.config.word_bytes

@@ -49,8 +49,7 @@ class BitOperations(SharedComponent):
         register = partial(registered, m)
 
         a, b, c = register("a_1", self.a), register("b_1", self.b), register("c_1", self.c)
-        op = Signal(LaneOp, name="op_1", reset_less=True)
-        m.d.sync += op.eq(self.op)
+        op_is = {name: register(f"is_{name}", self.op == one) for name, one in LaneOp.__members__.items()}
         field = a[_FRACTION:-1]
         normal = field.any() & ~field.all()
         scale = c[:8] & normal.replicate(8)
@@ -59,37 +58,36 @@ class BitOperations(SharedComponent):
         # Bit 31 of the sum is not a sign. No Switch: in Verilog it becomes functions, whose arguments `a` and `b` hide
         # the ports of the lane.
         base = _one_of([
-            (_any_of(op, LaneOp.MAX, LaneOp.MIN, LaneOp.LDEXP, LaneOp.ROUND_UP), a[:-1]),
-            (op == LaneOp.SEED_RECIPROCAL, ~a[:-1]),
-            (op == LaneOp.SEED_RSQRT, Cat(~a[1:], Const(1, 1))),
-            (op == LaneOp.HIGH, Cat(a[16:], Mux(a[-1], _HIGH - 1, _HIGH))),
-            (op == LaneOp.LOW, Cat(a[:16], Const(_LOW, 16))),
-            (op == LaneOp.BF16, Cat(Mux(field.all(), a[:16], 0), a[16:-1])),  # a NaN may have nothing but lower bits
-            (op == LaneOp.EQUAL, b[:-1]),
+            (register("takes_a", _any_of(self.op, LaneOp.MAX, LaneOp.MIN, LaneOp.LDEXP, LaneOp.ROUND_UP)), a[:-1]),
+            (op_is["SEED_RECIPROCAL"], ~a[:-1]),
+            (op_is["SEED_RSQRT"], Cat(~a[1:], Const(1, 1))),
+            (op_is["HIGH"], Cat(a[16:], Mux(a[-1], _HIGH - 1, _HIGH))),
+            (op_is["LOW"], Cat(a[:16], Const(_LOW, 16))),
+            (op_is["BF16"], Cat(Mux(field.all(), a[:16], 0), a[16:-1])),  # a NaN may have nothing but lower bits
+            (op_is["EQUAL"], b[:-1]),
         ])
         more = _one_of([
-            (op == LaneOp.SEED_RECIPROCAL, Const(RECIPROCAL_SEED + 1, 32)),
-            (op == LaneOp.SEED_RSQRT, Const(RSQRT_SEED + 1, 32)),
-            (op == LaneOp.LDEXP, Cat(Const(0, _FRACTION), scale)),
-            (op == LaneOp.BF16, Cat(Const(0, 16), up)),
-            (op == LaneOp.ROUND_UP, c[:_FRACTION]),
+            (op_is["SEED_RECIPROCAL"], Const(RECIPROCAL_SEED + 1, 32)),
+            (op_is["SEED_RSQRT"], Const(RSQRT_SEED + 1, 32)),
+            (op_is["LDEXP"], Cat(Const(0, _FRACTION), scale)),
+            (op_is["BF16"], Cat(Const(0, 16), up)),
+            (op_is["ROUND_UP"], c[:_FRACTION]),
         ])
         base = register("base", base)
         more = register("more", more)
-        sign = register("sign", Mux(op == LaneOp.EQUAL, b[-1], a[-1] & (op != LaneOp.HIGH) & (op != LaneOp.LOW)))
-        scales = (op == LaneOp.LDEXP) & normal
+        sign = register("sign", Mux(op_is["EQUAL"], b[-1], a[-1] & ~op_is["HIGH"] & ~op_is["LOW"]))
+        scales = op_is["LDEXP"] & normal
         scaled = field + c[:8]
         flush = register("flush", scales & c[8] & ~scaled[8])
-        differs = (op == LaneOp.EQUAL) & ~_equal(a, c)
-        infinite = register("infinite", differs | (scales & ~c[8] & (scaled[8] | scaled[:8].all())))
-        differs = register("differs", differs)
-        dropped = register("dropped", c[:_FRACTION] & (op == LaneOp.ROUND_UP).replicate(_FRACTION))
-        carries = register("carries", op == LaneOp.SEED_RSQRT)
+        differs = register("differs", op_is["EQUAL"] & ~_equal(a, c))
+        infinite = register("infinite", scales & ~c[8] & (scaled[8] | scaled[:8].all()))
+        dropped = register("dropped", c[:_FRACTION] & op_is["ROUND_UP"].replicate(_FRACTION))
+        carries = register("carries", op_is["SEED_RSQRT"])
 
         total = (base + more)[:32]
         o = Cat(
-            total[:_FRACTION] & ~(dropped | infinite.replicate(_FRACTION)),
-            (total[_FRACTION:-1] & (~flush).replicate(8)) | infinite.replicate(8),
+            total[:_FRACTION] & ~(dropped | (infinite | differs).replicate(_FRACTION)),
+            (total[_FRACTION:-1] & (~flush).replicate(8)) | (infinite | differs).replicate(8),
             Mux(carries, total[-1], sign) & ~differs,
         )
         m.d.comb += self.o.eq(register("result", o))

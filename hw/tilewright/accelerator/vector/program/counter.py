@@ -3,9 +3,10 @@
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
 
-from tilewright.accelerator.contract import AcceleratorConfig, Operation
-from tilewright.base import SharedComponent
+from tilewright.accelerator.contract import PARTIALS, AcceleratorConfig, Operation
+from tilewright.base import SharedComponent, registered
 
 from ..results.record_format import RecordFormat
 from ..shapes import plan_shape, step_shape, strip_elements
@@ -31,7 +32,8 @@ class ProgramCounter(SharedComponent):
                     for each instruction whose conditions hold:  o
 
     Programs are lines with the number of an instruction each, since many instructions are the same. A line is known 2
-    cycles after its number, so an instruction can be offered in each third cycle.
+    cycles after its number, and the next number a cycle after an instruction is offered: so the path from `o.ready` is
+    short. An instruction can be offered in each fourth cycle; one that is left out takes 3.
 
     Parameters
     ----------
@@ -95,20 +97,24 @@ class ProgramCounter(SharedComponent):
         fetched = known[1]
         running = Signal()
 
-        skip = Signal(reset_less=True)  # goes with `instruction`
+        when = registered(m, "when", line.when)  # goes with `instruction`
+        lacks = registered(m, "lacks", ~self.conditions)
+        skip = Signal()
         take = Signal()
+        taken = Signal()  # the instruction is in `step`
         used = Signal()
-        m.d.sync += skip.eq((line.when & ~self.conditions).any())
         m.d.comb += [
-            used.eq(running & fetched & (skip | take)),
+            skip.eq((when & lacks).any()),
+            used.eq(running & fetched & (skip | taken)),
             take.eq(~self.o.valid | self.o.ready),
         ]
+        m.d.sync += taken.eq(running & fetched & ~skip & take & ~taken)
         m.d.sync += known.eq(Mux(running & ~used, Cat(1, known), 0))
         step = Signal(step_shape(self.config), reset_less=True)
         m.d.comb += self.o.payload.eq(step)
         m.d.comb += self.busy.eq(running | self.o.valid)
         with m.If(take):
-            m.d.sync += self.o.valid.eq(running & fetched & ~skip)
+            m.d.sync += self.o.valid.eq(running & fetched & ~skip & ~taken)
             m.d.sync += step.instruction.eq(instruction)
         self._count(m, counter, running, used, loops, step, take)
         with m.If(self.start):
@@ -139,14 +145,19 @@ class ProgramCounter(SharedComponent):
         m.d.comb += batch.eq(1 << self.plan.rows_log2)
         last_batch = Signal()
         last_strip = Signal()
-        m.d.comb += last_batch.eq(rows_left <= batch)
-        m.d.comb += last_strip.eq(elements_left <= strip)
+        # In registers one behind the other: they are counted 3 cycles before an instruction is known.
+        m.d.sync += last_batch.eq(rows_left <= batch)
+        m.d.sync += last_strip.eq(elements_left <= strip)
+        rows = registered(m, "rows_here", Mux(last_batch, rows_left, batch)[: len(step.rows)])
+        elements = registered(m, "elements_here", Mux(last_strip, elements_left, strip)[: len(step.elements)])
         with m.If(take):
             m.d.sync += [
                 step.row.eq(row),
-                step.rows.eq(Mux(last_batch, rows_left, batch)),
+                step.rows.eq(rows),
                 step.element.eq(element),
-                step.elements.eq(Mux(last_strip, elements_left, strip)),
+                step.elements.eq(elements),
+                step.last_row.eq(rows - 1),
+                step.last_group.eq((elements - 1) >> exact_log2(PARTIALS)),
             ]
         again = loops.strips & ~last_strip
         with m.If(used):

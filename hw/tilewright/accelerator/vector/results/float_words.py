@@ -5,7 +5,7 @@ from amaranth.lib.wiring import connect, flipped
 from amaranth.utils import exact_log2
 
 from tilewright.accelerator.contract import PARTIALS, AcceleratorConfig, ElementType
-from tilewright.base import SharedComponent, place
+from tilewright.base import SharedComponent, place, registered
 from tilewright.storage import SmallFifo, delayed
 
 from ..entries import entry_of, row_start
@@ -60,18 +60,20 @@ class FloatWords(SharedComponent):
         short = Signal()
         integer = Signal()
         columns = Signal()
-        m.d.comb += short.eq(self.job.c_type == ElementType.BF16)
-        m.d.comb += integer.eq(self.job.c_type == ElementType.INT32)
-        m.d.comb += columns.eq(self.job.c_type == ElementType.INT8_COLUMNS)
-        elements = stored_elements(self.job, step)
+        m.d.sync += [
+            short.eq(self.job.c_type == ElementType.BF16),
+            integer.eq(self.job.c_type == ElementType.INT32),
+            columns.eq(self.job.c_type == ElementType.INT8_COLUMNS),
+        ]
+        each = Mux(columns, 1, width)
+        # Where a row's last chunk may begin at the earliest. `step` has been there for a while when words are made.
+        last = registered(m, "last", stored_elements(self.job, step) - each)
 
         offset = Signal(range(PARTIALS * lanes))
         chunk = offset[exact_log2(width) :]
-        following = Signal(range(PARTIALS * lanes + 1))
         current = Signal(range(max(2, lanes)))
         last_chunk = Signal()
-        m.d.comb += following.eq(offset + Mux(columns, 1, width))
-        m.d.comb += last_chunk.eq(following >= elements)
+        m.d.comb += last_chunk.eq(offset >= last)
         on_way = Signal(range(_WORDS + 1))
         reads = Signal()
         completes = Signal()
@@ -88,10 +90,10 @@ class FloatWords(SharedComponent):
                 m.d.sync += drain.eq(READ_CYCLES)
                 with m.If(on_way != _WORDS):
                     m.d.comb += reads.eq(1)
-                    m.d.sync += offset.eq(Mux(last_chunk, 0, following))
+                    m.d.sync += offset.eq(Mux(last_chunk, 0, offset + each))
                     with m.If(last_chunk):
                         m.d.sync += current.eq(current + 1)
-                    with m.If(last_chunk & (current == step.rows - 1)):
+                    with m.If(last_chunk & (current == step.last_row)):
                         m.next = "READ"
             with m.State("READ"):
                 m.d.sync += drain.eq(drain - 1)

@@ -96,7 +96,7 @@ class RecordWords(SharedComponent):
             with m.State("ROW"):  # the packer may have a second word
                 m.d.sync += current.eq(current + 1)
                 m.next = "SCALE"
-                with m.If(current == step.rows - 1):
+                with m.If(current == step.last_row):
                     m.next = "READ"
             with m.State("READ"):
                 m.d.sync += drain.eq(drain - 1)

@@ -12,7 +12,7 @@ from tilewright.accelerator.vector.constants import constant_bits
 from tilewright.accelerator.vector.program.instructions import CONDITIONS, HALVES, Extent, Kind, Mode, Operand, Source
 from tilewright.accelerator.vector.program.store import StoredPrograms, stored_programs
 
-__all__ = ["Step", "conditions", "execute", "rows_at_once", "steps"]
+__all__ = ["Step", "conditions", "execute", "extent_of", "rows_at_once", "steps"]
 
 _TYPES = {"float32": np.uint32, "uint16": np.uint16, "int32": np.uint32}
 
@@ -25,6 +25,12 @@ class Step(NamedTuple):
     rows: int
     element: int
     elements: int
+
+
+def extent_of(rows: int, elements: int) -> dict[str, int]:
+    """The fields of `step_shape` that say how many rows and elements an instruction is for."""
+    last_group = (elements - 1) // PARTIALS
+    return {"rows": rows, "elements": elements, "last_row": rows - 1, "last_group": last_group}
 
 
 def rows_at_once(n: int, lanes: int) -> int:

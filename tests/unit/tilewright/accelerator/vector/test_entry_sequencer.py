@@ -3,6 +3,7 @@
 import random
 
 import pytest
+from unit.tilewright.accelerator.vector.interpreter import extent_of
 
 from tilewright.accelerator.contract import PARTIALS, AcceleratorConfig
 from tilewright.accelerator.vector.entry_sequencer import EntrySequencer
@@ -32,8 +33,8 @@ def run(lanes, offers, depth=DEPTH):
             payload = dut.steps.payload
             ctx.set(payload.instruction.extent, extent)
             ctx.set(payload.instruction.exchange, exchange)
-            ctx.set(payload.rows, rows)
-            ctx.set(payload.elements, elements)
+            for name, value in extent_of(rows, elements).items():
+                ctx.set(payload[name], value)
             ctx.set(dut.steps.valid, 1)
             offered.append(now)
             accepted = False

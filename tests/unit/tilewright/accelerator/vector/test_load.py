@@ -5,6 +5,7 @@ from collections import deque
 
 import numpy as np
 import pytest
+from unit.tilewright.accelerator.vector.interpreter import extent_of
 
 from tilewright.accelerator.contract import AcceleratorConfig, ElementType, vector_job_shape
 from tilewright.accelerator.vector.load import VectorLoad
@@ -32,6 +33,11 @@ def run(config, job, steps, stall=0.0, seed=0):
     lanes, width = config.vector_lanes, config.data_bits // 32
     registers = np.zeros((512, lanes), np.uint32)
     cycles, found = [], []
+
+    def store(write, entry, data):
+        for lane in range(lanes):
+            if write >> lane & 1:
+                registers[entry, lane] = data >> 32 * lane & 0xFFFFFFFF
 
     async def bench(ctx):
         chance = random.Random(seed)
@@ -63,15 +69,14 @@ def run(config, job, steps, stall=0.0, seed=0):
                 if valid and taken:
                     words.popleft()
                     valid = False
-                for lane in range(lanes):
-                    if write >> lane & 1:
-                        registers[entry, lane] = data >> 32 * lane & 0xFFFFFFFF
+                store(write, entry, data)
                 assert release == accepted
                 assert not release or released == claim
                 count += 1
             assert not words
             ctx.set(dut.steps.valid, 0)
             cycles.append(count)
+            store(*(await ctx.tick().sample(dut.write, dut.write_entry, dut.data))[-3:])
             found.append(registers.copy())
             *_, write = await ctx.tick().sample(dut.write)
             assert not write
@@ -82,7 +87,7 @@ def run(config, job, steps, stall=0.0, seed=0):
 
 def step_of(operand, register, row, rows, element, elements, limited=0):
     fields = {"kind": Kind.LOAD, "operand": operand, "write": register, "write_mode": Mode.ELEMENTS, "limited": limited}
-    return {"instruction": fields, "row": row, "rows": rows, "element": element, "elements": elements}
+    return {"instruction": fields, "row": row, "element": element} | extent_of(rows, elements)
 
 
 def elements_of(config, registers, register, rows, elements, n):
@@ -126,9 +131,23 @@ def test_elements_are_where_they_belong(name, kind):
             assert cycles == [4 + len(bits) * -(-bits.shape[1] // width) for _, bits in wanted]
 
 
+def test_blocks_of_records_are_filled_with_zeros_that_need_no_words():
+    config = AcceleratorConfig.preset(
+        "small", rows=32, dot=32, data_bits=128, chunk_words=16, a_format="q8_e5m3", b_formats=["q4_1"], vector_lanes=4
+    )  # fmt: skip
+    for n in (1, 40, 64):
+        bits = np.arange(1, 3 * n + 1, dtype=np.uint32).reshape(3, n)
+        job = job_of(n, c_type=ElementType.RECORDS.value)
+        (registers,), (cycles,) = run(config, job, [(step_of(Operand.X, 1, 0, 3, 0, n), bits)])
+        whole = -(-n // 32) * 32
+        filled = elements_of(config, registers, 1, 3, whole, n)
+        assert (filled == np.pad(bits, ((0, 0), (0, whole - n)))).all()
+        assert cycles == 4 + 3 * whole // 4
+
+
 LIMITS = [  # k, causal, window, first row, first element
     (1, 0, 0, 0, 0), (7, 0, 3, 2, 0), (10, 1, 0, 0, 0), (10, 1, 4, 3, 0), (48, 1, 5, 1, 0), (50, 1, 0, 6, 0),
-    (200, 1, 65535, 0, 0), (50, 0, 1, 0, 0), (3, 1, 100, 0, 0),
+    (200, 1, 65535, 0, 0), (50, 0, 1, 0, 0), (3, 1, 100, 0, 0), (60, 1, 5, 0, 0),
 ]  # fmt: skip
 
 

@@ -4,6 +4,7 @@ import random
 
 import numpy as np
 import pytest
+from unit.tilewright.accelerator.vector.interpreter import extent_of
 from unit.tilewright.accelerator.vector.test_load import plan_of
 
 from tilewright.accelerator.contract import AcceleratorConfig, ElementType, Operation, vector_job_shape
@@ -56,7 +57,7 @@ def run(config, kind, n, steps, *, stall=0.0, seed=0, first_at=0, ends=True):
         for number in range(len(steps) + 1):
             if number < len(steps):
                 row, rows, element, elements = steps[number]
-                step = {"instruction": instruction, "row": row, "rows": rows, "element": element, "elements": elements}
+                step = {"instruction": instruction, "row": row, "element": element} | extent_of(rows, elements)
                 ctx.set(dut.steps.payload, step)
                 ctx.set(dut.steps.valid, 1)
             accepted, begin = False, now
