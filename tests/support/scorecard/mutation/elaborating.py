@@ -34,7 +34,7 @@ _SOURCES: list[tuple[str, dict]] = [
     ("accelerator", TINY | {"convolution": True}),
     ("accelerator", TINY | {"vector_lanes": 1, "variables": 3}),
     ("accelerator", TINY | {"vector_lanes": 4, "unaligned": True}),
-    ("accelerator", BLOCKS | {"vector_lanes": 2}),
+    ("accelerator", BLOCKS | {"b_formats": ["q4_1", "int8"], "vector_lanes": 2}),
     ("accelerator", BLOCKS | {"a_format": "mxint8", "b_formats": ["mxfp6_e2m3"], "unaligned": True,
                               "chunk_words": 1, "vector_lanes": 4}),
     ("accelerator", BLOCKS | {"a_format": "int8", "b_formats": ["q4_1"], "multiplier": "dsp"}),

@@ -39,7 +39,12 @@ _GROUPS: dict[str, tuple[str, ...]] = {
         *(f"{code} {unit}" for code in ("SLVERR", "DECERR") for unit in ("DESCRIPTOR", "LOAD_C", "VECTOR", *UNITS)),
     ),
 }  # fmt: skip
+LEAST = {"rows": 4, "cols": 4}
+"""Of fields that an accelerator limits further."""
 UNREACHABLE = {
+    "rows, cols: less than 4": (
+        "such a configuration is refused: a bus word has at least 4 elements, and an accumulator takes 4 cycles to add"
+    ),
     "K: > k_limit": "such a descriptor fails with SIZE: bins `error: SIZE LOAD_A`",
     "result: ACCUMULATE with BIAS or REQUANT": "such a descriptor fails with FLAGS",
     "C: rows overlap": "two results in the same bytes have no order, so the golden model defines none",
@@ -60,7 +65,7 @@ def _fields() -> Iterator[str]:
             yield from (f"{row.name}: {str(choice).lower()}" for choice in row.choices if choice not in _ALONE)
         else:
             yield from [f"{row.name}: 0"] if row.limits.start == 0 else []
-            low, high = max(1, row.limits.start), row.limits.stop - 1
+            low, high = max(LEAST.get(row.name, 1), row.limits.start), row.limits.stop - 1
             yield from (f"{row.name}: from {1 << bit}" for bit in range(low.bit_length() - 1, high.bit_length()))
 
 

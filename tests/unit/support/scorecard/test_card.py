@@ -23,6 +23,8 @@ from support.scorecard.rows.waivers import waived
 from support.scorecard.short import below, sample
 from support.scorecard.sources import ROOT, digest_of, sources_digest
 
+from tilewright.accelerator.contract import AcceleratorConfig
+from tilewright.base import ConfigError
 from tilewright_sim.verify.rtl_coverage import CoveragePoint
 from tilewright_sim.workers import Outcome
 
@@ -60,6 +62,14 @@ def test_the_page_says_how_much_of_the_work_was_done():
 
 def entry(result, **more):
     return {"name": "hw/tilewright/dma/reader.py:7:abc", "result": result, "diff": "-a\n+b", "operator": "x"} | more
+
+
+def test_no_bin_of_a_size_that_is_refused_counts_as_reachable():
+    for name in ("rows", "cols"):
+        assert f"{name}: from 4" in REACHABLE
+        assert not {f"{name}: from 1", f"{name}: from 2"} & set(REACHABLE)
+        with pytest.raises(ConfigError, match="must be at least 4"):
+            AcceleratorConfig.preset("nano", **{"dot": 1, name: 2})
 
 
 def test_neither_equivalent_mutants_nor_those_that_cannot_be_built_count_and_time_outs_do_not_kill():
