@@ -81,7 +81,6 @@ class Dispatcher(SharedComponent):
 
     def elaborate(self, platform):
         m = Module()
-        m.d.sync += self.job_valid.eq(self.job_valid & ~self.job_ready)
         if not self.config.job_register:
             self._offer_in_place(m)
             return m
@@ -93,6 +92,7 @@ class Dispatcher(SharedComponent):
             self.job.eq(job),
             self.take.eq(self.decoded & ~self.job_valid.any() & (ahead != INCOMPLETE)),
         ]
+        m.d.sync += self.job_valid.eq(self.job_valid & ~self.job_ready)
         with m.If(self.take):
             m.d.sync += job.eq(self.decoded_job)
             m.d.sync += job.index.eq(self.index)
@@ -106,6 +106,7 @@ class Dispatcher(SharedComponent):
         m.d.comb += self.job.eq(self.decoded_job)
         m.d.comb += self.job.index.eq(self.index)
         m.d.comb += self.take.eq(offered & ~self.job_valid.any())
+        m.d.sync += self.job_valid.eq(self.job_valid & ~self.job_ready)
         with m.If(self.take):
             m.d.sync += offered.eq(0)
         with m.Elif(self.decoded & ~offered):
