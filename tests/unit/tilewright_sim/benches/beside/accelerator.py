@@ -192,7 +192,7 @@ ACC = {
     ],
     "descriptors": [
         ("", changed(many, fetches=5)),
-        ("more than 5", changed(many, fetches=6)),
+        ("more descriptors are in progress", changed(many, fetches=6)),
         ("", changed(directly)),
         ("neither a descriptor nor an operand", changed(directly, read_at=0x2010)),
         ("not within C", changed(directly, head_at=0x4010)),
