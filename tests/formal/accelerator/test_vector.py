@@ -9,7 +9,7 @@ from tilewright.accelerator.vector.entry_sequencer import EntrySequencer
 from tilewright.accelerator.vector.program.counter import ProgramCounter
 from tilewright.accelerator.vector.reads import VectorReads
 
-LEFT_OUT = 2
+LEFT_OUT = 3
 """Loads one after the other, at most, that a job leaves out."""
 
 
