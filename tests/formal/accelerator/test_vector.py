@@ -28,8 +28,8 @@ def test_reads_never_ask_for_more_than_there_is_space_for(tmp_path):
 
 @pytest.mark.parametrize(("loads", "depth"), [(True, 14), *late((True, 26), (False, 20))])
 def test_steps_stay_within_the_job_and_go_on(loads, depth, tmp_path):
-    """An offer stays; of the loads there is one at least every ``3 * (LEFT_OUT + 1) + 2`` cycles."""
-    proof, free = counter(loads, 3 * (LEFT_OUT + 1) + 2 if loads else depth)
+    """An offer stays; of the loads there is one at least every ``3 * (LEFT_OUT + 1) + 1`` cycles."""
+    proof, free = counter(loads, 3 * (LEFT_OUT + 1) + 1 if loads else depth)
     prove(proof, tmp_path, free=free, depth=depth, timeout=900)
 
 
