@@ -130,6 +130,8 @@ def drawn(rng, config):
     c_type = ONE_TYPE.get(operation, c_type)
     if operation in ROTATIONS:
         n = min(max(1 << n.bit_length() - 1, config.word_bytes), 64 * config.vector_lanes)
+    if c_type is ElementType.RECORDS:  # those of a full register may not be whole bus words
+        n = min(n, 64 * config.vector_lanes)
     return VectorJob(operation=operation, m=m, n=n, x_type=x_type, y_type=y_type, c_type=c_type,
                      shared_y=operation in WITH_Y and bool(rng.random() < 0.3))  # fmt: skip
 
