@@ -133,6 +133,14 @@ def test_proofs_and_seeded_bugs_are_read_from_what_the_formal_tests_write(tmp_pa
     assert (figure.value, figure.state) == ("1 hold, 1 seeded bugs found, 1 neither", "missed")
 
 
+def test_long_proofs_that_were_not_run_are_missing_from_the_card(tmp_path):
+    proof = {"name": "test_y[1-2]", "part": "tile", "method": "bounded", "depth": 9, "seconds": 3, "result": "proven"}
+    (tmp_path / "proofs.json").write_text(json.dumps([proof]))
+    (tmp_path / "proofs.names").write_text("tests/a.py::test_y[1-2]\ntests/a.py::test_z")
+    (figure,) = Proofs(tmp_path).figures()
+    assert (figure.done, figure.of, figure.state) == (1, 2, "in part")
+
+
 def test_configurations_of_a_campaign_count_once_they_are_right(tmp_path):
     row = Ecc(tmp_path)
     assert row.figures()[0].state == "not run"
