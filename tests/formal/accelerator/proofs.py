@@ -8,10 +8,10 @@ from support.formal.invariants import opened
 from support.formal.prove import Proof
 from support.formal.watchers import KeepsMoving
 
+from tilewright.accelerator.contract import QUEUED_JOBS
 from tilewright.accelerator.execute import Accumulators
 from tilewright.accelerator.execute.activation_feeder import ActivationFeeder
 from tilewright.accelerator.execute.weight_feeder import WeightFeeder
-from tilewright.accelerator.frontend.dispatcher import INCOMPLETE
 from tilewright.accelerator.load import LoadA, LoadB, ReadArbiter
 from tilewright.accelerator.store.write_requests import StoreWrites
 from tilewright.tile.feeder import TileFeeder
@@ -192,7 +192,7 @@ class WriteRules(Elaboratable):
         m.d.sync += head.eq(head + dut.completed)
         with m.If(dut.tiles.valid & dut.tiles.ready):
             m.d.sync += index.eq(index + tile.last)
-        m.d.comb += Assume((index - head)[:16] <= INCOMPLETE)
+        m.d.comb += Assume((index - head)[:16] <= QUEUED_JOBS)
         due = Signal(6)
         taken = requests.valid & requests.ready
         m.d.sync += due.eq(due + taken - dut.status.valid)
