@@ -58,7 +58,7 @@ BENCH = """\
 module bench;
   reg clk = 0;
   reg write, fetch, take;
-  reg [4:0] write_row, read_row;
+  reg [{row_top}:0] write_row, read_row;
   reg [{top}:0] data;
   wire [{top}:0] q_generic, q_ecp5;
   generic generic_memory (.clk(clk), .write(write), .write_row(write_row), .data(data), .fetch(fetch),
@@ -86,13 +86,16 @@ endmodule
 """
 
 
-@pytest.mark.parametrize("bits", [1, 36, 66, 72])
-def test_blocks_of_an_ecp5_read_as_the_inferred_memory(bits, tmp_path):
+@pytest.mark.parametrize(("bits", "rows"), [(1, 32), (36, 32), (66, 32), (72, 32), (66, 8)])
+def test_blocks_of_an_ecp5_read_as_the_inferred_memory(bits, rows, tmp_path):
     for family in ("generic", "ecp5"):
-        memory = BlockMemory(bits, 32)
+        memory = BlockMemory(bits, rows, shallow=rows < 32)
         text = _write_verilog(Target(family, family).convert(memory, _flat_ports(memory)), family, family)
         (tmp_path / f"{family}.v").write_text(text, encoding="utf-8")
-    (tmp_path / "bench.v").write_text(BENCH.format(top=bits - 1, width=bits), encoding="utf-8")
+    (tmp_path / "bench.v").write_text(
+        BENCH.format(top=bits - 1, width=bits, row_top=(rows - 1).bit_length() - 1), encoding="utf-8"
+    )
+    assert "PDPW16KD" in text  # of the ECP5, the last one
     command = ["iverilog", "-g2005", "-s", "bench", "-o", "out.vvp", "bench.v", "generic.v", "ecp5.v", str(ECP5_MODELS)]
     subprocess.run(command, cwd=tmp_path, check=True)
     assert "same" in subprocess.run(["vvp", "out.vvp"], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
